@@ -1,0 +1,4 @@
+//! RPyC: transparent, symmetric remote object access.
+#![forbid(unsafe_code)]
+
+pub mod codec;
