@@ -1,0 +1,208 @@
+//! [`Config`]: what a connection lets its peer do, and how it behaves.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use crate::codec::{Limits, Value};
+use crate::connection::Connection;
+use crate::executor::{Executor, ThreadPool};
+use crate::object::Any;
+
+/// What runs before a connection closes, while it still works.
+pub type BeforeClosed = Arc<dyn Fn(&Connection) + Send + Sync>;
+
+/// The options of a connection.
+///
+/// The first group has the names, meanings and defaults of Python's rpyc; a service may change
+/// it for its connections in [`Service::configure`](crate::service::Service::configure).
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// Names in `safe_attrs` are accessible. Default: true.
+    pub allow_safe_attrs: bool,
+    /// The names that are safe: operators, mostly.
+    pub safe_attrs: Arc<HashSet<&'static str>>,
+    /// Names that begin with `exposed_prefix` are accessible, also without it. Default: true.
+    pub allow_exposed_attrs: bool,
+    /// Default: `exposed_`.
+    pub exposed_prefix: String,
+    /// Names that don't begin with an underscore are accessible. Default: false.
+    pub allow_public_attrs: bool,
+    /// Every name is accessible. Default: false.
+    pub allow_all_attrs: bool,
+    /// Attributes may be read. Default: true.
+    pub allow_getattr: bool,
+    /// Attributes may be set. Default: false.
+    pub allow_setattr: bool,
+    /// Attributes may be deleted. Default: false.
+    pub allow_delattr: bool,
+    /// The peer may have objects pickled. Default: false.
+    pub allow_pickle: bool,
+    /// Exceptions go out with their traceback. Default: true.
+    pub include_local_traceback: bool,
+    /// Exceptions go out with this side's version of RPyC. Default: true.
+    pub include_local_version: bool,
+    /// Exceptions of classes that aren't builtin are made instances of their class, where that
+    /// class is known here. Default: false.
+    pub instantiate_custom_exceptions: bool,
+    /// Modules may be imported to find an exception's class. Default: false.
+    pub import_custom_exceptions: bool,
+    /// Accepted for old programs; there are no such exceptions any more. Default: false.
+    pub instantiate_oldstyle_exceptions: bool,
+    /// A SystemExit in a handler ends the connection here instead of going to the peer.
+    /// Default: false.
+    pub propagate_system_exit_locally: bool,
+    /// A KeyboardInterrupt in a handler ends the connection here instead of going to the peer.
+    /// Default: true.
+    pub propagate_keyboard_interrupt_locally: bool,
+    /// What a handler raised is logged. Default: true.
+    pub log_exceptions: bool,
+    /// Every message is logged, decoded. Default: false.
+    pub debug: bool,
+    /// The connection's name in logs. Default: `conn1`, `conn2`, ...
+    pub connid: Option<String>,
+    /// What the authenticator found out about the peer.
+    pub credentials: Option<Any>,
+    /// The addresses of both ends, this side's first.
+    pub endpoints: Option<(SocketAddr, SocketAddr)>,
+    /// The target of this connection's log lines. Default: `rpyc`.
+    pub logger: String,
+    /// How long a synchronous request waits for its reply; `None` waits for ever.
+    /// Default: 30 s.
+    pub sync_request_timeout: Option<Duration>,
+    /// Called before the connection is closed by this side.
+    pub before_closed: Option<BeforeClosed>,
+    /// Errors of closing are ignored, whatever they are. Default: false.
+    pub close_catchall: bool,
+
+    /// Bounds on what the peer may send.
+    pub limits: Limits,
+    /// Frames over 3,000 bytes are sent compressed. Default: false.
+    pub compress: bool,
+    /// How many of the peer's requests run at the same time. Default: 1, which keeps their
+    /// order.
+    pub concurrency: usize,
+    /// Where a request runs that arrives while another one waits for this peer.
+    pub nesting: Nesting,
+    /// How many requests may be started and not yet ended, and how many may be queued behind
+    /// them; it stops callbacks of callbacks without end. Default: 200.
+    pub max_nested: usize,
+    /// How many of this side's requests may be unanswered. Default: 65,536.
+    pub max_pending: usize,
+    /// How many objects the peer may hold references to; it stops a peer that takes
+    /// references for ever. Default: 1,000,000.
+    pub max_objects: usize,
+    /// Runs requests that can't run where they were read.
+    pub executor: Arc<dyn Executor>,
+}
+
+/// Where a request runs that arrives while another one of the same peer waits for its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Nesting {
+    /// On a thread of its own: what it waits for can still happen on the waiting thread.
+    Pool,
+    /// On top of the innermost waiting request, on its thread, as Python's rpyc does: code that
+    /// counts on thread identity (re-entrant locks, a half-done import) works.
+    Stack,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            allow_safe_attrs: true,
+            safe_attrs: SAFE_ATTRS.clone(),
+            allow_exposed_attrs: true,
+            exposed_prefix: "exposed_".to_owned(),
+            allow_public_attrs: false,
+            allow_all_attrs: false,
+            allow_getattr: true,
+            allow_setattr: false,
+            allow_delattr: false,
+            allow_pickle: false,
+            include_local_traceback: true,
+            include_local_version: true,
+            instantiate_custom_exceptions: false,
+            import_custom_exceptions: false,
+            instantiate_oldstyle_exceptions: false,
+            propagate_system_exit_locally: false,
+            propagate_keyboard_interrupt_locally: true,
+            log_exceptions: true,
+            debug: false,
+            connid: None,
+            credentials: None,
+            endpoints: None,
+            logger: "rpyc".to_owned(),
+            sync_request_timeout: Some(Duration::from_secs(30)),
+            before_closed: None,
+            close_catchall: false,
+            limits: Limits::default(),
+            compress: false,
+            concurrency: 1,
+            nesting: Nesting::Pool,
+            max_nested: 200,
+            max_pending: 65_536,
+            max_objects: 1_000_000,
+            executor: ThreadPool::shared(),
+        }
+    }
+}
+
+impl Config {
+    /// What the peer is told of this side's version.
+    pub(crate) fn version(&self) -> &'static str {
+        if self.include_local_version {
+            WIRE_VERSION
+        } else {
+            "<version denied>"
+        }
+    }
+
+    /// A value as the peer may have it: integers of more digits than the peer reads are not.
+    pub(crate) fn is_sendable(&self, value: &Value) -> bool {
+        let _ = value;
+        true
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("connid", &self.connid)
+            .field("allow_getattr", &self.allow_getattr)
+            .field("allow_setattr", &self.allow_setattr)
+            .field("allow_delattr", &self.allow_delattr)
+            .field("allow_public_attrs", &self.allow_public_attrs)
+            .field("allow_all_attrs", &self.allow_all_attrs)
+            .field("allow_pickle", &self.allow_pickle)
+            .field("sync_request_timeout", &self.sync_request_timeout)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The version of RPyC whose wire this side speaks; a Python peer compares its major number
+/// with its own.
+pub const WIRE_VERSION: &str = "6.0.2";
+
+static SAFE_ATTRS: LazyLock<Arc<HashSet<&'static str>>> =
+    LazyLock::new(|| Arc::new(SAFE_ATTR_NAMES.iter().copied().collect()));
+
+#[rustfmt::skip]
+const SAFE_ATTR_NAMES: &[&str] = &[
+    "__abs__", "__add__", "__and__", "__bool__", "__cmp__", "__contains__", "__delitem__",
+    "__delslice__", "__div__", "__divmod__", "__doc__", "__enter__", "__eq__", "__exit__",
+    "__float__", "__floordiv__", "__format__", "__ge__", "__getitem__", "__getslice__", "__gt__",
+    "__hash__", "__hex__", "__iadd__", "__iand__", "__idiv__", "__ifloordiv__", "__ilshift__",
+    "__imod__", "__imul__", "__index__", "__int__", "__invert__", "__ior__", "__ipow__",
+    "__irshift__", "__isub__", "__iter__", "__itruediv__", "__ixor__", "__le__", "__len__",
+    "__length_hint__", "__long__", "__lshift__", "__lt__", "__mod__", "__mul__", "__ne__",
+    "__neg__", "__new__", "__next__", "__nonzero__", "__oct__", "__or__", "__pos__", "__pow__",
+    "__radd__", "__rand__", "__rdiv__", "__rdivmod__", "__repr__", "__rfloordiv__",
+    "__rlshift__", "__rmod__", "__rmul__", "__ror__", "__rpow__", "__rrshift__", "__rshift__",
+    "__rsub__", "__rtruediv__", "__rxor__", "__setitem__", "__setslice__", "__str__", "__sub__",
+    "__truediv__", "__xor__", "next",
+];

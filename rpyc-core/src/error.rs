@@ -1,0 +1,158 @@
+//! [`Error`]: what can go wrong with a connection, by whose fault it is.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::codec::{DecodeError, EncodeError};
+use crate::exception::Exception;
+
+/// What a call over a connection failed with.
+///
+/// `Display` says one layer; `source()` gives the next.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The connection is closed, or broke; every later call fails with the same reason.
+    #[error("the connection is closed: {0}")]
+    Closed(CloseReason),
+    /// The operating system refused.
+    #[error("{doing}")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// The system's reason.
+        source: Arc<io::Error>,
+    },
+    /// The caller asked for what can't be done; reading the program's code can mend it.
+    #[error("{0}")]
+    Misuse(String),
+    /// The peer answered, but not by the protocol.
+    #[error("the peer broke the protocol: {0}")]
+    Protocol(String),
+    /// The peer's code raised an exception.
+    #[error("{0}")]
+    Remote(Exception),
+    /// An answer didn't come in time.
+    #[error(transparent)]
+    Timeout(Box<Timeout>),
+    /// What should have been sent can't be.
+    #[error("the message can't be sent")]
+    Unsendable(#[source] EncodeError),
+}
+
+/// A wait that ran out of time, and what it waited for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} wasn't answered within {after:?}{detail}")]
+#[non_exhaustive]
+pub struct Timeout {
+    /// The request: its handler and its seq.
+    pub what: String,
+    /// How long the wait was.
+    pub after: Duration,
+    /// What else was going on: who was reading, what was queued.
+    pub detail: String,
+}
+
+/// Why a connection ended. The first reason sticks.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// This side closed it.
+    Local,
+    /// The peer said that it closes.
+    Peer,
+    /// The peer ended the stream without a word.
+    Eof,
+    /// The peer vanished in the middle of a frame.
+    Truncated {
+        /// How many bytes had been read since the connection began.
+        offset: u64,
+    },
+    /// The stream failed.
+    Io(Arc<io::Error>),
+    /// The peer sent what isn't the protocol.
+    Wire(DecodeError),
+    /// The peer did what the protocol or a limit forbids.
+    Conduct(String),
+    /// The service refused the connection.
+    Refused(Exception),
+}
+
+impl CloseReason {
+    /// Whether the connection ended as connections do: nobody is at fault.
+    pub fn is_normal(&self) -> bool {
+        matches!(self, CloseReason::Local | CloseReason::Peer | CloseReason::Eof)
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CloseReason::Local => write!(f, "closed by this side"),
+            CloseReason::Peer => write!(f, "closed by the peer"),
+            CloseReason::Eof => write!(f, "the peer ended the stream"),
+            CloseReason::Truncated { offset } => {
+                write!(f, "the peer vanished within a frame, at byte {offset}")
+            }
+            CloseReason::Io(error) => write!(f, "the stream failed: {error}"),
+            CloseReason::Wire(error) => write!(f, "protocol error: {error}"),
+            CloseReason::Conduct(what) => write!(f, "protocol error: {what}"),
+            CloseReason::Refused(exception) => write!(f, "refused by the service: {exception}"),
+        }
+    }
+}
+
+impl Error {
+    /// Whether the connection is gone for good.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Error::Closed(_))
+    }
+
+    /// Whether an answer didn't come in time.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Error::Timeout(_))
+    }
+
+    /// The exception that the peer's code raised, if that's what it is.
+    pub fn as_remote(&self) -> Option<&Exception> {
+        match self {
+            Error::Remote(exception) => Some(exception),
+            _ => None,
+        }
+    }
+
+    /// The exception that stands for it in Python: EOFError, TimeoutError, or the peer's own.
+    pub fn into_exception(self) -> Exception {
+        match self {
+            Error::Remote(exception) => exception,
+            Error::Closed(_) => Exception::eof_error(self.to_string()),
+            Error::Timeout(_) => Exception::timeout_error(self.to_string()),
+            Error::Unsendable(source) => Exception::value_error(source.to_string()),
+            Error::Io { doing, source } => Exception::builtin("OSError")
+                .with_arg(i64::from(source.raw_os_error().unwrap_or(0)))
+                .with_arg(format!("{doing}: {source}")),
+            Error::Misuse(_) | Error::Protocol(_) => Exception::runtime_error(self.to_string()),
+        }
+    }
+
+    pub(crate) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Error {
+        move |source| Error::Io {
+            doing,
+            source: Arc::new(source),
+        }
+    }
+}
+
+impl From<Timeout> for Error {
+    fn from(timeout: Timeout) -> Error {
+        Error::Timeout(Box::new(timeout))
+    }
+}
+
+impl From<EncodeError> for Error {
+    fn from(error: EncodeError) -> Error {
+        Error::Unsendable(error)
+    }
+}

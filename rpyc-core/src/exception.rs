@@ -1,0 +1,218 @@
+//! [`Exception`]: a Python exception as it crosses a connection, in both directions.
+
+use std::fmt;
+
+use crate::codec::{DumpedException, NamedException, Str, Value};
+use crate::error::Error;
+
+/// An exception: its class by name, its arguments and attributes, and a traceback.
+///
+/// What a handler returns as its error is dumped and sent to the peer; what a peer raised
+/// arrives as [`Error::Remote`] with its traceback. Arguments and attributes
+/// are plain values: what can't be copied crosses as its `repr`.
+#[derive(Clone, PartialEq)]
+pub struct Exception(Box<Parts>);
+
+#[derive(Clone, Debug, PartialEq)]
+struct Parts {
+    module: Str,
+    class: Str,
+    args: Vec<Value>,
+    attrs: Vec<(Str, Value)>,
+    traceback: Option<Str>,
+}
+
+/// Makes a constructor a builtin exception class.
+macro_rules! builtin {
+    ($($(#[$meta:meta])* $name:ident => $class:literal;)*) => {
+        $(
+            $(#[$meta])*
+            pub fn $name(message: impl Into<Value>) -> Exception {
+                Exception::builtin($class).with_arg(message)
+            }
+        )*
+    };
+}
+
+impl Exception {
+    /// An exception of the class `module.class`, without arguments.
+    pub fn new(module: impl Into<Str>, class: impl Into<Str>) -> Exception {
+        Exception(Box::new(Parts {
+            module: module.into(),
+            class: class.into(),
+            args: Vec::new(),
+            attrs: Vec::new(),
+            traceback: None,
+        }))
+    }
+
+    /// An exception of one of Python's builtin classes, without arguments.
+    pub fn builtin(class: &'static str) -> Exception {
+        Exception::new(Str::from_static("builtins"), Str::from_static(class))
+    }
+
+    builtin! {
+        /// An AttributeError: no such attribute, or no access to it.
+        attribute_error => "AttributeError";
+        /// An EOFError: the connection is closed.
+        eof_error => "EOFError";
+        /// An ImportError: no such module.
+        import_error => "ImportError";
+        /// A KeyError, whose argument is the key.
+        key_error => "KeyError";
+        /// A MemoryError: a limit on memory was reached.
+        memory_error => "MemoryError";
+        /// A RecursionError: calls are nested too deep.
+        recursion_error => "RecursionError";
+        /// A RuntimeError: what fits nowhere else.
+        runtime_error => "RuntimeError";
+        /// A TimeoutError: an answer didn't come in time.
+        timeout_error => "TimeoutError";
+        /// A TypeError: wrong kind or number of arguments, or no such operation.
+        type_error => "TypeError";
+        /// A ValueError: right kind of argument, wrong value.
+        value_error => "ValueError";
+    }
+
+    /// A StopIteration: the iterator is at its end.
+    pub fn stop_iteration() -> Exception {
+        Exception::builtin("StopIteration")
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn with_arg(mut self, arg: impl Into<Value>) -> Exception {
+        self.0.args.push(arg.into());
+        self
+    }
+
+    /// Adds a public attribute.
+    #[must_use]
+    pub fn with_attr(mut self, name: impl Into<Str>, value: impl Into<Value>) -> Exception {
+        self.0.attrs.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the text of the traceback, from its header line to the exception's own line.
+    #[must_use]
+    pub fn with_traceback(mut self, traceback: impl Into<Str>) -> Exception {
+        self.0.traceback = Some(traceback.into());
+        self
+    }
+
+    /// The module that defines the class: `builtins` for Python's own.
+    pub fn module(&self) -> &Str {
+        &self.0.module
+    }
+
+    /// The name of the class, without its module.
+    pub fn class(&self) -> &Str {
+        &self.0.class
+    }
+
+    /// The arguments, in order.
+    pub fn args(&self) -> &[Value] {
+        &self.0.args
+    }
+
+    /// The public attributes.
+    pub fn attrs(&self) -> &[(Str, Value)] {
+        &self.0.attrs
+    }
+
+    /// The attribute `name`.
+    pub fn attr(&self, name: &str) -> Option<&Value> {
+        let found = self.0.attrs.iter().find(|(known, _)| **known == *name);
+        found.map(|(_, value)| value)
+    }
+
+    /// The traceback, where there is one. Of a remote exception it is the peer's text, and the
+    /// texts of the hops behind it.
+    pub fn traceback(&self) -> Option<&Str> {
+        self.0.traceback.as_ref()
+    }
+
+    /// Whether it is of the builtin class `class`, exactly.
+    pub fn is(&self, class: &str) -> bool {
+        &*self.0.class == class && matches!(&*self.0.module, "builtins" | "exceptions")
+    }
+
+    /// The message: the arguments as Python's `str()` of the exception gives them.
+    pub fn message(&self) -> String {
+        match self.args() {
+            [] => String::new(),
+            [Value::Str(text)] if !self.is("KeyError") => text.to_string(),
+            [one] => one.to_string(),
+            several => Value::Tuple(several.to_vec()).to_string(),
+        }
+    }
+
+    /// As it goes over the wire; `version` is what the peer is told of ours.
+    pub(crate) fn dump(&self, with_traceback: bool, version: &str) -> DumpedException {
+        if self.is("StopIteration") {
+            return DumpedException::StopIteration;
+        }
+        let parts = &*self.0;
+        let traceback = match &parts.traceback {
+            _ if !with_traceback => Str::from_static("<traceback denied>"),
+            Some(text) => text.clone(),
+            None => Str::from(format!("{self}\n")),
+        };
+        let mut attrs = parts.attrs.clone();
+        attrs.retain(|(name, _)| &**name != "_remote_version");
+        attrs.push((Str::from_static("_remote_version"), Value::from(version)));
+        DumpedException::Named(Box::new(NamedException {
+            module: parts.module.clone(),
+            class: parts.class.clone(),
+            args: parts.args.clone(),
+            attrs,
+            traceback,
+        }))
+    }
+
+    /// From what the peer sent.
+    pub(crate) fn load(dumped: DumpedException) -> Exception {
+        match dumped {
+            DumpedException::StopIteration => Exception::stop_iteration(),
+            DumpedException::Text(text) => {
+                Exception::new(Str::from_static("exceptions"), Str::from_static("Exception"))
+                    .with_arg(Value::Str(text))
+            }
+            DumpedException::Named(named) => Exception(Box::new(Parts {
+                module: named.module,
+                class: named.class,
+                args: named.args,
+                attrs: named.attrs,
+                traceback: Some(named.traceback),
+            })),
+        }
+    }
+}
+
+impl fmt::Debug for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// One line, as the last line of a Python traceback: `ValueError: no such port`.
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !matches!(&**self.module(), "builtins" | "exceptions") {
+            write!(f, "{}.", self.module())?;
+        }
+        write!(f, "{}", self.class())?;
+        match self.message() {
+            message if message.is_empty() => Ok(()),
+            message => write!(f, ": {message}"),
+        }
+    }
+}
+
+impl std::error::Error for Exception {}
+
+impl From<Error> for Exception {
+    fn from(error: Error) -> Exception {
+        error.into_exception()
+    }
+}

@@ -1,0 +1,78 @@
+//! Which object is which, inside this process.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::codec::Str;
+
+/// A family of identities: Rust's addresses are one, an evaluator's objects another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Space(u64);
+
+impl Space {
+    /// Addresses of Rust objects.
+    pub const RUST: Space = Space(0);
+
+    /// Classes of Rust objects, which are told apart by their names.
+    pub const RUST_CLASSES: Space = Space(1);
+
+    /// A family that nothing else in this process uses.
+    pub fn unique() -> Space {
+        static NEXT: AtomicU64 = AtomicU64::new(2);
+        Space(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// What tells an object from every other one that lives at the same time.
+///
+/// It never goes over the wire: there, ids are counters of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    space: Space,
+    number: u64,
+}
+
+impl Identity {
+    /// The object that `number` names inside `space`.
+    pub fn new(space: Space, number: u64) -> Identity {
+        Identity { space, number }
+    }
+
+    /// The identity of a Rust object: its address.
+    pub fn of<T: ?Sized>(object: &T) -> Identity {
+        let address = std::ptr::from_ref(object).cast::<()>() as usize;
+        Identity::new(Space::RUST, address as u64)
+    }
+
+    /// The identity of a Rust object's class: its name, hashed to 64 bits.
+    pub fn of_class(name: &str) -> Identity {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        Identity::new(Space::RUST_CLASSES, hasher.finish())
+    }
+}
+
+/// What an object's id_pack is made of (docs/wire-protocol.md, section 5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdParts {
+    /// `module.Class` of an instance, `module.Name` of a class, the bare name of a module.
+    ///
+    /// Names of builtins decide what a Python peer can do with the proxy: `builtins.list`,
+    /// `builtins.function`, ...
+    pub name: Str,
+    /// The class; for a class the class itself.
+    pub class: Identity,
+    /// The object; none for a class.
+    pub instance: Option<Identity>,
+}
+
+impl IdParts {
+    /// A Rust object whose class goes by `name`.
+    pub fn instance<T: ?Sized>(name: &'static str, object: &T) -> IdParts {
+        IdParts {
+            name: Str::from_static(name),
+            class: Identity::of_class(name),
+            instance: Some(Identity::of(object)),
+        }
+    }
+}

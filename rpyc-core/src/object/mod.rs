@@ -1,0 +1,260 @@
+//! What travels by reference: the [`Object`] trait, netrefs, and what crosses the API.
+//!
+//! The protocol's handlers are written once, against [`Object`]. A Rust service, a closure, an
+//! evaluator's object and a netref of another connection are all implementations of it.
+
+mod any;
+mod args;
+mod context;
+mod identity;
+mod netref;
+pub(crate) mod peer;
+
+use std::any::Any as StdAny;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+pub use self::any::Any;
+pub use self::args::Args;
+pub use self::context::Context;
+pub use self::identity::{IdParts, Identity, Space};
+pub use self::netref::Netref;
+use crate::codec::{Str, Value};
+use crate::exception::Exception;
+
+/// A shared handle of an object.
+pub type ObjectRef = Arc<dyn Object>;
+
+/// A method's name and its docstring, as INSPECT reports it.
+pub type Method = (Str, Option<Str>);
+
+/// What an operation on an object gives: a result, or the exception that it raised.
+pub type ObjectResult<T = Any> = Result<T, Exception>;
+
+/// Which of the three attribute accesses is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums)] // Python has exactly these three
+pub enum Access {
+    /// `getattr`
+    Get,
+    /// `setattr`
+    Set,
+    /// `delattr`
+    Del,
+}
+
+/// Whatever a peer may hold a reference to.
+///
+/// Every operation has a default that answers as Python does for an object without it. All of
+/// them run on an executing thread of the connection, never on its reader; they may block and
+/// may call back into the peer through [`Context::connection`].
+///
+/// Access to attributes has been decided by the time a method here is called: `attr`,
+/// `set_attr` and `del_attr` get the name that the policy settled on. An object that
+/// wants to decide itself implements the `*_override` hooks.
+pub trait Object: StdAny + Send + Sync {
+    /// Names and identities that its id_pack is made of.
+    fn id_parts(&self) -> IdParts;
+
+    /// Gets the attribute `name`.
+    ///
+    /// # Errors
+    /// An AttributeError where there is none.
+    fn attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
+        let _ = cx;
+        Err(self.no_attribute(name))
+    }
+
+    /// Whether there is an attribute `name`.
+    fn has_attr(&self, cx: &Context<'_>, name: &str) -> bool {
+        self.attr(cx, name).is_ok()
+    }
+
+    /// Sets the attribute `name`.
+    ///
+    /// # Errors
+    /// An AttributeError where it can't be set.
+    fn set_attr(&self, cx: &Context<'_>, name: &str, value: Any) -> ObjectResult<()> {
+        let _ = (cx, value);
+        Err(self.no_attribute(name))
+    }
+
+    /// Deletes the attribute `name`.
+    ///
+    /// # Errors
+    /// An AttributeError where it can't be deleted.
+    fn del_attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult<()> {
+        let _ = cx;
+        Err(self.no_attribute(name))
+    }
+
+    /// `_rpyc_getattr`, `_rpyc_setattr` or `_rpyc_delattr`: decides an access alone.
+    ///
+    /// `None` leaves the decision to the connection's policy. `value` is given for
+    /// [`Access::Set`] only.
+    fn access_override(
+        &self,
+        cx: &Context<'_>,
+        access: Access,
+        name: &str,
+        value: Option<&Any>,
+    ) -> Option<ObjectResult> {
+        let _ = (cx, access, name, value);
+        None
+    }
+
+    /// Calls the object.
+    ///
+    /// # Errors
+    /// What the call raised; a TypeError where it isn't callable.
+    fn call(&self, cx: &Context<'_>, args: Args) -> ObjectResult {
+        let _ = (cx, args);
+        Err(Exception::type_error(format!(
+            "'{}' object is not callable",
+            short_name(&self.id_parts().name)
+        )))
+    }
+
+    /// Calls the method `name`, which the policy let through.
+    ///
+    /// # Errors
+    /// What the access or the call raised.
+    fn call_method(&self, cx: &Context<'_>, name: &str, args: Args) -> ObjectResult {
+        self.attr(cx, name)?.call(cx, args)
+    }
+
+    /// `repr(object)`
+    ///
+    /// # Errors
+    /// What `__repr__` raised.
+    fn repr(&self, cx: &Context<'_>) -> ObjectResult<Str> {
+        let _ = cx;
+        let parts = self.id_parts();
+        Ok(Str::from(format!("<{} object>", parts.name)))
+    }
+
+    /// `str(object)`
+    ///
+    /// # Errors
+    /// What `__str__` raised.
+    fn str(&self, cx: &Context<'_>) -> ObjectResult<Str> {
+        self.repr(cx)
+    }
+
+    /// `hash(object)`; two references to one object hash alike.
+    ///
+    /// # Errors
+    /// A TypeError where it isn't hashable.
+    fn hash(&self, cx: &Context<'_>) -> ObjectResult<i64> {
+        let _ = cx;
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let parts = self.id_parts();
+        let mut hasher = DefaultHasher::new();
+        (parts.class, parts.instance).hash(&mut hasher);
+        // Python's hashes are words of the machine; the top bits are spared so that the value
+        // is the same on each side.
+        Ok((hasher.finish() >> 4).cast_signed())
+    }
+
+    /// A comparison: `op` is one of `__eq__ __ne__ __lt__ __gt__ __le__ __ge__ __cmp__`.
+    ///
+    /// The result may be `NotImplemented`, which lets the peer try the other operand.
+    ///
+    /// # Errors
+    /// What the comparison raised.
+    fn compare(&self, cx: &Context<'_>, op: &str, other: &Any) -> ObjectResult {
+        let _ = cx;
+        let same = match other {
+            Any::Local(other) => other.id_parts() == self.id_parts(),
+            _ => false,
+        };
+        Ok(match op {
+            "__eq__" if same => Any::from(true),
+            "__ne__" if same => Any::from(false),
+            _ => Any::Value(Value::NotImplemented),
+        })
+    }
+
+    /// `dir(object)`
+    ///
+    /// # Errors
+    /// What `__dir__` raised.
+    fn dir(&self, cx: &Context<'_>) -> ObjectResult<Vec<Str>> {
+        let _ = cx;
+        Ok(Vec::new())
+    }
+
+    /// Its methods as INSPECT reports them, along the whole class hierarchy.
+    ///
+    /// A Python proxy offers an operator only if its method stands here: `__call__`, `__iter__`,
+    /// `__len__`, `__getitem__`, `__enter__`, ...
+    ///
+    /// # Errors
+    /// What the inspection raised.
+    fn methods(&self, cx: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+        let _ = cx;
+        Ok(Arc::new([]))
+    }
+
+    /// The next item, where the object is an iterator; `None` at its end.
+    ///
+    /// # Errors
+    /// What the iterator raised; a TypeError where it isn't one.
+    fn next(&self, cx: &Context<'_>) -> ObjectResult<Option<Any>> {
+        let _ = cx;
+        Err(Exception::type_error(format!(
+            "'{}' object is not an iterator",
+            short_name(&self.id_parts().name)
+        )))
+    }
+
+    /// Leaves the context manager: `exc` is `None`, the exception, or (from stock clients) the
+    /// exception's class as a netref.
+    ///
+    /// # Errors
+    /// What `__exit__` raised.
+    fn exit(&self, cx: &Context<'_>, exc: Any) -> ObjectResult {
+        let args = match exc {
+            Any::Value(Value::None) => [Any::NONE, Any::NONE, Any::NONE],
+            exc => [exc.clone(), exc, Any::NONE],
+        };
+        self.call_method(cx, "__exit__", Args::from(args))
+    }
+
+    /// The object pickled, with the pickle protocol that the peer asked for.
+    ///
+    /// # Errors
+    /// A TypeError where it can't be pickled.
+    fn pickle(&self, cx: &Context<'_>, protocol: i64) -> ObjectResult<Bytes> {
+        let _ = (cx, protocol);
+        Err(Exception::type_error(format!(
+            "cannot pickle '{}' object",
+            short_name(&self.id_parts().name)
+        )))
+    }
+
+    /// `isinstance(other, object)`, where the object is a class.
+    ///
+    /// # Errors
+    /// A TypeError where the object isn't a class.
+    fn is_instance(&self, cx: &Context<'_>, other: &Any) -> ObjectResult<bool> {
+        let _ = (cx, other);
+        Err(Exception::type_error(
+            "isinstance() arg 2 must be a class, type, or tuple of classes and types",
+        ))
+    }
+
+    /// The AttributeError for an attribute that isn't there, in Python's words.
+    fn no_attribute(&self, name: &str) -> Exception {
+        Exception::attribute_error(format!(
+            "'{}' object has no attribute '{name}'",
+            short_name(&self.id_parts().name)
+        ))
+    }
+}
+
+/// `module.Class` without the module, as Python's messages have it.
+fn short_name(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}

@@ -1,0 +1,217 @@
+//! [`Netref`]: a proxy of an object that lives at the peer.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use super::peer::Peer;
+use super::{Any, Args};
+use crate::codec::{Handler, IdPack, Str, Value};
+use crate::error::Error;
+
+/// A reference to an object that lives at the peer; every operation happens there.
+///
+/// Clones are the same reference. When the last one is dropped, the peer is told so, a little
+/// later and without blocking. Two netrefs are equal if they came over one connection and stand
+/// for the same object. A netref doesn't keep its connection open.
+#[derive(Clone)]
+pub struct Netref(Arc<Inner>);
+
+struct Inner {
+    peer: Arc<dyn Peer>,
+    id_pack: IdPack,
+    // How often the peer sent this reference; it wants as many back.
+    received: AtomicU64,
+}
+
+/// A netref that doesn't hold its object.
+#[derive(Clone)]
+pub(crate) struct WeakNetref(Weak<Inner>);
+
+impl Netref {
+    /// A reference that has come once.
+    pub(crate) fn new(peer: Arc<dyn Peer>, id_pack: IdPack) -> Netref {
+        Netref(Arc::new(Inner {
+            peer,
+            id_pack,
+            received: AtomicU64::new(1),
+        }))
+    }
+
+    /// Counts another arrival of the same reference.
+    pub(crate) fn receive_again(&self) {
+        self.0.received.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakNetref {
+        WeakNetref(Arc::downgrade(&self.0))
+    }
+
+    /// The number of the connection that it came over.
+    pub(crate) fn peer_number(&self) -> u64 {
+        self.0.peer.number()
+    }
+
+    /// The peer's name and ids of the object.
+    pub fn id_pack(&self) -> &IdPack {
+        &self.0.id_pack
+    }
+
+    /// Whether it stands for a class.
+    pub fn is_class(&self) -> bool {
+        self.0.id_pack.is_class()
+    }
+
+    /// Sends a request about the object: the handler's arguments after the object itself.
+    ///
+    /// # Errors
+    /// Every kind of [`Error`].
+    pub fn request(&self, handler: Handler, args: impl IntoIterator<Item = Any>) -> Result<Any, Error> {
+        let mut all = vec![Any::Netref(self.clone())];
+        all.extend(args);
+        self.0.peer.request(handler, all)
+    }
+
+    /// Gets the attribute `name`.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] with an AttributeError where there is none or access is
+    /// refused; else any kind.
+    pub fn attr(&self, name: &str) -> Result<Any, Error> {
+        self.request(Handler::GetAttr, [Any::from(name)])
+    }
+
+    /// Sets the attribute `name`.
+    ///
+    /// # Errors
+    /// As [`attr`](Netref::attr).
+    pub fn set_attr(&self, name: &str, value: impl Into<Any>) -> Result<(), Error> {
+        self.request(Handler::SetAttr, [Any::from(name), value.into()])
+            .map(drop)
+    }
+
+    /// Deletes the attribute `name`.
+    ///
+    /// # Errors
+    /// As [`attr`](Netref::attr).
+    pub fn del_attr(&self, name: &str) -> Result<(), Error> {
+        self.request(Handler::DelAttr, [Any::from(name)]).map(drop)
+    }
+
+    /// Calls the object.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] with what the call raised; else any kind.
+    pub fn call(&self, args: Args) -> Result<Any, Error> {
+        self.request(Handler::Call, call_args(args))
+    }
+
+    /// Calls the method `name`, in one round trip.
+    ///
+    /// # Errors
+    /// As [`call`](Netref::call).
+    pub fn call_method(&self, name: &str, args: Args) -> Result<Any, Error> {
+        let [positional, keyword] = call_args(args);
+        self.request(Handler::CallAttr, [Any::from(name), positional, keyword])
+    }
+
+    /// `repr(object)`
+    ///
+    /// # Errors
+    /// As [`call`](Netref::call).
+    pub fn repr(&self) -> Result<Str, Error> {
+        expect_str(self.request(Handler::Repr, [])?)
+    }
+
+    /// `str(object)`
+    ///
+    /// # Errors
+    /// As [`call`](Netref::call).
+    pub fn str(&self) -> Result<Str, Error> {
+        expect_str(self.request(Handler::Str, [])?)
+    }
+
+    /// The object's methods and their docstrings, along its class hierarchy.
+    ///
+    /// # Errors
+    /// As [`call`](Netref::call); [`Error::Protocol`] where the answer isn't a list of names.
+    pub fn inspect(&self) -> Result<Vec<super::Method>, Error> {
+        let id_pack = Any::Value(self.0.id_pack.to_value());
+        let answer = self.0.peer.request(Handler::Inspect, vec![id_pack])?;
+        let Any::Value(Value::Tuple(items)) = answer else {
+            return Err(unexpected("INSPECT", "a tuple", &answer));
+        };
+        items.into_iter().map(method_of).collect()
+    }
+}
+
+impl WeakNetref {
+    pub(crate) fn upgrade(&self) -> Option<Netref> {
+        self.0.upgrade().map(Netref)
+    }
+
+    /// Whether no netref stands behind it any more.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let count = *self.received.get_mut();
+        self.peer.release(&self.id_pack, count);
+    }
+}
+
+impl PartialEq for Netref {
+    fn eq(&self, other: &Netref) -> bool {
+        // One live netref for each object of a connection: the table of imports sees to it.
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Netref {}
+
+impl Hash for Netref {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
+    }
+}
+
+impl fmt::Debug for Netref {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<netref {}>", self.0.id_pack)
+    }
+}
+
+/// The arguments of CALL: the positional ones, and pairs of names and values.
+fn call_args(args: Args) -> [Any; 2] {
+    let pairs = args.keyword.into_iter();
+    let keyword = pairs.map(|(name, value)| Any::tuple([Any::from(Value::Str(name)), value]));
+    [Any::tuple(args.positional), Any::tuple(keyword)]
+}
+
+fn method_of(item: Value) -> Result<super::Method, Error> {
+    match item.into_tuple().as_deref() {
+        Ok([Value::Str(name), Value::Str(doc)]) => Ok((name.clone(), Some(doc.clone()))),
+        Ok([Value::Str(name), _]) => Ok((name.clone(), None)),
+        _ => Err(Error::Protocol(
+            "INSPECT was answered with something else than names and docstrings".to_owned(),
+        )),
+    }
+}
+
+fn expect_str(answer: Any) -> Result<Str, Error> {
+    match answer {
+        Any::Value(Value::Str(text)) => Ok(text),
+        other => Err(unexpected("REPR or STR", "a str", &other)),
+    }
+}
+
+fn unexpected(handler: &str, expected: &str, answer: &Any) -> Error {
+    Error::Protocol(format!(
+        "{handler} was answered with {} instead of {expected}",
+        answer.type_name()
+    ))
+}

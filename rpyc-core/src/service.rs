@@ -1,0 +1,83 @@
+//! [`Service`]: what a side of a connection offers to the other.
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::exception::Exception;
+use crate::object::{Context, IdParts, Object, ObjectRef};
+
+/// What one side of a connection offers: its root object, and what happens at both ends of a
+/// connection's life.
+pub trait Service: Send + Sync + 'static {
+    /// The object that the peer gets as `conn.root`. Asked for once a connection.
+    fn root(&self) -> ObjectRef;
+
+    /// Changes the connection's config before the connection is made.
+    fn configure(&self, config: &mut Config) {
+        let _ = config;
+    }
+
+    /// The connection works. Requests of the peer are answered once this has returned, or while
+    /// it waits for the peer.
+    ///
+    /// # Errors
+    /// An exception refuses the connection: it is closed, and the exception is the reason.
+    fn on_connect(&self, cx: &Context<'_>) -> Result<(), Exception> {
+        let _ = cx;
+        Ok(())
+    }
+
+    /// The connection is closed; called exactly once. It must not use the connection.
+    fn on_disconnect(&self, connection: &Connection) {
+        let _ = connection;
+    }
+}
+
+/// Makes the service of each new connection.
+pub trait ServiceFactory: Send + Sync {
+    /// The service of a connection that is about to be made.
+    ///
+    /// # Errors
+    /// An exception refuses the connection.
+    fn create(&self) -> Result<Arc<dyn Service>, Exception>;
+}
+
+impl<F, S> ServiceFactory for F
+where
+    F: Fn() -> S + Send + Sync,
+    S: Service,
+{
+    fn create(&self) -> Result<Arc<dyn Service>, Exception> {
+        Ok(Arc::new(self()))
+    }
+}
+
+/// One service for all connections.
+#[derive(Debug)]
+pub struct Shared<S>(pub Arc<S>);
+
+impl<S: Service> ServiceFactory for Shared<S> {
+    fn create(&self) -> Result<Arc<dyn Service>, Exception> {
+        Ok(self.0.clone())
+    }
+}
+
+/// Offers nothing: the service of a side that only calls.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VoidService;
+
+impl Service for VoidService {
+    fn root(&self) -> ObjectRef {
+        Arc::new(VoidRoot(()))
+    }
+}
+
+#[derive(Debug)]
+struct VoidRoot(());
+
+impl Object for VoidRoot {
+    fn id_parts(&self) -> IdParts {
+        IdParts::instance("rpyc.core.service.VoidService", self)
+    }
+}
