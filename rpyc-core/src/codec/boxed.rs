@@ -1,0 +1,273 @@
+//! What an argument or a result is on the wire: a value, or a reference.
+
+use super::{
+    decode,
+    dialect::Dialect,
+    encode::{Sink, Writer},
+    error::{DecodeError, DecodeErrorKind, EncodeError, ShapeError},
+    idpack::{ClassId, IdPack, InstanceId},
+    limits::Limits,
+    reader::Reader,
+    value::Value,
+};
+
+/// An argument or a result.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Boxed {
+    /// By value.
+    Value(Value),
+    /// A tuple with at least one reference in it; build it by [`Boxed::tuple`].
+    Tuple(Vec<Boxed>),
+    /// An object that lives with whoever *receives* this.
+    LocalRef(IdPack),
+    /// An object that lives with whoever *sends* this.
+    RemoteRef(IdPack),
+}
+
+impl Boxed {
+    /// A tuple of the items: by value if all of them are.
+    #[must_use]
+    pub fn tuple(items: Vec<Boxed>) -> Self {
+        if !items.iter().all(|item| matches!(item, Self::Value(_))) {
+            return Self::Tuple(items);
+        }
+        let values = items.into_iter().filter_map(|item| match item {
+            Self::Value(value) => Some(value),
+            Self::Tuple(_) | Self::LocalRef(_) | Self::RemoteRef(_) => None,
+        });
+        Self::Value(Value::Tuple(values.collect()))
+    }
+
+    /// What the pair of a label and a value stands for.
+    ///
+    /// # Errors
+    ///
+    /// The value is no such pair, or tuples are nested deeper than [`max_depth`](Limits#structfield.max_depth).
+    pub fn from_value(value: Value, dialect: Dialect, limits: &Limits) -> Result<Self, ShapeError> {
+        match dialect {
+            Dialect::V6 => from_pair(value, limits.depth()),
+        }
+    }
+
+    /// Reads one.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Problem> {
+        Ok(match label(reader)? {
+            Label::Value => Self::Value(decode::value(reader)?),
+            Label::Tuple => Self::tuple(items(reader, Self::read)?),
+            Label::LocalRef => Self::LocalRef(id_pack(reader)?),
+            Label::RemoteRef => Self::RemoteRef(id_pack(reader)?),
+        })
+    }
+
+    /// Reads the arguments of a request: a boxed tuple.
+    pub(super) fn read_args(reader: &mut Reader<'_>) -> Result<Vec<Self>, Problem> {
+        match label(reader)? {
+            Label::Value => items(reader, |reader| Ok(Self::Value(decode::value(reader)?))),
+            Label::Tuple => items(reader, Self::read),
+            Label::LocalRef | Label::RemoteRef => {
+                Err(ShapeError::new("a tuple of arguments", "a reference").into())
+            }
+        }
+    }
+
+    /// Writes it.
+    pub(super) fn write<S: Sink>(&self, writer: &mut Writer<'_, S>) -> Result<(), EncodeError> {
+        writer.tuple_header(2)?;
+        match self {
+            Self::Value(value) => {
+                writer.small_int(VALUE);
+                writer.value(value)
+            }
+            Self::Tuple(items) => Self::write_items(items, writer),
+            Self::LocalRef(id_pack) => write_reference(LOCAL_REF, id_pack, writer),
+            Self::RemoteRef(id_pack) => write_reference(REMOTE_REF, id_pack, writer),
+        }
+    }
+
+    /// Writes the items as a boxed tuple: by value if all of them are.
+    pub(super) fn write_tuple<S: Sink>(
+        items: &[Self],
+        writer: &mut Writer<'_, S>,
+    ) -> Result<(), EncodeError> {
+        writer.tuple_header(2)?;
+        Self::write_items(items, writer)
+    }
+
+    fn write_items<S: Sink>(items: &[Self], writer: &mut Writer<'_, S>) -> Result<(), EncodeError> {
+        let by_value = items.iter().all(|item| matches!(item, Self::Value(_)));
+        writer.small_int(if by_value { VALUE } else { TUPLE });
+        writer.begin_items(items.len())?;
+        for item in items {
+            match item {
+                Self::Value(value) if by_value => writer.value(value)?,
+                item => item.write(writer)?,
+            }
+        }
+        writer.end_items(items.len());
+        Ok(())
+    }
+}
+
+impl<T: Into<Value>> From<T> for Boxed {
+    fn from(value: T) -> Self {
+        Self::Value(value.into())
+    }
+}
+
+/// Why a part of a message can't be had.
+pub(super) enum Problem {
+    /// The bytes are no value.
+    Decode(DecodeError),
+    /// They begin one that does not belong there; nobody has looked at the rest of it.
+    Shape(ShapeError),
+}
+
+impl From<DecodeError> for Problem {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl From<ShapeError> for Problem {
+    fn from(error: ShapeError) -> Self {
+        Self::Shape(error)
+    }
+}
+
+/// Reads the count of a tuple; what is there instead is a shape error.
+pub(super) fn tuple_count(
+    reader: &mut Reader<'_>,
+    expected: &'static str,
+) -> Result<usize, Problem> {
+    let start = reader.offset();
+    let tag = reader.u8(expected)?;
+    decode::tuple_count(reader, tag, expected, start).map_err(|error| match error.kind {
+        DecodeErrorKind::UnexpectedTag { .. } => ShapeError::new(expected, "another value").into(),
+        _ => error.into(),
+    })
+}
+
+enum Label {
+    Value,
+    Tuple,
+    LocalRef,
+    RemoteRef,
+}
+
+impl Label {
+    fn from_value(label: &Value) -> Result<Self, ShapeError> {
+        match label.as_i64() {
+            Some(VALUE) => Ok(Self::Value),
+            Some(TUPLE) => Ok(Self::Tuple),
+            Some(LOCAL_REF) => Ok(Self::LocalRef),
+            Some(REMOTE_REF) => Ok(Self::RemoteRef),
+            Some(_) => Err(ShapeError::new("a label from 1 to 4", "another int")),
+            None => Err(ShapeError::new("a label from 1 to 4", label.type_name())),
+        }
+    }
+}
+
+/// Reads the head of a boxed value, up to its label.
+fn label(reader: &mut Reader<'_>) -> Result<Label, Problem> {
+    if tuple_count(reader, PAIR)? != 2 {
+        return Err(ShapeError::new(PAIR, "a tuple of another length").into());
+    }
+    Ok(Label::from_value(&decode::value(reader)?)?)
+}
+
+/// Reads a tuple, each item by `read`.
+fn items<T>(
+    reader: &mut Reader<'_>,
+    mut read: impl FnMut(&mut Reader<'_>) -> Result<T, Problem>,
+) -> Result<Vec<T>, Problem> {
+    let count = tuple_count(reader, "a tuple")?;
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    reader.announce(count)?;
+    reader.enter()?;
+    let mut items = Vec::with_capacity(count);
+    for _ in 0..count {
+        reader.begin_item();
+        items.push(read(reader)?);
+    }
+    reader.leave();
+    Ok(items)
+}
+
+/// Reads an id_pack, without the detour over a value.
+fn id_pack(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
+    let count = tuple_count(reader, "an id_pack (str, int, int)")?;
+    if !(3..=4).contains(&count) {
+        return Err(
+            ShapeError::new("an id_pack (str, int, int)", "a tuple of another length").into(),
+        );
+    }
+    let name = match decode::value(reader)? {
+        Value::Str(name) => name,
+        other => {
+            return Err(
+                ShapeError::new("a str as the name in an id_pack", other.type_name()).into(),
+            );
+        }
+    };
+    let class = ClassId::from_value(&decode::value(reader)?)?;
+    let instance = InstanceId::from_value(&decode::value(reader)?)?;
+    if count == 4 {
+        // rpyc-ng says here what kind of object it is.
+        decode::value(reader)?;
+    }
+    Ok(IdPack {
+        name,
+        class,
+        instance,
+    })
+}
+
+fn write_reference<S: Sink>(
+    label: i64,
+    id_pack: &IdPack,
+    writer: &mut Writer<'_, S>,
+) -> Result<(), EncodeError> {
+    writer.small_int(label);
+    writer.tuple_header(3)?;
+    writer.text(&id_pack.name)?;
+    writer.unsigned(id_pack.class.0);
+    writer.unsigned(id_pack.instance.0);
+    Ok(())
+}
+
+/// What a value stands for, with at most `levels` of nested tuples.
+fn from_pair(value: Value, levels: usize) -> Result<Boxed, ShapeError> {
+    let found = value.type_name();
+    let pair = value
+        .into_tuple()
+        .and_then(|parts| <[Value; 2]>::try_from(parts).ok());
+    let [label, value] = pair.ok_or_else(|| ShapeError::new(PAIR, found))?;
+    Ok(match Label::from_value(&label)? {
+        Label::Value => Boxed::Value(value),
+        Label::LocalRef => Boxed::LocalRef(IdPack::from_value(&value)?),
+        Label::RemoteRef => Boxed::RemoteRef(IdPack::from_value(&value)?),
+        Label::Tuple => {
+            let found = value.type_name();
+            let items = value
+                .into_tuple()
+                .ok_or_else(|| ShapeError::new("a tuple", found))?;
+            let levels = levels
+                .checked_sub(1)
+                .ok_or_else(|| ShapeError::new("tuples nested less deep", found))?;
+            let items: Result<_, _> = items
+                .into_iter()
+                .map(|item| from_pair(item, levels))
+                .collect();
+            Boxed::tuple(items?)
+        }
+    })
+}
+
+const PAIR: &str = "a pair of label and value";
+
+const VALUE: i64 = 1;
+const TUPLE: i64 = 2;
+const LOCAL_REF: i64 = 3;
+const REMOTE_REF: i64 = 4;

@@ -1,0 +1,266 @@
+//! Values into bytes.
+
+use bytes::Bytes;
+
+use super::{error::EncodeError, int::Int, limits::Limits, tag, value::Value};
+
+/// Where encoded bytes go: a `Vec<u8>`, or a frame ([`FrameBuf`](super::FrameBuf)).
+pub trait Sink {
+    /// Appends a copy of the bytes.
+    fn put(&mut self, bytes: &[u8]);
+
+    /// Appends bytes that may be kept by reference.
+    fn put_shared(&mut self, bytes: &Bytes) {
+        self.put(bytes);
+    }
+}
+
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// Appends `value` to `out`.
+///
+/// # Errors
+///
+/// The value is beyond `limits`. A part of it may have been written: roll the frame back.
+pub fn encode_value<S: Sink>(
+    value: &Value,
+    out: &mut S,
+    limits: &Limits,
+) -> Result<(), EncodeError> {
+    Writer::new(out, limits).value(value)
+}
+
+/// The bytes of `value`.
+///
+/// # Errors
+///
+/// The value is beyond `limits`.
+pub fn encode_to_vec(value: &Value, limits: &Limits) -> Result<Vec<u8>, EncodeError> {
+    let mut out = Vec::new();
+    encode_value(value, &mut out, limits)?;
+    Ok(out)
+}
+
+/// What writes one message: a sink, with the budgets of that message.
+pub(super) struct Writer<'a, S> {
+    out: &'a mut S,
+    /// Levels of nesting that may still be entered.
+    levels: usize,
+    /// Items that may still be written.
+    items: usize,
+    limits: &'a Limits,
+}
+
+impl<'a, S: Sink> Writer<'a, S> {
+    pub(super) fn new(out: &'a mut S, limits: &'a Limits) -> Self {
+        Self {
+            out,
+            levels: limits.depth(),
+            items: limits.max_items,
+            limits,
+        }
+    }
+
+    /// Writes one value.
+    pub(super) fn value(&mut self, value: &Value) -> Result<(), EncodeError> {
+        match value {
+            Value::None => self.put(&[tag::NONE]),
+            Value::NotImplemented => self.put(&[tag::NOT_IMPLEMENTED]),
+            Value::Ellipsis => self.put(&[tag::ELLIPSIS]),
+            Value::Bool(true) => self.put(&[tag::TRUE]),
+            Value::Bool(false) => self.put(&[tag::FALSE]),
+            Value::Int(int) => self.int(int)?,
+            Value::Float(float) => {
+                self.put(&[tag::FLOAT]);
+                self.put(&float.to_be_bytes());
+            }
+            Value::Complex(real, imaginary) => {
+                self.put(&[tag::COMPLEX]);
+                self.put(&real.to_be_bytes());
+                self.put(&imaginary.to_be_bytes());
+            }
+            Value::Bytes(bytes) => {
+                self.bytes_header(bytes.len())?;
+                self.out.put_shared(bytes);
+            }
+            Value::Str(text) => {
+                self.put(&[tag::STR]);
+                self.bytes_header(text.len())?;
+                match text.shared() {
+                    Some(buffer) => self.out.put_shared(buffer),
+                    None => self.put(text.as_bytes()),
+                }
+            }
+            Value::Tuple(items) => self.items(items)?,
+            Value::FrozenSet(items) => {
+                self.put(&[tag::FROZENSET]);
+                self.items(items)?;
+            }
+            Value::Slice(parts) => {
+                self.put(&[tag::SLICE, tag::TUPLE_3]);
+                self.enter()?;
+                for part in parts.iter() {
+                    self.value(part)?;
+                }
+                self.leave();
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the items as a tuple.
+    pub(super) fn items(&mut self, items: &[Value]) -> Result<(), EncodeError> {
+        self.begin_items(items.len())?;
+        for item in items {
+            self.value(item)?;
+        }
+        self.end_items(items.len());
+        Ok(())
+    }
+
+    /// Begins a tuple of `count` items, which the caller writes, and then ends it.
+    pub(super) fn begin_items(&mut self, count: usize) -> Result<(), EncodeError> {
+        let Some(items) = self.items.checked_sub(count) else {
+            return Err(EncodeError::TooManyItems {
+                limit: self.limits.max_items,
+            });
+        };
+        self.items = items;
+        self.tuple_header(count)?;
+        if count > 0 { self.enter() } else { Ok(()) }
+    }
+
+    /// Ends a tuple of `count` items.
+    pub(super) fn end_items(&mut self, count: usize) {
+        if count > 0 {
+            self.leave();
+        }
+    }
+
+    /// Writes what stands before the items of a tuple.
+    pub(super) fn tuple_header(&mut self, count: usize) -> Result<(), EncodeError> {
+        match (count, u8::try_from(count)) {
+            (0, _) => self.put(&[tag::EMPTY_TUPLE]),
+            (1, _) => self.put(&[tag::TUPLE_1]),
+            (2, _) => self.put(&[tag::TUPLE_2]),
+            (3, _) => self.put(&[tag::TUPLE_3]),
+            (4, _) => self.put(&[tag::TUPLE_4]),
+            (_, Ok(short)) => self.put(&[tag::TUPLE_L1, short]),
+            (_, Err(_)) => self.long_header(tag::TUPLE_L4, count)?,
+        }
+        Ok(())
+    }
+
+    /// Writes an int that surely fits.
+    pub(super) fn small_int(&mut self, int: i64) {
+        match u8::try_from(int.saturating_add(tag::SMALL_INT_BIAS)) {
+            Ok(tag) if tag::SMALL_INTS.contains(&int) => self.put(&[tag]),
+            Ok(_) | Err(_) => self.decimal(int < 0, int.unsigned_abs()),
+        }
+    }
+
+    /// Writes an unsigned int.
+    pub(super) fn unsigned(&mut self, int: u64) {
+        match i64::try_from(int) {
+            Ok(small) if tag::SMALL_INTS.contains(&small) => self.small_int(small),
+            Ok(_) | Err(_) => self.decimal(false, int),
+        }
+    }
+
+    /// Writes text.
+    pub(super) fn text(&mut self, text: &str) -> Result<(), EncodeError> {
+        self.put(&[tag::STR]);
+        self.bytes_header(text.len())?;
+        self.put(text.as_bytes());
+        Ok(())
+    }
+
+    pub(super) fn put(&mut self, bytes: &[u8]) {
+        self.out.put(bytes);
+    }
+
+    fn int(&mut self, int: &Int) -> Result<(), EncodeError> {
+        if let Some(small) = int.to_i64() {
+            self.small_int(small);
+            return Ok(());
+        }
+        if int.exceeds_digits(self.limits.max_int_digits) {
+            return Err(EncodeError::IntTooLong {
+                limit: self.limits.max_int_digits,
+            });
+        }
+        let text = int.to_string();
+        match u8::try_from(text.len()) {
+            Ok(short) => self.put(&[tag::INT_L1, short]),
+            Err(_) => self.long_header(tag::INT_L4, text.len())?,
+        }
+        self.put(text.as_bytes());
+        Ok(())
+    }
+
+    /// Writes an int of up to 64 bits as text, without an allocation.
+    fn decimal(&mut self, negative: bool, mut abs: u64) {
+        let mut text = [0; DECIMAL_MAX];
+        let mut length = 0_u8;
+        for place in text.iter_mut().rev() {
+            *place = b'0' + u8::try_from(abs % 10).unwrap_or(0);
+            abs /= 10;
+            length += 1;
+            if abs == 0 {
+                break;
+            }
+        }
+        let (_, digits) = text.split_at(text.len().saturating_sub(usize::from(length)));
+        if negative {
+            self.put(&[tag::INT_L1, length + 1, b'-']);
+        } else {
+            self.put(&[tag::INT_L1, length]);
+        }
+        self.put(digits);
+    }
+
+    fn bytes_header(&mut self, length: usize) -> Result<(), EncodeError> {
+        match (length, u8::try_from(length)) {
+            (0, _) => self.put(&[tag::EMPTY_BYTES]),
+            (1, _) => self.put(&[tag::BYTES_1]),
+            (2, _) => self.put(&[tag::BYTES_2]),
+            (3, _) => self.put(&[tag::BYTES_3]),
+            (4, _) => self.put(&[tag::BYTES_4]),
+            (_, Ok(short)) => self.put(&[tag::BYTES_L1, short]),
+            (_, Err(_)) => self.long_header(tag::BYTES_L4, length)?,
+        }
+        Ok(())
+    }
+
+    /// Writes a tag and a length of four bytes.
+    fn long_header(&mut self, tag: u8, length: usize) -> Result<(), EncodeError> {
+        let long = u32::try_from(length).map_err(|_| EncodeError::TooLarge {
+            length,
+            limit: usize::try_from(u32::MAX).unwrap_or(usize::MAX),
+        })?;
+        self.put(&[tag]);
+        self.put(&long.to_be_bytes());
+        Ok(())
+    }
+
+    fn enter(&mut self) -> Result<(), EncodeError> {
+        let Some(levels) = self.levels.checked_sub(1) else {
+            return Err(EncodeError::TooDeep {
+                limit: self.limits.depth(),
+            });
+        };
+        self.levels = levels;
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        self.levels = self.levels.saturating_add(1);
+    }
+}
+
+/// The digits of the largest `u64`.
+const DECIMAL_MAX: usize = 20;

@@ -1,0 +1,228 @@
+//! A stream of bytes into payloads.
+//!
+//! A frame is `length: u32 BE | compressed: u8 | payload | 0x0a`.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::{deflate, error::FrameError, limits::Limits};
+
+/// Cuts a stream of bytes into payloads. It does no IO: the caller fills [`space`](Self::space), says how much of
+/// it by [`advance`](Self::advance), and takes the payloads out.
+///
+/// ```
+/// use rpyc_core::codec::{FrameDecoder, Limits};
+///
+/// let mut decoder = FrameDecoder::new(Limits::default());
+/// let stream = b"\x00\x00\x00\x02\x00hi\n";
+/// decoder.space()[..stream.len()].copy_from_slice(stream);
+/// decoder.advance(stream.len());
+/// assert_eq!(decoder.next_frame().unwrap().unwrap(), "hi");
+/// assert_eq!(decoder.next_frame().unwrap(), None);
+/// ```
+#[derive(Debug)]
+pub struct FrameDecoder {
+    limits: Limits,
+    /// What was received (the first `filled` bytes), then room whose contents mean nothing.
+    buffer: BytesMut,
+    filled: usize,
+    /// Where in the stream the buffer begins.
+    offset: u64,
+    /// The end of the frame in the buffer, once its header is there.
+    frame_end: Option<usize>,
+    /// The error that ended the stream.
+    failed: Option<FrameError>,
+}
+
+impl FrameDecoder {
+    /// A decoder at the start of a stream.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            buffer: BytesMut::new(),
+            filled: 0,
+            offset: 0,
+            frame_end: None,
+            failed: None,
+        }
+    }
+
+    /// Changes [`max_frame`](Limits#structfield.max_frame) for the frames whose header has not been read yet.
+    ///
+    /// A server keeps it small until the peer has shown that it belongs here.
+    pub fn set_max_frame(&mut self, bytes: usize) {
+        self.limits.max_frame = bytes;
+    }
+
+    /// Room for bytes of the stream: never empty.
+    ///
+    /// It is small while little is known, and ends with the frame if a large one is being received. It grows with
+    /// the bytes that came, not with the length that the peer announced.
+    pub fn space(&mut self) -> &mut [u8] {
+        let end = match self.frame_end {
+            Some(end) if end > SMALL => {
+                if self.buffer.capacity() < end
+                    && self.buffer.capacity() <= self.filled.saturating_add(GROWTH_SLACK)
+                {
+                    let target = self.filled.saturating_mul(2).max(LARGE_START).min(end);
+                    self.buffer.truncate(self.filled);
+                    self.buffer.reserve(target.saturating_sub(self.filled));
+                }
+                // In steps that stay in the processor's cache between being cleared and being filled.
+                self.buffer
+                    .capacity()
+                    .min(end)
+                    .min(self.filled.saturating_add(STEP))
+            }
+            _ if self.buffer.len().saturating_sub(self.filled) >= SMALL_LEFT => self.buffer.len(),
+            _ => {
+                self.buffer.truncate(self.filled);
+                self.buffer
+                    .reserve(SMALL.saturating_sub(self.filled).max(SMALL_LEFT));
+                self.buffer
+                    .capacity()
+                    .min(self.filled.saturating_add(SMALL))
+            }
+        };
+        // Leaves what is already cleared as it is.
+        if self.buffer.len() < end {
+            self.buffer.resize(end, 0);
+        }
+        self.buffer.get_mut(self.filled..end).unwrap_or_default()
+    }
+
+    /// Says that the first `count` bytes of [`space`](Self::space) were filled.
+    pub fn advance(&mut self, count: usize) {
+        debug_assert!(
+            self.filled.saturating_add(count) <= self.buffer.len(),
+            "advanced beyond the space given"
+        );
+        self.filled = self.filled.saturating_add(count).min(self.buffer.len());
+    }
+
+    /// The next payload, inflated if it came compressed; `None` if more bytes are needed first.
+    ///
+    /// Call it until there is none before receiving more. An empty frame gives an empty payload. The payload shares
+    /// the receive buffer: whoever keeps a small one for long copies it.
+    ///
+    /// # Errors
+    ///
+    /// The stream is not RPyC's, or a frame is beyond the limits. The stream is over: every later call returns the
+    /// same error.
+    pub fn next_frame(&mut self) -> Result<Option<Bytes>, FrameError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        self.frame().inspect_err(|error| {
+            self.failed = Some(error.clone());
+            self.buffer = BytesMut::new();
+            self.filled = 0;
+        })
+    }
+
+    /// Whether a frame has begun and not ended, after [`next_frame`](Self::next_frame) has returned `None`.
+    #[must_use]
+    pub fn is_mid_frame(&self) -> bool {
+        self.filled > 0
+    }
+
+    /// How many bytes were received and not yet given out.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.filled
+    }
+
+    /// How many bytes of the stream were given out as frames.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    fn frame(&mut self) -> Result<Option<Bytes>, FrameError> {
+        let received = self.buffer.get(..self.filled).unwrap_or_default();
+        if self.offset == 0
+            && let Some(looks_like) = other_protocol(received)
+        {
+            return Err(FrameError::NotRpyc { looks_like });
+        }
+        let Some(&[l0, l1, l2, l3, compressed]) = received.first_chunk::<HEADER>() else {
+            return Ok(None);
+        };
+        let length = usize::try_from(u32::from_be_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
+        if self.frame_end.is_none() && length > self.limits.max_frame {
+            return Err(FrameError::TooLarge {
+                length,
+                limit: self.limits.max_frame,
+                offset: self.offset,
+            });
+        }
+        let end = length.saturating_add(HEADER + 1);
+        self.frame_end = Some(end);
+        if self.filled < end {
+            return Ok(None);
+        }
+        if let Some(&found) = received.get(end.saturating_sub(1))
+            && found != b'\n'
+        {
+            return Err(FrameError::BadTerminator {
+                found,
+                offset: self.offset,
+            });
+        }
+        let mut payload = self.cut(end).freeze();
+        payload.advance(HEADER);
+        payload.truncate(length);
+        if compressed != 0 {
+            let inflated =
+                deflate::inflate(&payload, &self.limits).map_err(|source| FrameError::Inflate {
+                    offset: self.offset,
+                    source,
+                })?;
+            payload = inflated.into();
+        }
+        self.offset = self
+            .offset
+            .saturating_add(u64::try_from(end).unwrap_or(u64::MAX));
+        Ok(Some(payload))
+    }
+
+    /// Takes the frame that ends at `end` out of the buffer.
+    fn cut(&mut self, end: usize) -> BytesMut {
+        let frame = self.buffer.split_to(end.min(self.buffer.len()));
+        self.filled = self.filled.saturating_sub(end);
+        self.frame_end = None;
+        if end > SMALL {
+            // What came after a large frame must not keep its buffer alive, nor an idle connection a large one.
+            let mut small = BytesMut::with_capacity(SMALL.max(self.filled));
+            small.extend_from_slice(self.buffer.get(..self.filled).unwrap_or_default());
+            self.buffer = small;
+        }
+        frame
+    }
+}
+
+/// The protocol that a stream with this start speaks, if it is a known other one.
+fn other_protocol(start: &[u8]) -> Option<&'static str> {
+    // As frame headers these would announce 369 MB and more.
+    match start {
+        [0x16, 0x03, ..] => Some("TLS"),
+        [b'G', b'E', b'T', b' ', ..]
+        | [b'P', b'O', b'S', b'T', ..]
+        | [b'H', b'E', b'A', b'D', ..] => Some("HTTP"),
+        [b'S', b'S', b'H', b'-', ..] => Some("SSH"),
+        _ => None,
+    }
+}
+
+/// The bytes before the payload.
+pub(super) const HEADER: usize = 5;
+/// The buffer while no large frame is being received.
+const SMALL: usize = 4 << 10;
+/// The least room in a small buffer that is worth a read of its own.
+const SMALL_LEFT: usize = 1 << 10;
+/// The first buffer of a large frame.
+const LARGE_START: usize = 64 << 10;
+/// How full the buffer of a large frame is before it grows.
+const GROWTH_SLACK: usize = 1 << 10;
+/// The most of a large frame that is received at a time.
+const STEP: usize = 256 << 10;

@@ -1,0 +1,129 @@
+//! The name by which one side knows an object of the other.
+
+use std::fmt;
+
+use super::{error::ShapeError, string::Str, value::Value};
+
+/// What stands for an object on the wire: the name of its class, and two numbers that its owner gave.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct IdPack {
+    /// `module.Class`, or a module's name. It decides which methods a Python peer's proxy has.
+    pub name: Str,
+    /// The object's class.
+    pub class: ClassId,
+    /// The object; 0 if it is the class itself.
+    pub instance: InstanceId,
+}
+
+impl IdPack {
+    /// The id_pack of these three.
+    #[must_use]
+    pub fn new(name: impl Into<Str>, class: ClassId, instance: InstanceId) -> Self {
+        Self {
+            name: name.into(),
+            class,
+            instance,
+        }
+    }
+
+    /// Whether it stands for a class.
+    #[must_use]
+    pub fn is_class(&self) -> bool {
+        self.instance.0 == 0
+    }
+
+    /// The id_pack that this value is: a tuple of a str and two ints. A fourth item, which rpyc-ng adds, is ignored.
+    ///
+    /// # Errors
+    ///
+    /// The value is something else.
+    pub fn from_value(value: &Value) -> Result<Self, ShapeError> {
+        let parts = match value {
+            Value::Tuple(items) => match items.as_slice() {
+                [name, class, instance] | [name, class, instance, _] => {
+                    Some((name, class, instance))
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        let (name, class, instance) =
+            parts.ok_or_else(|| ShapeError::new(EXPECTED, value.type_name()))?;
+        let Value::Str(name) = name else {
+            return Err(ShapeError::new(
+                "a str as the name in an id_pack",
+                name.type_name(),
+            ));
+        };
+        Ok(Self {
+            name: name.clone(),
+            class: ClassId::from_value(class)?,
+            instance: InstanceId::from_value(instance)?,
+        })
+    }
+
+    /// It, as a value.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        Value::Tuple(vec![
+            self.name.clone().into(),
+            self.class.0.into(),
+            self.instance.0.into(),
+        ])
+    }
+}
+
+impl fmt::Display for IdPack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} ({}.{})",
+            self.name.escape_debug(),
+            self.class,
+            self.instance
+        )
+    }
+}
+
+/// The number of a class.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ClassId(pub u64);
+
+impl ClassId {
+    pub(super) fn from_value(value: &Value) -> Result<Self, ShapeError> {
+        id(value).map(Self)
+    }
+}
+
+impl fmt::Display for ClassId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The number of an object; 0 stands for the class itself.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct InstanceId(pub u64);
+
+impl InstanceId {
+    pub(super) fn from_value(value: &Value) -> Result<Self, ShapeError> {
+        id(value).map(Self)
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+fn id(value: &Value) -> Result<u64, ShapeError> {
+    value.as_u64().ok_or_else(|| {
+        ShapeError::new(
+            "an int of 64 bits, not negative, as an id",
+            value.type_name(),
+        )
+    })
+}
+
+const EXPECTED: &str = "an id_pack (str, int, int)";

@@ -1,0 +1,174 @@
+//! Integers of any size.
+
+use std::fmt;
+
+use num_bigint::BigInt;
+use num_traits::{Signed, ToPrimitive};
+
+/// A Python `int`: of any size, but cheap where it fits 64 bits.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Int(Repr);
+
+// Normalised: `Big` only holds what `Small` can't, so equality is structural.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Repr {
+    Small(i64),
+    Big(BigInt),
+}
+
+impl Int {
+    /// The value, if it fits.
+    #[must_use]
+    pub fn to_i64(&self) -> Option<i64> {
+        match &self.0 {
+            Repr::Small(small) => Some(*small),
+            Repr::Big(_) => None,
+        }
+    }
+
+    /// The value, if it fits.
+    #[must_use]
+    pub fn to_u64(&self) -> Option<u64> {
+        match &self.0 {
+            Repr::Small(small) => u64::try_from(*small).ok(),
+            Repr::Big(big) => big.to_u64(),
+        }
+    }
+
+    /// The value as a number of any size.
+    #[must_use]
+    pub fn to_bigint(&self) -> BigInt {
+        match &self.0 {
+            Repr::Small(small) => BigInt::from(*small),
+            Repr::Big(big) => big.clone(),
+        }
+    }
+
+    /// The nearest float, if it is finite, as Python's `float()` has it.
+    #[must_use]
+    pub fn to_f64(&self) -> Option<f64> {
+        match &self.0 {
+            Repr::Small(small) => small.to_f64(),
+            Repr::Big(big) => big.to_f64(),
+        }
+        .filter(|float| float.is_finite())
+    }
+
+    /// Whether it is below zero.
+    #[must_use]
+    pub fn is_negative(&self) -> bool {
+        match &self.0 {
+            Repr::Small(small) => *small < 0,
+            Repr::Big(big) => big.is_negative(),
+        }
+    }
+
+    /// How many decimal digits it has, sign aside.
+    ///
+    /// For a number of many thousand digits this takes time; [`exceeds_digits`](Self::exceeds_digits) mostly
+    /// doesn't.
+    #[must_use]
+    pub fn digits(&self) -> usize {
+        match &self.0 {
+            Repr::Small(small) => small.checked_abs().map_or(SMALL_DIGITS, |abs| {
+                abs.checked_ilog10().map_or(1, |log| {
+                    usize::try_from(log)
+                        .unwrap_or(SMALL_DIGITS)
+                        .saturating_add(1)
+                })
+            }),
+            Repr::Big(big) => {
+                let least = least_digits(big.bits());
+                let next = u32::try_from(least)
+                    .ok()
+                    .map(|exponent| BigInt::from(10).pow(exponent));
+                if next.is_some_and(|power| big.magnitude() >= power.magnitude()) {
+                    least.saturating_add(1)
+                } else {
+                    least
+                }
+            }
+        }
+    }
+
+    /// Whether it has more decimal digits than `limit`: a question for whoever is about to send it.
+    #[must_use]
+    pub fn exceeds_digits(&self, limit: usize) -> bool {
+        match &self.0 {
+            Repr::Big(big) if least_digits(big.bits()) > limit => true,
+            // At most one digit more than the estimate.
+            Repr::Big(big) if least_digits(big.bits()) < limit => false,
+            Repr::Small(_) | Repr::Big(_) => self.digits() > limit,
+        }
+    }
+}
+
+impl From<BigInt> for Int {
+    fn from(big: BigInt) -> Self {
+        Self(big.to_i64().map_or(Repr::Big(big), Repr::Small))
+    }
+}
+
+impl From<i64> for Int {
+    fn from(small: i64) -> Self {
+        Self(Repr::Small(small))
+    }
+}
+
+macro_rules! from_narrow {
+    ($($narrow:ty)*) => {$(
+        impl From<$narrow> for Int {
+            fn from(small: $narrow) -> Self {
+                Self(Repr::Small(i64::from(small)))
+            }
+        }
+    )*};
+}
+
+from_narrow!(i8 i16 i32 u8 u16 u32);
+
+macro_rules! from_wide {
+    ($($wide:ty)*) => {$(
+        impl From<$wide> for Int {
+            fn from(wide: $wide) -> Self {
+                Self(i64::try_from(wide).map_or_else(|_| Repr::Big(BigInt::from(wide)), Repr::Small))
+            }
+        }
+    )*};
+}
+
+from_wide!(i128 isize u64 u128 usize);
+
+impl PartialEq<i64> for Int {
+    fn eq(&self, other: &i64) -> bool {
+        self.to_i64() == Some(*other)
+    }
+}
+
+impl fmt::Display for Int {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Small(small) => small.fmt(f),
+            Repr::Big(big) => big.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Int {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A lower bound of the decimal digits of a number of `bits` bits, at most one below the truth.
+fn least_digits(bits: u64) -> usize {
+    // The number is at least 2^(bits - 1), and the factor is just below log10(2): too little by a digit only past
+    // 10^12 bits.
+    let digits = u128::from(bits.saturating_sub(1)) * 301_029_995_663 / 1_000_000_000_000;
+    usize::try_from(digits)
+        .unwrap_or(usize::MAX)
+        .saturating_add(1)
+}
+
+/// The digits of the smallest `i64`, which has no absolute value of its own type.
+const SMALL_DIGITS: usize = 19;

@@ -1,0 +1,208 @@
+//! Payloads into messages.
+
+use bytes::Bytes;
+
+use super::{
+    boxed::{self, Boxed, Problem},
+    decode,
+    dialect::Dialect,
+    error::{DecodeError, DecodeErrorKind, EncodeError, ShapeError},
+    exception::DumpedException,
+    framebuf::FrameBuf,
+    handler::Handler,
+    limits::Limits,
+    message_write::{encode_exception, encode_reply, encode_request},
+    reader::Reader,
+    seq::Seq,
+};
+
+/// What one frame says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    /// Do something, and answer under the same number.
+    Request {
+        /// The number to answer under.
+        seq: Seq,
+        /// What to do.
+        handler: Handler,
+        /// What to do it with.
+        args: Vec<Boxed>,
+    },
+    /// A request's result.
+    Reply {
+        /// The request's number.
+        seq: Seq,
+        /// The result.
+        result: Boxed,
+    },
+    /// How a request failed.
+    Exception {
+        /// The request's number.
+        seq: Seq,
+        /// The exception.
+        exception: DumpedException,
+    },
+}
+
+/// Why a payload is no message, and what is left to do about it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum MessageError {
+    /// Nothing can be answered: close the connection.
+    #[error("unreadable message")]
+    Fatal(#[from] DecodeError),
+    /// A request that makes no sense, but can be answered with an exception.
+    #[error("malformed request {seq}: {reason}")]
+    BadRequest {
+        /// The number to answer under.
+        seq: Seq,
+        /// What is wrong with it, for the exception's text.
+        reason: String,
+    },
+    /// A reply or an exception that makes no sense: whoever waits for it is told so.
+    #[error("malformed reply to request {seq}: {reason}")]
+    BadReply {
+        /// The request's number.
+        seq: Seq,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Message {
+    /// The message in a payload. What follows it is ignored, as Python's rpyc does.
+    ///
+    /// # Errors
+    ///
+    /// See [`MessageError`]; only the peer can be the cause. Bytes that are no value are always fatal, even if the
+    /// number of the request is known.
+    pub fn decode(
+        payload: &Bytes,
+        dialect: Dialect,
+        limits: &Limits,
+    ) -> Result<Self, MessageError> {
+        match dialect {
+            Dialect::V6 => v6(payload, limits),
+        }
+    }
+
+    /// Appends it to `out`, as a whole frame.
+    ///
+    /// # Errors
+    ///
+    /// It is beyond `limits`; `out` is then as it was.
+    pub fn encode(
+        &self,
+        out: &mut FrameBuf,
+        dialect: Dialect,
+        limits: &Limits,
+        compress: bool,
+    ) -> Result<(), EncodeError> {
+        match self {
+            Self::Request { seq, handler, args } => {
+                encode_request(out, dialect, limits, compress, seq, *handler, args)
+            }
+            Self::Reply { seq, result } => {
+                encode_reply(out, dialect, limits, compress, seq, result)
+            }
+            Self::Exception { seq, exception } => {
+                encode_exception(out, dialect, limits, compress, seq, exception)
+            }
+        }
+    }
+}
+
+fn v6(payload: &Bytes, limits: &Limits) -> Result<Message, MessageError> {
+    let mut reader = Reader::new(payload, limits);
+    let kind = reader.u8("message type")?;
+    if !matches!(kind, REQUEST | REPLY | EXCEPTION) {
+        return Err(DecodeError::new(0, DecodeErrorKind::UnknownMessage(kind)).into());
+    }
+    let seq = seq(&mut reader)?;
+    let reader = &mut reader;
+    let message = match kind {
+        REQUEST => request(reader).map(|(handler, args)| Message::Request {
+            seq: seq.clone(),
+            handler,
+            args,
+        }),
+        REPLY => Boxed::read(reader).map(|result| Message::Reply {
+            seq: seq.clone(),
+            result,
+        }),
+        _ => exception(reader).map(|exception| Message::Exception {
+            seq: seq.clone(),
+            exception,
+        }),
+    };
+    message.map_err(|problem| match problem {
+        Problem::Decode(error) => error.into(),
+        Problem::Shape(error) => misshapen(payload, limits, kind, seq, &error),
+    })
+}
+
+/// Reads the head of the pair that follows the message type, and the sequence number in it.
+fn seq(reader: &mut Reader<'_>) -> Result<Seq, DecodeError> {
+    let start = reader.offset();
+    let tag = reader.u8("message")?;
+    let found = decode::tuple_count(reader, tag, "message", start)?;
+    if found != 2 {
+        return Err(DecodeError::new(
+            start,
+            DecodeErrorKind::WrongCount {
+                reading: "message",
+                expected: 2,
+                found,
+            },
+        ));
+    }
+    let start = reader.offset();
+    let seq = decode::value(reader)?;
+    let (length, limit) = (
+        reader.offset().saturating_sub(start),
+        reader.limits().max_seq,
+    );
+    if length > limit {
+        return Err(DecodeError::new(
+            start,
+            DecodeErrorKind::SeqTooLong { length, limit },
+        ));
+    }
+    Ok(seq.into())
+}
+
+fn request(reader: &mut Reader<'_>) -> Result<(Handler, Vec<Boxed>), Problem> {
+    const EXPECTED: &str = "a pair of handler and arguments";
+    if boxed::tuple_count(reader, EXPECTED)? != 2 {
+        return Err(ShapeError::new(EXPECTED, "a tuple of another length").into());
+    }
+    let handler = Handler::from_value(&decode::value(reader)?)?;
+    Ok((handler, Boxed::read_args(reader)?))
+}
+
+fn exception(reader: &mut Reader<'_>) -> Result<DumpedException, Problem> {
+    let limits = reader.limits();
+    Ok(DumpedException::from_value(decode::value(reader)?, limits)?)
+}
+
+/// The error for a message with a part that does not belong there: fatal after all if its bytes are no value.
+fn misshapen(
+    payload: &Bytes,
+    limits: &Limits,
+    kind: u8,
+    seq: Seq,
+    error: &ShapeError,
+) -> MessageError {
+    if let Err(error) = decode::value(&mut Reader::lenient(payload, 1, limits)) {
+        return error.into();
+    }
+    let reason = error.to_string();
+    if kind == REQUEST {
+        MessageError::BadRequest { seq, reason }
+    } else {
+        MessageError::BadReply { seq, reason }
+    }
+}
+
+pub(super) const REQUEST: u8 = 1;
+pub(super) const REPLY: u8 = 2;
+pub(super) const EXCEPTION: u8 = 3;

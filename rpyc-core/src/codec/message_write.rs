@@ -1,0 +1,107 @@
+//! Messages into frames, by reference: nothing is cloned to be sent.
+
+use super::{
+    boxed::Boxed,
+    dialect::Dialect,
+    encode::Writer,
+    error::EncodeError,
+    exception::DumpedException,
+    framebuf::FrameBuf,
+    handler::Handler,
+    limits::Limits,
+    message::{EXCEPTION, REPLY, REQUEST},
+    seq::Seq,
+};
+
+/// Appends a request to `out`, as a whole frame.
+///
+/// # Errors
+///
+/// It is beyond `limits`; `out` is then as it was.
+pub fn encode_request(
+    out: &mut FrameBuf,
+    dialect: Dialect,
+    limits: &Limits,
+    compress: bool,
+    seq: &Seq,
+    handler: Handler,
+    args: &[Boxed],
+) -> Result<(), EncodeError> {
+    frame(out, dialect, limits, compress, REQUEST, seq, |writer| {
+        writer.tuple_header(2)?;
+        writer.small_int(handler.number());
+        Boxed::write_tuple(args, writer)
+    })
+}
+
+/// Appends a reply to `out`, as a whole frame.
+///
+/// # Errors
+///
+/// It is beyond `limits`; `out` is then as it was.
+pub fn encode_reply(
+    out: &mut FrameBuf,
+    dialect: Dialect,
+    limits: &Limits,
+    compress: bool,
+    seq: &Seq,
+    result: &Boxed,
+) -> Result<(), EncodeError> {
+    frame(out, dialect, limits, compress, REPLY, seq, |writer| {
+        result.write(writer)
+    })
+}
+
+/// Appends an exception to `out`, as a whole frame.
+///
+/// # Errors
+///
+/// It is beyond `limits`; `out` is then as it was.
+pub fn encode_exception(
+    out: &mut FrameBuf,
+    dialect: Dialect,
+    limits: &Limits,
+    compress: bool,
+    seq: &Seq,
+    exception: &DumpedException,
+) -> Result<(), EncodeError> {
+    frame(out, dialect, limits, compress, EXCEPTION, seq, |writer| {
+        writer.value(&exception.to_value(limits))
+    })
+}
+
+/// Writes the frame of a message whose second part `body` writes.
+fn frame(
+    out: &mut FrameBuf,
+    dialect: Dialect,
+    limits: &Limits,
+    compress: bool,
+    kind: u8,
+    seq: &Seq,
+    body: impl FnOnce(&mut Writer<'_, FrameBuf>) -> Result<(), EncodeError>,
+) -> Result<(), EncodeError> {
+    out.begin();
+    let mut writer = Writer::new(out, limits);
+    let written = match dialect {
+        Dialect::V6 => {
+            writer.put(&[kind]);
+            writer.tuple_header(2)
+        }
+    };
+    let written = written
+        .and_then(|()| match seq.foreign() {
+            Ok(counter) => {
+                writer.unsigned(counter);
+                Ok(())
+            }
+            Err(value) => writer.value(value),
+        })
+        .and_then(|()| body(&mut writer));
+    match written {
+        Ok(()) => out.finish(compress, limits),
+        Err(error) => {
+            out.rollback();
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The one place that takes bytes apart: a cursor that checks, and knows where it is.
+
+use bytes::Bytes;
+
+use super::{
+    error::{DecodeError, DecodeErrorKind},
+    limits::Limits,
+    string::SHARE_MIN,
+};
+
+/// A cursor over one payload, with the budgets of that payload.
+pub(super) struct Reader<'a> {
+    payload: &'a Bytes,
+    rest: &'a [u8],
+    /// Levels of nesting that may still be entered.
+    levels: usize,
+    /// Items that may still be announced.
+    items: usize,
+    /// Items announced and not yet begun; each of them takes at least one byte of the rest.
+    owed: usize,
+    limits: &'a Limits,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(payload: &'a Bytes, limits: &'a Limits) -> Self {
+        Self {
+            payload,
+            rest: payload,
+            levels: limits.depth(),
+            items: limits.max_items,
+            owed: 0,
+            limits,
+        }
+    }
+
+    /// One that only finds out whether the payload, less its first `skip` bytes, is a value at all.
+    ///
+    /// A boxed tuple takes two levels on the wire for the one that it counts as, a message a few more.
+    pub(super) fn lenient(payload: &'a Bytes, skip: usize, limits: &'a Limits) -> Self {
+        let levels = limits.depth().saturating_mul(2).saturating_add(8);
+        let rest = payload.get(skip..).unwrap_or_default();
+        Self {
+            payload,
+            rest,
+            levels,
+            items: usize::MAX,
+            owed: 0,
+            limits,
+        }
+    }
+
+    pub(super) fn limits(&self) -> &'a Limits {
+        self.limits
+    }
+
+    /// Where the next byte lies in the payload.
+    pub(super) fn offset(&self) -> usize {
+        self.payload.len().saturating_sub(self.rest.len())
+    }
+
+    /// How many bytes are left.
+    pub(super) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// The next `count` bytes, which are part of `reading`.
+    pub(super) fn take(
+        &mut self,
+        reading: &'static str,
+        count: usize,
+    ) -> Result<&'a [u8], DecodeError> {
+        let Some((taken, rest)) = self.rest.split_at_checked(count) else {
+            return Err(self.truncated(reading, count));
+        };
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    /// The next `N` bytes, which are part of `reading`.
+    pub(super) fn array<const N: usize>(
+        &mut self,
+        reading: &'static str,
+    ) -> Result<[u8; N], DecodeError> {
+        let Some((taken, rest)) = self.rest.split_first_chunk::<N>() else {
+            return Err(self.truncated(reading, N));
+        };
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    pub(super) fn u8(&mut self, reading: &'static str) -> Result<u8, DecodeError> {
+        self.array(reading).map(|[byte]| byte)
+    }
+
+    /// A length or a count of one byte.
+    pub(super) fn short_length(&mut self, reading: &'static str) -> Result<usize, DecodeError> {
+        self.u8(reading).map(usize::from)
+    }
+
+    /// A length or a count of four bytes.
+    pub(super) fn long_length(&mut self, reading: &'static str) -> Result<usize, DecodeError> {
+        // A length that is beyond usize is beyond the payload too.
+        self.array(reading)
+            .map(|bytes| usize::try_from(u32::from_be_bytes(bytes)).unwrap_or(usize::MAX))
+    }
+
+    pub(super) fn f64(&mut self, reading: &'static str) -> Result<f64, DecodeError> {
+        self.array(reading).map(f64::from_be_bytes)
+    }
+
+    /// The next `count` bytes as a buffer: shared with the payload where that wastes little, else a copy.
+    ///
+    /// A value that shares keeps the whole payload in memory, so it has to be a large part of it.
+    pub(super) fn buffer(
+        &mut self,
+        reading: &'static str,
+        count: usize,
+    ) -> Result<Bytes, DecodeError> {
+        let start = self.offset();
+        let taken = self.take(reading, count)?;
+        if self.shares(count) {
+            Ok(self.payload.slice(start..start.saturating_add(count)))
+        } else {
+            Ok(Bytes::copy_from_slice(taken))
+        }
+    }
+
+    /// Whether something of `count` bytes shares the payload's buffer.
+    pub(super) fn shares(&self, count: usize) -> bool {
+        count >= SHARE_MIN && count >= self.payload.len() / 2
+    }
+
+    /// Announces a container of `count` items, all of them still to be read. From now on memory for them may be
+    /// reserved.
+    pub(super) fn announce(&mut self, count: usize) -> Result<(), DecodeError> {
+        let room = self.rest.len().saturating_sub(self.owed);
+        if count > room {
+            return Err(self.error(DecodeErrorKind::CountExceedsInput { count, left: room }));
+        }
+        let Some(items) = self.items.checked_sub(count) else {
+            return Err(self.error(DecodeErrorKind::TooManyItems {
+                limit: self.limits.max_items,
+            }));
+        };
+        self.items = items;
+        self.owed = self.owed.saturating_add(count);
+        Ok(())
+    }
+
+    /// Begins one of the items announced.
+    pub(super) fn begin_item(&mut self) {
+        self.owed = self.owed.saturating_sub(1);
+    }
+
+    /// Enters a container; [`leave`](Self::leave) goes back.
+    pub(super) fn enter(&mut self) -> Result<(), DecodeError> {
+        let Some(levels) = self.levels.checked_sub(1) else {
+            return Err(self.error(DecodeErrorKind::TooDeep {
+                limit: self.limits.depth(),
+            }));
+        };
+        self.levels = levels;
+        Ok(())
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.levels = self.levels.saturating_add(1);
+    }
+
+    /// An error here.
+    pub(super) fn error(&self, kind: DecodeErrorKind) -> DecodeError {
+        DecodeError::new(self.offset(), kind)
+    }
+
+    fn truncated(&self, reading: &'static str, needed: usize) -> DecodeError {
+        self.error(DecodeErrorKind::Truncated {
+            reading,
+            needed,
+            left: self.rest.len(),
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! Sequence numbers.
+
+use std::fmt;
+
+use super::{int::Int, value::Value};
+
+/// What ties a reply to its request.
+///
+/// Ours count from 0. A peer's may be any value, and is echoed as it came; only its size is bounded
+/// ([`max_seq`](super::Limits#structfield.max_seq)).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seq(Repr);
+
+// Normalised: `Foreign` is never an int that `Counter` can hold.
+#[derive(Debug, Clone, PartialEq)]
+enum Repr {
+    Counter(u64),
+    Foreign(Value),
+}
+
+impl Seq {
+    /// One of our own.
+    #[must_use]
+    pub fn new(counter: u64) -> Self {
+        Self(Repr::Counter(counter))
+    }
+
+    /// The counter, if it can be one of ours.
+    #[must_use]
+    pub fn as_u64(&self) -> Option<u64> {
+        match self.0 {
+            Repr::Counter(counter) => Some(counter),
+            Repr::Foreign(_) => None,
+        }
+    }
+
+    /// It, as a value.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        match &self.0 {
+            Repr::Counter(counter) => Value::from(*counter),
+            Repr::Foreign(value) => value.clone(),
+        }
+    }
+
+    /// The value, where it is not a counter.
+    pub(super) fn foreign(&self) -> Result<u64, &Value> {
+        match &self.0 {
+            Repr::Counter(counter) => Ok(*counter),
+            Repr::Foreign(value) => Err(value),
+        }
+    }
+}
+
+impl From<Value> for Seq {
+    fn from(value: Value) -> Self {
+        Self(
+            value
+                .as_int()
+                .and_then(Int::to_u64)
+                .map_or(Repr::Foreign(value), Repr::Counter),
+        )
+    }
+}
+
+impl fmt::Display for Seq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Counter(counter) => counter.fmt(f),
+            Repr::Foreign(value) => write!(f, "{value:?}"),
+        }
+    }
+}

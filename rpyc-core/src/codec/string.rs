@@ -1,0 +1,166 @@
+//! Text that is cheap to clone.
+
+use std::{borrow::Borrow, fmt, hash::Hash, hash::Hasher, ops::Deref, sync::Arc};
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+/// Immutable text: a Python `str`.
+///
+/// A clone costs a count, not a copy. Long text that came over the wire may share the buffer of its frame.
+#[derive(Clone)]
+pub struct Str(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Static(&'static str),
+    /// Short text, in one allocation of its own.
+    Owned(Arc<str>),
+    /// Long text, in a buffer that a frame or a caller filled.
+    Shared(ByteString),
+}
+
+impl Str {
+    /// Text that lives in the program itself: no allocation.
+    #[must_use]
+    pub const fn from_static(text: &'static str) -> Self {
+        Self(Repr::Static(text))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Repr::Static(text) => text,
+            Repr::Owned(text) => text,
+            Repr::Shared(text) => text,
+        }
+    }
+
+    /// Text of a buffer that is kept, not copied.
+    pub(super) fn from_shared(buffer: Bytes) -> Result<Self, std::str::Utf8Error> {
+        ByteString::try_from(buffer).map(|text| Self(Repr::Shared(text)))
+    }
+
+    /// The buffer, where the text has one that can be shared.
+    pub(super) fn shared(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Repr::Shared(text) => Some(text.as_bytes()),
+            Repr::Static(_) | Repr::Owned(_) => None,
+        }
+    }
+}
+
+impl Deref for Str {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Str {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl Borrow<str> for Str {
+    fn borrow(&self) -> &str {
+        self
+    }
+}
+
+impl Default for Str {
+    fn default() -> Self {
+        Self::from_static("")
+    }
+}
+
+impl From<&str> for Str {
+    fn from(text: &str) -> Self {
+        Self(Repr::Owned(text.into()))
+    }
+}
+
+impl From<String> for Str {
+    fn from(text: String) -> Self {
+        if text.len() < SHARE_MIN {
+            Self(Repr::Owned(text.into()))
+        } else {
+            Self(Repr::Shared(text.into()))
+        }
+    }
+}
+
+impl From<&String> for Str {
+    fn from(text: &String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<Arc<str>> for Str {
+    fn from(text: Arc<str>) -> Self {
+        Self(Repr::Owned(text))
+    }
+}
+
+impl From<Str> for String {
+    fn from(text: Str) -> Self {
+        text.as_str().to_owned()
+    }
+}
+
+impl PartialEq for Str {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Str {}
+
+impl PartialEq<str> for Str {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Str {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl PartialOrd for Str {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Str {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl Hash for Str {
+    // As a `str` hashes, because `Borrow<str>` promises it.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Display for Str {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+impl fmt::Debug for Str {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// Text from here on keeps its buffer instead of being copied.
+pub(super) const SHARE_MIN: usize = 4 << 10;

@@ -1,0 +1,47 @@
+//! The tag bytes of brine, the encoding of one immutable value.
+
+pub(super) const NONE: u8 = 0x00;
+pub(super) const EMPTY_BYTES: u8 = 0x01;
+pub(super) const EMPTY_TUPLE: u8 = 0x02;
+pub(super) const TRUE: u8 = 0x03;
+pub(super) const FALSE: u8 = 0x04;
+pub(super) const NOT_IMPLEMENTED: u8 = 0x05;
+pub(super) const ELLIPSIS: u8 = 0x06;
+/// Text: the tag, then a bytes value.
+pub(super) const STR: u8 = 0x08;
+/// An int of Python 2's long type, as decimal text in a bytes value: read, never written.
+pub(super) const PY2_LONG: u8 = 0x09;
+pub(super) const BYTES_1: u8 = 0x0a;
+pub(super) const BYTES_2: u8 = 0x0b;
+pub(super) const BYTES_3: u8 = 0x0c;
+pub(super) const BYTES_4: u8 = 0x0d;
+/// Bytes with a length of one byte.
+pub(super) const BYTES_L1: u8 = 0x0e;
+/// Bytes with a length of four bytes.
+pub(super) const BYTES_L4: u8 = 0x0f;
+pub(super) const TUPLE_1: u8 = 0x10;
+pub(super) const TUPLE_2: u8 = 0x11;
+pub(super) const TUPLE_3: u8 = 0x12;
+pub(super) const TUPLE_4: u8 = 0x13;
+/// A tuple with a count of one byte.
+pub(super) const TUPLE_L1: u8 = 0x14;
+/// A tuple with a count of four bytes.
+pub(super) const TUPLE_L4: u8 = 0x15;
+/// An int as decimal text with a length of one byte.
+pub(super) const INT_L1: u8 = 0x16;
+/// An int as decimal text with a length of four bytes.
+pub(super) const INT_L4: u8 = 0x17;
+pub(super) const FLOAT: u8 = 0x18;
+/// A slice: the tag, then a tuple of start, stop and step.
+pub(super) const SLICE: u8 = 0x19;
+/// A frozenset: the tag, then a tuple of its items.
+pub(super) const FROZENSET: u8 = 0x1a;
+pub(super) const COMPLEX: u8 = 0x1b;
+
+/// The first and last tag that stand for a small int.
+pub(super) const SMALL_INT_FIRST: u8 = 0x20;
+pub(super) const SMALL_INT_LAST: u8 = 0xef;
+/// What a small int's tag exceeds its value by.
+pub(super) const SMALL_INT_BIAS: i64 = 0x50;
+/// The ints that have a tag of their own.
+pub(super) const SMALL_INTS: std::ops::RangeInclusive<i64> = -48..=159;

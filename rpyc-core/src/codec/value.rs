@@ -1,0 +1,217 @@
+//! One immutable value, as brine carries it.
+
+use bytes::Bytes;
+
+use super::{int::Int, string::Str};
+
+/// A value that travels by value: what Python's rpyc calls brine.
+///
+/// Two values are equal here when they are the same on the wire's terms: `Int(1)`, `Bool(true)` and `Float(1.0)`
+/// differ, NaN differs from itself, and the items of a frozenset compare in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// `None`
+    None,
+    /// `NotImplemented`
+    NotImplemented,
+    /// `...`
+    Ellipsis,
+    /// `True` or `False`
+    Bool(bool),
+    /// An `int` of any size.
+    Int(Int),
+    /// A `float`; all bits of a NaN survive the wire.
+    Float(f64),
+    /// A `complex`: its real and imaginary parts.
+    Complex(f64, f64),
+    /// Immutable `bytes`. Large ones may share the buffer of their frame.
+    Bytes(Bytes),
+    /// A `str`.
+    Str(Str),
+    /// A `tuple`.
+    Tuple(Vec<Value>),
+    /// A `frozenset`, its items in the order sent. A peer may repeat items, or send unhashable ones.
+    FrozenSet(Vec<Value>),
+    /// A `slice`: start, stop and step.
+    Slice(Box<[Value; 3]>),
+}
+
+impl Value {
+    /// A tuple of the items.
+    #[must_use]
+    pub fn tuple(items: impl IntoIterator<Item = Value>) -> Self {
+        Self::Tuple(items.into_iter().collect())
+    }
+
+    /// The name of its Python type, as `type(x).__name__` has it.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::None => "NoneType",
+            Self::NotImplemented => "NotImplementedType",
+            Self::Ellipsis => "ellipsis",
+            Self::Bool(_) => "bool",
+            Self::Int(_) => "int",
+            Self::Float(_) => "float",
+            Self::Complex(..) => "complex",
+            Self::Bytes(_) => "bytes",
+            Self::Str(_) => "str",
+            Self::Tuple(_) => "tuple",
+            Self::FrozenSet(_) => "frozenset",
+            Self::Slice(_) => "slice",
+        }
+    }
+
+    /// Whether it is `None`.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// The bool, if it is one.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    /// The int, if it is exactly one: a bool is not.
+    #[must_use]
+    pub fn as_int(&self) -> Option<&Int> {
+        match self {
+            Self::Int(int) => Some(int),
+            _ => None,
+        }
+    }
+
+    /// The int, if it is exactly one and fits.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        self.as_int()?.to_i64()
+    }
+
+    /// The int, if it is exactly one and fits.
+    #[must_use]
+    pub fn as_u64(&self) -> Option<u64> {
+        self.as_int()?.to_u64()
+    }
+
+    /// The float, if it is exactly one.
+    #[must_use]
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Float(float) => Some(*float),
+            _ => None,
+        }
+    }
+
+    /// The text, if it is a `str`.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The bytes, if it is `bytes`.
+    #[must_use]
+    pub fn as_bytes(&self) -> Option<&Bytes> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// The items, if it is a tuple.
+    #[must_use]
+    pub fn as_tuple(&self) -> Option<&[Value]> {
+        match self {
+            Self::Tuple(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The items, if it is a tuple.
+    #[must_use]
+    pub fn into_tuple(self) -> Option<Vec<Value>> {
+        match self {
+            Self::Tuple(items) => Some(items),
+            _ => None,
+        }
+    }
+}
+
+impl From<()> for Value {
+    fn from((): ()) -> Self {
+        Self::None
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Bool(flag)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(float: f64) -> Self {
+        Self::Float(float)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Str(text.into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Str(text.into())
+    }
+}
+
+impl From<Str> for Value {
+    fn from(text: Str) -> Self {
+        Self::Str(text)
+    }
+}
+
+impl From<Bytes> for Value {
+    fn from(bytes: Bytes) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes.into())
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(option: Option<T>) -> Self {
+        option.map_or(Self::None, Into::into)
+    }
+}
+
+macro_rules! from_int {
+    ($($int:ty)*) => {$(
+        impl From<$int> for Value {
+            fn from(int: $int) -> Self {
+                Self::Int(int.into())
+            }
+        }
+    )*};
+}
+
+from_int!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize num_bigint::BigInt);
+
+impl From<Int> for Value {
+    fn from(int: Int) -> Self {
+        Self::Int(int)
+    }
+}
