@@ -1,1 +1,15 @@
-//! x
+//! The harness of the tests that need more than one process: the server as a program, and
+//! Python peers with the `rpyc` from PyPI.
+//!
+//! Environment variables:
+//! - `RPYC_TEST_PEER=stock` runs the tests of the classic server against Python's own server
+//!   instead, which shows whether a test asks for what Python does.
+//! - `RPYC_SERVER_BIN` names a built `rpyc-server`; without it the harness builds one.
+
+pub mod deadline;
+mod process;
+pub mod python;
+pub mod server;
+
+pub use python::Script;
+pub use server::{Server, better_than_stock};

@@ -1,0 +1,249 @@
+//! The server under test as a process of its own, on a port that the system chooses.
+
+use std::env;
+use std::fs;
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+pub use rustix::process::Signal;
+
+use crate::deadline::PATIENCE;
+use crate::process::Process;
+use crate::python::{self, Script};
+
+/// Whether the tests run against Python's own server, by `RPYC_TEST_PEER=stock`.
+#[must_use]
+pub fn is_stock() -> bool {
+    env::var_os("RPYC_TEST_PEER").is_some_and(|value| value == "stock")
+}
+
+/// For a test that Python's own server would fail: says whether to leave it out, which is so
+/// only where that server runs, and prints why.
+#[must_use]
+pub fn better_than_stock(why: &str) -> bool {
+    if is_stock() {
+        python::progress(&format!("left out against stock: {why}"));
+    }
+    is_stock()
+}
+
+/// A classic server. Dropping it kills it.
+#[derive(Debug)]
+pub struct Server {
+    process: Process,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Starts `rpyc-server --classic` on a free port of 127.0.0.1.
+    ///
+    /// # Panics
+    /// When it can't be built or does not come up.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::with_options(&[])
+    }
+
+    /// The same with more options (which Python's own server ignores).
+    ///
+    /// # Panics
+    /// When it can't be built or does not come up.
+    #[must_use]
+    pub fn with_options(options: &[&str]) -> Self {
+        let mut command = if is_stock() {
+            let mut command = Command::new(python::interpreter());
+            command.args(["-u", "-c", include_str!("python/stock_server.py")]);
+            command
+        } else {
+            let mut command = Command::new(binary());
+            command.args(["--classic", "--port", "0"]).args(options);
+            command
+        };
+        python::clear_environment(&mut command)
+            .env_remove("RUST_LOG")
+            .current_dir(env::temp_dir());
+        let process = Process::spawn(&mut command);
+        let address = process.wait_for_line(PATIENCE, |line| {
+            let (_, address) = line.split_once("listening on ")?;
+            address.split_whitespace().next()?.parse().ok()
+        });
+        match address {
+            Some(address) => Self { process, address },
+            None => panic!(
+                "the server did not say where it listens:\n{}",
+                process.stderr_lines().join("\n")
+            ),
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// A script that finds a connection to this server as `conn`, closed after its last line.
+    #[must_use]
+    pub fn client(&self, code: &str) -> Script {
+        self.program(&format!(
+            "conn = connect()\n{}conn.close()\n",
+            python::dedent(code)
+        ))
+    }
+
+    /// A script that makes its connections itself (`connect()`).
+    #[must_use]
+    pub fn program(&self, code: &str) -> Script {
+        Script::new(code)
+            .variable("PEER_HOST", self.address.ip().to_string())
+            .variable("PEER_PORT", self.address.port().to_string())
+    }
+
+    /// Runs the code of a [`client`](Self::client) and returns its standard output.
+    ///
+    /// # Panics
+    /// When the script fails or hangs, with its output and the server's log.
+    #[track_caller]
+    pub fn check(&self, code: &str) -> String {
+        self.succeed(self.client(code).outcome())
+    }
+
+    /// Runs the code of a [`program`](Self::program) and returns its standard output.
+    ///
+    /// # Panics
+    /// When the script fails or hangs, with its output and the server's log.
+    #[track_caller]
+    pub fn check_program(&self, code: &str) -> String {
+        self.succeed(self.program(code).outcome())
+    }
+
+    /// The output of a script that has to have succeeded.
+    ///
+    /// # Panics
+    /// When it has not, with its output and the server's log.
+    #[track_caller]
+    pub fn succeed(&self, outcome: Result<String, String>) -> String {
+        match outcome {
+            Ok(stdout) => stdout,
+            Err(reason) => panic!("{reason}\n--- the server's log ---\n{}", self.log()),
+        }
+    }
+
+    /// A plain socket to it, with time limits, for bytes that no RPyC client would send.
+    ///
+    /// # Panics
+    /// When it can't be reached.
+    #[must_use]
+    pub fn raw_connection(&self) -> TcpStream {
+        let connect = || {
+            let socket = TcpStream::connect_timeout(&self.address, PATIENCE)?;
+            socket.set_read_timeout(Some(PATIENCE))?;
+            socket.set_write_timeout(Some(PATIENCE))?;
+            Ok::<_, std::io::Error>(socket)
+        };
+        connect().unwrap_or_else(|e| panic!("no connection to {}: {e}", self.address))
+    }
+
+    /// What it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.stderr_lines().join("\n")
+    }
+
+    /// Waits until the lines of the log make `wanted` return something.
+    ///
+    /// # Panics
+    /// When they don't in time, with the log.
+    #[track_caller]
+    pub fn wait_for_log<T>(&self, what: &str, wanted: impl Fn(&[String]) -> Option<T>) -> T {
+        let limit = Duration::from_secs(20);
+        match self.process.wait_for(limit, wanted) {
+            Some(found) => found,
+            None => panic!("never logged: {what}\n--- the server's log ---\n{}", self.log()),
+        }
+    }
+
+    /// Whether the process still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.process.is_running()
+    }
+
+    /// Sends a signal and waits for the end of the process.
+    ///
+    /// # Panics
+    /// When it does not end within `limit`, with the log.
+    #[track_caller]
+    pub fn stop(&mut self, signal: Signal, limit: Duration) -> ExitStatus {
+        self.process.signal(signal);
+        match self.process.wait(limit) {
+            Some(status) => status,
+            None => panic!(
+                "the server still runs {limit:?} after the signal\n--- its log ---\n{}",
+                self.log()
+            ),
+        }
+    }
+}
+
+/// The program under test, built once per test process, so that it is never a stale one.
+fn binary() -> &'static PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| match env::var_os("RPYC_SERVER_BIN") {
+        Some(path) => PathBuf::from(path),
+        None => build().unwrap_or_else(|reason| panic!("rpyc-server can't be built: {reason}")),
+    })
+}
+
+fn build() -> Result<PathBuf, String> {
+    python::progress("building rpyc-server ...");
+    let output = Command::new(env!("CARGO"))
+        .args(["build", "--locked", "--ignore-rust-version", "--release"])
+        .args(["--package", "rpyc-server", "--message-format", "json-render-diagnostics"])
+        .env("CARGO_TARGET_DIR", python::target_folder()?)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|e| format!("{}: {e}", env!("CARGO")))?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let path = executable(&messages)
+        .ok_or_else(|| format!("Cargo named no executable among its messages:\n{messages}"))?;
+    fs::metadata(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(path)
+}
+
+/// The executable that Cargo's messages (a JSON object a line) name for the server.
+fn executable(messages: &str) -> Option<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| line.split_once(r#""executable":""#))
+        .filter_map(|(_, rest)| rest.split_once('"'))
+        .map(|(path, _)| PathBuf::from(path))
+        .find(|path| path.file_stem().is_some_and(|stem| stem == "rpyc-server"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_executable_is_read_from_cargos_messages() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","executable":null,"fresh":true}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","executable":"/t/release/rpyc-server","fresh":false}"#,
+        );
+        assert_eq!(executable(messages), Some(PathBuf::from("/t/release/rpyc-server")));
+    }
+}
