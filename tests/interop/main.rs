@@ -1,7 +1,22 @@
 //! The classic server as unmodified Python programs see it: clients of the rpyc from PyPI, one
 //! module a subject, each test a script with its own assertions.
 
+mod asynchronous;
+mod callbacks;
+mod calls;
+mod classes;
 mod connecting;
+mod contexts;
 mod evaluation;
+mod exceptions;
+mod hostile;
+mod logging;
+mod misuse;
 mod modules;
 mod operators;
+mod references;
+mod sessions;
+mod shutdown;
+mod stdio;
+mod transfer;
+mod values;

@@ -46,8 +46,9 @@ mod tests {
     #[test]
     fn fails_when_the_work_takes_too_long() {
         let (_keep, never) = mpsc::channel::<()>();
-        let outcome =
-            panic::catch_unwind(|| within(Duration::from_millis(1), "a wait", move || never.recv()));
+        let outcome = panic::catch_unwind(|| {
+            within(Duration::from_millis(1), "a wait", move || never.recv())
+        });
         assert!(outcome.is_err());
     }
 

@@ -95,7 +95,10 @@ impl Script {
         let folder = TempDir::new().unwrap_or_else(|e| panic!("no temporary folder: {e}"));
         let program = folder.path().join("client.py");
         let code = format!("from peer import *\n{}", self.code);
-        for (path, text) in [(folder.path().join("peer.py"), HELPERS), (program.clone(), &code)] {
+        for (path, text) in [
+            (folder.path().join("peer.py"), HELPERS),
+            (program.clone(), &code),
+        ] {
             fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         }
         let mut command = Command::new(interpreter());
@@ -105,7 +108,10 @@ impl Script {
             .args(&self.arguments)
             .envs(self.variables)
             // Before the deadline here, so that a script that hangs says where.
-            .env("PEER_DEADLINE", (self.limit.as_secs_f64() * 0.9).to_string())
+            .env(
+                "PEER_DEADLINE",
+                (self.limit.as_secs_f64() * 0.9).to_string(),
+            )
             .current_dir(folder.path());
         Running {
             process: Process::spawn(&mut command),
@@ -146,7 +152,11 @@ impl Running {
         match self.process.wait(self.limit) {
             Some(status) if status.success() => Ok(self.process.stdout()),
             Some(status) => Err(format!("{status}\n{}", self.written())),
-            None => Err(format!("still running after {:?}\n{}", self.limit, self.written())),
+            None => Err(format!(
+                "still running after {:?}\n{}",
+                self.limit,
+                self.written()
+            )),
         }
     }
 
@@ -175,7 +185,13 @@ pub fn interpreter() -> &'static Path {
 
 /// Removes what would change how Python or rpyc behave from the environment of a child.
 pub(crate) fn clear_environment(command: &mut Command) -> &mut Command {
-    for name in ["PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONOPTIMIZE", "RPYC_BIND_THREADS"] {
+    for name in [
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "PYTHONSTARTUP",
+        "PYTHONOPTIMIZE",
+        "RPYC_BIND_THREADS",
+    ] {
         command.env_remove(name);
     }
     command
@@ -188,7 +204,8 @@ fn prepare_environment() -> Result<PathBuf, String> {
     let lock_path = base.join("lock");
     let lock = File::create(&lock_path).map_err(|e| format!("{}: {e}", lock_path.display()))?;
     // Held until the end of this function, by this process alone.
-    lock.lock().map_err(|e| format!("{}: {e}", lock_path.display()))?;
+    lock.lock()
+        .map_err(|e| format!("{}: {e}", lock_path.display()))?;
 
     let folder = base.join(format!("venv-{RPYC_VERSION}"));
     let python = folder.join("bin").join("python");
@@ -196,13 +213,25 @@ fn prepare_environment() -> Result<PathBuf, String> {
     if fs::read_to_string(&complete).is_ok_and(|text| text == PACKAGES.join("\n")) {
         return Ok(python);
     }
-    progress(&format!("making a Python environment in {} ...", folder.display()));
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    progress(&format!(
+        "making a Python environment in {} ...",
+        folder.display()
+    ));
+    run(Command::new("python3")
+        .args(["-m", "venv", "--clear"])
+        .arg(&folder))?;
     progress(&format!("installing {} ...", PACKAGES.join(", ")));
     run(Command::new(&python)
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ])
         .args(PACKAGES))?;
-    fs::write(&complete, PACKAGES.join("\n")).map_err(|e| format!("{}: {e}", complete.display()))?;
+    fs::write(&complete, PACKAGES.join("\n"))
+        .map_err(|e| format!("{}: {e}", complete.display()))?;
     progress("the Python environment is ready");
     Ok(python)
 }
@@ -260,7 +289,10 @@ mod tests {
 
     #[test]
     fn code_loses_the_indentation_of_its_surroundings() {
-        assert_eq!(dedent("\n    if x:\n\n        y\n    z"), "if x:\n\n    y\nz\n");
+        assert_eq!(
+            dedent("\n    if x:\n\n        y\n    z"),
+            "if x:\n\n    y\nz\n"
+        );
     }
 
     #[test]

@@ -168,7 +168,10 @@ impl Server {
         let limit = Duration::from_secs(20);
         match self.process.wait_for(limit, wanted) {
             Some(found) => found,
-            None => panic!("never logged: {what}\n--- the server's log ---\n{}", self.log()),
+            None => panic!(
+                "never logged: {what}\n--- the server's log ---\n{}",
+                self.log()
+            ),
         }
     }
 
@@ -207,7 +210,12 @@ fn build() -> Result<PathBuf, String> {
     python::progress("building rpyc-server ...");
     let output = Command::new(env!("CARGO"))
         .args(["build", "--locked", "--ignore-rust-version", "--release"])
-        .args(["--package", "rpyc-server", "--message-format", "json-render-diagnostics"])
+        .args([
+            "--package",
+            "rpyc-server",
+            "--message-format",
+            "json-render-diagnostics",
+        ])
         .env("CARGO_TARGET_DIR", python::target_folder()?)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null())
@@ -244,6 +252,9 @@ mod tests {
             "\n",
             r#"{"reason":"compiler-artifact","executable":"/t/release/rpyc-server","fresh":false}"#,
         );
-        assert_eq!(executable(messages), Some(PathBuf::from("/t/release/rpyc-server")));
+        assert_eq!(
+            executable(messages),
+            Some(PathBuf::from("/t/release/rpyc-server"))
+        );
     }
 }
