@@ -2,9 +2,10 @@
 //! line in the log.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use rpyc_tests::server::{is_warning, names_peer};
 use rpyc_tests::{Server, better_than_stock};
 
 /// Far below every patience that a server could have with a peer that says nothing more.
@@ -86,8 +87,7 @@ fn closes_that_connection_alone(bytes: &[u8], then: &Then) {
         }
         let name = socket
             .local_addr()
-            .unwrap_or_else(|e| panic!("an address: {e}"))
-            .to_string();
+            .unwrap_or_else(|e| panic!("an address: {e}"));
         // The server may close while this is still being written.
         let _ = socket.write_all(bytes);
         if matches!(then, Then::SendsNoMore) {
@@ -96,7 +96,7 @@ fn closes_that_connection_alone(bytes: &[u8], then: &Then) {
         let took = wait_until_closed(&mut socket);
         assert!(took < AT_ONCE, "closed after {took:?}");
         ping(&mut witness);
-        logged_once(&server, &name);
+        logged_once(&server, name);
     }
     assert!(server.is_running());
     server.check("same(conn.eval('1 + 1'), 2)");
@@ -104,29 +104,18 @@ fn closes_that_connection_alone(bytes: &[u8], then: &Then) {
 
 /// The log names the peer in one warning, and in no more than its start and its end.
 #[track_caller]
-fn logged_once(server: &Server, peer: &str) {
-    let warnings = |lines: &[String]| {
-        let of_peer = lines.iter().filter(|line| line.contains(peer));
-        of_peer.filter(|line| is_warning(line)).count()
-    };
-    server.wait_for_log("a warning about the peer", |lines| {
-        (warnings(lines) > 0).then_some(())
+fn logged_once(server: &Server, peer: SocketAddr) {
+    let of_peer = server.wait_for_log("a warning about the peer", |lines| {
+        let of_peer = lines.iter().filter(|line| names_peer(line, peer));
+        let of_peer: Vec<String> = of_peer.cloned().collect();
+        of_peer
+            .iter()
+            .any(|line| is_warning(line))
+            .then_some(of_peer)
     });
-    let log: Vec<String> = server.log().lines().map(str::to_owned).collect();
-    assert_eq!(warnings(&log), 1, "{}", server.log());
-    let lines = log.iter().filter(|line| line.contains(peer)).count();
-    assert!(
-        lines <= 2,
-        "{lines} lines about one connection:\n{}",
-        server.log()
-    );
+    let warnings = of_peer.iter().filter(|line| is_warning(line)).count();
+    assert!(warnings == 1 && of_peer.len() <= 2, "{of_peer:#?}");
     assert!(!server.log().contains("panicked"), "{}", server.log());
-}
-
-fn is_warning(line: &str) -> bool {
-    [" WARN ", " ERROR ", "[WARN ", "[ERROR "]
-        .iter()
-        .any(|level| line.contains(level))
 }
 
 /// Bytes that look like nothing, the same in every run.

@@ -1,33 +1,21 @@
 //! What the server logs about its sessions.
 
+use std::net::SocketAddr;
+
+use rpyc_tests::server::{is_warning, names_peer};
 use rpyc_tests::{Server, better_than_stock};
 
 /// The lines of the log about the client with this port, once there are `count` of them.
 #[track_caller]
 fn lines_about(server: &Server, port: &str, count: usize) -> Vec<String> {
-    let peer = format!("127.0.0.1:{port}");
+    let peer: SocketAddr = format!("127.0.0.1:{port}")
+        .parse()
+        .unwrap_or_else(|e| panic!("the port {port:?}: {e}"));
     server.wait_for_log(&format!("{count} lines about {peer}"), |lines| {
-        let found: Vec<String> = lines
-            .iter()
-            .filter(|line| names(line, &peer))
-            .cloned()
-            .collect();
+        let of_peer = lines.iter().filter(|line| names_peer(line, peer));
+        let found: Vec<String> = of_peer.cloned().collect();
         (found.len() >= count).then_some(found)
     })
-}
-
-/// Whether the line has the address, and not only a longer one that begins with it.
-fn names(line: &str, peer: &str) -> bool {
-    line.match_indices(peer).any(|(at, _)| {
-        let rest = line.get(at + peer.len()..).unwrap_or("");
-        !rest.starts_with(|c: char| c.is_ascii_digit())
-    })
-}
-
-fn is_warning(line: &str) -> bool {
-    [" WARN ", " ERROR ", "[WARN ", "[ERROR "]
-        .iter()
-        .any(|level| line.contains(level))
 }
 
 #[test]

@@ -112,6 +112,8 @@ impl Script {
                 "PEER_DEADLINE",
                 (self.limit.as_secs_f64() * 0.9).to_string(),
             )
+            // What scripts leave behind goes with their folder.
+            .env("TMPDIR", folder.path())
             .current_dir(folder.path());
         Running {
             process: Process::spawn(&mut command),
@@ -175,12 +177,13 @@ impl Running {
 /// When there is no Python 3, or the packages can't be installed: a test that needs Python fails
 /// without it, it is not skipped.
 pub fn interpreter() -> &'static Path {
-    static INTERPRETER: OnceLock<PathBuf> = OnceLock::new();
-    INTERPRETER.get_or_init(|| {
-        prepare_environment().unwrap_or_else(|reason| {
-            panic!("the tests need Python 3 with venv and pip (rpyc {RPYC_VERSION} is installed from PyPI): {reason}")
-        })
-    })
+    static INTERPRETER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    match INTERPRETER.get_or_init(prepare_environment) {
+        Ok(path) => path,
+        Err(reason) => panic!(
+            "the tests need Python 3 with venv and pip, and rpyc {RPYC_VERSION} from PyPI: {reason}"
+        ),
+    }
 }
 
 /// Removes what would change how Python or rpyc behave from the environment of a child.

@@ -3,7 +3,7 @@
 use std::env;
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -28,6 +28,24 @@ pub fn better_than_stock(why: &str) -> bool {
         python::progress(&format!("left out against stock: {why}"));
     }
     is_stock()
+}
+
+/// Whether a line of the log is above the level of normal business.
+#[must_use]
+pub fn is_warning(line: &str) -> bool {
+    [" WARN ", " ERROR "]
+        .iter()
+        .any(|level| line.contains(level))
+}
+
+/// Whether a line of the log names this peer, and not only one with a longer port.
+#[must_use]
+pub fn names_peer(line: &str, peer: SocketAddr) -> bool {
+    let peer = peer.to_string();
+    line.match_indices(&peer).any(|(at, _)| {
+        let rest = line.get(at + peer.len()..).unwrap_or("");
+        !rest.starts_with(|c: char| c.is_ascii_digit())
+    })
 }
 
 /// A classic server. Dropping it kills it.
@@ -198,12 +216,16 @@ impl Server {
 }
 
 /// The program under test, built once per test process, so that it is never a stale one.
-fn binary() -> &'static PathBuf {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| match env::var_os("RPYC_SERVER_BIN") {
-        Some(path) => PathBuf::from(path),
-        None => build().unwrap_or_else(|reason| panic!("rpyc-server can't be built: {reason}")),
-    })
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let built = BINARY.get_or_init(|| match env::var_os("RPYC_SERVER_BIN") {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => build(),
+    });
+    match built {
+        Ok(path) => path,
+        Err(reason) => panic!("rpyc-server can't be built: {reason}"),
+    }
 }
 
 fn build() -> Result<PathBuf, String> {
@@ -225,8 +247,7 @@ fn build() -> Result<PathBuf, String> {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
     let messages = String::from_utf8_lossy(&output.stdout);
-    let path = executable(&messages)
-        .ok_or_else(|| format!("Cargo named no executable among its messages:\n{messages}"))?;
+    let path = executable(&messages).ok_or("Cargo built no program of that name")?;
     fs::metadata(&path).map_err(|e| format!("{}: {e}", path.display()))?;
     Ok(path)
 }
@@ -244,6 +265,13 @@ fn executable(messages: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_names_a_peer_by_its_whole_port() {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 4000));
+        assert!(names_peer("conn1 from 127.0.0.1:4000: connected", peer));
+        assert!(!names_peer("conn1 from 127.0.0.1:40001: connected", peer));
+    }
 
     #[test]
     fn the_executable_is_read_from_cargos_messages() {
