@@ -41,6 +41,21 @@ pub fn decode_value_strict(payload: &Bytes, limits: &Limits) -> Result<Value, De
 pub(super) fn value(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
     let start = reader.offset();
     let tag = reader.u8("value")?;
+    // Whatever recurses stays out of the function that reads the rest, so that its many locals don't pile up on the
+    // stack once a level.
+    match tag {
+        tag::EMPTY_TUPLE | tag::TUPLE_1..=tag::TUPLE_L4 => {
+            items(reader, tag, "tuple", start).map(Value::Tuple)
+        }
+        tag::FROZENSET => frozenset(reader),
+        tag::SLICE => slice(reader),
+        _ => leaf(reader, tag, start),
+    }
+}
+
+/// Reads a value that holds no others, after its tag, which stood at `start`.
+#[inline(never)]
+fn leaf(reader: &mut Reader<'_>, tag: u8, start: usize) -> Result<Value, DecodeError> {
     Ok(match tag {
         tag::NONE => Value::None,
         tag::TRUE => Value::Bool(true),
@@ -54,9 +69,6 @@ pub(super) fn value(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
         tag::EMPTY_BYTES | tag::BYTES_1..=tag::BYTES_L4 => {
             let length = bytes_length(reader, tag, "bytes", start)?;
             Value::Bytes(reader.buffer("bytes", length)?)
-        }
-        tag::EMPTY_TUPLE | tag::TUPLE_1..=tag::TUPLE_L4 => {
-            Value::Tuple(items(reader, tag, "tuple", start)?)
         }
         tag::INT_L1 => {
             let length = reader.short_length("int")?;
@@ -74,12 +86,6 @@ pub(super) fn value(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
         }
         tag::FLOAT => Value::Float(reader.f64("float")?),
         tag::COMPLEX => Value::Complex(reader.f64("complex")?, reader.f64("complex")?),
-        tag::FROZENSET => {
-            let inner = reader.offset();
-            let tag = reader.u8("frozenset")?;
-            Value::FrozenSet(items(reader, tag, "frozenset", inner)?)
-        }
-        tag::SLICE => slice(reader)?,
         unknown => {
             return Err(DecodeError::new(
                 start,
@@ -133,6 +139,12 @@ fn items(
     }
     reader.leave();
     Ok(items)
+}
+
+fn frozenset(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
+    let start = reader.offset();
+    let tag = reader.u8("frozenset")?;
+    items(reader, tag, "frozenset", start).map(Value::FrozenSet)
 }
 
 fn slice(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {

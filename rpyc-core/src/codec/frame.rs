@@ -61,9 +61,9 @@ impl FrameDecoder {
     pub fn space(&mut self) -> &mut [u8] {
         let end = match self.frame_end {
             Some(end) if end > SMALL => {
-                if self.buffer.capacity() < end
-                    && self.buffer.capacity() <= self.filled.saturating_add(GROWTH_SLACK)
-                {
+                let capacity = self.buffer.capacity();
+                let full = capacity < end && capacity <= self.filled.saturating_add(GROWTH_SLACK);
+                if full || capacity < end.min(LARGE_START) {
                     let target = self.filled.saturating_mul(2).max(LARGE_START).min(end);
                     self.buffer.truncate(self.filled);
                     self.buffer.reserve(target.saturating_sub(self.filled));

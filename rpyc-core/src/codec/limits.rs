@@ -31,7 +31,7 @@ pub struct Limits {
     /// Nesting of tuples, frozensets and slices in a result, or in the tuple of a request's arguments. 100.
     ///
     /// Stops a few kilobytes of tuple headers that overflow the stack when they are read, compared or dropped.
-    /// Values over 500 count as 500, which the smallest usual thread stack holds.
+    /// Values over 250 count as 250, which a thread with a stack of one megabyte survives.
     pub max_depth: usize,
     /// Items in all tuples and frozensets of one frame together. 1,000,000, and never more than there are bytes.
     ///
@@ -60,7 +60,7 @@ pub struct Limits {
 
 impl Limits {
     /// The nesting that [`max_depth`](Self::max_depth) can't raise: decoding, comparing and dropping recurse.
-    pub(crate) const DEPTH_CEILING: usize = 500;
+    pub(crate) const DEPTH_CEILING: usize = 250;
     /// Inflated bytes that [`max_inflate_ratio`](Self::max_inflate_ratio) leaves alone.
     pub(crate) const RATIO_FREE: usize = 16 << 20;
 
