@@ -157,12 +157,18 @@ enum Label {
 impl Label {
     fn from_value(label: &Value) -> Result<Self, ShapeError> {
         match label.as_i64() {
-            Some(VALUE) => Ok(Self::Value),
-            Some(TUPLE) => Ok(Self::Tuple),
-            Some(LOCAL_REF) => Ok(Self::LocalRef),
-            Some(REMOTE_REF) => Ok(Self::RemoteRef),
-            Some(_) => Err(ShapeError::new("a label from 1 to 4", "another int")),
+            Some(label) => Self::from_int(label),
             None => Err(ShapeError::new("a label from 1 to 4", label.type_name())),
+        }
+    }
+
+    fn from_int(label: i64) -> Result<Self, ShapeError> {
+        match label {
+            VALUE => Ok(Self::Value),
+            TUPLE => Ok(Self::Tuple),
+            LOCAL_REF => Ok(Self::LocalRef),
+            REMOTE_REF => Ok(Self::RemoteRef),
+            _ => Err(ShapeError::new("a label from 1 to 4", "another int")),
         }
     }
 }
@@ -172,7 +178,10 @@ fn label(reader: &mut Reader<'_>) -> Result<Label, Problem> {
     if tuple_count(reader, PAIR)? != 2 {
         return Err(ShapeError::new(PAIR, "a tuple of another length").into());
     }
-    Ok(Label::from_value(&decode::value(reader)?)?)
+    Ok(match reader.small_int() {
+        Some(label) => Label::from_int(label)?,
+        None => Label::from_value(&decode::value(reader)?)?,
+    })
 }
 
 /// Reads a tuple, each item by `read`.

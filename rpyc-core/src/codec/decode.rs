@@ -39,6 +39,9 @@ pub fn decode_value_strict(payload: &Bytes, limits: &Limits) -> Result<Value, De
 
 /// Reads one value.
 pub(super) fn value(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
+    if let Some(small) = reader.small_int() {
+        return Ok(Value::Int(small.into()));
+    }
     let start = reader.offset();
     let tag = reader.u8("value")?;
     // Whatever recurses stays out of the function that reads the rest, so that its many locals don't pile up on the
@@ -62,9 +65,6 @@ fn leaf(reader: &mut Reader<'_>, tag: u8, start: usize) -> Result<Value, DecodeE
         tag::FALSE => Value::Bool(false),
         tag::NOT_IMPLEMENTED => Value::NotImplemented,
         tag::ELLIPSIS => Value::Ellipsis,
-        tag::SMALL_INT_FIRST..=tag::SMALL_INT_LAST => {
-            Value::Int((i64::from(tag) - tag::SMALL_INT_BIAS).into())
-        }
         tag::STR => Value::Str(text(reader)?),
         tag::EMPTY_BYTES | tag::BYTES_1..=tag::BYTES_L4 => {
             let length = bytes_length(reader, tag, "bytes", start)?;
@@ -208,27 +208,33 @@ pub(super) fn text(reader: &mut Reader<'_>) -> Result<Str, DecodeError> {
 fn int(reader: &mut Reader<'_>, length: usize) -> Result<Int, DecodeError> {
     let start = reader.offset();
     let text = reader.take("int", length)?;
-    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let (negative, digits) = match text.split_first() {
+        Some((b'-', digits)) => (true, digits),
+        _ => (false, text),
+    };
     let invalid = || DecodeError::new(start, DecodeErrorKind::InvalidInt);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(invalid());
     }
+    if digits.len() <= SHORT_DIGITS {
+        let short = |abs: i64, digit: &u8| abs * 10 + i64::from(digit - b'0');
+        let abs = digits.iter().fold(0, short);
+        return Ok(if negative { -abs } else { abs }.into());
+    }
     // Before any arithmetic: its cost grows faster than the text.
     let limit = reader.limits().max_int_digits;
     if digits.len() > limit {
+        let digits = digits.len();
         return Err(DecodeError::new(
             start,
-            DecodeErrorKind::IntTooLong {
-                digits: digits.len(),
-                limit,
-            },
+            DecodeErrorKind::IntTooLong { digits, limit },
         ));
     }
     let text = std::str::from_utf8(text).map_err(|_| invalid())?;
-    match text.parse::<i64>() {
-        Ok(small) => Ok(small.into()),
-        Err(_) => BigInt::from_str_radix(text, 10)
-            .map(Int::from)
-            .map_err(|_| invalid()),
-    }
+    BigInt::from_str_radix(text, 10)
+        .map(Int::from)
+        .map_err(|_| invalid())
 }
+
+/// Decimal digits that surely fit 64 bits.
+const SHORT_DIGITS: usize = 18;

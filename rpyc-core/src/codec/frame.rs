@@ -54,6 +54,11 @@ impl FrameDecoder {
         self.limits.max_frame = bytes;
     }
 
+    /// Changes [`max_inflated`](Limits#structfield.max_inflated) for the frames not given out yet.
+    pub fn set_max_inflated(&mut self, bytes: usize) {
+        self.limits.max_inflated = bytes;
+    }
+
     /// Room for bytes of the stream: never empty.
     ///
     /// It is small while little is known, and ends with the frame if a large one is being received. It grows with

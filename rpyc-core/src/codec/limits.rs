@@ -38,7 +38,7 @@ pub struct Limits {
     /// Stops a count of 4 billion in front of nothing, and a frame of one-byte items that takes 40 times its size
     /// in memory.
     pub max_items: usize,
-    /// Decimal digits of one int. 4,300, as in Python.
+    /// Decimal digits of one int. 4,300, as in Python. An int of 64 bits always passes.
     ///
     /// Stops the quadratic cost of reading a number of a million digits. A longer int can't be sent by value: a
     /// Python peer would fail to read it, and drop the connection.

@@ -6,6 +6,7 @@ use super::{
     error::{DecodeError, DecodeErrorKind},
     limits::Limits,
     string::SHARE_MIN,
+    tag,
 };
 
 /// A cursor over one payload, with the budgets of that payload.
@@ -90,6 +91,16 @@ impl<'a> Reader<'a> {
 
     pub(super) fn u8(&mut self, reading: &'static str) -> Result<u8, DecodeError> {
         self.array(reading).map(|[byte]| byte)
+    }
+
+    /// The next value, if it is an int of one byte; else nothing is read.
+    pub(super) fn small_int(&mut self) -> Option<i64> {
+        let (first, rest) = self.rest.split_first()?;
+        if !(tag::SMALL_INT_FIRST..=tag::SMALL_INT_LAST).contains(first) {
+            return None;
+        }
+        self.rest = rest;
+        Some(i64::from(*first) - tag::SMALL_INT_BIAS)
     }
 
     /// A length or a count of one byte.

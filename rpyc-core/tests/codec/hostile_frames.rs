@@ -67,6 +67,16 @@ fn the_limit_of_a_frame_can_be_raised_once_the_peer_is_known() {
 }
 
 #[test]
+fn the_limit_of_inflating_can_be_raised_once_the_peer_is_known() {
+    let mut decoder = FrameDecoder::new(limits().max_inflated(100));
+    let stream = flagged_frame(1, &deflated(&[1; 1_000]));
+    decoder.set_max_inflated(1_000);
+    assert_eq!(feed(&mut decoder, &stream).unwrap().len(), 1);
+    decoder.set_max_inflated(999);
+    assert!(feed(&mut decoder, &stream).is_err());
+}
+
+#[test]
 fn other_protocols_are_recognised_by_their_first_bytes() {
     for (start, looks_like) in [
         (b"\x16\x03\x01\x02\x00".as_slice(), "TLS"),
