@@ -92,15 +92,16 @@ fn an_end_user_sees_the_remote_object_in_repr_str_and_dir() {
         xs = conn.eval('[1, \"two\", (3,)]')
         assert repr(xs) == str(xs) == \"[1, 'two', (3,)]\"
         assert {'append', 'sort', '__len__'} <= set(dir(xs))
-        assert isinstance(xs.__doc__, str)
         assert 'os' in repr(conn.modules.os)
         conn.execute(dedent('''
             class Named:
+                'Its documentation.'
                 def __repr__(self): return '<Named>'
                 def __str__(self): return 'a name'
         '''))
         named = conn.eval('Named()')
         assert (repr(named), str(named), f'{named}') == ('<Named>', 'a name', 'a name')
+        assert named.__doc__ == 'Its documentation.'
         ",
     );
 }
