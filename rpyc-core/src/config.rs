@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use crate::codec::{Limits, Value};
+use crate::codec::Limits;
 use crate::connection::Connection;
 use crate::executor::{Executor, ThreadPool};
 use crate::object::Any;
@@ -87,9 +87,12 @@ pub struct Config {
     pub concurrency: usize,
     /// Where a request runs that arrives while another one waits for this peer.
     pub nesting: Nesting,
-    /// How many requests may be started and not yet ended, and how many may be queued behind
-    /// them; it stops callbacks of callbacks without end. Default: 200.
+    /// How many requests may be started and not yet ended; it stops callbacks of callbacks
+    /// without end. Default: 200.
     pub max_nested: usize,
+    /// How many requests may wait for their turn, and with them `limits.max_frame` bytes; it stops
+    /// a peer that sends faster than it is served from filling the memory. Default: 10,000.
+    pub max_queued: usize,
     /// How many of this side's requests may be unanswered. Default: 65,536.
     pub max_pending: usize,
     /// How many objects the peer may hold references to; it stops a peer that takes
@@ -144,6 +147,7 @@ impl Default for Config {
             concurrency: 1,
             nesting: Nesting::Pool,
             max_nested: 200,
+            max_queued: 10_000,
             max_pending: 65_536,
             max_objects: 1_000_000,
             executor: ThreadPool::shared(),
@@ -159,12 +163,6 @@ impl Config {
         } else {
             "<version denied>"
         }
-    }
-
-    /// A value as the peer may have it: integers of more digits than the peer reads are not.
-    pub(crate) fn is_sendable(&self, value: &Value) -> bool {
-        let _ = value;
-        true
     }
 }
 

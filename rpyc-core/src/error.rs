@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::codec::{DecodeError, EncodeError};
+use crate::codec::{DecodeError, EncodeError, FrameError};
 use crate::exception::Exception;
 
 /// What a call over a connection failed with.
@@ -28,6 +28,9 @@ pub enum Error {
     /// The caller asked for what can't be done; reading the program's code can mend it.
     #[error("{0}")]
     Misuse(String),
+    /// The peer echoed something else than what it was sent.
+    #[error("the peer's echo differs from what it was sent")]
+    Ping,
     /// The peer answered, but not by the protocol.
     #[error("the peer broke the protocol: {0}")]
     Protocol(String),
@@ -74,6 +77,11 @@ pub enum CloseReason {
     Io(Arc<io::Error>),
     /// The peer sent what isn't the protocol.
     Wire(DecodeError),
+    /// The peer sent what isn't a sequence of frames.
+    Frame(FrameError),
+    /// The peer's code raised an exception that ends its connection (SystemExit or
+    /// KeyboardInterrupt, by the config).
+    Raised(Exception),
     /// The peer did what the protocol or a limit forbids.
     Conduct(String),
     /// The service refused the connection.
@@ -83,7 +91,10 @@ pub enum CloseReason {
 impl CloseReason {
     /// Whether the connection ended as connections do: nobody is at fault.
     pub fn is_normal(&self) -> bool {
-        matches!(self, CloseReason::Local | CloseReason::Peer | CloseReason::Eof)
+        matches!(
+            self,
+            CloseReason::Local | CloseReason::Peer | CloseReason::Eof
+        )
     }
 }
 
@@ -98,6 +109,8 @@ impl fmt::Display for CloseReason {
             }
             CloseReason::Io(error) => write!(f, "the stream failed: {error}"),
             CloseReason::Wire(error) => write!(f, "protocol error: {error}"),
+            CloseReason::Frame(error) => write!(f, "protocol error: {error}"),
+            CloseReason::Raised(exception) => write!(f, "ended by the peer's code: {exception}"),
             CloseReason::Conduct(what) => write!(f, "protocol error: {what}"),
             CloseReason::Refused(exception) => write!(f, "refused by the service: {exception}"),
         }
@@ -133,14 +146,9 @@ impl Error {
             Error::Io { doing, source } => Exception::builtin("OSError")
                 .with_arg(i64::from(source.raw_os_error().unwrap_or(0)))
                 .with_arg(format!("{doing}: {source}")),
-            Error::Misuse(_) | Error::Protocol(_) => Exception::runtime_error(self.to_string()),
-        }
-    }
-
-    pub(crate) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Error {
-        move |source| Error::Io {
-            doing,
-            source: Arc::new(source),
+            Error::Misuse(_) | Error::Ping | Error::Protocol(_) => {
+                Exception::runtime_error(self.to_string())
+            }
         }
     }
 }

@@ -174,10 +174,11 @@ impl Exception {
     pub(crate) fn load(dumped: DumpedException) -> Exception {
         match dumped {
             DumpedException::StopIteration => Exception::stop_iteration(),
-            DumpedException::Text(text) => {
-                Exception::new(Str::from_static("exceptions"), Str::from_static("Exception"))
-                    .with_arg(Value::Str(text))
-            }
+            DumpedException::Text(text) => Exception::new(
+                Str::from_static("exceptions"),
+                Str::from_static("Exception"),
+            )
+            .with_arg(Value::Str(text)),
             DumpedException::Named(named) => Exception(Box::new(Parts {
                 module: named.module,
                 class: named.class,

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 /// Work for one thread.
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -155,10 +155,7 @@ fn run_jobs(first: &mut Option<Job>, more: &Receiver<Job>) {
     let mut next = first.take();
     while let Some(job) = next {
         job();
-        next = match more.recv_timeout(IDLE) {
-            Ok(job) => Some(job),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        };
+        next = more.recv_timeout(IDLE).ok();
     }
 }
 

@@ -33,6 +33,7 @@ mod boxed;
 mod decode;
 mod deflate;
 mod dialect;
+mod display;
 mod encode;
 mod error;
 mod exception;

@@ -16,6 +16,16 @@ impl Space {
     /// Classes of Rust objects, which are told apart by their names.
     pub const RUST_CLASSES: Space = Space(1);
 
+    /// Objects that live at the peer of a connection.
+    pub(crate) fn of_connection(number: u64) -> Space {
+        Space(number)
+    }
+
+    /// The number of the family, for a connection that is named by it.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+
     /// A family that nothing else in this process uses.
     pub fn unique() -> Space {
         static NEXT: AtomicU64 = AtomicU64::new(2);

@@ -5,10 +5,14 @@
 
 mod any;
 mod args;
+pub(crate) mod chained;
 mod context;
+pub(crate) mod exports;
 mod identity;
+pub(crate) mod imports;
 mod netref;
 pub(crate) mod peer;
+pub(crate) mod policy;
 
 use std::any::Any as StdAny;
 use std::sync::Arc;
@@ -207,6 +211,21 @@ pub trait Object: StdAny + Send + Sync {
             "'{}' object is not an iterator",
             short_name(&self.id_parts().name)
         )))
+    }
+
+    /// Up to `count` items of the iterator, fewer only at its end.
+    ///
+    /// # Errors
+    /// As [`next`](Object::next).
+    fn buffiter(&self, cx: &Context<'_>, count: usize) -> ObjectResult<Vec<Any>> {
+        let mut items = Vec::new();
+        while items.len() < count {
+            match self.next(cx)? {
+                Some(item) => items.push(item),
+                None => break,
+            }
+        }
+        Ok(items)
     }
 
     /// Leaves the context manager: `exc` is `None`, the exception, or (from stock clients) the

@@ -67,7 +67,11 @@ impl Netref {
     ///
     /// # Errors
     /// Every kind of [`Error`].
-    pub fn request(&self, handler: Handler, args: impl IntoIterator<Item = Any>) -> Result<Any, Error> {
+    pub fn request(
+        &self,
+        handler: Handler,
+        args: impl IntoIterator<Item = Any>,
+    ) -> Result<Any, Error> {
         let mut all = vec![Any::Netref(self.clone())];
         all.extend(args);
         self.0.peer.request(handler, all)
@@ -194,8 +198,8 @@ fn call_args(args: Args) -> [Any; 2] {
 
 fn method_of(item: Value) -> Result<super::Method, Error> {
     match item.into_tuple().as_deref() {
-        Ok([Value::Str(name), Value::Str(doc)]) => Ok((name.clone(), Some(doc.clone()))),
-        Ok([Value::Str(name), _]) => Ok((name.clone(), None)),
+        Some([Value::Str(name), Value::Str(doc)]) => Ok((name.clone(), Some(doc.clone()))),
+        Some([Value::Str(name), _]) => Ok((name.clone(), None)),
         _ => Err(Error::Protocol(
             "INSPECT was answered with something else than names and docstrings".to_owned(),
         )),

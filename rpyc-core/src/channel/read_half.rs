@@ -1,0 +1,138 @@
+//! [`ReadHalf`]: the reading side of a stream. Whoever holds it is the connection's reader.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::Stream;
+use crate::codec::{FrameDecoder, FrameError, Limits};
+
+/// Reads frames off a stream; there is one for each connection, passed from reader to reader.
+pub(crate) struct ReadHalf {
+    stream: Arc<dyn Stream>,
+    decoder: FrameDecoder,
+    // What the stream was told last: telling it costs a system call.
+    timeout: Option<Duration>,
+    frames: u64,
+}
+
+/// What one read brought.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// Bytes; complete frames may be ready.
+    Bytes,
+    /// The deadline has passed, or a stretch of it: look again.
+    Quiet,
+    /// The peer has ended the stream.
+    Eof,
+    /// The stream failed.
+    Failed(io::Error),
+}
+
+impl ReadHalf {
+    pub(crate) fn new(stream: Arc<dyn Stream>, limits: Limits) -> ReadHalf {
+        ReadHalf {
+            stream,
+            decoder: FrameDecoder::new(limits),
+            timeout: None,
+            frames: 0,
+        }
+    }
+
+    /// Reads once, until the deadline at the latest.
+    ///
+    /// `expect_more` says that the peer may have more than one answer under way: a
+    /// Python peer sends them with Nagle's algorithm on, and the second one waits for our
+    /// acknowledgement of the first.
+    pub(crate) fn read(&mut self, deadline: Option<Instant>, expect_more: bool) -> Input {
+        if let Err(error) = self.bound_reads(deadline) {
+            return Input::Failed(error);
+        }
+        if expect_more || self.decoder.is_mid_frame() {
+            self.stream.quick_ack();
+        }
+        match self.stream.read(self.decoder.space()) {
+            Ok(0) => Input::Eof,
+            Ok(count) => {
+                self.decoder.advance(count);
+                Input::Bytes
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock
+                | io::ErrorKind::TimedOut
+                | io::ErrorKind::Interrupted => Input::Quiet,
+                _ => Input::Failed(error),
+            },
+        }
+    }
+
+    /// The next complete frame's payload.
+    pub(crate) fn next_frame(&mut self) -> Result<Option<Bytes>, FrameError> {
+        let frame = self.decoder.next_frame()?;
+        if frame.as_ref().is_some_and(|payload| !payload.is_empty()) {
+            self.frames += 1;
+        }
+        Ok(frame)
+    }
+
+    /// Whether the last frame was the connection's first one with anything in it.
+    pub(crate) fn is_first_frame(&self) -> bool {
+        self.frames == 1
+    }
+
+    /// How many bytes have been taken in, and whether a frame has begun and not ended.
+    pub(crate) fn position(&self) -> (u64, bool) {
+        (self.decoder.offset(), self.decoder.is_mid_frame())
+    }
+
+    /// Sets the stream's timeout so that no read passes the deadline.
+    ///
+    /// The timeout is a power of two below what is left, and is left alone while it fits: calls
+    /// that all have the same limit set it once. A read without a deadline keeps a
+    /// long timeout, for the same reason; it just looks again.
+    fn bound_reads(&mut self, deadline: Option<Instant>) -> io::Result<()> {
+        let wanted = match deadline {
+            None if self.timeout.is_none_or(|timeout| timeout >= KEPT) => return Ok(()),
+            None => None,
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let stretch = stretch(left);
+                if self.timeout == Some(stretch) {
+                    return Ok(());
+                }
+                Some(stretch)
+            }
+        };
+        self.stream.set_read_timeout(wanted)?;
+        self.timeout = wanted;
+        Ok(())
+    }
+}
+
+/// The longest timeout of the form 2^n ms that isn't over `left`; at least 1 ms.
+fn stretch(left: Duration) -> Duration {
+    let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+    let power = millis.checked_ilog2().unwrap_or(0).min(MAX_STRETCH_LOG2);
+    Duration::from_millis(1 << power)
+}
+
+/// Timeouts from here on are left in place when nothing needs them.
+const KEPT: Duration = Duration::from_secs(1);
+
+/// 2^22 ms is more than an hour.
+const MAX_STRETCH_LOG2: u32 = 22;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stretch_never_passes_the_deadline_but_by_a_millisecond() {
+        for (left, expected) in [(0, 1), (1, 1), (3, 2), (1000, 512), (29_999, 16_384)] {
+            let stretch = stretch(Duration::from_millis(left));
+            assert_eq!(stretch, Duration::from_millis(expected), "{left} ms left");
+        }
+    }
+}

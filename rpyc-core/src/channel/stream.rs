@@ -1,0 +1,109 @@
+//! [`Stream`]: what a connection needs of its bytes, and the sockets that offer it.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// A two-way stream of bytes that one thread may read while another one writes.
+pub trait Stream: Send + Sync {
+    /// Reads what there is, at least one byte; 0 means that the peer has ended the stream.
+    ///
+    /// # Errors
+    /// `WouldBlock` or `TimedOut` when the read timeout has passed; else what the system says.
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Bounds the reads from now on; `None` lets them block.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
+
+    /// Writes some of the bytes, blocking until at least one is written.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Ends both directions; blocked reads and writes return. Errors don't matter any more.
+    fn shutdown(&self);
+
+    /// Has the system acknowledge what comes next at once, where it can.
+    fn quick_ack(&self) {}
+
+    /// The addresses of both ends, this side's first, where there are any.
+    fn endpoints(&self) -> Option<(SocketAddr, SocketAddr)> {
+        None
+    }
+
+    /// What the peer is called in logs.
+    fn peer_label(&self) -> String {
+        match self.endpoints() {
+            Some((_, peer)) => peer.to_string(),
+            None => "a local peer".to_owned(),
+        }
+    }
+}
+
+impl Stream for TcpStream {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut stream = self;
+        Read::read(&mut stream, buffer)
+    }
+
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        TcpStream::set_read_timeout(self, timeout)
+    }
+
+    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut stream = self;
+        match slices {
+            // One slice needs no vector: `send` is a little cheaper.
+            [one] => Write::write(&mut stream, one),
+            several => Write::write_vectored(&mut stream, several),
+        }
+    }
+
+    fn shutdown(&self) {
+        let _ = TcpStream::shutdown(self, Shutdown::Both);
+    }
+
+    #[cfg(target_os = "linux")]
+    fn quick_ack(&self) {
+        use std::os::linux::net::TcpStreamExt;
+        let _ = self.set_quickack(true);
+    }
+
+    fn endpoints(&self) -> Option<(SocketAddr, SocketAddr)> {
+        Some((self.local_addr().ok()?, self.peer_addr().ok()?))
+    }
+}
+
+#[cfg(unix)]
+impl Stream for std::os::unix::net::UnixStream {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut stream = self;
+        Read::read(&mut stream, buffer)
+    }
+
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        std::os::unix::net::UnixStream::set_read_timeout(self, timeout)
+    }
+
+    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut stream = self;
+        Write::write_vectored(&mut stream, slices)
+    }
+
+    fn shutdown(&self) {
+        let _ = std::os::unix::net::UnixStream::shutdown(self, Shutdown::Both);
+    }
+
+    fn peer_label(&self) -> String {
+        let path = self.peer_addr().ok();
+        let path = path.as_ref().and_then(|address| address.as_pathname());
+        match path {
+            Some(path) => format!("unix:{}", path.display()),
+            None => "a local socket".to_owned(),
+        }
+    }
+}

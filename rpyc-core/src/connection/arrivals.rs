@@ -1,0 +1,248 @@
+//! What the reader makes of the bytes: messages with their references resolved.
+//!
+//! Only one thread reads a connection at a time, so this runs in the order of arrival without the
+//! core's lock. It runs no foreign code: what is to be dropped is handed on.
+
+use std::sync::atomic::Ordering;
+
+use super::boxing::unknown_object;
+use super::pending::Reply;
+use super::shared::{Core, Garbage, Request, Shared};
+use super::turns::Doing;
+use crate::channel::{Input, ReadHalf};
+use crate::codec::{Boxed, Dialect, Handler, Message, MessageError, Seq, Value};
+use crate::error::{CloseReason, Error};
+use crate::exception::Exception;
+use crate::object::Any;
+use crate::object::exports::ReleaseError;
+
+/// What one read has brought, in order.
+pub(super) struct Arrivals {
+    items: Vec<Arrival>,
+    end: Option<CloseReason>,
+}
+
+enum Arrival {
+    Request { request: Request, bytes: usize },
+    Close(Seq),
+    Reply { seq: Seq, reply: Reply },
+    Garbage(Garbage),
+}
+
+impl Shared {
+    /// Decodes and resolves what the input has completed.
+    pub(super) fn interpret(&self, half: &mut ReadHalf, input: Input) -> Arrivals {
+        let mut arrivals = Arrivals {
+            items: Vec::new(),
+            end: None,
+        };
+        arrivals.end = match input {
+            Input::Quiet => None,
+            Input::Bytes => self.interpret_frames(half, &mut arrivals.items).err(),
+            Input::Failed(error) => Some(CloseReason::Io(error.into())),
+            Input::Eof => Some(match half.position() {
+                (_, false) => CloseReason::Eof,
+                (offset, true) => CloseReason::Truncated { offset },
+            }),
+        };
+        arrivals
+    }
+
+    fn interpret_frames(
+        &self,
+        half: &mut ReadHalf,
+        items: &mut Vec<Arrival>,
+    ) -> Result<(), CloseReason> {
+        let limits = &self.limits;
+        loop {
+            let payload = match half.next_frame() {
+                Ok(Some(payload)) => payload,
+                Ok(None) => return Ok(()),
+                Err(error) => return Err(CloseReason::Frame(error)),
+            };
+            if payload.is_empty() {
+                // A stock peer ignores it, too.
+                continue;
+            }
+            if half.is_first_frame() {
+                Dialect::detect(&payload).map_err(CloseReason::Wire)?;
+            }
+            match Message::decode(&payload, self.dialect, limits) {
+                Ok(message) => {
+                    self.trace("<-", &message);
+                    self.interpret_message(message, payload.len(), items);
+                }
+                Err(MessageError::Fatal(error)) => return Err(CloseReason::Wire(error)),
+                Err(MessageError::BadRequest { seq, reason }) => {
+                    self.reply_exception(&seq, &Exception::type_error(reason));
+                }
+                Err(MessageError::BadReply { seq, reason }) => {
+                    let reply = Err(Error::Protocol(reason));
+                    items.push(Arrival::Reply { seq, reply });
+                }
+            }
+        }
+    }
+
+    fn interpret_message(&self, message: Message, bytes: usize, items: &mut Vec<Arrival>) {
+        match message {
+            Message::Request {
+                seq,
+                handler: Handler::Del,
+                args,
+            } => {
+                self.take_back(&seq, &args, items);
+            }
+            Message::Request {
+                seq,
+                handler: Handler::Close,
+                ..
+            } => {
+                items.push(Arrival::Close(seq));
+            }
+            Message::Request { seq, handler, args } => match self.unbox_all(args, items) {
+                Ok(args) => {
+                    let request = Request { seq, handler, args };
+                    items.push(Arrival::Request { request, bytes });
+                }
+                Err(exception) => self.reply_exception(&seq, &exception),
+            },
+            Message::Reply { seq, result } => {
+                let reply = match self.unbox(result) {
+                    Ok(result) => Ok(result),
+                    Err(exception) => Err(Error::Protocol(format!(
+                        "the reply refers to what isn't there: {exception}"
+                    ))),
+                };
+                items.push(Arrival::Reply { seq, reply });
+            }
+            Message::Exception { seq, exception } => {
+                let reply = Err(Error::Remote(Exception::load(exception)));
+                items.push(Arrival::Reply { seq, reply });
+            }
+        }
+    }
+
+    /// Resolves a request's arguments, each of them, so that every reference that came is
+    /// counted; what was resolved beside a wrong one is handed on to be dropped.
+    fn unbox_all(&self, args: Vec<Boxed>, items: &mut Vec<Arrival>) -> Result<Vec<Any>, Exception> {
+        let mut resolved = Vec::with_capacity(args.len());
+        let mut wrong = None;
+        for arg in args {
+            match self.unbox(arg) {
+                Ok(arg) => resolved.push(arg),
+                Err(exception) => wrong = Some(exception),
+            }
+        }
+        match wrong {
+            None => Ok(resolved),
+            Some(exception) => {
+                let garbage = resolved.into_iter().map(Garbage::Any);
+                items.extend(garbage.map(Arrival::Garbage));
+                Err(exception)
+            }
+        }
+    }
+
+    /// DEL: the peer gives references back.
+    fn take_back(&self, seq: &Seq, args: &[Boxed], items: &mut Vec<Arrival>) {
+        match self.released(args) {
+            Ok(object) => {
+                items.extend(object.map(Garbage::Object).map(Arrival::Garbage));
+                self.reply(seq, Any::NONE);
+            }
+            Err(exception) => self.reply_exception(seq, &exception),
+        }
+    }
+
+    fn released(&self, args: &[Boxed]) -> Result<Option<crate::object::ObjectRef>, Exception> {
+        let (id_pack, count) = match args {
+            [Boxed::LocalRef(id_pack)] => (id_pack, Some(1)),
+            [Boxed::LocalRef(id_pack), Boxed::Value(Value::Int(count))] => {
+                (id_pack, count.to_u64())
+            }
+            _ => {
+                return Err(Exception::type_error(
+                    "DEL takes an object of the receiver's, and a count",
+                ));
+            }
+        };
+        let released = match count {
+            Some(count) => self.exports.lock().release(id_pack, count),
+            None => Err(ReleaseError::TooMany),
+        };
+        released.map_err(|error| match error {
+            ReleaseError::Unknown => unknown_object(id_pack),
+            ReleaseError::TooMany => Exception::value_error(
+                "the count of DEL must be between 1 and the references that are out",
+            ),
+        })
+    }
+
+    /// Puts what arrived where it belongs, and ends the connection where the input ended.
+    pub(super) fn take_in(&self, core: &mut Core, arrivals: Arrivals) {
+        core.messages += arrivals.items.len() as u64;
+        for arrival in arrivals.items {
+            match arrival {
+                Arrival::Request { request, bytes } => self.take_in_request(core, request, bytes),
+                Arrival::Close(seq) => self.ask_to_close(core, seq),
+                Arrival::Reply { seq, reply } => self.take_in_reply(core, &seq, reply),
+                Arrival::Garbage(garbage) => core.garbage.push(garbage),
+            }
+        }
+        if let Some(reason) = arrivals.end {
+            self.fail(core, reason);
+        }
+    }
+
+    fn take_in_request(&self, core: &mut Core, request: Request, bytes: usize) {
+        if core.closing.is_asked() || core.closing.reason.is_some() {
+            // Nothing behind a CLOSE is executed.
+            core.garbage
+                .extend(request.args.into_iter().map(Garbage::Any));
+            return;
+        }
+        if let Err(refused) = core.turns.arrive(request, bytes) {
+            let busy = Exception::runtime_error(
+                "too many requests are queued here, while this side waits for an answer",
+            );
+            self.reply_exception(&refused.seq, &busy);
+            core.garbage
+                .extend(refused.args.into_iter().map(Garbage::Any));
+        }
+    }
+
+    fn take_in_reply(&self, core: &mut Core, seq: &Seq, reply: Reply) {
+        let known = seq.as_u64().ok_or(());
+        let _ = self
+            .unanswered
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
+                count.checked_sub(1)
+            });
+        let answered = match known {
+            Ok(seq) => core.pending.answer(seq, reply),
+            Err(()) => Err(reply),
+        };
+        match answered {
+            Ok((waiter, callbacks)) => {
+                core.garbage
+                    .extend(callbacks.into_iter().map(Garbage::Callback));
+                if let Some(place) = waiter {
+                    core.turns.answered(place);
+                    Shared::wake(core, place);
+                }
+            }
+            // Late, or a release's, or nobody asked: there is nothing to be told.
+            Err(Ok(result)) => core.garbage.push(Garbage::Any(result)),
+            Err(Err(_)) => {}
+        }
+    }
+
+    /// Wakes the thread at the place, if it sleeps.
+    pub(super) fn wake(core: &mut Core, place: super::turns::PlaceId) {
+        if let Some(sleeper) = core.sleepers.get(&place) {
+            sleeper.notify_one();
+            core.turns.set_doing(place, Doing::Awake);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The end of a connection, whoever wants it: clean-up exactly once.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::Connection;
+use super::current::Current;
+use super::running::Locked;
+use super::shared::{Closing, Core, Garbage, Shared};
+use crate::codec::{Handler, Seq};
+use crate::error::{CloseReason, Error};
+use crate::executor::Executor;
+use crate::object::Any;
+use crate::sync::wait;
+
+impl Closing {
+    /// Whether the peer has asked to close.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+}
+
+impl Shared {
+    /// The peer's CLOSE has come; its turn is when the requests ahead of it have ended.
+    pub(super) fn ask_to_close(&self, core: &mut Core, seq: Seq) {
+        if core.closing.asked.is_none() {
+            core.closing.asked = Some((seq, Instant::now() + GRACE));
+        }
+    }
+
+    /// Answers the peer's CLOSE if its turn has come, and ends the connection.
+    pub(super) fn close_in_turn<'a>(self: &'a Arc<Self>, mut core: Locked<'a>) -> Locked<'a> {
+        let idle = core.turns.tasks() == 0 && core.turns.queued() == 0;
+        let due = |deadline: Instant| idle || deadline <= Instant::now();
+        let Some((seq, _)) = core.closing.asked.take_if(|(_, deadline)| due(*deadline)) else {
+            return core;
+        };
+        if core.closing.reason.is_some() {
+            return core;
+        }
+        drop(core);
+        self.reply(&seq, Any::NONE);
+        // Nobody needs to read any more; a peer that doesn't read the answer either is cut off by
+        // the watchdog.
+        if !self.outbox.is_writing() {
+            self.flush();
+        }
+        let mut core = self.core.lock();
+        self.fail(&mut core, CloseReason::Peer);
+        core
+    }
+
+    /// Ends the connection: every wait fails, nothing more is sent or read. The first reason
+    /// sticks. The service is told by [`finish`](Shared::finish).
+    pub(super) fn fail(&self, core: &mut Core, reason: CloseReason) {
+        if core.closing.reason.is_some() {
+            return;
+        }
+        core.closing.reason = Some(reason.clone());
+        let callbacks = core.pending.fail_all(&Error::Closed(reason));
+        core.garbage
+            .extend(callbacks.into_iter().map(Garbage::Callback));
+        for request in core.turns.clear_queue() {
+            core.garbage
+                .extend(request.args.into_iter().map(Garbage::Any));
+        }
+        for sleeper in core.sleepers.values() {
+            sleeper.notify_one();
+        }
+        core.ended.notify_all();
+        self.outbox.close();
+        self.stream.shutdown();
+        self.watch();
+    }
+
+    /// Closes by this side: tells the peer, waits a little for its consent, cleans up.
+    pub(super) fn close(self: &Arc<Self>) -> Result<(), Error> {
+        if self.closing_here.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        if self.core.lock().closing.reason.is_some() {
+            return Ok(());
+        }
+        let config = self.config();
+        if let Some(before_closed) = &config.before_closed {
+            before_closed(&Connection::internal(self.clone()));
+        }
+        let patience = config.sync_request_timeout.unwrap_or(GRACE).min(GRACE);
+        let answer = self.request_within(Handler::Close, Vec::new(), Some(patience));
+        self.fail(&mut self.core.lock(), CloseReason::Local);
+        // A handler that closes its own connection can't wait for its own end.
+        if Current::task(self.number).is_none() {
+            self.finish_within(GRACE);
+        }
+        match answer {
+            Ok(_) => Ok(()),
+            Err(Error::Closed(_) | Error::Timeout(_)) => Ok(()),
+            Err(_) if config.close_catchall => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Closes by this side without asking for consent: lets the requests that run or are queued
+    /// end, `grace` at the most, then tells the peer and cleans up.
+    pub(super) fn shut_down(self: &Arc<Self>, grace: Duration) {
+        let deadline = Instant::now() + grace;
+        let mut core = self.core.lock();
+        core.closing.draining = true;
+        let ended = core.ended.clone();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let idle = core.turns.tasks() == 0 && core.turns.queued() == 0;
+            if core.closing.reason.is_some() || idle || left.is_zero() {
+                break;
+            }
+            core = wait(&ended, core, Some(left));
+        }
+        drop(core);
+        self.abandon();
+        self.finish_within(
+            deadline
+                .saturating_duration_since(Instant::now())
+                .max(LAST_WORDS),
+        );
+    }
+
+    /// Ends the connection without waiting for anybody; the peer is told if that can be done at
+    /// once.
+    pub(super) fn abandon(self: &Arc<Self>) {
+        if self.core.lock().closing.reason.is_some() {
+            return;
+        }
+        let shared = self.clone();
+        let close = move || {
+            let sent = shared.send_request(Handler::Close, Vec::new(), true);
+            drop(sent);
+            shared.fail(&mut shared.core.lock(), CloseReason::Local);
+        };
+        if super::watchdog::helpers().execute(Box::new(close)).is_err() {
+            self.fail(&mut self.core.lock(), CloseReason::Local);
+        }
+    }
+
+    /// Waits for the running requests to end, `grace` at the most, and tells the service, unless
+    /// another thread does so; returns when it has been told.
+    pub(super) fn finish_within(self: &Arc<Self>, grace: Duration) {
+        let deadline = Instant::now() + grace;
+        let mut core = self.core.lock();
+        let ended = core.ended.clone();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if core.closing.done || (core.closing.claimed && left.is_zero()) {
+                return;
+            }
+            if core.closing.reason.is_none() && left.is_zero() {
+                // Whoever was to tell the peer has not got through.
+                self.fail(&mut core, CloseReason::Local);
+            }
+            let finishable =
+                core.closing.reason.is_some() && (core.turns.tasks() == 0 || left.is_zero());
+            if finishable && !core.closing.claimed {
+                core.closing.claimed = true;
+                drop(core);
+                return self.finish();
+            }
+            core = wait(&ended, core, Some(left));
+        }
+    }
+
+    /// Tells the service and empties the tables. Only who has set `claimed` may call it.
+    pub(super) fn finish(self: &Arc<Self>) {
+        self.service
+            .on_disconnect(&Connection::internal(self.clone()));
+        let objects = self.exports.lock().clear();
+        drop(objects);
+        let root = self.root.lock().take();
+        drop(root);
+        let local_root = self.local_root.lock().take();
+        drop(local_root);
+        self.drop_garbage();
+        let mut core = self.core.lock();
+        core.closing.done = true;
+        core.ended.notify_all();
+    }
+}
+
+/// How long the peer has to take the CLOSE of a side that shuts down, and handlers to notice.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// How long the requests that run may take to end when the connection does.
+pub(super) const GRACE: Duration = Duration::from_secs(5);

@@ -1,0 +1,37 @@
+//! Which requests the current thread runs, one on top of the other.
+
+use std::cell::RefCell;
+
+use super::turns::TaskId;
+
+thread_local! {
+    // The connection's number and the task; the innermost one is the last.
+    static RUNNING: RefCell<Vec<(u64, TaskId)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Marks the current thread as running a task of a connection, until it is dropped.
+pub(super) struct Current(());
+
+impl Current {
+    pub(super) fn enter(connection: u64, task: TaskId) -> Current {
+        RUNNING.with_borrow_mut(|running| running.push((connection, task)));
+        Current(())
+    }
+
+    /// The innermost task of the connection that this thread runs.
+    pub(super) fn task(connection: u64) -> Option<TaskId> {
+        RUNNING.with_borrow(|running| {
+            let mine = running
+                .iter()
+                .rev()
+                .find(|(number, _)| *number == connection);
+            mine.map(|(_, task)| *task)
+        })
+    }
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        RUNNING.with_borrow_mut(|running| running.pop());
+    }
+}

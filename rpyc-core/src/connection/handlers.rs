@@ -1,0 +1,248 @@
+//! The handlers: what each request does, on the [`Object`](crate::object::Object) trait
+//! (docs/wire-protocol.md, section 6).
+
+use std::sync::Arc;
+
+use super::params::Params;
+use crate::codec::{Handler, Str, Value};
+use crate::config::Config;
+use crate::exception::Exception;
+use crate::object::chained::Chained;
+use crate::object::policy::{self, COMPARISONS, Refused};
+use crate::object::{Access, Any, Args, Context, ObjectRef, ObjectResult};
+
+/// Does what a request asks for. CLOSE and DEL are not among them: the reader sees to those.
+pub(super) fn handle(
+    cx: &Context<'_>,
+    config: &Config,
+    handler: Handler,
+    args: Vec<Any>,
+) -> ObjectResult {
+    let mut params = Params::new(handler, args);
+    match handler {
+        Handler::Ping => {
+            let data = params.any("data")?;
+            params.end()?;
+            Ok(data)
+        }
+        Handler::GetRoot => {
+            params.end()?;
+            cx.connection().local_root()
+        }
+        Handler::GetAttr => {
+            let (object, name) = (params.object()?, params.name()?);
+            params.end()?;
+            access(cx, config, &object, Access::Get, &name, None)
+        }
+        Handler::SetAttr => {
+            let (object, name) = (params.object()?, params.name()?);
+            let value = params.any("value")?;
+            params.end()?;
+            access(cx, config, &object, Access::Set, &name, Some(value))
+        }
+        Handler::DelAttr => {
+            let (object, name) = (params.object()?, params.name()?);
+            params.end()?;
+            access(cx, config, &object, Access::Del, &name, None)
+        }
+        Handler::Call => {
+            let object = params.object()?;
+            let args = params.call_args()?;
+            object.call(cx, args)
+        }
+        Handler::CallAttr => {
+            let (object, name) = (params.object()?, params.name()?);
+            let args = params.call_args()?;
+            call_attr(cx, config, &object, &name, args)
+        }
+        Handler::Repr => Ok(Any::from(params.only_object()?.repr(cx)?)),
+        Handler::Str => Ok(Any::from(params.only_object()?.str(cx)?)),
+        Handler::Hash => Ok(Any::from(params.only_object()?.hash(cx)?)),
+        Handler::Dir => {
+            let names = params.only_object()?.dir(cx)?;
+            Ok(Any::tuple(names.into_iter().map(Any::from)))
+        }
+        Handler::Cmp => compare(cx, config, params),
+        Handler::Pickle => pickle(cx, config, params),
+        Handler::Inspect => inspect(cx, params),
+        Handler::BuffIter => buffiter(cx, config, params),
+        Handler::OldSlicing => old_slicing(cx, config, params),
+        Handler::CtxExit => {
+            let object = params.object()?;
+            let exc = params.any("exc")?;
+            params.end()?;
+            object.exit(cx, exc)
+        }
+        Handler::InstanceCheck => {
+            let object = params.object()?;
+            let id_pack = params.value("other_id_pack")?;
+            params.end()?;
+            match cx.connection().find_by_id_pack(&id_pack)? {
+                Some(other) => Ok(Any::from(object.is_instance(cx, &other)?)),
+                None => Ok(Any::from(false)),
+            }
+        }
+        Handler::Del | Handler::Close | Handler::Other(_) => {
+            Err(Exception::key_error(handler.number())
+                .with_arg(format!("no handler has the number {}", handler.number())))
+        }
+    }
+}
+
+/// Attribute access: by the object's own decision, else by the policy.
+fn access(
+    cx: &Context<'_>,
+    config: &Config,
+    object: &ObjectRef,
+    access: Access,
+    name: &str,
+    value: Option<Any>,
+) -> ObjectResult {
+    if let Some(decided) = object.access_override(cx, access, name, value.as_ref()) {
+        return decided;
+    }
+    let name = resolve(cx, config, object, access, name)?;
+    match (access, value) {
+        (Access::Get, _) => object.attr(cx, &name),
+        (Access::Set, Some(value)) => object.set_attr(cx, &name, value).map(|()| Any::NONE),
+        (Access::Set, None) | (Access::Del, _) => object.del_attr(cx, &name).map(|()| Any::NONE),
+    }
+}
+
+fn call_attr(
+    cx: &Context<'_>,
+    config: &Config,
+    object: &ObjectRef,
+    name: &str,
+    args: Args,
+) -> ObjectResult {
+    if let Some(decided) = object.access_override(cx, Access::Get, name, None) {
+        return decided?.call(cx, args);
+    }
+    let name = resolve(cx, config, object, Access::Get, name)?;
+    object.call_method(cx, &name, args)
+}
+
+fn resolve<'a>(
+    cx: &Context<'_>,
+    config: &Config,
+    object: &ObjectRef,
+    access: Access,
+    name: &'a str,
+) -> Result<std::borrow::Cow<'a, str>, Exception> {
+    let has = |name: &str| object.has_attr(cx, name);
+    policy::resolve(config, access, name, has)
+        .map_err(|Refused(option)| refusal(name, &object.id_parts().name, option))
+}
+
+/// Says who refused, and what would allow it.
+fn refusal(name: &str, class: &str, option: &str) -> Exception {
+    Exception::attribute_error(format!(
+        "cannot access '{name}' of {class}: denied by the policy of the side that owns it ({option})"
+    ))
+}
+
+fn compare(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectResult {
+    let object = params.object()?;
+    let other = params.any("other")?;
+    let op = params.optional_name("__cmp__")?;
+    params.end()?;
+    // It is looked up on the type, past the object's own decisions: nothing but comparisons.
+    if !COMPARISONS.contains(&&*op) {
+        return Err(refusal(
+            &op,
+            &object.id_parts().name,
+            "CMP takes comparisons only",
+        ));
+    }
+    let class = object.id_parts().name;
+    policy::resolve(config, Access::Get, &op, |_| false)
+        .map_err(|Refused(option)| refusal(&op, &class, option))?;
+    object.compare(cx, &op, &other)
+}
+
+fn pickle(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectResult {
+    let object = params.object()?;
+    let protocol = params.int("protocol")?;
+    params.end()?;
+    if !config.allow_pickle {
+        return Err(Exception::value_error("pickling is disabled"));
+    }
+    Ok(Any::from(Value::Bytes(object.pickle(cx, protocol)?)))
+}
+
+fn inspect(cx: &Context<'_>, mut params: Params) -> ObjectResult {
+    let id_pack = params.value("id_pack")?;
+    params.end()?;
+    let Some(Any::Local(object)) = cx.connection().find_by_id_pack(&id_pack)? else {
+        return Err(Exception::key_error(id_pack));
+    };
+    let methods = object.methods(cx)?;
+    let told = methods
+        .iter()
+        .filter(|(name, _)| !is_local_to_proxies(name));
+    let pair = |(name, doc): &(Str, Option<Str>)| {
+        Value::Tuple(vec![Value::from(name.clone()), Value::from(doc.clone())])
+    };
+    Ok(Any::Value(Value::Tuple(told.map(pair).collect())))
+}
+
+fn buffiter(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectResult {
+    let object = params.object()?;
+    let count = params.int("count")?;
+    params.end()?;
+    let count = usize::try_from(count)
+        .map_err(|_| Exception::value_error("BUFFITER takes a count of 0 or more"))?;
+    // What doesn't fit a frame couldn't be sent.
+    let count = count.min(config.limits.max_items / 2);
+    Ok(Any::tuple(object.buffiter(cx, count)?))
+}
+
+fn old_slicing(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectResult {
+    let object = params.object()?;
+    let (attempt, fallback) = (params.name()?, params.name()?);
+    let (start, stop) = (params.any("start")?, params.any("stop")?);
+    let more = params.tuple("args")?;
+    params.end()?;
+    if let (Some(start), Some(stop)) = (start.as_value(), stop.as_value()) {
+        let slice = Value::Slice(Box::new([start.clone(), stop.clone(), Value::None]));
+        let mut args = vec![Any::Value(slice)];
+        args.extend(more.iter().cloned());
+        let tried = call_attr(cx, config, &object, &attempt, Args::from(args));
+        if tried.is_ok() {
+            return tried;
+        }
+    }
+    let stop = if stop.is_none() {
+        Any::from(i64::MAX)
+    } else {
+        stop
+    };
+    let mut args = vec![start, stop];
+    args.extend(more);
+    call_attr(cx, config, &object, &fallback, Args::from(args))
+}
+
+/// What a request is about, as an object: one of ours, or one of the peer's own.
+pub(super) fn as_object(any: Any) -> Result<ObjectRef, Any> {
+    match any {
+        Any::Local(object) => Ok(object),
+        Any::Netref(netref) => Ok(Arc::new(Chained::new(netref))),
+        value => Err(value),
+    }
+}
+
+/// Whether a Python proxy has the method itself, whatever the object has.
+fn is_local_to_proxies(name: &str) -> bool {
+    LOCAL_TO_PROXIES.contains(&name)
+}
+
+#[rustfmt::skip]
+const LOCAL_TO_PROXIES: &[&str] = &[
+    "____conn__", "____id_pack__", "____refcount__", "__array_interface__", "__array_struct__",
+    "__class__", "__cmp__", "__del__", "__delattr__", "__dict__", "__dir__", "__doc__", "__eq__",
+    "__exit__", "__ge__", "__getattr__", "__getattribute__", "__gt__", "__hash__", "__init__",
+    "__instancecheck__", "__le__", "__lt__", "__metaclass__", "__methods__", "__module__",
+    "__ne__", "__new__", "__reduce__", "__reduce_ex__", "__repr__", "__setattr__", "__slots__",
+    "__str__", "__weakref__",
+];

@@ -1,0 +1,414 @@
+//! A connection: both sides' requests over one stream.
+//!
+//! Layers below know bytes (`codec`), streams (`channel`) and objects (`object`); this one joins
+//! them. [`turns`] decides whose turn it is and does nothing else; the rest does what it says.
+
+mod arrivals;
+mod async_result;
+mod boxing;
+mod closing;
+mod current;
+mod handlers;
+mod outbox;
+mod params;
+mod pending;
+mod requesting;
+mod running;
+mod shared;
+mod standing;
+mod turns;
+mod watchdog;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Weak};
+use std::time::{Duration, Instant};
+
+pub use self::async_result::AsyncResult;
+use self::outbox::Outbox;
+use self::pending::Pending;
+use self::shared::{Closing, Core, Shared};
+use self::standing::{Stood, Until};
+use self::turns::{Bounds, Turns};
+use crate::channel::{ReadHalf, Stream, memory_pair};
+use crate::codec::{Dialect, Handler, Value};
+use crate::config::Config;
+use crate::error::{CloseReason, Error};
+use crate::exception::Exception;
+use crate::object::{Any, Context, ObjectResult, Space};
+use crate::service::Service;
+use crate::sync::Mutex;
+
+/// A connection to a peer: cheap to clone, usable from any number of threads.
+///
+/// Requests of the peer are served while a thread waits for an answer of its, and by
+/// [`serve`](Connection::serve), [`serve_all`](Connection::serve_all) and
+/// [`poll`](Connection::poll). When the last clone that a program holds is dropped, the connection
+/// is closed; netrefs don't keep it open.
+///
+/// ```
+/// use rpyc_core::{Connection, Config, VoidService};
+/// use std::sync::Arc;
+///
+/// # fn main() -> Result<(), rpyc_core::Error> {
+/// let (here, there) = Connection::pair(
+///     Arc::new(VoidService), Config::default(),
+///     Arc::new(VoidService), Config::default(),
+/// )?;
+/// let server = std::thread::spawn(move || there.serve_all());
+/// here.ping()?;
+/// here.close()?;
+/// assert!(server.join().is_ok_and(|reason| reason.is_normal()));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Connection {
+    shared: Arc<Shared>,
+    // Held by the program's own handles; those that the connection makes for handlers have none.
+    guard: Option<Arc<Guard>>,
+}
+
+/// A handle that keeps a connection neither open nor in memory.
+#[derive(Clone, Debug)]
+pub struct WeakConnection(Weak<Shared>);
+
+/// Closes the connection when the program's last handle is dropped.
+struct Guard(Arc<Shared>);
+
+impl Connection {
+    /// Makes a connection over a stream, and has the service know of it.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] with [`CloseReason::Refused`] when the service refuses it.
+    pub fn open(
+        stream: impl Stream + 'static,
+        service: Arc<dyn Service>,
+        mut config: Config,
+    ) -> Result<Connection, Error> {
+        service.configure(&mut config);
+        let number = Space::unique().number();
+        let connid = config.connid.clone().unwrap_or_else(next_connid);
+        config.connid = Some(connid.clone());
+        let stream: Arc<dyn Stream> = Arc::new(stream);
+        config.endpoints = config.endpoints.or_else(|| stream.endpoints());
+        let limits = config.limits.clone();
+        let core = Core {
+            read_half: Some(ReadHalf::new(stream.clone(), limits.clone())),
+            turns: Turns::new(bounds(&config)),
+            pending: Pending::default(),
+            messages: 0,
+            sleepers: HashMap::new(),
+            ended: Arc::new(Condvar::new()),
+            garbage: Vec::new(),
+            closing: Closing::default(),
+            watch: watchdog::Watch::default(),
+        };
+        let root = service.root();
+        let shared = Arc::new_cyclic(|this| Shared {
+            number,
+            connid,
+            stream,
+            service: service.clone(),
+            config: Mutex::new(Arc::new(config)),
+            core: Mutex::new(core),
+            exports: Mutex::default(),
+            imports: Mutex::default(),
+            outbox: Outbox::new(),
+            dialect: Dialect::V6,
+            limits,
+            next_seq: AtomicU64::new(0),
+            unanswered: AtomicU64::new(0),
+            requests_served: AtomicU64::new(0),
+            watched: AtomicBool::new(false),
+            closing_here: AtomicBool::new(false),
+            root: Mutex::new(None),
+            local_root: Mutex::new(Some(root.clone())),
+            this: this.clone(),
+        });
+        shared.exports.lock().pin(&root, root.id_parts());
+        let guard = Some(Arc::new(Guard(shared.clone())));
+        let connection = Connection { shared, guard };
+        if let Err(refusal) = service.on_connect(&Context::new(&connection)) {
+            let reason = CloseReason::Refused(refusal);
+            let mut core = connection.shared.core.lock();
+            // A service that refused a connection isn't told of its end.
+            core.closing.claimed = true;
+            core.closing.done = true;
+            connection.shared.fail(&mut core, reason.clone());
+            return Err(Error::Closed(reason));
+        }
+        Ok(connection)
+    }
+
+    /// Two connections that are each other's peers, inside this process.
+    ///
+    /// # Errors
+    /// As [`open`](Connection::open).
+    pub fn pair(
+        service: Arc<dyn Service>,
+        config: Config,
+        peer_service: Arc<dyn Service>,
+        peer_config: Config,
+    ) -> Result<(Connection, Connection), Error> {
+        let (here, there) = memory_pair();
+        let here = Connection::open(here, service, config)?;
+        let there = Connection::open(there, peer_service, peer_config)?;
+        Ok((here, there))
+    }
+
+    /// The connection's name in logs.
+    pub fn connid(&self) -> &str {
+        &self.shared.connid
+    }
+
+    /// What the peer is called in logs: its address, mostly.
+    pub fn peer_label(&self) -> String {
+        self.shared.stream.peer_label()
+    }
+
+    /// The config as it is now.
+    pub fn config(&self) -> Arc<Config> {
+        self.shared.config()
+    }
+
+    /// Changes the config for what comes from now on. `limits` and `connid` are
+    /// settled when the connection is made.
+    pub fn update_config(&self, change: impl FnOnce(&mut Config)) {
+        // The change is foreign code: not under the lock.
+        let mut config = Config::clone(&self.shared.config());
+        change(&mut config);
+        let bounds = bounds(&config);
+        *self.shared.config.lock() = Arc::new(config);
+        *self.shared.core.lock().turns.bounds_mut() = bounds;
+    }
+
+    /// The peer's root object: what its service offers. Asked for once.
+    ///
+    /// # Errors
+    /// As [`sync_request`](Connection::sync_request).
+    pub fn root(&self) -> Result<Any, Error> {
+        if let Some(root) = &*self.shared.root.lock() {
+            return Ok(root.clone());
+        }
+        let root = self.sync_request(Handler::GetRoot, Vec::new())?;
+        let old = self.shared.root.lock().replace(root.clone());
+        drop(old);
+        Ok(root)
+    }
+
+    /// Checks that the peer answers, within 3 seconds.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when it doesn't; [`Error::Ping`] when it echoes something else.
+    pub fn ping(&self) -> Result<(), Error> {
+        self.ping_with(PING_DATA, Some(Duration::from_secs(3)))
+    }
+
+    /// Checks that the peer echoes `data` in time; `None` waits for ever.
+    ///
+    /// # Errors
+    /// As [`ping`](Connection::ping).
+    pub fn ping_with(
+        &self,
+        data: impl Into<Value>,
+        timeout: Option<Duration>,
+    ) -> Result<(), Error> {
+        let data = data.into();
+        let args = vec![Any::Value(data.clone())];
+        let echo = self.shared.request_within(Handler::Ping, args, timeout)?;
+        if echo.as_value() == Some(&data) {
+            Ok(())
+        } else {
+            Err(Error::Ping)
+        }
+    }
+
+    /// Sends a request and waits for its answer, for the config's `sync_request_timeout` at the
+    /// most. Requests of the peer are served meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] with what the peer raised, [`Error::Timeout`], [`Error::Closed`], or
+    /// [`Error::Unsendable`] and [`Error::Misuse`] when nothing was sent.
+    pub fn sync_request(&self, handler: Handler, args: Vec<Any>) -> Result<Any, Error> {
+        self.shared.sync_request(handler, args)
+    }
+
+    /// Sends a request and goes on; the answer will be in the result.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], or [`Error::Unsendable`] and [`Error::Misuse`] when nothing was sent.
+    pub fn async_request(&self, handler: Handler, args: Vec<Any>) -> Result<AsyncResult, Error> {
+        AsyncResult::send(&self.shared, handler, args)
+    }
+
+    /// Serves until one message has come and, if it is a request, has been answered; `None` waits
+    /// for ever. Says whether one has come.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the connection closes.
+    pub fn serve(&self, timeout: Option<Duration>) -> Result<bool, Error> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        match self.shared.stand(Until::Message, deadline) {
+            Stood::Answered(_) | Stood::Served => Ok(true),
+            Stood::TimedOut => Ok(false),
+            Stood::Closed(reason) => Err(Error::Closed(reason)),
+        }
+    }
+
+    /// Serves until the connection has closed and its service knows; says why it closed.
+    pub fn serve_all(&self) -> CloseReason {
+        let reason = loop {
+            if let Stood::Closed(reason) = self.shared.stand(Until::Closed, None) {
+                break reason;
+            }
+        };
+        self.shared.finish_within(closing::GRACE);
+        reason
+    }
+
+    /// Serves one message if one comes in time; says whether one has.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the connection closes.
+    pub fn poll(&self, timeout: Duration) -> Result<bool, Error> {
+        self.serve(Some(timeout))
+    }
+
+    /// Serves what comes in the given time; says whether anything has.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the connection was closed before anything came.
+    pub fn poll_all(&self, timeout: Duration) -> Result<bool, Error> {
+        let deadline = Instant::now() + timeout;
+        let mut served = false;
+        loop {
+            match self.poll(deadline.saturating_duration_since(Instant::now())) {
+                Ok(true) => served = true,
+                Ok(false) => return Ok(served),
+                Err(_) if served => return Ok(true),
+                Err(error) => return Err(error),
+            }
+            if deadline <= Instant::now() {
+                return Ok(served);
+            }
+        }
+    }
+
+    /// Closes the connection: tells the peer, waits up to 5 s for its consent, and releases
+    /// everything. A second call does nothing.
+    ///
+    /// # Errors
+    /// What the peer answered to the closing, unless the config's `close_catchall` is on; the
+    /// connection is closed all the same.
+    pub fn close(&self) -> Result<(), Error> {
+        self.shared.close()
+    }
+
+    /// Closes without asking the peer for its consent, as a server does that stops: requests that
+    /// run or are queued may end within `grace`, then the peer is told.
+    pub fn shut_down(&self, grace: Duration) {
+        self.shared.shut_down(grace);
+    }
+
+    /// Whether the connection is closed.
+    pub fn is_closed(&self) -> bool {
+        self.shared.core.lock().closing.reason.is_some()
+    }
+
+    /// Why the connection closed, if it has.
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.shared.core.lock().closing.reason.clone()
+    }
+
+    /// How many objects of this side the peer holds references to, the root included.
+    pub fn exported_objects(&self) -> usize {
+        self.shared.exports.lock().len()
+    }
+
+    /// How many netrefs of the peer's objects are alive.
+    pub fn live_netrefs(&self) -> usize {
+        self.shared.imports.lock().len()
+    }
+
+    /// How many of our requests are unanswered, the releases of netrefs not counted.
+    pub fn pending_requests(&self) -> usize {
+        self.shared.core.lock().pending.len()
+    }
+
+    /// How many requests of the peer have been run.
+    pub fn requests_served(&self) -> u64 {
+        self.shared.requests_served.load(Ordering::Relaxed)
+    }
+
+    /// A handle that keeps the connection neither open nor in memory.
+    pub fn downgrade(&self) -> WeakConnection {
+        WeakConnection(Arc::downgrade(&self.shared))
+    }
+
+    /// A handle for handlers and hooks: it doesn't keep the connection open.
+    pub(crate) fn internal(shared: Arc<Shared>) -> Connection {
+        Connection {
+            shared,
+            guard: None,
+        }
+    }
+
+    pub(crate) fn local_root(&self) -> ObjectResult {
+        let root = self.shared.local_root.lock().clone();
+        let root = root.ok_or_else(|| Exception::eof_error("the connection is closed"))?;
+        Ok(Any::Local(root))
+    }
+
+    pub(crate) fn find_by_id_pack(&self, id_pack: &Value) -> Result<Option<Any>, Exception> {
+        self.shared.find_by_id_pack(id_pack)
+    }
+}
+
+impl PartialEq for Connection {
+    fn eq(&self, other: &Connection) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+impl Eq for Connection {}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("connid", &self.shared.connid)
+            .field("guarded", &self.guard.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl WeakConnection {
+    /// The connection, if it is still in memory. The handle doesn't keep it open.
+    pub fn upgrade(&self) -> Option<Connection> {
+        self.0.upgrade().map(Connection::internal)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+fn next_connid() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("conn{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn bounds(config: &Config) -> Bounds {
+    Bounds {
+        concurrency: config.concurrency.max(1),
+        max_tasks: config.max_nested.max(1),
+        max_queued: config.max_queued.max(1),
+        max_queued_bytes: config.limits.max_frame,
+        nesting: config.nesting,
+    }
+}
+
+const PING_DATA: &str = "are you there? 0123456789 abcdefghijklmnopqrstuvwxyz";

@@ -1,0 +1,233 @@
+//! The outgoing frames, in order: one writer at a time, and nobody waits for it without need.
+//!
+//! Frames are appended under a lock that is never held while bytes are written, so that a
+//! destructor may append (the release of a netref) whatever else is going on. Whoever finds frames
+//! and no writer becomes the writer.
+
+use std::io::{self, IoSlice};
+use std::sync::Condvar;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bytes::{Buf, Bytes};
+
+use crate::channel::Stream;
+use crate::codec::{EncodeError, FrameBuf};
+use crate::sync::{Mutex, wait};
+
+pub(crate) struct Outbox {
+    state: Mutex<State>,
+    drained: Condvar,
+    // Read without the lock on the fast path.
+    unsent: AtomicBool,
+    writing: AtomicBool,
+    // Grows with every write that returns: a write that blocks shows by its standing still.
+    writes: AtomicU64,
+}
+
+struct State {
+    frames: FrameBuf,
+    // Bytes that a writer has taken and not yet written.
+    in_flight: usize,
+    closed: bool,
+}
+
+impl Outbox {
+    pub(crate) fn new() -> Outbox {
+        Outbox {
+            state: Mutex::new(State {
+                frames: FrameBuf::new(),
+                in_flight: 0,
+                closed: false,
+            }),
+            drained: Condvar::new(),
+            unsent: AtomicBool::new(false),
+            writing: AtomicBool::new(false),
+            writes: AtomicU64::new(0),
+        }
+    }
+
+    /// Appends what `encode` writes: one whole frame, or nothing. Never blocks.
+    pub(crate) fn append(
+        &self,
+        encode: impl FnOnce(&mut FrameBuf) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Ok(());
+        }
+        let outcome = encode(&mut state.frames);
+        if !state.frames.is_empty() {
+            self.unsent.store(true, Ordering::SeqCst);
+        }
+        outcome
+    }
+
+    /// Whether there are frames that nobody is writing.
+    pub(crate) fn needs_writer(&self) -> bool {
+        self.unsent.load(Ordering::SeqCst) && !self.writing.load(Ordering::SeqCst)
+    }
+
+    /// Whether somebody is writing.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.writing.load(Ordering::SeqCst)
+    }
+
+    /// How many writes have returned.
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes wait to be written.
+    pub(crate) fn backlog(&self) -> usize {
+        let state = self.state.lock();
+        state.frames.len() + state.in_flight
+    }
+
+    /// Writes everything that is there, unless somebody else is at it.
+    ///
+    /// Blocks in writes: never call it as the reader, nor under a lock.
+    ///
+    /// # Errors
+    /// What the stream says; the outbox is closed then.
+    pub(crate) fn flush(&self, stream: &dyn Stream) -> io::Result<()> {
+        while self.needs_writer() {
+            let mut state = self.state.lock();
+            if state.closed || self.writing.swap(true, Ordering::SeqCst) {
+                return Ok(());
+            }
+            // From here on this thread is the writer, until it finds nothing more to write.
+            while !state.frames.is_empty() && !state.closed {
+                let chunks = state.frames.take_chunks();
+                state.in_flight = chunks.iter().map(Bytes::len).sum();
+                self.unsent.store(false, Ordering::SeqCst);
+                drop(state);
+                let outcome = self.write_all(stream, chunks);
+                state = self.state.lock();
+                state.in_flight = 0;
+                if let Err(error) = outcome {
+                    state.closed = true;
+                    state.frames = FrameBuf::new();
+                    self.stop_writing();
+                    return Err(error);
+                }
+            }
+            self.stop_writing();
+        }
+        Ok(())
+    }
+
+    /// Blocks while more than `limit` bytes wait and somebody is writing them.
+    pub(crate) fn wait_below(&self, limit: usize) {
+        let mut state = self.state.lock();
+        while state.frames.len() + state.in_flight > limit
+            && !state.closed
+            && self.writing.load(Ordering::SeqCst)
+        {
+            state = wait(&self.drained, state, None);
+        }
+    }
+
+    /// Drops what is there, and what comes.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        let frames = std::mem::take(&mut state.frames);
+        self.unsent.store(false, Ordering::SeqCst);
+        drop(state);
+        drop(frames);
+        self.drained.notify_all();
+    }
+
+    fn stop_writing(&self) {
+        self.writing.store(false, Ordering::SeqCst);
+        self.drained.notify_all();
+    }
+
+    fn write_all(&self, stream: &dyn Stream, mut chunks: Vec<Bytes>) -> io::Result<()> {
+        let mut first = 0;
+        while let Some(rest) = chunks.get_mut(first..).filter(|rest| !rest.is_empty()) {
+            let written = {
+                let slices = rest
+                    .iter()
+                    .take(MAX_SLICES)
+                    .map(|chunk| IoSlice::new(chunk));
+                match rest {
+                    [one] => stream.write_vectored(&[IoSlice::new(one)]),
+                    _ => stream.write_vectored(&slices.collect::<Vec<_>>()),
+                }
+            };
+            let mut written = match written {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => written,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            self.writes.fetch_add(1, Ordering::Relaxed);
+            for chunk in rest {
+                let part = written.min(chunk.len());
+                chunk.advance(part);
+                written -= part;
+                if !chunk.is_empty() {
+                    break;
+                }
+                first += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The system takes 1,024 at the most.
+const MAX_SLICES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::codec::Limits;
+
+    /// Takes three bytes a write.
+    #[derive(Default)]
+    struct Sip(Mutex<Vec<u8>>);
+
+    impl Stream for Sip {
+        fn read(&self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+        fn set_read_timeout(&self, _: Option<Duration>) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            let mut taken = self.0.lock();
+            let before = taken.len();
+            let bytes = slices.iter().flat_map(|slice| slice.iter().copied());
+            taken.extend(bytes.take(3));
+            Ok(taken.len() - before)
+        }
+        fn shutdown(&self) {}
+    }
+
+    fn frame(payload: &'static [u8]) -> impl FnOnce(&mut FrameBuf) -> Result<(), EncodeError> {
+        move |frames| {
+            frames.begin();
+            frames.put_shared(Bytes::from_static(payload));
+            frames.finish(false, &Limits::default())
+        }
+    }
+
+    #[test]
+    fn partial_writes_lose_nothing_and_keep_the_order() {
+        let (outbox, stream) = (Outbox::new(), Sip::default());
+        for payload in [&b"one"[..], b"two", &[7; 40_000], b"four"] {
+            assert!(outbox.append(frame(payload)).is_ok());
+        }
+        assert!(outbox.needs_writer());
+        assert!(outbox.flush(&stream).is_ok());
+        assert!(!outbox.needs_writer());
+        let bytes = stream.0.lock();
+        assert_eq!(bytes[..9], *b"\0\0\0\x03\0one\n");
+        assert_eq!(bytes.len(), 3 + 3 + 40_000 + 4 + 4 * 6);
+        assert!(bytes.ends_with(b"\0\0\0\x04\0four\n"));
+    }
+}

@@ -1,0 +1,171 @@
+//! Requests of this side.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::shared::Shared;
+use super::standing::{Stood, Until};
+use crate::codec::{Boxed, Handler, IdPack, Int, Seq, Value, encode_request};
+use crate::error::{Error, Timeout};
+use crate::object::Any;
+
+impl Shared {
+    /// Sends a request and waits for its answer, within the config's time.
+    pub(crate) fn sync_request(
+        self: &Arc<Self>,
+        handler: Handler,
+        args: Vec<Any>,
+    ) -> Result<Any, Error> {
+        let timeout = self.config().sync_request_timeout;
+        self.request_within(handler, args, timeout)
+    }
+
+    pub(super) fn request_within(
+        self: &Arc<Self>,
+        handler: Handler,
+        args: Vec<Any>,
+        timeout: Option<Duration>,
+    ) -> Result<Any, Error> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let seq = self.send_request(handler, args, false)?;
+        let waited = self.wait_for(seq, deadline);
+        waited.unwrap_or_else(|()| {
+            let forgotten = self.core.lock().pending.forget(seq);
+            drop(forgotten);
+            let what = format!("{} (seq {seq})", handler.name());
+            Err(Error::from(self.timeout(what, timeout.unwrap_or_default())))
+        })
+    }
+
+    /// Waits for the answer to `seq`; an error means that the deadline has passed.
+    pub(super) fn wait_for(
+        self: &Arc<Self>,
+        seq: u64,
+        deadline: Option<Instant>,
+    ) -> Result<Result<Any, Error>, ()> {
+        match self.stand(Until::Reply(seq), deadline) {
+            Stood::Answered(reply) => Ok(reply),
+            Stood::Closed(reason) => Ok(Err(Error::Closed(reason))),
+            Stood::TimedOut | Stood::Served => Err(()),
+        }
+    }
+
+    /// Sends a request; its answer will be in the table of pending ones under the seq. `detached`:
+    /// nobody waits for it yet.
+    pub(super) fn send_request(
+        self: &Arc<Self>,
+        handler: Handler,
+        args: Vec<Any>,
+        detached: bool,
+    ) -> Result<u64, Error> {
+        let message = self.box_args(args);
+        let message = message.map_err(|refused| Error::Misuse(refused.message()))?;
+        let config = self.config();
+        let seq = self.take_seq();
+        if let Err(error) = self.register(seq, detached, config.max_pending) {
+            self.unbox_refs(&message.boxed);
+            return Err(error);
+        }
+        self.unanswered.fetch_add(1, Ordering::Relaxed);
+        let encoded = self.outbox.append(|frames| {
+            let (dialect, limits) = (self.dialect, &self.limits);
+            let seq = Seq::new(seq);
+            encode_request(
+                frames,
+                dialect,
+                limits,
+                config.compress,
+                &seq,
+                handler,
+                &message.boxed,
+            )
+        });
+        if let Err(error) = encoded {
+            self.unanswered.fetch_sub(1, Ordering::Relaxed);
+            self.unbox_refs(&message.boxed);
+            let forgotten = self.core.lock().pending.forget(seq);
+            drop(forgotten);
+            return Err(Error::Unsendable(error));
+        }
+        // Only now: the frame is queued, a release that this causes comes behind it.
+        drop(message);
+        self.watch();
+        self.flush();
+        if detached {
+            self.outbox.wait_below(MAX_BACKLOG);
+        }
+        Ok(seq)
+    }
+
+    fn register(&self, seq: u64, detached: bool, limit: usize) -> Result<(), Error> {
+        let mut core = self.core.lock();
+        if let Some(error) = Shared::closed_error(&core) {
+            return Err(error);
+        }
+        if core.pending.len() >= limit {
+            return Err(Error::Misuse(format!(
+                "{limit} requests are unanswered, the most there may be (max_pending)"
+            )));
+        }
+        core.pending.register(seq, detached);
+        Ok(())
+    }
+
+    /// Queues the release of a netref that has died. It is sent with the next frame or, where none
+    /// comes, a moment later: nobody waits for it, and nobody is told of its answer.
+    pub(super) fn send_release(&self, id_pack: &IdPack, count: u64) {
+        let seq = Seq::new(self.take_seq());
+        let args = [
+            Boxed::LocalRef(id_pack.clone()),
+            Boxed::Value(Value::Int(Int::from(count))),
+        ];
+        self.unanswered.fetch_add(1, Ordering::Relaxed);
+        let encoded = self.outbox.append(|frames| {
+            encode_request(
+                frames,
+                self.dialect,
+                &self.limits,
+                false,
+                &seq,
+                Handler::Del,
+                &args,
+            )
+        });
+        if let Err(error) = encoded {
+            log::warn!(target: "rpyc", "{}: a release can't be sent: {error}", self.connid);
+        }
+        self.watch();
+    }
+
+    /// Whether the peer may have more than one answer under way.
+    pub(super) fn expects_more(&self) -> bool {
+        self.unanswered.load(Ordering::Relaxed) > 1
+    }
+
+    /// Writes what is queued, unless somebody else does; a failure ends the connection.
+    pub(super) fn flush(&self) {
+        if !self.outbox.needs_writer() {
+            return;
+        }
+        self.watch();
+        if let Err(error) = self.outbox.flush(&*self.stream) {
+            let reason = crate::error::CloseReason::Io(error.into());
+            self.fail(&mut self.core.lock(), reason);
+        }
+    }
+}
+
+impl Timeout {
+    /// Names what was waited for.
+    pub(super) fn of(what: String, after: Duration) -> Timeout {
+        Timeout {
+            what,
+            after,
+            detail: String::new(),
+        }
+    }
+}
+
+/// How many bytes asynchronous requests may pile up before their senders wait.
+const MAX_BACKLOG: usize = 1 << 20;

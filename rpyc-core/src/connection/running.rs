@@ -1,0 +1,273 @@
+//! Requests that start: given out to threads, run, answered.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
+
+use super::Connection;
+use super::current::Current;
+use super::handlers;
+use super::shared::{Core, Garbage, Request, Shared};
+use super::turns::{Asker, Next, TaskId};
+use crate::codec::{Seq, encode_exception, encode_reply};
+use crate::config::Config;
+use crate::error::CloseReason;
+use crate::exception::Exception;
+use crate::object::{Any, Context};
+use crate::sync::Mutex;
+
+/// The core, locked.
+pub(super) type Locked<'a> = MutexGuard<'a, Core>;
+
+impl Shared {
+    /// Gives out the requests whose turn has come: wakes the threads that are to run them and
+    /// sends them to the pool. What the asker itself is to run is returned.
+    pub(super) fn give_out<'a>(
+        self: &'a Arc<Self>,
+        mut core: Locked<'a>,
+        asker: Asker,
+    ) -> (Locked<'a>, Option<(TaskId, Request)>) {
+        while let Some(next) = core.turns.next(asker) {
+            match next {
+                Next::Here(task, request) => return (core, Some((task, request))),
+                other => core = self.send_off(core, other),
+            }
+        }
+        if core.closing.is_asked() {
+            core = self.close_in_turn(core);
+        }
+        (core, None)
+    }
+
+    /// Starts a request that isn't run by the asker.
+    pub(super) fn send_off<'a>(
+        self: &'a Arc<Self>,
+        mut core: Locked<'a>,
+        next: Next<Request>,
+    ) -> Locked<'a> {
+        match next {
+            Next::Wake(place) => {
+                Shared::wake(&mut core, place);
+                core.watch.woke = true;
+                core
+            }
+            Next::Here(task, request) | Next::Pool(task, request) => {
+                drop(core);
+                self.run_in_pool(task, request);
+                self.core.lock()
+            }
+            Next::TooDeep(request) => {
+                drop(core);
+                let limit = self.config().max_nested;
+                self.refuse(
+                    &request,
+                    Exception::recursion_error(format!(
+                        "{limit} requests of this peer are nested, the most there may be (max_nested)"
+                    )),
+                );
+                drop(request);
+                self.core.lock()
+            }
+        }
+    }
+
+    /// Runs a request on the current thread, to its end.
+    pub(super) fn run_task(self: &Arc<Self>, task: TaskId, request: Request) {
+        self.watch();
+        let current = Current::enter(self.number, task);
+        self.execute(request);
+        drop(current);
+        let mut core = self.core.lock();
+        core.turns.end(task);
+        self.after_task(&mut core);
+    }
+
+    fn after_task(&self, core: &mut Core) {
+        if core.closing.draining || core.closing.reason.is_some() {
+            core.ended.notify_all();
+        }
+        self.pass_on_reading(core);
+    }
+
+    fn run_in_pool(self: &Arc<Self>, task: TaskId, request: Request) {
+        // The job holds the request through a slot, so that it is still here if the job is refused.
+        let slot = Arc::new(Mutex::new(Some(request)));
+        let job = {
+            let (shared, slot) = (self.clone(), slot.clone());
+            move || {
+                if let Some(request) = slot.lock().take() {
+                    shared.run_tasks(task, request);
+                }
+            }
+        };
+        let config = self.config();
+        if let Err(error) = config.executor.execute(Box::new(job)) {
+            if let Some(request) = slot.lock().take() {
+                let busy = format!("no thread can be had to run this: {error}");
+                self.refuse(&request, Exception::runtime_error(busy));
+            }
+            let mut core = self.core.lock();
+            core.turns.end(task);
+            self.after_task(&mut core);
+        }
+    }
+
+    /// Runs a request on a pool's thread, and those whose turn comes by its end.
+    fn run_tasks(self: &Arc<Self>, task: TaskId, request: Request) {
+        let mut next = Some((task, request));
+        while let Some((task, request)) = next {
+            self.run_task(task, request);
+            let core = self.core.lock();
+            let (core, more) = self.give_out(core, Asker::PoolThread);
+            drop(core);
+            next = more;
+        }
+        self.flush();
+        self.drop_garbage();
+    }
+
+    /// Answers a request that doesn't run.
+    pub(super) fn refuse(&self, request: &Request, exception: Exception) {
+        log::debug!(target: "rpyc", "{}: refused {}: {exception}", self.connid, request.handler.name());
+        self.reply_exception(&request.seq, &exception);
+    }
+
+    fn execute(self: &Arc<Self>, request: Request) {
+        let Request { seq, handler, args } = request;
+        let config = self.config();
+        let connection = Connection::internal(self.clone());
+        let context = Context::new(&connection);
+        self.requests_served.fetch_add(1, Ordering::Relaxed);
+        // The references among the arguments live until the answer is queued: the release of
+        // one of them must not overtake it.
+        let references = references(&args);
+        let handle = || handlers::handle(&context, &config, handler, args);
+        match catch_unwind(AssertUnwindSafe(handle)) {
+            Ok(Ok(result)) => self.reply(&seq, result),
+            Ok(Err(exception)) => self.raised(&config, &seq, &exception),
+            Err(panic) => {
+                let what = panic_message(&*panic);
+                log::error!(target: "rpyc", "{}: {} panicked: {what}", self.connid, handler.name());
+                let exception = Exception::runtime_error(format!("the handler panicked: {what}"));
+                self.reply_exception(&seq, &exception);
+            }
+        }
+        drop(references);
+    }
+
+    fn raised(&self, config: &Config, seq: &Seq, exception: &Exception) {
+        if config.log_exceptions && !exception.is("StopIteration") {
+            log::debug!(target: &config.logger, "{}: raised {exception}", self.connid);
+        }
+        let ends_here = (config.propagate_system_exit_locally && exception.is("SystemExit"))
+            || (config.propagate_keyboard_interrupt_locally && exception.is("KeyboardInterrupt"));
+        if ends_here {
+            self.fail(
+                &mut self.core.lock(),
+                CloseReason::Raised(exception.clone()),
+            );
+        } else {
+            self.reply_exception(seq, exception);
+        }
+    }
+
+    /// Queues a reply; what can't be sent becomes an exception at the peer.
+    pub(super) fn reply(&self, seq: &Seq, result: Any) {
+        let config = self.config();
+        let mut kept = Vec::new();
+        let boxed = match self.box_any(result, &mut kept) {
+            Ok(boxed) => boxed,
+            Err(exception) => return self.reply_exception(seq, &exception),
+        };
+        let encoded = self.outbox.append(|frames| {
+            encode_reply(
+                frames,
+                self.dialect,
+                &self.limits,
+                config.compress,
+                seq,
+                &boxed,
+            )
+        });
+        if let Err(error) = encoded {
+            self.unbox_refs(std::slice::from_ref(&boxed));
+            let exception = Exception::value_error(format!("the result can't be sent: {error}"));
+            self.reply_exception(seq, &exception);
+        }
+        drop(kept);
+        self.watch();
+    }
+
+    /// Queues an exception as the answer; a part that can't be sent is replaced.
+    pub(super) fn reply_exception(&self, seq: &Seq, exception: &Exception) {
+        let config = self.config();
+        let dump = |exception: &Exception| {
+            let dumped = exception.dump(config.include_local_traceback, config.version());
+            self.outbox.append(|frames| {
+                encode_exception(
+                    frames,
+                    self.dialect,
+                    &self.limits,
+                    config.compress,
+                    seq,
+                    &dumped,
+                )
+            })
+        };
+        if let Err(error) = dump(exception) {
+            let plain = Exception::new(exception.module().clone(), exception.class().clone());
+            let plain = plain.with_arg(format!("the exception can't be sent whole: {error}"));
+            if let Err(error) = dump(&plain) {
+                log::warn!(target: "rpyc", "{}: an exception can't be sent: {error}", self.connid);
+            }
+        }
+        self.watch();
+    }
+
+    /// Drops what only an executing thread may drop, and calls what only it may call.
+    pub(super) fn drop_garbage(&self) {
+        loop {
+            let garbage = std::mem::take(&mut self.core.lock().garbage);
+            if garbage.is_empty() {
+                return;
+            }
+            for item in garbage {
+                match item {
+                    Garbage::Callback(callback) => {
+                        if let Err(panic) = catch_unwind(AssertUnwindSafe(callback)) {
+                            let what = panic_message(&*panic);
+                            log::error!(target: "rpyc", "{}: a callback panicked: {what}", self.connid);
+                        }
+                    }
+                    Garbage::Any(any) => drop(any),
+                    Garbage::Object(object) => drop(object),
+                }
+            }
+        }
+    }
+}
+
+/// Handles on everything in the arguments that is a reference.
+fn references(args: &[Any]) -> Vec<Any> {
+    fn collect(args: &[Any], into: &mut Vec<Any>) {
+        for arg in args {
+            match arg {
+                Any::Value(_) => {}
+                Any::Tuple(items) => collect(items, into),
+                Any::Local(_) | Any::Netref(_) => into.push(arg.clone()),
+            }
+        }
+    }
+    let mut references = Vec::new();
+    collect(args, &mut references);
+    references
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        return text;
+    }
+    panic
+        .downcast_ref::<String>()
+        .map_or("(no message)", String::as_str)
+}

@@ -1,0 +1,153 @@
+//! [`Shared`]: what the threads of one connection share, and its lock rules.
+//!
+//! # Lock rules
+//!
+//! 1. `core` comes first. `exports`, `imports`, `config` and the outbox's own lock are leaves: nothing is
+//!    locked under them.
+//! 2. No foreign code runs under any of them: no handler, no callback, no destructor of an object. What
+//!    must be dropped goes into `Core::garbage` and is dropped by an executing thread.
+//! 3. No read, no write and no wait happens under a lock, but for the condition variables' own.
+//! 4. A thread that leaves a place, or goes off to run a request, passes the reading on:
+//!    `Shared::pass_on_reading`. So a free read half always has somebody who was told of it, or
+//!    nobody who could take it; then the watchdog finds a helper.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Weak};
+use std::time::Instant;
+
+use super::outbox::Outbox;
+use super::pending::{Callback, Pending};
+use super::turns::{PlaceId, Turns};
+use crate::channel::{ReadHalf, Stream};
+use crate::codec::{Dialect, Handler, IdPack, Limits, Message, Seq};
+use crate::config::Config;
+use crate::error::{CloseReason, Error};
+use crate::object::exports::Exports;
+use crate::object::imports::Imports;
+use crate::object::peer::Peer;
+use crate::object::{Any, ObjectRef};
+use crate::service::Service;
+use crate::sync::Mutex;
+
+pub(crate) struct Shared {
+    pub(super) number: u64,
+    pub(super) connid: String,
+    pub(super) stream: Arc<dyn Stream>,
+    pub(super) service: Arc<dyn Service>,
+    pub(super) config: Mutex<Arc<Config>>,
+    pub(super) core: Mutex<Core>,
+    pub(super) exports: Mutex<Exports>,
+    pub(super) imports: Mutex<Imports>,
+    pub(super) outbox: Outbox,
+    pub(super) dialect: Dialect,
+    pub(super) limits: Limits,
+    pub(super) next_seq: AtomicU64,
+    // Our requests, releases included, that the peer hasn't answered.
+    pub(super) unanswered: AtomicU64,
+    pub(super) requests_served: AtomicU64,
+    // The watchdog looks at this connection.
+    pub(super) watched: AtomicBool,
+    // `close` has been called here.
+    pub(super) closing_here: AtomicBool,
+    // The peer's root, once it was asked for.
+    pub(super) root: Mutex<Option<Any>>,
+    pub(super) local_root: Mutex<Option<ObjectRef>>,
+    pub(super) this: Weak<Shared>,
+}
+
+/// What the lock guards.
+pub(super) struct Core {
+    /// Whoever takes it out is the reader.
+    pub(super) read_half: Option<ReadHalf>,
+    pub(super) turns: Turns<Request>,
+    pub(super) pending: Pending,
+    /// How many messages have come.
+    pub(super) messages: u64,
+    /// How to wake the threads that sleep at a place.
+    pub(super) sleepers: HashMap<PlaceId, Arc<Condvar>>,
+    /// Told when a task ends after the connection has closed.
+    pub(super) ended: Arc<Condvar>,
+    pub(super) garbage: Vec<Garbage>,
+    pub(super) closing: Closing,
+    pub(super) watch: super::watchdog::Watch,
+}
+
+/// A request whose turn has not come.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(super) seq: Seq,
+    pub(super) handler: Handler,
+    pub(super) args: Vec<Any>,
+}
+
+/// What an executing thread is to drop or to call.
+pub(super) enum Garbage {
+    Any(#[allow(dead_code)] Any), // held only to be dropped in the right place
+    Object(#[allow(dead_code)] ObjectRef), // likewise
+    Callback(Callback),
+}
+
+/// How far the end of the connection has come.
+#[derive(Default)]
+pub(super) struct Closing {
+    /// The peer's CLOSE: its seq, and when the requests ahead of it must have ended.
+    pub(super) asked: Option<(Seq, Instant)>,
+    /// This side waits for the running requests to end, to close then.
+    pub(super) draining: bool,
+    /// The first reason; it sticks.
+    pub(super) reason: Option<CloseReason>,
+    /// Somebody has taken it on to tell the service.
+    pub(super) claimed: bool,
+    /// The service has been told.
+    pub(super) done: bool,
+}
+
+impl Shared {
+    pub(super) fn config(&self) -> Arc<Config> {
+        self.config.lock().clone()
+    }
+
+    /// The error of every call once the connection is closed.
+    pub(super) fn closed_error(core: &Core) -> Option<Error> {
+        core.closing.reason.clone().map(Error::Closed)
+    }
+
+    pub(super) fn take_seq(&self) -> u64 {
+        self.next_seq.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Logs a message, decoded, where the config wants that.
+    pub(super) fn trace(&self, direction: &str, message: &Message) {
+        if self.config().debug {
+            log::debug!(target: "rpyc", "{} {direction} {message:?}", self.connid);
+        }
+    }
+}
+
+impl Peer for Shared {
+    fn request(&self, handler: Handler, args: Vec<Any>) -> Result<Any, Error> {
+        match self.this.upgrade() {
+            Some(shared) => shared.sync_request(handler, args),
+            None => Err(Error::Closed(CloseReason::Local)),
+        }
+    }
+
+    fn release(&self, id_pack: &IdPack, count: u64) {
+        self.imports.lock().forget(id_pack);
+        self.send_release(id_pack, count);
+    }
+
+    fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("connid", &self.connid)
+            .finish_non_exhaustive()
+    }
+}

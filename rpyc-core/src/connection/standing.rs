@@ -1,0 +1,201 @@
+//! Threads that stand: they wait for a reply, or serve. Whoever stands may become the reader.
+
+use std::sync::{Arc, Condvar};
+use std::time::Instant;
+
+use super::current::Current;
+use super::pending::Reply;
+use super::running::Locked;
+use super::shared::{Core, Shared};
+use super::turns::{Asker, Doing, PlaceId};
+use crate::error::{CloseReason, Timeout};
+use crate::sync::wait;
+
+/// What a thread stands for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Until {
+    /// The reply to a request of ours.
+    Reply(u64),
+    /// One message of the peer's.
+    Message,
+    /// The end of the connection.
+    Closed,
+}
+
+/// How the standing ended.
+#[derive(Debug)]
+pub(super) enum Stood {
+    Answered(Reply),
+    Served,
+    Closed(CloseReason),
+    TimedOut,
+}
+
+impl Shared {
+    /// Stands until what is waited for has come, the deadline has passed or the connection has
+    /// closed. Serves, reads and sleeps meanwhile, whatever the turns allow.
+    pub(super) fn stand(self: &Arc<Self>, until: Until, deadline: Option<Instant>) -> Stood {
+        let mut core = self.core.lock();
+        let place = match until {
+            Until::Reply(seq) => {
+                let place = core.turns.begin_wait(Current::task(self.number));
+                core.pending.set_waiter(seq, Some(place));
+                place
+            }
+            Until::Message | Until::Closed => core.turns.begin_serving(),
+        };
+        let before = core.messages;
+        let outcome = loop {
+            let (locked, job) = self.give_out(core, Asker::Place(place));
+            core = locked;
+            // What was given to this place is run before anything else: nobody else will.
+            if let Some((task, request)) = job.or_else(|| core.turns.take_assigned(place)) {
+                self.pass_on_reading(&mut core);
+                drop(core);
+                self.run_task(task, request);
+                core = self.core.lock();
+                core.turns.uncover(place);
+                continue;
+            }
+            let come = match until {
+                Until::Reply(seq) => core.pending.take(seq).map(Stood::Answered),
+                Until::Message => (core.messages > before).then_some(Stood::Served),
+                Until::Closed => None,
+            };
+            if let Some(outcome) = come {
+                break outcome;
+            }
+            if let Some(reason) = &core.closing.reason {
+                break Stood::Closed(reason.clone());
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                break Stood::TimedOut;
+            }
+            core = self.read_or_sleep(core, place, until, deadline);
+        };
+        if let Until::Reply(seq) = until {
+            core.pending.set_waiter(seq, None);
+        }
+        core.turns.leave(place);
+        self.pass_on_reading(&mut core);
+        drop(core);
+        // What was answered on top of this wait shouldn't wait for what comes next here.
+        self.flush();
+        outcome
+    }
+
+    /// Does the next useful thing that a standing thread can do without anything to run.
+    fn read_or_sleep<'a>(
+        self: &'a Arc<Self>,
+        mut core: Locked<'a>,
+        place: PlaceId,
+        until: Until,
+        deadline: Option<Instant>,
+    ) -> Locked<'a> {
+        if self.outbox.needs_writer() {
+            drop(core);
+            self.flush();
+            return self.core.lock();
+        }
+        let serves = !matches!(until, Until::Reply(_));
+        if serves && !core.garbage.is_empty() {
+            drop(core);
+            self.drop_garbage();
+            return self.core.lock();
+        }
+        if core.turns.wants_input()
+            && let Some(mut half) = core.read_half.take()
+        {
+            core.turns.set_doing(place, Doing::Reading);
+            drop(core);
+            let input = half.read(deadline, self.expects_more());
+            let arrivals = self.interpret(&mut half, input);
+            core = self.core.lock();
+            core.read_half = Some(half);
+            core.turns.set_doing(place, Doing::Awake);
+            self.take_in(&mut core, arrivals);
+            return core;
+        }
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let sleeper = Arc::new(Condvar::new());
+        core.sleepers.insert(place, sleeper.clone());
+        core.turns.set_doing(place, Doing::Asleep);
+        core = wait(&sleeper, core, left);
+        core.sleepers.remove(&place);
+        core.turns.set_doing(place, Doing::Awake);
+        core
+    }
+
+    /// Tells a sleeping thread that it should read, if nobody does.
+    pub(super) fn pass_on_reading(&self, core: &mut Core) {
+        if core.read_half.is_some()
+            && core.turns.wants_input()
+            && let Some(heir) = core.turns.heir()
+        {
+            Shared::wake(core, heir);
+        }
+    }
+
+    /// Reads as nobody's thread, because requests run and all who could read are busy. Gives the
+    /// role back as soon as somebody else can take it.
+    pub(super) fn help(self: &Arc<Self>) {
+        let mut core = self.core.lock();
+        core.watch.woke = false;
+        loop {
+            let (locked, _) = self.give_out(core, Asker::Nobody);
+            core = locked;
+            let somebody_else = core.watch.woke || core.turns.heir().is_some();
+            if core.closing.reason.is_some() || somebody_else || !self.needs_help(&core) {
+                break;
+            }
+            if self.outbox.needs_writer() {
+                drop(core);
+                self.flush();
+                core = self.core.lock();
+                continue;
+            }
+            // Answers of the reader's own pile up where the peer doesn't read them.
+            let congested = self.outbox.backlog() > MAX_UNREAD && !core.turns.somebody_waits();
+            if congested || !core.turns.wants_input() {
+                break;
+            }
+            let Some(mut half) = core.read_half.take() else {
+                break;
+            };
+            drop(core);
+            let input = half.read(None, self.expects_more());
+            let arrivals = self.interpret(&mut half, input);
+            core = self.core.lock();
+            core.read_half = Some(half);
+            self.take_in(&mut core, arrivals);
+        }
+        core.watch.helping = false;
+        self.pass_on_reading(&mut core);
+        drop(core);
+        self.flush();
+    }
+
+    /// What a wait ran out of time for.
+    pub(super) fn timeout(&self, what: String, after: std::time::Duration) -> Timeout {
+        let core = self.core.lock();
+        let reader = if core.read_half.is_some() {
+            "nobody"
+        } else {
+            "another thread"
+        };
+        Timeout {
+            what,
+            after,
+            detail: format!(
+                " ({}: {reader} was reading, {} requests of the peer ran here, {} were queued, {} of ours were unanswered)",
+                self.connid,
+                core.turns.tasks(),
+                core.turns.queued(),
+                core.pending.len(),
+            ),
+        }
+    }
+}
+
+/// How many bytes of answers a peer may leave unread before a helper stops reading for it.
+const MAX_UNREAD: usize = 64 << 20;

@@ -1,0 +1,445 @@
+//! Whose turn it is: which request starts when and on which thread, and who reads next.
+//!
+//! Pure: no lock, no thread, no clock. The connection keeps one [`Turns`] under its lock, tells it
+//! what happens, and does what it says. The words:
+//!
+//! - a *task* is a request of the peer's that has started and not yet ended;
+//! - a *place* is where a thread of ours stands: in a wait for a reply, or serving;
+//! - a task *waits* while its thread stands in a wait; another task that runs on top of that wait
+//!   *covers* it.
+//!
+//! **Architecture Invariant:** a request starts when every request of this peer that started before
+//! it has ended or waits itself for this peer, in the order in which they were sent.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::config::Nesting;
+
+/// A request that has started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct TaskId(u64);
+
+/// A thread that stands in a wait, or serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct PlaceId(u64);
+
+/// Who asks what may start, and so who could run it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// The thread at this place.
+    Place(PlaceId),
+    /// A thread of the pool that has just ended a task.
+    PoolThread,
+    /// A thread that runs no requests.
+    Nobody,
+}
+
+/// What the next request in the queue is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next<J> {
+    /// It starts on the asker's own thread.
+    Here(TaskId, J),
+    /// It starts on a thread of the pool.
+    Pool(TaskId, J),
+    /// It was assigned to this place, whose thread must be woken if it sleeps.
+    Wake(PlaceId),
+    /// Too many are nested: it is answered with an error.
+    TooDeep(J),
+}
+
+/// What the thread at a place is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doing {
+    /// It will look at its place before it does anything else.
+    Awake,
+    /// It sleeps until it is woken.
+    Asleep,
+    /// It reads; only the peer's bytes or its deadline end that.
+    Reading,
+}
+
+/// The bounds that [`Turns`] keeps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// How many tasks may be active, waits not counted.
+    pub(crate) concurrency: usize,
+    /// How many tasks there may be at all.
+    pub(crate) max_tasks: usize,
+    /// How many requests may be queued, and how many bytes they may hold.
+    pub(crate) max_queued: usize,
+    pub(crate) max_queued_bytes: usize,
+    pub(crate) nesting: Nesting,
+}
+
+#[derive(Debug)]
+pub(crate) struct Turns<J> {
+    bounds: Bounds,
+    queue: VecDeque<(J, usize)>,
+    queued_bytes: usize,
+    tasks: HashMap<TaskId, Task>,
+    // How many tasks stand in a wait.
+    waiting_tasks: usize,
+    // Oldest first; there are few.
+    places: Vec<Place<J>>,
+    next_number: u64,
+    // Counts starts, ends and answers: that it stands still for a while is how a stall shows.
+    progress: u64,
+}
+
+#[derive(Debug)]
+struct Task {
+    /// The wait in which its thread stands.
+    waits_in: Option<PlaceId>,
+    /// The wait on top of which it runs.
+    runs_on: Option<PlaceId>,
+}
+
+#[derive(Debug)]
+struct Place<J> {
+    id: PlaceId,
+    kind: Kind,
+    doing: Doing,
+    /// What its thread is to run next.
+    assigned: Option<(TaskId, J)>,
+    /// A task runs on top of it.
+    covered: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    Serving,
+    Wait {
+        task: Option<TaskId>,
+        answered: bool,
+    },
+}
+
+impl<J> Turns<J> {
+    pub(crate) fn new(bounds: Bounds) -> Turns<J> {
+        Turns {
+            bounds,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            tasks: HashMap::new(),
+            waiting_tasks: 0,
+            places: Vec::new(),
+            next_number: 0,
+            progress: 0,
+        }
+    }
+
+    pub(crate) fn bounds_mut(&mut self) -> &mut Bounds {
+        &mut self.bounds
+    }
+
+    /// A request has come; it holds about `bytes` of memory. It is refused, and given back, when
+    /// the queue is full while somebody here waits.
+    pub(crate) fn arrive(&mut self, job: J, bytes: usize) -> Result<(), J> {
+        if self.is_full() && self.somebody_waits() {
+            return Err(job);
+        }
+        self.queue.push_back((job, bytes));
+        self.queued_bytes += bytes;
+        Ok(())
+    }
+
+    /// Whether reading may go on: it stops at a full queue, so that the peer is slowed down by
+    /// the stream, unless somebody here waits for a reply that stands behind the requests.
+    pub(crate) fn wants_input(&self) -> bool {
+        !self.is_full() || self.somebody_waits()
+    }
+
+    /// A thread begins to wait for a reply; `task` is the request of this peer that it runs.
+    pub(crate) fn begin_wait(&mut self, task: Option<TaskId>) -> PlaceId {
+        let id = PlaceId(self.number());
+        if let Some(task) = task.and_then(|task| self.tasks.get_mut(&task)) {
+            task.waits_in = Some(id);
+            self.waiting_tasks += 1;
+        }
+        self.stand(
+            id,
+            Kind::Wait {
+                task,
+                answered: false,
+            },
+        );
+        id
+    }
+
+    /// A thread begins to serve.
+    pub(crate) fn begin_serving(&mut self) -> PlaceId {
+        let id = PlaceId(self.number());
+        self.stand(id, Kind::Serving);
+        id
+    }
+
+    /// The thread leaves its place, for whatever reason. What was assigned to it goes to
+    /// the front of the queue again.
+    pub(crate) fn leave(&mut self, place: PlaceId) {
+        let Some(index) = self.places.iter().position(|known| known.id == place) else {
+            return;
+        };
+        let place = self.places.remove(index);
+        if let Kind::Wait {
+            task: Some(task), ..
+        } = place.kind
+            && let Some(task) = self.tasks.get_mut(&task)
+        {
+            task.waits_in = None;
+            self.waiting_tasks -= 1;
+        }
+        if let Some((task, job)) = place.assigned {
+            self.tasks.remove(&task);
+            self.queue.push_front((job, 0));
+        }
+    }
+
+    /// The reply that the place waits for is in.
+    pub(crate) fn answered(&mut self, place: PlaceId) {
+        self.progress += 1;
+        if let Some(Place {
+            kind: Kind::Wait { answered, .. },
+            ..
+        }) = self.place_mut(place)
+        {
+            *answered = true;
+        }
+    }
+
+    /// The thread at the place says what it does from now on.
+    pub(crate) fn set_doing(&mut self, place: PlaceId, doing: Doing) {
+        if let Some(place) = self.place_mut(place) {
+            place.doing = doing;
+        }
+    }
+
+    /// What the next request in the queue is to do, if its turn has come.
+    pub(crate) fn next(&mut self, asker: Asker) -> Option<Next<J>> {
+        if !self.has_room() {
+            return None;
+        }
+        self.start_next(asker)
+    }
+
+    /// Starts the next request though it isn't its turn: nothing has moved for a while.
+    pub(crate) fn break_stall(&mut self) -> Option<Next<J>> {
+        self.start_next(Asker::Nobody)
+    }
+
+    /// What was assigned to the place, to be run there now; the place is covered until
+    /// [`uncover`](Turns::uncover).
+    pub(crate) fn take_assigned(&mut self, place: PlaceId) -> Option<(TaskId, J)> {
+        self.place_mut(place)?.assigned.take()
+    }
+
+    /// What ran at the place has ended.
+    pub(crate) fn uncover(&mut self, place: PlaceId) {
+        if let Some(place) = self.place_mut(place) {
+            place.covered = false;
+        }
+    }
+
+    /// The task has ended.
+    pub(crate) fn end(&mut self, task: TaskId) {
+        self.progress += 1;
+        if let Some(task) = self.tasks.remove(&task)
+            && task.waits_in.is_some()
+        {
+            // A wait outlives its task only when a panic tore through it.
+            self.waiting_tasks -= 1;
+        }
+    }
+
+    /// The sleeping thread that should be woken to read, if there is one: somebody whose reply
+    /// isn't in, else somebody who serves.
+    pub(crate) fn heir(&self) -> Option<PlaceId> {
+        let sleepers = || {
+            let idle = |place: &&Place<J>| place.doing == Doing::Asleep && !place.covered;
+            self.places.iter().rev().filter(idle)
+        };
+        let waits = |place: &&Place<J>| {
+            matches!(
+                place.kind,
+                Kind::Wait {
+                    answered: false,
+                    ..
+                }
+            )
+        };
+        let serves = |place: &&Place<J>| place.kind == Kind::Serving;
+        let heir = sleepers().find(waits).or_else(|| sleepers().find(serves));
+        heir.map(|place| place.id)
+    }
+
+    /// Everything that is queued, to be dropped by the caller outside of the lock.
+    pub(crate) fn clear_queue(&mut self) -> Vec<J> {
+        self.queued_bytes = 0;
+        let assigned = self
+            .places
+            .iter_mut()
+            .filter_map(|place| place.assigned.take());
+        let mut jobs: Vec<J> = Vec::new();
+        for (task, job) in assigned {
+            self.tasks.remove(&task);
+            jobs.push(job);
+        }
+        for place in &mut self.places {
+            if place.doing == Doing::Asleep {
+                place.covered = false;
+            }
+        }
+        jobs.extend(self.queue.drain(..).map(|(job, _)| job));
+        jobs
+    }
+
+    /// How many tasks there are.
+    pub(crate) fn tasks(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// How many requests are queued.
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether some thread waits for a reply.
+    pub(crate) fn somebody_waits(&self) -> bool {
+        let waits = |place: &Place<J>| matches!(place.kind, Kind::Wait { .. });
+        self.places.iter().any(waits)
+    }
+
+    /// Whether some thread serves, busy or not.
+    pub(crate) fn somebody_serves(&self) -> bool {
+        self.places.iter().any(|place| place.kind == Kind::Serving)
+    }
+
+    /// A count that grows whenever something starts, ends or is answered.
+    pub(crate) fn progress(&self) -> u64 {
+        self.progress
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number
+    }
+
+    fn stand(&mut self, id: PlaceId, kind: Kind) {
+        self.places.push(Place {
+            id,
+            kind,
+            doing: Doing::Awake,
+            assigned: None,
+            covered: false,
+        });
+    }
+
+    fn place_mut(&mut self, id: PlaceId) -> Option<&mut Place<J>> {
+        self.places.iter_mut().find(|place| place.id == id)
+    }
+
+    fn place(&self, id: PlaceId) -> Option<&Place<J>> {
+        self.places.iter().find(|place| place.id == id)
+    }
+
+    fn is_full(&self) -> bool {
+        self.queue.len() >= self.bounds.max_queued
+            || self.queued_bytes >= self.bounds.max_queued_bytes
+    }
+
+    /// Whether another task may be active: each wait by a thread that runs no task makes room
+    /// for one more.
+    fn has_room(&self) -> bool {
+        if self.queue.is_empty() {
+            return false;
+        }
+        let foreign = |place: &&Place<J>| matches!(place.kind, Kind::Wait { task: None, .. });
+        let room = self.bounds.concurrency + self.places.iter().filter(foreign).count();
+        self.tasks.len() - self.waiting_tasks < room
+    }
+
+    fn start_next(&mut self, asker: Asker) -> Option<Next<J>> {
+        let (job, bytes) = self.queue.pop_front()?;
+        self.queued_bytes = self.queued_bytes.saturating_sub(bytes);
+        if self.tasks.len() >= self.bounds.max_tasks {
+            return Some(Next::TooDeep(job));
+        }
+        let spot = self.choose(asker);
+        let task = TaskId(self.number());
+        self.progress += 1;
+        let spot = spot.and_then(|id| self.place_mut(id));
+        let is_wait = |place: &&mut Place<J>| matches!(place.kind, Kind::Wait { .. });
+        let Some(place) = spot else {
+            self.tasks.insert(
+                task,
+                Task {
+                    waits_in: None,
+                    runs_on: None,
+                },
+            );
+            return Some(match asker {
+                Asker::PoolThread => Next::Here(task, job),
+                _ => Next::Pool(task, job),
+            });
+        };
+        let id = place.id;
+        let runs_on = is_wait(&place).then_some(id);
+        place.covered = true;
+        let next = if asker == Asker::Place(id) {
+            Next::Here(task, job)
+        } else {
+            place.assigned = Some((task, job));
+            Next::Wake(id)
+        };
+        self.tasks.insert(
+            task,
+            Task {
+                waits_in: None,
+                runs_on,
+            },
+        );
+        Some(next)
+    }
+
+    /// The place where a request runs: an idle serving thread; beneath the innermost wait of a
+    /// task, where the nesting is by stack; else none, which means the pool. A thread that
+    /// reads can't be given anything, but by itself.
+    fn choose(&self, asker: Asker) -> Option<PlaceId> {
+        let asking = |place: &Place<J>| asker == Asker::Place(place.id);
+        let free = |place: &&Place<J>| !place.covered && place.doing != Doing::Reading;
+        let idle = |place: &&Place<J>| place.kind == Kind::Serving && free(place);
+        let mut serving = self.places.iter().filter(idle);
+        let own = serving.clone().find(|place| asking(place));
+        if let Some(server) = own.or_else(|| serving.next()) {
+            return Some(server.id);
+        }
+        if self.bounds.nesting == Nesting::Pool {
+            return None;
+        }
+        let innermost = self.innermost_wait()?;
+        free(&innermost).then_some(innermost.id)
+    }
+
+    /// The youngest wait of a task with nothing on top of it, unless its reply or that to a wait
+    /// below it on the same thread is in: that thread is wanted elsewhere.
+    fn innermost_wait(&self) -> Option<&Place<J>> {
+        let is_wait = |place: &&Place<J>| {
+            !place.covered && matches!(place.kind, Kind::Wait { task: Some(_), .. })
+        };
+        let innermost = self.places.iter().rev().find(is_wait)?;
+        let mut below = Some(innermost);
+        while let Some(Place {
+            kind: Kind::Wait { task, answered },
+            ..
+        }) = below
+        {
+            if *answered {
+                return None;
+            }
+            let task = task.and_then(|task| self.tasks.get(&task));
+            below = task
+                .and_then(|task| task.runs_on)
+                .and_then(|id| self.place(id));
+        }
+        Some(innermost)
+    }
+}

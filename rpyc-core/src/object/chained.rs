@@ -1,0 +1,146 @@
+//! A netref of one connection as a local object of another: RPyC over RPyC.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{
+    Access, Any, Args, Context, IdParts, Identity, Method, Netref, Object, ObjectRef, ObjectResult,
+    Space,
+};
+use crate::codec::{Handler, InstanceId, Str, Value};
+use crate::exception::Exception;
+
+/// Forwards every operation to the connection that the netref came over.
+///
+/// It gets ids of the connection that it goes out on, its class mapped one to one; the name stays.
+#[derive(Debug)]
+pub(crate) struct Chained {
+    netref: Netref,
+}
+
+impl Chained {
+    pub(crate) fn new(netref: Netref) -> Chained {
+        Chained { netref }
+    }
+
+    /// The netref itself, where that's what the object is: it comes back as it went out.
+    pub(crate) fn unwrap(object: ObjectRef) -> Any {
+        let any: &dyn std::any::Any = &*object;
+        match any.downcast_ref::<Chained>() {
+            Some(chained) => Any::Netref(chained.netref.clone()),
+            None => Any::Local(object),
+        }
+    }
+
+    fn ask(&self, handler: Handler, args: impl IntoIterator<Item = Any>) -> ObjectResult {
+        self.netref.request(handler, args).map_err(Exception::from)
+    }
+}
+
+impl Object for Chained {
+    fn id_parts(&self) -> IdParts {
+        let id_pack = self.netref.id_pack();
+        let space = Space::of_connection(self.netref.peer_number());
+        IdParts {
+            name: id_pack.name.clone(),
+            class: Identity::new(space, id_pack.class.0),
+            instance: match id_pack.instance {
+                InstanceId(0) => None,
+                InstanceId(id) => Some(Identity::new(space, id)),
+            },
+        }
+    }
+
+    fn access_override(
+        &self,
+        _: &Context<'_>,
+        access: Access,
+        name: &str,
+        value: Option<&Any>,
+    ) -> Option<ObjectResult> {
+        // The owner's policy decides.
+        let name = Any::from(name);
+        Some(match (access, value) {
+            (Access::Get, _) => self.ask(Handler::GetAttr, [name]),
+            (Access::Set, Some(value)) => self.ask(Handler::SetAttr, [name, value.clone()]),
+            (Access::Set, None) => return None,
+            (Access::Del, _) => self.ask(Handler::DelAttr, [name]),
+        })
+    }
+
+    fn call(&self, _: &Context<'_>, args: Args) -> ObjectResult {
+        Ok(self.netref.call(args)?)
+    }
+
+    fn call_method(&self, _: &Context<'_>, name: &str, args: Args) -> ObjectResult {
+        Ok(self.netref.call_method(name, args)?)
+    }
+
+    fn repr(&self, _: &Context<'_>) -> ObjectResult<Str> {
+        Ok(self.netref.repr()?)
+    }
+
+    fn str(&self, _: &Context<'_>) -> ObjectResult<Str> {
+        Ok(self.netref.str()?)
+    }
+
+    fn hash(&self, _: &Context<'_>) -> ObjectResult<i64> {
+        let hash = self.ask(Handler::Hash, [])?;
+        let number = hash.as_value().and_then(Value::as_i64);
+        number.ok_or_else(|| Exception::type_error("__hash__ method should return an integer"))
+    }
+
+    fn compare(&self, _: &Context<'_>, op: &str, other: &Any) -> ObjectResult {
+        self.ask(Handler::Cmp, [other.clone(), Any::from(op)])
+    }
+
+    fn dir(&self, _: &Context<'_>) -> ObjectResult<Vec<Str>> {
+        let names = self.ask(Handler::Dir, [])?.into_items();
+        let names = names.map_err(|_| Exception::type_error("dir() should return names"))?;
+        let names = names.into_iter().filter_map(|name| match name {
+            Any::Value(Value::Str(name)) => Some(name),
+            _ => None,
+        });
+        Ok(names.collect())
+    }
+
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+        Ok(self.netref.inspect()?.into())
+    }
+
+    fn buffiter(&self, _: &Context<'_>, count: usize) -> ObjectResult<Vec<Any>> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let items = self
+            .ask(Handler::BuffIter, [Any::from(count)])?
+            .into_items();
+        items.map_err(|_| Exception::type_error("BUFFITER should return a tuple"))
+    }
+
+    fn exit(&self, _: &Context<'_>, exc: Any) -> ObjectResult {
+        self.ask(Handler::CtxExit, [exc])
+    }
+
+    fn pickle(&self, _: &Context<'_>, protocol: i64) -> ObjectResult<Bytes> {
+        match self.ask(Handler::Pickle, [Any::from(protocol)])? {
+            Any::Value(Value::Bytes(bytes)) => Ok(bytes),
+            other => Err(Exception::type_error(format!(
+                "PICKLE should return bytes, not {}",
+                other.type_name()
+            ))),
+        }
+    }
+
+    fn is_instance(&self, cx: &Context<'_>, other: &Any) -> ObjectResult<bool> {
+        let _ = cx;
+        let Any::Netref(other) = other else {
+            return Ok(false);
+        };
+        if other.peer_number() != self.netref.peer_number() {
+            return Ok(false);
+        }
+        let id_pack = Any::Value(other.id_pack().to_value());
+        let answer = self.ask(Handler::InstanceCheck, [id_pack])?;
+        Ok(matches!(answer, Any::Value(Value::Bool(true))))
+    }
+}

@@ -1,0 +1,267 @@
+//! The table of local objects that the peer holds references to, with exact counts.
+
+use std::collections::HashMap;
+
+use crate::codec::{ClassId, IdPack, InstanceId};
+use crate::object::{IdParts, Identity, ObjectRef};
+
+/// What the peer may refer to, and nothing else.
+///
+/// Ids are counters: they tell a peer nothing of this process, and one that is guessed names
+/// nothing that it wasn't given. An object keeps its id while it is in the table, a class for
+/// the connection's life.
+#[derive(Default)]
+pub(crate) struct Exports {
+    // By the id that the peer sends: the instance's, or the class's for a class.
+    entries: HashMap<u64, Entry>,
+    // The way back, for an object that is handed out again.
+    ids: HashMap<Identity, u64>,
+    // Kept when a class leaves the table: isinstance at the peer compares these.
+    class_ids: HashMap<Identity, u64>,
+    last_id: u64,
+}
+
+struct Entry {
+    object: ObjectRef,
+    identity: Identity,
+    count: u64,
+    pinned: bool,
+}
+
+/// Why references can't be given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReleaseError {
+    /// The peer holds no reference to such an object.
+    Unknown,
+    /// It holds fewer than it gives back.
+    TooMany,
+}
+
+impl Exports {
+    /// Adds one reference to the object; `None` when it is new and `limit` objects are out.
+    pub(crate) fn add(
+        &mut self,
+        object: &ObjectRef,
+        parts: IdParts,
+        limit: usize,
+    ) -> Option<IdPack> {
+        let identity = parts.instance.unwrap_or(parts.class);
+        let known = self.ids.get(&identity).copied();
+        if known.is_none() && self.entries.len() >= limit {
+            return None;
+        }
+        let class = self.class_id(parts.class);
+        let id = match (known, parts.instance) {
+            (Some(id), _) => id,
+            (None, None) => class,
+            (None, Some(_)) => self.next_id(),
+        };
+        if known.is_none() {
+            self.ids.insert(identity, id);
+        }
+        let entry = self.entries.entry(id).or_insert_with(|| Entry {
+            object: object.clone(),
+            identity,
+            count: 0,
+            pinned: false,
+        });
+        entry.count = entry.count.saturating_add(1);
+        let instance = if parts.instance.is_some() { id } else { 0 };
+        Some(IdPack::new(
+            parts.name,
+            ClassId(class),
+            InstanceId(instance),
+        ))
+    }
+
+    /// Keeps the object for the connection's life, without a reference that could be given
+    /// back.
+    pub(crate) fn pin(&mut self, object: &ObjectRef, parts: IdParts) {
+        let id_pack = self.add(object, parts, usize::MAX);
+        let entry = id_pack.and_then(|id_pack| self.entries.get_mut(&key(&id_pack)));
+        if let Some(entry) = entry {
+            entry.count -= 1;
+            entry.pinned = true;
+        }
+    }
+
+    /// The object that the peer's `id_pack` names.
+    pub(crate) fn resolve(&self, id_pack: &IdPack) -> Option<ObjectRef> {
+        self.entries
+            .get(&key(id_pack))
+            .map(|entry| entry.object.clone())
+    }
+
+    /// Takes `count` references back; gives the object when none is left, to be dropped outside
+    /// of the lock.
+    pub(crate) fn release(
+        &mut self,
+        id_pack: &IdPack,
+        count: u64,
+    ) -> Result<Option<ObjectRef>, ReleaseError> {
+        let id = key(id_pack);
+        let entry = self.entries.get_mut(&id).ok_or(ReleaseError::Unknown)?;
+        if count == 0 || count > entry.count {
+            return Err(ReleaseError::TooMany);
+        }
+        entry.count -= count;
+        if entry.count > 0 || entry.pinned {
+            return Ok(None);
+        }
+        let entry = self.entries.remove(&id);
+        Ok(entry.map(|entry| {
+            self.ids.remove(&entry.identity);
+            entry.object
+        }))
+    }
+
+    /// How many objects the peer holds references to.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Every object, to be dropped outside of the lock; the table is empty then.
+    pub(crate) fn clear(&mut self) -> Vec<ObjectRef> {
+        self.ids.clear();
+        self.class_ids.clear();
+        self.entries
+            .drain()
+            .map(|(_, entry)| entry.object)
+            .collect()
+    }
+
+    fn class_id(&mut self, class: Identity) -> u64 {
+        if let Some(id) = self.class_ids.get(&class) {
+            return *id;
+        }
+        let id = self.next_id();
+        self.class_ids.insert(class, id);
+        id
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+}
+
+fn key(id_pack: &IdPack) -> u64 {
+    match id_pack.instance {
+        InstanceId(0) => id_pack.class.0,
+        InstanceId(id) => id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::object::Object;
+
+    struct Thing(#[allow(dead_code)] u8); // two of a size of 0 could share an address
+
+    impl Object for Thing {
+        fn id_parts(&self) -> IdParts {
+            IdParts::instance("tests.Thing", self)
+        }
+    }
+
+    struct Class(#[allow(dead_code)] u8); // likewise
+
+    impl Object for Class {
+        fn id_parts(&self) -> IdParts {
+            IdParts {
+                instance: None,
+                ..IdParts::instance("tests.Thing", self)
+            }
+        }
+    }
+
+    fn add(exports: &mut Exports, object: &ObjectRef) -> IdPack {
+        exports
+            .add(object, object.id_parts(), 100)
+            .expect("below the limit")
+    }
+
+    #[test]
+    fn an_object_leaves_when_its_count_is_used_up_not_earlier() {
+        let mut exports = Exports::default();
+        let thing: ObjectRef = Arc::new(Thing(0));
+        let id_pack = add(&mut exports, &thing);
+        assert_eq!(add(&mut exports, &thing), id_pack);
+        assert_eq!(exports.len(), 1);
+        assert!(matches!(exports.release(&id_pack, 1), Ok(None)));
+        assert!(exports.resolve(&id_pack).is_some());
+        assert!(matches!(exports.release(&id_pack, 1), Ok(Some(_))));
+        assert!(exports.resolve(&id_pack).is_none());
+        assert_eq!(exports.len(), 0);
+    }
+
+    #[test]
+    fn more_than_is_out_cannot_be_given_back() {
+        let mut exports = Exports::default();
+        let thing: ObjectRef = Arc::new(Thing(0));
+        let id_pack = add(&mut exports, &thing);
+        assert_eq!(
+            exports.release(&id_pack, 2).err(),
+            Some(ReleaseError::TooMany)
+        );
+        assert_eq!(
+            exports.release(&id_pack, 0).err(),
+            Some(ReleaseError::TooMany)
+        );
+        assert!(matches!(exports.release(&id_pack, 1), Ok(Some(_))));
+        assert_eq!(
+            exports.release(&id_pack, 1).err(),
+            Some(ReleaseError::Unknown)
+        );
+    }
+
+    #[test]
+    fn a_pinned_object_stays_whatever_is_given_back() {
+        let mut exports = Exports::default();
+        let root: ObjectRef = Arc::new(Thing(0));
+        exports.pin(&root, root.id_parts());
+        let id_pack = add(&mut exports, &root);
+        assert!(matches!(exports.release(&id_pack, 1), Ok(None)));
+        assert_eq!(
+            exports.release(&id_pack, 1).err(),
+            Some(ReleaseError::TooMany)
+        );
+        assert!(exports.resolve(&id_pack).is_some());
+    }
+
+    #[test]
+    fn a_class_keeps_its_id_when_it_comes_back() {
+        let mut exports = Exports::default();
+        let class: ObjectRef = Arc::new(Class(0));
+        let thing: ObjectRef = Arc::new(Thing(0));
+        let class_pack = add(&mut exports, &class);
+        assert!(class_pack.is_class());
+        let thing_pack = add(&mut exports, &thing);
+        assert_eq!(thing_pack.class, class_pack.class);
+        assert!(matches!(exports.release(&class_pack, 1), Ok(Some(_))));
+        assert_eq!(add(&mut exports, &class), class_pack);
+    }
+
+    #[test]
+    fn ids_are_not_used_again() {
+        let mut exports = Exports::default();
+        let thing: ObjectRef = Arc::new(Thing(0));
+        let first = add(&mut exports, &thing);
+        assert!(exports.release(&first, 1).is_ok());
+        let second = add(&mut exports, &thing);
+        assert_ne!(first.instance, second.instance);
+        assert!(exports.resolve(&first).is_none());
+    }
+
+    #[test]
+    fn the_limit_counts_objects_not_references() {
+        let mut exports = Exports::default();
+        let things: Vec<ObjectRef> = vec![Arc::new(Thing(0)), Arc::new(Thing(1))];
+        assert!(exports.add(&things[0], things[0].id_parts(), 1).is_some());
+        assert!(exports.add(&things[0], things[0].id_parts(), 1).is_some());
+        assert!(exports.add(&things[1], things[1].id_parts(), 1).is_none());
+    }
+}
