@@ -443,3 +443,6 @@ impl<J> Turns<J> {
         Some(innermost)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,281 @@
+//! The rules, one by one, without a thread.
+
+use super::*;
+
+/// Requests are numbers here.
+fn turns(nesting: Nesting) -> Turns<u32> {
+    Turns::new(Bounds {
+        concurrency: 1,
+        max_tasks: 5,
+        max_queued: 4,
+        max_queued_bytes: 1000,
+        nesting,
+    })
+}
+
+#[track_caller]
+fn arrive(turns: &mut Turns<u32>, requests: impl IntoIterator<Item = u32>) {
+    for request in requests {
+        assert_eq!(turns.arrive(request, 10), Ok(()));
+    }
+}
+
+#[track_caller]
+fn here(turns: &mut Turns<u32>, asker: Asker, expected: u32) -> TaskId {
+    match turns.next(asker) {
+        Some(Next::Here(task, request)) if request == expected => task,
+        other => panic!("expected {expected} to start here, got {other:?}"),
+    }
+}
+
+#[track_caller]
+fn in_pool(turns: &mut Turns<u32>, asker: Asker, expected: u32) -> TaskId {
+    match turns.next(asker) {
+        Some(Next::Pool(task, request)) if request == expected => task,
+        other => panic!("expected {expected} to start in the pool, got {other:?}"),
+    }
+}
+
+#[track_caller]
+fn assigned(turns: &mut Turns<u32>, asker: Asker, place: PlaceId, expected: u32) -> TaskId {
+    assert_eq!(turns.next(asker), Some(Next::Wake(place)));
+    match turns.take_assigned(place) {
+        Some((task, request)) if request == expected => task,
+        other => panic!("expected {expected} at {place:?}, got {other:?}"),
+    }
+}
+
+#[test]
+fn a_serving_thread_runs_requests_itself_in_the_order_of_arrival() {
+    let mut turns = turns(Nesting::Pool);
+    let server = turns.begin_serving();
+    arrive(&mut turns, [1, 2]);
+    let first = here(&mut turns, Asker::Place(server), 1);
+    assert_eq!(
+        turns.next(Asker::Nobody),
+        None,
+        "the second waits for the first's end"
+    );
+    turns.end(first);
+    turns.uncover(server);
+    here(&mut turns, Asker::Place(server), 2);
+}
+
+#[test]
+fn a_request_starts_when_all_before_it_wait_for_the_peer() {
+    let mut turns = turns(Nesting::Pool);
+    let server = turns.begin_serving();
+    arrive(&mut turns, [1, 2, 3]);
+    let first = here(&mut turns, Asker::Place(server), 1);
+    let wait = turns.begin_wait(Some(first));
+    let second = in_pool(&mut turns, Asker::Place(wait), 2);
+    assert_eq!(turns.next(Asker::Place(wait)), None);
+    let second_wait = turns.begin_wait(Some(second));
+    in_pool(&mut turns, Asker::Place(second_wait), 3);
+}
+
+#[test]
+fn the_end_of_a_wait_takes_the_room_again() {
+    let mut turns = turns(Nesting::Pool);
+    let server = turns.begin_serving();
+    arrive(&mut turns, [1]);
+    let first = here(&mut turns, Asker::Place(server), 1);
+    let wait = turns.begin_wait(Some(first));
+    turns.answered(wait);
+    turns.leave(wait);
+    arrive(&mut turns, [2]);
+    assert_eq!(turns.next(Asker::Nobody), None);
+    turns.end(first);
+    turns.uncover(server);
+    here(&mut turns, Asker::Place(server), 2);
+}
+
+#[test]
+fn each_foreign_wait_makes_room_for_one_more() {
+    let mut turns = turns(Nesting::Stack);
+    arrive(&mut turns, [1, 2, 3]);
+    in_pool(&mut turns, Asker::Nobody, 1);
+    assert_eq!(turns.next(Asker::Nobody), None);
+    let wait = turns.begin_wait(None);
+    in_pool(&mut turns, Asker::Place(wait), 2);
+    assert_eq!(turns.next(Asker::Place(wait)), None);
+    turns.begin_wait(None);
+    in_pool(&mut turns, Asker::Nobody, 3);
+}
+
+#[test]
+fn concurrency_lets_more_run_at_once() {
+    let mut turns = turns(Nesting::Pool);
+    turns.bounds_mut().concurrency = 2;
+    arrive(&mut turns, [1, 2, 3]);
+    in_pool(&mut turns, Asker::Nobody, 1);
+    in_pool(&mut turns, Asker::Nobody, 2);
+    assert_eq!(turns.next(Asker::Nobody), None);
+}
+
+#[test]
+fn by_stack_a_request_runs_beneath_the_innermost_wait() {
+    let mut turns = turns(Nesting::Stack);
+    let server = turns.begin_serving();
+    arrive(&mut turns, [1]);
+    let first = here(&mut turns, Asker::Place(server), 1);
+    let wait = turns.begin_wait(Some(first));
+    turns.set_doing(wait, Doing::Asleep);
+    arrive(&mut turns, [2]);
+    let second = assigned(&mut turns, Asker::Nobody, wait, 2);
+    let inner = turns.begin_wait(Some(second));
+    arrive(&mut turns, [3]);
+    here(&mut turns, Asker::Place(inner), 3);
+}
+
+#[test]
+fn by_stack_nothing_is_put_on_top_of_a_covered_wait_that_is_answered() {
+    let mut turns = turns(Nesting::Stack);
+    let server = turns.begin_serving();
+    arrive(&mut turns, [1, 2]);
+    let first = here(&mut turns, Asker::Place(server), 1);
+    let outer = turns.begin_wait(Some(first));
+    let second = here(&mut turns, Asker::Place(outer), 2);
+    let inner = turns.begin_wait(Some(second));
+    turns.answered(outer);
+    arrive(&mut turns, [3]);
+    in_pool(&mut turns, Asker::Place(inner), 3);
+}
+
+#[test]
+fn a_background_threads_wait_is_never_covered() {
+    let mut turns = turns(Nesting::Stack);
+    let wait = turns.begin_wait(None);
+    turns.set_doing(wait, Doing::Asleep);
+    arrive(&mut turns, [1]);
+    in_pool(&mut turns, Asker::Place(wait), 1);
+}
+
+#[test]
+fn a_thread_that_reads_is_given_nothing_by_others() {
+    let mut turns = turns(Nesting::Stack);
+    let server = turns.begin_serving();
+    turns.set_doing(server, Doing::Reading);
+    arrive(&mut turns, [1]);
+    in_pool(&mut turns, Asker::Nobody, 1);
+}
+
+#[test]
+fn an_idle_serving_thread_comes_before_the_pool() {
+    let mut turns = turns(Nesting::Pool);
+    let server = turns.begin_serving();
+    turns.set_doing(server, Doing::Asleep);
+    arrive(&mut turns, [1, 2]);
+    let first = assigned(&mut turns, Asker::Nobody, server, 1);
+    turns.end(first);
+    turns.uncover(server);
+    assigned(&mut turns, Asker::PoolThread, server, 2);
+}
+
+#[test]
+fn a_pool_thread_goes_on_with_the_next_request_itself() {
+    let mut turns = turns(Nesting::Pool);
+    arrive(&mut turns, [1, 2]);
+    let first = in_pool(&mut turns, Asker::Nobody, 1);
+    turns.end(first);
+    here(&mut turns, Asker::PoolThread, 2);
+}
+
+#[test]
+fn too_deep_a_nesting_is_answered_with_an_error_never_held() {
+    let mut turns = turns(Nesting::Pool);
+    for request in 0..5 {
+        arrive(&mut turns, [request]);
+        let task = in_pool(&mut turns, Asker::Nobody, request);
+        turns.begin_wait(Some(task));
+    }
+    arrive(&mut turns, [5]);
+    assert_eq!(turns.next(Asker::Nobody), Some(Next::TooDeep(5)));
+}
+
+#[test]
+fn a_full_queue_stops_the_reading_unless_somebody_waits() {
+    let mut turns = turns(Nesting::Pool);
+    arrive(&mut turns, 0..4);
+    assert!(!turns.wants_input());
+    let wait = turns.begin_wait(None);
+    assert!(turns.wants_input());
+    assert_eq!(
+        turns.arrive(4, 10),
+        Err(4),
+        "who waits isn't held up by a full queue"
+    );
+    turns.leave(wait);
+    in_pool(&mut turns, Asker::Nobody, 0);
+    assert!(turns.wants_input());
+}
+
+#[test]
+fn the_queue_is_bounded_in_bytes_too() {
+    let mut turns = turns(Nesting::Pool);
+    assert_eq!(turns.arrive(0, 1001), Ok(()));
+    assert!(!turns.wants_input());
+    in_pool(&mut turns, Asker::Nobody, 0);
+    assert!(turns.wants_input());
+}
+
+#[test]
+fn a_stall_is_broken_out_of_turn() {
+    let mut turns = turns(Nesting::Pool);
+    arrive(&mut turns, [1, 2]);
+    in_pool(&mut turns, Asker::Nobody, 1);
+    let before = turns.progress();
+    assert_eq!(turns.next(Asker::Nobody), None);
+    assert_eq!(turns.progress(), before, "a refusal is no progress");
+    assert!(matches!(turns.break_stall(), Some(Next::Pool(_, 2))));
+    assert!(turns.progress() > before);
+}
+
+#[test]
+fn who_should_read_is_a_wait_before_a_server_and_never_the_busy() {
+    let mut turns = turns(Nesting::Pool);
+    assert_eq!(turns.heir(), None);
+    let server = turns.begin_serving();
+    turns.set_doing(server, Doing::Asleep);
+    let wait = turns.begin_wait(None);
+    assert_eq!(
+        turns.heir(),
+        Some(server),
+        "the wait's thread is awake and looks itself"
+    );
+    turns.set_doing(wait, Doing::Asleep);
+    assert_eq!(turns.heir(), Some(wait));
+    turns.answered(wait);
+    assert_eq!(
+        turns.heir(),
+        Some(server),
+        "an answered wait has better things to do"
+    );
+    arrive(&mut turns, [1]);
+    assigned(&mut turns, Asker::Nobody, server, 1);
+    assert_eq!(turns.heir(), None);
+}
+
+#[test]
+fn what_was_assigned_to_a_thread_that_leaves_goes_first_again() {
+    let mut turns = turns(Nesting::Pool);
+    let server = turns.begin_serving();
+    turns.set_doing(server, Doing::Asleep);
+    arrive(&mut turns, [1, 2]);
+    assert_eq!(turns.next(Asker::Nobody), Some(Next::Wake(server)));
+    turns.leave(server);
+    in_pool(&mut turns, Asker::Nobody, 1);
+    assert_eq!(turns.tasks(), 1);
+}
+
+#[test]
+fn clearing_gives_back_what_is_queued_and_what_is_assigned() {
+    let mut turns = turns(Nesting::Pool);
+    let server = turns.begin_serving();
+    turns.set_doing(server, Doing::Asleep);
+    arrive(&mut turns, [1, 2, 3]);
+    assert_eq!(turns.next(Asker::Nobody), Some(Next::Wake(server)));
+    assert_eq!(turns.clear_queue(), [1, 2, 3]);
+    assert_eq!((turns.tasks(), turns.queued()), (0, 0));
+    assert_eq!(turns.take_assigned(server), None);
+}
