@@ -1,0 +1,233 @@
+//! RPyC's values to Python objects and back.
+
+use num_bigint::BigInt;
+use num_traits::ToPrimitive;
+use rpyc_core::codec::{Int, Str, Value};
+use rpyc_core::object::{Any, Args};
+use rustpython_vm::builtins::{
+    PyBytes, PyComplex, PyFloat, PyFrozenSet, PyInt, PySlice, PyStr, PyTuple,
+};
+use rustpython_vm::function::{FuncArgs, KwArgsMap};
+use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
+use std::any::Any as StdAny;
+use std::sync::Arc;
+
+use super::netref::NetRef;
+use super::object::PyHandle;
+use super::proxy;
+use super::session::PythonSession;
+
+/// An object as it leaves the interpreter: by value if it is exactly of one of the types that travel
+/// so, as itself if it came from outside, else by reference.
+pub(super) fn to_any(vm: &VirtualMachine, session: &Arc<PythonSession>, object: PyObjectRef) -> Any {
+    to_any_at(vm, session, object, 0)
+}
+
+fn to_any_at(
+    vm: &VirtualMachine,
+    session: &Arc<PythonSession>,
+    object: PyObjectRef,
+    depth: usize,
+) -> Any {
+    if object.class().is(vm.ctx.types.tuple_type)
+        && depth < MAX_DEPTH
+        && let Some(tuple) = object.downcast_ref::<PyTuple>()
+    {
+        let items = tuple.as_slice().iter();
+        return Any::tuple(items.map(|item| to_any_at(vm, session, item.clone(), depth + 1)));
+    }
+    if let Some(value) = to_value_at(vm, &object, depth) {
+        return Any::Value(value);
+    }
+    if let Some(proxy) = object.downcast_ref::<NetRef>() {
+        return proxy.target().to_any();
+    }
+    Any::Local(Arc::new(PyHandle::new(vm, session, object)))
+}
+
+/// The value, if the object travels by value as a whole.
+pub(super) fn to_value(vm: &VirtualMachine, object: &PyObject) -> Option<Value> {
+    to_value_at(vm, object, 0)
+}
+
+fn to_value_at(vm: &VirtualMachine, object: &PyObject, depth: usize) -> Option<Value> {
+    let class = object.class();
+    let types = &vm.ctx.types;
+    if class.is(types.str_type) {
+        // A text with lone surrogates has no UTF-8.
+        let text = object.downcast_ref::<PyStr>()?.to_str()?;
+        return Some(Value::Str(Str::from(text)));
+    }
+    if class.is(types.int_type) {
+        return int_value(object.downcast_ref::<PyInt>()?);
+    }
+    if class.is(types.none_type) {
+        return Some(Value::None);
+    }
+    if class.is(types.bool_type) {
+        return Some(Value::Bool(object.is(&vm.ctx.true_value)));
+    }
+    if class.is(types.bytes_type) {
+        let bytes = object.downcast_ref::<PyBytes>()?.as_bytes();
+        return Some(Value::from(bytes.to_vec()));
+    }
+    if class.is(types.float_type) {
+        return Some(Value::Float(object.downcast_ref::<PyFloat>()?.to_f64()));
+    }
+    if class.is(types.complex_type) {
+        let complex = object.downcast_ref::<PyComplex>()?.to_complex();
+        return Some(Value::Complex(complex.re, complex.im));
+    }
+    if class.is(types.not_implemented_type) {
+        return Some(Value::NotImplemented);
+    }
+    if class.is(types.ellipsis_type) {
+        return Some(Value::Ellipsis);
+    }
+    if depth >= MAX_DEPTH {
+        return None;
+    }
+    let all = |items: &[PyObjectRef]| -> Option<Vec<Value>> {
+        items.iter().map(|item| to_value_at(vm, item, depth + 1)).collect()
+    };
+    if class.is(types.tuple_type) {
+        return all(object.downcast_ref::<PyTuple>()?.as_slice()).map(Value::Tuple);
+    }
+    if class.is(types.frozenset_type) {
+        return all(&object.downcast_ref::<PyFrozenSet>()?.elements()).map(Value::FrozenSet);
+    }
+    if class.is(types.slice_type) {
+        let slice = object.downcast_ref::<PySlice>()?;
+        let part = |part: Option<&PyObjectRef>| match part {
+            Some(part) => to_value_at(vm, part, depth + 1),
+            None => Some(Value::None),
+        };
+        let parts = [
+            part(slice.start.as_ref())?,
+            part(Some(&slice.stop))?,
+            part(slice.step.as_ref())?,
+        ];
+        return Some(Value::Slice(Box::new(parts)));
+    }
+    None
+}
+
+fn int_value(int: &PyInt) -> Option<Value> {
+    let int = int.as_bigint();
+    if let Some(small) = int.to_i64() {
+        return Some(Value::from(small));
+    }
+    // Not all peers read an int of more digits.
+    if int.bits() > MAX_INT_BITS {
+        return None;
+    }
+    let text = int.to_string();
+    let digits = text.trim_start_matches('-').len();
+    if digits > MAX_INT_DIGITS {
+        return None;
+    }
+    text.parse::<BigInt>().ok().map(|int| Value::Int(Int::from(int)))
+}
+
+/// What came in, as a Python object.
+pub(super) fn to_python(vm: &VirtualMachine, session: &Arc<PythonSession>, any: Any) -> PyResult {
+    match any {
+        Any::Value(value) => value_to_python(vm, value),
+        Any::Tuple(items) => {
+            let items = items.into_iter().map(|item| to_python(vm, session, item));
+            Ok(vm.ctx.new_tuple(items.collect::<PyResult<_>>()?).into())
+        }
+        Any::Netref(netref) => proxy::of_netref(vm, session, netref),
+        Any::Local(object) => {
+            let known: &dyn StdAny = &*object;
+            if let Some(handle) = known.downcast_ref::<PyHandle>()
+                && handle.is_of(session)
+            {
+                return Ok(handle.object().clone());
+            }
+            proxy::of_object(vm, session, object)
+        }
+    }
+}
+
+/// A plain value as a Python object.
+pub(super) fn value_to_python(vm: &VirtualMachine, value: Value) -> PyResult {
+    let ctx = &vm.ctx;
+    let all = |items: Vec<Value>| -> PyResult<Vec<PyObjectRef>> {
+        items.into_iter().map(|item| value_to_python(vm, item)).collect()
+    };
+    Ok(match value {
+        Value::None => ctx.none(),
+        Value::NotImplemented => ctx.not_implemented(),
+        Value::Ellipsis => ctx.ellipsis.clone().into(),
+        Value::Bool(flag) => ctx.new_bool(flag).into(),
+        Value::Int(int) => match int.to_i64() {
+            Some(small) => ctx.new_int(small).into(),
+            None => {
+                let (sign, bytes) = int.to_bigint().to_bytes_be();
+                let sign = match sign {
+                    num_bigint::Sign::Minus => malachite_bigint::Sign::Minus,
+                    _ => malachite_bigint::Sign::Plus,
+                };
+                ctx.new_int(malachite_bigint::BigInt::from_bytes_be(sign, &bytes)).into()
+            }
+        },
+        Value::Float(float) => ctx.new_float(float).into(),
+        Value::Complex(re, im) => ctx.new_complex(num_complex::Complex64::new(re, im)).into(),
+        Value::Bytes(bytes) => ctx.new_bytes(bytes.to_vec()).into(),
+        Value::Str(text) => ctx.new_str(text.as_str()).into(),
+        Value::Tuple(items) => ctx.new_tuple(all(items)?).into(),
+        Value::FrozenSet(items) => {
+            let items = ctx.new_list(all(items)?);
+            ctx.types.frozenset_type.as_object().call((items,), vm)?
+        }
+        Value::Slice(parts) => {
+            let parts = all(parts.to_vec())?;
+            ctx.types.slice_type.as_object().call(parts, vm)?
+        }
+    })
+}
+
+/// Arguments of a call into Python.
+pub(super) fn to_func_args(
+    vm: &VirtualMachine,
+    session: &Arc<PythonSession>,
+    args: Args,
+) -> PyResult<FuncArgs> {
+    let positional = args.positional.into_iter();
+    let positional = positional.map(|arg| to_python(vm, session, arg));
+    let mut func_args = FuncArgs::from(positional.collect::<PyResult<Vec<_>>>()?);
+    for (name, value) in args.keyword {
+        let value = to_python(vm, session, value)?;
+        func_args.kwargs.0.insert(name.as_str().into(), value);
+    }
+    Ok(func_args)
+}
+
+/// Arguments of a call out of Python.
+pub(super) fn to_args(
+    vm: &VirtualMachine,
+    session: &Arc<PythonSession>,
+    positional: impl IntoIterator<Item = PyObjectRef>,
+    keyword: &KwArgsMap<PyObjectRef>,
+) -> PyResult<Args> {
+    let positional = positional.into_iter().map(|arg| to_any(vm, session, arg));
+    let mut args = Args::from(positional.collect::<Vec<_>>());
+    for (name, value) in keyword {
+        let name = name.as_str().map_err(|_| {
+            vm.new_unicode_error("a keyword argument's name isn't valid Unicode")
+        })?;
+        let value = to_any(vm, session, value.clone());
+        args.keyword.push((Str::from(name), value));
+    }
+    Ok(args)
+}
+
+/// Deeper tuples travel by reference: a receiver refuses too deep ones, and loses the connection.
+const MAX_DEPTH: usize = 60;
+
+/// What Python reads from decimal text unless told otherwise.
+const MAX_INT_DIGITS: usize = 4300;
+
+/// More bits are certainly more digits than that.
+const MAX_INT_BITS: u64 = 14_285;

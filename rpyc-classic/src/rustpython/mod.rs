@@ -1,0 +1,250 @@
+//! RustPython, the evaluator that is built in.
+//!
+//! Everything that names RustPython stands in this folder: [`Engine`] is all that leaves it.
+
+mod convert;
+mod exception;
+mod inspect;
+mod modules;
+mod names;
+mod netref;
+mod object;
+mod proxy;
+mod session;
+mod thread;
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::Builder;
+use std::time::Duration;
+
+use rpyc_core::executor::Executor;
+use rpyc_core::object::Space;
+use rustpython::{InterpreterBuilder, InterpreterBuilderExt};
+use rustpython_vm::{AsObject, Interpreter, PyResult, Settings, VirtualMachine};
+
+use self::proxy::Proxies;
+use self::session::PythonSession;
+use self::thread::{Source, lock};
+use crate::evaluator::{Evaluator, Session};
+
+/// How the interpreter is set up.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// Directories that modules are looked for in, ahead of the standard library.
+    pub search_path: Vec<String>,
+    /// `sys.argv`. Default: one empty string.
+    pub argv: Vec<String>,
+    /// `sys.executable`. Default: this process's own program.
+    pub executable: Option<String>,
+    /// How many threads may run clients' code at the same time. Default: 4,096.
+    pub max_threads: usize,
+    /// The stack of each of them. Default: 64 MiB of address space; memory is used as far as the
+    /// stack grows. Below 16 MiB, code can crash the process by freeing deeply nested containers.
+    pub stack_size: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            search_path: Vec::new(),
+            argv: vec![String::new()],
+            executable: None,
+            max_threads: 4096,
+            stack_size: STACK_SIZE,
+        }
+    }
+}
+
+/// Why the interpreter couldn't be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The system refused a thread.
+    #[error("no thread for the Python interpreter")]
+    Thread(#[source] std::io::Error),
+    /// The interpreter failed to initialise.
+    #[error("the Python interpreter doesn't start: {0}")]
+    Python(String),
+}
+
+/// A running RustPython interpreter.
+///
+/// It lives on a thread of its own, which is Python's main thread, and installs no signal handlers.
+/// It is stopped when the last handle is dropped.
+pub struct Engine {
+    shared: Arc<Shared>,
+    stop: Sender<()>,
+    stopped: Mutex<Option<Receiver<()>>>,
+}
+
+/// What sessions, objects and proxies share.
+pub(crate) struct Shared {
+    source: Arc<Source>,
+    executor: Arc<dyn Executor>,
+    // Python objects' identities, apart from everything else in this process.
+    space: Space,
+    proxies: Proxies,
+    classes: inspect::Classes,
+}
+
+impl Engine {
+    /// Starts an interpreter.
+    ///
+    /// # Errors
+    /// When the system refuses a thread or the interpreter doesn't initialise.
+    pub fn start(options: Options) -> Result<Arc<Engine>, StartError> {
+        let (started, starting) = channel();
+        let (stop, stopping) = channel();
+        let (finished, stopped) = channel();
+        let pool = (options.stack_size, options.max_threads);
+        Builder::new()
+            .name("python".to_owned())
+            .stack_size(STACK_SIZE)
+            .spawn(move || {
+                live(&options, &started, &stopping);
+                drop(finished);
+            })
+            .map_err(StartError::Thread)?;
+        let source = starting
+            .recv()
+            .map_err(|_| StartError::Python("it panicked".to_owned()))?
+            .map_err(StartError::Python)?;
+        let executor = source.executor(pool.0, pool.1);
+        let shared = Arc::new(Shared {
+            source,
+            executor,
+            space: Space::unique(),
+            proxies: Proxies::default(),
+            classes: inspect::Classes::default(),
+        });
+        Ok(Arc::new(Engine {
+            shared,
+            stop,
+            stopped: Mutex::new(Some(stopped)),
+        }))
+    }
+
+    /// Stops the interpreter: functions of Python's `atexit` run and the standard streams are flushed.
+    ///
+    /// Code that is still running isn't waited for longer than two seconds. Stopping again does
+    /// nothing.
+    pub fn stop(&self) {
+        let Some(stopped) = lock(&self.stopped).take() else {
+            return;
+        };
+        // It may have ended already.
+        let _ = self.stop.send(());
+        if let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(STOP_GRACE) {
+            log::warn!("Python code is still running; the interpreter isn't waited for");
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RustPython")
+    }
+}
+
+impl Evaluator for Engine {
+    fn name(&self) -> String {
+        let version = rustpython_vm::version::get_version_number();
+        format!("RustPython (Python {version})")
+    }
+
+    fn executor(&self) -> Arc<dyn Executor> {
+        self.shared.executor.clone()
+    }
+
+    fn open(&self) -> Arc<dyn Session> {
+        PythonSession::new(self.shared.clone())
+    }
+}
+
+type Started = Sender<Result<Arc<Source>, String>>;
+
+/// The life of the interpreter's own thread.
+fn live(options: &Options, started: &Started, stopping: &Receiver<()>) {
+    let interpreter = match catch_unwind(AssertUnwindSafe(|| start(options))) {
+        Ok(Ok(interpreter)) => interpreter,
+        Ok(Err(message)) => return drop(started.send(Err(message))),
+        Err(_) => return drop(started.send(Err("it panicked".to_owned()))),
+    };
+    let source = Source::new(interpreter.enter(|vm| vm.new_thread()));
+    if started.send(Ok(source.clone())).is_err() {
+        return;
+    }
+    // Not attached here, so that the garbage collector needn't wait for this thread. An error says
+    // that nobody is left to ask for the end, which is the end as well.
+    let _ = stopping.recv();
+    interpreter.enter(|_| {
+        drop(source.stop());
+        source.bury();
+    });
+    interpreter.finalize(None);
+}
+
+fn start(options: &Options) -> Result<Interpreter, String> {
+    let mut settings = Settings::default();
+    settings.install_signal_handlers = false;
+    settings.path_list.clone_from(&options.search_path);
+    settings.argv.clone_from(&options.argv);
+    let builder = InterpreterBuilder::new().settings(settings).init_stdlib();
+    let native = netref::module_def(&builder.ctx);
+    let interpreter = builder.add_native_module(native).interpreter();
+    interpreter.enter(|vm| {
+        prepare(vm, options).map_err(|error| {
+            let mut text = String::new();
+            let _ = vm.write_exception(&mut text, &error);
+            text
+        })
+    })?;
+    Ok(interpreter)
+}
+
+fn prepare(vm: &VirtualMachine, options: &Options) -> PyResult<()> {
+    // `__main__` exists in every Python process; pickles refer to it.
+    vm.new_scope_with_main()?;
+    // exit, quit, help: conveniences, without which the interpreter works.
+    if vm.import("site", 0).is_err() {
+        log::warn!("Python's module 'site' can't be imported");
+    }
+    // Python's own threads would get 2 MiB, less than deep recursion needs.
+    let threads = vm.import("_thread", 0)?;
+    let stack_size = vm.ctx.new_int(THREAD_STACK_SIZE);
+    threads.get_attr("stack_size", vm)?.call((stack_size,), vm)?;
+    let own = std::env::current_exe().ok();
+    let own = own.and_then(|path| path.into_os_string().into_string().ok());
+    if let Some(executable) = options.executable.clone().or(own) {
+        let executable = vm.ctx.new_str(executable);
+        vm.sys_module.as_object().set_attr("executable", executable, vm)?;
+    }
+    modules::install(vm)
+}
+
+/// For the interpreter's thread and for executing threads. RustPython's recursion limit counts
+/// bytes of stack, its parser needs 2 MiB, and freeing containers that are nested a million deep
+/// needs 4 MiB.
+const STACK_SIZE: usize = 64 << 20;
+
+/// For threads that Python code starts.
+const THREAD_STACK_SIZE: usize = 16 << 20;
+
+/// How long code that runs on is waited for.
+const STOP_GRACE: Duration = Duration::from_secs(2);

@@ -1,0 +1,238 @@
+//! [`PyHandle`]: a Python object that peers may hold references to.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rpyc_core::codec::Str;
+use rpyc_core::exception::Exception;
+use rpyc_core::object::{
+    Access, Any, Args, Context, IdParts, Method, Object, ObjectResult,
+};
+use rustpython_vm::builtins::{PyBytes, PyStr};
+use rustpython_vm::protocol::{PyIter, PyIterReturn};
+use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
+
+use super::convert::{to_any, to_func_args, to_python};
+use super::session::PythonSession;
+use super::thread::Held;
+use super::{exception, names, netref};
+
+/// A Python object, as the protocol sees it.
+pub(super) struct PyHandle {
+    held: Held,
+    session: Arc<PythonSession>,
+    // Settled when the object goes out: later it may be asked for where no Python may run.
+    id_parts: IdParts,
+}
+
+impl PyHandle {
+    pub(super) fn new(
+        vm: &VirtualMachine,
+        session: &Arc<PythonSession>,
+        object: PyObjectRef,
+    ) -> PyHandle {
+        PyHandle {
+            id_parts: names::id_parts(vm, session.shared().space, &object),
+            held: Held::new(object, &session.shared().source),
+            session: session.clone(),
+        }
+    }
+
+    /// The object; only for attached threads.
+    pub(super) fn object(&self) -> &PyObjectRef {
+        self.held.object()
+    }
+
+    /// Whether it belongs to the interpreter of that session.
+    pub(super) fn is_of(&self, session: &Arc<PythonSession>) -> bool {
+        Arc::ptr_eq(self.session.shared(), session.shared())
+    }
+
+    /// Does something in the interpreter; what it raises comes out with its traceback.
+    fn run<R>(&self, work: impl FnOnce(&VirtualMachine, &PyObjectRef) -> PyResult<R>) -> ObjectResult<R> {
+        self.session.run(|vm| work(vm, self.object()))
+    }
+
+    /// The same for an operation whose result goes to the peer.
+    fn give(&self, work: impl FnOnce(&VirtualMachine, &PyObjectRef) -> PyResult) -> ObjectResult {
+        self.run(|vm, object| Ok(to_any(vm, &self.session, work(vm, object)?)))
+    }
+}
+
+impl Object for PyHandle {
+    fn id_parts(&self) -> IdParts {
+        self.id_parts.clone()
+    }
+
+    fn attr(&self, _: &Context<'_>, name: &str) -> ObjectResult {
+        self.give(|vm, object| object.get_attr(&vm.ctx.new_str(name), vm))
+    }
+
+    fn has_attr(&self, _: &Context<'_>, name: &str) -> bool {
+        let found = self.run(|vm, object| object.has_attr(&vm.ctx.new_str(name), vm));
+        found.unwrap_or(false)
+    }
+
+    fn set_attr(&self, _: &Context<'_>, name: &str, value: Any) -> ObjectResult<()> {
+        self.run(|vm, object| {
+            let value = to_python(vm, &self.session, value)?;
+            object.set_attr(&vm.ctx.new_str(name), value, vm)
+        })
+    }
+
+    fn del_attr(&self, _: &Context<'_>, name: &str) -> ObjectResult<()> {
+        self.run(|vm, object| object.del_attr(&vm.ctx.new_str(name), vm))
+    }
+
+    fn access_override(
+        &self,
+        _: &Context<'_>,
+        access: Access,
+        name: &str,
+        value: Option<&Any>,
+    ) -> Option<ObjectResult> {
+        let hook = match access {
+            Access::Get => "_rpyc_getattr",
+            Access::Set => "_rpyc_setattr",
+            Access::Del => "_rpyc_delattr",
+        };
+        let outcome = self.run(|vm, object| {
+            let Some(hook) = object.class().get_attr(vm.ctx.intern_str(hook)) else {
+                return Ok(None);
+            };
+            let mut args = vec![object.clone(), vm.ctx.new_str(name).into()];
+            if let Some(value) = value {
+                args.push(to_python(vm, &self.session, value.clone())?);
+            }
+            let result = hook.call(args, vm)?;
+            Ok(Some(to_any(vm, &self.session, result)))
+        });
+        outcome.transpose()
+    }
+
+    fn call(&self, _: &Context<'_>, args: Args) -> ObjectResult {
+        self.give(|vm, object| object.call(to_func_args(vm, &self.session, args)?, vm))
+    }
+
+    fn call_method(&self, _: &Context<'_>, name: &str, args: Args) -> ObjectResult {
+        self.give(|vm, object| {
+            let method = object.get_attr(&vm.ctx.new_str(name), vm)?;
+            method.call(to_func_args(vm, &self.session, args)?, vm)
+        })
+    }
+
+    fn repr(&self, _: &Context<'_>) -> ObjectResult<Str> {
+        self.run(|vm, object| Ok(text(&object.repr(vm)?)))
+    }
+
+    fn str(&self, _: &Context<'_>) -> ObjectResult<Str> {
+        self.run(|vm, object| Ok(text(&object.str(vm)?)))
+    }
+
+    fn hash(&self, _: &Context<'_>) -> ObjectResult<i64> {
+        self.run(|vm, object| object.hash(vm))
+    }
+
+    fn compare(&self, _: &Context<'_>, op: &str, other: &Any) -> ObjectResult {
+        self.give(|vm, object| {
+            let other = to_python(vm, &self.session, other.clone())?;
+            let class = object.class();
+            let Some(method) = class.get_attr(vm.ctx.intern_str(op)) else {
+                let name = class.name().to_owned();
+                let message = format!("type object '{name}' has no attribute '{op}'");
+                return Err(vm.new_attribute_error(message));
+            };
+            let result = method.call((object.clone(), other.clone()), vm)?;
+            if result.is(&vm.ctx.not_implemented)
+                && let Some(copy) = netref::copy_of_container(vm, object, &other)?
+            {
+                return method.call((object.clone(), copy), vm);
+            }
+            Ok(result)
+        })
+    }
+
+    fn dir(&self, _: &Context<'_>) -> ObjectResult<Vec<Str>> {
+        self.run(|vm, object| {
+            let names = vm.dir(Some(object.clone()))?;
+            let names = names.borrow_vec();
+            let names = names.iter().filter_map(|name| name.downcast_ref::<PyStr>());
+            Ok(names.map(text).collect())
+        })
+    }
+
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+        self.run(|vm, object| Ok(self.session.shared().classes.methods(vm, object)))
+    }
+
+    fn next(&self, _: &Context<'_>) -> ObjectResult<Option<Any>> {
+        self.run(|vm, object| {
+            let next = PyIter::new(object.as_object()).next(vm)?;
+            Ok(match next {
+                PyIterReturn::Return(item) => Some(to_any(vm, &self.session, item)),
+                PyIterReturn::StopIteration(_) => None,
+            })
+        })
+    }
+
+    fn exit(&self, _: &Context<'_>, exc: Any) -> ObjectResult {
+        self.give(|vm, object| {
+            let none = vm.ctx.none();
+            let exit = object.get_attr("__exit__", vm)?;
+            match exception::leaving(vm, &self.session, exc)? {
+                None => exit.call((none.clone(), none.clone(), none), vm),
+                Some(exc) => {
+                    let class = exc.class().to_owned();
+                    exit.call((class, exc, none), vm)
+                }
+            }
+        })
+    }
+
+    fn pickle(&self, _: &Context<'_>, protocol: i64) -> ObjectResult<Bytes> {
+        self.run(|vm, object| {
+            let pickle = vm.import("pickle", 0)?;
+            let dumps = pickle.get_attr("dumps", vm)?;
+            let protocol = vm.ctx.new_int(pickle_protocol(protocol));
+            let _asked = netref::PeerPickles::begin();
+            let pickled = dumps.call((object.clone(), protocol), vm)?;
+            match pickled.downcast_ref::<PyBytes>() {
+                Some(bytes) => Ok(Bytes::copy_from_slice(bytes.as_bytes())),
+                None => Err(vm.new_type_error("pickle.dumps() returned no bytes")),
+            }
+        })
+    }
+
+    fn is_instance(&self, _: &Context<'_>, other: &Any) -> ObjectResult<bool> {
+        self.run(|vm, object| {
+            let other = to_python(vm, &self.session, other.clone())?;
+            other.is_instance(object, vm)
+        })
+    }
+
+    fn no_attribute(&self, name: &str) -> Exception {
+        let class = self.id_parts.name.rsplit('.').next().unwrap_or_default();
+        Exception::attribute_error(format!("'{class}' object has no attribute '{name}'"))
+    }
+}
+
+/// The protocol that is used when the peer asks for `asked`: the highest that all its versions
+/// read, unless it asks for a higher one by number.
+fn pickle_protocol(asked: i64) -> i64 {
+    match asked {
+        ..0 => HIGHEST_EVERYWHERE,
+        asked => asked.min(HIGHEST),
+    }
+}
+
+/// Text as it travels; lone surrogates become question marks.
+pub(super) fn text(text: &PyStr) -> Str {
+    match text.to_str() {
+        Some(text) => Str::from(text),
+        None => Str::from(text.to_string_lossy().into_owned()),
+    }
+}
+
+/// Protocol 5 is unknown to Python 3.7.
+const HIGHEST_EVERYWHERE: i64 = 4;
+const HIGHEST: i64 = 5;

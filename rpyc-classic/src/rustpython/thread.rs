@@ -1,0 +1,183 @@
+//! Who may touch the interpreter: threads that belong to it, and how others come in.
+//!
+//! A thread is *attached* while it works with Python objects and *detached* while it doesn't.
+//! The garbage collector stops all attached threads, and waits for them: so a thread that
+//! blocks must be detached. The executing threads here belong to the interpreter for their whole
+//! life and are detached by default; [`Source::attached`] attaches one for the time of an operation,
+//! [`detached`] lets go for the time of a wait.
+
+use std::any::Any as StdAny;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+use rpyc_core::exception::Exception;
+use rpyc_core::executor::{Executor, ThreadBody, ThreadPool};
+use rustpython_vm::vm::thread::{
+    ThreadState, ThreadedVirtualMachine, cleanup_current_thread_frames, current_thread_slot,
+    current_vm_is_set, with_current_vm,
+};
+use rustpython_vm::{PyObjectRef, VirtualMachine};
+
+/// Where threads of the interpreter come from.
+pub(super) struct Source {
+    // The thread from which others are made; none once the interpreter is stopped.
+    template: Mutex<Option<ThreadedVirtualMachine>>,
+    // Objects that were let go by threads that can't touch the interpreter.
+    graveyard: Mutex<Vec<PyObjectRef>>,
+    is_burial_due: AtomicBool,
+    executor: OnceLock<Weak<dyn Executor>>,
+}
+
+impl Source {
+    pub(super) fn new(template: ThreadedVirtualMachine) -> Arc<Source> {
+        Arc::new(Source {
+            template: Mutex::new(Some(template)),
+            graveyard: Mutex::new(Vec::new()),
+            is_burial_due: AtomicBool::new(false),
+            executor: OnceLock::new(),
+        })
+    }
+
+    /// The pool of executing threads: `stack_size` bytes of stack each, `max_threads` at most.
+    pub(super) fn executor(self: &Arc<Source>, stack_size: usize, max_threads: usize) -> Arc<dyn Executor> {
+        let source = self.clone();
+        let body: ThreadBody = Arc::new(move |work| source.live(work));
+        let pool: Arc<dyn Executor> =
+            Arc::new(ThreadPool::with_body("rpyc-python", stack_size, max_threads, body));
+        // Set once: an engine has one pool.
+        let _ = self.executor.set(Arc::downgrade(&pool));
+        pool
+    }
+
+    /// No thread joins the interpreter from now on. The result is to be dropped attached.
+    pub(super) fn stop(&self) -> Option<ThreadedVirtualMachine> {
+        lock(&self.template).take()
+    }
+
+    /// The life of an executing thread.
+    fn live(&self, work: &mut dyn FnMut()) {
+        let Some(thread) = self.thread() else {
+            // Requests that still come find the interpreter stopped.
+            return work();
+        };
+        thread.run(|vm| {
+            let outcome = vm.allow_threads(|| catch_unwind(AssertUnwindSafe(&mut *work)));
+            if outcome.is_err() {
+                log::error!("an executing thread panicked outside of a request");
+            }
+            self.bury();
+            // Nothing of this thread's may touch the interpreter after this.
+            cleanup_current_thread_frames(vm);
+        });
+    }
+
+    fn thread(&self) -> Option<ThreadedVirtualMachine> {
+        let template = lock(&self.template);
+        template.as_ref().map(|template| template.run(|vm| vm.new_thread()))
+    }
+
+    /// Runs `work` attached to the interpreter; a thread that doesn't belong to it becomes part of
+    /// it for so long. A panic comes out as an exception.
+    pub(super) fn attached<R>(&self, work: impl FnOnce(&VirtualMachine) -> R) -> Result<R, Exception> {
+        let guarded = |vm: &VirtualMachine| {
+            self.bury();
+            catch_unwind(AssertUnwindSafe(|| work(vm))).map_err(panicked)
+        };
+        if current_vm_is_set() {
+            return with_current_vm(|vm| vm.attach_for_callback(|| guarded(vm)));
+        }
+        let Some(thread) = self.thread() else {
+            return Err(Exception::runtime_error("the Python interpreter has been stopped"));
+        };
+        thread.run(|vm| {
+            let result = guarded(vm);
+            cleanup_current_thread_frames(vm);
+            result
+        })
+    }
+
+    /// Drops what other threads couldn't.
+    pub(super) fn bury(&self) {
+        if self.is_burial_due.swap(false, Ordering::Acquire) {
+            // A statement of its own: destructors run Python, and may come back here.
+            let dead = std::mem::take(&mut *lock(&self.graveyard));
+            drop(dead);
+        }
+    }
+
+    /// Drops a Python object, here or where it can be.
+    fn release(self: &Arc<Source>, object: PyObjectRef) {
+        if current_vm_is_set() {
+            with_current_vm(|vm| vm.attach_for_callback(|| drop(object)));
+            return;
+        }
+        lock(&self.graveyard).push(object);
+        if self.is_burial_due.swap(true, Ordering::Release) {
+            return;
+        }
+        // Whichever thread attaches next does it; this one makes sure that there is one.
+        let source = self.clone();
+        let job = Box::new(move || drop(source.attached(|_| ())));
+        if let Some(executor) = self.executor.get().and_then(Weak::upgrade) {
+            let _ = executor.execute(job);
+        }
+    }
+}
+
+/// Runs `wait` detached, so that a thread that waits doesn't hold the garbage collector up.
+pub(super) fn detached<R>(vm: &VirtualMachine, wait: impl FnOnce() -> R) -> R {
+    vm.allow_threads(wait)
+}
+
+/// Whether this thread may touch Python objects now.
+pub(super) fn is_attached() -> bool {
+    let slot = current_thread_slot();
+    slot.is_some_and(|slot| slot.state.load(Ordering::Acquire) == ThreadState::Attached as i32)
+}
+
+/// A Python object that is held from outside of the interpreter and may be dropped on any thread.
+pub(super) struct Held {
+    // None only within drop.
+    object: Option<PyObjectRef>,
+    source: Arc<Source>,
+}
+
+impl Held {
+    pub(super) fn new(object: PyObjectRef, source: &Arc<Source>) -> Held {
+        Held {
+            object: Some(object),
+            source: source.clone(),
+        }
+    }
+
+    /// The object; only for attached threads.
+    pub(super) fn object(&self) -> &PyObjectRef {
+        match &self.object {
+            Some(object) => object,
+            None => unreachable!("the object is taken out by drop alone"),
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(object) = self.object.take() {
+            self.source.release(object);
+        }
+    }
+}
+
+fn panicked(panic: Box<dyn StdAny + Send>) -> Exception {
+    let message = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    Exception::builtin("SystemError").with_arg(format!("the interpreter panicked: {message}"))
+}
+
+/// A lock whose data is whole after every statement, so that a panic elsewhere doesn't matter.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
