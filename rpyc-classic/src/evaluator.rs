@@ -35,6 +35,9 @@ pub trait Session: Send + Sync {
     /// The connection works: `this` is the object by which Python code knows it.
     fn connected(&self, connection: &Connection, this: ObjectRef);
 
+    /// The object that [`connected`](Session::connected) was given, while there is a connection.
+    fn this(&self) -> Option<ObjectRef>;
+
     /// Evaluates an expression in the session's namespace.
     ///
     /// # Errors

@@ -69,10 +69,29 @@ fn sweep(known: &mut HashMap<usize, Known>) -> Vec<Known> {
     dead.map(|(_, known)| known).collect()
 }
 
+/// The names of the methods that instances of the class have.
+pub(super) fn instance_methods(vm: &VirtualMachine, class: &Py<PyType>) -> Vec<Str> {
+    let methods = collect_from(vm, class.mro_collect().into_iter().rev());
+    methods.into_iter().map(|(name, _)| name).collect()
+}
+
 fn collect(vm: &VirtualMachine, object: &PyObject) -> Vec<Method> {
-    let mut methods: Vec<(Str, Option<Method>)> = Vec::new();
+    let mut classes = object.class().mro_collect();
+    classes.reverse();
+    if let Some(class) = object.downcast_ref::<PyType>() {
+        classes.extend(class.mro_collect().into_iter().rev());
+    }
+    collect_from(vm, classes)
+}
+
+/// The methods of classes, each of which hides those before it.
+fn collect_from(
+    vm: &VirtualMachine,
+    classes: impl IntoIterator<Item = PyRef<PyType>>,
+) -> Vec<Method> {
+    let mut methods: Vec<Option<Method>> = Vec::new();
     let mut places: HashMap<Str, usize> = HashMap::new();
-    let mut add = |class: &Py<PyType>| {
+    for class in classes {
         for (name, attribute) in class.attributes.entries() {
             let Some(name) = name.downcast_ref::<PyStr>().and_then(|name| name.to_str()) else {
                 continue;
@@ -81,26 +100,18 @@ fn collect(vm: &VirtualMachine, object: &PyObject) -> Vec<Method> {
                 continue;
             }
             let name = Str::from(name);
-            let method = is_routine(vm, &attribute).then(|| (name.clone(), doc(vm, &attribute)));
             // What a subclass defines hides what a base does, be it a method or not.
+            let method = is_routine(vm, &attribute).then(|| (name.clone(), doc(vm, &attribute)));
             match places.get(&name) {
-                Some(&place) => methods[place].1 = method,
+                Some(&place) => methods[place] = method,
                 None => {
-                    places.insert(name.clone(), methods.len());
-                    methods.push((name, method));
+                    places.insert(name, methods.len());
+                    methods.push(method);
                 }
             }
         }
-    };
-    for base in object.class().mro_collect().iter().rev() {
-        add(base);
     }
-    if let Some(class) = object.downcast_ref::<PyType>() {
-        for base in class.mro_collect().iter().rev() {
-            add(base);
-        }
-    }
-    methods.into_iter().filter_map(|(_, method)| method).collect()
+    methods.into_iter().flatten().collect()
 }
 
 /// Whether it is a function, a builtin one, a bound method or a method descriptor.

@@ -11,7 +11,9 @@ mod netref;
 mod object;
 mod proxy;
 mod session;
+mod sources;
 mod thread;
+mod types;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,7 +28,7 @@ use rustpython::{InterpreterBuilder, InterpreterBuilderExt};
 use rustpython_vm::{AsObject, Interpreter, PyResult, Settings, VirtualMachine};
 
 use self::proxy::Proxies;
-use self::session::PythonSession;
+use self::session::{OpenSession, PythonSession};
 use self::thread::{Source, lock};
 use crate::evaluator::{Evaluator, Session};
 
@@ -89,6 +91,7 @@ pub(crate) struct Shared {
     space: Space,
     proxies: Proxies,
     classes: inspect::Classes,
+    sources: sources::Sources,
 }
 
 impl Engine {
@@ -120,6 +123,7 @@ impl Engine {
             space: Space::unique(),
             proxies: Proxies::default(),
             classes: inspect::Classes::default(),
+            sources: sources::Sources::default(),
         });
         Ok(Arc::new(Engine {
             shared,
@@ -173,7 +177,7 @@ impl Evaluator for Engine {
     }
 
     fn open(&self) -> Arc<dyn Session> {
-        PythonSession::new(self.shared.clone())
+        Arc::new(OpenSession(PythonSession::new(self.shared.clone())))
     }
 }
 

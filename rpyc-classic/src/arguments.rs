@@ -1,0 +1,107 @@
+//! Functions of Rust objects, as Python sees them: methods with named parameters.
+
+use std::sync::Arc;
+
+use rpyc_core::codec::Str;
+use rpyc_core::exception::Exception;
+use rpyc_core::object::{Any, Args, Context, IdParts, Method, Object, ObjectResult};
+
+/// What a method does with its owner and the values of its parameters; what wasn't given is None.
+pub(crate) type Body<T> = fn(&T, &Context<'_>, Vec<Option<Any>>) -> ObjectResult;
+
+/// A method: its name, its parameters, how many of them must be given, and what it does.
+pub(crate) struct MethodDef<T: 'static> {
+    pub(crate) name: &'static str,
+    pub(crate) parameters: &'static [&'static str],
+    pub(crate) required: usize,
+    pub(crate) body: Body<T>,
+}
+
+/// A method bound to its owner: a callable of its own that peers may keep.
+pub(crate) struct BoundMethod<T: 'static> {
+    owner: Arc<T>,
+    def: &'static MethodDef<T>,
+}
+
+impl<T: Send + Sync + 'static> MethodDef<T> {
+    /// The method of that name, as an object.
+    pub(crate) fn find(
+        defs: &'static [MethodDef<T>],
+        owner: &Arc<T>,
+        name: &str,
+    ) -> Option<BoundMethod<T>> {
+        let def = defs.iter().find(|def| def.name == name)?;
+        Some(BoundMethod {
+            owner: owner.clone(),
+            def,
+        })
+    }
+}
+
+impl<T: Send + Sync + 'static> BoundMethod<T> {
+    fn bind(&self, args: Args) -> Result<Vec<Option<Any>>, Exception> {
+        let MethodDef { name, parameters, required, .. } = *self.def;
+        let given = args.positional.len();
+        if given > parameters.len() {
+            return Err(Exception::type_error(format!(
+                "{name}() takes {} arguments but {given} were given",
+                parameters.len()
+            )));
+        }
+        let mut bound: Vec<Option<Any>> = args.positional.into_iter().map(Some).collect();
+        bound.resize_with(parameters.len(), || None);
+        for (keyword, value) in args.keyword {
+            let Some(place) = parameters.iter().position(|known| **known == *keyword) else {
+                return Err(Exception::type_error(format!(
+                    "{name}() got an unexpected keyword argument '{keyword}'"
+                )));
+            };
+            if bound[place].replace(value).is_some() {
+                return Err(Exception::type_error(format!(
+                    "{name}() got multiple values for argument '{keyword}'"
+                )));
+            }
+        }
+        match bound.iter().take(required).position(Option::is_none) {
+            None => Ok(bound),
+            Some(missing) => Err(Exception::type_error(format!(
+                "{name}() missing 1 required positional argument: '{}'",
+                parameters[missing]
+            ))),
+        }
+    }
+}
+
+impl<T: Send + Sync + 'static> Object for BoundMethod<T> {
+    fn id_parts(&self) -> IdParts {
+        // Peers know by this name that it can be called.
+        IdParts::instance("builtins.method", self)
+    }
+
+    fn attr(&self, _: &Context<'_>, name: &str) -> ObjectResult {
+        match name {
+            "__name__" | "__qualname__" => Ok(Any::from(self.def.name)),
+            "__doc__" => Ok(Any::NONE),
+            _ => Err(self.no_attribute(name)),
+        }
+    }
+
+    fn call(&self, cx: &Context<'_>, args: Args) -> ObjectResult {
+        (self.def.body)(&self.owner, cx, self.bind(args)?)
+    }
+
+    fn call_method(&self, cx: &Context<'_>, name: &str, args: Args) -> ObjectResult {
+        match name {
+            "__call__" => self.call(cx, args),
+            _ => Err(self.no_attribute(name)),
+        }
+    }
+
+    fn repr(&self, _: &Context<'_>) -> ObjectResult<Str> {
+        Ok(Str::from(format!("<bound method {}>", self.def.name)))
+    }
+
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+        Ok(Arc::new([(Str::from_static("__call__"), None)]))
+    }
+}

@@ -1,0 +1,208 @@
+//! Python exceptions to RPyC's and back.
+
+use std::sync::Arc;
+
+use rpyc_core::codec::{Str, Value};
+use rpyc_core::exception::Exception;
+use rpyc_core::object::Any;
+use rustpython_vm::builtins::{PyBaseException, PyBaseExceptionRef, PyStr, PyType, PyTypeRef};
+use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
+
+use super::convert::{to_python, to_value, value_to_python};
+use super::object::text;
+use super::session::PythonSession;
+use super::{modules, names};
+
+/// What was raised, as it goes to a peer; the session remembers its traceback.
+pub(super) fn to_exception(
+    vm: &VirtualMachine,
+    session: Option<&Arc<PythonSession>>,
+    raised: &PyBaseExceptionRef,
+) -> Exception {
+    if raised.class().is(vm.ctx.exceptions.stop_iteration) {
+        return Exception::stop_iteration();
+    }
+    if let (Some(session), Some(traceback)) = (session, raised.__traceback__()) {
+        session.remember_traceback(traceback.into());
+    }
+    let (module, class) = class_parts(vm, raised.class().as_object());
+    let mut exception = Exception::new(module, class);
+    for arg in raised.args().as_slice() {
+        exception = exception.with_arg(value_or_repr(vm, arg));
+    }
+    for (name, value) in public_attributes(vm, raised.as_object()) {
+        exception = exception.with_attr(name, value);
+    }
+    exception.with_traceback(traceback_text(vm, raised))
+}
+
+fn class_parts(vm: &VirtualMachine, class: &PyObject) -> (Str, Str) {
+    let name = names::class_name(vm, class);
+    match name.rsplit_once('.') {
+        Some((module, class)) => (Str::from(module), Str::from(class)),
+        None => (Str::from_static("builtins"), name),
+    }
+}
+
+/// The attributes that go along, with their values or else their reprs.
+fn public_attributes(vm: &VirtualMachine, raised: &PyObject) -> Vec<(Str, Value)> {
+    let Ok(names) = vm.dir(Some(raised.to_owned())) else {
+        return Vec::new();
+    };
+    let names = names.borrow_vec().to_vec();
+    let names = names.iter().filter_map(|name| name.downcast_ref::<PyStr>());
+    let public = names.filter(|name| {
+        let name = name.to_str().unwrap_or("_");
+        !name.starts_with('_') && !matches!(name, "args" | "with_traceback")
+    });
+    let attribute = |name: &rustpython_vm::Py<PyStr>| {
+        let value = raised.get_attr(name, vm).ok()?;
+        Some((text(name), value_or_repr(vm, &value)))
+    };
+    public.filter_map(attribute).collect()
+}
+
+fn value_or_repr(vm: &VirtualMachine, object: &PyObject) -> Value {
+    if let Some(value) = to_value(vm, object) {
+        return value;
+    }
+    match object.repr(vm) {
+        Ok(repr) => Value::Str(text(&repr)),
+        Err(_) => Value::from(format!("<unprintable {} object>", object.class().name())),
+    }
+}
+
+/// The traceback as Python prints it, from the exception's chain and notes to its own line.
+fn traceback_text(vm: &VirtualMachine, raised: &PyBaseExceptionRef) -> String {
+    let formatted = || -> PyResult<String> {
+        let traceback = vm.import("traceback", 0)?;
+        let format = traceback.get_attr("format_exception", vm)?;
+        let lines = format.call((raised.clone(),), vm)?;
+        let lines: Vec<PyObjectRef> = lines.try_to_value(vm)?;
+        let lines = lines.iter().filter_map(|line| line.downcast_ref::<PyStr>());
+        Ok(lines.map(|line| text(line).to_string()).collect())
+    };
+    formatted().unwrap_or_else(|_| {
+        // Out of stack, or a client has broken the module.
+        let mut plain = String::new();
+        let _ = vm.write_exception(&mut plain, raised);
+        plain
+    })
+}
+
+/// The exception in Python, to be raised.
+pub(super) fn to_python_exception(vm: &VirtualMachine, exception: &Exception) -> PyBaseExceptionRef {
+    if exception.is("StopIteration") {
+        return vm.new_stop_iteration(None);
+    }
+    build(vm, exception).unwrap_or_else(|failure| failure)
+}
+
+fn build(vm: &VirtualMachine, exception: &Exception) -> PyResult<PyBaseExceptionRef> {
+    let class = match known_class(vm, exception.module(), exception.class()) {
+        Some(class) => class.into(),
+        None => modules::generic_class(vm, exception.module(), exception.class())?,
+    };
+    let class = modules::remote_class(vm, &class)?;
+    let args = exception.args().iter().cloned();
+    let args = args.map(|arg| value_to_python(vm, arg)).collect::<PyResult<Vec<_>>>()?;
+    let raised = instance(vm, &class, args)?;
+    for (name, value) in exception.attrs() {
+        let value = value_to_python(vm, value.clone())?;
+        // Some attributes can't be set: properties, methods of builtin classes.
+        let _ = raised.as_object().set_attr(&vm.ctx.new_str(name.as_str()), value, vm);
+    }
+    if let Some(traceback) = exception.traceback() {
+        let traceback = vm.ctx.new_str(traceback.as_str());
+        raised.as_object().set_attr("_remote_tb", traceback, vm)?;
+    }
+    Ok(raised)
+}
+
+/// An instance of the class with those arguments, without running its `__init__`.
+fn instance(
+    vm: &VirtualMachine,
+    class: &PyObject,
+    args: Vec<PyObjectRef>,
+) -> PyResult<PyBaseExceptionRef> {
+    let new = class.get_attr("__new__", vm)?;
+    let made = match new.call((class.to_owned(),), vm) {
+        Ok(made) => made,
+        // Groups need their arguments.
+        Err(_) => {
+            let mut with_class = vec![class.to_owned()];
+            with_class.extend(args.iter().cloned());
+            new.call(with_class, vm)?
+        }
+    };
+    let raised: PyBaseExceptionRef = made
+        .downcast()
+        .map_err(|_| vm.new_type_error("not an exception"))?;
+    let args = vm.ctx.new_tuple(args);
+    raised.as_object().set_attr("args", args, vm)?;
+    Ok(raised)
+}
+
+/// The exception class of that name, if it is a builtin one or its module is loaded. Nothing is
+/// imported because a peer named it.
+fn known_class(vm: &VirtualMachine, module: &str, class: &str) -> Option<PyTypeRef> {
+    let found = loaded_attribute(vm, module, class)?;
+    let class: PyTypeRef = found.downcast().ok()?;
+    class.fast_issubclass(vm.ctx.exceptions.base_exception_type).then_some(class)
+}
+
+/// The attribute of a module that is loaded already.
+pub(super) fn loaded_attribute(vm: &VirtualMachine, module: &str, name: &str) -> Option<PyObjectRef> {
+    let module = match module {
+        // Python 2's name for it.
+        "exceptions" | "builtins" => vm.builtins.as_object().to_owned(),
+        module => {
+            let modules = vm.sys_module.get_attr("modules", vm).ok()?;
+            modules.get_item(module, vm).ok()?
+        }
+    };
+    module.get_attr(&vm.ctx.new_str(name), vm).ok()
+}
+
+/// The exception that a context manager is left with: None on a clean exit.
+///
+/// Python's rpyc sends the class alone, by reference: then it is a new instance of the class of that
+/// name here.
+pub(super) fn leaving(
+    vm: &VirtualMachine,
+    session: &Arc<PythonSession>,
+    exc: Any,
+) -> PyResult<Option<PyBaseExceptionRef>> {
+    let netref = match exc {
+        Any::Netref(netref) => netref,
+        other => {
+            let exc = to_python(vm, session, other)?;
+            if vm.is_none(&exc) {
+                return Ok(None);
+            }
+            if let Some(class) = exc.downcast_ref::<PyType>() {
+                return instance(vm, class.as_object(), Vec::new()).map(Some);
+            }
+            let exc = exc.downcast::<PyBaseException>();
+            return exc.map(Some).map_err(|_| vm.new_type_error("__exit__ needs an exception"));
+        }
+    };
+    let name = netref.id_pack().name.clone();
+    let (module, class) = name.rsplit_once('.').unwrap_or(("builtins", &name));
+    let class = match known_class(vm, module, class) {
+        Some(class) => class.into(),
+        None => modules::generic_class(vm, module, class)?,
+    };
+    let mut args = Vec::new();
+    if !netref.is_class() {
+        let sent = super::thread::detached(vm, || netref.attr("args"));
+        if let Ok(items) = sent.map(Any::into_items)
+            && let Ok(items) = items
+        {
+            for item in items {
+                args.push(to_python(vm, session, item)?);
+            }
+        }
+    }
+    instance(vm, &class, args).map(Some)
+}

@@ -1,0 +1,58 @@
+//! The part of this crate that is written in Python, and the modules that clients expect.
+
+use rustpython_vm::builtins::PyStr;
+use rustpython_vm::scope::Scope;
+use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
+
+/// Makes `_rpyc_support` and the small `rpyc` package importable.
+pub(super) fn install(vm: &VirtualMachine) -> PyResult<()> {
+    let namespace = vm.ctx.new_dict();
+    let name = vm.ctx.new_str(SUPPORT);
+    namespace.set_item("__name__", name.into(), vm)?;
+    let support = vm.new_module(SUPPORT, namespace.clone(), None);
+    let modules = vm.sys_module.get_attr("modules", vm)?;
+    modules.set_item(SUPPORT, support.clone().into(), vm)?;
+    let scope = Scope::with_builtins(None, namespace, vm);
+    vm.run_string(scope, include_str!("python/support.py"), "<rpyc support>")?;
+
+    let sources = vm.ctx.new_dict();
+    for &(name, is_package, source) in PACKAGE {
+        let is_package = vm.ctx.new_bool(is_package).into();
+        let source = vm.ctx.new_str(source).into();
+        let entry = vm.ctx.new_tuple(vec![is_package, source]);
+        sources.set_item(name, entry.into(), vm)?;
+    }
+    support.as_object().get_attr("install", vm)?.call((sources,), vm)?;
+    Ok(())
+}
+
+/// The class for a peer's exception of a class that isn't known here.
+pub(super) fn generic_class(vm: &VirtualMachine, module: &str, name: &str) -> PyResult {
+    let (module, name) = (vm.ctx.new_str(module), vm.ctx.new_str(name));
+    support(vm, "generic_class")?.call((module, name), vm)
+}
+
+/// The class for peers' exceptions of that class: with the remote traceback in their text.
+pub(super) fn remote_class(vm: &VirtualMachine, class: &PyObject) -> PyResult {
+    support(vm, "remote_class")?.call((class.to_owned(),), vm)
+}
+
+fn support(vm: &VirtualMachine, name: &'static str) -> PyResult<PyObjectRef> {
+    let modules = vm.sys_module.get_attr("modules", vm)?;
+    modules.get_item::<PyStr>(&vm.ctx.new_str(SUPPORT), vm)?.get_attr(name, vm)
+}
+
+const SUPPORT: &str = "_rpyc_support";
+
+/// Names, whether they are packages, and their sources.
+const PACKAGE: &[(&str, bool, &str)] = &[
+    ("rpyc", true, include_str!("python/rpyc.py")),
+    ("rpyc.core", true, include_str!("python/empty.py")),
+    ("rpyc.core.netref", false, include_str!("python/netref.py")),
+    ("rpyc.core.vinegar", false, include_str!("python/vinegar.py")),
+    ("rpyc.lib", true, include_str!("python/empty.py")),
+    ("rpyc.lib.compat", false, include_str!("python/compat.py")),
+    ("rpyc.utils", true, include_str!("python/empty.py")),
+    ("rpyc.utils.classic", false, include_str!("python/classic.py")),
+    ("rpyc.utils.teleportation", false, include_str!("python/teleportation.py")),
+];

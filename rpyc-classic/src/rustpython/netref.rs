@@ -1,0 +1,484 @@
+//! The native classes of proxies: `BaseNetref`, and the methods that its subclasses forward.
+
+use std::cell::Cell;
+
+use rpyc_core::codec::Handler;
+use rpyc_core::object::Any;
+use rustpython_vm::builtins::{PyStr, PyTuple};
+use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyPayload, PyResult, VirtualMachine};
+
+pub(super) use self::_rpyc_native::{NetRef, module_def};
+use super::convert::{to_any, to_python};
+use super::exception::to_python_exception;
+use super::inspect::LOCAL_NAMES;
+use super::proxy::{Question, Target, ask};
+use super::thread::detached;
+use super::types;
+
+/// A method of proxy classes that is forwarded under that name.
+pub(super) fn method(vm: &VirtualMachine, name: &str) -> PyObjectRef {
+    _rpyc_native::NetMethod::named(name).into_ref(&vm.ctx).into()
+}
+
+#[rustpython_vm::pymodule]
+mod _rpyc_native {
+    use std::fmt;
+    use std::sync::Arc;
+
+    use rpyc_core::codec::Handler;
+    use rpyc_core::object::Any;
+    use rustpython_vm::builtins::{PyBaseExceptionRef, PyBoundMethod, PyStr, PyType, PyTypeRef};
+    use rustpython_vm::common::hash::PyHash;
+    use rustpython_vm::function::{Either, FuncArgs, PyComparisonValue, PySetterValue};
+    use rustpython_vm::types::{
+        Callable, Comparable, GetAttr, GetDescriptor, Hashable, PyComparisonOp, Representable,
+        SetAttr,
+    };
+    use rustpython_vm::{
+        AsObject, Py, PyObject, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass,
+    };
+
+    use super::super::convert::{to_any, to_args};
+    use super::super::proxy::{Place, Question, Target, ask};
+    use super::super::session::PythonSession;
+    use super::super::types;
+
+    /// A proxy: of a peer's object, or of one of this process outside of the interpreter.
+    #[pyattr]
+    #[pyclass(module = "rpyc.core.netref", name = "BaseNetref")]
+    #[derive(PyPayload)]
+    pub(in super::super) struct NetRef {
+        target: Target,
+        session: Arc<PythonSession>,
+        place: Option<Place>,
+    }
+
+    impl NetRef {
+        pub(in super::super) fn new(
+            target: Target,
+            session: Arc<PythonSession>,
+            place: Option<Place>,
+        ) -> NetRef {
+            NetRef {
+                target,
+                session,
+                place,
+            }
+        }
+
+        pub(in super::super) fn target(&self) -> &Target {
+            &self.target
+        }
+
+        pub(in super::super) fn session(&self) -> &Arc<PythonSession> {
+            &self.session
+        }
+
+        pub(in super::super) fn ask(&self, vm: &VirtualMachine, question: Question) -> PyResult {
+            ask(vm, &self.session, &self.target, question)
+        }
+    }
+
+    impl Drop for NetRef {
+        fn drop(&mut self) {
+            if let Some(place) = self.place {
+                self.session.shared().proxies.forget(place);
+            }
+        }
+    }
+
+    impl fmt::Debug for NetRef {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.target.fmt(f)
+        }
+    }
+
+    #[pyclass(
+        with(GetAttr, SetAttr, Comparable, Hashable, Representable),
+        flags(BASETYPE, HAS_WEAKREF)
+    )]
+    impl NetRef {
+        #[pymethod]
+        fn __str__(zelf: PyRef<Self>, vm: &VirtualMachine) -> PyResult {
+            zelf.ask(vm, Question::Str)
+        }
+
+        #[pymethod]
+        fn __dir__(zelf: PyRef<Self>, vm: &VirtualMachine) -> PyResult {
+            let names = zelf.ask(vm, Question::Dir)?;
+            let names: Vec<PyObjectRef> = names.try_to_value(vm)?;
+            Ok(vm.ctx.new_list(names).into())
+        }
+
+        /// The exception itself goes: a peer of this kind takes it as it is, Python's rpyc by its class.
+        #[pymethod]
+        fn __exit__(
+            zelf: PyRef<Self>,
+            class: PyObjectRef,
+            exc: PyObjectRef,
+            _traceback: PyObjectRef,
+            vm: &VirtualMachine,
+        ) -> PyResult {
+            let _ = exc;
+            let exc = to_any(vm, &zelf.session, class);
+            zelf.ask(vm, Question::Exit(exc))
+        }
+
+        #[pymethod]
+        fn __reduce_ex__(zelf: PyRef<Self>, protocol: i64, vm: &VirtualMachine) -> PyResult {
+            super::reduce(&zelf, protocol, vm)
+        }
+
+        #[pymethod]
+        fn __instancecheck__(
+            zelf: PyRef<Self>,
+            other: PyObjectRef,
+            vm: &VirtualMachine,
+        ) -> PyResult<bool> {
+            super::is_instance(&zelf, &other, vm)
+        }
+
+        #[pymethod]
+        fn __subclasscheck__(
+            zelf: PyRef<Self>,
+            other: PyObjectRef,
+            vm: &VirtualMachine,
+        ) -> PyResult<bool> {
+            super::is_subclass(&zelf, other, vm)
+        }
+    }
+
+    impl GetAttr for NetRef {
+        fn getattro(zelf: &Py<Self>, name: &Py<PyStr>, vm: &VirtualMachine) -> PyResult {
+            super::attribute(zelf, name, vm)
+        }
+    }
+
+    impl SetAttr for NetRef {
+        fn setattro(
+            zelf: &Py<Self>,
+            name: &Py<PyStr>,
+            value: PySetterValue,
+            vm: &VirtualMachine,
+        ) -> PyResult<()> {
+            let Some(text) = super::remote_name(name, vm)? else {
+                return zelf.as_object().generic_setattr(name, value, vm);
+            };
+            let question = match value {
+                PySetterValue::Assign(value) => {
+                    Question::SetAttr(text, to_any(vm, &zelf.session, value))
+                }
+                PySetterValue::Delete => Question::DelAttr(text),
+            };
+            zelf.ask(vm, question).map(drop)
+        }
+    }
+
+    impl Comparable for NetRef {
+        // The answer needn't be a bool: the peer's class decides.
+        fn slot_richcompare(
+            zelf: &PyObject,
+            other: &PyObject,
+            op: PyComparisonOp,
+            vm: &VirtualMachine,
+        ) -> PyResult<Either<PyObjectRef, PyComparisonValue>> {
+            let Some(proxy) = zelf.downcast_ref::<NetRef>() else {
+                return Ok(Either::B(PyComparisonValue::NotImplemented));
+            };
+            let op = op.method_name(&vm.ctx).as_str();
+            let other = to_any(vm, &proxy.session, other.to_owned());
+            proxy.ask(vm, Question::Compare(op, other)).map(Either::A)
+        }
+
+        fn cmp(
+            _zelf: &Py<Self>,
+            _other: &PyObject,
+            _op: PyComparisonOp,
+            _vm: &VirtualMachine,
+        ) -> PyResult<PyComparisonValue> {
+            Ok(PyComparisonValue::NotImplemented)
+        }
+    }
+
+    impl Hashable for NetRef {
+        fn hash(zelf: &Py<Self>, vm: &VirtualMachine) -> PyResult<PyHash> {
+            zelf.ask(vm, Question::Hash)?.try_to_value(vm)
+        }
+    }
+
+    impl Representable for NetRef {
+        fn repr(zelf: &Py<Self>, vm: &VirtualMachine) -> PyResult<PyRef<PyStr>> {
+            let repr = zelf.ask(vm, Question::Repr)?;
+            repr.downcast().map_err(|_| vm.new_type_error("__repr__ returned non-string"))
+        }
+    }
+
+    /// A function that forwards a call of its name to the proxy that it is called on.
+    #[pyattr]
+    #[pyclass(module = "rpyc.core.netref", name = "NetrefMethod")]
+    #[derive(PyPayload)]
+    pub(in super::super) struct NetMethod {
+        name: String,
+    }
+
+    impl NetMethod {
+        pub(super) fn named(name: &str) -> NetMethod {
+            NetMethod {
+                name: name.to_owned(),
+            }
+        }
+    }
+
+    impl fmt::Debug for NetMethod {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(&self.name)
+        }
+    }
+
+    #[pyclass(with(Callable, GetDescriptor, Representable))]
+    impl NetMethod {
+        #[pygetset]
+        fn __name__(&self) -> String {
+            self.name.clone()
+        }
+    }
+
+    impl Callable for NetMethod {
+        type Args = FuncArgs;
+
+        fn call(zelf: &Py<Self>, mut args: FuncArgs, vm: &VirtualMachine) -> PyResult {
+            let owner = args.take_positional();
+            let Some(proxy) = owner.as_ref().and_then(|owner| owner.downcast_ref::<NetRef>()) else {
+                return Err(vm.new_type_error(format!("{}() needs a netref", zelf.name)));
+            };
+            let args = to_args(vm, &proxy.session, args.args, &args.kwargs.0)?;
+            let question = match zelf.name.as_str() {
+                "__call__" => Question::Call(args),
+                name => Question::CallMethod(name.to_owned(), args),
+            };
+            proxy.ask(vm, question)
+        }
+    }
+
+    impl GetDescriptor for NetMethod {
+        fn descr_get(
+            zelf: &PyObject,
+            obj: Option<&PyObject>,
+            _cls: Option<&PyObject>,
+            vm: &VirtualMachine,
+        ) -> PyResult {
+            Ok(match obj {
+                Some(obj) if !vm.is_none(obj) => {
+                    PyBoundMethod::new(obj.to_owned(), zelf.to_owned()).into_ref(&vm.ctx).into()
+                }
+                _ => zelf.to_owned(),
+            })
+        }
+    }
+
+    impl Representable for NetMethod {
+        fn repr_str(zelf: &Py<Self>, _vm: &VirtualMachine) -> PyResult<String> {
+            Ok(format!("<netref method {}>", zelf.name))
+        }
+    }
+
+    /// The client's object pickled by the client. Whoever unpickles the bytes trusts the client.
+    #[pyfunction]
+    fn pickled(proxy: PyRef<NetRef>, protocol: i64, vm: &VirtualMachine) -> PyResult {
+        proxy.ask(vm, Question::Pickle(protocol))
+    }
+}
+
+/// `proxy.name`: asked of the peer, but for the names that are the proxy's own.
+fn attribute(proxy: &Py<NetRef>, name: &Py<PyStr>, vm: &VirtualMachine) -> PyResult {
+    if let Some(text) = remote_name(name, vm)?
+        && text != "__call__"
+    {
+        return proxy.ask(vm, Question::Attr(text));
+    }
+    match name.to_str() {
+        Some("__class__") => class_of(proxy, vm),
+        Some("__doc__") => proxy.ask(vm, Question::Attr("__doc__".to_owned())),
+        Some("____id_pack__") => id_pack(proxy, vm),
+        Some("____conn__") => match proxy.session().connection() {
+            Some((_, this)) => to_python(vm, proxy.session(), Any::Local(this)),
+            None => Err(vm.new_attribute_error("the connection is closed")),
+        },
+        _ => proxy.as_object().generic_getattr(name, vm),
+    }
+}
+
+/// The name, if it is one of the peer's object and not of the proxy itself.
+fn remote_name(name: &Py<PyStr>, vm: &VirtualMachine) -> PyResult<Option<String>> {
+    let Some(text) = name.to_str() else {
+        return Err(vm.new_attribute_error("the attribute's name isn't valid Unicode"));
+    };
+    // A peer's array interface would make others read memory at addresses of the peer's.
+    if matches!(text, "__array_struct__" | "__array_interface__" | "__array__") {
+        return Err(vm.new_attribute_error(text.to_owned()));
+    }
+    Ok((!LOCAL_NAMES.contains(&text)).then(|| text.to_owned()))
+}
+
+/// `proxy.__class__`: a class of that name here, so that `isinstance` of builtins works, else the
+/// peer's.
+fn class_of(proxy: &Py<NetRef>, vm: &VirtualMachine) -> PyResult {
+    match types::class_here(vm, &proxy.target().name()) {
+        Some(class) if proxy.target().is_class() => class.get_attr("__class__", vm),
+        Some(class) => Ok(class),
+        None => match proxy.target() {
+            Target::Peer(_) => proxy.ask(vm, Question::Attr("__class__".to_owned())),
+            Target::Here(_) => Ok(proxy.class().to_owned().into()),
+        },
+    }
+}
+
+fn id_pack(proxy: &Py<NetRef>, vm: &VirtualMachine) -> PyResult {
+    match proxy.target() {
+        Target::Peer(netref) => super::convert::value_to_python(vm, netref.id_pack().to_value()),
+        Target::Here(_) => Err(vm.new_attribute_error("____id_pack__")),
+    }
+}
+
+fn is_instance(class: &Py<NetRef>, other: &PyObjectRef, vm: &VirtualMachine) -> PyResult<bool> {
+    if !class.target().is_class() {
+        let message = "isinstance() arg 2 must be a class, type, or tuple of classes and types";
+        return Err(vm.new_type_error(message));
+    }
+    let Some(proxy) = other.downcast_ref::<NetRef>() else {
+        // Something of this side's: an instance of the class of that name here?
+        return match types::class_here(vm, &class.target().name()) {
+            Some(here) => other.is_instance(&here, vm),
+            None => Ok(false),
+        };
+    };
+    let (Target::Peer(class), Target::Peer(other)) = (class.target(), proxy.target()) else {
+        return Ok(false);
+    };
+    if class.id_pack().class == other.id_pack().class {
+        return Ok(!other.is_class());
+    }
+    let question = [Any::Value(other.id_pack().to_value())];
+    let answer = detached(vm, || class.request(Handler::InstanceCheck, question));
+    match answer {
+        Ok(answer) => Ok(answer.as_value().and_then(|value| value.as_bool()).unwrap_or(false)),
+        Err(error) => Err(to_python_exception(vm, &error.into())),
+    }
+}
+
+fn is_subclass(class: &Py<NetRef>, other: PyObjectRef, vm: &VirtualMachine) -> PyResult<bool> {
+    if other.downcast_ref::<NetRef>().is_none() {
+        return match types::class_here(vm, &class.target().name()) {
+            Some(here) => other.is_subclass(&here, vm),
+            None => Ok(false),
+        };
+    }
+    let args = vec![to_any(vm, class.session(), other)].into();
+    let question = Question::CallMethod("__subclasscheck__".to_owned(), args);
+    class.ask(vm, question)?.is_true(vm)
+}
+
+/// How a proxy is pickled: by the peer, whose bytes go back to the peer.
+///
+/// Nothing here unpickles what a peer sent without being told to, so `copy` and pickles
+/// that stay on this side are refused.
+fn reduce(proxy: &Py<NetRef>, protocol: i64, vm: &VirtualMachine) -> PyResult {
+    if !PeerPickles::is_on() {
+        let message = "a netref isn't pickled unasked, because its owner would decide what is run; \
+                       use rpyc.utils.classic.obtain() where you trust the owner";
+        return Err(vm.new_type_error(message));
+    }
+    let loads = vm.import("pickle", 0)?.get_attr("loads", vm)?;
+    let bytes = proxy.ask(vm, Question::Pickle(protocol))?;
+    let args = vm.ctx.new_tuple(vec![bytes]);
+    Ok(vm.ctx.new_tuple(vec![loads, args.into()]).into())
+}
+
+thread_local! {
+    static PEER_PICKLES: Cell<usize> = const { Cell::new(0) };
+}
+
+/// While it lives, this thread pickles for a peer.
+pub(super) struct PeerPickles(());
+
+impl PeerPickles {
+    pub(super) fn begin() -> PeerPickles {
+        PEER_PICKLES.set(PEER_PICKLES.get() + 1);
+        PeerPickles(())
+    }
+
+    fn is_on() -> bool {
+        PEER_PICKLES.get() > 0
+    }
+}
+
+impl Drop for PeerPickles {
+    fn drop(&mut self) {
+        PEER_PICKLES.set(PEER_PICKLES.get() - 1);
+    }
+}
+
+/// A copy of the peer's container, if it is of the same exact builtin class as `own` and not too
+/// large: Python compares those by their items.
+pub(super) fn copy_of_container(
+    vm: &VirtualMachine,
+    own: &PyObject,
+    other: &PyObject,
+) -> PyResult<Option<PyObjectRef>> {
+    let types = &vm.ctx.types;
+    let class = own.class();
+    let Some(proxy) = other.downcast_ref::<NetRef>() else {
+        return Ok(None);
+    };
+    let name = proxy.target().name();
+    let is = |ours: &Py<rustpython_vm::builtins::PyType>, theirs| class.is(ours) && name == theirs;
+    let is_dict = is(types.dict_type, "builtins.dict");
+    let is_set = class.is(types.set_type) && matches!(&*name, "builtins.set" | "builtins.frozenset")
+        || is(types.frozenset_type, "builtins.set");
+    if !is_dict && !is_set && !is(types.list_type, "builtins.list") {
+        return Ok(None);
+    }
+    let source = if is_dict { vm.call_method(other, "items", ())? } else { other.to_owned() };
+    let Some(items) = some_items(vm, &source)? else {
+        return Ok(None);
+    };
+    let items = vm.ctx.new_list(items);
+    if is_dict {
+        return types.dict_type.as_object().call((items,), vm).map(Some);
+    }
+    if is_set {
+        return types.set_type.as_object().call((items,), vm).map(Some);
+    }
+    Ok(Some(items.into()))
+}
+
+/// The items of a peer's iterable, unless there are too many.
+fn some_items(vm: &VirtualMachine, iterable: &PyObject) -> PyResult<Option<Vec<PyObjectRef>>> {
+    let iterator = vm.call_method(iterable, "__iter__", ())?;
+    let Some(proxy) = iterator.downcast_ref::<NetRef>() else {
+        return Ok(None);
+    };
+    let Target::Peer(netref) = proxy.target() else {
+        return Ok(None);
+    };
+    let mut items = Vec::new();
+    loop {
+        let count = [Any::from(CHUNK)];
+        let chunk = detached(vm, || netref.request(Handler::BuffIter, count));
+        let chunk = chunk.map_err(|error| to_python_exception(vm, &error.into()))?;
+        let chunk = to_python(vm, proxy.session(), chunk)?;
+        let Some(chunk) = chunk.downcast_ref::<PyTuple>() else {
+            return Ok(None);
+        };
+        if chunk.as_slice().is_empty() {
+            return Ok(Some(items));
+        }
+        items.extend(chunk.as_slice().iter().cloned());
+        if items.len() > MAX_ITEMS {
+            return Ok(None);
+        }
+    }
+}
+
+const CHUNK: i64 = 1000;
+const MAX_ITEMS: usize = 100_000;

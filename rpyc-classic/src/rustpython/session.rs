@@ -1,0 +1,212 @@
+//! [`PythonSession`]: what one connection owns inside the interpreter.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use rpyc_core::connection::Connection;
+use rpyc_core::exception::Exception;
+use rpyc_core::object::{Any, Context, ObjectRef, ObjectResult};
+use rustpython_vm::builtins::{PyBytes, PyCode, PyStr, PyTypeRef};
+use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
+
+use super::convert::{to_any, to_python};
+use super::exception;
+use super::proxy::ClassKey;
+use super::sources::Kind;
+use super::thread::{Held, lock};
+use super::Shared;
+use crate::evaluator::Session;
+
+/// A namespace, and what is known of one peer.
+pub(super) struct PythonSession {
+    shared: Arc<Shared>,
+    // None before the first use and after the end.
+    namespace: Mutex<Option<Held>>,
+    last_traceback: Mutex<Option<Held>>,
+    connection: Mutex<Option<(Connection, ObjectRef)>>,
+    // The classes of the peer's proxies.
+    classes: Mutex<HashMap<ClassKey, Arc<Held>>>,
+    is_over: std::sync::atomic::AtomicBool,
+}
+
+impl PythonSession {
+    pub(super) fn new(shared: Arc<Shared>) -> Arc<PythonSession> {
+        Arc::new(PythonSession {
+            shared,
+            namespace: Mutex::new(None),
+            last_traceback: Mutex::new(None),
+            connection: Mutex::new(None),
+            classes: Mutex::new(HashMap::new()),
+            is_over: false.into(),
+        })
+    }
+
+    /// The interpreter.
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The connection, as long as there is one, and the object that stands for it.
+    pub(super) fn connection(&self) -> Option<(Connection, ObjectRef)> {
+        lock(&self.connection).clone()
+    }
+
+    /// Does something in the interpreter; what it raises comes out with its traceback.
+    pub(super) fn run<R>(
+        self: &Arc<PythonSession>,
+        work: impl FnOnce(&VirtualMachine) -> PyResult<R>,
+    ) -> ObjectResult<R> {
+        let outcome = self.shared.source.attached(|vm| {
+            work(vm).map_err(|error| exception::to_exception(vm, Some(self), &error))
+        });
+        outcome?
+    }
+
+    /// Keeps the traceback for a post-mortem debugger.
+    pub(super) fn remember_traceback(&self, traceback: PyObjectRef) {
+        let traceback = Held::new(traceback, &self.shared.source);
+        let before = lock(&self.last_traceback).replace(traceback);
+        // A statement of its own: the lock is let go of before Python runs.
+        drop(before);
+    }
+
+    /// The class for proxies of that key, made at its first use.
+    pub(super) fn proxy_class(
+        &self,
+        key: ClassKey,
+        make: impl FnOnce() -> PyResult<PyTypeRef>,
+    ) -> PyResult<PyTypeRef> {
+        let known = lock(&self.classes).get(&key).cloned();
+        if let Some(known) = known.and_then(|held| held.object().clone().downcast().ok()) {
+            return Ok(known);
+        }
+        let class = make()?;
+        if !self.is_over.load(std::sync::atomic::Ordering::Acquire) {
+            let held = Arc::new(Held::new(class.clone().into(), &self.shared.source));
+            let before = lock(&self.classes).insert(key, held);
+            drop(before);
+        }
+        Ok(class)
+    }
+
+    fn namespace_object(&self, vm: &VirtualMachine) -> PyObjectRef {
+        let known = lock(&self.namespace).as_ref().map(|held| held.object().clone());
+        if let Some(known) = known {
+            return known;
+        }
+        let fresh: PyObjectRef = vm.ctx.new_dict().into();
+        let held = Held::new(fresh.clone(), &self.shared.source);
+        let mut namespace = lock(&self.namespace);
+        match &*namespace {
+            // Another thread was faster.
+            Some(known) => known.object().clone(),
+            None => {
+                *namespace = Some(held);
+                fresh
+            }
+        }
+    }
+
+    /// `eval` or `exec` with the session's namespace.
+    fn evaluate(self: &Arc<PythonSession>, source: Any, kind: Kind) -> ObjectResult {
+        self.run(|vm| {
+            let source = to_python(vm, self, source)?;
+            let namespace = self.namespace_object(vm);
+            let (code, text) = match source_text(&source) {
+                Some(text) => {
+                    let text = match kind {
+                        Kind::Eval => text.trim_start_matches([' ', '\t']).to_owned(),
+                        Kind::Execute => text,
+                    };
+                    let (code, name) = self.shared.sources.compile(vm, &text, kind)?;
+                    (code, Some((text, name)))
+                }
+                None => (source, None),
+            };
+            let function = vm.builtins.get_attr(kind.builtin(), vm)?;
+            let result = function.call((code, namespace), vm);
+            if let (Err(_), Some((text, name)), Kind::Eval) = (&result, text, kind) {
+                self.shared.sources.show(vm, &text, &name);
+            }
+            Ok(to_any(vm, self, result?))
+        })
+    }
+}
+
+/// The text of what is to be evaluated, unless it is code already.
+fn source_text(source: &PyObjectRef) -> Option<String> {
+    if source.downcast_ref::<PyCode>().is_some() {
+        return None;
+    }
+    if let Some(bytes) = source.downcast_ref::<PyBytes>() {
+        return String::from_utf8(bytes.as_bytes().to_vec()).ok();
+    }
+    source.downcast_ref::<PyStr>()?.to_str().map(str::to_owned)
+}
+
+/// The [`Session`] of an engine: a session that hands out references to itself.
+pub(super) struct OpenSession(pub(super) Arc<PythonSession>);
+
+impl Session for OpenSession {
+    fn connected(&self, connection: &Connection, this: ObjectRef) {
+        *lock(&self.0.connection) = Some((connection.clone(), this));
+    }
+
+    fn this(&self) -> Option<ObjectRef> {
+        self.0.connection().map(|(_, this)| this)
+    }
+
+    fn eval(&self, _: &Context<'_>, source: Any) -> ObjectResult {
+        self.0.evaluate(source, Kind::Eval)
+    }
+
+    fn execute(&self, _: &Context<'_>, source: Any) -> ObjectResult {
+        self.0.evaluate(source, Kind::Execute)
+    }
+
+    fn import(&self, _: &Context<'_>, name: &str) -> ObjectResult {
+        self.0.run(|vm| {
+            let importlib = vm.import("importlib", 0)?;
+            let import = importlib.get_attr("import_module", vm)?;
+            let module = import.call((vm.ctx.new_str(name),), vm)?;
+            Ok(to_any(vm, &self.0, module))
+        })
+    }
+
+    fn namespace(&self, _: &Context<'_>) -> ObjectResult {
+        self.0.run(|vm| Ok(to_any(vm, &self.0, self.0.namespace_object(vm))))
+    }
+
+    fn last_traceback(&self, _: &Context<'_>) -> ObjectResult {
+        self.0.run(|vm| {
+            let last = lock(&self.0.last_traceback);
+            let last = last.as_ref().map(|held| held.object().clone());
+            Ok(last.map_or(Any::NONE, |last| to_any(vm, &self.0, last)))
+        })
+    }
+
+    fn disconnected(&self) {
+        let session = &self.0;
+        session.is_over.store(true, std::sync::atomic::Ordering::Release);
+        // Taken out one by one, and dropped without a lock: destructors run Python.
+        let connection = lock(&session.connection).take();
+        drop(connection);
+        let namespace = lock(&session.namespace).take();
+        drop(namespace);
+        let traceback = lock(&session.last_traceback).take();
+        drop(traceback);
+        let classes = std::mem::take(&mut *lock(&session.classes));
+        drop(classes);
+    }
+}
+
+impl std::fmt::Debug for PythonSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PythonSession")
+    }
+}
+
+/// The exception for what can't be asked any more.
+pub(super) fn closed() -> Exception {
+    Exception::eof_error("the connection is closed")
+}

@@ -1,0 +1,205 @@
+//! [`SlaveService`]: classic mode, over any [`Evaluator`].
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use rpyc_core::codec::{Str, Value};
+use rpyc_core::config::{Config, Nesting};
+use rpyc_core::connection::Connection;
+use rpyc_core::exception::Exception;
+use rpyc_core::executor::Executor;
+use rpyc_core::object::{Access, Any, Context, IdParts, Object, ObjectRef, ObjectResult};
+use rpyc_core::service::{Service, ServiceFactory};
+
+use crate::arguments::MethodDef;
+use crate::client_side::ServerConnection;
+use crate::evaluator::{Evaluator, Session};
+
+/// What a [`SlaveService`] lets its clients do besides running code.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SlaveOptions {
+    /// Clients may have objects pickled, as `obtain` does. Default: true.
+    pub allow_pickle: bool,
+}
+
+impl Default for SlaveOptions {
+    fn default() -> SlaveOptions {
+        SlaveOptions { allow_pickle: true }
+    }
+}
+
+/// Runs clients' Python code: the service of classic mode. One for each connection.
+pub struct SlaveService {
+    root: Arc<Root>,
+    executor: Arc<dyn Executor>,
+    options: SlaveOptions,
+}
+
+impl SlaveService {
+    /// The service of one connection, with a namespace of its own.
+    pub fn new(evaluator: &dyn Evaluator, options: SlaveOptions) -> SlaveService {
+        let session = evaluator.open();
+        SlaveService {
+            root: Arc::new_cyclic(|this| Root {
+                session,
+                this: this.clone(),
+            }),
+            executor: evaluator.executor(),
+            options,
+        }
+    }
+
+    /// Makes a service for each connection.
+    pub fn factory(evaluator: Arc<dyn Evaluator>, options: SlaveOptions) -> Arc<dyn ServiceFactory> {
+        Arc::new(move || SlaveService::new(&*evaluator, options.clone()))
+    }
+}
+
+impl Service for SlaveService {
+    fn root(&self) -> ObjectRef {
+        self.root.clone()
+    }
+
+    fn configure(&self, config: &mut Config) {
+        config.allow_all_attrs = true;
+        config.allow_pickle = self.options.allow_pickle;
+        config.allow_getattr = true;
+        config.allow_setattr = true;
+        config.allow_delattr = true;
+        config.allow_exposed_attrs = false;
+        config.import_custom_exceptions = true;
+        config.instantiate_custom_exceptions = true;
+        config.instantiate_oldstyle_exceptions = true;
+        config.nesting = Nesting::Stack;
+        config.executor = self.executor.clone();
+    }
+
+    fn on_connect(&self, cx: &Context<'_>) -> Result<(), Exception> {
+        let connection = cx.connection();
+        let this = ServerConnection::new(connection, Arc::downgrade(&self.root.session));
+        self.root.session.connected(connection, this);
+        Ok(())
+    }
+
+    fn on_disconnect(&self, _: &Connection) {
+        self.root.session.disconnected();
+    }
+}
+
+impl fmt::Debug for SlaveService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SlaveService").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// The root object that clients get.
+struct Root {
+    session: Arc<dyn Session>,
+    this: Weak<Root>,
+}
+
+impl Object for Root {
+    fn id_parts(&self) -> IdParts {
+        IdParts::instance("rpyc.core.service.SlaveService", self)
+    }
+
+    fn attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
+        // Programs of old use the names with the prefix.
+        let plain = name.strip_prefix("exposed_").unwrap_or(name);
+        match plain {
+            "namespace" => return self.session.namespace(cx),
+            "ALIASES" => return Ok(Any::tuple([])),
+            "__doc__" => return Ok(Any::NONE),
+            _ => {}
+        }
+        let this = self.this.upgrade();
+        match this.and_then(|this| MethodDef::find(METHODS, &this, plain)) {
+            Some(method) => Ok(Any::object(method)),
+            None => Err(self.no_attribute(name)),
+        }
+    }
+
+    fn access_override(
+        &self,
+        _: &Context<'_>,
+        access: Access,
+        _: &str,
+        _: Option<&Any>,
+    ) -> Option<ObjectResult> {
+        match access {
+            Access::Get => None,
+            Access::Set | Access::Del => Some(Err(Exception::attribute_error("access denied"))),
+        }
+    }
+
+    fn dir(&self, _: &Context<'_>) -> ObjectResult<Vec<Str>> {
+        let methods = METHODS.iter().map(|method| method.name);
+        Ok(methods.chain(["namespace"]).map(Str::from_static).collect())
+    }
+}
+
+static METHODS: &[MethodDef<Root>] = &[
+    MethodDef {
+        name: "eval",
+        parameters: &["text"],
+        required: 1,
+        body: |root, cx, args| root.session.eval(cx, first(args)),
+    },
+    MethodDef {
+        name: "execute",
+        parameters: &["text"],
+        required: 1,
+        body: |root, cx, args| root.session.execute(cx, first(args)).map(|_| Any::NONE),
+    },
+    MethodDef {
+        name: "getmodule",
+        parameters: &["name"],
+        required: 1,
+        body: |root, cx, args| root.session.import(cx, &module_name(first(args))?),
+    },
+    MethodDef {
+        name: "getconn",
+        parameters: &[],
+        required: 0,
+        body: |root, _, _| root.session.this().map(Any::Local).ok_or_else(gone),
+    },
+    MethodDef {
+        name: "get_service_name",
+        parameters: &[],
+        required: 0,
+        body: |_, _, _| Ok(Any::from("SLAVE")),
+    },
+    MethodDef {
+        name: "get_service_aliases",
+        parameters: &[],
+        required: 0,
+        body: |_, _, _| Ok(Any::tuple([Any::from("SLAVE")])),
+    },
+];
+
+fn first(args: Vec<Option<Any>>) -> Any {
+    args.into_iter().next().flatten().unwrap_or(Any::NONE)
+}
+
+fn gone() -> Exception {
+    Exception::eof_error("the connection is closed")
+}
+
+/// A module's dotted name, from a str, from bytes (Python 2) or from a tuple of its parts.
+fn module_name(name: Any) -> Result<String, Exception> {
+    let name = match name {
+        Any::Value(Value::Tuple(parts)) => {
+            let parts: Option<Vec<&str>> = parts.iter().map(Value::as_str).collect();
+            parts.map(|parts| parts.join("."))
+        }
+        Any::Value(Value::Bytes(bytes)) => String::from_utf8(bytes.to_vec()).ok(),
+        other => other.as_str().map(str::to_owned),
+    };
+    match name.as_deref() {
+        // Python 2's name for it.
+        Some("__builtin__") => Ok("builtins".to_owned()),
+        Some(name) => Ok(name.to_owned()),
+        None => Err(Exception::type_error("a module's name must be a str or a tuple of str")),
+    }
+}
