@@ -7,7 +7,7 @@ use rpyc_core::object::{Any, Args};
 use rustpython_vm::builtins::{
     PyBytes, PyComplex, PyFloat, PyFrozenSet, PyInt, PySlice, PyStr, PyTuple,
 };
-use rustpython_vm::function::{FuncArgs, KwArgsMap};
+use rustpython_vm::function::{FuncArgs, KwArgs};
 use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
 use std::any::Any as StdAny;
 use std::sync::Arc;
@@ -199,7 +199,7 @@ pub(super) fn to_func_args(
     let mut func_args = FuncArgs::from(positional.collect::<PyResult<Vec<_>>>()?);
     for (name, value) in args.keyword {
         let value = to_python(vm, session, value)?;
-        func_args.kwargs.0.insert(name.as_str().into(), value);
+        func_args.kwargs.insert(name.as_str().into(), value);
     }
     Ok(func_args)
 }
@@ -209,13 +209,13 @@ pub(super) fn to_args(
     vm: &VirtualMachine,
     session: &Arc<PythonSession>,
     positional: impl IntoIterator<Item = PyObjectRef>,
-    keyword: &KwArgsMap<PyObjectRef>,
+    keyword: &KwArgs,
 ) -> PyResult<Args> {
     let positional = positional.into_iter().map(|arg| to_any(vm, session, arg));
     let mut args = Args::from(positional.collect::<Vec<_>>());
-    for (name, value) in keyword {
+    for (name, value) in keyword.iter() {
         let name = name.as_str().map_err(|_| {
-            vm.new_unicode_error("a keyword argument's name isn't valid Unicode")
+            vm.new_value_error("a keyword argument's name isn't valid Unicode")
         })?;
         let value = to_any(vm, session, value.clone());
         args.keyword.push((Str::from(name), value));

@@ -2,9 +2,9 @@
 //!
 //! Everything that names RustPython stands in this folder: [`Engine`] is all that leaves it.
 
+mod classes;
 mod convert;
 mod exception;
-mod inspect;
 mod modules;
 mod names;
 mod netref;
@@ -90,7 +90,7 @@ pub(crate) struct Shared {
     // Python objects' identities, apart from everything else in this process.
     space: Space,
     proxies: Proxies,
-    classes: inspect::Classes,
+    classes: classes::Classes,
     sources: sources::Sources,
 }
 
@@ -122,7 +122,7 @@ impl Engine {
             executor,
             space: Space::unique(),
             proxies: Proxies::default(),
-            classes: inspect::Classes::default(),
+            classes: classes::Classes::new(),
             sources: sources::Sources::default(),
         });
         Ok(Arc::new(Engine {
@@ -168,8 +168,8 @@ impl fmt::Debug for Shared {
 
 impl Evaluator for Engine {
     fn name(&self) -> String {
-        let version = rustpython_vm::version::get_version_number();
-        format!("RustPython (Python {version})")
+        use rustpython_vm::version::{MAJOR, MINOR};
+        format!("RustPython (Python {MAJOR}.{MINOR})")
     }
 
     fn executor(&self) -> Arc<dyn Executor> {

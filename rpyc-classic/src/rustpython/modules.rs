@@ -1,6 +1,5 @@
 //! The part of this crate that is written in Python, and the modules that clients expect.
 
-use rustpython_vm::builtins::PyStr;
 use rustpython_vm::scope::Scope;
 use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
 
@@ -39,7 +38,7 @@ pub(super) fn remote_class(vm: &VirtualMachine, class: &PyObject) -> PyResult {
 
 fn support(vm: &VirtualMachine, name: &'static str) -> PyResult<PyObjectRef> {
     let modules = vm.sys_module.get_attr("modules", vm)?;
-    modules.get_item::<PyStr>(&vm.ctx.new_str(SUPPORT), vm)?.get_attr(name, vm)
+    modules.get_item(&*vm.ctx.new_str(SUPPORT), vm)?.get_attr(name, vm)
 }
 
 const SUPPORT: &str = "_rpyc_support";

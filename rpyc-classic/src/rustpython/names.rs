@@ -1,17 +1,18 @@
 //! The names and identities of Python objects, as their id_packs carry them.
 
 use rpyc_core::codec::Str;
-use rpyc_core::object::{IdParts, Identity, Space};
+use rpyc_core::object::{IdParts, Identity};
 use rustpython_vm::builtins::{PyModule, PyStr, PyType};
 use rustpython_vm::{AsObject, PyObject, VirtualMachine};
 
+use super::Shared;
+
 /// What the id_pack of `object` is made of (docs/wire-protocol.md, section 5).
-pub(super) fn id_parts(vm: &VirtualMachine, space: Space, object: &PyObject) -> IdParts {
-    let identity = |object: &PyObject| Identity::new(space, object.get_id() as u64);
-    if object.downcast_ref::<PyType>().is_some() {
+pub(super) fn id_parts(vm: &VirtualMachine, shared: &Shared, object: &PyObject) -> IdParts {
+    if let Some(class) = object.downcast_ref::<PyType>() {
         return IdParts {
             name: class_name(vm, object),
-            class: identity(object),
+            class: shared.classes.identity(vm, class),
             instance: None,
         };
     }
@@ -21,8 +22,8 @@ pub(super) fn id_parts(vm: &VirtualMachine, space: Space, object: &PyObject) -> 
     };
     IdParts {
         name,
-        class: identity(object.class().as_object()),
-        instance: Some(identity(object)),
+        class: shared.classes.identity(vm, object.class()),
+        instance: Some(Identity::new(shared.space, object.get_id() as u64)),
     }
 }
 

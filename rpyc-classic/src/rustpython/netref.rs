@@ -10,8 +10,8 @@ use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyPayload, PyResult, Vi
 pub(super) use self::_rpyc_native::{NetRef, module_def};
 use super::convert::{to_any, to_python};
 use super::exception::to_python_exception;
-use super::inspect::LOCAL_NAMES;
-use super::proxy::{Question, Target, ask};
+use super::classes::LOCAL_NAMES;
+use super::proxy::{Question, Target};
 use super::thread::detached;
 use super::types;
 
@@ -25,9 +25,7 @@ mod _rpyc_native {
     use std::fmt;
     use std::sync::Arc;
 
-    use rpyc_core::codec::Handler;
-    use rpyc_core::object::Any;
-    use rustpython_vm::builtins::{PyBaseExceptionRef, PyBoundMethod, PyStr, PyType, PyTypeRef};
+    use rustpython_vm::builtins::{PyBoundMethod, PyStr};
     use rustpython_vm::common::hash::PyHash;
     use rustpython_vm::function::{Either, FuncArgs, PyComparisonValue, PySetterValue};
     use rustpython_vm::types::{
@@ -41,7 +39,6 @@ mod _rpyc_native {
     use super::super::convert::{to_any, to_args};
     use super::super::proxy::{Place, Question, Target, ask};
     use super::super::session::PythonSession;
-    use super::super::types;
 
     /// A proxy: of a peer's object, or of one of this process outside of the interpreter.
     #[pyattr]
@@ -238,8 +235,8 @@ mod _rpyc_native {
     #[pyclass(with(Callable, GetDescriptor, Representable))]
     impl NetMethod {
         #[pygetset]
-        fn __name__(&self) -> String {
-            self.name.clone()
+        fn __name__(zelf: &Py<Self>) -> String {
+            zelf.name.clone()
         }
     }
 
@@ -251,7 +248,7 @@ mod _rpyc_native {
             let Some(proxy) = owner.as_ref().and_then(|owner| owner.downcast_ref::<NetRef>()) else {
                 return Err(vm.new_type_error(format!("{}() needs a netref", zelf.name)));
             };
-            let args = to_args(vm, &proxy.session, args.args, &args.kwargs.0)?;
+            let args = to_args(vm, &proxy.session, args.args, &args.kwargs)?;
             let question = match zelf.name.as_str() {
                 "__call__" => Question::Call(args),
                 name => Question::CallMethod(name.to_owned(), args),

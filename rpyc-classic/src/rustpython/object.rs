@@ -10,7 +10,7 @@ use rpyc_core::object::{
 };
 use rustpython_vm::builtins::{PyBytes, PyStr};
 use rustpython_vm::protocol::{PyIter, PyIterReturn};
-use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
+use rustpython_vm::{AsObject, Py, PyObjectRef, PyResult, VirtualMachine};
 
 use super::convert::{to_any, to_func_args, to_python};
 use super::session::PythonSession;
@@ -32,7 +32,7 @@ impl PyHandle {
         object: PyObjectRef,
     ) -> PyHandle {
         PyHandle {
-            id_parts: names::id_parts(vm, session.shared().space, &object),
+            id_parts: names::id_parts(vm, session.shared(), &object),
             held: Held::new(object, &session.shared().source),
             session: session.clone(),
         }
@@ -122,11 +122,11 @@ impl Object for PyHandle {
     }
 
     fn repr(&self, _: &Context<'_>) -> ObjectResult<Str> {
-        self.run(|vm, object| Ok(text(&object.repr(vm)?)))
+        self.run(|vm, object| object.repr(vm).map(|repr| text(&repr)))
     }
 
     fn str(&self, _: &Context<'_>) -> ObjectResult<Str> {
-        self.run(|vm, object| Ok(text(&object.str(vm)?)))
+        self.run(|vm, object| object.str(vm).map(|str| text(&str)))
     }
 
     fn hash(&self, _: &Context<'_>) -> ObjectResult<i64> {
@@ -226,7 +226,7 @@ fn pickle_protocol(asked: i64) -> i64 {
 }
 
 /// Text as it travels; lone surrogates become question marks.
-pub(super) fn text(text: &PyStr) -> Str {
+pub(super) fn text(text: &Py<PyStr>) -> Str {
     match text.to_str() {
         Some(text) => Str::from(text),
         None => Str::from(text.to_string_lossy().into_owned()),

@@ -13,7 +13,7 @@ use rustpython_vm::{AsObject, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMa
 
 use super::convert::to_python;
 use super::exception::to_python_exception;
-use super::inspect::LOCAL_NAMES;
+use super::classes::LOCAL_NAMES;
 use super::netref::{NetRef, method};
 use super::session::{PythonSession, closed};
 use super::thread::{detached, lock};
@@ -236,7 +236,7 @@ fn class_of(
     if !is_class && let Some(local) = types::builtin(vm, &id_pack.name) {
         let key = ClassKey::Named(id_pack.name.to_string());
         return session.proxy_class(key, || {
-            let methods = super::inspect::instance_methods(vm, &local);
+            let methods = super::classes::instance_methods(vm, &local);
             make_class(vm, &id_pack.name, methods.iter().map(|name| name.as_str()))
         });
     }
@@ -265,9 +265,13 @@ fn make_class<'a>(
 ) -> PyResult<PyTypeRef> {
     let namespace = vm.ctx.new_dict();
     namespace.set_item("__slots__", vm.ctx.new_tuple(Vec::new()).into(), vm)?;
-    if let Some((module, _)) = name.rsplit_once('.') {
-        namespace.set_item("__module__", vm.ctx.new_str(module).into(), vm)?;
-    }
+    let short_name = match name.rsplit_once('.') {
+        Some((module, short_name)) => {
+            namespace.set_item("__module__", vm.ctx.new_str(module).into(), vm)?;
+            short_name
+        }
+        None => name,
+    };
     for method_name in methods {
         if is_forwarded(method_name) {
             namespace.set_item(method_name, method(vm, method_name), vm)?;
@@ -276,7 +280,7 @@ fn make_class<'a>(
     let base = NetRef::class(&vm.ctx).to_owned();
     let bases = vm.ctx.new_tuple(vec![base.into()]);
     let class = vm.ctx.types.type_type.as_object();
-    let class = class.call((vm.ctx.new_str(name), bases, namespace), vm)?;
+    let class = class.call((vm.ctx.new_str(short_name), bases, namespace), vm)?;
     class.downcast().map_err(|_| vm.new_type_error("type() made no class"))
 }
 

@@ -7,7 +7,7 @@ use rpyc_core::connection::Connection;
 use rpyc_core::exception::Exception;
 use rpyc_core::object::{Any, Context, ObjectRef, ObjectResult};
 use rustpython_vm::builtins::{PyBytes, PyCode, PyStr, PyTypeRef};
-use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
+use rustpython_vm::{PyObjectRef, PyResult, VirtualMachine};
 
 use super::convert::{to_any, to_python};
 use super::exception;

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use rpyc_core::exception::Exception;
 use rpyc_core::executor::{Executor, ThreadBody, ThreadPool};
 use rustpython_vm::vm::thread::{
-    ThreadState, ThreadedVirtualMachine, cleanup_current_thread_frames, current_thread_slot,
+    ThreadedVirtualMachine, cleanup_current_thread_frames,
     current_vm_is_set, with_current_vm,
 };
 use rustpython_vm::{PyObjectRef, VirtualMachine};
@@ -130,11 +130,6 @@ pub(super) fn detached<R>(vm: &VirtualMachine, wait: impl FnOnce() -> R) -> R {
     vm.allow_threads(wait)
 }
 
-/// Whether this thread may touch Python objects now.
-pub(super) fn is_attached() -> bool {
-    let slot = current_thread_slot();
-    slot.is_some_and(|slot| slot.state.load(Ordering::Acquire) == ThreadState::Attached as i32)
-}
 
 /// A Python object that is held from outside of the interpreter and may be dropped on any thread.
 pub(super) struct Held {
