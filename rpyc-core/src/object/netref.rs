@@ -49,7 +49,7 @@ impl Netref {
     }
 
     /// The number of the connection that it came over.
-    pub(crate) fn peer_number(&self) -> u64 {
+    pub fn peer_number(&self) -> u64 {
         self.0.peer.number()
     }
 
