@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rpyc_core::codec::Str;
-use rpyc_core::exception::Exception;
+use rpyc_core::Exception;
 use rpyc_core::object::{Any, Args, Context, IdParts, Method, Object, ObjectResult};
 
 /// What a method does with its owner and the values of its parameters; what wasn't given is None.

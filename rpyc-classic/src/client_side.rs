@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rpyc_core::args;
 use rpyc_core::codec::{Str, Value};
-use rpyc_core::connection::Connection;
-use rpyc_core::exception::Exception;
+use rpyc_core::{Connection, WeakConnection};
+use rpyc_core::Exception;
 use rpyc_core::object::{Any, Args, Context, IdParts, Method, Object, ObjectRef, ObjectResult};
 
 use crate::arguments::MethodDef;
@@ -15,7 +15,7 @@ use crate::evaluator::Session;
 
 /// The connection of a session.
 pub(crate) struct ServerConnection {
-    connection: Connection,
+    connection: WeakConnection,
     session: Weak<dyn Session>,
     this: Weak<ServerConnection>,
 }
@@ -23,14 +23,19 @@ pub(crate) struct ServerConnection {
 impl ServerConnection {
     pub(crate) fn new(connection: &Connection, session: Weak<dyn Session>) -> ObjectRef {
         Arc::new_cyclic(|this| ServerConnection {
-            connection: connection.clone(),
+            connection: connection.downgrade(),
             session,
             this: this.clone(),
         })
     }
 
+    fn connection(&self) -> Result<Connection, Exception> {
+        let connection = self.connection.upgrade();
+        connection.ok_or_else(|| Exception::eof_error("the connection is closed"))
+    }
+
     fn peer_root(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
-        let root = self.connection.root().map_err(Exception::from)?;
+        let root = self.connection()?.root().map_err(Exception::from)?;
         attr(cx, &root, name)
     }
 }
@@ -54,7 +59,7 @@ impl Object for ServerConnection {
 
     fn attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
         match name {
-            "root" => return self.connection.root().map_err(Exception::from),
+            "root" => return self.connection()?.root().map_err(Exception::from),
             "eval" | "execute" | "namespace" => return self.peer_root(cx, name),
             "builtins" | "builtin" => {
                 return self.peer_root(cx, "getmodule")?.call(cx, args!["builtins"]);
@@ -63,7 +68,7 @@ impl Object for ServerConnection {
                 let getmodule = self.peer_root(cx, "getmodule")?;
                 return Ok(Any::object(Modules { getmodule }));
             }
-            "closed" => return Ok(Any::from(self.connection.is_closed())),
+            "closed" => return Ok(Any::from(self.connection().map_or(true, |connection| connection.is_closed()))),
             "_config" => {
                 let connection = self.connection.clone();
                 return Ok(Any::Local(Arc::new_cyclic(|this| ConfigView {
@@ -88,7 +93,8 @@ impl Object for ServerConnection {
     }
 
     fn repr(&self, _: &Context<'_>) -> ObjectResult<Str> {
-        let connid = self.connection.connid();
+        let connection = self.connection()?;
+        let connid = connection.connid();
         Ok(Str::from(format!("<rpyc.core.protocol.Connection '{connid}' object>")))
     }
 
@@ -108,7 +114,7 @@ static CONNECTION_METHODS: &[MethodDef<ServerConnection>] = &[
         parameters: &["data", "timeout"],
         required: 0,
         body: |this, _, _| {
-            this.connection.ping().map_err(Exception::from)?;
+            this.connection()?.ping().map_err(Exception::from)?;
             Ok(Any::NONE)
         },
     },
@@ -117,7 +123,7 @@ static CONNECTION_METHODS: &[MethodDef<ServerConnection>] = &[
         parameters: &[],
         required: 0,
         body: |this, _, _| {
-            this.connection.close();
+            this.connection()?.close().map_err(Exception::from)?;
             Ok(Any::NONE)
         },
     },
@@ -149,7 +155,7 @@ impl ServerConnection {
         };
         let timeout = Duration::try_from_secs_f64(seconds)
             .map_err(|_| Exception::value_error("a timeout is a number of seconds, at least 0"))?;
-        let served = self.connection.poll(timeout).map_err(Exception::from)?;
+        let served = self.connection()?.poll(timeout).map_err(Exception::from)?;
         Ok(Any::from(served))
     }
 }
@@ -198,7 +204,7 @@ impl Object for Modules {
 
 /// `conn._config`: the options that programs read and change while a connection lives.
 struct ConfigView {
-    connection: Connection,
+    connection: WeakConnection,
     this: Weak<ConfigView>,
 }
 
@@ -223,7 +229,8 @@ impl Object for ConfigView {
 
 impl ConfigView {
     fn option(&self, key: &str) -> Option<Any> {
-        let config = self.connection.config();
+        let connection = self.connection.upgrade()?;
+        let config = connection.config();
         Some(match key {
             "allow_all_attrs" => Any::from(config.allow_all_attrs),
             "allow_delattr" => Any::from(config.allow_delattr),
@@ -233,7 +240,7 @@ impl ConfigView {
             "allow_public_attrs" => Any::from(config.allow_public_attrs),
             "allow_safe_attrs" => Any::from(config.allow_safe_attrs),
             "allow_setattr" => Any::from(config.allow_setattr),
-            "connid" => Any::from(self.connection.connid()),
+            "connid" => Any::from(connection.connid()),
             "exposed_prefix" => Any::from(config.exposed_prefix.as_str()),
             "include_local_traceback" => Any::from(config.include_local_traceback),
             "include_local_version" => Any::from(config.include_local_version),
@@ -247,6 +254,9 @@ impl ConfigView {
     }
 
     fn set_option(&self, key: &str, value: &Any) -> ObjectResult {
+        let connection = self.connection.upgrade();
+        let connection =
+            connection.ok_or_else(|| Exception::eof_error("the connection is closed"))?;
         let value = value.as_value();
         if key == "sync_request_timeout" {
             let timeout = match value {
@@ -254,14 +264,14 @@ impl ConfigView {
                 Some(Value::Float(seconds)) => Duration::try_from_secs_f64(*seconds).ok(),
                 other => other.and_then(Value::as_u64).map(Duration::from_secs),
             };
-            self.connection.update_config(|config| config.sync_request_timeout = timeout);
+            connection.update_config(|config| config.sync_request_timeout = timeout);
             return Ok(Any::NONE);
         }
         let Some(on) = value.and_then(Value::as_bool) else {
             return Err(Exception::type_error(format!("'{key}' takes a bool here")));
         };
         let mut is_known = true;
-        self.connection.update_config(|config| match key {
+        connection.update_config(|config| match key {
             "allow_public_attrs" => config.allow_public_attrs = on,
             "allow_safe_attrs" => config.allow_safe_attrs = on,
             "include_local_traceback" => config.include_local_traceback = on,

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use rpyc_core::connection::Connection;
+use rpyc_core::Connection;
 use rpyc_core::executor::Executor;
 use rpyc_core::object::{Any, Context, ObjectRef, ObjectResult};
 
@@ -29,7 +29,7 @@ pub trait Evaluator: Send + Sync + 'static {
 /// What one connection owns inside the engine: its namespace, and the traceback of its last
 /// exception.
 ///
-/// Exceptions come out as [`Exception`](rpyc_core::exception::Exception) with the engine's own
+/// Exceptions come out as [`Exception`](rpyc_core::Exception) with the engine's own
 /// traceback; so do `SystemExit` and `KeyboardInterrupt`, which end nothing but the request.
 pub trait Session: Send + Sync {
     /// The connection works: `this` is the object by which Python code knows it.

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use rpyc_core::codec::{Str, Value};
-use rpyc_core::config::{Config, Nesting};
-use rpyc_core::connection::Connection;
-use rpyc_core::exception::Exception;
+use rpyc_core::{Config, Nesting};
+use rpyc_core::Connection;
+use rpyc_core::Exception;
 use rpyc_core::executor::Executor;
 use rpyc_core::object::{Access, Any, Context, IdParts, Object, ObjectRef, ObjectResult};
 use rpyc_core::service::{Service, ServiceFactory};

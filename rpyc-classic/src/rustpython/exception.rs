@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rpyc_core::codec::{Str, Value};
-use rpyc_core::exception::Exception;
+use rpyc_core::Exception;
 use rpyc_core::object::Any;
 use rustpython_vm::builtins::{PyBaseException, PyBaseExceptionRef, PyStr, PyType, PyTypeRef};
 use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rpyc_core::codec::Str;
-use rpyc_core::exception::Exception;
+use rpyc_core::Exception;
 use rpyc_core::object::{
     Access, Any, Args, Context, IdParts, Method, Object, ObjectResult,
 };
@@ -172,6 +172,20 @@ impl Object for PyHandle {
                 PyIterReturn::Return(item) => Some(to_any(vm, &self.session, item)),
                 PyIterReturn::StopIteration(_) => None,
             })
+        })
+    }
+
+    fn buffiter(&self, _: &Context<'_>, count: usize) -> ObjectResult<Vec<Any>> {
+        self.run(|vm, object| {
+            let iterator = object.get_iter(vm)?;
+            let mut items = Vec::new();
+            while items.len() < count {
+                match iterator.next(vm)? {
+                    PyIterReturn::Return(item) => items.push(to_any(vm, &self.session, item)),
+                    PyIterReturn::StopIteration(_) => break,
+                }
+            }
+            Ok(items)
         })
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rpyc_core::codec::{Handler, Value};
-use rpyc_core::exception::Exception;
+use rpyc_core::Exception;
 use rpyc_core::object::{Any, Args, Context, Method, Netref, ObjectRef, ObjectResult};
 use rustpython_vm::builtins::{PyTypeRef, PyWeak};
 use rustpython_vm::{AsObject, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use rpyc_core::connection::Connection;
-use rpyc_core::exception::Exception;
+use rpyc_core::{Connection, WeakConnection};
+use rpyc_core::Exception;
 use rpyc_core::object::{Any, Context, ObjectRef, ObjectResult};
 use rustpython_vm::builtins::{PyBytes, PyCode, PyStr, PyTypeRef};
 use rustpython_vm::{PyObjectRef, PyResult, VirtualMachine};
@@ -23,7 +23,7 @@ pub(super) struct PythonSession {
     // None before the first use and after the end.
     namespace: Mutex<Option<Held>>,
     last_traceback: Mutex<Option<Held>>,
-    connection: Mutex<Option<(Connection, ObjectRef)>>,
+    connection: Mutex<Option<(WeakConnection, ObjectRef)>>,
     // The classes of the peer's proxies.
     classes: Mutex<HashMap<ClassKey, Arc<Held>>>,
     is_over: std::sync::atomic::AtomicBool,
@@ -48,7 +48,8 @@ impl PythonSession {
 
     /// The connection, as long as there is one, and the object that stands for it.
     pub(super) fn connection(&self) -> Option<(Connection, ObjectRef)> {
-        lock(&self.connection).clone()
+        let (connection, this) = lock(&self.connection).clone()?;
+        Some((connection.upgrade()?, this))
     }
 
     /// Does something in the interpreter; what it raises comes out with its traceback.
@@ -149,7 +150,7 @@ pub(super) struct OpenSession(pub(super) Arc<PythonSession>);
 
 impl Session for OpenSession {
     fn connected(&self, connection: &Connection, this: ObjectRef) {
-        *lock(&self.0.connection) = Some((connection.clone(), this));
+        *lock(&self.0.connection) = Some((connection.downgrade(), this));
     }
 
     fn this(&self) -> Option<ObjectRef> {

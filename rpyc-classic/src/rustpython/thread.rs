@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
-use rpyc_core::exception::Exception;
+use rpyc_core::Exception;
 use rpyc_core::executor::{Executor, ThreadBody, ThreadPool};
 use rustpython_vm::vm::thread::{
     ThreadedVirtualMachine, cleanup_current_thread_frames,
