@@ -5,6 +5,8 @@ use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
 
 /// Makes `_rpyc_support` and the small `rpyc` package importable.
 pub(super) fn install(vm: &VirtualMachine) -> PyResult<()> {
+    // Native classes exist from the first import of their module on.
+    vm.import("_rpyc_native", 0)?;
     let namespace = vm.ctx.new_dict();
     let name = vm.ctx.new_str(SUPPORT);
     namespace.set_item("__name__", name.into(), vm)?;
