@@ -1,0 +1,76 @@
+//! Where log lines go, which ones, and how they look.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use env_logger::{Builder, Env, Target};
+use log::Record;
+
+/// Sets the program's logger up.
+///
+/// # Errors
+/// When the log file can't be opened.
+pub(crate) fn start(quiet: bool, verbose: bool, logfile: Option<&Path>) -> io::Result<()> {
+    // Targets begin with the crate's name: rpyc_core, rpyc_classic, rpyc_server, and rpyc for
+    // a connection's own lines.
+    let mut builder = match (quiet, verbose) {
+        (true, _) => {
+            let mut builder = Builder::new();
+            builder.filter_level(log::LevelFilter::Warn);
+            builder
+        }
+        (_, true) => {
+            let mut builder = Builder::new();
+            builder.parse_filters("warn,rpyc=debug");
+            builder
+        }
+        _ => Builder::from_env(Env::default().default_filter_or("warn,rpyc=info")),
+    };
+    builder.format(format_line);
+    if let Some(path) = logfile {
+        let file = File::options().create(true).append(true).open(path)?;
+        builder.target(Target::Pipe(Box::new(file)));
+    }
+    builder.init();
+    Ok(())
+}
+
+fn format_line(out: &mut env_logger::fmt::Formatter, record: &Record<'_>) -> io::Result<()> {
+    let level = record.level();
+    let style = out.default_level_style(level);
+    let time = out.timestamp_millis();
+    let text = printable(&record.args().to_string());
+    writeln!(out, "{time} {style}{level:<5}{style:#} {text}")
+}
+
+/// A peer has its say in some lines (the text of an exception): it must not be able to forge a
+/// line of its own or to talk to the terminal. Tracebacks keep their lines, marked.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for character in text.trim_end().chars() {
+        match character {
+            '\n' => printable.push_str("\n    | "),
+            '\t' => printable.push('\t'),
+            control if control.is_control() => printable.extend(control.escape_default()),
+            other => printable.push(other),
+        }
+    }
+    printable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_break_in_a_message_cant_pass_for_a_new_line_of_the_log() {
+        assert_eq!(printable("ended: a\nINFO listening\n"), "ended: a\n    | INFO listening");
+    }
+
+    #[test]
+    fn control_characters_are_shown_instead_of_sent() {
+        assert_eq!(printable("\u{1b}[2Jx\r\u{9b}"), "\\u{1b}[2Jx\\r\\u{9b}");
+        assert_eq!(printable("plain ünïcode"), "plain ünïcode");
+    }
+}

@@ -1,0 +1,156 @@
+//! The accept loop: hands clients over, never waits for one.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use log::{info, warn};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+/// Accepts clients until `stopping` is set and `wake` is readable.
+///
+/// # Errors
+/// When the listening socket itself is broken.
+pub(super) fn run(
+    listener: &TcpListener,
+    wake: &impl AsFd,
+    stopping: &AtomicBool,
+    arrived: &mut dyn FnMut(TcpStream, SocketAddr),
+) -> io::Result<()> {
+    let mut shortage = Backoff::default();
+    loop {
+        wait(Some(listener), wake, None)?;
+        if stopping.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        match listener.accept() {
+            Ok((stream, peer)) => {
+                if shortage.is_over() {
+                    info!("accepting clients again");
+                }
+                arrived(stream, peer);
+            }
+            Err(error) => match judge(&error) {
+                Verdict::NobodyThere => {}
+                Verdict::Shortage => {
+                    if shortage.is_new() {
+                        warn!("can't accept clients for now, trying again: {error}");
+                    }
+                    // The client stays in the queue, so the listener would be readable all
+                    // the time.
+                    wait(None, wake, Some(shortage.next()))?;
+                }
+                Verdict::Broken => return Err(error),
+            },
+        }
+    }
+}
+
+/// Sleeps until there is a client, an order to stop, or the time is up.
+fn wait(
+    listener: Option<&TcpListener>,
+    wake: &impl AsFd,
+    timeout: Option<Duration>,
+) -> io::Result<()> {
+    let timeout = timeout.map(|timeout| Timespec {
+        tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: timeout.subsec_nanos().into(),
+    });
+    let mut watched = vec![PollFd::new(wake, PollFlags::IN)];
+    watched.extend(listener.map(|listener| PollFd::new(listener, PollFlags::IN)));
+    match poll(&mut watched, timeout.as_ref()) {
+        Ok(_) | Err(Errno::INTR | Errno::NOMEM) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Verdict {
+    /// It went away again, or another thread took it.
+    NobodyThere,
+    /// Something ran out that comes back: descriptors, memory.
+    Shortage,
+    /// The listening socket can't be used any more.
+    Broken,
+}
+
+fn judge(error: &io::Error) -> Verdict {
+    match Errno::from_io_error(error) {
+        Some(Errno::BADF | Errno::FAULT | Errno::INVAL | Errno::NOTSOCK) => Verdict::Broken,
+        // EHOSTUNREACH and its kin: Linux passes on what the network said of the client that
+        // was about to be accepted.
+        Some(
+            Errno::AGAIN
+            | Errno::CONNABORTED
+            | Errno::HOSTUNREACH
+            | Errno::INTR
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::PROTO,
+        ) => Verdict::NobodyThere,
+        // Also what isn't known here: a pause does no harm, a loop without one does.
+        _ => Verdict::Shortage,
+    }
+}
+
+/// Growing pauses while something is short.
+#[derive(Debug, Default)]
+struct Backoff {
+    last: Option<Duration>,
+}
+
+impl Backoff {
+    fn is_new(&self) -> bool {
+        self.last.is_none()
+    }
+
+    fn next(&mut self) -> Duration {
+        let next = self.last.map_or(SHORTEST, |last| (last * 2).min(LONGEST));
+        self.last = Some(next);
+        next
+    }
+
+    /// Ends the shortage; says whether there was one.
+    fn is_over(&mut self) -> bool {
+        self.last.take().is_some()
+    }
+}
+
+const SHORTEST: Duration = Duration::from_millis(10);
+const LONGEST: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_descriptors_is_a_shortage_and_a_lost_client_is_nothing() {
+        let verdict = |errno: Errno| judge(&errno.into());
+        assert_eq!(verdict(Errno::MFILE), Verdict::Shortage);
+        assert_eq!(verdict(Errno::NFILE), Verdict::Shortage);
+        assert_eq!(verdict(Errno::NOMEM), Verdict::Shortage);
+        assert_eq!(verdict(Errno::CONNABORTED), Verdict::NobodyThere);
+        assert_eq!(verdict(Errno::AGAIN), Verdict::NobodyThere);
+        assert_eq!(verdict(Errno::HOSTUNREACH), Verdict::NobodyThere);
+        assert_eq!(verdict(Errno::BADF), Verdict::Broken);
+    }
+
+    #[test]
+    fn pauses_grow_to_a_second_and_start_anew_after_a_success() {
+        let mut backoff = Backoff::default();
+        assert!(backoff.is_new());
+        assert_eq!(backoff.next(), SHORTEST);
+        assert_eq!(backoff.next(), SHORTEST * 2);
+        assert!(!backoff.is_new());
+        for _ in 0..20 {
+            backoff.next();
+        }
+        assert_eq!(backoff.next(), LONGEST);
+        assert!(backoff.is_over());
+        assert!(!backoff.is_over());
+        assert_eq!(backoff.next(), SHORTEST);
+    }
+}

@@ -1,0 +1,168 @@
+//! The clients that are connected: how many, and how to end them all.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use log::warn;
+use rpyc_core::connection::Connection;
+use rpyc_core::executor::{Executor, ThreadPool};
+
+/// The set of connected clients.
+#[derive(Clone, Debug)]
+pub(super) struct Clients {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    max: usize,
+    set: Mutex<Set>,
+    left: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Set {
+    last: u64,
+    closing: bool,
+    present: HashMap<u64, Client>,
+}
+
+#[derive(Debug)]
+struct Client {
+    name: String,
+    peer: SocketAddr,
+    /// None while the connection is being opened: then it is closed as soon as it is there.
+    connection: Option<Connection>,
+}
+
+/// Why a client isn't let in.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("{0} clients are connected, which is the maximum")]
+    Full(usize),
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+impl Clients {
+    pub(super) fn new(max: usize) -> Clients {
+        Clients {
+            inner: Arc::new(Inner {
+                max,
+                set: Mutex::default(),
+                left: Condvar::new(),
+            }),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.inner.set().present.len()
+    }
+
+    /// Takes up a client; it is in the set until its [`Place`] is dropped.
+    pub(super) fn admit(&self, name: &str, peer: SocketAddr) -> Result<Place, Refusal> {
+        let mut set = self.inner.set();
+        if set.closing {
+            return Err(Refusal::Stopping);
+        }
+        if set.present.len() >= self.inner.max {
+            return Err(Refusal::Full(self.inner.max));
+        }
+        set.last += 1;
+        let number = set.last;
+        let client = Client {
+            name: name.to_owned(),
+            peer,
+            connection: None,
+        };
+        set.present.insert(number, client);
+        Ok(Place {
+            clients: self.clone(),
+            number,
+        })
+    }
+
+    /// Ends all connections and waits until they have ended, `grace` at the most.
+    pub(super) fn close_all(&self, grace: Duration) {
+        let deadline = Instant::now() + grace;
+        let mut set = self.inner.set();
+        set.closing = true;
+        for client in set.present.values() {
+            if let Some(connection) = &client.connection {
+                close_elsewhere(connection.clone());
+            }
+        }
+        while !set.present.is_empty() {
+            let rest = deadline.saturating_duration_since(Instant::now());
+            if rest.is_zero() {
+                break;
+            }
+            let waited = self.inner.left.wait_timeout(set, rest);
+            set = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        // The last handle of a connection may do work: not under the lock.
+        let left = std::mem::take(&mut set.present);
+        drop(set);
+        for client in left.into_values() {
+            warn!(
+                "{} from {}: ended: still busy {} s after the server was told to stop",
+                client.name,
+                client.peer,
+                grace.as_secs_f32()
+            );
+        }
+    }
+}
+
+impl Inner {
+    /// The set is never left half changed, so a thread that panicked has done no harm to it.
+    fn set(&self) -> MutexGuard<'_, Set> {
+        self.set.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closing waits for the requests that run; one connection must not wait for another's.
+fn close_elsewhere(connection: Connection) {
+    let name = connection.connid().to_owned();
+    let job = Box::new(move || connection.close());
+    if let Err(error) = ThreadPool::shared().execute(job) {
+        warn!("{name}: no thread to close it in order: {error}");
+    }
+}
+
+/// A client's place in the set.
+#[derive(Debug)]
+pub(super) struct Place {
+    clients: Clients,
+    number: u64,
+}
+
+impl Place {
+    /// The client is served from now on.
+    pub(super) fn serving(&self, connection: &Connection) {
+        let mut set = self.clients.inner.set();
+        if set.closing {
+            // It was opened while the others were being closed.
+            close_elsewhere(connection.clone());
+        }
+        if let Some(client) = set.present.get_mut(&self.number) {
+            client.connection = Some(connection.clone());
+        }
+    }
+
+    /// Whether the server has given the client up: it has been told that it ended.
+    pub(super) fn is_given_up(&self) -> bool {
+        !self.clients.inner.set().present.contains_key(&self.number)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let removed = self.clients.inner.set().present.remove(&self.number);
+        self.clients.inner.left.notify_all();
+        // After the lock is given back, as in close_all.
+        drop(removed);
+    }
+}
