@@ -30,14 +30,18 @@ impl Cli {
         Cli::from_matches(&command().get_matches())
     }
 
-    #[allow(clippy::expect_used)] // clap has filled the defaults in
     fn from_matches(matches: &ArgMatches) -> Cli {
         Cli {
             classic: matches.get_flag("classic"),
-            host: matches.get_one::<String>("host").expect("has a default").clone(),
+            host: matches
+                .get_one::<String>("host")
+                .expect("has a default")
+                .clone(),
             insecure: matches.get_flag("insecure"),
             logfile: matches.get_one::<PathBuf>("logfile").cloned(),
-            max_clients: *matches.get_one::<u64>("max-clients").expect("has a default") as usize,
+            max_clients: *matches
+                .get_one::<u64>("max-clients")
+                .expect("has a default") as usize,
             no_pickle: matches.get_flag("no-pickle"),
             no_traceback: matches.get_flag("no-traceback"),
             port: *matches.get_one::<u16>("port").expect("has a default"),
@@ -52,7 +56,10 @@ impl Cli {
 
 fn command() -> Command {
     let flag = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+        Arg::new(name)
+            .long(name)
+            .action(ArgAction::SetTrue)
+            .help(help)
     };
     Command::new("rpyc-server")
         .version(env!("CARGO_PKG_VERSION"))
@@ -101,7 +108,10 @@ fn command() -> Command {
                 .help("How long the server waits when it calls a client back; 0 waits for ever"),
         )
         .arg(flag("no-pickle", "Refuse to pickle: no obtain, no deliver"))
-        .arg(flag("no-traceback", "Send exceptions without their traceback"))
+        .arg(flag(
+            "no-traceback",
+            "Send exceptions without their traceback",
+        ))
         .arg(flag("quiet", "Log warnings and errors only").short('q'))
         .arg(
             flag("verbose", "Log more: what each connection does")
@@ -119,7 +129,9 @@ fn command() -> Command {
 
 /// Seconds, where 0 stands for no end.
 fn timeout(text: &str) -> Result<Option<Duration>, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "not a number of seconds".to_owned())?;
     if seconds == 0.0 {
         return Ok(None);
     }
@@ -157,7 +169,11 @@ mod tests {
 
     fn parse(arguments: &[&str]) -> Cli {
         let arguments = ["rpyc-server"].iter().chain(arguments);
-        Cli::from_matches(&command().try_get_matches_from(arguments).expect("a valid command line"))
+        Cli::from_matches(
+            &command()
+                .try_get_matches_from(arguments)
+                .expect("a valid command line"),
+        )
     }
 
     #[test]
@@ -195,7 +211,10 @@ mod tests {
             &["--registry"],
         ] {
             let arguments = ["rpyc-server"].iter().chain(arguments);
-            assert!(command().try_get_matches_from(arguments.clone()).is_err(), "{arguments:?}");
+            assert!(
+                command().try_get_matches_from(arguments.clone()).is_err(),
+                "{arguments:?}"
+            );
         }
     }
 }

@@ -19,8 +19,8 @@
 //!
 //! # Features
 //!
-//! - `classic` (default): the program offers classic mode, with RustPython as its evaluator.
-//!   The library is the same with and without it.
+//! - `classic` (default): builds the program, which serves classic mode with RustPython as its
+//!   evaluator. The library is the same with and without it.
 //!
 //! # Log lines
 //!

@@ -65,7 +65,10 @@ mod tests {
 
     #[test]
     fn a_line_break_in_a_message_cant_pass_for_a_new_line_of_the_log() {
-        assert_eq!(printable("ended: a\nINFO listening\n"), "ended: a\n    | INFO listening");
+        assert_eq!(
+            printable("ended: a\nINFO listening\n"),
+            "ended: a\n    | INFO listening"
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `rpyc-server`: serves RPyC's classic mode over TCP.
 #![forbid(unsafe_code)]
 
+mod classic;
 mod cli;
 mod logging;
 mod serve;

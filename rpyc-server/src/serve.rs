@@ -3,13 +3,12 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use log::{info, warn};
 use rpyc_core::config::Config;
-use rpyc_core::service::ServiceFactory;
 use rpyc_server::{ListenError, Server};
 
+use crate::classic::Evaluator;
 use crate::cli::Cli;
 use crate::{logging, signals};
 
@@ -18,7 +17,7 @@ use crate::{logging, signals};
 pub(crate) enum Failure {
     #[error("--host {host}: the name has no address")]
     Host { host: String, source: io::Error },
-    #[error("--port {port}: can't listen")]
+    #[error("--port {port} can't be had")]
     Listen { port: u16, source: ListenError },
     #[error("--logfile: can't write the log")]
     Logfile(#[source] io::Error),
@@ -29,7 +28,6 @@ pub(crate) enum Failure {
     #[error("the server can't go on")]
     Run(#[source] io::Error),
     #[error("the evaluator doesn't start")]
-    #[cfg(feature = "classic")]
     Start(#[source] rpyc_classic::StartError),
 }
 
@@ -48,7 +46,7 @@ impl Failure {
                 "Another program listens there: take another port with --port, or a free one \
                  with --port 0.",
             ),
-            Failure::NoMode => Some(NO_MODE),
+            Failure::NoMode => Some("Say --classic to serve classic mode; --help shows examples."),
             Failure::NotLoopback(_) => Some(
                 "Whoever connects can run any code as this user. Keep to 127.0.0.1 and come \
                  through a tunnel (ssh -L 18812:127.0.0.1:18812 user@server), or accept that \
@@ -59,15 +57,9 @@ impl Failure {
     }
 }
 
-#[cfg(feature = "classic")]
-const NO_MODE: &str = "Say --classic to serve classic mode; --help shows examples.";
-#[cfg(not(feature = "classic"))]
-const NO_MODE: &str = "This program was built without classic mode: build it with the feature \
-                       `classic`, or use the library rpyc-server.";
-
 /// Serves until a signal stops it.
 pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
-    if !cli.classic || cfg!(not(feature = "classic")) {
+    if !cli.classic {
         return Err(Failure::NoMode);
     }
     let addresses = resolve(cli)?;
@@ -77,12 +69,15 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
     }
     logging::start(cli.quiet, cli.verbose, cli.logfile.as_deref()).map_err(Failure::Logfile)?;
     let signals = signals::catch().map_err(Failure::Run)?;
-    let evaluator = Evaluator::start(cli)?;
+    let evaluator = Evaluator::start().map_err(Failure::Start)?;
     let server = Server::builder_from(evaluator.factory(cli))
         .connection_config(connection_config(cli))
         .max_clients(cli.max_clients)
         .listen(&addresses[..])
-        .map_err(|source| Failure::Listen { port: cli.port, source })?;
+        .map_err(|source| Failure::Listen {
+            port: cli.port,
+            source,
+        })?;
     announce(server.local_addr(), reachable);
     signals.stop_with(server.stopper()).map_err(Failure::Run)?;
     server.run().map_err(Failure::Run)?;
@@ -95,7 +90,10 @@ fn resolve(cli: &Cli) -> Result<Vec<SocketAddr>, Failure> {
     let host = cli.host.trim_start_matches('[').trim_end_matches(']');
     match (host, cli.port).to_socket_addrs() {
         Ok(addresses) => Ok(addresses.collect()),
-        Err(source) => Err(Failure::Host { host: cli.host.clone(), source }),
+        Err(source) => Err(Failure::Host {
+            host: cli.host.clone(),
+            source,
+        }),
     }
 }
 
@@ -122,57 +120,4 @@ fn announce(address: SocketAddr, reachable: bool) {
     if reachable {
         warn!("whoever reaches {address} can run any code as this user (--insecure)");
     }
-}
-
-/// The evaluator behind classic mode.
-#[cfg(feature = "classic")]
-struct Evaluator(Arc<rpyc_classic::rustpython::Engine>);
-
-#[cfg(feature = "classic")]
-impl Evaluator {
-    fn start(_: &Cli) -> Result<Evaluator, Failure> {
-        use rpyc_classic::rustpython::{Engine, Options};
-        Engine::start(Options::default()).map(Evaluator).map_err(Failure::Start)
-    }
-
-    fn factory(&self, cli: &Cli) -> Arc<dyn ServiceFactory> {
-        let mut options = rpyc_classic::SlaveOptions::default();
-        options.allow_pickle = !cli.no_pickle;
-        rpyc_classic::SlaveService::factory(self.0.clone(), options)
-    }
-
-    /// Runs Python's own clean-up, unless client code that doesn't end is in its way.
-    fn stop(self) {
-        use std::sync::mpsc;
-        use std::thread;
-        use std::time::Duration;
-
-        let (done, wait) = mpsc::channel();
-        let stop = move || {
-            self.0.stop();
-            // Nobody waits any more when it took too long.
-            let _ = done.send(());
-        };
-        let started = thread::Builder::new().name("rpyc-stop".to_owned()).spawn(stop);
-        if started.is_ok() && wait.recv_timeout(Duration::from_secs(2)).is_err() {
-            warn!("Python code is still running; its clean-up is skipped");
-        }
-    }
-}
-
-/// Stands in where the evaluator isn't built in; [`run`] never comes to it.
-#[cfg(not(feature = "classic"))]
-struct Evaluator;
-
-#[cfg(not(feature = "classic"))]
-impl Evaluator {
-    fn start(_: &Cli) -> Result<Evaluator, Failure> {
-        Err(Failure::NoMode)
-    }
-
-    fn factory(&self, _: &Cli) -> Arc<dyn ServiceFactory> {
-        Arc::new(|| rpyc_core::service::VoidService)
-    }
-
-    fn stop(self) {}
 }

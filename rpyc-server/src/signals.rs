@@ -34,7 +34,9 @@ impl Caught {
                 stopper.stop();
             }
         };
-        thread::Builder::new().name("rpyc-signals".to_owned()).spawn(watch)?;
+        thread::Builder::new()
+            .name("rpyc-signals".to_owned())
+            .spawn(watch)?;
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use log::warn;
 use rpyc_core::connection::Connection;
-use rpyc_core::executor::{Executor, ThreadPool};
+use rpyc_core::executor::ThreadPool;
 
 /// The set of connected clients.
 #[derive(Clone, Debug)]

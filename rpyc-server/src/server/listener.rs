@@ -47,7 +47,11 @@ pub(super) fn listen(addresses: &[SocketAddr]) -> Result<(TcpListener, SocketAdd
 }
 
 fn listen_on(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     // A server that is started again shouldn't wait for the last one's connections to expire.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;

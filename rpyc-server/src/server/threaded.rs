@@ -24,7 +24,9 @@ pub(super) fn admit(shared: &Shared, stream: TcpStream, peer: SocketAddr) {
 
 fn try_admit(shared: &Shared, stream: TcpStream, peer: SocketAddr) -> Result<(), String> {
     // Some systems pass the listener's mode on.
-    stream.set_nonblocking(false).map_err(|error| error.to_string())?;
+    stream
+        .set_nonblocking(false)
+        .map_err(|error| error.to_string())?;
     set_options(&stream, peer, shared.options.keepalive);
 
     let mut config = shared.options.connection.clone();
@@ -33,15 +35,25 @@ fn try_admit(shared: &Shared, stream: TcpStream, peer: SocketAddr) -> Result<(),
     if let Ok(local) = stream.local_addr() {
         config.endpoints = Some((local, peer));
     }
-    let place = shared.clients.admit(&name, peer).map_err(|refusal| refusal.to_string())?;
-    let service = shared.factory.0.create().map_err(|exception| exception.to_string())?;
+    let place = shared
+        .clients
+        .admit(&name, peer)
+        .map_err(|refusal| refusal.to_string())?;
+    let service = shared
+        .factory
+        .0
+        .create()
+        .map_err(|exception| exception.to_string())?;
 
     // The service says which threads its connections are served on; opening the connection
     // configures again, from the same start.
     let mut configured = config.clone();
     service.configure(&mut configured);
     let job = Box::new(move || serve(stream, peer, &name, service, config, &place));
-    configured.executor.execute(job).map_err(|error| error.to_string())
+    configured
+        .executor
+        .execute(job)
+        .map_err(|error| error.to_string())
 }
 
 /// A client's life, on its thread.
@@ -67,8 +79,16 @@ fn serve(
     if place.is_given_up() {
         return;
     }
-    let level = if reason.is_normal() { log::Level::Info } else { log::Level::Warn };
-    log!(level, "{name} from {peer}: ended: {reason}, after {}", seconds(start.elapsed()));
+    let level = if reason.is_normal() {
+        log::Level::Info
+    } else {
+        log::Level::Warn
+    };
+    log!(
+        level,
+        "{name} from {peer}: ended: {reason}, after {}",
+        seconds(start.elapsed())
+    );
 }
 
 fn set_options(stream: &TcpStream, peer: SocketAddr, keepalive: Option<Duration>) {
