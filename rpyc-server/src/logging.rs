@@ -12,21 +12,7 @@ use log::Record;
 /// # Errors
 /// When the log file can't be opened.
 pub(crate) fn start(quiet: bool, verbose: bool, logfile: Option<&Path>) -> io::Result<()> {
-    // Targets begin with the crate's name: rpyc_core, rpyc_classic, rpyc_server, and rpyc for
-    // a connection's own lines.
-    let mut builder = match (quiet, verbose) {
-        (true, _) => {
-            let mut builder = Builder::new();
-            builder.filter_level(log::LevelFilter::Warn);
-            builder
-        }
-        (_, true) => {
-            let mut builder = Builder::new();
-            builder.parse_filters("warn,rpyc=debug");
-            builder
-        }
-        _ => Builder::from_env(Env::default().default_filter_or("warn,rpyc=info")),
-    };
+    let mut builder = choose_lines(quiet, verbose);
     builder.format(format_line);
     if let Some(path) = logfile {
         let file = File::options().create(true).append(true).open(path)?;
@@ -34,6 +20,18 @@ pub(crate) fn start(quiet: bool, verbose: bool, logfile: Option<&Path>) -> io::R
     }
     builder.init();
     Ok(())
+}
+
+/// Targets begin with the crate's name, rpyc_core and so on; a connection's own lines have rpyc.
+fn choose_lines(quiet: bool, verbose: bool) -> Builder {
+    let filters = match (quiet, verbose) {
+        (true, _) => "warn",
+        (_, true) => "warn,rpyc=debug",
+        _ => return Builder::from_env(Env::default().default_filter_or("warn,rpyc=info")),
+    };
+    let mut builder = Builder::new();
+    builder.parse_filters(filters);
+    builder
 }
 
 fn format_line(out: &mut env_logger::fmt::Formatter, record: &Record<'_>) -> io::Result<()> {
@@ -61,6 +59,8 @@ fn printable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use log::Level;
+
     use super::*;
 
     #[test]
@@ -69,6 +69,19 @@ mod tests {
             printable("ended: a\nINFO listening\n"),
             "ended: a\n    | INFO listening"
         );
+    }
+
+    #[test]
+    fn quiet_and_verbose_choose_the_lines() {
+        let writes = |quiet, verbose, target: &str, level| {
+            let logger = choose_lines(quiet, verbose).build();
+            let record = Record::builder().target(target).level(level).build();
+            logger.matches(&record)
+        };
+        assert!(writes(true, false, "rpyc_server", Level::Warn));
+        assert!(!writes(true, false, "rpyc_server", Level::Info));
+        assert!(writes(false, true, "rpyc_core::connection", Level::Debug));
+        assert!(!writes(false, true, "rustpython_vm", Level::Info));
     }
 
     #[test]

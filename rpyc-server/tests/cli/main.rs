@@ -1,0 +1,180 @@
+//! The program `rpyc-server`: its flags, its log, its signals, its exit codes.
+
+mod program;
+
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt;
+
+use rustix::process::Signal;
+
+use self::program::{Program, output};
+
+/// Runs the program to its end: exit code, standard output, standard error.
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = output(arguments);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+#[test]
+fn help_names_the_flags_and_shows_examples() {
+    let (code, stdout, stderr) = run(&["--help"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    for text in [
+        "--classic",
+        "--host",
+        "--port",
+        "--insecure",
+        "--logfile",
+        "--max-clients",
+        "--no-pickle",
+        "--no-traceback",
+        "--quiet",
+        "--sync-request-timeout",
+        "--verbose",
+        "rpyc-server --classic --port 18812",
+        "rpyc.classic.connect",
+        "Exit codes",
+    ] {
+        assert!(stdout.contains(text), "no {text} in\n{stdout}");
+    }
+}
+
+#[test]
+fn an_unknown_flag_is_a_usage_error() {
+    let (code, _, stderr) = run(&["--classic", "--no-such-flag"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("--no-such-flag"), "{stderr}");
+}
+
+#[test]
+fn without_a_mode_it_says_which_flag_is_missing() {
+    let (code, _, stderr) = run(&["--port", "0"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("--classic"), "{stderr}");
+}
+
+#[test]
+fn an_address_that_others_reach_needs_the_insecure_flag() {
+    for host in ["0.0.0.0", "::", "[::]", "192.0.2.1"] {
+        let (code, _, stderr) = run(&["--classic", "--port", "0", "--host", host]);
+        assert_eq!(code, Some(2), "{host}: {stderr}");
+        assert!(
+            stderr.contains("--insecure") && stderr.contains(host),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn a_port_in_use_is_an_error_that_names_the_flag_and_the_way_out() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (code, _, stderr) = run(&["--classic", "--port", &port]);
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains(&format!("--port {port}")), "{stderr}");
+    assert!(stderr.contains("--port 0"), "no way out in {stderr}");
+}
+
+#[test]
+fn a_log_file_that_cant_be_written_is_an_error_that_names_the_flag() {
+    let (code, _, stderr) = run(&[
+        "--classic",
+        "--port",
+        "0",
+        "--logfile",
+        "/no/such/folder/log",
+    ]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("--logfile"), "{stderr}");
+}
+
+#[test]
+fn it_says_where_it_listens_and_how_to_connect_and_ends_by_sigterm_with_0() {
+    let mut program = Program::start(&["--classic", "--port", "0"]);
+    let address = program.address();
+    assert!(address.ip().is_loopback() && address.port() != 0);
+    let hint = program.line_with("rpyc.classic.connect");
+    assert!(hint.contains(&address.port().to_string()), "{hint}");
+    program.signal(Signal::TERM);
+    let (status, log) = program.end();
+    assert_eq!(status.code(), Some(0), "{log:#?}");
+}
+
+#[test]
+fn ctrl_c_ends_it_with_0_and_its_clients_are_closed_and_logged() {
+    let mut program = Program::start(&["--classic", "--port", "0"]);
+    let address = program.address();
+    let clients = [
+        TcpStream::connect(address).unwrap(),
+        TcpStream::connect(address).unwrap(),
+    ];
+    for _ in &clients {
+        program.line_with(": connected");
+    }
+    program.signal(Signal::INT);
+    let (status, log) = program.end();
+    assert_eq!(status.code(), Some(0), "{log:#?}");
+    for client in &clients {
+        let name = client.local_addr().unwrap().to_string();
+        let lines = log.iter().filter(|line| line.contains(&name));
+        assert_eq!(lines.count(), 2, "{name}: {log:#?}");
+    }
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn a_client_beyond_the_maximum_is_closed_at_once_and_room_is_made_by_one_that_leaves() {
+    let mut program = Program::start(&["--classic", "--port", "0", "--max-clients", "1"]);
+    let address = program.address();
+    let first = TcpStream::connect(address).unwrap();
+    program.line_with(": connected");
+    let _second = TcpStream::connect(address).unwrap();
+    let refusal = program.line_with("refused");
+    assert!(refusal.contains(" WARN "), "{refusal}");
+    drop(first);
+    program.line_with(": ended");
+    let third = TcpStream::connect(address).unwrap();
+    let line = program.line_with(": connected");
+    assert!(
+        line.contains(&third.local_addr().unwrap().to_string()),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_lack_of_descriptors_is_survived_and_logged_once() {
+    let mut program = Program::start_with_few_files(40, &["--classic", "--port", "0"]);
+    let address = program.address();
+    let clients: Vec<TcpStream> = (0..60)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    program.line_with("can't accept clients for now");
+    drop(clients);
+    program.line_with("accepting clients again");
+    let after = TcpStream::connect(address).unwrap();
+    program.line_with(&after.local_addr().unwrap().to_string());
+    program.signal(Signal::TERM);
+    let (status, log) = program.end();
+    assert_eq!(status.code(), Some(0), "{log:#?}");
+    // It may run short once more while those that came first are still leaving.
+    let complaints = log.iter().filter(|line| line.contains("for now")).count();
+    assert!(complaints <= 5, "{log:#?}");
+}
+
+#[test]
+fn it_is_not_a_signal_that_ends_it_when_it_is_asked_once() {
+    let mut program = Program::start(&["--classic", "--port", "0"]);
+    program.address();
+    program.signal(Signal::INT);
+    let (status, log) = program.end();
+    assert_eq!(
+        (status.signal(), status.code()),
+        (None, Some(0)),
+        "{log:#?}"
+    );
+}
