@@ -1,6 +1,6 @@
 //! RPyC servers: a thread for each client, over TCP.
 //!
-//! [`Server`] accepts clients, gives each of them a [`Connection`](rpyc_core::connection::Connection)
+//! [`Server`] accepts clients, gives each of them a [`Connection`](rpyc_core::Connection)
 //! with a service of its own, serves it on a thread of its own, and ends all of them in order
 //! when it is told to stop. What is served is a [`Service`](rpyc_core::service::Service) of
 //! `rpyc-core`; the program `rpyc-server` serves the classic mode of `rpyc-classic`.

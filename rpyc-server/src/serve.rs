@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 
 use log::{info, warn};
-use rpyc_core::config::Config;
+use rpyc_core::Config;
 use rpyc_server::{ListenError, Server};
 
 use crate::classic::Evaluator;

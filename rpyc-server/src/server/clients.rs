@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use log::warn;
-use rpyc_core::connection::Connection;
+use rpyc_core::Connection;
 use rpyc_core::executor::ThreadPool;
 
 /// The set of connected clients.
@@ -84,14 +84,15 @@ impl Clients {
         })
     }
 
-    /// Ends all connections and waits until they have ended, `grace` at the most.
+    /// Ends all connections and waits until they have ended: `grace` for their requests, and a
+    /// moment for the rest.
     pub(super) fn close_all(&self, grace: Duration) {
-        let deadline = Instant::now() + grace;
+        let deadline = Instant::now() + grace + WIND_UP;
         let mut set = self.inner.set();
         set.closing = true;
         for client in set.present.values() {
             if let Some(connection) = &client.connection {
-                close_elsewhere(connection.clone());
+                end_elsewhere(connection.clone(), grace);
             }
         }
         while !set.present.is_empty() {
@@ -123,12 +124,12 @@ impl Inner {
     }
 }
 
-/// Closing waits for the requests that run; one connection must not wait for another's.
-fn close_elsewhere(connection: Connection) {
+/// Ending waits for the requests that run; one connection must not wait for another's.
+fn end_elsewhere(connection: Connection, grace: Duration) {
     let name = connection.connid().to_owned();
-    let job = Box::new(move || connection.close());
+    let job = Box::new(move || connection.shut_down(grace));
     if let Err(error) = ThreadPool::shared().execute(job) {
-        warn!("{name}: no thread to close it in order: {error}");
+        warn!("{name}: no thread to end it in order: {error}");
     }
 }
 
@@ -144,8 +145,8 @@ impl Place {
     pub(super) fn serving(&self, connection: &Connection) {
         let mut set = self.clients.inner.set();
         if set.closing {
-            // It was opened while the others were being closed.
-            close_elsewhere(connection.clone());
+            // It was opened while the others were being ended.
+            end_elsewhere(connection.clone(), Duration::ZERO);
         }
         if let Some(client) = set.present.get_mut(&self.number) {
             client.connection = Some(connection.clone());
@@ -166,3 +167,6 @@ impl Drop for Place {
         drop(removed);
     }
 }
+
+/// What connections need to end when nothing runs any more.
+const WIND_UP: Duration = Duration::from_secs(1);

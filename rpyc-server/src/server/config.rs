@@ -4,7 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rpyc_core::config::Config;
+use rpyc_core::Config;
 use rpyc_core::service::ServiceFactory;
 
 use super::listener::ListenError;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use log::{debug, info, log, warn};
-use rpyc_core::config::Config;
-use rpyc_core::connection::Connection;
+use rpyc_core::Config;
+use rpyc_core::Connection;
 use rpyc_core::service::Service;
 use socket2::{SockRef, TcpKeepalive};
 
@@ -86,8 +86,9 @@ fn serve(
     };
     log!(
         level,
-        "{name} from {peer}: ended: {reason}, after {}",
-        seconds(start.elapsed())
+        "{name} from {peer}: ended: {reason}, {} requests, {:.1} s",
+        connection.requests_served(),
+        start.elapsed().as_secs_f64()
     );
 }
 
@@ -115,10 +116,6 @@ fn with_sources(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{:.1} s", duration.as_secs_f64())
 }
 
 /// Names of this process's clients, whichever server they are of.

@@ -5,9 +5,9 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rpyc_core::config::Config;
-use rpyc_core::connection::Connection;
-use rpyc_core::exception::Exception;
+use rpyc_core::Config;
+use rpyc_core::Connection;
+use rpyc_core::Exception;
 use rpyc_core::object::{Any, Args, Context, IdParts, Netref, Object, ObjectRef, ObjectResult};
 use rpyc_core::service::{Service, VoidService};
 use rpyc_server::{Builder, Server};
@@ -100,7 +100,11 @@ impl Object for Root {
             "exposed_echo" => Ok(args.positional.into_iter().next().unwrap_or(Any::NONE)),
             "exposed_hold" => {
                 let _ = self.0.held.send(());
-                let released = self.0.released.lock().unwrap_or_else(PoisonError::into_inner);
+                let released = self
+                    .0
+                    .released
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
                 match released.recv_timeout(DEADLINE) {
                     Ok(()) => Ok(Any::from("released")),
                     Err(error) => Err(Exception::runtime_error(error.to_string())),
@@ -129,5 +133,8 @@ pub(crate) fn root(client: &Connection) -> Netref {
 #[track_caller]
 pub(crate) fn assert_serves(client: &Connection) {
     let echo = root(client).call_method("echo", Args::new().arg(42));
-    assert!(matches!(&echo, Ok(any) if any.as_value() == Some(&42.into())), "{echo:?}");
+    assert!(
+        matches!(&echo, Ok(any) if any.as_value() == Some(&42.into())),
+        "{echo:?}"
+    );
 }

@@ -48,7 +48,10 @@ fn clients_are_served_at_the_same_time_with_a_service_each() {
     assert_eq!(server.clients(), 2);
     watch.release.send(()).unwrap();
     let held = busy.join().unwrap();
-    assert!(matches!(&held, Ok(any) if any.as_str() == Some("released")), "{held:?}");
+    assert!(
+        matches!(&held, Ok(any) if any.as_str() == Some("released")),
+        "{held:?}"
+    );
 }
 
 #[test]
@@ -72,9 +75,16 @@ fn garbage_ends_its_own_connection_alone() {
         let mut rest = Vec::new();
         // A reset is an end, too.
         if let Err(error) = stream.read_to_end(&mut rest) {
-            assert_ne!(error.kind(), std::io::ErrorKind::WouldBlock, "{garbage:?} isn't ended");
+            assert_ne!(
+                error.kind(),
+                std::io::ErrorKind::WouldBlock,
+                "{garbage:?} isn't ended"
+            );
         }
-        assert_ne!(watch.disconnected.recv_timeout(DEADLINE).unwrap(), honest_name);
+        assert_ne!(
+            watch.disconnected.recv_timeout(DEADLINE).unwrap(),
+            honest_name
+        );
         assert_serves(&honest);
     }
 }
@@ -83,8 +93,9 @@ fn garbage_ends_its_own_connection_alone() {
 fn a_client_that_sends_nothing_holds_nobody_up() {
     let (builder, _watch) = demo();
     let server = builder.listen("127.0.0.1:0").unwrap().start().unwrap();
-    let silent: Vec<TcpStream> =
-        (0..20).map(|_| TcpStream::connect(server.local_addr()).unwrap()).collect();
+    let silent: Vec<TcpStream> = (0..20)
+        .map(|_| TcpStream::connect(server.local_addr()).unwrap())
+        .collect();
     assert_serves(&connect(server.local_addr()));
     drop(silent);
 }
@@ -103,7 +114,9 @@ fn the_service_is_told_once_of_each_end_however_it_comes() {
     let stays = connect(server.local_addr());
     assert_serves(&stays);
     names.push(watch.connected.recv_timeout(DEADLINE).unwrap());
-    let mut ended = [(); 2].map(|()| watch.disconnected.recv_timeout(DEADLINE).unwrap()).to_vec();
+    let mut ended = [(); 2]
+        .map(|()| watch.disconnected.recv_timeout(DEADLINE).unwrap())
+        .to_vec();
     server.stop();
     ended.extend(watch.ended());
     ended.sort();
@@ -114,7 +127,12 @@ fn the_service_is_told_once_of_each_end_however_it_comes() {
 #[test]
 fn a_stop_lets_a_running_request_finish_and_accepts_nobody() {
     let (builder, watch) = demo();
-    let server = builder.grace(DEADLINE).listen("127.0.0.1:0").unwrap().start().unwrap();
+    let server = builder
+        .grace(DEADLINE)
+        .listen("127.0.0.1:0")
+        .unwrap()
+        .start()
+        .unwrap();
     let address = server.local_addr();
     let client = connect(address);
     let busy = thread::spawn({
@@ -129,7 +147,10 @@ fn a_stop_lets_a_running_request_finish_and_accepts_nobody() {
     }
     watch.release.send(()).unwrap();
     let answer: Result<Any, _> = busy.join().unwrap();
-    assert!(matches!(&answer, Ok(any) if any.as_str() == Some("released")), "{answer:?}");
+    assert!(
+        matches!(&answer, Ok(any) if any.as_str() == Some("released")),
+        "{answer:?}"
+    );
     stopping.join().unwrap();
     assert_eq!(watch.ended().len(), 1);
 }
@@ -138,7 +159,12 @@ fn a_stop_lets_a_running_request_finish_and_accepts_nobody() {
 fn a_stop_waits_no_longer_than_the_grace_for_a_request_that_doesnt_end() {
     let (builder, watch) = demo();
     let grace = Duration::from_millis(200);
-    let server = builder.grace(grace).listen("127.0.0.1:0").unwrap().start().unwrap();
+    let server = builder
+        .grace(grace)
+        .listen("127.0.0.1:0")
+        .unwrap()
+        .start()
+        .unwrap();
     let client = connect(server.local_addr());
     let busy = thread::spawn({
         let root = root(&client);
@@ -147,7 +173,10 @@ fn a_stop_waits_no_longer_than_the_grace_for_a_request_that_doesnt_end() {
     watch.held.recv_timeout(DEADLINE).unwrap();
     server.stop();
     let answer = busy.join().unwrap();
-    assert!(matches!(&answer, Err(error) if error.is_closed()), "{answer:?}");
+    assert!(
+        matches!(&answer, Err(error) if error.is_closed()),
+        "{answer:?}"
+    );
     watch.release.send(()).unwrap();
     // The service is told when the request has ended, or core's own grace has.
     watch.disconnected.recv_timeout(DEADLINE).unwrap();
@@ -157,15 +186,25 @@ fn a_stop_waits_no_longer_than_the_grace_for_a_request_that_doesnt_end() {
 #[test]
 fn a_stop_doesnt_wait_for_silent_clients() {
     let (builder, watch) = demo();
-    let server = builder.grace(DEADLINE * 10).listen("127.0.0.1:0").unwrap().start().unwrap();
-    let silent: Vec<TcpStream> =
-        (0..5).map(|_| TcpStream::connect(server.local_addr()).unwrap()).collect();
+    let server = builder
+        .grace(DEADLINE * 10)
+        .listen("127.0.0.1:0")
+        .unwrap()
+        .start()
+        .unwrap();
+    let silent: Vec<TcpStream> = (0..5)
+        .map(|_| TcpStream::connect(server.local_addr()).unwrap())
+        .collect();
     for _ in &silent {
         watch.connected.recv_timeout(DEADLINE).unwrap();
     }
     let before = std::time::Instant::now();
     server.stop();
-    assert!(before.elapsed() < Duration::from_secs(4), "{:?}", before.elapsed());
+    assert!(
+        before.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        before.elapsed()
+    );
     assert_eq!(watch.ended().len(), 5);
 }
 
@@ -196,7 +235,12 @@ fn run_returns_when_it_is_stopped_from_elsewhere() {
 #[test]
 fn clients_beyond_the_maximum_are_closed_and_places_become_free() {
     let (builder, watch) = demo();
-    let server = builder.max_clients(1).listen("127.0.0.1:0").unwrap().start().unwrap();
+    let server = builder
+        .max_clients(1)
+        .listen("127.0.0.1:0")
+        .unwrap()
+        .start()
+        .unwrap();
     let first = connect(server.local_addr());
     assert_serves(&first);
     let mut second = TcpStream::connect(server.local_addr()).unwrap();
