@@ -5,8 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use log::warn;
-use rpyc_classic::rustpython::{Engine, Options};
-use rpyc_classic::{SlaveOptions, SlaveService, StartError};
+use rpyc_classic::rustpython::{Engine, Options, StartError};
+use rpyc_classic::{SlaveOptions, SlaveService};
 use rpyc_core::service::ServiceFactory;
 
 use crate::cli::Cli;

@@ -28,7 +28,7 @@ pub(crate) enum Failure {
     #[error("the server can't go on")]
     Run(#[source] io::Error),
     #[error("the evaluator doesn't start")]
-    Start(#[source] rpyc_classic::StartError),
+    Start(#[source] rpyc_classic::rustpython::StartError),
 }
 
 impl Failure {
