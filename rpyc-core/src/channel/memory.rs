@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, IoSlice};
-use std::sync::{Arc, Condvar};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Stream;
-use crate::sync::{Mutex, wait};
+use crate::sync::{Condvar, Mutex, wait};
 
 /// One end of a pair made by [`memory_pair`].
 pub struct MemoryStream {

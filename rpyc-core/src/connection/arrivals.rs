@@ -3,8 +3,6 @@
 //! Only one thread reads a connection at a time, so this runs in the order of arrival without the
 //! core's lock. It runs no foreign code: what is to be dropped is handed on.
 
-use std::sync::atomic::Ordering;
-
 use super::boxing::unknown_object;
 use super::pending::Reply;
 use super::shared::{Core, Garbage, Request, Shared};
@@ -15,6 +13,7 @@ use crate::error::{CloseReason, Error};
 use crate::exception::Exception;
 use crate::object::Any;
 use crate::object::exports::ReleaseError;
+use crate::sync::atomic::Ordering;
 
 /// What one read has brought, in order.
 pub(super) struct Arrivals {

@@ -1,7 +1,6 @@
 //! The end of a connection, whoever wants it: clean-up exactly once.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Connection;
@@ -12,7 +11,8 @@ use crate::codec::{Handler, Seq};
 use crate::error::{CloseReason, Error};
 use crate::executor::Executor;
 use crate::object::Any;
-use crate::sync::wait;
+use crate::sync::atomic::Ordering;
+use crate::sync::{passed, wait};
 
 impl Closing {
     /// Whether the peer has asked to close.
@@ -32,7 +32,7 @@ impl Shared {
     /// Answers the peer's CLOSE if its turn has come, and ends the connection.
     pub(super) fn close_in_turn<'a>(self: &'a Arc<Self>, mut core: Locked<'a>) -> Locked<'a> {
         let idle = core.turns.tasks() == 0 && core.turns.queued() == 0;
-        let due = |deadline: Instant| idle || deadline <= Instant::now();
+        let due = |deadline: Instant| idle || passed(deadline);
         let Some((seq, _)) = core.closing.asked.take_if(|(_, deadline)| due(*deadline)) else {
             return core;
         };
@@ -111,7 +111,7 @@ impl Shared {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let idle = core.turns.tasks() == 0 && core.turns.queued() == 0;
-            if core.closing.reason.is_some() || idle || left.is_zero() {
+            if core.closing.reason.is_some() || idle || passed(deadline) {
                 break;
             }
             core = wait(&ended, core, Some(left));
@@ -149,21 +149,21 @@ impl Shared {
         let mut core = self.core.lock();
         let ended = core.ended.clone();
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if core.closing.done || (core.closing.claimed && left.is_zero()) {
+            let late = passed(deadline);
+            if core.closing.done || (core.closing.claimed && late) {
                 return;
             }
-            if core.closing.reason.is_none() && left.is_zero() {
+            if core.closing.reason.is_none() && late {
                 // Whoever was to tell the peer has not got through.
                 self.fail(&mut core, CloseReason::Local);
             }
-            let finishable =
-                core.closing.reason.is_some() && (core.turns.tasks() == 0 || left.is_zero());
+            let finishable = core.closing.reason.is_some() && (core.turns.tasks() == 0 || late);
             if finishable && !core.closing.claimed {
                 core.closing.claimed = true;
                 drop(core);
                 return self.finish();
             }
+            let left = deadline.saturating_duration_since(Instant::now());
             core = wait(&ended, core, Some(left));
         }
     }

@@ -4,9 +4,14 @@ use std::cell::RefCell;
 
 use super::turns::TaskId;
 
+// The connection's number and the task; the innermost one is the last.
+#[cfg(not(shuttle))]
 thread_local! {
-    // The connection's number and the task; the innermost one is the last.
     static RUNNING: RefCell<Vec<(u64, TaskId)>> = const { RefCell::new(Vec::new()) };
+}
+#[cfg(shuttle)]
+shuttle::thread_local! {
+    static RUNNING: RefCell<Vec<(u64, TaskId)>> = RefCell::new(Vec::new());
 }
 
 /// Marks the current thread as running a task of a connection, until it is dropped.
@@ -14,13 +19,14 @@ pub(super) struct Current(());
 
 impl Current {
     pub(super) fn enter(connection: u64, task: TaskId) -> Current {
-        RUNNING.with_borrow_mut(|running| running.push((connection, task)));
+        RUNNING.with(|running| running.borrow_mut().push((connection, task)));
         Current(())
     }
 
     /// The innermost task of the connection that this thread runs.
     pub(super) fn task(connection: u64) -> Option<TaskId> {
-        RUNNING.with_borrow(|running| {
+        RUNNING.with(|running| {
+            let running = running.borrow();
             let mine = running
                 .iter()
                 .rev()
@@ -32,6 +38,6 @@ impl Current {
 
 impl Drop for Current {
     fn drop(&mut self) {
-        RUNNING.with_borrow_mut(|running| running.pop());
+        RUNNING.with(|running| running.borrow_mut().pop());
     }
 }

@@ -17,12 +17,16 @@ mod running;
 mod shared;
 mod standing;
 mod turns;
+mod watch;
+#[cfg_attr(shuttle, path = "model/watchdog.rs")]
 mod watchdog;
+
+#[cfg(all(test, shuttle))]
+mod model;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 pub use self::async_result::AsyncResult;
@@ -38,7 +42,8 @@ use crate::error::{CloseReason, Error};
 use crate::exception::Exception;
 use crate::object::{Any, Context, ObjectResult, Space};
 use crate::service::Service;
-use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex};
 
 /// A connection to a peer: cheap to clone, usable from any number of threads.
 ///
@@ -103,7 +108,7 @@ impl Connection {
             ended: Arc::new(Condvar::new()),
             garbage: Vec::new(),
             closing: Closing::default(),
-            watch: watchdog::Watch::default(),
+            watch: watch::Watch::default(),
         };
         let root = service.root();
         let shared = Arc::new_cyclic(|this| Shared {
@@ -397,6 +402,8 @@ impl Drop for Guard {
 }
 
 fn next_connid() -> String {
+    // One of the process, not of a model's schedule.
+    use std::sync::atomic::AtomicU64;
     static NEXT: AtomicU64 = AtomicU64::new(1);
     format!("conn{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }

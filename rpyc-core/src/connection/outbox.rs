@@ -5,14 +5,13 @@
 //! and no writer becomes the writer.
 
 use std::io::{self, IoSlice};
-use std::sync::Condvar;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::{Buf, Bytes};
 
 use crate::channel::Stream;
 use crate::codec::{EncodeError, FrameBuf};
-use crate::sync::{Mutex, wait};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, wait};
 
 pub(crate) struct Outbox {
     state: Mutex<State>,

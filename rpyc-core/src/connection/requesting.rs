@@ -1,7 +1,6 @@
 //! Requests of this side.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::shared::Shared;
@@ -9,6 +8,7 @@ use super::standing::{Stood, Until};
 use crate::codec::{Boxed, Handler, IdPack, Int, Seq, Value, encode_request};
 use crate::error::{Error, Timeout};
 use crate::object::Any;
+use crate::sync::atomic::Ordering;
 
 impl Shared {
     /// Sends a request and waits for its answer, within the config's time.

@@ -1,8 +1,7 @@
 //! Requests that start: given out to threads, run, answered.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use super::Connection;
 use super::current::Current;
@@ -14,7 +13,8 @@ use crate::config::Config;
 use crate::error::CloseReason;
 use crate::exception::Exception;
 use crate::object::{Any, Context};
-use crate::sync::Mutex;
+use crate::sync::atomic::Ordering;
+use crate::sync::{Mutex, MutexGuard};
 
 /// The core, locked.
 pub(super) type Locked<'a> = MutexGuard<'a, Core>;

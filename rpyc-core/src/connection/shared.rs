@@ -13,8 +13,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::outbox::Outbox;
@@ -29,7 +28,8 @@ use crate::object::imports::Imports;
 use crate::object::peer::Peer;
 use crate::object::{Any, ObjectRef};
 use crate::service::Service;
-use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex};
 
 pub(crate) struct Shared {
     pub(super) number: u64,
@@ -71,7 +71,7 @@ pub(super) struct Core {
     pub(super) ended: Arc<Condvar>,
     pub(super) garbage: Vec<Garbage>,
     pub(super) closing: Closing,
-    pub(super) watch: super::watchdog::Watch,
+    pub(super) watch: super::watch::Watch,
 }
 
 /// A request whose turn has not come.

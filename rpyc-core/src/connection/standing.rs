@@ -1,6 +1,6 @@
 //! Threads that stand: they wait for a reply, or serve. Whoever stands may become the reader.
 
-use std::sync::{Arc, Condvar};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::current::Current;
@@ -9,7 +9,7 @@ use super::running::Locked;
 use super::shared::{Core, Shared};
 use super::turns::{Asker, Doing, PlaceId};
 use crate::error::{CloseReason, Timeout};
-use crate::sync::wait;
+use crate::sync::{Condvar, passed, wait};
 
 /// What a thread stands for.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +68,7 @@ impl Shared {
             if let Some(reason) = &core.closing.reason {
                 break Stood::Closed(reason.clone());
             }
-            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            if deadline.is_some_and(passed) {
                 break Stood::TimedOut;
             }
             core = self.read_or_sleep(core, place, until, deadline);

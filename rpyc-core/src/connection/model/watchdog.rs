@@ -1,0 +1,27 @@
+//! In the model there is no watchdog thread: a scenario that needs one has a thread that looks.
+
+use std::io;
+use std::sync::Weak;
+use std::time::Duration;
+
+use super::shared::Shared;
+use crate::executor::{Executor, Job};
+
+/// Starts a thread of the model for each job.
+#[derive(Debug)]
+pub(super) struct ModelThreads;
+
+impl Executor for ModelThreads {
+    fn execute(&self, job: Job) -> io::Result<()> {
+        shuttle::thread::spawn(job);
+        Ok(())
+    }
+}
+
+pub(super) fn helpers() -> &'static ModelThreads {
+    &ModelThreads
+}
+
+pub(super) fn look_after(_: Weak<Shared>) {}
+
+pub(super) const TICK: Duration = Duration::from_millis(10);
