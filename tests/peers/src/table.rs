@@ -1,0 +1,111 @@
+//! What was measured, as tables in markdown.
+
+use std::fmt::Write;
+
+use crate::idle::Idle;
+use crate::peer::Peer;
+use crate::scenario::{Kind, Scenario};
+use crate::timing::Measurement;
+
+/// What a peer's visits have measured.
+pub(crate) struct Row<'a> {
+    peer: &'a Peer,
+    measured: Vec<Measurement>,
+    ratios: Vec<f64>,
+    cpu: f64,
+    calls: usize,
+}
+
+impl<'a> Row<'a> {
+    pub(crate) fn new(peer: &'a Peer) -> Row<'a> {
+        Row {
+            peer,
+            measured: Vec::new(),
+            ratios: Vec::new(),
+            cpu: 0.0,
+            calls: 0,
+        }
+    }
+
+    /// Adds a visit: what the client measured, and the processor time of both ends.
+    pub(crate) fn add(&mut self, visit: (Measurement, f64), ratio: Option<f64>) -> Measurement {
+        let (measured, cpu) = visit;
+        self.measured.push(measured);
+        self.ratios.extend(ratio);
+        self.cpu += cpu;
+        self.calls += measured.calls;
+        measured
+    }
+
+    fn median(&self, part: impl Fn(&Measurement) -> f64) -> f64 {
+        median(self.measured.iter().map(part).collect())
+    }
+}
+
+/// What a peer is compared by: the time of a call, or how many there are a second.
+pub(crate) fn worth(kind: Kind, measured: &Measurement) -> f64 {
+    if kind.is_latency() {
+        measured.p50
+    } else {
+        measured.rate()
+    }
+}
+
+pub(crate) fn of_scenario(scenario: &Scenario, rows: &[Row<'_>]) -> String {
+    let mut text = format!("\n### {}\n\n", scenario.name);
+    let (head, line) = match scenario.kind {
+        Kind::Bulk => ("MB/s | cpu us a call", "---:|---:"),
+        kind if kind.is_latency() => ("p50 us | p99 us | cpu us a call", "---:|---:|---:"),
+        _ => ("kcalls/s | cpu us a call", "---:|---:"),
+    };
+    let _ = writeln!(text, "| peer | {head} | ratio to raw (least to most) |");
+    let _ = writeln!(text, "|---|{line}|---:|");
+    for row in rows {
+        let cpu = row.cpu * 1e6 / row.calls as f64;
+        let rate = row.median(Measurement::rate);
+        let measured = match scenario.kind {
+            Kind::Bulk => format!("{:.0} | {cpu:.0}", rate * scenario.size as f64 / 1e6),
+            kind if kind.is_latency() => {
+                let (p50, p99) = (row.median(|one| one.p50), row.median(|one| one.p99));
+                format!("{p50:.1} | {p99:.1} | {cpu:.1}")
+            }
+            _ => format!("{:.1} | {cpu:.2}", rate / 1e3),
+        };
+        let least = row.ratios.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = row.ratios.iter().copied().fold(0.0, f64::max);
+        let ratio = match row.ratios.len() {
+            0 => "1".to_owned(),
+            1 => format!("{most:.2}"),
+            _ => format!(
+                "**{:.2}** ({least:.2} to {most:.2})",
+                median(row.ratios.clone())
+            ),
+        };
+        let _ = writeln!(text, "| {} | {measured} | {ratio} |", row.peer.label);
+    }
+    text
+}
+
+pub(crate) fn of_idle(rows: &[Idle]) -> String {
+    let mut text = "\n### idle\n\n".to_owned();
+    text.push_str("| server | KiB a connection | MiB without any | threads |\n");
+    text.push_str("|---|---:|---:|---:|\n");
+    for row in rows {
+        let _ = writeln!(
+            text,
+            "| {} | {:.1} | {:.1} | {} |",
+            row.label, row.kib_each, row.base_mib, row.threads
+        );
+    }
+    text
+}
+
+pub(crate) fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    let middle = numbers.len() / 2;
+    match (numbers.get(middle), numbers.len() % 2) {
+        (Some(odd), 1) => *odd,
+        (Some(upper), _) => (numbers[middle - 1] + upper) / 2.0,
+        (None, _) => 0.0,
+    }
+}
