@@ -80,6 +80,22 @@ pub struct Config {
 
     /// Bounds on what the peer may send.
     pub limits: Limits,
+    /// Payload bytes of a frame, compressed or not, until the peer has sent a valid one. It stops
+    /// peers of another kind, and those who scan the net, from using memory. Default: 64 KiB.
+    pub max_first_frame: usize,
+    /// How long a peer may take to send its first frame. It stops connections that only hold a
+    /// place. Default: `None`; a server sets 10 s.
+    pub handshake_timeout: Option<Duration>,
+    /// How long a peer may take for a frame that it has begun, or for each 32 KiB of a large one.
+    /// It stops frames of which a byte comes now and then. Only time in which this side reads
+    /// counts. Default: 30 s.
+    pub frame_timeout: Option<Duration>,
+    /// How long a peer may leave unread what is sent to it. It stops peers that ask and don't
+    /// read, for whom the answers are kept here. Default: 60 s.
+    pub write_timeout: Option<Duration>,
+    /// How long a peer may send nothing while neither side has anything to do for the other.
+    /// Default: `None`: a stock client may be idle for days.
+    pub idle_timeout: Option<Duration>,
     /// Frames over 3,000 bytes are sent compressed. Default: false.
     pub compress: bool,
     /// How many of the peer's requests run at the same time. Default: 1, which keeps their
@@ -143,6 +159,11 @@ impl Default for Config {
             before_closed: None,
             close_catchall: false,
             limits: Limits::default(),
+            max_first_frame: 64 << 10,
+            handshake_timeout: None,
+            frame_timeout: Some(Duration::from_secs(30)),
+            write_timeout: Some(Duration::from_secs(60)),
+            idle_timeout: None,
             compress: false,
             concurrency: 1,
             nesting: Nesting::Pool,

@@ -86,6 +86,13 @@ pub enum CloseReason {
     Conduct(String),
     /// The service refused the connection.
     Refused(Exception),
+    /// The peer took longer than it may.
+    TooSlow {
+        /// What it did for so long.
+        what: &'static str,
+        /// The limit.
+        limit: Duration,
+    },
 }
 
 impl CloseReason {
@@ -113,6 +120,7 @@ impl fmt::Display for CloseReason {
             CloseReason::Raised(exception) => write!(f, "ended by the peer's code: {exception}"),
             CloseReason::Conduct(what) => write!(f, "protocol error: {what}"),
             CloseReason::Refused(exception) => write!(f, "refused by the service: {exception}"),
+            CloseReason::TooSlow { what, limit } => write!(f, "the peer {what} for {limit:?}"),
         }
     }
 }

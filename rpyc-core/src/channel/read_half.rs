@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::Stream;
+use super::patience::{Patience, Phase, Silence};
 use crate::codec::{FrameDecoder, FrameError, Limits};
 
 /// Reads frames off a stream; there is one for each connection, passed from reader to reader.
@@ -15,7 +16,12 @@ pub(crate) struct ReadHalf {
     decoder: FrameDecoder,
     // What the stream was told last: telling it costs a system call.
     timeout: Option<Duration>,
+    patience: Patience,
+    // What holds from the first valid frame on.
+    limits: Limits,
     frames: u64,
+    // Empty frames since the last one with anything in it.
+    empty_frames: u32,
 }
 
 /// What one read brought.
@@ -25,6 +31,8 @@ pub(crate) enum Input {
     Bytes,
     /// The deadline has passed, or a stretch of it: look again.
     Quiet,
+    /// The peer has sent nothing, or too little, for as long as it may.
+    Overdue(Phase, Duration),
     /// The peer has ended the stream.
     Eof,
     /// The stream failed.
@@ -32,13 +40,30 @@ pub(crate) enum Input {
 }
 
 impl ReadHalf {
-    pub(crate) fn new(stream: Arc<dyn Stream>, limits: Limits) -> ReadHalf {
+    /// `max_first_frame` bounds the frames until [`trust`](ReadHalf::trust) is called.
+    pub(crate) fn new(
+        stream: Arc<dyn Stream>,
+        limits: Limits,
+        max_first_frame: usize,
+        silence: Silence,
+    ) -> ReadHalf {
+        let (frame, inflated) = (limits.max_frame, limits.max_inflated);
+        let first = limits.clone().max_frame(frame.min(max_first_frame));
         ReadHalf {
             stream,
-            decoder: FrameDecoder::new(limits),
+            decoder: FrameDecoder::new(first.max_inflated(inflated.min(max_first_frame))),
             timeout: None,
+            patience: Patience::new(silence),
+            limits,
             frames: 0,
+            empty_frames: 0,
         }
+    }
+
+    /// The peer has shown that it belongs here: its frames may be as large as the limits say.
+    pub(crate) fn trust(&mut self) {
+        self.decoder.set_max_frame(self.limits.max_frame);
+        self.decoder.set_max_inflated(self.limits.max_inflated);
     }
 
     /// Reads once, until the deadline at the latest.
@@ -47,13 +72,30 @@ impl ReadHalf {
     /// Python peer sends them with Nagle's algorithm on, and the second one waits for our
     /// acknowledgement of the first.
     pub(crate) fn read(&mut self, deadline: Option<Instant>, expect_more: bool) -> Input {
-        if let Err(error) = self.bound_reads(deadline) {
+        let phase = self.phase();
+        let began = match self.patience.left(phase) {
+            None => None,
+            Some(left) if left.is_zero() => {
+                let limit = self.patience.limit().unwrap_or_default();
+                self.patience.restart();
+                return Input::Overdue(phase, limit);
+            }
+            Some(left) => Some((Instant::now(), left)),
+        };
+        let patience_ends = began.and_then(|(now, left)| now.checked_add(left));
+        let bound = [deadline, patience_ends].into_iter().flatten().min();
+        if let Err(error) = self.bound_reads(bound) {
             return Input::Failed(error);
         }
         if expect_more || self.decoder.is_mid_frame() {
             self.stream.quick_ack();
         }
-        match self.stream.read(self.decoder.space()) {
+        let outcome = self.stream.read(self.decoder.space());
+        if let Some((began, _)) = began {
+            let count = outcome.as_ref().map_or(0, |count| *count);
+            self.patience.waited(began.elapsed(), count);
+        }
+        match outcome {
             Ok(0) => Input::Eof,
             Ok(count) => {
                 self.decoder.advance(count);
@@ -71,10 +113,32 @@ impl ReadHalf {
     /// The next complete frame's payload.
     pub(crate) fn next_frame(&mut self) -> Result<Option<Bytes>, FrameError> {
         let frame = self.decoder.next_frame()?;
-        if frame.as_ref().is_some_and(|payload| !payload.is_empty()) {
-            self.frames += 1;
+        match &frame {
+            Some(payload) if payload.is_empty() => self.empty_frames += 1,
+            Some(_) => {
+                self.frames += 1;
+                self.empty_frames = 0;
+                self.patience.restart();
+            }
+            None => {}
         }
         Ok(frame)
+    }
+
+    /// How many empty frames have come since the last one with anything in it.
+    pub(crate) fn empty_frames(&self) -> u32 {
+        self.empty_frames
+    }
+
+    fn phase(&self) -> Phase {
+        let mid_frame = self.decoder.is_mid_frame();
+        if self.frames == 0 && (!mid_frame || self.patience.bounds_first_frame()) {
+            Phase::First
+        } else if mid_frame {
+            Phase::Within
+        } else {
+            Phase::Between
+        }
     }
 
     /// Whether the last frame was the connection's first one with anything in it.

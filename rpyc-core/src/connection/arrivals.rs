@@ -3,11 +3,14 @@
 //! Only one thread reads a connection at a time, so this runs in the order of arrival without the
 //! core's lock. It runs no foreign code: what is to be dropped is handed on.
 
+use std::time::Duration;
+
 use super::boxing::unknown_object;
 use super::pending::Reply;
 use super::shared::{Core, Garbage, Request, Shared};
+use super::standing::MAX_UNREAD;
 use super::turns::Doing;
-use crate::channel::{Input, ReadHalf};
+use crate::channel::{Input, Phase, ReadHalf};
 use crate::codec::{Boxed, Dialect, Handler, Message, MessageError, Seq, Value};
 use crate::error::{CloseReason, Error};
 use crate::exception::Exception;
@@ -18,6 +21,8 @@ use crate::sync::atomic::Ordering;
 /// What one read has brought, in order.
 pub(super) struct Arrivals {
     items: Vec<Arrival>,
+    // The peer has been silent for so long; that ends the connection if there is nothing to do.
+    idle: Option<Duration>,
     end: Option<CloseReason>,
 }
 
@@ -33,10 +38,22 @@ impl Shared {
     pub(super) fn interpret(&self, half: &mut ReadHalf, input: Input) -> Arrivals {
         let mut arrivals = Arrivals {
             items: Vec::new(),
+            idle: None,
             end: None,
         };
         arrivals.end = match input {
             Input::Quiet => None,
+            Input::Overdue(Phase::Between, limit) => {
+                arrivals.idle = Some(limit);
+                None
+            }
+            Input::Overdue(phase, limit) => Some(CloseReason::TooSlow {
+                what: match phase {
+                    Phase::First => "sent no message",
+                    _ => "didn't end a frame that it had begun",
+                },
+                limit,
+            }),
             Input::Bytes => self.interpret_frames(half, &mut arrivals.items).err(),
             Input::Failed(error) => Some(CloseReason::Io(error.into())),
             Input::Eof => Some(match half.position() {
@@ -54,6 +71,7 @@ impl Shared {
     ) -> Result<(), CloseReason> {
         let limits = &self.limits;
         loop {
+            self.check_unread()?;
             let payload = match half.next_frame() {
                 Ok(Some(payload)) => payload,
                 Ok(None) => return Ok(()),
@@ -61,6 +79,10 @@ impl Shared {
             };
             if payload.is_empty() {
                 // A stock peer ignores it, too.
+                if half.empty_frames() > MAX_EMPTY_FRAMES {
+                    let what = format!("more than {MAX_EMPTY_FRAMES} empty frames on end");
+                    return Err(CloseReason::Conduct(what));
+                }
                 continue;
             }
             if half.is_first_frame() {
@@ -68,6 +90,7 @@ impl Shared {
             }
             match Message::decode(&payload, self.dialect, limits) {
                 Ok(message) => {
+                    half.trust();
                     self.trace("<-", &message);
                     self.interpret_message(message, payload.len(), items);
                 }
@@ -81,6 +104,21 @@ impl Shared {
                 }
             }
         }
+    }
+
+    /// Stops a peer that leaves its answers unread and goes on asking.
+    fn check_unread(&self) -> Result<(), CloseReason> {
+        if !self.outbox.is_congested() {
+            return Ok(());
+        }
+        // Each request that runs may have one answer of any size.
+        let answers = self.config().concurrency.saturating_add(1);
+        let limit = self.limits.max_frame.saturating_mul(answers);
+        if self.outbox.backlog() > limit.saturating_add(MAX_UNREAD) {
+            let what = "it sends requests and doesn't read the answers";
+            return Err(CloseReason::Conduct(what.to_owned()));
+        }
+        Ok(())
     }
 
     fn interpret_message(&self, message: Message, bytes: usize, items: &mut Vec<Arrival>) {
@@ -101,6 +139,7 @@ impl Shared {
             }
             Message::Request { seq, handler, args } => match self.unbox_all(args, items) {
                 Ok(args) => {
+                    let bytes = bytes + items_in(&args) * size_of::<Any>();
                     let request = Request { seq, handler, args };
                     items.push(Arrival::Request { request, bytes });
                 }
@@ -189,7 +228,13 @@ impl Shared {
                 Arrival::Garbage(garbage) => core.garbage.push(garbage),
             }
         }
-        if let Some(reason) = arrivals.end {
+        let idle = core.turns.tasks() == 0 && core.turns.queued() == 0 && core.pending.len() == 0;
+        let idled = arrivals.idle.filter(|_| idle);
+        let idled = idled.map(|limit| CloseReason::TooSlow {
+            what: "was idle",
+            limit,
+        });
+        if let Some(reason) = arrivals.end.or(idled) {
             self.fail(core, reason);
         }
     }
@@ -231,9 +276,10 @@ impl Shared {
                     Shared::wake(core, place);
                 }
             }
-            // Late, or a release's, or nobody asked: there is nothing to be told.
+            // Late, or a release's, or nobody asked: there is nothing to be told. A plain value has
+            // no destructor of anybody's.
+            Err(Ok(Any::Value(_)) | Err(_)) => {}
             Err(Ok(result)) => core.garbage.push(Garbage::Any(result)),
-            Err(Err(_)) => {}
         }
     }
 
@@ -245,3 +291,25 @@ impl Shared {
         }
     }
 }
+
+/// How many items are in the tuples and sets of the arguments: in memory each is larger than on the
+/// wire, where one byte is enough.
+fn items_in(args: &[Any]) -> usize {
+    fn in_value(value: &Value) -> usize {
+        match value {
+            Value::Tuple(items) | Value::FrozenSet(items) => {
+                items.len() + items.iter().map(in_value).sum::<usize>()
+            }
+            _ => 0,
+        }
+    }
+    let in_any = |arg: &Any| match arg {
+        Any::Value(value) => in_value(value),
+        Any::Tuple(items) => items_in(items),
+        Any::Local(_) | Any::Netref(_) => 0,
+    };
+    args.len() + args.iter().map(in_any).sum::<usize>()
+}
+
+/// They cost the peer six bytes each, and mean nothing.
+const MAX_EMPTY_FRAMES: u32 = 1_000;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::shared::Shared;
-use crate::codec::{Boxed, IdPack, Value};
+use crate::codec::{Boxed, IdPack, Str, Value};
 use crate::exception::Exception;
 use crate::object::chained::Chained;
 use crate::object::peer::Peer;
@@ -104,8 +104,9 @@ impl Shared {
         match boxed {
             Boxed::Value(value) => Ok(Any::Value(value)),
             Boxed::Tuple(items) => {
-                let items: Result<Vec<Any>, Exception> =
-                    items.into_iter().map(|item| self.unbox(item)).collect();
+                // All of them, also beside a wrong one: each reference that came is counted.
+                let items: Vec<_> = items.into_iter().map(|item| self.unbox(item)).collect();
+                let items: Result<Vec<Any>, Exception> = items.into_iter().collect();
                 Ok(Any::tuple(items?))
             }
             Boxed::LocalRef(id_pack) => {
@@ -142,5 +143,13 @@ impl Shared {
 
 /// The answer to a reference that names nothing.
 pub(super) fn unknown_object(id_pack: &IdPack) -> Exception {
-    Exception::key_error(id_pack.to_value())
+    let mut shown = id_pack.clone();
+    if shown.name.len() > MAX_ECHOED_NAME {
+        let end = shown.name.floor_char_boundary(MAX_ECHOED_NAME);
+        shown.name = Str::from(format!("{}...", &shown.name[..end]));
+    }
+    Exception::key_error(shown.to_value())
 }
+
+/// A name that means nothing is sent back, quoted: not a name of megabytes.
+const MAX_ECHOED_NAME: usize = 200;

@@ -1,12 +1,14 @@
 //! The end of a connection, whoever wants it: clean-up exactly once.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Connection;
 use super::current::Current;
 use super::running::Locked;
-use super::shared::{Closing, Core, Garbage, Shared};
+use super::shared::{Closing, Core, Garbage, Request, Shared};
+use super::turns::Turns;
 use crate::codec::{Handler, Seq};
 use crate::error::{CloseReason, Error};
 use crate::executor::Executor;
@@ -18,6 +20,13 @@ impl Closing {
     /// Whether the peer has asked to close.
     pub(super) fn is_asked(&self) -> bool {
         self.asked.is_some()
+    }
+
+    /// Whether the turn of the peer's CLOSE has come: nothing is ahead of it, or its patience ends.
+    pub(super) fn is_due(&self, turns: &Turns<Request>) -> bool {
+        let idle = turns.tasks() == 0 && turns.queued() == 0;
+        self.reason.is_none()
+            && matches!(&self.asked, Some((_, deadline)) if idle || passed(*deadline))
     }
 }
 
@@ -31,14 +40,12 @@ impl Shared {
 
     /// Answers the peer's CLOSE if its turn has come, and ends the connection.
     pub(super) fn close_in_turn<'a>(self: &'a Arc<Self>, mut core: Locked<'a>) -> Locked<'a> {
-        let idle = core.turns.tasks() == 0 && core.turns.queued() == 0;
-        let due = |deadline: Instant| idle || passed(deadline);
-        let Some((seq, _)) = core.closing.asked.take_if(|(_, deadline)| due(*deadline)) else {
-            return core;
-        };
-        if core.closing.reason.is_some() {
+        if !core.closing.is_due(&core.turns) {
             return core;
         }
+        let Some((seq, _)) = core.closing.asked.take() else {
+            return core;
+        };
         drop(core);
         self.reply(&seq, Any::NONE);
         // Nobody needs to read any more; a peer that doesn't read the answer either is cut off by
@@ -170,8 +177,11 @@ impl Shared {
 
     /// Tells the service and empties the tables. Only who has set `claimed` may call it.
     pub(super) fn finish(self: &Arc<Self>) {
-        self.service
-            .on_disconnect(&Connection::internal(self.clone()));
+        let connection = Connection::internal(self.clone());
+        let told = catch_unwind(AssertUnwindSafe(|| self.service.on_disconnect(&connection)));
+        if told.is_err() {
+            log::error!(target: "rpyc", "{}: on_disconnect panicked", self.connid);
+        }
         let objects = self.exports.lock().clear();
         drop(objects);
         let root = self.root.lock().take();

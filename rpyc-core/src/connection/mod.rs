@@ -35,7 +35,7 @@ use self::pending::Pending;
 use self::shared::{Closing, Core, Shared};
 use self::standing::{Stood, Until};
 use self::turns::{Bounds, Turns};
-use crate::channel::{ReadHalf, Stream, memory_pair};
+use crate::channel::{ReadHalf, Silence, Stream, memory_pair};
 use crate::codec::{Dialect, Handler, Value};
 use crate::config::Config;
 use crate::error::{CloseReason, Error};
@@ -100,7 +100,12 @@ impl Connection {
         config.endpoints = config.endpoints.or_else(|| stream.endpoints());
         let limits = config.limits.clone();
         let core = Core {
-            read_half: Some(ReadHalf::new(stream.clone(), limits.clone())),
+            read_half: Some(ReadHalf::new(
+                stream.clone(),
+                limits.clone(),
+                config.max_first_frame,
+                silence(&config),
+            )),
             turns: Turns::new(bounds(&config)),
             pending: Pending::default(),
             messages: 0,
@@ -178,8 +183,8 @@ impl Connection {
         self.shared.config()
     }
 
-    /// Changes the config for what comes from now on. `limits` and `connid` are
-    /// settled when the connection is made.
+    /// Changes the config for what comes from now on. `limits`, `connid` and the time limits on
+    /// what the peer sends are settled when the connection is made.
     pub fn update_config(&self, change: impl FnOnce(&mut Config)) {
         // The change is foreign code: not under the lock.
         let mut config = Config::clone(&self.shared.config());
@@ -415,6 +420,14 @@ fn bounds(config: &Config) -> Bounds {
         max_queued: config.max_queued.max(1),
         max_queued_bytes: config.limits.max_frame,
         nesting: config.nesting,
+    }
+}
+
+fn silence(config: &Config) -> Silence {
+    Silence {
+        first_frame: config.handshake_timeout,
+        within_frame: config.frame_timeout,
+        idle: config.idle_timeout,
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Outbox {
     // Read without the lock on the fast path.
     unsent: AtomicBool,
     writing: AtomicBool,
+    // More waits than a peer that reads lets pile up.
+    congested: AtomicBool,
     // Grows with every write that returns: a write that blocks shows by its standing still.
     writes: AtomicU64,
 }
@@ -41,6 +43,7 @@ impl Outbox {
             drained: Condvar::new(),
             unsent: AtomicBool::new(false),
             writing: AtomicBool::new(false),
+            congested: AtomicBool::new(false),
             writes: AtomicU64::new(0),
         }
     }
@@ -58,6 +61,9 @@ impl Outbox {
         if !state.frames.is_empty() {
             self.unsent.store(true, Ordering::SeqCst);
         }
+        if state.frames.len() + state.in_flight > CONGESTED {
+            self.congested.store(true, Ordering::Relaxed);
+        }
         outcome
     }
 
@@ -69,6 +75,22 @@ impl Outbox {
     /// Whether somebody is writing.
     pub(crate) fn is_writing(&self) -> bool {
         self.writing.load(Ordering::SeqCst)
+    }
+
+    /// Whether more than a megabyte has come to wait and not been written since.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.congested.load(Ordering::Relaxed)
+    }
+
+    /// Writes, or waits while somebody else writes, until less than a megabyte waits: whoever
+    /// adds to a backlog is slowed down by the peer.
+    ///
+    /// # Errors
+    /// As [`flush`](Outbox::flush).
+    pub(crate) fn relieve(&self, stream: &dyn Stream) -> io::Result<()> {
+        let outcome = self.flush(stream);
+        self.wait_below(CONGESTED);
+        outcome
     }
 
     /// How many writes have returned.
@@ -103,6 +125,9 @@ impl Outbox {
                 let outcome = self.write_all(stream, chunks);
                 state = self.state.lock();
                 state.in_flight = 0;
+                let congested = state.frames.len() > CONGESTED;
+                self.congested.store(congested, Ordering::Relaxed);
+                self.drained.notify_all();
                 if let Err(error) = outcome {
                     state.closed = true;
                     state.frames = FrameBuf::new();
@@ -175,6 +200,9 @@ impl Outbox {
         Ok(())
     }
 }
+
+/// How much may wait before whoever adds to it has to wait, too.
+pub(super) const CONGESTED: usize = 1 << 20;
 
 /// The system takes 1,024 at the most.
 const MAX_SLICES: usize = 64;

@@ -1,5 +1,6 @@
 //! The arguments of a request, taken one by one; what doesn't fit is a TypeError.
 
+use std::collections::HashSet;
 use std::vec;
 
 use super::handlers::as_object;
@@ -86,9 +87,10 @@ impl Params {
     pub(super) fn call_args(&mut self) -> Result<Args, Exception> {
         let mut args = Args::from(self.tuple("args")?);
         if self.rest.len() > 0 {
+            let mut names = HashSet::new();
             for pair in self.tuple("kwargs")? {
                 let (name, value) = self.keyword(pair)?;
-                if args.keyword.iter().any(|(known, _)| *known == name) {
+                if !names.insert(name.clone()) {
                     return Err(Exception::type_error(format!(
                         "keyword argument repeated: {name}"
                     )));
@@ -124,14 +126,21 @@ impl Params {
     }
 
     fn as_name(&self, any: Any) -> Result<Str, Exception> {
-        match any {
-            Any::Value(Value::Str(name)) => Ok(name),
+        let name = match any {
+            Any::Value(Value::Str(name)) => name,
             Any::Value(Value::Bytes(bytes)) => match std::str::from_utf8(&bytes) {
-                Ok(name) => Ok(Str::from(name)),
-                Err(_) => Err(Exception::type_error("a name in bytes must be UTF-8")),
+                Ok(name) => Str::from(name),
+                Err(_) => return Err(Exception::type_error("a name in bytes must be UTF-8")),
             },
-            other => Err(self.wrong("name", "a str", &other)),
+            other => return Err(self.wrong("name", "a str", &other)),
+        };
+        if name.len() > MAX_NAME {
+            return Err(Exception::attribute_error(format!(
+                "no name has {} bytes; the most is {MAX_NAME}",
+                name.len()
+            )));
         }
+        Ok(name)
     }
 
     fn wrong(&self, name: &str, expected: &str, found: &Any) -> Exception {
@@ -142,3 +151,7 @@ impl Params {
         ))
     }
 }
+
+/// Bytes of an attribute's or an argument's name. Stops names of megabytes, which would be looked
+/// up, quoted in an exception, and logged.
+const MAX_NAME: usize = 64 << 10;

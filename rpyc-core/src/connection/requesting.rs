@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::outbox::CONGESTED;
 use super::shared::Shared;
 use super::standing::{Stood, Until};
 use crate::codec::{Boxed, Handler, IdPack, Int, Seq, Value, encode_request};
@@ -93,7 +94,7 @@ impl Shared {
         self.watch();
         self.flush();
         if detached {
-            self.outbox.wait_below(MAX_BACKLOG);
+            self.outbox.wait_below(CONGESTED);
         }
         Ok(seq)
     }
@@ -149,7 +150,20 @@ impl Shared {
             return;
         }
         self.watch();
-        if let Err(error) = self.outbox.flush(&*self.stream) {
+        self.fail_if_unwritten(self.outbox.flush(&*self.stream));
+    }
+
+    /// Waits, where much is queued, until the peer has read most of it: a request that has piled
+    /// it up doesn't end before, so that no other one takes its turn.
+    pub(super) fn relieve(&self) {
+        if self.outbox.is_congested() {
+            self.watch();
+            self.fail_if_unwritten(self.outbox.relieve(&*self.stream));
+        }
+    }
+
+    fn fail_if_unwritten(&self, outcome: std::io::Result<()>) {
+        if let Err(error) = outcome {
             let reason = crate::error::CloseReason::Io(error.into());
             self.fail(&mut self.core.lock(), reason);
         }
@@ -166,6 +180,3 @@ impl Timeout {
         }
     }
 }
-
-/// How many bytes asynchronous requests may pile up before their senders wait.
-const MAX_BACKLOG: usize = 1 << 20;

@@ -77,6 +77,7 @@ impl Shared {
         let current = Current::enter(self.number, task);
         self.execute(request);
         drop(current);
+        self.relieve();
         let mut core = self.core.lock();
         core.turns.end(task);
         self.after_task(&mut core);

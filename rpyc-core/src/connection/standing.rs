@@ -198,4 +198,4 @@ impl Shared {
 }
 
 /// How many bytes of answers a peer may leave unread before a helper stops reading for it.
-const MAX_UNREAD: usize = 64 << 20;
+pub(super) const MAX_UNREAD: usize = 64 << 20;

@@ -57,9 +57,12 @@ impl Shared {
         } else {
             0
         };
-        if core.watch.stuck_writes > WRITE_STALL {
-            let what = "it didn't read for 60 s while answers were waiting for it";
-            self.fail(&mut core, CloseReason::Conduct(what.to_owned()));
+        if core.watch.stuck_writes > 0
+            && let Some(limit) = self.config().write_timeout
+            && TICK.saturating_mul(core.watch.stuck_writes) > limit
+        {
+            let what = "didn't read what was sent to it";
+            self.fail(&mut core, CloseReason::TooSlow { what, limit });
             return true;
         }
         if self.outbox.needs_writer() {
@@ -78,10 +81,14 @@ impl Shared {
                 }
             }
         }
-        if !core.garbage.is_empty() && !moved {
+        if !core.garbage.is_empty() && (!moved || core.garbage.len() > MUCH_GARBAGE) {
             self.send_garbage_man();
         }
-        let stalled = !moved && core.turns.queued() > 0 && core.turns.somebody_waits();
+        // While the peer doesn't read, more answers for it are of no use.
+        let stalled = !moved
+            && core.turns.queued() > 0
+            && core.turns.somebody_waits()
+            && !self.outbox.is_congested();
         let busy = moved
             || self.needs_help(&core)
             || self.outbox.is_writing()
@@ -100,10 +107,12 @@ impl Shared {
             log::debug!(target: "rpyc", "{}: nothing moved for a while: the next request starts out of turn", self.connid);
             core = self.send_off(core, next);
         }
-        if core.closing.is_asked() {
-            core = self.close_in_turn(core);
+        if core.closing.is_due(&core.turns) {
+            drop(core);
+            // The answer to a CLOSE is written, and a write may block.
+            let shared = self.clone();
+            self.send_helper(move || drop(shared.close_in_turn(shared.core.lock())));
         }
-        drop(core);
         true
     }
 
@@ -154,5 +163,5 @@ impl Shared {
 /// A second without anything to see ends the watching.
 const IDLE_TICKS: u32 = 100;
 
-/// A write that doesn't get on for 60 s ends the connection.
-const WRITE_STALL: u32 = 6_000;
+/// From here on it is dropped at once, also where an executing thread may soon see to it.
+const MUCH_GARBAGE: usize = 1_000;

@@ -1,6 +1,6 @@
 //! The table of local objects that the peer holds references to, with exact counts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::codec::{ClassId, IdPack, InstanceId};
 use crate::object::{IdParts, Identity, ObjectRef};
@@ -19,11 +19,14 @@ pub(crate) struct Exports {
     // Kept when a class leaves the table: isinstance at the peer compares these.
     class_ids: HashMap<Identity, u64>,
     last_id: u64,
+    // The connection is over.
+    closed: bool,
 }
 
 struct Entry {
     object: ObjectRef,
     identity: Identity,
+    class: Identity,
     count: u64,
     pinned: bool,
 }
@@ -47,9 +50,10 @@ impl Exports {
     ) -> Option<IdPack> {
         let identity = parts.instance.unwrap_or(parts.class);
         let known = self.ids.get(&identity).copied();
-        if known.is_none() && self.entries.len() >= limit {
+        if self.closed || (known.is_none() && self.entries.len() >= limit) {
             return None;
         }
+        self.forget_classes();
         let class = self.class_id(parts.class);
         let id = match (known, parts.instance) {
             (Some(id), _) => id,
@@ -62,6 +66,7 @@ impl Exports {
         let entry = self.entries.entry(id).or_insert_with(|| Entry {
             object: object.clone(),
             identity,
+            class: parts.class,
             count: 0,
             pinned: false,
         });
@@ -120,14 +125,25 @@ impl Exports {
         self.entries.len()
     }
 
-    /// Every object, to be dropped outside of the lock; the table is empty then.
+    /// Every object, to be dropped outside of the lock; the table is empty then, and stays so.
     pub(crate) fn clear(&mut self) -> Vec<ObjectRef> {
+        self.closed = true;
         self.ids.clear();
         self.class_ids.clear();
         self.entries
             .drain()
             .map(|(_, entry)| entry.object)
             .collect()
+    }
+
+    /// Forgets the ids of classes of which nothing is out, once there are too many: a peer that
+    /// can make classes could make them without end.
+    fn forget_classes(&mut self) {
+        if self.class_ids.len() < MAX_IDLE_CLASSES + self.entries.len() {
+            return;
+        }
+        let used: HashSet<Identity> = self.entries.values().map(|entry| entry.class).collect();
+        self.class_ids.retain(|class, _| used.contains(class));
     }
 
     fn class_id(&mut self, class: Identity) -> u64 {
@@ -151,6 +167,9 @@ fn key(id_pack: &IdPack) -> u64 {
         InstanceId(id) => id,
     }
 }
+
+/// Classes whose ids are remembered while nothing of them is out.
+const MAX_IDLE_CLASSES: usize = 50_000;
 
 #[cfg(test)]
 mod tests {
@@ -254,6 +273,31 @@ mod tests {
         let second = add(&mut exports, &thing);
         assert_ne!(first.instance, second.instance);
         assert!(exports.resolve(&first).is_none());
+    }
+
+    #[test]
+    fn classes_of_which_nothing_is_out_are_forgotten_when_there_are_too_many() {
+        let mut exports = Exports::default();
+        let (kept, thing): (ObjectRef, ObjectRef) = (Arc::new(Thing(0)), Arc::new(Thing(1)));
+        let kept_pack = add(&mut exports, &kept);
+        for number in 0..100_000 {
+            let mut parts = thing.id_parts();
+            parts.class = Identity::of_class(&number.to_string());
+            let id_pack = exports.add(&thing, parts, 100).expect("below the limit");
+            assert!(exports.release(&id_pack, 1).is_ok());
+        }
+        assert!(exports.class_ids.len() <= MAX_IDLE_CLASSES + 1);
+        assert_eq!(add(&mut exports, &kept).class, kept_pack.class);
+    }
+
+    #[test]
+    fn nothing_goes_out_once_the_connection_is_over() {
+        let mut exports = Exports::default();
+        let thing: ObjectRef = Arc::new(Thing(0));
+        assert!(exports.add(&thing, thing.id_parts(), 100).is_some());
+        assert_eq!(exports.clear().len(), 1);
+        assert!(exports.add(&thing, thing.id_parts(), 100).is_none());
+        assert_eq!(exports.len(), 0);
     }
 
     #[test]

@@ -1,0 +1,134 @@
+//! [`Patience`]: how long a reader waits for a peer's bytes. Pure: the time is told to it.
+
+use std::time::Duration;
+
+/// The limits on a peer's silence; `None` waits for ever.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Silence {
+    /// Until the first frame has come.
+    pub(crate) first_frame: Option<Duration>,
+    /// Within a frame.
+    pub(crate) within_frame: Option<Duration>,
+    /// Between frames.
+    pub(crate) idle: Option<Duration>,
+}
+
+/// Adds up how long the reader has waited for the peer. Time in which nobody reads is not the
+/// peer's fault, and doesn't count.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    silence: Silence,
+    phase: Phase,
+    waited: Duration,
+    bytes: usize,
+}
+
+/// Where in the stream the reader waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// No frame has come.
+    First,
+    /// A frame has begun.
+    Within,
+    /// The last frame is complete.
+    Between,
+}
+
+impl Patience {
+    pub(crate) fn new(silence: Silence) -> Patience {
+        Patience {
+            silence,
+            phase: Phase::First,
+            waited: Duration::ZERO,
+            bytes: 0,
+        }
+    }
+
+    /// The reader is about to wait: how much longer it may in this phase, if there is a limit.
+    pub(crate) fn left(&mut self, phase: Phase) -> Option<Duration> {
+        if phase != self.phase {
+            self.phase = phase;
+            self.restart();
+        }
+        self.limit().map(|limit| limit.saturating_sub(self.waited))
+    }
+
+    /// Whether the first frame has a limit of its own.
+    pub(crate) fn bounds_first_frame(&self) -> bool {
+        self.silence.first_frame.is_some()
+    }
+
+    /// The reader has waited, and got so many bytes.
+    pub(crate) fn waited(&mut self, time: Duration, bytes: usize) {
+        self.waited += time;
+        self.bytes = self.bytes.saturating_add(bytes);
+        // The first frame is small: it has to be complete in time.
+        if self.phase == Phase::Within && self.bytes >= PROGRESS {
+            self.restart();
+        }
+    }
+
+    /// A frame is complete, or the wait begins anew for another reason.
+    pub(crate) fn restart(&mut self) {
+        self.waited = Duration::ZERO;
+        self.bytes = 0;
+    }
+
+    /// The limit in this phase.
+    pub(crate) fn limit(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::First => self.silence.first_frame.or(self.silence.idle),
+            Phase::Within => self.silence.within_frame,
+            Phase::Between => self.silence.idle,
+        }
+    }
+}
+
+/// So many bytes of a frame have to come in its time limit, or all that are left of it: about a
+/// kilobyte a second, where a byte now and then could hold a connection for ever.
+const PROGRESS: usize = 32 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn patience() -> Patience {
+        Patience::new(Silence {
+            first_frame: Some(10 * SECOND),
+            within_frame: Some(30 * SECOND),
+            idle: None,
+        })
+    }
+
+    #[test]
+    fn the_first_frame_has_one_limit_however_many_bytes_trickle_in() {
+        let mut patience = patience();
+        assert_eq!(patience.left(Phase::First), Some(10 * SECOND));
+        patience.waited(4 * SECOND, PROGRESS);
+        assert_eq!(patience.left(Phase::First), Some(6 * SECOND));
+        patience.waited(7 * SECOND, 1);
+        assert_eq!(patience.left(Phase::First), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_frame_gets_on_by_kilobytes_not_by_bytes() {
+        let mut patience = patience();
+        assert_eq!(patience.left(Phase::Within), Some(30 * SECOND));
+        patience.waited(20 * SECOND, 1);
+        assert_eq!(patience.left(Phase::Within), Some(10 * SECOND));
+        patience.waited(5 * SECOND, PROGRESS);
+        assert_eq!(patience.left(Phase::Within), Some(30 * SECOND));
+    }
+
+    #[test]
+    fn each_frame_has_its_own_limit_and_between_them_there_is_none() {
+        let mut patience = patience();
+        assert!(patience.left(Phase::Within).is_some());
+        patience.waited(29 * SECOND, 1);
+        assert_eq!(patience.left(Phase::Between), None);
+        patience.waited(1000 * SECOND, 0);
+        assert_eq!(patience.left(Phase::Within), Some(30 * SECOND));
+    }
+}
