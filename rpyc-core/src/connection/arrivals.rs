@@ -268,10 +268,13 @@ impl Shared {
             Err(()) => Err(reply),
         };
         match answered {
-            Ok((waiter, callbacks)) => {
-                core.garbage
-                    .extend(callbacks.into_iter().map(Garbage::Callback));
-                if let Some(place) = waiter {
+            Ok(answered) => {
+                let calls = answered.calls.into_iter().map(Garbage::Call);
+                core.garbage.extend(calls);
+                if let Some(Ok(late)) = answered.late {
+                    core.garbage.push(Garbage::Any(late));
+                }
+                for place in answered.waiter.into_iter().chain(answered.more_waiters) {
                     core.turns.answered(place);
                     Shared::wake(core, place);
                 }

@@ -1,30 +1,24 @@
 //! [`AsyncResult`]: the answer to a request that nobody waits for yet.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar};
 use std::time::{Duration, Instant};
 
-use super::pending::Reply;
 use super::shared::Shared;
+use super::slot::Slot;
 use crate::codec::Handler;
 use crate::error::{Error, Timeout};
 use crate::object::Any;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, wait};
 
 /// The answer to an asynchronous request, now or later.
 ///
-/// Dropped before the answer has come, it drops the answer too when that comes.
+/// Dropped before the answer has come, it drops the answer too when that comes, unless a callback
+/// is to have it.
 pub struct AsyncResult {
     shared: Arc<Shared>,
-    handler: Handler,
     seq: u64,
-    state: Mutex<State>,
-}
-
-struct State {
-    sent: Instant,
-    deadline: Option<Instant>,
-    reply: Option<Reply>,
+    slot: Arc<Slot>,
 }
 
 impl AsyncResult {
@@ -33,40 +27,35 @@ impl AsyncResult {
         handler: Handler,
         args: Vec<Any>,
     ) -> Result<AsyncResult, Error> {
-        let seq = shared.send_request(handler, args, true)?;
+        let slot = Arc::new(Slot::new(handler));
+        let seq = shared.send_request(handler, args, Some(slot.clone()))?;
         Ok(AsyncResult {
             shared: shared.clone(),
-            handler,
             seq,
-            state: Mutex::new(State {
-                sent: Instant::now(),
-                deadline: None,
-                reply: None,
-            }),
+            slot,
         })
     }
 
-    /// From now on the result expires after `timeout`; `None`: never.
+    /// From now on the result expires after `timeout`; `None`: never. An answer that comes later
+    /// than that is dropped.
     pub fn set_expiry(&self, timeout: Option<Duration>) {
-        let mut state = self.state.lock();
-        state.sent = Instant::now();
-        state.deadline = timeout.and_then(|timeout| state.sent.checked_add(timeout));
+        self.slot.set_expiry(timeout);
     }
 
-    /// Whether the answer is in.
+    /// Whether the answer is in. It doesn't serve the connection: where nothing else does, the
+    /// answer comes in by itself within some 20 ms.
     pub fn ready(&self) -> bool {
-        self.state.lock().reply.is_some() || self.shared.core.lock().pending.is_answered(self.seq)
+        self.slot.is_filled()
     }
 
     /// Whether the time is over and the answer isn't in.
     pub fn expired(&self) -> bool {
-        let deadline = self.state.lock().deadline;
-        deadline.is_some_and(|deadline| deadline <= Instant::now()) && !self.ready()
+        self.slot.is_expired()
     }
 
     /// Whether the answer is in and is an error.
     pub fn error(&self) -> bool {
-        self.ready() && self.wait().is_ok() && matches!(&self.state.lock().reply, Some(Err(_)))
+        self.slot.is_error()
     }
 
     /// Waits for the answer, until the expiry at the latest. Requests of the peer are served
@@ -75,28 +64,12 @@ impl AsyncResult {
     /// # Errors
     /// [`Error::Timeout`] when the result has expired; the answer is dropped when it comes.
     pub fn wait(&self) -> Result<(), Error> {
-        let (sent, deadline) = {
-            let state = self.state.lock();
-            if state.reply.is_some() {
-                return Ok(());
-            }
-            (state.sent, state.deadline)
-        };
-        match self.shared.wait_for(self.seq, deadline) {
-            Ok(reply) => {
-                let mut state = self.state.lock();
-                // Another thread that waited too may have got it.
-                if state.reply.is_none() {
-                    state.reply = Some(reply);
-                }
-                Ok(())
-            }
-            Err(()) => {
-                let what = format!("{} (seq {})", self.handler.name(), self.seq);
-                let after = deadline.map_or(Duration::ZERO, |deadline| deadline - sent);
-                Err(self.shared.timeout(what, after).into())
-            }
+        let deadline = self.slot.deadline();
+        let slots = [(self.seq, &*self.slot)];
+        if self.shared.wait_for_slots(&slots, deadline) {
+            return Ok(());
         }
+        Err(self.timeout().into())
     }
 
     /// Waits for the answer and gives it.
@@ -105,42 +78,121 @@ impl AsyncResult {
     /// What the peer raised, or as [`wait`](AsyncResult::wait).
     pub fn value(&self) -> Result<Any, Error> {
         self.wait()?;
-        match &self.state.lock().reply {
-            Some(reply) => reply.clone(),
-            None => Err(Error::from(Timeout::of(
-                self.handler.name().to_owned(),
-                Duration::ZERO,
-            ))),
+        match self.slot.reply() {
+            Some(reply) => reply,
+            None => Err(self.timeout().into()),
         }
     }
 
-    /// Calls back when the answer is in, on an executing thread; at once, on this thread, if it is
-    /// in already.
-    pub fn add_callback(&self, callback: impl FnOnce() + Send + 'static) {
-        let refused = if self.state.lock().reply.is_some() {
-            Some(Box::new(callback) as super::pending::Callback)
-        } else {
+    /// Calls back with the outcome when it is in, on an executing thread; at once, on this thread,
+    /// if it is in already. The outcome of an expired result is [`Error::Timeout`], told when the
+    /// late answer comes.
+    pub fn add_callback(&self, callback: impl FnOnce(Result<Any, Error>) + Send + 'static) {
+        let refused = {
             let mut core = self.shared.core.lock();
             core.pending.add_callback(self.seq, Box::new(callback))
         };
         if let Some(callback) = refused {
-            callback();
+            callback(match self.slot.reply() {
+                Some(reply) => reply,
+                None => Err(self.timeout().into()),
+            });
         }
+    }
+
+    /// Waits until one of the results is in, `timeout` at the most, and says which: the first one
+    /// in the order given. `None` means that none came in time.
+    ///
+    /// The results may belong to several connections; then the answers are noticed
+    /// some 20 ms later than where all belong to one.
+    pub fn wait_any<'a>(
+        results: impl IntoIterator<Item = &'a AsyncResult>,
+        timeout: Option<Duration>,
+    ) -> Option<usize> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let results: Vec<&AsyncResult> = results.into_iter().collect();
+        let first = results.first()?;
+        let slots: Vec<(u64, &Slot)> = results
+            .iter()
+            .map(|result| (result.seq, &*result.slot))
+            .collect();
+        let one_connection = results
+            .iter()
+            .all(|result| Arc::ptr_eq(&result.shared, &first.shared));
+        if one_connection {
+            first.shared.wait_for_slots(&slots, deadline);
+        } else {
+            wait_across(&results, deadline);
+        }
+        slots.iter().position(|(_, slot)| slot.is_filled())
+    }
+
+    /// Waits until all of the results are in, `timeout` at the most.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`], naming the first one that isn't in. What a result itself failed with is
+    /// told by its [`value`](AsyncResult::value).
+    pub fn wait_all<'a>(
+        results: impl IntoIterator<Item = &'a AsyncResult>,
+        timeout: Option<Duration>,
+    ) -> Result<(), Error> {
+        let since = Instant::now();
+        let deadline = timeout.and_then(|timeout| since.checked_add(timeout));
+        for result in results {
+            let own = result.slot.deadline();
+            let earlier = [own, deadline].into_iter().flatten().min();
+            let slots = [(result.seq, &*result.slot)];
+            if !result.shared.wait_for_slots(&slots, earlier) {
+                return Err(result.timeout_after(since.elapsed()).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn timeout(&self) -> Timeout {
+        let named = self.slot.timeout(self.seq);
+        self.shared.timeout(named.what, named.after)
+    }
+
+    fn timeout_after(&self, after: Duration) -> Timeout {
+        let what = self.slot.timeout(self.seq).what;
+        self.shared.timeout(what, after)
+    }
+}
+
+/// Waits for results of several connections: the helpers read them, a callback tells.
+fn wait_across(results: &[&AsyncResult], deadline: Option<Instant>) {
+    let told = Arc::new((Mutex::new(false), Condvar::new()));
+    for result in results {
+        let told = told.clone();
+        result.add_callback(move |_| {
+            *told.0.lock() = true;
+            told.1.notify_all();
+        });
+    }
+    let mut is_told = told.0.lock();
+    while !*is_told {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            break;
+        }
+        is_told = wait(&told.1, is_told, left);
     }
 }
 
 impl Drop for AsyncResult {
     fn drop(&mut self) {
-        let forgotten = self.shared.core.lock().pending.forget(self.seq);
-        drop(forgotten);
+        let left = self.shared.core.lock().pending.abandon(self.seq);
+        drop(left);
     }
 }
 
 impl fmt::Debug for AsyncResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AsyncResult")
-            .field("handler", &self.handler)
+            .field("handler", &self.slot.handler())
             .field("seq", &self.seq)
+            .field("ready", &self.ready())
             .finish_non_exhaustive()
     }
 }

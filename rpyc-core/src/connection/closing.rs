@@ -8,6 +8,7 @@ use super::Connection;
 use super::current::Current;
 use super::running::Locked;
 use super::shared::{Closing, Core, Garbage, Request, Shared};
+use super::slot::Slot;
 use super::turns::Turns;
 use crate::codec::{Handler, Seq};
 use crate::error::{CloseReason, Error};
@@ -65,9 +66,8 @@ impl Shared {
             return;
         }
         core.closing.reason = Some(reason.clone());
-        let callbacks = core.pending.fail_all(&Error::Closed(reason));
-        core.garbage
-            .extend(callbacks.into_iter().map(Garbage::Callback));
+        let calls = core.pending.fail_all(&Error::Closed(reason));
+        core.garbage.extend(calls.into_iter().map(Garbage::Call));
         for request in core.turns.clear_queue() {
             core.garbage
                 .extend(request.args.into_iter().map(Garbage::Any));
@@ -140,7 +140,8 @@ impl Shared {
         }
         let shared = self.clone();
         let close = move || {
-            let sent = shared.send_request(Handler::Close, Vec::new(), true);
+            let unheard = Some(Arc::new(Slot::new(Handler::Close)));
+            let sent = shared.send_request(Handler::Close, Vec::new(), unheard);
             drop(sent);
             shared.fail(&mut shared.core.lock(), CloseReason::Local);
         };

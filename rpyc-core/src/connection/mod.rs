@@ -15,6 +15,7 @@ mod pending;
 mod requesting;
 mod running;
 mod shared;
+mod slot;
 mod standing;
 mod turns;
 mod watch;

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
+use super::slot::Slot;
 use super::turns::PlaceId;
 use crate::error::Error;
 use crate::object::Any;
@@ -11,9 +13,15 @@ use crate::object::Any;
 pub(crate) type Reply = Result<Any, Error>;
 
 /// What runs when the answer to an asynchronous request is in.
-pub(crate) type Callback = Box<dyn FnOnce() + Send>;
+pub(crate) type Callback = Box<dyn FnOnce(Reply) + Send>;
+
+/// A callback with the answer that it is to be called with.
+pub(crate) type Call = Box<dyn FnOnce() + Send>;
 
 /// The table of unanswered requests, by seq.
+///
+/// The answer to a synchronous request stays here until its thread takes it. An asynchronous one
+/// leaves the table with its answer, which goes into its slot.
 #[derive(Default)]
 pub(crate) struct Pending {
     entries: HashMap<u64, Entry, BuildHasherDefault<SeqHasher>>,
@@ -24,94 +32,132 @@ pub(crate) struct Pending {
 #[derive(Default)]
 struct Entry {
     reply: Option<Reply>,
-    // The wait that it ends.
+    // The waits that it ends: one, as a rule.
     waiter: Option<PlaceId>,
-    detached: bool,
+    more_waiters: Vec<PlaceId>,
+    // Of an asynchronous request.
+    slot: Option<Arc<Slot>>,
     callbacks: Vec<Callback>,
 }
 
+/// What an answer sets off.
+#[derive(Default)]
+pub(crate) struct Answered {
+    /// Whose wait it ends.
+    pub(crate) waiter: Option<PlaceId>,
+    pub(crate) more_waiters: Vec<PlaceId>,
+    /// What is to be called.
+    pub(crate) calls: Vec<Call>,
+    /// The answer itself, where it came after the time was over.
+    pub(crate) late: Option<Reply>,
+}
+
 impl Pending {
-    /// A request is about to be sent. `detached`: its sender goes on without waiting.
-    pub(crate) fn register(&mut self, seq: u64, detached: bool) {
-        self.detached += usize::from(detached);
+    /// A request is about to be sent. With a slot, its sender goes on without waiting.
+    pub(crate) fn register(&mut self, seq: u64, slot: Option<Arc<Slot>>) {
+        self.detached += usize::from(slot.is_some());
         let entry = Entry {
-            detached,
+            slot,
             ..Entry::default()
         };
         self.entries.insert(seq, entry);
     }
 
-    /// The place waits for the reply from now on; `None`: nobody does.
-    pub(crate) fn set_waiter(&mut self, seq: u64, waiter: Option<PlaceId>) {
+    /// The place waits for the reply from now on.
+    pub(crate) fn add_waiter(&mut self, seq: u64, place: PlaceId) {
         if let Some(entry) = self.entries.get_mut(&seq) {
-            entry.waiter = waiter;
+            match entry.waiter {
+                None => entry.waiter = Some(place),
+                Some(_) => entry.more_waiters.push(place),
+            }
+        }
+    }
+
+    /// The place doesn't wait for the reply any more.
+    pub(crate) fn remove_waiter(&mut self, seq: u64, place: PlaceId) {
+        if let Some(entry) = self.entries.get_mut(&seq) {
+            entry.more_waiters.retain(|other| *other != place);
+            if entry.waiter == Some(place) {
+                entry.waiter = entry.more_waiters.pop();
+            }
         }
     }
 
     /// A reply has come: gives back who waits for it, and what is to be called. A reply that
     /// nobody expects (any more), or a second one, comes back as the error.
-    pub(crate) fn answer(
-        &mut self,
-        seq: u64,
-        reply: Reply,
-    ) -> Result<(Option<PlaceId>, Vec<Callback>), Reply> {
-        match self.entries.get_mut(&seq) {
-            Some(entry) if entry.reply.is_none() => {
-                entry.reply = Some(reply);
-                self.detached -= usize::from(entry.detached);
-                Ok((entry.waiter, std::mem::take(&mut entry.callbacks)))
-            }
-            _ => Err(reply),
+    pub(crate) fn answer(&mut self, seq: u64, reply: Reply) -> Result<Answered, Reply> {
+        let Some(entry) = self.entries.get_mut(&seq) else {
+            return Err(reply);
+        };
+        if entry.slot.is_some() {
+            return match self.entries.remove(&seq) {
+                Some(entry) => {
+                    self.detached -= 1;
+                    Ok(entry.answer(seq, reply))
+                }
+                None => Err(reply),
+            };
         }
+        if entry.reply.is_some() {
+            return Err(reply);
+        }
+        entry.reply = Some(reply);
+        Ok(Answered {
+            waiter: entry.waiter,
+            ..Answered::default()
+        })
     }
 
-    /// The reply, if it is in; the request is done with then.
+    /// The reply to a synchronous request, if it is in; the request is done with then.
     pub(crate) fn take(&mut self, seq: u64) -> Option<Reply> {
-        if !self.is_answered(seq) {
-            return None;
-        }
+        let entry = self.entries.get(&seq)?;
+        entry.reply.as_ref()?;
         self.entries.remove(&seq).and_then(|entry| entry.reply)
-    }
-
-    /// Whether the reply is in.
-    pub(crate) fn is_answered(&self, seq: u64) -> bool {
-        self.entries
-            .get(&seq)
-            .is_some_and(|entry| entry.reply.is_some())
     }
 
     /// Adds a callback to an unanswered request; gives it back if it is answered already.
     pub(crate) fn add_callback(&mut self, seq: u64, callback: Callback) -> Option<Callback> {
         match self.entries.get_mut(&seq) {
-            Some(entry) if entry.reply.is_none() => {
+            Some(entry) => {
                 entry.callbacks.push(callback);
                 None
             }
-            _ => Some(callback),
+            None => Some(callback),
         }
     }
 
-    /// Nobody wants the reply any more. What is left of the request is dropped by the caller,
-    /// outside of the lock.
+    /// Nobody wants the reply any more, unless callbacks do. What is left of the request is
+    /// dropped by the caller, outside of the lock.
+    pub(crate) fn abandon(&mut self, seq: u64) -> Option<Reply> {
+        let entry = self.entries.get(&seq)?;
+        if entry.callbacks.is_empty() {
+            self.forget(seq).and_then(|(reply, _)| reply)
+        } else {
+            None
+        }
+    }
+
+    /// The request is over. What is left of it is dropped by the caller, outside of the lock.
     pub(crate) fn forget(&mut self, seq: u64) -> Option<(Option<Reply>, Vec<Callback>)> {
         let entry = self.entries.remove(&seq)?;
-        self.detached -= usize::from(entry.detached && entry.reply.is_none());
+        self.detached -= usize::from(entry.slot.is_some());
         Some((entry.reply, entry.callbacks))
     }
 
     /// Answers everything that is unanswered; gives back what is to be called.
-    pub(crate) fn fail_all(&mut self, error: &Error) -> Vec<Callback> {
+    pub(crate) fn fail_all(&mut self, error: &Error) -> Vec<Call> {
         self.detached = 0;
-        let mut callbacks = Vec::new();
-        for entry in self
-            .entries
-            .values_mut()
-            .filter(|entry| entry.reply.is_none())
-        {
-            entry.reply = Some(Err(error.clone()));
-            callbacks.append(&mut entry.callbacks);
-        }
-        callbacks
+        let mut calls = Vec::new();
+        self.entries.retain(|seq, entry| {
+            if entry.slot.is_none() {
+                entry.reply.get_or_insert_with(|| Err(error.clone()));
+                return true;
+            }
+            let failed = std::mem::take(entry);
+            calls.append(&mut failed.answer(*seq, Err(error.clone())).calls);
+            false
+        });
+        calls
     }
 
     /// How many requests are in the table.
@@ -122,6 +168,30 @@ impl Pending {
     /// How many asynchronous requests are unanswered.
     pub(crate) fn detached(&self) -> usize {
         self.detached
+    }
+}
+
+impl Entry {
+    /// Puts the reply into the slot and binds the callbacks to it; where it comes too late, to
+    /// the error that says so.
+    fn answer(self, seq: u64, reply: Reply) -> Answered {
+        let (outcome, late) = match &self.slot {
+            None => (reply, None),
+            Some(slot) => match slot.fill(reply.clone()) {
+                Ok(()) => (reply, None),
+                Err(late) => (Err(slot.timeout(seq).into()), Some(late)),
+            },
+        };
+        let bind = |callback: Callback| {
+            let outcome = outcome.clone();
+            Box::new(move || callback(outcome)) as Call
+        };
+        Answered {
+            waiter: self.waiter,
+            more_waiters: self.more_waiters,
+            calls: self.callbacks.into_iter().map(bind).collect(),
+            late,
+        }
     }
 }
 
@@ -150,12 +220,13 @@ impl Hasher for SeqHasher {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::Handler;
 
     #[test]
     fn a_reply_nobody_expects_and_a_second_reply_are_given_back() {
         let mut pending = Pending::default();
         assert!(pending.answer(7, Ok(Any::NONE)).is_err());
-        pending.register(7, false);
+        pending.register(7, None);
         assert!(pending.answer(7, Ok(Any::NONE)).is_ok());
         assert!(pending.answer(7, Ok(Any::NONE)).is_err());
         assert!(pending.take(7).is_some());
@@ -164,28 +235,43 @@ mod tests {
     }
 
     #[test]
-    fn detached_requests_are_counted_until_answered_or_forgotten() {
+    fn asynchronous_requests_leave_the_table_with_their_answer() {
         let mut pending = Pending::default();
-        for seq in 0..3 {
-            pending.register(seq, true);
+        let slots: Vec<_> = (0..4).map(|_| Arc::new(Slot::new(Handler::Ping))).collect();
+        for (seq, slot) in (0..).zip(&slots) {
+            pending.register(seq, Some(slot.clone()));
         }
         assert!(pending.answer(0, Ok(Any::NONE)).is_ok());
-        assert_eq!(pending.detached(), 2);
-        assert!(pending.forget(0).is_some());
+        assert!(slots[0].is_filled());
+        assert_eq!((pending.detached(), pending.len()), (3, 3));
         assert!(pending.forget(1).is_some());
-        assert_eq!(pending.detached(), 1);
+        assert_eq!(pending.detached(), 2);
         assert!(pending.fail_all(&Error::Misuse(String::new())).is_empty());
-        assert_eq!(pending.detached(), 0);
-        assert!(pending.is_answered(2));
+        assert_eq!((pending.detached(), pending.len()), (0, 0));
+        assert!(slots[2].is_error() && slots[3].is_error());
+    }
+
+    #[test]
+    fn a_late_reply_is_given_back_and_leaves_nothing() {
+        let mut pending = Pending::default();
+        let slot = Arc::new(Slot::new(Handler::Ping));
+        slot.set_expiry(Some(std::time::Duration::ZERO));
+        pending.register(1, Some(slot.clone()));
+        let answered = pending.answer(1, Ok(Any::NONE));
+        assert!(answered.is_ok_and(|answered| answered.late.is_some()));
+        assert!(slot.is_expired());
+        assert_eq!((pending.detached(), pending.len()), (0, 0));
     }
 
     #[test]
     fn callbacks_are_given_out_once_with_the_answer() {
         let mut pending = Pending::default();
-        pending.register(1, true);
-        assert!(pending.add_callback(1, Box::new(|| ())).is_none());
+        pending.register(1, Some(Arc::new(Slot::new(Handler::Ping))));
+        assert!(pending.add_callback(1, Box::new(|_| ())).is_none());
+        // Nobody waits, but the callback does.
+        assert!(pending.abandon(1).is_none());
         let answered = pending.answer(1, Ok(Any::NONE));
-        assert!(matches!(answered, Ok((None, callbacks)) if callbacks.len() == 1));
-        assert!(pending.add_callback(1, Box::new(|| ())).is_some());
+        assert!(answered.is_ok_and(|answered| answered.calls.len() == 1));
+        assert!(pending.add_callback(1, Box::new(|_| ())).is_some());
     }
 }

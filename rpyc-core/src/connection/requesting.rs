@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::outbox::CONGESTED;
 use super::shared::Shared;
+use super::slot::Slot;
 use super::standing::{Stood, Until};
 use crate::codec::{Boxed, Handler, IdPack, Int, Seq, Value, encode_request};
 use crate::error::{Error, Timeout};
@@ -29,7 +30,7 @@ impl Shared {
         timeout: Option<Duration>,
     ) -> Result<Any, Error> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let seq = self.send_request(handler, args, false)?;
+        let seq = self.send_request(handler, args, None)?;
         let waited = self.wait_for(seq, deadline);
         waited.unwrap_or_else(|()| {
             let forgotten = self.core.lock().pending.forget(seq);
@@ -52,19 +53,31 @@ impl Shared {
         }
     }
 
-    /// Sends a request; its answer will be in the table of pending ones under the seq. `detached`:
-    /// nobody waits for it yet.
+    /// Waits until one of the slots is filled; says whether one was, before the deadline.
+    pub(super) fn wait_for_slots(
+        self: &Arc<Self>,
+        slots: &[(u64, &Slot)],
+        deadline: Option<Instant>,
+    ) -> bool {
+        let filled = || slots.iter().any(|(_, slot)| slot.is_filled());
+        // A connection that closes fills them all.
+        filled() || matches!(self.stand(Until::OneOf(slots), deadline), Stood::Served) || filled()
+    }
+
+    /// Sends a request; its answer will be in the slot or, where a thread is going to wait for it
+    /// at once, in the table of pending ones under the seq.
     pub(super) fn send_request(
         self: &Arc<Self>,
         handler: Handler,
         args: Vec<Any>,
-        detached: bool,
+        slot: Option<Arc<Slot>>,
     ) -> Result<u64, Error> {
+        let detached = slot.is_some();
         let message = self.box_args(args);
         let message = message.map_err(|refused| Error::Misuse(refused.message()))?;
         let config = self.config();
         let seq = self.take_seq();
-        if let Err(error) = self.register(seq, detached, config.max_pending) {
+        if let Err(error) = self.register(seq, slot, config.max_pending) {
             self.unbox_refs(&message.boxed);
             return Err(error);
         }
@@ -99,7 +112,7 @@ impl Shared {
         Ok(seq)
     }
 
-    fn register(&self, seq: u64, detached: bool, limit: usize) -> Result<(), Error> {
+    fn register(&self, seq: u64, slot: Option<Arc<Slot>>, limit: usize) -> Result<(), Error> {
         let mut core = self.core.lock();
         if let Some(error) = Shared::closed_error(&core) {
             return Err(error);
@@ -109,7 +122,7 @@ impl Shared {
                 "{limit} requests are unanswered, the most there may be (max_pending)"
             )));
         }
-        core.pending.register(seq, detached);
+        core.pending.register(seq, slot);
         Ok(())
     }
 

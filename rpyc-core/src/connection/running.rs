@@ -234,8 +234,8 @@ impl Shared {
             }
             for item in garbage {
                 match item {
-                    Garbage::Callback(callback) => {
-                        if let Err(panic) = catch_unwind(AssertUnwindSafe(callback)) {
+                    Garbage::Call(call) => {
+                        if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
                             let what = panic_message(&*panic);
                             log::error!(target: "rpyc", "{}: a callback panicked: {what}", self.connid);
                         }

@@ -2,7 +2,7 @@
 //!
 //! # Lock rules
 //!
-//! 1. `core` comes first. `exports`, `imports`, `config` and the outbox's own lock are leaves: nothing is
+//! 1. `core` comes first. `exports`, `imports`, `config`, slots and the outbox's own lock are leaves: nothing is
 //!    locked under them.
 //! 2. No foreign code runs under any of them: no handler, no callback, no destructor of an object. What
 //!    must be dropped goes into `Core::garbage` and is dropped by an executing thread.
@@ -17,7 +17,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::outbox::Outbox;
-use super::pending::{Callback, Pending};
+use super::pending::{Call, Pending};
 use super::turns::{PlaceId, Turns};
 use crate::channel::{ReadHalf, Stream};
 use crate::codec::{Dialect, Handler, IdPack, Limits, Message, Seq};
@@ -86,7 +86,7 @@ pub(crate) struct Request {
 pub(super) enum Garbage {
     Any(#[allow(dead_code)] Any), // held only to be dropped in the right place
     Object(#[allow(dead_code)] ObjectRef), // likewise
-    Callback(Callback),
+    Call(Call),
 }
 
 /// How far the end of the connection has come.

@@ -7,15 +7,18 @@ use super::current::Current;
 use super::pending::Reply;
 use super::running::Locked;
 use super::shared::{Core, Shared};
+use super::slot::Slot;
 use super::turns::{Asker, Doing, PlaceId};
 use crate::error::{CloseReason, Timeout};
 use crate::sync::{Condvar, passed, wait};
 
 /// What a thread stands for.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Until {
+pub(super) enum Until<'a> {
     /// The reply to a request of ours.
     Reply(u64),
+    /// The reply to one of several asynchronous requests.
+    OneOf(&'a [(u64, &'a Slot)]),
     /// One message of the peer's.
     Message,
     /// The end of the connection.
@@ -34,12 +37,19 @@ pub(super) enum Stood {
 impl Shared {
     /// Stands until what is waited for has come, the deadline has passed or the connection has
     /// closed. Serves, reads and sleeps meanwhile, whatever the turns allow.
-    pub(super) fn stand(self: &Arc<Self>, until: Until, deadline: Option<Instant>) -> Stood {
+    pub(super) fn stand(self: &Arc<Self>, until: Until<'_>, deadline: Option<Instant>) -> Stood {
         let mut core = self.core.lock();
         let place = match until {
             Until::Reply(seq) => {
                 let place = core.turns.begin_wait(Current::task(self.number));
-                core.pending.set_waiter(seq, Some(place));
+                core.pending.add_waiter(seq, place);
+                place
+            }
+            Until::OneOf(slots) => {
+                let place = core.turns.begin_wait(Current::task(self.number));
+                for (seq, _) in slots {
+                    core.pending.add_waiter(*seq, place);
+                }
                 place
             }
             Until::Message | Until::Closed => core.turns.begin_serving(),
@@ -59,6 +69,10 @@ impl Shared {
             }
             let come = match until {
                 Until::Reply(seq) => core.pending.take(seq).map(Stood::Answered),
+                Until::OneOf(slots) => {
+                    let filled = slots.iter().any(|(_, slot)| slot.is_filled());
+                    filled.then_some(Stood::Served)
+                }
                 Until::Message => (core.messages > before).then_some(Stood::Served),
                 Until::Closed => None,
             };
@@ -73,8 +87,14 @@ impl Shared {
             }
             core = self.read_or_sleep(core, place, until, deadline);
         };
-        if let Until::Reply(seq) = until {
-            core.pending.set_waiter(seq, None);
+        match until {
+            Until::Reply(seq) => core.pending.remove_waiter(seq, place),
+            Until::OneOf(slots) => {
+                for (seq, _) in slots {
+                    core.pending.remove_waiter(*seq, place);
+                }
+            }
+            Until::Message | Until::Closed => {}
         }
         core.turns.leave(place);
         self.pass_on_reading(&mut core);
@@ -89,7 +109,7 @@ impl Shared {
         self: &'a Arc<Self>,
         mut core: Locked<'a>,
         place: PlaceId,
-        until: Until,
+        until: Until<'_>,
         deadline: Option<Instant>,
     ) -> Locked<'a> {
         if self.outbox.needs_writer() {
@@ -97,7 +117,7 @@ impl Shared {
             self.flush();
             return self.core.lock();
         }
-        let serves = !matches!(until, Until::Reply(_));
+        let serves = matches!(until, Until::Message | Until::Closed);
         if serves && !core.garbage.is_empty() {
             drop(core);
             self.drop_garbage();
