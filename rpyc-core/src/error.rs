@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::by_value::ConversionError;
 use crate::codec::{DecodeError, EncodeError, FrameError};
 use crate::exception::Exception;
 
@@ -17,6 +18,9 @@ pub enum Error {
     /// The connection is closed, or broke; every later call fails with the same reason.
     #[error("the connection is closed: {0}")]
     Closed(CloseReason),
+    /// What came isn't of the type that was asked for, or what should go can't be copied.
+    #[error(transparent)]
+    Conversion(#[from] ConversionError),
     /// The operating system refused.
     #[error("{doing}")]
     Io {
@@ -154,6 +158,7 @@ impl Error {
             Error::Io { doing, source } => Exception::builtin("OSError")
                 .with_arg(i64::from(source.raw_os_error().unwrap_or(0)))
                 .with_arg(format!("{doing}: {source}")),
+            Error::Conversion(error) => Exception::type_error(error.to_string()),
             Error::Misuse(_) | Error::Ping | Error::Protocol(_) => {
                 Exception::runtime_error(self.to_string())
             }

@@ -9,6 +9,7 @@
 //! side offers).
 #![forbid(unsafe_code)]
 
+pub mod by_value;
 pub mod channel;
 pub mod codec;
 mod config;

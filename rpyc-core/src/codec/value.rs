@@ -215,3 +215,21 @@ impl From<Int> for Value {
         Self::Int(int)
     }
 }
+
+macro_rules! from_tuple {
+    ($($name:ident)+) => {
+        impl<$($name: Into<Value>),+> From<($($name,)+)> for Value {
+            #[allow(non_snake_case)] // the items bear the names of their types
+            fn from(($($name,)+): ($($name,)+)) -> Self {
+                Self::Tuple(vec![$($name.into()),+])
+            }
+        }
+    };
+}
+
+from_tuple!(A);
+from_tuple!(A B);
+from_tuple!(A B C);
+from_tuple!(A B C D);
+from_tuple!(A B C D E);
+from_tuple!(A B C D E F);

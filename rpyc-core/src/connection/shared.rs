@@ -19,6 +19,7 @@ use std::time::Instant;
 use super::outbox::Outbox;
 use super::pending::{Call, Pending};
 use super::turns::{PlaceId, Turns};
+use super::{AsyncResult, Connection};
 use crate::channel::{ReadHalf, Stream};
 use crate::codec::{Dialect, Handler, IdPack, Limits, Message, Seq};
 use crate::config::Config;
@@ -132,6 +133,17 @@ impl Peer for Shared {
             Some(shared) => shared.sync_request(handler, args),
             None => Err(Error::Closed(CloseReason::Local)),
         }
+    }
+
+    fn async_request(&self, handler: Handler, args: Vec<Any>) -> Result<AsyncResult, Error> {
+        match self.this.upgrade() {
+            Some(shared) => AsyncResult::send(&shared, handler, args),
+            None => Err(Error::Closed(CloseReason::Local)),
+        }
+    }
+
+    fn connection(&self) -> Option<Connection> {
+        self.this.upgrade().map(Connection::internal)
     }
 
     fn release(&self, id_pack: &IdPack, count: u64) {

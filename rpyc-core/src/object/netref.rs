@@ -5,9 +5,10 @@ use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
+use super::Any;
 use super::peer::Peer;
-use super::{Any, Args};
-use crate::codec::{Handler, IdPack, Str, Value};
+use crate::codec::{Handler, IdPack, Value};
+use crate::connection::{AsyncResult, Connection};
 use crate::error::Error;
 
 /// A reference to an object that lives at the peer; every operation happens there.
@@ -77,63 +78,24 @@ impl Netref {
         self.0.peer.request(handler, all)
     }
 
-    /// Gets the attribute `name`.
+    /// Sends a request about the object and goes on; the answer will be in the result.
     ///
     /// # Errors
-    /// [`Error::Remote`] with an AttributeError where there is none or access is
-    /// refused; else any kind.
-    pub fn attr(&self, name: &str) -> Result<Any, Error> {
-        self.request(Handler::GetAttr, [Any::from(name)])
+    /// As [`Connection::async_request`].
+    pub fn async_request(
+        &self,
+        handler: Handler,
+        args: impl IntoIterator<Item = Any>,
+    ) -> Result<AsyncResult, Error> {
+        let mut all = vec![Any::Netref(self.clone())];
+        all.extend(args);
+        self.0.peer.async_request(handler, all)
     }
 
-    /// Sets the attribute `name`.
-    ///
-    /// # Errors
-    /// As [`attr`](Netref::attr).
-    pub fn set_attr(&self, name: &str, value: impl Into<Any>) -> Result<(), Error> {
-        self.request(Handler::SetAttr, [Any::from(name), value.into()])
-            .map(drop)
-    }
-
-    /// Deletes the attribute `name`.
-    ///
-    /// # Errors
-    /// As [`attr`](Netref::attr).
-    pub fn del_attr(&self, name: &str) -> Result<(), Error> {
-        self.request(Handler::DelAttr, [Any::from(name)]).map(drop)
-    }
-
-    /// Calls the object.
-    ///
-    /// # Errors
-    /// [`Error::Remote`] with what the call raised; else any kind.
-    pub fn call(&self, args: Args) -> Result<Any, Error> {
-        self.request(Handler::Call, call_args(args))
-    }
-
-    /// Calls the method `name`, in one round trip.
-    ///
-    /// # Errors
-    /// As [`call`](Netref::call).
-    pub fn call_method(&self, name: &str, args: Args) -> Result<Any, Error> {
-        let [positional, keyword] = call_args(args);
-        self.request(Handler::CallAttr, [Any::from(name), positional, keyword])
-    }
-
-    /// `repr(object)`
-    ///
-    /// # Errors
-    /// As [`call`](Netref::call).
-    pub fn repr(&self) -> Result<Str, Error> {
-        expect_str(self.request(Handler::Repr, [])?)
-    }
-
-    /// `str(object)`
-    ///
-    /// # Errors
-    /// As [`call`](Netref::call).
-    pub fn str(&self) -> Result<Str, Error> {
-        expect_str(self.request(Handler::Str, [])?)
+    /// The connection that it came over, if that is still in memory. The handle doesn't keep it
+    /// open.
+    pub fn connection(&self) -> Option<Connection> {
+        self.0.peer.connection()
     }
 
     /// The object's methods and their docstrings, along its class hierarchy.
@@ -189,13 +151,6 @@ impl fmt::Debug for Netref {
     }
 }
 
-/// The arguments of CALL: the positional ones, and pairs of names and values.
-fn call_args(args: Args) -> [Any; 2] {
-    let pairs = args.keyword.into_iter();
-    let keyword = pairs.map(|(name, value)| Any::tuple([Any::from(Value::Str(name)), value]));
-    [Any::tuple(args.positional), Any::tuple(keyword)]
-}
-
 fn method_of(item: Value) -> Result<super::Method, Error> {
     match item.into_tuple().as_deref() {
         Some([Value::Str(name), Value::Str(doc)]) => Ok((name.clone(), Some(doc.clone()))),
@@ -206,14 +161,7 @@ fn method_of(item: Value) -> Result<super::Method, Error> {
     }
 }
 
-fn expect_str(answer: Any) -> Result<Str, Error> {
-    match answer {
-        Any::Value(Value::Str(text)) => Ok(text),
-        other => Err(unexpected("REPR or STR", "a str", &other)),
-    }
-}
-
-fn unexpected(handler: &str, expected: &str, answer: &Any) -> Error {
+pub(super) fn unexpected(handler: &str, expected: &str, answer: &Any) -> Error {
     Error::Protocol(format!(
         "{handler} was answered with {} instead of {expected}",
         answer.type_name()

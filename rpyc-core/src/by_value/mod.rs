@@ -1,0 +1,24 @@
+//! Copies instead of references: serde types as plain values, and whole structures in one round trip.
+//!
+//! | what | how | needs |
+//! |---|---|---|
+//! | numbers, text, bytes, tuples of them | [`to_value`], [`from_value`] | nothing: they cross by value anyway |
+//! | a remote list, dict, ... | [`Netref::obtain`](crate::Netref::obtain) | `allow_pickle` at the side that gives |
+//! | a Rust structure, for the peer to obtain | [`ByValue`] | `allow_pickle` at this side |
+//! | a Rust structure into a Python peer | [`deliver`] | a classic peer |
+//!
+//! Python's pickles are read as data: nothing in them names a class that would be made or a
+//! function that would be called.
+
+mod error;
+mod pickle_read;
+mod pickle_write;
+mod transfer;
+mod value_read;
+mod value_write;
+
+pub use self::error::ConversionError;
+pub(crate) use self::transfer::obtain;
+pub use self::transfer::{ByValue, deliver};
+pub use self::value_read::from_value;
+pub use self::value_write::to_value;

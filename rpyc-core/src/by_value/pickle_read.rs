@@ -1,0 +1,344 @@
+//! Python's pickles, read as data.
+//!
+//! The opcodes of plain data only, of protocols 2 to 5. An opcode that names a class or calls
+//! something is refused, so a pickle can do nothing but cost memory; what it may cost is bounded. The
+//! values go into an arena, where what is shared in Python is shared too.
+
+mod machine;
+
+use std::borrow::Cow;
+use std::cell::Cell;
+
+use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::{self, DeserializeOwned, IntoDeserializer, Visitor};
+use serde::forward_to_deserialize_any;
+
+use super::ConversionError;
+
+/// Makes a serde type of a pickle.
+pub(super) fn from_pickle<T: DeserializeOwned>(pickle: &[u8]) -> Result<T, ConversionError> {
+    let (arena, root) = machine::run(pickle)?;
+    let heap = Heap {
+        nodes: arena,
+        budget: Cell::new(MIN_BUDGET.max(pickle.len().saturating_mul(MAX_GROWTH))),
+    };
+    T::deserialize(heap.node(root, 0))
+}
+
+/// The place of a value in the arena.
+type Id = u32;
+
+/// A value, its parts by their places.
+enum Node<'a> {
+    None,
+    Bool(bool),
+    Int(i128),
+    Float(f64),
+    Str(Cow<'a, str>),
+    Bytes(&'a [u8]),
+    /// A list, tuple, set or frozenset.
+    Items(Vec<Id>),
+    Dict(Vec<(Id, Id)>),
+}
+
+struct Heap<'a> {
+    nodes: Vec<Node<'a>>,
+    // What may still be copied out: sharing must not multiply without end.
+    budget: Cell<usize>,
+}
+
+/// One value, as a serde data source.
+#[derive(Clone, Copy)]
+struct NodeRef<'h, 'a> {
+    heap: &'h Heap<'a>,
+    id: Id,
+    depth: usize,
+}
+
+impl<'a> Heap<'a> {
+    fn node(&self, id: Id, depth: usize) -> NodeRef<'_, 'a> {
+        NodeRef {
+            heap: self,
+            id,
+            depth,
+        }
+    }
+}
+
+impl<'h, 'a> NodeRef<'h, 'a> {
+    /// The value itself, paid for.
+    fn open(&self) -> Result<&'h Node<'a>, ConversionError> {
+        if self.depth > MAX_DEPTH {
+            return Err(ConversionError::new("the pickle is nested too deep"));
+        }
+        let node = self.heap.nodes.get(self.id as usize);
+        let node = node.ok_or_else(|| ConversionError::new("the pickle refers to nothing"))?;
+        let cost = match node {
+            Node::Str(text) => text.len(),
+            Node::Bytes(bytes) => bytes.len(),
+            _ => 0,
+        };
+        let left = self.heap.budget.get().checked_sub(cost + COST_OF_A_VALUE);
+        let left = left.ok_or_else(|| ConversionError::new("the pickle unfolds to too much"))?;
+        self.heap.budget.set(left);
+        Ok(node)
+    }
+
+    fn inner(&self, id: Id) -> NodeRef<'h, 'a> {
+        self.heap.node(id, self.depth + 1)
+    }
+
+    fn visit_items<'de, V: Visitor<'de>>(
+        self,
+        items: &[Id],
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        let mut items = SeqDeserializer::new(items.iter().map(|id| self.inner(*id)));
+        let value = visitor.visit_seq(&mut items)?;
+        items.end()?;
+        Ok(value)
+    }
+
+    fn visit_dict<'de, V: Visitor<'de>>(
+        self,
+        pairs: &[(Id, Id)],
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        let pair = |(key, value): &(Id, Id)| (self.inner(*key), self.inner(*value));
+        let mut pairs = MapDeserializer::new(pairs.iter().map(pair));
+        let value = visitor.visit_map(&mut pairs)?;
+        pairs.end()?;
+        Ok(value)
+    }
+}
+
+impl<'de> IntoDeserializer<'de, ConversionError> for NodeRef<'_, '_> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> de::Deserializer<'de> for NodeRef<'_, '_> {
+    type Error = ConversionError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+        match self.open()? {
+            Node::None => visitor.visit_unit(),
+            Node::Bool(flag) => visitor.visit_bool(*flag),
+            Node::Int(int) => match (i64::try_from(*int), u64::try_from(*int)) {
+                (Ok(small), _) => visitor.visit_i64(small),
+                (_, Ok(positive)) => visitor.visit_u64(positive),
+                _ => visitor.visit_i128(*int),
+            },
+            Node::Float(float) => visitor.visit_f64(*float),
+            Node::Str(text) => visitor.visit_str(text),
+            Node::Bytes(bytes) => visitor.visit_bytes(bytes),
+            Node::Items(items) => self.visit_items(items, visitor),
+            Node::Dict(pairs) => self.visit_dict(pairs, visitor),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+        match self.open()? {
+            Node::None => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        let (name, content) = match self.open()? {
+            Node::Str(_) => (self, None),
+            Node::Items(items) => match items.as_slice() {
+                [name, content] => (self.inner(*name), Some(self.inner(*content))),
+                _ => return Err(ConversionError::new("an enum is a name, or a pair")),
+            },
+            _ => return Err(ConversionError::new("an enum is a name, or a pair")),
+        };
+        visitor.visit_enum(Variant { name, content })
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+struct Variant<'h, 'a> {
+    name: NodeRef<'h, 'a>,
+    content: Option<NodeRef<'h, 'a>>,
+}
+
+impl<'de, 'h, 'a> de::EnumAccess<'de> for Variant<'h, 'a> {
+    type Error = ConversionError;
+    type Variant = Content<'h, 'a>;
+
+    fn variant_seed<V: de::DeserializeSeed<'de>>(
+        self,
+        seed: V,
+    ) -> Result<(V::Value, Content<'h, 'a>), ConversionError> {
+        Ok((seed.deserialize(self.name)?, Content(self.content)))
+    }
+}
+
+struct Content<'h, 'a>(Option<NodeRef<'h, 'a>>);
+
+impl<'h, 'a> Content<'h, 'a> {
+    fn required(self) -> Result<NodeRef<'h, 'a>, ConversionError> {
+        self.0
+            .ok_or_else(|| ConversionError::new("the variant lacks its content"))
+    }
+}
+
+impl<'de> de::VariantAccess<'de> for Content<'_, '_> {
+    type Error = ConversionError;
+
+    fn unit_variant(self) -> Result<(), ConversionError> {
+        match self.0 {
+            None => Ok(()),
+            Some(_) => Err(ConversionError::new("the variant has no content")),
+        }
+    }
+
+    fn newtype_variant_seed<T: de::DeserializeSeed<'de>>(
+        self,
+        seed: T,
+    ) -> Result<T::Value, ConversionError> {
+        seed.deserialize(self.required()?)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(
+        self,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        de::Deserializer::deserialize_any(self.required()?, visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        de::Deserializer::deserialize_any(self.required()?, visitor)
+    }
+}
+
+/// Deserializing recurses.
+const MAX_DEPTH: usize = 100;
+
+/// What a pickle may unfold to, for each byte of it: shared values count each time.
+const MAX_GROWTH: usize = 256;
+
+/// What any pickle may unfold to.
+const MIN_BUDGET: usize = 64 << 20;
+
+const COST_OF_A_VALUE: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn a_python_pickle_of_every_plain_kind_is_read() {
+        // pickle.dumps([None, True, 7, -300, 1 << 40, 2.5, "é", b"x", (1, 2), {"k": [1]}, {3}], 4)
+        let pickle = b"\x80\x04\x95A\0\0\0\0\0\0\0]\x94(N\x88K\x07J\xd4\xfe\xff\xff\x8a\x06\0\0\0\0\0\x01G@\x04\0\0\0\0\0\0\x8c\x02\xc3\xa9\x94C\x01x\x94K\x01K\x02\x86\x94}\x94\x8c\x01k\x94]\x94K\x01as\x8f\x94(K\x03\x90e.";
+        type All = (
+            Option<u8>,
+            bool,
+            u8,
+            i32,
+            u64,
+            f64,
+            String,
+            serde_bytes_like::Bytes,
+            (u8, u8),
+            HashMap<String, Vec<u8>>,
+            Vec<u8>,
+        );
+        let all: Result<All, _> = from_pickle(pickle);
+        let all = all.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((all.0, all.1, all.2, all.3), (None, true, 7, -300));
+        assert_eq!((all.4, all.5, &*all.6), (1 << 40, 2.5, "é"));
+        assert_eq!((all.7.0, all.8), (b"x".to_vec(), (1, 2)));
+        assert_eq!((&all.9["k"], all.10), (&vec![1], vec![3]));
+    }
+
+    /// Bytes as bytes, where `Vec<u8>` alone would ask for a sequence.
+    mod serde_bytes_like {
+        use serde::de::{Deserialize, Deserializer, Visitor};
+
+        #[derive(Debug)]
+        pub(super) struct Bytes(pub(super) Vec<u8>);
+
+        impl<'de> Deserialize<'de> for Bytes {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Take;
+                impl Visitor<'_> for Take {
+                    type Value = Bytes;
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("bytes")
+                    }
+                    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
+                        Ok(Bytes(bytes.to_vec()))
+                    }
+                }
+                deserializer.deserialize_bytes(Take)
+            }
+        }
+    }
+
+    #[test]
+    fn what_names_a_class_is_refused_by_its_name() {
+        // cposix\nsystem\n, the argument "true", called
+        let pickle = b"cposix\nsystem\n\x8c\x04true\x85R.";
+        let error = from_pickle::<String>(pickle).err().map(|e| e.to_string());
+        assert!(error.is_some_and(|text| text.contains("posix.system")));
+    }
+
+    #[test]
+    fn sharing_without_end_and_nesting_without_end_are_refused() {
+        // Each list holds the one before it ten times over.
+        let mut laughs = b"\x80\x04]\x94".to_vec();
+        for level in 0..12_u8 {
+            laughs.extend(b"](");
+            for _ in 0..10 {
+                laughs.extend([b'h', level]);
+            }
+            laughs.extend(b"e\x94");
+        }
+        laughs.push(b'.');
+        assert!(from_pickle::<de::IgnoredAny>(&laughs).is_err());
+        let mut deep = b"]".repeat(100_000);
+        deep.extend(b"a".repeat(99_999));
+        deep.push(b'.');
+        assert!(from_pickle::<de::IgnoredAny>(&deep).is_err());
+        // A list that holds itself.
+        assert!(from_pickle::<de::IgnoredAny>(b"]\x94h\0a.").is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(
+            bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)
+        ) {
+            let _ = from_pickle::<de::IgnoredAny>(&bytes);
+        }
+    }
+}

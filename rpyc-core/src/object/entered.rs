@@ -1,0 +1,137 @@
+//! [`Entered`]: a remote context manager that has been entered.
+
+use super::{Any, Args, Context, IdParts, Netref, Object, ObjectResult};
+use crate::codec::{Handler, Str, Value};
+use crate::error::Error;
+use crate::exception::Exception;
+
+/// A remote context manager between its `__enter__` and its `__exit__`; made by
+/// [`Netref::enter`].
+///
+/// Dropped, it leaves the context: cleanly or, while a panic unwinds, with a RuntimeError.
+#[derive(Debug)]
+pub struct Entered {
+    // Taken when it is left.
+    manager: Option<Netref>,
+    value: Any,
+}
+
+impl Entered {
+    pub(super) fn enter(manager: &Netref) -> Result<Entered, Error> {
+        let value = manager.call_method("__enter__", Args::new())?;
+        Ok(Entered {
+            manager: Some(manager.clone()),
+            value,
+        })
+    }
+
+    /// What `__enter__` returned: what Python's `as` binds.
+    pub fn value(&self) -> &Any {
+        &self.value
+    }
+
+    /// Leaves the context with the outcome of what was done in it; an error goes to `__exit__` as
+    /// an exception, which may swallow it: then the result is `None`.
+    ///
+    /// # Errors
+    /// The error itself, unless it was swallowed; what `__exit__` raised.
+    pub fn exit<T, E>(mut self, outcome: Result<T, E>) -> Result<Option<T>, E>
+    where
+        E: Clone + Into<Exception> + From<Error>,
+    {
+        let Some(manager) = self.manager.take() else {
+            return outcome.map(Some);
+        };
+        match outcome {
+            Ok(value) => {
+                leave(&manager, Any::NONE)?;
+                Ok(Some(value))
+            }
+            Err(error) => {
+                let raised = Any::object(Raised(error.clone().into()));
+                if is_true(&leave(&manager, raised)?) {
+                    Ok(None)
+                } else {
+                    Err(error)
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let Some(manager) = self.manager.take() else {
+            return;
+        };
+        let exc = if std::thread::panicking() {
+            Any::object(Raised(Exception::runtime_error("the caller panicked")))
+        } else {
+            Any::NONE
+        };
+        if let Err(error) = leave(&manager, exc) {
+            log::warn!(target: "rpyc", "a remote context wasn't left in order: {error}");
+        }
+    }
+}
+
+fn leave(manager: &Netref, exc: Any) -> Result<Any, Error> {
+    manager.request(Handler::CtxExit, [exc])
+}
+
+/// Truth in Python's sense, as far as it can be told from here.
+fn is_true(answer: &Any) -> bool {
+    match answer {
+        Any::Value(Value::None | Value::Bool(false)) => false,
+        Any::Value(Value::Int(int)) => int.to_i64() != Some(0),
+        Any::Value(Value::Str(text)) => !text.is_empty(),
+        Any::Value(Value::Tuple(items)) => !items.is_empty(),
+        _ => true,
+    }
+}
+
+/// An exception as an object: what `__exit__` is given.
+#[derive(Debug)]
+struct Raised(Exception);
+
+impl Object for Raised {
+    fn id_parts(&self) -> IdParts {
+        let name = format!("{}.{}", self.0.module(), self.0.class());
+        IdParts {
+            class: super::Identity::of_class(&name),
+            name: Str::from(name),
+            instance: Some(super::Identity::of(self)),
+        }
+    }
+
+    fn attr(&self, _: &Context<'_>, name: &str) -> ObjectResult {
+        match name {
+            "args" => Ok(Any::from(Value::Tuple(self.0.args().to_vec()))),
+            _ => match self.0.attr(name) {
+                Some(value) => Ok(Any::Value(value.clone())),
+                None => Err(self.no_attribute(name)),
+            },
+        }
+    }
+
+    fn access_override(
+        &self,
+        cx: &Context<'_>,
+        access: super::Access,
+        name: &str,
+        _: Option<&Any>,
+    ) -> Option<ObjectResult> {
+        // The peer may read what the exception would have carried by value.
+        let known = name == "args" || self.0.attr(name).is_some();
+        (access == super::Access::Get && known).then(|| self.attr(cx, name))
+    }
+
+    fn repr(&self, _: &Context<'_>) -> ObjectResult<Str> {
+        let args = Value::Tuple(self.0.args().to_vec());
+        Ok(Str::from(format!("{}{args}", self.0.class())))
+    }
+
+    fn str(&self, _: &Context<'_>) -> ObjectResult<Str> {
+        Ok(Str::from(self.0.message()))
+    }
+}

@@ -1,0 +1,304 @@
+//! What can be done with a remote object: Python's operators, each at its owner.
+
+use serde::de::DeserializeOwned;
+
+use super::netref::unexpected;
+use super::{Any, Args, Entered, Netref, RemoteIter, Timed};
+use crate::by_value;
+use crate::codec::{Handler, Str, Value};
+use crate::connection::AsyncResult;
+use crate::error::Error;
+use crate::exception::Exception;
+
+/// Which of Python's comparisons is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums)] // Python has exactly these six
+pub enum Comparison {
+    /// `==`
+    Eq,
+    /// `!=`
+    Ne,
+    /// `<`
+    Lt,
+    /// `<=`
+    Le,
+    /// `>`
+    Gt,
+    /// `>=`
+    Ge,
+}
+
+impl Comparison {
+    /// The method's name.
+    pub fn method(self) -> &'static str {
+        match self {
+            Comparison::Eq => "__eq__",
+            Comparison::Ne => "__ne__",
+            Comparison::Lt => "__lt__",
+            Comparison::Le => "__le__",
+            Comparison::Gt => "__gt__",
+            Comparison::Ge => "__ge__",
+        }
+    }
+
+    fn sign(self) -> &'static str {
+        match self {
+            Comparison::Eq => "==",
+            Comparison::Ne => "!=",
+            Comparison::Lt => "<",
+            Comparison::Le => "<=",
+            Comparison::Gt => ">",
+            Comparison::Ge => ">=",
+        }
+    }
+}
+
+/// Every operation fails with [`Error::Remote`] when it raises an exception over there, and with
+/// any other [`Error`] when the connection doesn't do its part.
+impl Netref {
+    /// Gets the attribute `name`.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] with an AttributeError where there is none or access is
+    /// refused; else any kind.
+    pub fn attr(&self, name: &str) -> Result<Any, Error> {
+        self.request(Handler::GetAttr, [Any::from(name)])
+    }
+
+    /// Sets the attribute `name`.
+    ///
+    /// # Errors
+    /// As [`attr`](Netref::attr).
+    pub fn set_attr(&self, name: &str, value: impl Into<Any>) -> Result<(), Error> {
+        self.request(Handler::SetAttr, [Any::from(name), value.into()])
+            .map(drop)
+    }
+
+    /// Deletes the attribute `name`.
+    ///
+    /// # Errors
+    /// As [`attr`](Netref::attr).
+    pub fn del_attr(&self, name: &str) -> Result<(), Error> {
+        self.request(Handler::DelAttr, [Any::from(name)]).map(drop)
+    }
+
+    /// Calls the object.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] with what the call raised; else any kind.
+    pub fn call(&self, args: Args) -> Result<Any, Error> {
+        self.request(Handler::Call, call_args(args))
+    }
+
+    /// Calls the method `name`, in one round trip.
+    ///
+    /// # Errors
+    /// As [`call`](Netref::call).
+    pub fn call_method(&self, name: &str, args: Args) -> Result<Any, Error> {
+        let [positional, keyword] = call_args(args);
+        self.request(Handler::CallAttr, [Any::from(name), positional, keyword])
+    }
+
+    /// Calls the object without waiting; the result comes later.
+    ///
+    /// # Errors
+    /// As [`async_request`](Netref::async_request).
+    pub fn async_call(&self, args: Args) -> Result<AsyncResult, Error> {
+        self.async_request(Handler::Call, call_args(args))
+    }
+
+    /// Calls the method `name` without waiting; the result comes later.
+    ///
+    /// # Errors
+    /// As [`async_request`](Netref::async_request).
+    pub fn async_call_method(&self, name: &str, args: Args) -> Result<AsyncResult, Error> {
+        let [positional, keyword] = call_args(args);
+        self.async_request(Handler::CallAttr, [Any::from(name), positional, keyword])
+    }
+
+    /// The object with a time limit of its own for each call, in place of the config's.
+    pub fn timed(&self, limit: std::time::Duration) -> Timed {
+        Timed::new(self.clone(), limit)
+    }
+
+    /// `repr(object)`
+    ///
+    /// # Errors
+    /// As [`call`](Netref::call).
+    pub fn repr(&self) -> Result<Str, Error> {
+        expect_str("REPR", self.request(Handler::Repr, [])?)
+    }
+
+    /// `str(object)`
+    ///
+    /// # Errors
+    /// As [`call`](Netref::call).
+    pub fn str(&self) -> Result<Str, Error> {
+        expect_str("STR", self.request(Handler::Str, [])?)
+    }
+
+    /// `hash(object)`: the object's own hash, over there.
+    ///
+    /// # Errors
+    /// As [`call`](Netref::call).
+    pub fn remote_hash(&self) -> Result<i64, Error> {
+        let answer = self.request(Handler::Hash, [])?;
+        let hash = answer.as_value().and_then(Value::as_i64);
+        hash.ok_or_else(|| unexpected("HASH", "an int of 64 bits", &answer))
+    }
+
+    /// `dir(object)`
+    ///
+    /// # Errors
+    /// As [`call`](Netref::call).
+    pub fn dir(&self) -> Result<Vec<Str>, Error> {
+        let names = self.request(Handler::Dir, [])?.into_items();
+        let names = names.map_err(|other| unexpected("DIR", "a tuple", &other))?;
+        names
+            .into_iter()
+            .map(|name| expect_str("DIR", name))
+            .collect()
+    }
+
+    /// Compares the objects themselves, over there; `==` between netrefs only asks whether they
+    /// stand for the same object.
+    ///
+    /// Where the object's class has no such comparison, `Eq` and `Ne` tell whether they are the
+    /// same object.
+    ///
+    /// # Errors
+    /// As [`call`](Netref::call); a TypeError where the order of the two isn't defined.
+    pub fn compare(&self, op: Comparison, other: impl Into<Any>) -> Result<bool, Error> {
+        let other = other.into();
+        let args = [other.clone(), Any::from(op.method())];
+        let answer = self.request(Handler::Cmp, args)?;
+        let same = || matches!(&other, Any::Netref(netref) if netref == self);
+        match answer {
+            Any::Value(Value::Bool(outcome)) => Ok(outcome),
+            Any::Value(Value::NotImplemented) => match op {
+                Comparison::Eq => Ok(same()),
+                Comparison::Ne => Ok(!same()),
+                _ => Err(Error::Remote(Exception::type_error(format!(
+                    "'{}' not supported between instances of '{}' and '{}'",
+                    op.sign(),
+                    self.id_pack().name,
+                    other.type_name()
+                )))),
+            },
+            other => Err(unexpected("CMP", "a bool", &other)),
+        }
+    }
+
+    /// `len(object)`
+    ///
+    /// # Errors
+    /// As [`call`](Netref::call).
+    pub fn len(&self) -> Result<usize, Error> {
+        let answer = self.call_method("__len__", Args::new())?;
+        let len = answer.as_value().and_then(Value::as_u64);
+        len.and_then(|len| usize::try_from(len).ok())
+            .ok_or_else(|| unexpected("__len__", "a size", &answer))
+    }
+
+    /// Whether `len(object)` is 0.
+    ///
+    /// # Errors
+    /// As [`len`](Netref::len).
+    pub fn is_empty(&self) -> Result<bool, Error> {
+        self.len().map(|len| len == 0)
+    }
+
+    /// `item in object`
+    ///
+    /// # Errors
+    /// As [`call`](Netref::call).
+    pub fn contains(&self, item: impl Into<Any>) -> Result<bool, Error> {
+        let answer = self.call_method("__contains__", Args::new().arg(item))?;
+        let found = answer.as_value().and_then(Value::as_bool);
+        found.ok_or_else(|| unexpected("__contains__", "a bool", &answer))
+    }
+
+    /// `object[key]`
+    ///
+    /// # Errors
+    /// As [`call`](Netref::call).
+    pub fn get_item(&self, key: impl Into<Any>) -> Result<Any, Error> {
+        self.call_method("__getitem__", Args::new().arg(key))
+    }
+
+    /// `object[key] = value`
+    ///
+    /// # Errors
+    /// As [`call`](Netref::call).
+    pub fn set_item(&self, key: impl Into<Any>, value: impl Into<Any>) -> Result<(), Error> {
+        self.call_method("__setitem__", Args::new().arg(key).arg(value))
+            .map(drop)
+    }
+
+    /// `del object[key]`
+    ///
+    /// # Errors
+    /// As [`call`](Netref::call).
+    pub fn del_item(&self, key: impl Into<Any>) -> Result<(), Error> {
+        self.call_method("__delitem__", Args::new().arg(key))
+            .map(drop)
+    }
+
+    /// Iterates over the object, as `for` does in Python; over a dict that means its keys.
+    ///
+    /// Items come in batches that grow from 16 to 1,024, so that a loop isn't a round trip for each
+    /// item; a generator over there runs ahead of the loop by as much. See
+    /// [`RemoteIter::batch`]. An exception ends the iteration as its last item.
+    ///
+    /// # Errors
+    /// As [`call`](Netref::call): a TypeError or AttributeError where it can't be iterated.
+    pub fn iter(&self) -> Result<RemoteIter, Error> {
+        RemoteIter::over(self)
+    }
+
+    /// Enters the object as a context manager: `with object as value`.
+    ///
+    /// # Errors
+    /// What `__enter__` raised; the context isn't entered then.
+    pub fn enter(&self) -> Result<Entered, Error> {
+        Entered::enter(self)
+    }
+
+    /// `isinstance(object, class)`, asked of the class's owner.
+    ///
+    /// # Errors
+    /// As [`call`](Netref::call); a TypeError where `class` isn't a class.
+    pub fn is_instance(&self, class: &Netref) -> Result<bool, Error> {
+        let id_pack = Any::Value(self.id_pack().to_value());
+        let answer = class.request(Handler::InstanceCheck, [id_pack])?;
+        let outcome = answer.as_value().and_then(Value::as_bool);
+        outcome.ok_or_else(|| unexpected("INSTANCECHECK", "a bool", &answer))
+    }
+
+    /// Copies the object: the whole structure, in one round trip.
+    ///
+    /// A list of 100,000 dicts is a matter of a second, as `Vec` of any serde type. The peer must
+    /// allow it (`allow_pickle`; a classic peer does). A Python peer's pickle is read as data:
+    /// numbers, text, bytes, None, tuples, lists, dicts and sets.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] with a ValueError where the peer doesn't allow it;
+    /// [`Error::Conversion`] where the object isn't made of such data, or not of the type.
+    pub fn obtain<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        by_value::obtain(self)
+    }
+}
+
+/// The arguments of CALL: the positional ones, and pairs of names and values.
+pub(super) fn call_args(args: Args) -> [Any; 2] {
+    let pairs = args.keyword.into_iter();
+    let keyword = pairs.map(|(name, value)| Any::tuple([Any::from(Value::Str(name)), value]));
+    [Any::tuple(args.positional), Any::tuple(keyword)]
+}
+
+fn expect_str(handler: &str, answer: Any) -> Result<Str, Error> {
+    match answer {
+        Any::Value(Value::Str(text)) => Ok(text),
+        other => Err(unexpected(handler, "a str", &other)),
+    }
+}

@@ -1,0 +1,220 @@
+//! Answers that come later.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rpyc_core::*;
+
+use crate::objects::{PATIENCE, client, client_of, offering};
+
+/// A root whose `hold` answers when it is let go, with its argument; `add` answers at once.
+fn holding() -> (Arc<dyn Service>, Sender<()>) {
+    let (let_go, held) = channel::<()>();
+    let held: Mutex<Receiver<()>> = Mutex::new(held);
+    let service = offering(move |_, name, mut args| {
+        if name == "hold" {
+            let _ = held.lock().expect("no panic").recv_timeout(PATIENCE);
+        }
+        Ok(args.positional.remove(0))
+    });
+    (service, let_go)
+}
+
+fn eventually(condition: impl Fn() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < until, "it never came");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn an_asynchronous_call_gives_its_value_later() -> Result<(), Error> {
+    let (service, let_go) = holding();
+    let (conn, _) = client_of(service, Config::default(), Config::default());
+    let result = conn.root()?.async_call_method("hold", args![5])?;
+    assert!(!result.ready() && !result.expired());
+    let _ = let_go.send(());
+    assert_eq!(result.value()?.extract::<i64>()?, 5);
+    assert!(result.ready() && !result.error());
+    assert_eq!(
+        result.value()?.extract::<i64>()?,
+        5,
+        "it may be asked for again"
+    );
+    assert_eq!(conn.pending_requests(), 0);
+    Ok(())
+}
+
+#[test]
+fn an_exception_is_the_value_of_a_failed_call() -> Result<(), Error> {
+    let conn = client();
+    let result = conn.root()?.async_call_method("fail", args![])?;
+    result.wait()?;
+    assert!(result.error());
+    assert!(
+        result
+            .value()
+            .is_err_and(|error| error.as_remote().is_some())
+    );
+    Ok(())
+}
+
+#[test]
+fn an_answer_comes_in_while_nobody_waits() -> Result<(), Error> {
+    let conn = client();
+    let result = conn.root()?.async_call_method("add", args![1, 2])?;
+    eventually(|| result.ready());
+    Ok(())
+}
+
+#[test]
+fn several_threads_may_wait_for_one_answer() -> Result<(), Error> {
+    let (service, let_go) = holding();
+    let (conn, _) = client_of(service, Config::default(), Config::default());
+    let result = Arc::new(conn.root()?.async_call_method("hold", args![5])?);
+    let (told, heard) = channel();
+    for _ in 0..4 {
+        let (result, told) = (result.clone(), told.clone());
+        thread::spawn(move || {
+            let _ = told.send(result.value().and_then(Any::extract::<i64>));
+        });
+    }
+    let _ = let_go.send(());
+    for _ in 0..4 {
+        let value = heard.recv_timeout(PATIENCE).expect("each of them is told");
+        assert_eq!(value?, 5);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_callback_has_the_outcome_also_when_the_result_is_dropped() -> Result<(), Error> {
+    let conn = client();
+    let (told, heard) = channel();
+    for (name, arg) in [("add", 1), ("fail", 0)] {
+        let told = told.clone();
+        let result = conn.root()?.async_call_method(name, args![arg])?;
+        result.add_callback(move |outcome| {
+            let _ = told.send(outcome);
+        });
+    }
+    let outcome = heard.recv_timeout(PATIENCE).expect("a callback");
+    assert_eq!(outcome?.extract::<i64>()?, 1);
+    let outcome = heard.recv_timeout(PATIENCE).expect("a callback");
+    assert!(outcome.is_err());
+    Ok(())
+}
+
+#[test]
+fn the_first_of_several_results_is_awaited() -> Result<(), Error> {
+    let (service, let_go) = holding();
+    let mut parallel = Config::default();
+    parallel.concurrency = 2;
+    let (conn, _) = client_of(service, parallel, Config::default());
+    let root = conn.root()?;
+    let held = root.async_call_method("hold", args![1])?;
+    assert_eq!(
+        AsyncResult::wait_any([&held], Some(Duration::from_millis(20))),
+        None
+    );
+    let quick = root.async_call_method("quick", args![2])?;
+    assert_eq!(
+        AsyncResult::wait_any([&held, &quick], Some(PATIENCE)),
+        Some(1)
+    );
+    let none = AsyncResult::wait_all([&quick, &held], Some(Duration::from_millis(20)));
+    let error = none.expect_err("one is held");
+    assert!(
+        error.is_timeout() && error.to_string().contains("CALLATTR"),
+        "{error}"
+    );
+    let _ = let_go.send(());
+    AsyncResult::wait_all([&quick, &held], Some(PATIENCE))?;
+    Ok(())
+}
+
+#[test]
+fn results_of_several_connections_are_awaited_together() -> Result<(), Error> {
+    let (service, let_go) = holding();
+    let (held_conn, _) = client_of(service, Config::default(), Config::default());
+    let other = client();
+    let held = held_conn.root()?.async_call_method("hold", args![1])?;
+    let quick = other.root()?.async_call_method("add", args![2])?;
+    assert_eq!(
+        AsyncResult::wait_any([&held, &quick], Some(PATIENCE)),
+        Some(1)
+    );
+    let _ = let_go.send(());
+    assert_eq!(AsyncResult::wait_any([&held], Some(PATIENCE)), Some(0));
+    Ok(())
+}
+
+#[test]
+fn late_answers_to_expired_calls_leave_nothing_behind() -> Result<(), Error> {
+    let (service, let_go) = holding();
+    let mut hasty = Config::default();
+    hasty.sync_request_timeout = Some(Duration::from_millis(2));
+    let (conn, _) = client_of(service, Config::default(), Config::default());
+    let root = conn.root()?;
+    conn.update_config(|config| config.sync_request_timeout = hasty.sync_request_timeout);
+    for _ in 0..100 {
+        let error = root
+            .call_method("hold", args![1])
+            .map(drop)
+            .expect_err("late");
+        assert!(error.is_timeout(), "{error}");
+        assert!(error.to_string().contains("CALLATTR (seq "), "{error}");
+    }
+    assert_eq!(conn.pending_requests(), 0);
+    let expiring = root.async_call_method("hold", args![1])?;
+    expiring.set_expiry(Some(Duration::from_millis(1)));
+    assert!(expiring.value().is_err_and(|error| error.is_timeout()));
+    assert!(expiring.expired() && !expiring.ready());
+    for _ in 0..101 {
+        let _ = let_go.send(());
+    }
+    conn.ping_with("after", Some(PATIENCE))?;
+    assert!(
+        expiring.value().is_err_and(|error| error.is_timeout()),
+        "expired is expired"
+    );
+    assert_eq!(conn.pending_requests(), 0);
+    Ok(())
+}
+
+#[test]
+fn a_timed_call_has_its_own_limit() -> Result<(), Error> {
+    let (service, let_go) = holding();
+    let (conn, _) = client_of(service, Config::default(), Config::default());
+    let root = conn.root()?;
+    let timed = root.netref()?.timed(Duration::from_millis(5));
+    assert!(
+        timed
+            .call_method("hold", args![1])
+            .is_err_and(|error| error.is_timeout())
+    );
+    let _ = let_go.send(());
+    let patient = root.netref()?.timed(PATIENCE);
+    assert_eq!(patient.call_method("quick", args![2])?.extract::<i64>()?, 2);
+    Ok(())
+}
+
+#[test]
+fn results_fail_with_the_reason_when_the_connection_ends() -> Result<(), Error> {
+    let (service, let_go) = holding();
+    let (conn, _) = client_of(service, Config::default(), Config::default());
+    let result = conn.root()?.async_call_method("hold", args![1])?;
+    let (told, heard) = channel();
+    result.add_callback(move |outcome| {
+        let _ = told.send(outcome.is_err_and(|error| error.is_closed()));
+    });
+    let _ = let_go.send(());
+    conn.close()?;
+    assert!(heard.recv_timeout(PATIENCE).is_ok());
+    assert!(conn.root().is_err_and(|error| error.is_closed()));
+    Ok(())
+}

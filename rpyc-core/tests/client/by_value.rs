@@ -1,0 +1,107 @@
+//! Copies of whole structures.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use rpyc_core::by_value::{ByValue, from_value, to_value};
+use rpyc_core::*;
+use serde::{Deserialize, Serialize};
+
+use crate::objects::{client_of, offering};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Row {
+    id: u64,
+    name: String,
+    tags: Vec<String>,
+    ratio: Option<f64>,
+}
+
+fn row(id: u64) -> Row {
+    Row {
+        id,
+        name: format!("row {id}"),
+        tags: vec!["a".to_owned(); (id % 3) as usize],
+        ratio: (id % 2 == 0).then_some(0.5),
+    }
+}
+
+fn giver(rows: u64, allow_pickle: bool) -> Connection {
+    let service =
+        offering(move |_, _, _| Ok(Any::object(ByValue((0..rows).map(row).collect::<Vec<_>>()))));
+    let mut config = Config::default();
+    config.allow_pickle = allow_pickle;
+    client_of(service, config, Config::default()).0
+}
+
+#[test]
+fn a_structure_is_copied_between_rust_peers_in_one_round_trip() -> Result<(), Error> {
+    let conn = giver(150_000, true);
+    let table = conn.root()?.call_method("table", args![])?;
+    let began = Instant::now();
+    let rows: Vec<Row> = table.obtain()?;
+    assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
+    assert_eq!(rows.len(), 150_000);
+    assert_eq!(rows[149_999], row(149_999));
+    Ok(())
+}
+
+#[test]
+fn copying_is_refused_without_allow_pickle_at_the_giving_side() -> Result<(), Error> {
+    let conn = giver(1, false);
+    let table = conn.root()?.call_method("table", args![])?;
+    let refused = table.obtain::<Vec<Row>>().expect_err("refused");
+    let raised = refused.as_remote();
+    assert!(raised.is_some_and(|raised| raised.is("ValueError")));
+    Ok(())
+}
+
+#[test]
+fn an_object_that_is_no_data_can_not_be_copied() -> Result<(), Error> {
+    let mut config = Config::default();
+    config.allow_pickle = true;
+    let service = offering(|_, _, _| Ok(crate::objects::List::of([1])));
+    let (conn, _) = client_of(service, config, Config::default());
+    let list = conn.root()?.call_method("list", args![])?;
+    let refused = list.obtain::<Vec<u8>>().expect_err("no data");
+    assert!(
+        refused
+            .as_remote()
+            .is_some_and(|raised| raised.is("TypeError"))
+    );
+    Ok(())
+}
+
+#[test]
+fn a_copy_of_the_wrong_type_says_what_was_there() -> Result<(), Error> {
+    let conn = giver(1, true);
+    let table = conn.root()?.call_method("table", args![])?;
+    let error = table
+        .obtain::<BTreeMap<String, u8>>()
+        .expect_err("a list is no map");
+    assert!(matches!(error, Error::Conversion(_)));
+    Ok(())
+}
+
+#[test]
+fn values_say_what_they_are_where_they_do_not_fit() {
+    let error = from_value::<u8>(Value::from(300)).expect_err("too large");
+    assert!(error.to_string().contains("300"), "{error}");
+    assert!(from_value::<i64>(Value::from(true)).is_err());
+    assert!(from_value::<i64>(Value::from(1.0)).is_err());
+    assert_eq!(from_value(Value::from(1)), Ok(1.0));
+    assert_eq!(from_value(Value::from(vec![1_u8, 2])), Ok(vec![1_u8, 2]));
+}
+
+#[test]
+fn a_struct_crosses_as_pairs_and_is_read_from_its_fields_in_order_too() {
+    let value = to_value(&row(1)).expect("plain");
+    assert!(
+        value
+            .to_string()
+            .starts_with("(('id', 1), ('name', 'row 1')")
+    );
+    assert_eq!(from_value(value), Ok(row(1)));
+    let fields = to_value(&(1, "row 1", ["a"], ())).expect("plain");
+    assert_eq!(from_value(fields), Ok(row(1)));
+}

@@ -1,0 +1,6 @@
+//! The client's side of a connection, against services of this crate.
+
+mod asynchronous;
+mod by_value;
+mod objects;
+mod operations;
