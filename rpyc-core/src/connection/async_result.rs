@@ -1,7 +1,7 @@
 //! [`AsyncResult`]: the answer to a request that nobody waits for yet.
 
 use std::fmt;
-use std::sync::{Arc, Condvar};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::shared::Shared;
@@ -9,7 +9,7 @@ use super::slot::Slot;
 use crate::codec::Handler;
 use crate::error::{Error, Timeout};
 use crate::object::Any;
-use crate::sync::{Mutex, wait};
+use crate::sync::{Condvar, Mutex, wait};
 
 /// The answer to an asynchronous request, now or later.
 ///

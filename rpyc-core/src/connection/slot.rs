@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::pending::Reply;
 use crate::codec::Handler;
 use crate::error::Timeout;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, passed};
 
 /// Shared by the table of unanswered requests, which fills it, and by whoever asked.
 #[derive(Debug)]
@@ -90,7 +90,6 @@ impl Slot {
 
 impl State {
     fn is_over(&self) -> bool {
-        self.deadline
-            .is_some_and(|deadline| deadline <= Instant::now())
+        self.deadline.is_some_and(passed)
     }
 }
