@@ -29,6 +29,8 @@ struct State {
     frames: FrameBuf,
     // Bytes that a writer has taken and not yet written.
     in_flight: usize,
+    // How many threads wait for it to drain: to notify nobody costs a system call, too.
+    waiting: usize,
     closed: bool,
 }
 
@@ -38,6 +40,7 @@ impl Outbox {
             state: Mutex::new(State {
                 frames: FrameBuf::new(),
                 in_flight: 0,
+                waiting: 0,
                 closed: false,
             }),
             drained: Condvar::new(),
@@ -131,11 +134,11 @@ impl Outbox {
                 if let Err(error) = outcome {
                     state.closed = true;
                     state.frames = FrameBuf::new();
-                    self.stop_writing();
+                    self.stop_writing(&state);
                     return Err(error);
                 }
             }
-            self.stop_writing();
+            self.stop_writing(&state);
         }
         Ok(())
     }
@@ -147,7 +150,9 @@ impl Outbox {
             && !state.closed
             && self.writing.load(Ordering::SeqCst)
         {
+            state.waiting += 1;
             state = wait(&self.drained, state, None);
+            state.waiting -= 1;
         }
     }
 
@@ -162,9 +167,11 @@ impl Outbox {
         self.drained.notify_all();
     }
 
-    fn stop_writing(&self) {
+    fn stop_writing(&self, state: &State) {
         self.writing.store(false, Ordering::SeqCst);
-        self.drained.notify_all();
+        if state.waiting > 0 {
+            self.drained.notify_all();
+        }
     }
 
     fn write_all(&self, stream: &dyn Stream, mut chunks: Vec<Bytes>) -> io::Result<()> {
