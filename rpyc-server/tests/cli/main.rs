@@ -4,10 +4,13 @@ mod program;
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt;
+use std::sync::Arc;
+use std::time::Instant;
 
+use rpyc_core::{Any, Args, Config, Connection, Handler, Netref, VoidService};
 use rustix::process::Signal;
 
-use self::program::{Program, output};
+use self::program::{DEADLINE, Program, output};
 
 /// Runs the program to its end: exit code, standard output, standard error.
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -146,7 +149,8 @@ fn a_client_beyond_the_maximum_is_closed_at_once_and_room_is_made_by_one_that_le
 }
 
 fn line_about(program: &mut Program, client: &TcpStream) -> String {
-    program.line_with(&client.local_addr().unwrap().to_string())
+    let address = client.local_addr().expect("it is connected");
+    program.line_with(&address.to_string())
 }
 
 #[test]
@@ -167,6 +171,42 @@ fn a_lack_of_descriptors_is_survived_and_logged_once() {
     // It may run short once more while those that came first are still leaving.
     let complaints = log.iter().filter(|line| line.contains("for now")).count();
     assert!(complaints <= 5, "{log:#?}");
+}
+
+/// Has the server run an endless loop, which sets `sys.occupied` first.
+fn occupy(client: &Connection, root: &Netref) {
+    let code = "import sys\nsys.occupied = True\nwhile True: pass";
+    let args = Any::tuple([Any::from(code)]);
+    let request = vec![Any::from(root.clone()), Any::from("execute"), args];
+    let sent = client.async_request(Handler::CallAttr, request);
+    sent.expect("a request is sent");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_by_that_signal() {
+    let mut program = Program::start(&["--classic", "--port", "0"]);
+    let address = program.address();
+    let connect = || {
+        let stream = TcpStream::connect(address).unwrap();
+        let client = Connection::open(stream, Arc::new(VoidService), Config::default()).unwrap();
+        match client.root() {
+            Ok(Any::Netref(root)) => (client, root),
+            other => panic!("not a root: {other:?}"),
+        }
+    };
+    let ((busy, busy_root), (_watcher, root)) = (connect(), connect());
+    occupy(&busy, &busy_root);
+    let begun = Instant::now();
+    let question = "getattr(__import__('sys'), 'occupied', False)";
+    let asked = || root.call_method("eval", Args::new().arg(question)).unwrap();
+    while asked().as_value() != Some(&true.into()) {
+        assert!(begun.elapsed() < DEADLINE, "the loop doesn't begin");
+    }
+    program.signal(Signal::INT);
+    program.line_with("stopping");
+    program.signal(Signal::TERM);
+    let (status, log) = program.end();
+    assert_eq!(status.signal(), Some(Signal::TERM.as_raw()), "{log:#?}");
 }
 
 #[test]
