@@ -1,6 +1,6 @@
 //! RPyC: transparent, symmetric remote object access, on the wire of Python's rpyc 6.
 //!
-//! A program holds a [`Netref`](object::Netref) of an object that lives in another process, and
+//! A program holds a [`Netref`] of an object that lives in another process, and
 //! every operation on it happens there. Either side may call the other at any moment, also while
 //! it waits for an answer.
 //!
