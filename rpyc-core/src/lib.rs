@@ -27,5 +27,7 @@ pub use self::connection::{AsyncResult, Connection, WeakConnection};
 pub use self::error::{CloseReason, Error, Timeout};
 pub use self::exception::Exception;
 pub use self::executor::{Executor, ThreadPool};
-pub use self::object::{Any, Args, Context, Netref, Object, ObjectRef};
+pub use self::object::{
+    Any, Args, Context, Expose, Exposed, FromAny, IntoAny, Netref, Object, ObjectRef,
+};
 pub use self::service::{Service, ServiceFactory, VoidService};

@@ -5,10 +5,15 @@
 
 mod any;
 mod args;
+mod builtins;
 pub(crate) mod chained;
+pub mod class;
 mod context;
 mod entered;
+mod convert;
 pub(crate) mod exports;
+mod exposed;
+mod function;
 mod identity;
 pub(crate) mod imports;
 mod iter;
@@ -18,6 +23,7 @@ pub(crate) mod peer;
 pub(crate) mod policy;
 mod remote;
 mod timed;
+mod restricted;
 
 use std::any::Any as StdAny;
 use std::sync::Arc;
@@ -26,13 +32,19 @@ use bytes::Bytes;
 
 pub use self::any::Any;
 pub use self::args::Args;
+pub use self::builtins::{Dict, Iter, List};
+pub use self::class::{Class, ClassBuilder, Signature};
 pub use self::context::Context;
 pub use self::entered::Entered;
+pub use self::convert::{ConversionError, FromAny, IntoAny, items};
+pub use self::exposed::{Expose, Exposed};
+pub use self::function::Function;
 pub use self::identity::{IdParts, Identity, Space};
 pub use self::iter::RemoteIter;
 pub use self::netref::Netref;
 pub use self::operations::Comparison;
 pub use self::timed::Timed;
+pub use self::restricted::restricted;
 use crate::codec::{Str, Value};
 use crate::exception::Exception;
 

@@ -1,5 +1,7 @@
 //! [`Exception`]: a Python exception as it crosses a connection, in both directions.
 
+mod from_std;
+
 use std::fmt;
 
 use crate::codec::{DumpedException, NamedException, Str, Value};
@@ -20,6 +22,8 @@ struct Parts {
     args: Vec<Value>,
     attrs: Vec<(Str, Value)>,
     traceback: Option<Str>,
+    // It came from a peer, and the traceback is the peer's.
+    remote: bool,
 }
 
 /// Makes a constructor a builtin exception class.
@@ -43,6 +47,7 @@ impl Exception {
             args: Vec::new(),
             attrs: Vec::new(),
             traceback: None,
+            remote: false,
         }))
     }
 
@@ -100,6 +105,36 @@ impl Exception {
         self
     }
 
+    /// Adds where it was raised, unless it has a traceback of this side's already.
+    ///
+    /// What a peer raised keeps the peer's traceback, behind a line that counts the hops.
+    pub(crate) fn located(mut self, file: &str, line: u32, function: &str) -> Exception {
+        let frame = format!("  File \"{file}\", line {line}, in {function}\n");
+        let text = match &self.0.traceback {
+            Some(text) if self.0.remote => self.behind_hop(text, &frame),
+            Some(text) if !text.contains(HEADER) => {
+                // Causes stand before the exception's own line.
+                let own = format!("{self}\n");
+                let causes = text.strip_suffix(&*own).unwrap_or(text);
+                Str::from(format!("{causes}{HEADER}{frame}{own}"))
+            }
+            Some(_) => return self,
+            None => Str::from(format!("{HEADER}{frame}{self}\n")),
+        };
+        self.0.traceback = Some(text);
+        self.0.remote = false;
+        self
+    }
+
+    /// The traceback of this side, and behind it the peer's.
+    fn behind_hop(&self, remote: &str, frame: &str) -> Str {
+        let hop = remote.matches(HOP).count() + 1;
+        let header = if frame.is_empty() { "" } else { HEADER };
+        Str::from(format!(
+            "{header}{frame}{self}{HOP}({hop}) =========\n{remote}"
+        ))
+    }
+
     /// The module that defines the class: `builtins` for Python's own.
     pub fn module(&self) -> &Str {
         &self.0.module
@@ -155,6 +190,7 @@ impl Exception {
         let parts = &*self.0;
         let traceback = match &parts.traceback {
             _ if !with_traceback => Str::from_static("<traceback denied>"),
+            Some(text) if parts.remote => self.behind_hop(text, ""),
             Some(text) => text.clone(),
             None => Str::from(format!("{self}\n")),
         };
@@ -185,10 +221,16 @@ impl Exception {
                 args: named.args,
                 attrs: named.attrs,
                 traceback: Some(named.traceback),
+                remote: true,
             })),
         }
     }
 }
+
+/// What begins a traceback in Python.
+const HEADER: &str = "Traceback (most recent call last):\n";
+/// What stands between the tracebacks of two sides: Python peers count these lines.
+const HOP: &str = "\n\n========= Remote Traceback ";
 
 impl fmt::Debug for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

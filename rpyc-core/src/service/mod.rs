@@ -1,6 +1,10 @@
 //! [`Service`]: what a side of a connection offers to the other.
 
+mod exposed;
+
 use std::sync::Arc;
+
+pub use self::exposed::ServiceBuilder;
 
 use crate::config::Config;
 use crate::connection::Connection;

@@ -1,0 +1,235 @@
+//! The Python exceptions that Rust's own errors stand for.
+
+use std::error::Error as StdError;
+use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+
+use super::Exception;
+
+impl Exception {
+    /// The OSError of an operation on a file: `FileNotFoundError` and the like, with `errno`,
+    /// `strerror` and `filename`.
+    pub fn from_io(error: &io::Error, file: impl AsRef<Path>) -> Exception {
+        of_io(error).with_attr("filename", file.as_ref().display().to_string())
+    }
+
+    /// The exception of this builtin class for any error, its causes in the traceback.
+    pub fn from_error(class: &'static str, error: &(dyn StdError + 'static)) -> Exception {
+        let exception = Exception::builtin(class).with_arg(error.to_string());
+        let mut causes = String::new();
+        let mut next = error.source();
+        while let Some(cause) = next {
+            let _ = write!(causes, "Caused by: {cause}\n\n");
+            next = cause.source();
+        }
+        if causes.is_empty() {
+            return exception;
+        }
+        let text = format!("{causes}{exception}\n");
+        exception.with_traceback(text)
+    }
+}
+
+fn of_io(error: &io::Error) -> Exception {
+    // An exception that was on its way through io's traits.
+    if let Some(inner) = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Exception>())
+    {
+        return inner.clone();
+    }
+    let text = error.to_string();
+    let Some(errno) = error.raw_os_error() else {
+        return Exception::builtin(class_of(error.kind())).with_arg(text);
+    };
+    let strerror = text.split(" (os error ").next().unwrap_or(&text).to_owned();
+    Exception::builtin(class_of(error.kind()))
+        .with_arg(i64::from(errno))
+        .with_arg(strerror.clone())
+        .with_attr("errno", i64::from(errno))
+        .with_attr("strerror", strerror)
+}
+
+/// The subclass of OSError that Python raises, or another builtin where the error isn't the system's.
+fn class_of(kind: io::ErrorKind) -> &'static str {
+    use io::ErrorKind as Kind;
+    match kind {
+        Kind::AlreadyExists => "FileExistsError",
+        Kind::BrokenPipe => "BrokenPipeError",
+        Kind::ConnectionAborted => "ConnectionAbortedError",
+        Kind::ConnectionRefused => "ConnectionRefusedError",
+        Kind::ConnectionReset => "ConnectionResetError",
+        Kind::Interrupted => "InterruptedError",
+        Kind::InvalidData => "ValueError",
+        Kind::IsADirectory => "IsADirectoryError",
+        Kind::NotADirectory => "NotADirectoryError",
+        Kind::NotFound => "FileNotFoundError",
+        Kind::OutOfMemory => "MemoryError",
+        Kind::PermissionDenied => "PermissionError",
+        Kind::TimedOut => "TimeoutError",
+        Kind::UnexpectedEof => "EOFError",
+        Kind::Unsupported => "NotImplementedError",
+        Kind::WouldBlock => "BlockingIOError",
+        _ => "OSError",
+    }
+}
+
+impl From<io::Error> for Exception {
+    fn from(error: io::Error) -> Exception {
+        of_io(&error)
+    }
+}
+
+macro_rules! errors {
+    ($($class:literal: $($error:ty)*;)*) => {
+        $($(
+            impl From<$error> for Exception {
+                fn from(error: $error) -> Exception {
+                    Exception::from_error($class, &error)
+                }
+            }
+        )*)*
+
+        /// The exception of an error whose type has been forgotten.
+        fn of_known(error: &(dyn StdError + 'static)) -> Option<Exception> {
+            if let Some(exception) = error.downcast_ref::<Exception>() {
+                return Some(exception.clone());
+            }
+            if let Some(error) = error.downcast_ref::<io::Error>() {
+                return Some(of_io(error));
+            }
+            if let Some(error) = error.downcast_ref::<crate::error::Error>() {
+                return Some(error.clone().into_exception());
+            }
+            $($(
+                if let Some(error) = error.downcast_ref::<$error>() {
+                    return Some(Exception::from_error($class, error));
+                }
+            )*)*
+            None
+        }
+    };
+}
+
+errors! {
+    "ValueError":
+        std::num::ParseIntError
+        std::num::ParseFloatError
+        std::str::ParseBoolError
+        std::char::ParseCharError
+        std::char::CharTryFromError
+        std::net::AddrParseError
+        std::ffi::NulError
+        std::array::TryFromSliceError
+        std::time::SystemTimeError;
+    "OverflowError": std::num::TryFromIntError;
+    "KeyError": std::env::VarError;
+    "RuntimeError":
+        std::fmt::Error
+        std::sync::mpsc::RecvError
+        std::cell::BorrowError
+        std::cell::BorrowMutError;
+    "UnicodeError": std::str::Utf8Error std::string::FromUtf8Error std::string::FromUtf16Error;
+    "TimeoutError": std::sync::mpsc::RecvTimeoutError;
+}
+
+impl<E: ?Sized + Forgotten> From<Box<E>> for Exception {
+    fn from(error: Box<E>) -> Exception {
+        let error = error.as_std();
+        of_known(error).unwrap_or_else(|| Exception::from_error("RuntimeError", error))
+    }
+}
+
+/// The trait objects that errors are boxed as.
+pub trait Forgotten {
+    #[doc(hidden)]
+    fn as_std(&self) -> &(dyn StdError + 'static);
+}
+
+impl Forgotten for dyn StdError {
+    fn as_std(&self) -> &(dyn StdError + 'static) {
+        self
+    }
+}
+
+impl Forgotten for dyn StdError + Send {
+    fn as_std(&self) -> &(dyn StdError + 'static) {
+        self
+    }
+}
+
+impl Forgotten for dyn StdError + Send + Sync {
+    fn as_std(&self) -> &(dyn StdError + 'static) {
+        self
+    }
+}
+
+/// A text is a RuntimeError.
+impl From<String> for Exception {
+    fn from(text: String) -> Exception {
+        Exception::runtime_error(text)
+    }
+}
+
+/// A text is a RuntimeError.
+impl From<&str> for Exception {
+    fn from(text: &str) -> Exception {
+        Exception::runtime_error(text)
+    }
+}
+
+impl From<std::convert::Infallible> for Exception {
+    fn from(never: std::convert::Infallible) -> Exception {
+        match never {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Value;
+
+    #[test]
+    fn an_error_of_the_system_is_an_os_error_with_errno_and_filename() {
+        let error = std::fs::read("/no/such/file").err().expect("there is none");
+        let exception = Exception::from_io(&error, "/no/such/file");
+        assert!(exception.is("FileNotFoundError"), "{exception}");
+        assert_eq!(exception.attr("errno").and_then(Value::as_i64), Some(2));
+        assert_eq!(
+            exception.attr("strerror").and_then(Value::as_str),
+            Some("No such file or directory")
+        );
+        assert_eq!(
+            exception.attr("filename").and_then(Value::as_str),
+            Some("/no/such/file")
+        );
+        assert_eq!(exception.args().len(), 2);
+    }
+
+    #[test]
+    fn an_exception_survives_being_boxed_and_being_an_io_error() {
+        let custom = Exception::new("shop", "OutOfStock").with_arg("tea");
+        let boxed: Box<dyn StdError + Send + Sync> = Box::new(custom.clone());
+        assert_eq!(Exception::from(boxed), custom);
+        let through_io = io::Error::other(custom.clone());
+        assert_eq!(Exception::from(through_io), custom);
+    }
+
+    #[test]
+    fn an_error_without_a_class_is_a_runtime_error_that_names_its_causes() {
+        let inner = "x".parse::<i64>().err().expect("no number");
+        let outer = io::Error::other(inner);
+        let exception = Exception::from_error("RuntimeError", &Outer(outer));
+        assert!(exception.is("RuntimeError"));
+        let traceback = exception.traceback().expect("it has causes");
+        assert!(
+            traceback.contains("Caused by: invalid digit"),
+            "{traceback}"
+        );
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the order failed")]
+    struct Outer(#[source] io::Error);
+}

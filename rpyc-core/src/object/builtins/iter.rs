@@ -1,0 +1,170 @@
+//! [`Iter`]: a Rust iterator as a Python one.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::codec::{Str, Value};
+use crate::exception::Exception;
+use crate::object::{Any, Args, Context, IdParts, Identity, IntoAny, Method, Object, ObjectResult};
+use crate::sync::Mutex;
+
+/// A Rust iterator as a Python one: a shared handle, taken by whoever asks for the next item.
+///
+/// A Python peer takes it for a generator: `for`, `next` and `buffiter` work, `close` drops the Rust
+/// iterator.
+#[derive(Clone)]
+pub struct Iter(Arc<Inner>);
+
+struct Inner {
+    name: &'static str,
+    items: Mutex<Option<Items>>,
+}
+
+type Items = Box<dyn Iterator<Item = ObjectResult> + Send>;
+
+impl Iter {
+    /// Gives what this iterator gives; an item that is an error is raised, and ends it.
+    pub fn new<I>(items: I) -> Iter
+    where
+        I: IntoIterator,
+        I::Item: IntoAny + 'static,
+        I::IntoIter: Send + 'static,
+    {
+        Iter::named("builtins.generator", items)
+    }
+
+    /// The same under the name of another of Python's iterators.
+    pub(super) fn named<I>(name: &'static str, items: I) -> Iter
+    where
+        I: IntoIterator,
+        I::Item: IntoAny + 'static,
+        I::IntoIter: Send + 'static,
+    {
+        let items: Items = Box::new(items.into_iter().map(IntoAny::into_any));
+        Iter(Arc::new(Inner {
+            name,
+            items: Mutex::new(Some(items)),
+        }))
+    }
+
+    fn close(&self) {
+        let items = self.0.items.lock().take();
+        drop(items);
+    }
+}
+
+impl IntoAny for Iter {
+    fn into_any(self) -> ObjectResult {
+        Ok(Any::object(self))
+    }
+}
+
+impl Object for Iter {
+    fn id_parts(&self) -> IdParts {
+        IdParts {
+            name: Str::from_static(self.0.name),
+            class: Identity::of_class(self.0.name),
+            instance: Some(Identity::of(&*self.0)),
+        }
+    }
+
+    fn has_attr(&self, _: &Context<'_>, name: &str) -> bool {
+        METHODS.contains(&name)
+    }
+
+    fn attr(&self, _: &Context<'_>, name: &str) -> ObjectResult {
+        let Some(name) = METHODS.iter().find(|known| **known == name) else {
+            return Err(self.no_attribute(name));
+        };
+        let this = self.clone();
+        let method =
+            super::super::Function::new(name, move |cx, args| this.call_method(cx, name, args));
+        Ok(Any::object(method.bound_to(Arc::new(self.clone()))))
+    }
+
+    fn call_method(&self, cx: &Context<'_>, name: &str, args: Args) -> ObjectResult {
+        match name {
+            "__iter__" => Ok(Any::object(self.clone())),
+            // No value can be sent into a Rust iterator.
+            "__next__" | "next" | "send" => match self.next(cx)? {
+                Some(item) => Ok(item),
+                None => Err(Exception::stop_iteration()),
+            },
+            "close" => {
+                self.close();
+                Ok(Any::NONE)
+            }
+            "throw" => {
+                self.close();
+                match args.positional.into_iter().next() {
+                    Some(exc) => Err(<Exception as super::super::FromAny>::from_any(exc)?),
+                    None => Err(Exception::type_error(
+                        "throw expected at least 1 argument, got 0",
+                    )),
+                }
+            }
+            "__length_hint__" => {
+                let hint = match &*self.0.items.lock() {
+                    Some(items) => items.size_hint().0,
+                    None => 0,
+                };
+                Ok(Any::from(hint))
+            }
+            "__doc__" => Ok(Any::NONE),
+            name => Err(self.no_attribute(name)),
+        }
+    }
+
+    fn next(&self, _: &Context<'_>) -> ObjectResult<Option<Any>> {
+        // The iterator is foreign code, and may be slow: others wait for it, as they would for a
+        // generator that is already executing.
+        let mut items = self.0.items.lock();
+        match items.as_mut().and_then(Iterator::next) {
+            Some(Ok(item)) => Ok(Some(item)),
+            Some(Err(exception)) => {
+                *items = None;
+                Err(exception)
+            }
+            None => {
+                *items = None;
+                Ok(None)
+            }
+        }
+    }
+
+    fn compare(&self, _: &Context<'_>, op: &str, other: &Any) -> ObjectResult {
+        let same = match other {
+            Any::Local(other) => other.id_parts() == self.id_parts(),
+            _ => false,
+        };
+        Ok(match op {
+            "__eq__" if same => Any::from(true),
+            "__ne__" if same => Any::from(false),
+            _ => Any::Value(Value::NotImplemented),
+        })
+    }
+
+    fn dir(&self, _: &Context<'_>) -> ObjectResult<Vec<Str>> {
+        Ok(METHODS.iter().map(|name| Str::from_static(name)).collect())
+    }
+
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+        let names = METHODS.iter().map(|name| (Str::from_static(name), None));
+        Ok(names.collect())
+    }
+}
+
+impl fmt::Debug for Iter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<iterator {}>", self.0.name)
+    }
+}
+
+const METHODS: [&str; 6] = [
+    "__iter__",
+    "__length_hint__",
+    "__next__",
+    "close",
+    "send",
+    "throw",
+];

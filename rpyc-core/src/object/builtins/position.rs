@@ -1,0 +1,123 @@
+//! Indices and slices, by Python's rules.
+
+use crate::codec::Value;
+use crate::exception::Exception;
+use crate::object::Any;
+
+/// What `x[...]` asks for.
+pub(super) enum Position {
+    Index(usize),
+    // The indices, in the order that the slice names them.
+    Slice(Vec<usize>),
+}
+
+impl Position {
+    /// Where `at` points in a sequence of this length.
+    ///
+    /// # Errors
+    /// An IndexError, or a TypeError for what is neither an index nor a slice.
+    pub(super) fn of(at: &Any, len: usize) -> Result<Position, Exception> {
+        match at {
+            Any::Value(Value::Slice(parts)) => indices(parts, len).map(Position::Slice),
+            Any::Value(value @ (Value::Int(_) | Value::Bool(_))) => {
+                let index = super::equality::integer(value).and_then(|int| int.to_i64());
+                let index = index.and_then(|index| absolute(index, len));
+                index.map(Position::Index).ok_or_else(|| {
+                    Exception::builtin("IndexError").with_arg("list index out of range")
+                })
+            }
+            other => Err(Exception::type_error(format!(
+                "list indices must be integers or slices, not {}",
+                other.type_name()
+            ))),
+        }
+    }
+}
+
+fn absolute(index: i64, len: usize) -> Option<usize> {
+    let from_end = i64::try_from(len).ok()?.checked_add(index)?;
+    let index = if index < 0 { from_end } else { index };
+    usize::try_from(index).ok().filter(|index| *index < len)
+}
+
+fn indices(parts: &[Value; 3], len: usize) -> Result<Vec<usize>, Exception> {
+    let [start, stop, step] = parts;
+    let step = part(step)?.unwrap_or(1);
+    if step == 0 {
+        return Err(Exception::value_error("slice step cannot be zero"));
+    }
+    let len = i64::try_from(len).unwrap_or(i64::MAX);
+    // A slice that goes down may begin at the last item and end before the first.
+    let (low, high) = if step < 0 { (-1, len - 1) } else { (0, len) };
+    let clamp = |part: Option<i64>, default: i64| match part {
+        None => default,
+        Some(index) if index < 0 => index.saturating_add(len).clamp(low, high),
+        Some(index) => index.clamp(low, high),
+    };
+    let (first, last) = if step < 0 { (high, low) } else { (low, high) };
+    let (start, stop) = (clamp(part(start)?, first), clamp(part(stop)?, last));
+    let mut found = Vec::new();
+    let mut index = start;
+    while (step > 0 && index < stop) || (step < 0 && index > stop) {
+        found.push(usize::try_from(index).unwrap_or(0));
+        index = index.saturating_add(step);
+    }
+    Ok(found)
+}
+
+fn part(value: &Value) -> Result<Option<i64>, Exception> {
+    match value {
+        Value::None => Ok(None),
+        value => match super::equality::integer(value) {
+            Some(int) if !matches!(value, Value::Float(_) | Value::Complex(..)) => {
+                let most = if int.is_negative() {
+                    i64::MIN
+                } else {
+                    i64::MAX
+                };
+                Ok(Some(int.to_i64().unwrap_or(most)))
+            }
+            _ => Err(Exception::type_error(
+                "slice indices must be integers or None or have an __index__ method",
+            )),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(start: Option<i64>, stop: Option<i64>, step: Option<i64>, expected: &[usize]) {
+        let parts = [start, stop, step].map(Value::from);
+        assert_eq!(indices(&parts, 5), Ok(expected.to_vec()));
+    }
+
+    #[test]
+    fn a_slice_names_the_indices_that_it_names_in_python() {
+        check(None, None, None, &[0, 1, 2, 3, 4]);
+        check(Some(1), Some(3), None, &[1, 2]);
+        check(Some(-2), None, None, &[3, 4]);
+        check(None, Some(-4), None, &[0]);
+        check(None, None, Some(-1), &[4, 3, 2, 1, 0]);
+        check(Some(3), Some(0), Some(-2), &[3, 1]);
+        check(Some(10), Some(20), None, &[]);
+        check(Some(-10), Some(2), None, &[0, 1]);
+        check(Some(i64::MIN), Some(i64::MAX), Some(i64::MAX), &[0]);
+        check(None, None, Some(i64::MIN), &[4]);
+    }
+
+    #[test]
+    fn an_index_counts_from_either_end() {
+        let at = |index: i64| match Position::of(&Any::from(index), 3) {
+            Ok(Position::Index(index)) => Some(index),
+            _ => None,
+        };
+        assert_eq!(
+            [at(0), at(2), at(-1), at(-3)],
+            [Some(0), Some(2), Some(2), Some(0)]
+        );
+        assert_eq!([at(3), at(-4), at(i64::MIN)], [None; 3]);
+    }
+}

@@ -1,0 +1,150 @@
+//! [`Method`] and [`Property`]: the members of a [`Class`](super::Class).
+
+use std::fmt;
+
+use super::Signature;
+use crate::codec::Str;
+use crate::object::{Any, Args, Context, Exposed, ObjectResult};
+
+/// A method of an exposed type.
+pub struct Method<T> {
+    name: Str,
+    doc: Option<Str>,
+    signature: Option<Signature>,
+    // The file and the line that tracebacks name.
+    place: Option<(&'static str, u32)>,
+    call: Call<T>,
+}
+
+type Call<T> = Box<dyn Fn(&Exposed<T>, &Context<'_>, Args) -> ObjectResult + Send + Sync>;
+
+/// A computed attribute of an exposed type.
+pub struct Property<T> {
+    name: Str,
+    pub(crate) get: Option<Get<T>>,
+    pub(crate) set: Option<Set<T>>,
+    pub(crate) del: Option<Del<T>>,
+}
+
+type Get<T> = Box<dyn Fn(&Exposed<T>, &Context<'_>) -> ObjectResult + Send + Sync>;
+type Set<T> = Box<dyn Fn(&Exposed<T>, &Context<'_>, Any) -> ObjectResult<()> + Send + Sync>;
+type Del<T> = Box<dyn Fn(&Exposed<T>, &Context<'_>) -> ObjectResult<()> + Send + Sync>;
+
+impl<T: Send + Sync + 'static> Method<T> {
+    /// A method that does this.
+    pub fn new(
+        name: &str,
+        call: impl Fn(&Exposed<T>, &Context<'_>, Args) -> ObjectResult + Send + Sync + 'static,
+    ) -> Method<T> {
+        Method {
+            name: Str::from(name),
+            doc: None,
+            signature: None,
+            place: None,
+            call: Box::new(call),
+        }
+    }
+
+    /// Sets the docstring.
+    #[must_use]
+    pub fn doc(mut self, doc: &str) -> Method<T> {
+        self.doc = Some(Str::from(doc));
+        self
+    }
+
+    /// Says which arguments it takes. The method still binds them itself.
+    #[must_use]
+    pub fn signature(mut self, signature: Signature) -> Method<T> {
+        self.signature = Some(signature);
+        self
+    }
+
+    /// Says where it stands in the source, for the tracebacks of what it raises.
+    #[must_use]
+    pub fn at(mut self, file: &'static str, line: u32) -> Method<T> {
+        self.place = Some((file, line));
+        self
+    }
+
+    pub(crate) fn name(&self) -> &Str {
+        &self.name
+    }
+
+    pub(crate) fn doc_text(&self) -> Option<&Str> {
+        self.doc.as_ref()
+    }
+
+    pub(crate) fn most_arguments(&self) -> Option<usize> {
+        self.signature.as_ref().and_then(Signature::most)
+    }
+
+    /// Calls it; what it raises gets a traceback that ends here.
+    pub(crate) fn call(&self, this: &Exposed<T>, cx: &Context<'_>, args: Args) -> ObjectResult {
+        (self.call)(this, cx, args).map_err(|exception| {
+            if exception.is("StopIteration") {
+                return exception;
+            }
+            let (file, line) = self.place.unwrap_or(("<rust>", 0));
+            let function = format!("{}.{}", this.class().name(), self.name);
+            exception.located(file, line, &function)
+        })
+    }
+}
+
+impl<T: Send + Sync + 'static> Property<T> {
+    /// A property that can neither be read nor set so far.
+    pub fn new(name: &str) -> Property<T> {
+        Property {
+            name: Str::from(name),
+            get: None,
+            set: None,
+            del: None,
+        }
+    }
+
+    /// What reading it gives.
+    #[must_use]
+    pub fn get(
+        mut self,
+        get: impl Fn(&Exposed<T>, &Context<'_>) -> ObjectResult + Send + Sync + 'static,
+    ) -> Property<T> {
+        self.get = Some(Box::new(get));
+        self
+    }
+
+    /// What setting it does.
+    #[must_use]
+    pub fn set(
+        mut self,
+        set: impl Fn(&Exposed<T>, &Context<'_>, Any) -> ObjectResult<()> + Send + Sync + 'static,
+    ) -> Property<T> {
+        self.set = Some(Box::new(set));
+        self
+    }
+
+    /// What deleting it does.
+    #[must_use]
+    pub fn del(
+        mut self,
+        del: impl Fn(&Exposed<T>, &Context<'_>) -> ObjectResult<()> + Send + Sync + 'static,
+    ) -> Property<T> {
+        self.del = Some(Box::new(del));
+        self
+    }
+
+    pub(crate) fn name(&self) -> &Str {
+        &self.name
+    }
+}
+
+impl<T> fmt::Debug for Method<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<method {}>", self.name)
+    }
+}
+
+impl<T> fmt::Debug for Property<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<property {}>", self.name)
+    }
+}

@@ -1,0 +1,322 @@
+//! [`Class`]: the members that a Rust type shows to peers, by name.
+
+mod member;
+mod signature;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+pub use self::member::{Method, Property};
+pub use self::signature::{BoundArgs, Signature};
+use super::{Any, Context, Exposed};
+use crate::codec::Str;
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::exception::Exception;
+use crate::object;
+
+/// The members that a Rust type shows to peers, by name, and what it does as a service.
+///
+/// The attribute macros make one for a type; [`Class::builder`] makes one of closures.
+///
+/// An *exposed* member is reached under its own name and under the same with the connection's
+/// `exposed_prefix`; a *public* one only where the config allows public attributes, as `list.append`
+/// is in Python. What isn't a member can't be reached at all.
+pub struct Class<T> {
+    module: Str,
+    name: Str,
+    full_name: Str,
+    doc: Option<Str>,
+    // Exposed members stand under both names.
+    members: HashMap<Str, Member<T>>,
+    methods: Arc<[object::Method]>,
+    dir: Vec<Str>,
+    pub(crate) service: Option<ServiceParts<T>>,
+}
+
+/// What makes a class a service's.
+pub(crate) struct ServiceParts<T> {
+    pub(crate) aliases: Vec<Str>,
+    pub(crate) configure: Option<Configure<T>>,
+    pub(crate) on_connect: Option<OnConnect<T>>,
+    pub(crate) on_disconnect: Option<OnDisconnect<T>>,
+}
+
+type Configure<T> = Box<dyn Fn(&T, &mut Config) + Send + Sync>;
+type OnConnect<T> = Box<dyn Fn(&Exposed<T>, &Context<'_>) -> Result<(), Exception> + Send + Sync>;
+type OnDisconnect<T> = Box<dyn Fn(&T, &Connection) + Send + Sync>;
+
+/// A member; clones share it.
+pub(crate) enum Member<T> {
+    Method(Arc<Method<T>>),
+    Property(Arc<Property<T>>),
+    Constant(Any),
+}
+
+impl<T> Clone for Member<T> {
+    fn clone(&self) -> Member<T> {
+        match self {
+            Member::Method(method) => Member::Method(method.clone()),
+            Member::Property(property) => Member::Property(property.clone()),
+            Member::Constant(any) => Member::Constant(any.clone()),
+        }
+    }
+}
+
+/// Makes a [`Class`].
+#[must_use]
+pub struct ClassBuilder<T> {
+    module: Str,
+    name: Str,
+    doc: Option<Str>,
+    members: Vec<(Str, Member<T>, bool)>,
+    service: Option<ServiceParts<T>>,
+}
+
+impl<T: Send + Sync + 'static> Class<T> {
+    /// A class that goes by `module.name`; `::` in the module's path is taken for a dot.
+    pub fn builder(module: &str, name: &str) -> ClassBuilder<T> {
+        ClassBuilder {
+            module: Str::from(module.replace("::", ".")),
+            name: Str::from(name),
+            doc: None,
+            members: Vec::new(),
+            service: None,
+        }
+    }
+
+    /// Its name, without the module.
+    pub fn name(&self) -> &Str {
+        &self.name
+    }
+
+    /// `module.name`, as it stands in id_packs.
+    pub(crate) fn full_name(&self) -> Str {
+        self.full_name.clone()
+    }
+
+    pub(crate) fn module(&self) -> &Str {
+        &self.module
+    }
+
+    /// Its docstring.
+    pub fn doc(&self) -> Option<&Str> {
+        self.doc.as_ref()
+    }
+
+    /// As INSPECT reports them.
+    pub(crate) fn methods(&self) -> Arc<[object::Method]> {
+        self.methods.clone()
+    }
+
+    /// The names of all members.
+    pub(crate) fn dir(&self) -> Vec<Str> {
+        self.dir.clone()
+    }
+
+    /// The member that `name` reaches on this connection.
+    pub(crate) fn member(&self, cx: &Context<'_>, name: &str) -> Option<&Member<T>> {
+        self.members.get(name).or_else(|| {
+            // Under another prefix than the usual one.
+            let config = cx.connection().config();
+            let prefix = &*config.exposed_prefix;
+            let name = name.strip_prefix(prefix).filter(|_| prefix != PREFIX)?;
+            let exposed = self.members.contains_key(&*format!("{PREFIX}{name}"));
+            self.members.get(name).filter(|_| exposed)
+        })
+    }
+
+    /// The member `name` of operators: no prefix, no question of policy.
+    pub(crate) fn method(&self, name: &str) -> Option<&Arc<Method<T>>> {
+        match self.members.get(name) {
+            Some(Member::Method(method)) => Some(method),
+            _ => None,
+        }
+    }
+
+    /// The names of the service: its aliases, else its own name less "Service", in capitals.
+    pub(crate) fn aliases(&self) -> Vec<Str> {
+        let named = self.service.as_ref().map(|service| &*service.aliases);
+        match named {
+            Some(aliases) if !aliases.is_empty() => {
+                let upper = aliases.iter().map(|alias| Str::from(alias.to_uppercase()));
+                upper.collect()
+            }
+            _ => {
+                let name = self.name.to_uppercase();
+                let short = name.strip_suffix("SERVICE").unwrap_or(&name);
+                vec![Str::from(short)]
+            }
+        }
+    }
+}
+
+impl<T: Send + Sync + 'static> ClassBuilder<T> {
+    /// Sets the docstring.
+    pub fn doc(mut self, doc: &str) -> ClassBuilder<T> {
+        self.doc = Some(Str::from(doc));
+        self
+    }
+
+    /// Adds a method that is exposed. A dunder method (`__len__`) makes an operator work.
+    pub fn method(self, method: Method<T>) -> ClassBuilder<T> {
+        let name = method.name().clone();
+        self.add(name, Member::Method(Arc::new(method)), true)
+    }
+
+    /// Adds a method that is reached only where the config allows public attributes.
+    pub fn public_method(self, method: Method<T>) -> ClassBuilder<T> {
+        let name = method.name().clone();
+        self.add(name, Member::Method(Arc::new(method)), false)
+    }
+
+    /// Adds a property that is exposed.
+    pub fn property(self, property: Property<T>) -> ClassBuilder<T> {
+        let name = property.name().clone();
+        self.add(name, Member::Property(Arc::new(property)), true)
+    }
+
+    /// Adds a property that is reached only where the config allows public attributes.
+    pub fn public_property(self, property: Property<T>) -> ClassBuilder<T> {
+        let name = property.name().clone();
+        self.add(name, Member::Property(Arc::new(property)), false)
+    }
+
+    /// Adds an attribute that never changes, and is exposed.
+    pub fn constant(self, name: &str, value: impl Into<Any>) -> ClassBuilder<T> {
+        self.add(Str::from(name), Member::Constant(value.into()), true)
+    }
+
+    /// Makes it a service's: it has a name that peers can ask for, and its attributes can't be set.
+    pub fn service(mut self) -> ClassBuilder<T> {
+        self.service_parts();
+        self
+    }
+
+    /// Sets the names of the service; the first is the primary one.
+    pub fn aliases(mut self, aliases: &[&str]) -> ClassBuilder<T> {
+        self.service_parts().aliases = aliases.iter().map(|alias| Str::from(*alias)).collect();
+        self
+    }
+
+    /// What the service changes in the config of its connections.
+    pub fn configure(
+        mut self,
+        configure: impl Fn(&T, &mut Config) + Send + Sync + 'static,
+    ) -> ClassBuilder<T> {
+        self.service_parts().configure = Some(Box::new(configure));
+        self
+    }
+
+    /// What the service does when a connection has been made.
+    pub fn on_connect(
+        mut self,
+        on_connect: impl Fn(&Exposed<T>, &Context<'_>) -> Result<(), Exception> + Send + Sync + 'static,
+    ) -> ClassBuilder<T> {
+        self.service_parts().on_connect = Some(Box::new(on_connect));
+        self
+    }
+
+    /// What the service does when a connection has ended.
+    pub fn on_disconnect(
+        mut self,
+        on_disconnect: impl Fn(&T, &Connection) + Send + Sync + 'static,
+    ) -> ClassBuilder<T> {
+        self.service_parts().on_disconnect = Some(Box::new(on_disconnect));
+        self
+    }
+
+    /// The class.
+    pub fn build(mut self) -> Class<T> {
+        if self.service.is_some() {
+            self = self.with_service_names();
+        }
+        let mut members = HashMap::new();
+        let (mut methods, mut dir) = (Vec::new(), Vec::new());
+        for (name, member, exposed) in self.members {
+            let mut names = vec![name.clone()];
+            // Operators need no prefix: their names are safe.
+            if exposed && !is_dunder(&name) {
+                names.push(Str::from(format!("{PREFIX}{name}")));
+            }
+            for name in names {
+                if let Member::Method(method) = &member {
+                    methods.push((name.clone(), method.doc_text().cloned()));
+                }
+                dir.push(name.clone());
+                members.insert(name, member.clone());
+            }
+        }
+        // A later member of a name replaces the earlier.
+        methods.sort_by(|one, two| one.0.cmp(&two.0));
+        methods.dedup_by(|later, first| later.0 == first.0);
+        dir.sort();
+        dir.dedup();
+        Class {
+            full_name: Str::from(format!("{}.{}", self.module, self.name)),
+            module: self.module,
+            name: self.name,
+            doc: self.doc,
+            members,
+            methods: methods.into(),
+            dir,
+            service: self.service,
+        }
+    }
+
+    fn add(mut self, name: Str, member: Member<T>, exposed: bool) -> ClassBuilder<T> {
+        self.members.retain(|(known, _, _)| *known != name);
+        self.members.push((name, member, exposed));
+        self
+    }
+
+    /// What every service has, unless it has its own.
+    fn with_service_names(mut self) -> ClassBuilder<T> {
+        let own = |name: &str| self.members.iter().any(|(known, _, _)| **known == *name);
+        let (own_name, own_aliases) = (own("get_service_name"), own("get_service_aliases"));
+        if !own_name {
+            let method = Method::new("get_service_name", |this: &Exposed<T>, _, _| {
+                let first = this.class().aliases().into_iter().next();
+                Ok(first.map_or(Any::NONE, Any::from))
+            });
+            self = self.method(method.doc("The primary name of the service."));
+        }
+        if !own_aliases {
+            let method = Method::new("get_service_aliases", |this: &Exposed<T>, _, _| {
+                let aliases = this.class().aliases();
+                Ok(Any::tuple(aliases.into_iter().map(Any::from)))
+            });
+            self = self.method(method.doc("All names of the service, the primary one first."));
+        }
+        self
+    }
+
+    fn service_parts(&mut self) -> &mut ServiceParts<T> {
+        self.service.get_or_insert_with(|| ServiceParts {
+            aliases: Vec::new(),
+            configure: None,
+            on_connect: None,
+            on_disconnect: None,
+        })
+    }
+}
+
+impl<T> fmt::Debug for Class<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<class {}.{}>", self.module, self.name)
+    }
+}
+
+impl<T> fmt::Debug for ClassBuilder<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<builder of the class {}.{}>", self.module, self.name)
+    }
+}
+
+fn is_dunder(name: &str) -> bool {
+    name.len() > 4 && name.starts_with("__") && name.ends_with("__")
+}
+
+/// The prefix that members stand under in the table, whatever a connection's is.
+const PREFIX: &str = "exposed_";

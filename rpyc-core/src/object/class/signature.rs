@@ -1,0 +1,345 @@
+//! [`Signature`]: which arguments a method takes, checked as Python checks its own functions'.
+
+use std::vec;
+
+use crate::codec::Str;
+use crate::exception::Exception;
+use crate::object::{Any, Args, FromAny};
+
+/// Which arguments a method takes.
+#[derive(Clone, Debug)]
+pub struct Signature {
+    // "Calculator.add", for messages.
+    function: Str,
+    // Python counts `self`.
+    receiver: bool,
+    params: Vec<Param>,
+    rest: bool,
+    keywords: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Param {
+    name: Str,
+    required: bool,
+}
+
+/// The arguments of one call, each in its place.
+#[derive(Debug)]
+pub struct BoundArgs<'a> {
+    signature: &'a Signature,
+    slots: Vec<Option<Any>>,
+    rest: Vec<Any>,
+    keywords: Vec<(Str, Any)>,
+}
+
+impl Signature {
+    /// A function's, without parameters so far.
+    pub fn function(name: &str) -> Signature {
+        Signature {
+            function: Str::from(name),
+            receiver: false,
+            params: Vec::new(),
+            rest: false,
+            keywords: false,
+        }
+    }
+
+    /// A method's, without parameters so far; `name` is `Class.method`.
+    pub fn method(name: &str) -> Signature {
+        Signature {
+            receiver: true,
+            ..Signature::function(name)
+        }
+    }
+
+    /// Adds a parameter that must be given.
+    #[must_use]
+    pub fn required(mut self, name: &str) -> Signature {
+        self.params.push(Param {
+            name: Str::from(name),
+            required: true,
+        });
+        self
+    }
+
+    /// Adds a parameter that has a default.
+    #[must_use]
+    pub fn optional(mut self, name: &str) -> Signature {
+        self.params.push(Param {
+            name: Str::from(name),
+            required: false,
+        });
+        self
+    }
+
+    /// Takes any number of further positional arguments: Python's `*args`.
+    #[must_use]
+    pub fn rest(mut self) -> Signature {
+        self.rest = true;
+        self
+    }
+
+    /// Takes any further keyword arguments: Python's `**kwargs`.
+    #[must_use]
+    pub fn keywords(mut self) -> Signature {
+        self.keywords = true;
+        self
+    }
+
+    /// How many positional arguments it takes at the most; `None` for any number.
+    pub fn most(&self) -> Option<usize> {
+        (!self.rest).then_some(self.params.len())
+    }
+
+    /// Puts the arguments of a call in their places.
+    ///
+    /// # Errors
+    /// A TypeError in Python's words: missing, too many, unknown or repeated arguments.
+    pub fn bind(&self, args: Args) -> Result<BoundArgs<'_>, Exception> {
+        let given = args.positional.len();
+        let mut positional = args.positional.into_iter();
+        let mut slots: Vec<Option<Any>> = self.params.iter().map(|_| positional.next()).collect();
+        let rest: Vec<Any> = positional.collect();
+        if !rest.is_empty() && !self.rest {
+            return Err(self.too_many(given));
+        }
+        let mut keywords = Vec::new();
+        for (name, value) in args.keyword {
+            match self.params.iter().position(|param| param.name == name) {
+                Some(index) if slots[index].is_some() => {
+                    return Err(
+                        self.wrong(format_args!("got multiple values for argument '{name}'"))
+                    );
+                }
+                Some(index) => slots[index] = Some(value),
+                None if self.keywords => keywords.push((name, value)),
+                None => {
+                    return Err(
+                        self.wrong(format_args!("got an unexpected keyword argument '{name}'"))
+                    );
+                }
+            }
+        }
+        let places = self.params.iter().zip(&slots);
+        let missing = places.filter(|(param, slot)| param.required && slot.is_none());
+        let missing: Vec<&Str> = missing.map(|(param, _)| &param.name).collect();
+        if !missing.is_empty() {
+            return Err(self.missing(&missing));
+        }
+        Ok(BoundArgs {
+            signature: self,
+            slots,
+            rest,
+            keywords,
+        })
+    }
+
+    fn too_many(&self, given: usize) -> Exception {
+        let receiver = usize::from(self.receiver);
+        let most = self.params.len() + receiver;
+        let required = self.params.iter().filter(|param| param.required).count();
+        let least = required + receiver;
+        let given = given + receiver;
+        let takes = if least == most {
+            format!("{most} positional argument{}", plural(most))
+        } else {
+            format!("from {least} to {most} positional arguments")
+        };
+        let were = if given == 1 { "was" } else { "were" };
+        self.wrong(format_args!("takes {takes} but {given} {were} given"))
+    }
+
+    fn missing(&self, names: &[&Str]) -> Exception {
+        let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+        let list = match &quoted[..] {
+            [one] => one.clone(),
+            [one, two] => format!("{one} and {two}"),
+            [several @ .., last] => format!("{}, and {last}", several.join(", ")),
+            [] => String::new(),
+        };
+        self.wrong(format_args!(
+            "missing {} required positional argument{}: {list}",
+            names.len(),
+            plural(names.len())
+        ))
+    }
+
+    fn wrong(&self, what: std::fmt::Arguments<'_>) -> Exception {
+        Exception::type_error(format!("{}() {what}", self.function))
+    }
+}
+
+impl BoundArgs<'_> {
+    /// Takes the argument `index`, which is required.
+    ///
+    /// # Errors
+    /// What the conversion gives: a TypeError that names the argument, mostly.
+    pub fn required<T: FromAny>(&mut self, index: usize) -> Result<T, Exception> {
+        // A required one is there: binding saw to it.
+        self.convert(index, Any::NONE)
+    }
+
+    /// Takes the argument `index`, or its default.
+    ///
+    /// # Errors
+    /// As [`required`](BoundArgs::required).
+    pub fn optional<T: FromAny>(
+        &mut self,
+        index: usize,
+        default: impl FnOnce() -> T,
+    ) -> Result<T, Exception> {
+        match self.slots.get(index) {
+            Some(Some(_)) => self.convert(index, Any::NONE),
+            _ => Ok(default()),
+        }
+    }
+
+    /// Takes the positional arguments behind the last parameter.
+    ///
+    /// # Errors
+    /// As [`required`](BoundArgs::required).
+    pub fn rest<T: FromAny>(&mut self, name: &str) -> Result<Vec<T>, Exception> {
+        let rest: vec::IntoIter<Any> = std::mem::take(&mut self.rest).into_iter();
+        let function = &self.signature.function;
+        rest.enumerate()
+            .map(|(index, any)| {
+                T::from_any(any).map_err(|error| error.of_item(index).for_argument(function, name))
+            })
+            .collect()
+    }
+
+    /// Takes the keyword arguments that no parameter has the name of, in the caller's order.
+    ///
+    /// # Errors
+    /// As [`required`](BoundArgs::required).
+    pub fn keywords<T: FromAny, C: FromIterator<(String, T)>>(&mut self) -> Result<C, Exception> {
+        let keywords = std::mem::take(&mut self.keywords).into_iter();
+        let function = &self.signature.function;
+        keywords
+            .map(|(name, any)| match T::from_any(any) {
+                Ok(value) => Ok((String::from(name), value)),
+                Err(error) => Err(error.for_argument(function, &name)),
+            })
+            .collect()
+    }
+
+    fn convert<T: FromAny>(&mut self, index: usize, absent: Any) -> Result<T, Exception> {
+        let slot = self.slots.get_mut(index).and_then(Option::take);
+        T::from_any(slot.unwrap_or(absent)).map_err(|error| {
+            let name = self.signature.params.get(index).map(|param| &*param.name);
+            error.for_argument(&self.signature.function, name.unwrap_or("?"))
+        })
+    }
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args;
+
+    fn signature() -> Signature {
+        Signature::method("Shop.order")
+            .required("item")
+            .required("count")
+            .optional("price")
+    }
+
+    #[track_caller]
+    fn refuses(signature: &Signature, args: Args, message: &str) {
+        let refused = signature.bind(args).map(drop);
+        assert_eq!(refused, Err(Exception::type_error(message)));
+    }
+
+    #[test]
+    fn arguments_find_their_places_by_position_and_by_name() {
+        let signature = signature();
+        let mut bound = signature
+            .bind(args![1, price = 3, count = 2])
+            .expect("they fit");
+        assert_eq!(bound.required::<i64>(0), Ok(1));
+        assert_eq!(bound.required::<i64>(1), Ok(2));
+        assert_eq!(bound.optional::<i64>(2, || 9), Ok(3));
+    }
+
+    #[test]
+    fn an_argument_left_out_has_its_default() {
+        let signature = signature();
+        let mut bound = signature.bind(args![1, 2]).expect("they fit");
+        assert_eq!(bound.optional::<i64>(2, || 9), Ok(9));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_in_the_words_of_python() {
+        let three = signature();
+        refuses(
+            &three,
+            args![],
+            "Shop.order() missing 2 required positional arguments: 'item' and 'count'",
+        );
+        refuses(
+            &three,
+            args![1],
+            "Shop.order() missing 1 required positional argument: 'count'",
+        );
+        refuses(
+            &three,
+            args![1, 2, 3, 4],
+            "Shop.order() takes from 3 to 4 positional arguments but 5 were given",
+        );
+        refuses(
+            &three,
+            args![1, 2, colour = 3],
+            "Shop.order() got an unexpected keyword argument 'colour'",
+        );
+        refuses(
+            &three,
+            args![1, 2, item = 3],
+            "Shop.order() got multiple values for argument 'item'",
+        );
+        let none = Signature::function("now");
+        refuses(
+            &none,
+            args![1],
+            "now() takes 0 positional arguments but 1 was given",
+        );
+        let many = Signature::function("f").required("a").required("b");
+        refuses(
+            &many.required("c"),
+            args![],
+            "f() missing 3 required positional arguments: 'a', 'b', and 'c'",
+        );
+    }
+
+    #[test]
+    fn further_arguments_are_collected_where_they_are_wanted() {
+        let signature = Signature::function("f").required("a").rest().keywords();
+        let mut bound = signature.bind(args![1, 2, 3, x = 4]).expect("they fit");
+        assert_eq!(bound.rest::<i64>("more"), Ok(vec![2, 3]));
+        let keywords: Vec<(String, i64)> = bound.keywords().expect("they are ints");
+        assert_eq!(keywords, [("x".to_owned(), 4)]);
+    }
+
+    #[test]
+    fn a_wrong_type_names_the_argument() {
+        let signature = signature();
+        let mut bound = signature.bind(args!["one", (), 2.5]).expect("they fit");
+        let message = |outcome: Result<i64, Exception>| outcome.err().map(|error| error.message());
+        assert_eq!(
+            message(bound.required(0)).as_deref(),
+            Some("Shop.order() argument 'item' must be int, not str")
+        );
+        assert_eq!(
+            message(bound.required(1)).as_deref(),
+            Some("Shop.order() argument 'count' must be int, not NoneType")
+        );
+        assert_eq!(
+            message(bound.optional(2, || 1)).as_deref(),
+            Some("Shop.order() argument 'price' must be int, not float")
+        );
+    }
+}

@@ -1,0 +1,116 @@
+//! [`ConversionError`]: why something isn't of the Rust type that was asked for.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::codec::Str;
+use crate::exception::Exception;
+use crate::object::Any;
+
+/// Why something that crossed the API isn't of the Rust type that was asked for.
+#[derive(Clone, Debug)]
+pub struct ConversionError {
+    // "item 3 " and the like, outermost first.
+    place: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Mismatch {
+        expected: Cow<'static, str>,
+        found: Str,
+    },
+    Overflow {
+        target: &'static str,
+    },
+    Invalid(String),
+    Raised(Exception),
+}
+
+impl ConversionError {
+    /// It is of another type than `expected`, which is the Python name of one.
+    pub fn mismatch(expected: impl Into<Cow<'static, str>>, found: &Any) -> ConversionError {
+        let name = found.type_name();
+        let found = match name.strip_prefix("builtins.") {
+            Some(short) => Str::from(short),
+            None => name,
+        };
+        ConversionError::of(Kind::Mismatch {
+            expected: expected.into(),
+            found,
+        })
+    }
+
+    /// The number doesn't fit `target`, which is the name of a Rust type.
+    pub fn overflow(target: &'static str) -> ConversionError {
+        ConversionError::of(Kind::Overflow { target })
+    }
+
+    /// It has the right type, but this is wrong with it: what follows "must".
+    pub fn invalid(must: impl Into<String>) -> ConversionError {
+        ConversionError::of(Kind::Invalid(must.into()))
+    }
+
+    /// Fetching it from the peer raised this.
+    pub fn raised(exception: impl Into<Exception>) -> ConversionError {
+        ConversionError::of(Kind::Raised(exception.into()))
+    }
+
+    /// Says that the fault lies in an item of a container.
+    #[must_use]
+    pub fn of_item(mut self, index: impl fmt::Display) -> ConversionError {
+        self.place = match &*self.place {
+            "" => format!("item {index}"),
+            inner => format!("item {index}, {inner}"),
+        };
+        self
+    }
+
+    /// The exception for the argument `argument` of `function`: a TypeError, OverflowError or
+    /// ValueError in Python's words, or what fetching raised.
+    pub fn for_argument(self, function: &str, argument: &str) -> Exception {
+        let subject = match &*self.place {
+            "" => format!("{function}() argument '{argument}'"),
+            place => format!("{function}() argument '{argument}': {place}"),
+        };
+        self.into_exception(&subject)
+    }
+
+    fn of(kind: Kind) -> ConversionError {
+        ConversionError {
+            place: String::new(),
+            kind,
+        }
+    }
+
+    fn into_exception(self, subject: &str) -> Exception {
+        match self.kind {
+            Kind::Mismatch { expected, found } => {
+                Exception::type_error(format!("{subject} must be {expected}, not {found}"))
+            }
+            Kind::Overflow { target } => Exception::builtin("OverflowError")
+                .with_arg(format!("{subject} is out of range for {target}")),
+            Kind::Invalid(must) => Exception::value_error(format!("{subject} must {must}")),
+            Kind::Raised(exception) => exception,
+        }
+    }
+}
+
+impl From<ConversionError> for Exception {
+    fn from(error: ConversionError) -> Exception {
+        let subject = match &*error.place {
+            "" => "the value".to_owned(),
+            place => place.to_owned(),
+        };
+        error.into_exception(&subject)
+    }
+}
+
+impl fmt::Display for ConversionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Exception::from(self.clone()), f)
+    }
+}
+
+impl std::error::Error for ConversionError {}

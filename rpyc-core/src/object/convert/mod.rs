@@ -1,0 +1,65 @@
+//! Between Rust's types and what crosses the API: [`FromAny`] and [`IntoAny`].
+//!
+//! | Rust | from a peer | to a peer |
+//! |---|---|---|
+//! | integers, `f32`, `f64`, `bool`, `char`, `String`, [`Str`](crate::codec::Str), `&str` | by value | by value |
+//! | [`Bytes`](bytes::Bytes), `Vec<u8>` | bytes | bytes |
+//! | `Option<T>`, `()` | `None` | `None` |
+//! | tuples of up to 8 | a tuple | a tuple |
+//! | `Vec<T>`, `[T; N]`, sets | a tuple, or any iterable of the peer's, fetched in batches | a tuple (sets: a frozenset) |
+//! | `HashMap`, `BTreeMap` | a dict of the peer's, fetched | a dict, by reference |
+//! | [`Exposed<T>`](crate::Exposed) | the object, come back | a reference |
+//! | [`Exception`](crate::Exception) | an exception, or its class | (raise it) |
+//! | [`Any`], [`Netref`](crate::Netref), [`ObjectRef`](crate::ObjectRef), [`Value`](crate::Value) | as it is | as it is |
+
+mod error;
+mod from;
+mod from_peer;
+mod into;
+mod numbers;
+
+pub use self::error::ConversionError;
+pub use self::from_peer::items;
+pub(super) use self::from_peer::pairs;
+use super::{Any, ObjectResult};
+
+/// A Rust type that an argument or a result can be turned into.
+///
+/// The conversion is as strict as Python's own builtins are: an int is accepted where a float is
+/// asked for and a bool where an int is, nothing else is coerced.
+pub trait FromAny: Sized {
+    /// Makes one of what crossed the API; containers of the peer's are fetched.
+    ///
+    /// # Errors
+    /// It is of another type, out of range, or fetching it failed.
+    fn from_any(any: Any) -> Result<Self, ConversionError>;
+
+    /// Makes several; bytes are special.
+    #[doc(hidden)]
+    fn vec_from_any(any: Any) -> Result<Vec<Self>, ConversionError> {
+        let items = from_peer::items(any)?;
+        let item = |(index, item)| {
+            Self::from_any(item).map_err(|error: ConversionError| error.of_item(index))
+        };
+        items.into_iter().enumerate().map(item).collect()
+    }
+}
+
+/// A Rust type that can be a result, or an argument of a call.
+pub trait IntoAny {
+    /// What crosses the API for it.
+    ///
+    /// # Errors
+    /// The exception that it stands for, or that it can't be sent.
+    fn into_any(self) -> ObjectResult;
+
+    /// What crosses the API for several; bytes are special.
+    #[doc(hidden)]
+    fn vec_into_any(items: Vec<Self>) -> ObjectResult
+    where
+        Self: Sized,
+    {
+        let items: ObjectResult<Vec<Any>> = items.into_iter().map(IntoAny::into_any).collect();
+        Ok(Any::tuple(items?))
+    }
+}

@@ -1,0 +1,332 @@
+//! [`Exposed`]: a Rust value as an object that peers can use.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::class::{Class, Member};
+use super::{
+    Access, Any, Args, Context, Function, IdParts, Identity, Method, Object, ObjectRef,
+    ObjectResult,
+};
+use crate::codec::{Str, Value};
+use crate::exception::Exception;
+
+/// A Rust type that knows what it shows to peers; the attribute macros implement it.
+pub trait Expose: Send + Sync + Sized + 'static {
+    /// Its class: the same one each time.
+    fn class() -> Arc<Class<Self>>;
+}
+
+/// A Rust value as an object that peers can use: a shared handle, cheap to clone.
+///
+/// Clones are the same object. It derefs to the value, so that the program itself goes on using
+/// it; interior mutability is the value's own business.
+pub struct Exposed<T>(Arc<Inner<T>>);
+
+struct Inner<T> {
+    class: Arc<Class<T>>,
+    value: T,
+}
+
+impl<T: Expose> Exposed<T> {
+    /// Exposes a value by its type's own class.
+    pub fn new(value: T) -> Exposed<T> {
+        Exposed::of_class(T::class(), value)
+    }
+}
+
+impl<T: Send + Sync + 'static> Exposed<T> {
+    /// Exposes a value by a class that was made by hand.
+    pub fn of_class(class: impl Into<Arc<Class<T>>>, value: T) -> Exposed<T> {
+        Exposed(Arc::new(Inner {
+            class: class.into(),
+            value,
+        }))
+    }
+
+    /// The class it is shown by.
+    pub fn class(&self) -> &Arc<Class<T>> {
+        &self.0.class
+    }
+
+    /// The object, for what takes any.
+    pub fn object(&self) -> ObjectRef {
+        Arc::new(self.clone())
+    }
+
+    fn bound(&self, name: &str) -> Option<Function> {
+        let method = self.0.class.method(name)?;
+        let class = &self.0.class;
+        let qualified = format!("{}.{}", class.name(), method.name());
+        let (this, called) = (self.clone(), method.clone());
+        let function = Function::new(&qualified, move |cx, args| called.call(&this, cx, args));
+        let function = match method.doc_text() {
+            Some(doc) => function.doc(doc),
+            None => function,
+        };
+        Some(function.of_module(class.module()).bound_to(self.object()))
+    }
+
+    /// Calls a dunder method, if there is one.
+    fn special(
+        &self,
+        cx: &Context<'_>,
+        name: &str,
+        args: impl IntoIterator<Item = Any>,
+    ) -> Option<ObjectResult> {
+        let method = self.0.class.method(name)?;
+        let args = Args::from(args.into_iter().collect::<Vec<Any>>());
+        Some(method.call(self, cx, args))
+    }
+
+    /// Calls `__exit__` with as many arguments as it takes: the exception alone, or Python's
+    /// type, value and traceback.
+    fn call_exit(&self, cx: &Context<'_>, exc: Any) -> ObjectResult {
+        let Some(method) = self.0.class.method("__exit__") else {
+            return Err(self.no_attribute("__exit__"));
+        };
+        let args = match method.most_arguments() {
+            Some(0) => Vec::new(),
+            Some(1) => vec![exc],
+            _ => vec![exc.clone(), exc, Any::NONE],
+        };
+        method.call(self, cx, Args::from(args))
+    }
+}
+
+impl<T: Send + Sync + 'static> Object for Exposed<T> {
+    fn id_parts(&self) -> IdParts {
+        let name = self.0.class.full_name();
+        IdParts {
+            class: Identity::of_class(&name),
+            name,
+            instance: Some(Identity::of(&*self.0)),
+        }
+    }
+
+    fn attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
+        match self.0.class.member(cx, name) {
+            Some(Member::Method(method)) => match self.bound(method.name()) {
+                Some(function) => Ok(Any::object(function)),
+                None => Err(self.no_attribute(name)),
+            },
+            Some(Member::Property(property)) => match &property.get {
+                Some(get) => get(self, cx),
+                None => Err(Exception::attribute_error(format!(
+                    "property '{}' of '{}' object has no getter",
+                    property.name(),
+                    self.0.class.name()
+                ))),
+            },
+            Some(Member::Constant(any)) => Ok(any.clone()),
+            None if name == "__doc__" => {
+                Ok(self.0.class.doc().cloned().map_or(Any::NONE, Any::from))
+            }
+            None => Err(self.no_attribute(name)),
+        }
+    }
+
+    fn has_attr(&self, cx: &Context<'_>, name: &str) -> bool {
+        name == "__doc__" || self.0.class.member(cx, name).is_some()
+    }
+
+    fn set_attr(&self, cx: &Context<'_>, name: &str, value: Any) -> ObjectResult<()> {
+        let class = self.0.class.name();
+        match self.0.class.member(cx, name) {
+            Some(Member::Property(property)) => match &property.set {
+                Some(set) => set(self, cx, value),
+                None => Err(Exception::attribute_error(format!(
+                    "property '{}' of '{class}' object has no setter",
+                    property.name()
+                ))),
+            },
+            Some(Member::Method(_) | Member::Constant(_)) => Err(Exception::attribute_error(
+                format!("'{class}' object attribute '{name}' is read-only"),
+            )),
+            None => Err(self.no_attribute(name)),
+        }
+    }
+
+    fn del_attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult<()> {
+        let class = self.0.class.name();
+        match self.0.class.member(cx, name) {
+            Some(Member::Property(property)) => match &property.del {
+                Some(del) => del(self, cx),
+                None => Err(Exception::attribute_error(format!(
+                    "property '{}' of '{class}' object has no deleter",
+                    property.name()
+                ))),
+            },
+            Some(Member::Method(_) | Member::Constant(_)) => Err(Exception::attribute_error(
+                format!("'{class}' object attribute '{name}' is read-only"),
+            )),
+            None => Err(self.no_attribute(name)),
+        }
+    }
+
+    fn access_override(
+        &self,
+        _: &Context<'_>,
+        access: Access,
+        _: &str,
+        _: Option<&Any>,
+    ) -> Option<ObjectResult> {
+        // A service's attributes can't be changed by a peer, whatever the config says.
+        let changes = matches!(access, Access::Set | Access::Del);
+        let denied = changes && self.0.class.service.is_some();
+        denied.then(|| Err(Exception::attribute_error("access denied")))
+    }
+
+    fn call(&self, cx: &Context<'_>, args: Args) -> ObjectResult {
+        match self.0.class.method("__call__") {
+            Some(method) => method.call(self, cx, args),
+            None => Err(Exception::type_error(format!(
+                "'{}' object is not callable",
+                self.0.class.name()
+            ))),
+        }
+    }
+
+    fn call_method(&self, cx: &Context<'_>, name: &str, mut args: Args) -> ObjectResult {
+        match self.0.class.member(cx, name) {
+            Some(Member::Method(_)) if name == "__exit__" => {
+                let exc = match args.positional.len() {
+                    0 => Any::NONE,
+                    1 => args.positional.swap_remove(0),
+                    _ => args.positional.swap_remove(1),
+                };
+                self.call_exit(cx, exc)
+            }
+            Some(Member::Method(method)) => method.call(self, cx, args),
+            _ => self.attr(cx, name)?.call(cx, args),
+        }
+    }
+
+    fn repr(&self, cx: &Context<'_>) -> ObjectResult<Str> {
+        match self.special(cx, "__repr__", []) {
+            Some(text) => as_text(text?, "__repr__"),
+            None => Ok(Str::from(format!(
+                "<{} object at {:#x}>",
+                self.0.class.full_name(),
+                Arc::as_ptr(&self.0).cast::<()>() as usize
+            ))),
+        }
+    }
+
+    fn str(&self, cx: &Context<'_>) -> ObjectResult<Str> {
+        match self.special(cx, "__str__", []) {
+            Some(text) => as_text(text?, "__str__"),
+            None => self.repr(cx),
+        }
+    }
+
+    fn hash(&self, cx: &Context<'_>) -> ObjectResult<i64> {
+        match self.special(cx, "__hash__", []) {
+            Some(hash) => {
+                let hash = hash?;
+                let number = hash.as_value().and_then(Value::as_i64);
+                number.ok_or_else(|| {
+                    Exception::type_error("__hash__ method should return an integer")
+                })
+            }
+            // As in Python: who defines equality defines the hash, or has none.
+            None if self.0.class.method("__eq__").is_some() => Err(Exception::type_error(format!(
+                "unhashable type: '{}'",
+                self.0.class.name()
+            ))),
+            None => Ok(identity_hash(self)),
+        }
+    }
+
+    fn compare(&self, cx: &Context<'_>, op: &str, other: &Any) -> ObjectResult {
+        if let Some(result) = self.special(cx, op, [other.clone()]) {
+            return result;
+        }
+        if op == "__ne__"
+            && let Some(equal) = self.special(cx, "__eq__", [other.clone()])
+        {
+            return Ok(match equal? {
+                Any::Value(Value::Bool(equal)) => Any::from(!equal),
+                other => other,
+            });
+        }
+        let same = match other {
+            Any::Local(other) => other.id_parts().instance == self.id_parts().instance,
+            _ => false,
+        };
+        Ok(match op {
+            "__eq__" if same => Any::from(true),
+            "__ne__" if same => Any::from(false),
+            _ => Any::Value(Value::NotImplemented),
+        })
+    }
+
+    fn dir(&self, cx: &Context<'_>) -> ObjectResult<Vec<Str>> {
+        match self.special(cx, "__dir__", []) {
+            Some(names) => {
+                use super::FromAny;
+                Ok(Vec::<Str>::from_any(names?)?)
+            }
+            None => Ok(self.0.class.dir()),
+        }
+    }
+
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+        Ok(self.0.class.methods())
+    }
+
+    fn next(&self, cx: &Context<'_>) -> ObjectResult<Option<Any>> {
+        match self.special(cx, "__next__", []) {
+            Some(Ok(item)) => Ok(Some(item)),
+            Some(Err(exception)) if exception.is("StopIteration") => Ok(None),
+            Some(Err(exception)) => Err(exception),
+            None => Err(Exception::type_error(format!(
+                "'{}' object is not an iterator",
+                self.0.class.name()
+            ))),
+        }
+    }
+
+    fn exit(&self, cx: &Context<'_>, exc: Any) -> ObjectResult {
+        self.call_exit(cx, exc)
+    }
+}
+
+fn identity_hash<T: Send + Sync + 'static>(object: &Exposed<T>) -> i64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    object.id_parts().instance.hash(&mut hasher);
+    // Python's hashes are words of the machine.
+    (hasher.finish() >> 4).cast_signed()
+}
+
+fn as_text(any: Any, method: &str) -> ObjectResult<Str> {
+    match any {
+        Any::Value(Value::Str(text)) => Ok(text),
+        other => Err(Exception::type_error(format!(
+            "{method} returned non-string (type {})",
+            other.type_name()
+        ))),
+    }
+}
+
+impl<T> Clone for Exposed<T> {
+    fn clone(&self) -> Exposed<T> {
+        Exposed(self.0.clone())
+    }
+}
+
+impl<T> Deref for Exposed<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0.value
+    }
+}
+
+impl<T> fmt::Debug for Exposed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<exposed {:?}>", self.0.class)
+    }
+}
