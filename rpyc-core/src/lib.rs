@@ -9,6 +9,9 @@
 //! side offers).
 #![forbid(unsafe_code)]
 
+// The attribute macros name this crate by its name, also in its own tests.
+extern crate self as rpyc_core;
+
 pub mod by_value;
 pub mod channel;
 pub mod codec;
@@ -30,4 +33,6 @@ pub use self::executor::{Executor, ThreadPool};
 pub use self::object::{
     Any, Args, Context, Expose, Exposed, FromAny, IntoAny, Netref, Object, ObjectRef,
 };
+pub use rpyc_macros::{expose, service};
+
 pub use self::service::{Service, ServiceFactory, VoidService};

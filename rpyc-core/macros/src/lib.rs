@@ -1,0 +1,64 @@
+//! The attribute macros of `rpyc-core`, which re-exports and documents them.
+#![forbid(unsafe_code)]
+
+mod expand;
+mod item;
+mod method;
+mod options;
+
+use proc_macro::TokenStream;
+use syn::parse_macro_input;
+
+use crate::expand::Kind;
+use crate::options::TypeOptions;
+
+/// Makes a Rust type a service: its marked methods are what a peer's `conn.root` offers.
+///
+/// Stands on one `impl` block of the type. What is marked with these, and nothing else, is visible
+/// to peers:
+///
+/// - `#[exposed]` on a method; `#[exposed(name = "...")]` gives it another name. A dunder method
+///   (`__len__`, `__iter__`, `__getitem__`, `__enter__`, `__exit__`, `__call__`, ...) makes the operator
+///   work at the peer.
+/// - `#[getter]` and `#[setter]` on the methods of a property: `fn size(&self) -> T` and
+///   `fn set_size(&self, value: T)` make the property `size`. A service's own properties can't be
+///   set by a peer, whatever its config says; those of an object that is exposed can, under
+///   `allow_setattr`.
+/// - `#[on_connect]`, `#[on_disconnect]` and `#[configure]` on the hooks of a connection's life.
+///
+/// Parameters are of any type that implements `FromAny`, or references to one (`&str`, `&[T]`);
+/// results of any that implements `IntoAny`, `Result` with an error that becomes an exception
+/// included. Beyond that a parameter may be
+///
+/// - `#[default] x: T` or `#[default = expr] x: T`: may be left out;
+/// - `#[rest] xs: Vec<T>` and `#[keywords] map: HashMap<String, T>`: Python's `*args` and `**kwargs`;
+/// - `cx: &Context<'_>`: the call's connection, credentials and addresses; no argument of the peer's;
+/// - `this: &Exposed<Self>`: the object itself, to return it or to keep it.
+///
+/// Doc comments are the docstrings, of the methods and (on the block) of the class.
+///
+/// Options of the attribute: `name = "Name"` and `module = "pkg.mod"` for what a peer sees as the
+/// class's name, `aliases("a", "b")` for the service's names. Without aliases the service is named
+/// after the type, less `Service`, in capitals.
+#[proc_macro_attribute]
+pub fn service(options: TokenStream, item: TokenStream) -> TokenStream {
+    let options = parse_macro_input!(options as TypeOptions);
+    let item = parse_macro_input!(item as syn::ItemImpl);
+    expand::expand(Kind::Service, options, item)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
+/// Makes a Rust type an object that services and calls can hand to a peer by reference.
+///
+/// As [`service`](macro@service), without what only a service has: names to be found under and the
+/// hooks of connections. Values of the type can be returned by exposed methods as they are; to hand
+/// out one that lives on here, wrap it in `Exposed`.
+#[proc_macro_attribute]
+pub fn expose(options: TokenStream, item: TokenStream) -> TokenStream {
+    let options = parse_macro_input!(options as TypeOptions);
+    let item = parse_macro_input!(item as syn::ItemImpl);
+    expand::expand(Kind::Object, options, item)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}

@@ -1,0 +1,247 @@
+//! One method: what it is called with, and the code that calls it.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::{Expr, FnArg, Ident, ImplItemFn, Meta, Pat, Type};
+
+/// How a method is called.
+pub(crate) struct Call {
+    pub(crate) name: Ident,
+    pub(crate) receiver: bool,
+    pub(crate) params: Vec<Param>,
+}
+
+/// One parameter, after `self`.
+pub(crate) struct Param {
+    pub(crate) name: String,
+    kind: ParamKind,
+    // With the reference taken off, where it is one.
+    pub(crate) of: Type,
+    reference: bool,
+}
+
+enum ParamKind {
+    Context,
+    Defaulted(Expr),
+    Keywords,
+    Required,
+    Rest,
+    This,
+}
+
+impl Call {
+    /// Reads a method, and takes the attributes off its parameters.
+    pub(crate) fn read(function: &mut ImplItemFn) -> syn::Result<Call> {
+        let signature = &mut function.sig;
+        if let Some(asyncness) = &signature.asyncness {
+            return Err(syn::Error::new_spanned(
+                asyncness,
+                "calls are blocking here: an async fn can't be exposed",
+            ));
+        }
+        if !signature.generics.params.is_empty() {
+            return Err(syn::Error::new_spanned(
+                &signature.generics,
+                "a peer's arguments have no types: a generic method can't be exposed",
+            ));
+        }
+        let mut call = Call {
+            name: signature.ident.clone(),
+            receiver: false,
+            params: Vec::new(),
+        };
+        for input in &mut signature.inputs {
+            match input {
+                FnArg::Receiver(receiver)
+                    if receiver.reference.is_some() && receiver.mutability.is_none() =>
+                {
+                    call.receiver = true;
+                }
+                FnArg::Receiver(receiver) => {
+                    return Err(syn::Error::new_spanned(
+                        receiver,
+                        "several threads may call at once: the receiver must be &self",
+                    ));
+                }
+                FnArg::Typed(input) => call.params.push(Param::read(input)?),
+            }
+        }
+        Ok(call)
+    }
+
+    /// The signature that arguments are checked against.
+    pub(crate) fn signature(&self, qualified: &str) -> TokenStream {
+        let steps = self.params.iter().map(|param| {
+            let name = &param.name;
+            match param.kind {
+                ParamKind::Context | ParamKind::This => quote!(),
+                ParamKind::Defaulted(_) => quote!(.optional(#name)),
+                ParamKind::Keywords => quote!(.keywords()),
+                ParamKind::Required => quote!(.required(#name)),
+                ParamKind::Rest => quote!(.rest()),
+            }
+        });
+        quote!(::rpyc_core::object::Signature::method(#qualified)#(#steps)*)
+    }
+
+    /// Calls the method, with `this`, `cx` and bound `args` at hand.
+    pub(crate) fn invocation(&self) -> TokenStream {
+        let mut index = 0_usize;
+        let mut lets = Vec::new();
+        let mut passed = Vec::new();
+        if self.receiver {
+            passed.push(quote!(&**this));
+        }
+        for (position, param) in self.params.iter().enumerate() {
+            let variable = format_ident!("argument_{position}");
+            let of = &param.of;
+            let name = &param.name;
+            match &param.kind {
+                ParamKind::Context => {
+                    passed.push(quote!(cx));
+                    continue;
+                }
+                ParamKind::This => {
+                    passed.push(quote!(this));
+                    continue;
+                }
+                ParamKind::Required => {
+                    lets.push(quote!(let #variable = args.required::<#of>(#index)?;));
+                    index += 1;
+                }
+                ParamKind::Defaulted(default) => {
+                    lets.push(quote! {
+                        let #variable = args.optional::<#of>(#index, || #default)?;
+                    });
+                    index += 1;
+                }
+                ParamKind::Rest => lets.push(quote! {
+                    let #variable: #of = args.rest(#name)?;
+                }),
+                ParamKind::Keywords => lets.push(quote! {
+                    let #variable: #of = args.keywords()?;
+                }),
+            }
+            passed.push(if param.reference {
+                quote!(&#variable)
+            } else {
+                quote!(#variable)
+            });
+        }
+        let name = &self.name;
+        quote! {
+            #(#lets)*
+            ::rpyc_core::IntoAny::into_any(Self::#name(#(#passed),*))
+        }
+    }
+
+    /// Calls the method with what is at hand: `cx` and `this` by kind, `value` for the first of the
+    /// others.
+    pub(crate) fn hook(&self, value: &TokenStream) -> TokenStream {
+        let receiver = self.receiver.then(|| quote!(&**this));
+        let passed = self.params.iter().map(|param| match param.kind {
+            ParamKind::Context => quote!(cx),
+            ParamKind::This => quote!(this),
+            _ => value.clone(),
+        });
+        let passed = receiver.into_iter().chain(passed);
+        let name = &self.name;
+        quote!(Self::#name(#(#passed),*))
+    }
+
+    /// The parameter that isn't filled in by this side.
+    pub(crate) fn value_param(&self) -> Option<&Param> {
+        self.params
+            .iter()
+            .find(|param| !matches!(param.kind, ParamKind::Context | ParamKind::This))
+    }
+}
+
+impl Param {
+    pub(crate) fn is_reference(&self) -> bool {
+        self.reference
+    }
+
+    fn read(input: &mut syn::PatType) -> syn::Result<Param> {
+        let name = match &*input.pat {
+            Pat::Ident(pattern) => pattern.ident.to_string(),
+            Pat::Wild(_) => "_".to_owned(),
+            other => {
+                return Err(syn::Error::new_spanned(
+                    other,
+                    "a parameter of an exposed method is a plain name",
+                ));
+            }
+        };
+        let name = name.strip_prefix("r#").unwrap_or(&name).to_owned();
+        let mut kind = None;
+        let mut kept = Vec::new();
+        for attribute in std::mem::take(&mut input.attrs) {
+            let path = attribute.path();
+            if path.is_ident("default") {
+                let default = match &attribute.meta {
+                    Meta::Path(_) => syn::parse_quote!(::core::default::Default::default()),
+                    Meta::NameValue(pair) => pair.value.clone(),
+                    Meta::List(list) => list.parse_args()?,
+                };
+                kind = Some(ParamKind::Defaulted(default));
+            } else if path.is_ident("rest") {
+                kind = Some(ParamKind::Rest);
+            } else if path.is_ident("keywords") {
+                kind = Some(ParamKind::Keywords);
+            } else {
+                kept.push(attribute);
+            }
+        }
+        input.attrs = kept;
+        let (of, reference) = match &*input.ty {
+            Type::Reference(reference) if reference.mutability.is_some() => {
+                return Err(syn::Error::new_spanned(
+                    reference,
+                    "an argument is the callee's own: take it by value or by &",
+                ));
+            }
+            Type::Reference(reference) => ((*reference.elem).clone(), true),
+            other => (other.clone(), false),
+        };
+        let kind = match kind {
+            Some(kind) => kind,
+            None if reference && last_segment_is(&of, "Context") => ParamKind::Context,
+            None if reference && name == "this" && last_segment_is(&of, "Exposed") => {
+                ParamKind::This
+            }
+            None => ParamKind::Required,
+        };
+        Ok(Param {
+            name,
+            kind,
+            of: if reference { owned(of) } else { of },
+            reference,
+        })
+    }
+}
+
+/// The type that a reference's own is converted as.
+fn owned(of: Type) -> Type {
+    match of {
+        Type::Path(path) if path.path.is_ident("str") => syn::parse_quote!(::std::string::String),
+        Type::Path(path) if path.path.is_ident("Path") => {
+            syn::parse_quote!(::std::path::PathBuf)
+        }
+        Type::Slice(slice) => {
+            let item = slice.elem;
+            syn::parse_quote!(::std::vec::Vec<#item>)
+        }
+        other => other,
+    }
+}
+
+fn last_segment_is(of: &Type, name: &str) -> bool {
+    let Type::Path(path) = of else {
+        return false;
+    };
+    path.path
+        .segments
+        .last()
+        .is_some_and(|segment| segment.ident == name)
+}
