@@ -49,7 +49,7 @@ pub(crate) fn expand(
             continue;
         };
         let doc = doc_of(&function.attrs);
-        let call = Call::read(function)?;
+        let call = Call::read(function, matches!(mark, Mark::Configure))?;
         let of_service = matches!(mark, Mark::OnConnect | Mark::OnDisconnect | Mark::Configure);
         if of_service && kind == Kind::Object {
             return Err(syn::Error::new_spanned(

@@ -31,7 +31,9 @@ enum ParamKind {
 
 impl Call {
     /// Reads a method, and takes the attributes off its parameters.
-    pub(crate) fn read(function: &mut ImplItemFn) -> syn::Result<Call> {
+    ///
+    /// `&mut` is for what this side passes itself: a config to be changed.
+    pub(crate) fn read(function: &mut ImplItemFn, takes_mut: bool) -> syn::Result<Call> {
         let signature = &mut function.sig;
         if let Some(asyncness) = &signature.asyncness {
             return Err(syn::Error::new_spanned(
@@ -63,7 +65,7 @@ impl Call {
                         "several threads may call at once: the receiver must be &self",
                     ));
                 }
-                FnArg::Typed(input) => call.params.push(Param::read(input)?),
+                FnArg::Typed(input) => call.params.push(Param::read(input, takes_mut)?),
             }
         }
         Ok(call)
@@ -162,7 +164,7 @@ impl Param {
         self.reference
     }
 
-    fn read(input: &mut syn::PatType) -> syn::Result<Param> {
+    fn read(input: &mut syn::PatType, takes_mut: bool) -> syn::Result<Param> {
         let name = match &*input.pat {
             Pat::Ident(pattern) => pattern.ident.to_string(),
             Pat::Wild(_) => "_".to_owned(),
@@ -195,7 +197,7 @@ impl Param {
         }
         input.attrs = kept;
         let (of, reference) = match &*input.ty {
-            Type::Reference(reference) if reference.mutability.is_some() => {
+            Type::Reference(reference) if reference.mutability.is_some() && !takes_mut => {
                 return Err(syn::Error::new_spanned(
                     reference,
                     "an argument is the callee's own: take it by value or by &",

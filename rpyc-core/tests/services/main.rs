@@ -1,0 +1,4 @@
+//! Services and objects of Rust types, seen from the other end of a connection.
+
+mod attributes;
+mod support;
