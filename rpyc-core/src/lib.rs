@@ -26,7 +26,7 @@ mod sync;
 
 pub use self::codec::{Handler, Limits, Value};
 pub use self::config::{BeforeClosed, Config, Nesting, WIRE_VERSION};
-pub use self::connection::{AsyncResult, Connection, WeakConnection};
+pub use self::connection::{AsyncResult, BackgroundServing, Connection, WeakConnection};
 pub use self::error::{CloseReason, Error, Timeout};
 pub use self::exception::Exception;
 pub use self::executor::{Executor, ThreadPool};

@@ -5,6 +5,7 @@
 
 mod arrivals;
 mod async_result;
+mod background;
 mod boxing;
 mod closing;
 mod current;
@@ -31,6 +32,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 pub use self::async_result::AsyncResult;
+pub use self::background::BackgroundServing;
 use self::outbox::Outbox;
 use self::pending::Pending;
 use self::shared::{Closing, Core, Shared};
@@ -110,6 +112,7 @@ impl Connection {
             turns: Turns::new(bounds(&config)),
             pending: Pending::default(),
             messages: 0,
+            waits: 0,
             sleepers: HashMap::new(),
             ended: Arc::new(Condvar::new()),
             garbage: Vec::new(),

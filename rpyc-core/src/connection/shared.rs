@@ -66,6 +66,8 @@ pub(super) struct Core {
     pub(super) pending: Pending,
     /// How many messages have come.
     pub(super) messages: u64,
+    /// How many waits for replies have begun.
+    pub(super) waits: u64,
     /// How to wake the threads that sleep at a place.
     pub(super) sleepers: HashMap<PlaceId, Arc<Condvar>>,
     /// Told when a task ends after the connection has closed.

@@ -1,8 +1,9 @@
 //! Threads that stand: they wait for a reply, or serve. Whoever stands may become the reader.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::background::{Duty, REST};
 use super::current::Current;
 use super::pending::Reply;
 use super::running::Locked;
@@ -23,6 +24,15 @@ pub(super) enum Until<'a> {
     Message,
     /// The end of the connection.
     Closed,
+    /// The end of a background thread's duty.
+    Over(&'a Duty),
+}
+
+impl Until<'_> {
+    /// Whether it is a wait for a reply; else the thread serves.
+    fn is_wait(self) -> bool {
+        matches!(self, Until::Reply(_) | Until::OneOf(_))
+    }
 }
 
 /// How the standing ended.
@@ -52,8 +62,9 @@ impl Shared {
                 }
                 place
             }
-            Until::Message | Until::Closed => core.turns.begin_serving(),
+            Until::Message | Until::Closed | Until::Over(_) => core.turns.begin_serving(),
         };
+        core.waits += u64::from(until.is_wait());
         let before = core.messages;
         let outcome = loop {
             let (locked, job) = self.give_out(core, Asker::Place(place));
@@ -75,6 +86,7 @@ impl Shared {
                 }
                 Until::Message => (core.messages > before).then_some(Stood::Served),
                 Until::Closed => None,
+                Until::Over(duty) => duty.is_over().then_some(Stood::Served),
             };
             if let Some(outcome) = come {
                 break outcome;
@@ -94,7 +106,7 @@ impl Shared {
                     core.pending.remove_waiter(*seq, place);
                 }
             }
-            Until::Message | Until::Closed => {}
+            Until::Message | Until::Closed | Until::Over(_) => {}
         }
         core.turns.leave(place);
         self.pass_on_reading(&mut core);
@@ -117,11 +129,16 @@ impl Shared {
             self.flush();
             return self.core.lock();
         }
-        let serves = matches!(until, Until::Message | Until::Closed);
-        if serves && !core.garbage.is_empty() {
+        if !until.is_wait() && !core.garbage.is_empty() {
             drop(core);
             self.drop_garbage();
             return self.core.lock();
+        }
+        let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+        let relieved = matches!(until, Until::Over(duty) if duty.is_relieved(core.waits));
+        if relieved {
+            let rest = deadline.map_or(REST, |deadline| left(deadline).min(REST));
+            return self.sleep(core, place, Doing::Resting, Some(rest));
         }
         if core.turns.wants_input()
             && let Some(mut half) = core.read_half.take()
@@ -136,11 +153,20 @@ impl Shared {
             self.take_in(&mut core, arrivals);
             return core;
         }
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        self.sleep(core, place, Doing::Asleep, deadline.map(left))
+    }
+
+    fn sleep<'a>(
+        &'a self,
+        mut core: Locked<'a>,
+        place: PlaceId,
+        how: Doing,
+        limit: Option<Duration>,
+    ) -> Locked<'a> {
         let sleeper = Arc::new(Condvar::new());
         core.sleepers.insert(place, sleeper.clone());
-        core.turns.set_doing(place, Doing::Asleep);
-        core = wait(&sleeper, core, left);
+        core.turns.set_doing(place, how);
+        core = wait(&sleeper, core, limit);
         core.sleepers.remove(&place);
         core.turns.set_doing(place, Doing::Awake);
         core

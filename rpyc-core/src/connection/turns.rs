@@ -54,6 +54,8 @@ pub(crate) enum Doing {
     Awake,
     /// It sleeps until it is woken.
     Asleep,
+    /// It sleeps, for a moment, so that others may read; it can be woken to run a request.
+    Resting,
     /// It reads; only the peer's bytes or its deadline end that.
     Reading,
 }
@@ -284,7 +286,7 @@ impl<J> Turns<J> {
             jobs.push(job);
         }
         for place in &mut self.places {
-            if place.doing == Doing::Asleep {
+            if matches!(place.doing, Doing::Asleep | Doing::Resting) {
                 place.covered = false;
             }
         }

@@ -1,0 +1,132 @@
+//! Serving while the program does something else.
+
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rpyc_core::*;
+
+use crate::objects::{PATIENCE, Scripted, client, client_of, offering};
+
+/// A root that keeps a callback, and calls it from a thread of its own when told to.
+fn ringing() -> Arc<dyn Service> {
+    let kept: Mutex<Option<Netref>> = Mutex::new(None);
+    offering(move |_, name, mut args| {
+        let mut kept = kept.lock().expect("no panic");
+        match name {
+            "register" => *kept = args.positional.remove(0).as_netref().cloned(),
+            "ring_soon" => {
+                if let Some(callback) = kept.clone() {
+                    thread::spawn(move || callback.call(args![]));
+                }
+            }
+            _ => {}
+        }
+        Ok(Any::NONE)
+    })
+}
+
+#[test]
+fn a_callback_runs_while_the_program_only_sleeps() -> Result<(), Error> {
+    let (conn, _) = client_of(ringing(), Config::default(), Config::default());
+    let background = conn.serve_in_background()?;
+    let (told, heard) = channel();
+    let told = Mutex::new(told);
+    let callback = Scripted::new("builtins.function", move |_, _, _| {
+        let _ = told.lock().expect("no panic").send(Instant::now());
+        Ok(Any::NONE)
+    });
+    conn.root()?.call_method("register", args![callback])?;
+    let mut delays: Vec<Duration> = Vec::new();
+    for _ in 0..10 {
+        let asked = Instant::now();
+        conn.root()?.call_method("ring_soon", args![])?;
+        let rang = heard.recv_timeout(PATIENCE).expect("the callback runs");
+        delays.push(rang - asked);
+    }
+    delays.sort();
+    // The middle one: test machines may pause for longer than that.
+    assert!(delays[5] < Duration::from_millis(100), "{delays:?}");
+    background.stop();
+    Ok(())
+}
+
+#[test]
+fn calls_stay_about_as_fast_with_a_background_thread() -> Result<(), Error> {
+    let conn = client();
+    let root = conn.root()?;
+    let calls = || -> Result<Duration, Error> {
+        let began = Instant::now();
+        for _ in 0..1000 {
+            root.call_method("add", args![1])?;
+        }
+        Ok(began.elapsed())
+    };
+    calls()?;
+    // The best of a few: the machine may be busy with something else.
+    let best = |rounds: &[Duration]| rounds.iter().min().copied().unwrap_or_default();
+    let alone = best(&[calls()?, calls()?, calls()?]);
+    let background = conn.serve_in_background()?;
+    let served = best(&[calls()?, calls()?, calls()?]);
+    background.stop();
+    assert!(served < alone * 3, "{served:?} with, {alone:?} without");
+    Ok(())
+}
+
+#[test]
+fn it_stops_when_it_is_dropped_and_the_connection_works_on() -> Result<(), Error> {
+    let conn = client();
+    let background = conn.serve_in_background()?;
+    conn.ping_with(1, Some(PATIENCE))?;
+    drop(background);
+    conn.ping_with(2, Some(PATIENCE))?;
+    let again = conn.serve_in_background()?;
+    again.stop();
+    conn.ping_with(3, Some(PATIENCE))?;
+    conn.close()
+}
+
+#[test]
+fn it_keeps_neither_the_connection_open_nor_itself_running() -> Result<(), Error> {
+    let (conn, ended) = client_of(
+        offering(|_, _, _| Ok(Any::NONE)),
+        Config::default(),
+        Config::default(),
+    );
+    let background = conn.serve_in_background()?;
+    drop(conn);
+    assert!(
+        ended
+            .recv_timeout(PATIENCE)
+            .is_ok_and(|reason| reason.is_normal())
+    );
+    background.stop();
+    Ok(())
+}
+
+#[test]
+fn several_threads_serve_at_the_same_time() -> Result<(), Error> {
+    // Each call ends only when three of them run together.
+    let together = Barrier::new(3);
+    let service = offering(move |_, _, _| {
+        together.wait();
+        Ok(Any::NONE)
+    });
+    let pair = Connection::pair(
+        Arc::new(VoidService),
+        Config::default(),
+        service,
+        Config::default(),
+    )?;
+    let (conn, there) = pair;
+    let serving = thread::spawn(move || there.serve_threaded(3));
+    let root = conn.root()?;
+    let results: Vec<AsyncResult> = (0..3)
+        .map(|_| root.async_call_method("meet", args![]))
+        .collect::<Result<_, _>>()?;
+    AsyncResult::wait_all(&results, Some(PATIENCE))?;
+    conn.close()?;
+    assert!(serving.join().is_ok_and(|reason| reason.is_normal()));
+    Ok(())
+}
