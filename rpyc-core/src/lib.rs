@@ -16,6 +16,7 @@ pub mod by_value;
 pub mod channel;
 pub mod codec;
 mod config;
+mod connect;
 mod connection;
 mod error;
 mod exception;
@@ -26,6 +27,9 @@ mod sync;
 
 pub use self::codec::{Handler, Limits, Value};
 pub use self::config::{BeforeClosed, Config, Nesting, WIRE_VERSION};
+#[cfg(unix)]
+pub use self::connect::connect_unix;
+pub use self::connect::{Connector, connect, connect_thread};
 pub use self::connection::{AsyncResult, BackgroundServing, Connection, WeakConnection};
 pub use self::error::{CloseReason, Error, Timeout};
 pub use self::exception::Exception;

@@ -2,10 +2,14 @@
 
 mod memory;
 mod patience;
+#[cfg(unix)]
+mod pipes;
 mod read_half;
 mod stream;
 
 pub use self::memory::{MemoryStream, memory_pair};
 pub(crate) use self::patience::{Phase, Silence};
+#[cfg(unix)]
+pub use self::pipes::PipeStream;
 pub(crate) use self::read_half::{Input, ReadHalf};
 pub use self::stream::Stream;

@@ -35,6 +35,12 @@ pub trait Stream: Send + Sync {
         None
     }
 
+    /// The descriptor that is read, where there is one.
+    #[cfg(unix)]
+    fn raw_fd(&self) -> Option<std::os::fd::RawFd> {
+        None
+    }
+
     /// What the peer is called in logs.
     fn peer_label(&self) -> String {
         match self.endpoints() {
@@ -61,6 +67,11 @@ impl Stream for TcpStream {
             [one] => Write::write(&mut stream, one),
             several => Write::write_vectored(&mut stream, several),
         }
+    }
+
+    #[cfg(unix)]
+    fn raw_fd(&self) -> Option<std::os::fd::RawFd> {
+        Some(std::os::fd::AsRawFd::as_raw_fd(self))
     }
 
     fn shutdown(&self) {
@@ -92,6 +103,10 @@ impl Stream for std::os::unix::net::UnixStream {
     fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut stream = self;
         Write::write_vectored(&mut stream, slices)
+    }
+
+    fn raw_fd(&self) -> Option<std::os::fd::RawFd> {
+        Some(std::os::fd::AsRawFd::as_raw_fd(self))
     }
 
     fn shutdown(&self) {

@@ -182,6 +182,15 @@ impl Connection {
         self.shared.stream.peer_label()
     }
 
+    /// The descriptor that is read, for `poll` and its kin; none where the stream has none.
+    ///
+    /// That nothing can be read from it doesn't mean that nothing has come: what was read already
+    /// is served first.
+    #[cfg(unix)]
+    pub fn fileno(&self) -> Option<std::os::fd::RawFd> {
+        self.shared.stream.raw_fd()
+    }
+
     /// The config as it is now.
     pub fn config(&self) -> Arc<Config> {
         self.shared.config()
@@ -203,10 +212,16 @@ impl Connection {
     /// # Errors
     /// As [`sync_request`](Connection::sync_request).
     pub fn root(&self) -> Result<Any, Error> {
+        self.root_within(self.config().sync_request_timeout)
+    }
+
+    pub(crate) fn root_within(&self, timeout: Option<Duration>) -> Result<Any, Error> {
         if let Some(root) = &*self.shared.root.lock() {
             return Ok(root.clone());
         }
-        let root = self.sync_request(Handler::GetRoot, Vec::new())?;
+        let root = self
+            .shared
+            .request_within(Handler::GetRoot, Vec::new(), timeout)?;
         let old = self.shared.root.lock().replace(root.clone());
         drop(old);
         Ok(root)

@@ -185,7 +185,7 @@ impl Shared {
 
 impl Timeout {
     /// Names what was waited for.
-    pub(super) fn of(what: String, after: Duration) -> Timeout {
+    pub(crate) fn of(what: String, after: Duration) -> Timeout {
         Timeout {
             what,
             after,

@@ -3,5 +3,6 @@
 mod asynchronous;
 mod background;
 mod by_value;
+mod connecting;
 mod objects;
 mod operations;

@@ -1,0 +1,268 @@
+//! Ways to a peer: [`connect`] and its kin, and the [`Connector`] with their options.
+
+#[cfg(unix)]
+mod process;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::channel::{Stream, memory_pair};
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::error::{Error, Timeout};
+use crate::service::{Service, VoidService};
+
+/// Connects over TCP, offers nothing, and has every option at its default; [`Connector`] has the
+/// options.
+///
+/// ```no_run
+/// # fn main() -> Result<(), rpyc_core::Error> {
+/// use rpyc_core::{args, connect};
+/// let conn = connect("localhost:18812")?;
+/// let sum = conn.root()?.call_method("add", args![1, 2])?.extract::<i64>()?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// As [`Connector::connect`].
+pub fn connect(address: impl ToSocketAddrs) -> Result<Connection, Error> {
+    Connector::new().connect(address)
+}
+
+/// Connects to a Unix socket; see [`Connector::connect_unix`].
+///
+/// # Errors
+/// As that.
+#[cfg(unix)]
+pub fn connect_unix(path: impl AsRef<std::path::Path>) -> Result<Connection, Error> {
+    Connector::new().connect_unix(path)
+}
+
+/// Connects to the service in this process, which gets a thread of its own; see
+/// [`Connector::connect_thread`].
+///
+/// # Errors
+/// As that.
+pub fn connect_thread(service: Arc<dyn Service>, config: Config) -> Result<Connection, Error> {
+    Connector::new().connect_thread(service, config)
+}
+
+/// How to connect: what this side offers, and how patient it is.
+#[derive(Clone)]
+pub struct Connector {
+    service: Arc<dyn Service>,
+    config: Config,
+    timeout: Option<Duration>,
+    nodelay: bool,
+    keepalive: Option<Duration>,
+    #[cfg(unix)]
+    ssh: std::ffi::OsString,
+}
+
+impl Default for Connector {
+    fn default() -> Connector {
+        Connector {
+            service: Arc::new(VoidService),
+            config: Config::default(),
+            timeout: Some(Duration::from_secs(5)),
+            nodelay: true,
+            keepalive: Some(Duration::from_secs(60)),
+            #[cfg(unix)]
+            ssh: "ssh".into(),
+        }
+    }
+}
+
+impl Connector {
+    /// Offers nothing, waits 5 s, and has the default config.
+    pub fn new() -> Connector {
+        Connector::default()
+    }
+
+    /// What this side offers to the peer. Default: nothing.
+    #[must_use]
+    pub fn service(mut self, service: Arc<dyn Service>) -> Connector {
+        self.service = service;
+        self
+    }
+
+    /// The config of this side.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Connector {
+        self.config = config;
+        self
+    }
+
+    /// How long connecting may take, the peer's first answer included; `None` waits for
+    /// ever. Default: 5 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Option<Duration>) -> Connector {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Whether small frames are sent at once (TCP_NODELAY). Default: true.
+    #[must_use]
+    pub fn nodelay(mut self, nodelay: bool) -> Connector {
+        self.nodelay = nodelay;
+        self
+    }
+
+    /// How long a TCP connection may be silent until the system probes whether the peer is still
+    /// there: three times, 5 s apart. `None` never probes. Default: 60 s.
+    #[must_use]
+    pub fn keepalive(mut self, after: Option<Duration>) -> Connector {
+        self.keepalive = after;
+        self
+    }
+
+    /// The program that [`connect_ssh`](Connector::connect_ssh) runs. Default: `ssh`.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn ssh(mut self, program: impl Into<std::ffi::OsString>) -> Connector {
+        self.ssh = program.into();
+        self
+    }
+
+    /// Connects over TCP: to the first address that takes the connection.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when none does; [`Error::Timeout`] when the peer doesn't answer in time, also
+    /// if it accepts the connection and then says nothing; what the peer's service refuses with.
+    pub fn connect(&self, address: impl ToSocketAddrs) -> Result<Connection, Error> {
+        let began = Instant::now();
+        let addresses = address
+            .to_socket_addrs()
+            .map_err(io_error("resolving the address"))?;
+        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for address in addresses {
+            match self.dial(&address, began) {
+                Ok(stream) => {
+                    self.set_up(&stream)
+                        .map_err(io_error("setting the socket's options"))?;
+                    return self.open(stream, &address.to_string(), began);
+                }
+                Err(error) => last = error,
+            }
+        }
+        if last.kind() == io::ErrorKind::TimedOut
+            && let Some(limit) = self.timeout
+        {
+            return Err(Timeout::of("connecting".to_owned(), limit).into());
+        }
+        Err(io_error("connecting")(last))
+    }
+
+    /// Connects to a Unix socket.
+    ///
+    /// # Errors
+    /// As [`connect`](Connector::connect).
+    #[cfg(unix)]
+    pub fn connect_unix(&self, path: impl AsRef<std::path::Path>) -> Result<Connection, Error> {
+        let began = Instant::now();
+        let path = path.as_ref();
+        let stream = std::os::unix::net::UnixStream::connect(path);
+        let stream = stream.map_err(io_error("connecting to a Unix socket"))?;
+        self.open(stream, &path.display().to_string(), began)
+    }
+
+    /// Connects to a service in this process: over memory, served by a thread of its own until the
+    /// connection closes.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when no thread can be had; what either service refuses with.
+    pub fn connect_thread(
+        &self,
+        service: Arc<dyn Service>,
+        config: Config,
+    ) -> Result<Connection, Error> {
+        let began = Instant::now();
+        let (here, there) = memory_pair();
+        let there = Connection::open(there, service, config)?;
+        std::thread::Builder::new()
+            .name(format!("rpyc-{}", there.connid()))
+            .spawn(move || there.serve_all())
+            .map_err(io_error("starting a serving thread"))?;
+        self.open(here, "this process", began)
+    }
+
+    /// Connects over any other stream.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when the peer doesn't answer in time; what the service refuses with.
+    pub fn connect_stream(&self, stream: impl Stream + 'static) -> Result<Connection, Error> {
+        let label = stream.peer_label();
+        self.open(stream, &label, Instant::now())
+    }
+
+    /// Makes the connection, and has the peer answer for the first time.
+    fn open(
+        &self,
+        stream: impl Stream + 'static,
+        whom: &str,
+        began: Instant,
+    ) -> Result<Connection, Error> {
+        let connection = Connection::open(stream, self.service.clone(), self.config.clone())?;
+        let left = self
+            .timeout
+            .map(|limit| limit.saturating_sub(began.elapsed()));
+        match connection.root_within(left) {
+            Ok(_) => Ok(connection),
+            Err(Error::Timeout(timeout)) => {
+                let limit = self.timeout.unwrap_or(timeout.after);
+                Err(Timeout::of(format!("connecting to {whom}: {}", timeout.what), limit).into())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn dial(&self, address: &SocketAddr, began: Instant) -> io::Result<TcpStream> {
+        match self.timeout {
+            None => TcpStream::connect(address),
+            Some(limit) => match limit.checked_sub(began.elapsed()) {
+                Some(left) if !left.is_zero() => TcpStream::connect_timeout(address, left),
+                _ => Err(io::ErrorKind::TimedOut.into()),
+            },
+        }
+    }
+
+    fn set_up(&self, stream: &TcpStream) -> io::Result<()> {
+        stream.set_nodelay(self.nodelay)?;
+        if let Some(after) = self.keepalive {
+            let probes = TcpKeepalive::new().with_time(after);
+            #[cfg(unix)]
+            let probes = probes.with_interval(PROBE_INTERVAL).with_retries(PROBES);
+            SockRef::from(stream).set_tcp_keepalive(&probes)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("config", &self.config)
+            .field("timeout", &self.timeout)
+            .field("nodelay", &self.nodelay)
+            .field("keepalive", &self.keepalive)
+            .finish_non_exhaustive()
+    }
+}
+
+fn io_error(doing: &'static str) -> impl Fn(io::Error) -> Error {
+    move |source| Error::Io {
+        doing,
+        source: Arc::new(source),
+    }
+}
+
+#[cfg(unix)]
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+#[cfg(unix)]
+const PROBES: u32 = 3;

@@ -1,0 +1,180 @@
+//! Ways to a peer.
+
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rpyc_core::channel::{PipeStream, Stream};
+use rpyc_core::*;
+
+use crate::objects::{PATIENCE, everything};
+
+/// Serves one client of the stream; the receiver is told why it ended.
+fn serve(stream: impl Stream + 'static) -> Receiver<CloseReason> {
+    let (told, ended) = channel();
+    let conn = Connection::open(stream, everything(), Config::default()).expect("a connection");
+    thread::spawn(move || told.send(conn.serve_all()));
+    ended
+}
+
+fn add(conn: &Connection) -> Result<i64, Error> {
+    conn.root()?.call_method("add", args![1, 2])?.extract()
+}
+
+/// A server that accepts one connection, and its address.
+fn tcp_server() -> (
+    std::net::SocketAddr,
+    thread::JoinHandle<Receiver<CloseReason>>,
+) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let accepting = thread::spawn(move || serve(listener.accept().expect("a client").0));
+    (address, accepting)
+}
+
+#[test]
+fn over_tcp_with_the_options_set() -> Result<(), Error> {
+    let (address, server) = tcp_server();
+    let conn = connect(address)?;
+    assert_eq!(add(&conn)?, 3);
+    assert!(conn.fileno().is_some());
+    let endpoints = conn.config().endpoints.expect("both addresses");
+    assert_eq!(endpoints.1, address);
+    assert_eq!(conn.peer_label(), address.to_string());
+    conn.close()?;
+    let ended = server.join().expect("no panic");
+    assert!(
+        ended
+            .recv_timeout(PATIENCE)
+            .is_ok_and(|reason| reason.is_normal())
+    );
+    Ok(())
+}
+
+#[test]
+fn a_peer_that_accepts_and_never_answers_fails_within_the_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let began = Instant::now();
+    let connector = Connector::new().timeout(Some(Duration::from_millis(100)));
+    let error = connector
+        .connect(address)
+        .map(drop)
+        .expect_err("nobody answers");
+    assert!(error.is_timeout(), "{error}");
+    assert!(error.to_string().contains("GETROOT"), "{error}");
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[test]
+fn a_refused_connection_says_so() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    drop(listener);
+    let error = connect(address).map(drop).expect_err("nobody listens");
+    assert!(
+        matches!(error, Error::Io { source, .. } if source.kind() == io::ErrorKind::ConnectionRefused)
+    );
+}
+
+#[test]
+fn over_a_unix_socket() -> Result<(), Error> {
+    let name = format!("rpyc-core-test-{}.sock", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let listener = UnixListener::bind(&path).expect("a socket");
+    let server = thread::spawn(move || serve(listener.accept().expect("a client").0));
+    let conn = connect_unix(&path);
+    let _ = std::fs::remove_file(&path);
+    let conn = conn?;
+    assert_eq!(add(&conn)?, 3);
+    assert!(conn.fileno().is_some());
+    conn.close()?;
+    assert!(server.join().is_ok());
+    Ok(())
+}
+
+#[test]
+fn over_a_pair_of_pipes_whose_end_is_noticed_by_both() -> Result<(), Error> {
+    let (to_server, from_client) = (io::pipe(), io::pipe());
+    let ((server_in, client_out), (client_in, server_out)) =
+        (to_server.expect("a pipe"), from_client.expect("a pipe"));
+    let server = serve(PipeStream::new(server_in, server_out).expect("a stream"));
+    let conn = Connector::new().connect_pipes(client_in, client_out)?;
+    assert_eq!(add(&conn)?, 3);
+    // More than a pipe holds, both ways.
+    let long = "x".repeat(300_000);
+    let echo = conn.root()?.call_method("echo", args![long.clone()])?;
+    assert_eq!(echo.as_str(), Some(&*long));
+    conn.close()?;
+    assert!(
+        server
+            .recv_timeout(PATIENCE)
+            .is_ok_and(|reason| reason.is_normal())
+    );
+    Ok(())
+}
+
+#[test]
+fn a_thread_that_reads_a_pipe_is_woken_by_the_close() -> Result<(), Error> {
+    let (input, keep_open) = io::pipe().expect("a pipe");
+    let (_unread, output) = io::pipe().expect("a pipe");
+    let stream = PipeStream::new(input, output).expect("a stream");
+    let conn = Connection::open(stream, everything(), Config::default())?;
+    let (told, ended) = channel();
+    let serving = conn.clone();
+    thread::spawn(move || told.send(serving.serve_all()));
+    conn.shut_down(Duration::ZERO);
+    assert!(
+        ended.recv_timeout(PATIENCE).is_ok(),
+        "the reader was left behind"
+    );
+    drop(keep_open);
+    Ok(())
+}
+
+#[test]
+fn to_a_service_on_a_thread_of_this_process() -> Result<(), Error> {
+    let conn = connect_thread(everything(), Config::default())?;
+    assert_eq!(add(&conn)?, 3);
+    assert_eq!(conn.fileno(), None);
+    conn.close()
+}
+
+#[test]
+fn to_a_program_that_is_no_peer_fails_and_leaves_no_process() {
+    let began = Instant::now();
+    let mut command = std::process::Command::new("true");
+    let outcome = Connector::new().connect_subprocess(&mut command);
+    assert!(outcome.is_err_and(|error| error.is_closed()));
+    assert!(began.elapsed() < PATIENCE);
+    let mut nothing = std::process::Command::new("/there/is/no/such/program");
+    let outcome = Connector::new().connect_subprocess(&mut nothing);
+    assert!(matches!(outcome, Err(Error::Io { .. })));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn keepalive_is_on_unless_it_is_turned_off() -> Result<(), Error> {
+    for keepalive in [Some(Duration::from_secs(60)), None] {
+        let (address, _server) = tcp_server();
+        let conn = Connector::new().keepalive(keepalive).connect(address)?;
+        let here = conn.config().endpoints.map(|(here, _)| here.port());
+        let local = format!("0100007F:{:04X}", here.expect("a port"));
+        // The system's own view: the local address, and which timer runs; 2 is that of keepalive.
+        let table = std::fs::read_to_string("/proc/net/tcp").expect("the table of sockets");
+        let mut lines = table
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let line = lines.find(|fields| fields[1] == local).expect("our socket");
+        assert_eq!(line[5].starts_with("02:"), keepalive.is_some(), "{line:?}");
+        conn.close()?;
+    }
+    Ok(())
+}
