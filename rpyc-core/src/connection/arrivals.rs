@@ -240,7 +240,7 @@ impl Shared {
     }
 
     fn take_in_request(&self, core: &mut Core, request: Request, bytes: usize) {
-        if core.closing.is_asked() || core.closing.reason.is_some() {
+        if core.closing.heard || core.closing.reason.is_some() {
             // Nothing behind a CLOSE is executed.
             core.garbage
                 .extend(request.args.into_iter().map(Garbage::Any));

@@ -34,6 +34,7 @@ impl Closing {
 impl Shared {
     /// The peer's CLOSE has come; its turn is when the requests ahead of it have ended.
     pub(super) fn ask_to_close(&self, core: &mut Core, seq: Seq) {
+        core.closing.heard = true;
         if core.closing.asked.is_none() {
             core.closing.asked = Some((seq, Instant::now() + GRACE));
         }
@@ -65,6 +66,11 @@ impl Shared {
         if core.closing.reason.is_some() {
             return;
         }
+        // A peer that has said that it closes needn't wait for the answer.
+        let reason = match reason {
+            CloseReason::Io(_) | CloseReason::Eof if core.closing.heard => CloseReason::Peer,
+            reason => reason,
+        };
         core.closing.reason = Some(reason.clone());
         let calls = core.pending.fail_all(&Error::Closed(reason));
         core.garbage.extend(calls.into_iter().map(Garbage::Call));

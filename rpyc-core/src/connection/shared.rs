@@ -97,6 +97,8 @@ pub(super) enum Garbage {
 pub(super) struct Closing {
     /// The peer's CLOSE: its seq, and when the requests ahead of it must have ended.
     pub(super) asked: Option<(Seq, Instant)>,
+    /// The peer's CLOSE has come, answered or not.
+    pub(super) heard: bool,
     /// This side waits for the running requests to end, to close then.
     pub(super) draining: bool,
     /// The first reason; it sticks.
