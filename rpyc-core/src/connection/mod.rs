@@ -135,6 +135,7 @@ impl Connection {
             next_seq: AtomicU64::new(0),
             unanswered: AtomicU64::new(0),
             requests_served: AtomicU64::new(0),
+            last_detached: Mutex::new(None),
             watched: AtomicBool::new(false),
             closing_here: AtomicBool::new(false),
             root: Mutex::new(None),

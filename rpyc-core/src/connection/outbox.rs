@@ -130,7 +130,9 @@ impl Outbox {
                 state.in_flight = 0;
                 let congested = state.frames.len() > CONGESTED;
                 self.congested.store(congested, Ordering::Relaxed);
-                self.drained.notify_all();
+                if state.waiting > 0 {
+                    self.drained.notify_all();
+                }
                 if let Err(error) = outcome {
                     state.closed = true;
                     state.frames = FrameBuf::new();

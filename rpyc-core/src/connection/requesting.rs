@@ -11,6 +11,7 @@ use crate::codec::{Boxed, Handler, IdPack, Int, Seq, Value, encode_request};
 use crate::error::{Error, Timeout};
 use crate::object::Any;
 use crate::sync::atomic::Ordering;
+use crate::sync::passed;
 
 impl Shared {
     /// Sends a request and waits for its answer, within the config's time.
@@ -77,10 +78,13 @@ impl Shared {
         let message = message.map_err(|refused| Error::Misuse(refused.message()))?;
         let config = self.config();
         let seq = self.take_seq();
-        if let Err(error) = self.register(seq, slot, config.max_pending) {
-            self.unbox_refs(&message.boxed);
-            return Err(error);
-        }
+        let others = match self.register(seq, slot, config.max_pending) {
+            Ok(others) => others,
+            Err(error) => {
+                self.unbox_refs(&message.boxed);
+                return Err(error);
+            }
+        };
         self.unanswered.fetch_add(1, Ordering::Relaxed);
         let encoded = self.outbox.append(|frames| {
             let (dialect, limits) = (self.dialect, &self.limits);
@@ -105,6 +109,9 @@ impl Shared {
         // Only now: the frame is queued, a release that this causes comes behind it.
         drop(message);
         self.watch();
+        if detached && self.may_pile_up(others) {
+            return Ok(seq);
+        }
         self.flush();
         if detached {
             self.outbox.wait_below(CONGESTED);
@@ -112,7 +119,24 @@ impl Shared {
         Ok(seq)
     }
 
-    fn register(&self, seq: u64, slot: Option<Arc<Slot>>, limit: usize) -> Result<(), Error> {
+    /// Whether an asynchronous request may stay in the outbox for a moment, to share a write with
+    /// those that follow.
+    ///
+    /// It may within a burst, while other answers are under way: their arrival, or whoever waits
+    /// for one, brings it out; else the watchdog does, at its next look. A request that comes alone
+    /// leaves at once.
+    fn may_pile_up(&self, others_unanswered: bool) -> bool {
+        let now = Instant::now();
+        let burst = {
+            let mut last = self.last_detached.lock();
+            last.replace(now).and_then(|last| last.checked_add(BURST))
+        };
+        let in_burst = burst.is_some_and(|end| !passed(end));
+        in_burst && others_unanswered && self.outbox.backlog() < PILE
+    }
+
+    /// Says whether there are other asynchronous requests that are unanswered.
+    fn register(&self, seq: u64, slot: Option<Arc<Slot>>, limit: usize) -> Result<bool, Error> {
         let mut core = self.core.lock();
         if let Some(error) = Shared::closed_error(&core) {
             return Err(error);
@@ -122,8 +146,9 @@ impl Shared {
                 "{limit} requests are unanswered, the most there may be (max_pending)"
             )));
         }
+        let others = core.pending.detached() > 0;
         core.pending.register(seq, slot);
-        Ok(())
+        Ok(others)
     }
 
     /// Queues the release of a netref that has died. It is sent with the next frame or, where none
@@ -193,3 +218,9 @@ impl Timeout {
         }
     }
 }
+
+/// How close asynchronous requests follow one another in a burst.
+const BURST: Duration = Duration::from_micros(200);
+
+/// How many bytes of requests pile up at the most.
+const PILE: usize = 16 << 10;

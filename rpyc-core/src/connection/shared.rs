@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     // Our requests, releases included, that the peer hasn't answered.
     pub(super) unanswered: AtomicU64,
     pub(super) requests_served: AtomicU64,
+    // When the last asynchronous request was sent.
+    pub(super) last_detached: Mutex<Option<Instant>>,
     // The watchdog looks at this connection.
     pub(super) watched: AtomicBool,
     // `close` has been called here.
