@@ -24,7 +24,7 @@ pub struct Traced {
     pub all: Counts,
 }
 
-/// Counts the system calls of both ends in a run of `calls` calls: the client's, the server's.
+/// Counts the system calls of both ends in a run of null calls: the client's, the server's.
 ///
 /// # Errors
 /// When strace is missing, or a process fails.
@@ -34,8 +34,35 @@ pub fn count(
     server: Program,
     calls: usize,
 ) -> Result<(Traced, Traced), Failure> {
+    trace(bench_peers, client, server, |port| {
+        Work::new(port, Kind::Null, calls)
+    })
+}
+
+/// The same with up to `window` calls unanswered; client and server are the same program.
+///
+/// # Errors
+/// As [`count`].
+pub fn count_pipelined(
+    bench_peers: &Path,
+    program: Program,
+    calls: usize,
+    window: usize,
+) -> Result<(Traced, Traced), Failure> {
+    trace(bench_peers, program, program, |port| Work {
+        window,
+        ..Work::new(port, Kind::Pipe, calls)
+    })
+}
+
+fn trace(
+    bench_peers: &Path,
+    client: Program,
+    server: Program,
+    work: impl FnOnce(u16) -> Work,
+) -> Result<(Traced, Traced), Failure> {
     let logs = tempfile::tempdir()?;
-    let trace = |role: &str, program: Program| {
+    let traced = |role: &str, program: Program| {
         let traced = program.command(bench_peers, role);
         let mut command = Command::new("strace");
         command
@@ -49,9 +76,9 @@ pub fn count(
     if !available.is_ok_and(|output| output.status.success()) {
         return Err("strace is missing: install it (apt-get install strace)".into());
     }
-    let running = Server::spawn(trace("serve", server))?;
-    let mut command = trace("call", client);
-    command.args(Work::new(running.port, Kind::Null, calls).arguments());
+    let running = Server::spawn(traced("serve", server))?;
+    let mut command = traced("call", client);
+    command.args(work(running.port).arguments());
     finish(command)?;
     drop(running);
     Ok((
