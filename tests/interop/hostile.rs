@@ -300,6 +300,9 @@ fn a_request_with_too_few_arguments_is_answered_by_an_exception() {
 
 #[test]
 fn a_request_about_an_object_that_is_not_there_is_answered_by_an_exception() {
-    // REPR of the object (x, 1, 2), which nobody was given: (9, (TUPLE, ((LOCAL_REF, id_pack),))).
-    an_exception_answers(b"\x01\x11\x51\x11\x59\x11\x52\x10\x11\x53\x12\x08\x0ax\x51\x52");
+    // REPR of the object (x, 1, 1234567890), which nobody was given:
+    // (9, (TUPLE, ((LOCAL_REF, id_pack),))).
+    an_exception_answers(
+        b"\x01\x11\x51\x11\x59\x11\x52\x10\x11\x53\x12\x08\x0ax\x51\x16\x0a1234567890",
+    );
 }

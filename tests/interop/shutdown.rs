@@ -58,8 +58,13 @@ fn ends_with_idle_clients(signal: Signal) {
     );
     idle.wait_for("noticed");
     for socket in &mut silent {
-        let ended = matches!(socket.read(&mut [0]), Ok(0) | Err(_));
-        assert!(ended, "a byte after the end");
+        // A client may be told of the end, by a CLOSE, before it comes.
+        let mut last = Vec::new();
+        let _ = socket.read_to_end(&mut last);
+        assert!(
+            last.is_empty() || last.ends_with(b"\n"),
+            "cut off: {last:?}"
+        );
     }
     assert!(
         TcpStream::connect(server.address()).is_err(),
