@@ -71,6 +71,7 @@ pub(super) fn handle(
             let object = params.object()?;
             let exc = params.any("exc")?;
             params.end()?;
+            may_exit(cx, config, &object)?;
             object.exit(cx, exc)
         }
         Handler::InstanceCheck => {
@@ -121,6 +122,14 @@ fn call_attr(
     }
     let name = resolve(cx, config, object, Access::Get, name)?;
     object.call_method(cx, &name, args)
+}
+
+/// CTXEXIT takes no name, but `__exit__` is one.
+fn may_exit(cx: &Context<'_>, config: &Config, object: &ObjectRef) -> Result<(), Exception> {
+    match object.access_override(cx, Access::Get, "__exit__", None) {
+        Some(decided) => decided.map(drop),
+        None => resolve(cx, config, object, Access::Get, "__exit__").map(drop),
+    }
 }
 
 fn resolve<'a>(

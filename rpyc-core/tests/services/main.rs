@@ -1,4 +1,6 @@
 //! Services and objects of Rust types, seen from the other end of a connection.
 
 mod attributes;
+mod exceptions;
+mod policy;
 mod support;

@@ -1,0 +1,166 @@
+//! Exceptions across a connection, and the options that concern them.
+
+use std::sync::Arc;
+
+use rpyc_core::service::ServiceBuilder;
+use rpyc_core::{
+    Any, CloseReason, Config, Connection, Context, Error, Exception, Exposed, Value, VoidService,
+    args,
+};
+
+use crate::support::{raised, session};
+
+fn failing() -> Exposed<()> {
+    ServiceBuilder::new("shop.FailingService")
+        .method("custom", "", |_, _| {
+            Err(Exception::new("shop", "OutOfStock")
+                .with_arg("tea")
+                .with_arg(3)
+                .with_attr("until", "Monday"))
+        })
+        .method("read", "", |_, _| match std::fs::read("/no/such/file") {
+            Err(error) => Err(Exception::from_io(&error, "/no/such/file")),
+            Ok(_) => Ok(Any::NONE),
+        })
+        .method("stop", "", |_, _| Err(Exception::stop_iteration()))
+        .method("exit", "", |_, _| {
+            Err(Exception::builtin("SystemExit").with_arg(3))
+        })
+        .method("interrupt", "", |_, _| {
+            Err(Exception::builtin("KeyboardInterrupt"))
+        })
+        .method("relay", "", |cx: &Context<'_>, _| {
+            let root = cx.connection().root()?;
+            root.call(cx, args![])
+        })
+        .build()
+}
+
+#[test]
+fn a_custom_exception_keeps_module_name_arguments_and_attributes() {
+    let session = session(failing(), Config::default());
+    let error = raised(session.call("custom", args![]));
+    assert_eq!(
+        (&**error.module(), &**error.class()),
+        ("shop", "OutOfStock")
+    );
+    assert_eq!(error.args(), [Value::from("tea"), Value::from(3)]);
+    assert_eq!(error.attr("until"), Some(&Value::from("Monday")));
+    assert_eq!(error.to_string(), "shop.OutOfStock: ('tea', 3)");
+}
+
+#[test]
+fn an_error_of_the_system_keeps_errno_and_filename() {
+    let session = session(failing(), Config::default());
+    let error = raised(session.call("read", args![]));
+    assert!(error.is("FileNotFoundError"), "{error}");
+    assert_eq!(error.attr("errno"), Some(&Value::from(2)));
+    assert_eq!(error.attr("filename"), Some(&Value::from("/no/such/file")));
+}
+
+#[test]
+fn stop_iteration_crosses_with_nothing_else() {
+    let session = session(failing(), Config::default());
+    let error = raised(session.call("stop", args![]));
+    assert!(error.is("StopIteration"), "{error}");
+    assert!(error.attrs().is_empty());
+}
+
+#[test]
+fn include_local_traceback_decides_whether_the_traceback_goes_out() {
+    let traceback = |included| {
+        let mut config = Config::default();
+        config.include_local_traceback = included;
+        let session = session(failing(), config);
+        let error = raised(session.call("custom", args![]));
+        error
+            .traceback()
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    };
+    assert!(traceback(true).contains("in FailingService.custom"));
+    assert_eq!(traceback(false), "<traceback denied>");
+}
+
+#[test]
+fn include_local_version_decides_whether_the_version_goes_out() {
+    let version = |included| {
+        let mut config = Config::default();
+        config.include_local_version = included;
+        let session = session(failing(), config);
+        let error = raised(session.call("custom", args![]));
+        error.attr("_remote_version").cloned()
+    };
+    assert_eq!(version(true), Some(Value::from("6.0.2")));
+    assert_eq!(version(false), Some(Value::from("<version denied>")));
+}
+
+#[test]
+fn system_exit_goes_to_the_peer_unless_it_is_to_end_the_connection_here() {
+    let session = session(failing(), Config::default());
+    let error = raised(session.call("exit", args![]));
+    assert!(error.is("SystemExit"), "{error}");
+    assert!(session.client.ping().is_ok());
+    ends_the_connection("exit", |config| config.propagate_system_exit_locally = true);
+}
+
+#[test]
+fn keyboard_interrupt_ends_the_connection_here_unless_it_is_to_go_to_the_peer() {
+    ends_the_connection("interrupt", |_| {});
+    let mut config = Config::default();
+    config.propagate_keyboard_interrupt_locally = false;
+    let session = session(failing(), config);
+    let error = raised(session.call("interrupt", args![]));
+    assert!(error.is("KeyboardInterrupt"), "{error}");
+    assert!(session.client.ping().is_ok());
+}
+
+#[track_caller]
+fn ends_the_connection(method: &str, set: fn(&mut Config)) {
+    let mut config = Config::default();
+    set(&mut config);
+    let (client, server) = Connection::pair(
+        Arc::new(VoidService),
+        Config::default(),
+        Arc::new(failing()),
+        config,
+    )
+    .expect("neither end refuses");
+    let serving = std::thread::spawn(move || server.serve_all());
+    let Ok(Any::Netref(root)) = client.root() else {
+        panic!("the root is a reference");
+    };
+    let outcome = root.call_method(method, args![]);
+    assert!(matches!(outcome, Err(Error::Closed(_))), "{outcome:?}");
+    let reason = serving.join().expect("serving doesn't panic");
+    assert!(matches!(reason, CloseReason::Raised(_)), "{reason}");
+}
+
+#[test]
+fn each_hop_of_an_exception_stands_behind_a_line_that_counts_it() {
+    let far = ServiceBuilder::new("FarService")
+        .method("__call__", "", |_, _| {
+            Err(Exception::value_error("far away"))
+        })
+        .build();
+    let (client, server) = Connection::pair(
+        Arc::new(far),
+        Config::default(),
+        Arc::new(failing()),
+        Config::default(),
+    )
+    .expect("neither end refuses");
+    let serving = std::thread::spawn(move || server.serve_all());
+    let Ok(Any::Netref(root)) = client.root() else {
+        panic!("the root is a reference");
+    };
+    let error = raised(root.call_method("relay", args![]));
+    let traceback = error.traceback().expect("tracebacks are on").to_string();
+    let (near, far) = traceback
+        .split_once("\n\n========= Remote Traceback (1) =========\n")
+        .expect("a hop was made");
+    assert!(near.contains("in FailingService.relay"), "{near}");
+    assert!(far.contains("in FarService.__call__"), "{far}");
+    client.close().expect("it closes");
+    let _ = serving.join();
+}

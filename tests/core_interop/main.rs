@@ -1,0 +1,9 @@
+//! Services in Rust as unmodified Python programs see them: clients of the rpyc from PyPI.
+
+mod callbacks;
+mod collections;
+mod exceptions;
+mod names;
+mod objects;
+mod serving;
+mod shop;
