@@ -5,9 +5,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::by_value::ConversionError;
+use crate::by_value::CopyError;
 use crate::codec::{DecodeError, EncodeError, FrameError};
 use crate::exception::Exception;
+use crate::object::ConversionError;
 
 /// What a call over a connection failed with.
 ///
@@ -18,9 +19,12 @@ pub enum Error {
     /// The connection is closed, or broke; every later call fails with the same reason.
     #[error("the connection is closed: {0}")]
     Closed(CloseReason),
-    /// What came isn't of the type that was asked for, or what should go can't be copied.
+    /// What came isn't of the Rust type that was asked for.
     #[error(transparent)]
     Conversion(#[from] ConversionError),
+    /// A structure can't be copied to or from the serde type.
+    #[error("the structure can't be copied: {0}")]
+    Copy(#[from] CopyError),
     /// The operating system refused.
     #[error("{doing}")]
     Io {
@@ -158,7 +162,8 @@ impl Error {
             Error::Io { doing, source } => Exception::builtin("OSError")
                 .with_arg(i64::from(source.raw_os_error().unwrap_or(0)))
                 .with_arg(format!("{doing}: {source}")),
-            Error::Conversion(error) => Exception::type_error(error.to_string()),
+            Error::Conversion(error) => Exception::from(error),
+            Error::Copy(error) => Exception::type_error(error.to_string()),
             Error::Misuse(_) | Error::Ping | Error::Protocol(_) => {
                 Exception::runtime_error(self.to_string())
             }

@@ -3,6 +3,7 @@
 //! | what | how | needs |
 //! |---|---|---|
 //! | numbers, text, bytes, tuples of them | [`to_value`], [`from_value`] | nothing: they cross by value anyway |
+//! | a serde type as an argument or a result | [`Serde`] | nothing |
 //! | a remote list, dict, ... | [`Netref::obtain`](crate::Netref::obtain) | `allow_pickle` at the side that gives |
 //! | a Rust structure, for the peer to obtain | [`ByValue`] | `allow_pickle` at this side |
 //! | a Rust structure into a Python peer | [`deliver`] | a classic peer |
@@ -13,11 +14,13 @@
 mod error;
 mod pickle_read;
 mod pickle_write;
+mod serde_type;
 mod transfer;
 mod value_read;
 mod value_write;
 
-pub use self::error::ConversionError;
+pub use self::error::CopyError;
+pub use self::serde_type::Serde;
 pub(crate) use self::transfer::obtain;
 pub use self::transfer::{ByValue, deliver};
 pub use self::value_read::from_value;

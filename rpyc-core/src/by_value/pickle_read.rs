@@ -13,10 +13,10 @@ use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{self, DeserializeOwned, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::ConversionError;
+use super::CopyError;
 
 /// Makes a serde type of a pickle.
-pub(super) fn from_pickle<T: DeserializeOwned>(pickle: &[u8]) -> Result<T, ConversionError> {
+pub(super) fn from_pickle<T: DeserializeOwned>(pickle: &[u8]) -> Result<T, CopyError> {
     let (arena, root) = machine::run(pickle)?;
     let heap = Heap {
         nodes: arena,
@@ -67,19 +67,19 @@ impl<'a> Heap<'a> {
 
 impl<'h, 'a> NodeRef<'h, 'a> {
     /// The value itself, paid for.
-    fn open(&self) -> Result<&'h Node<'a>, ConversionError> {
+    fn open(&self) -> Result<&'h Node<'a>, CopyError> {
         if self.depth > MAX_DEPTH {
-            return Err(ConversionError::new("the pickle is nested too deep"));
+            return Err(CopyError::new("the pickle is nested too deep"));
         }
         let node = self.heap.nodes.get(self.id as usize);
-        let node = node.ok_or_else(|| ConversionError::new("the pickle refers to nothing"))?;
+        let node = node.ok_or_else(|| CopyError::new("the pickle refers to nothing"))?;
         let cost = match node {
             Node::Str(text) => text.len(),
             Node::Bytes(bytes) => bytes.len(),
             _ => 0,
         };
         let left = self.heap.budget.get().checked_sub(cost + COST_OF_A_VALUE);
-        let left = left.ok_or_else(|| ConversionError::new("the pickle unfolds to too much"))?;
+        let left = left.ok_or_else(|| CopyError::new("the pickle unfolds to too much"))?;
         self.heap.budget.set(left);
         Ok(node)
     }
@@ -92,7 +92,7 @@ impl<'h, 'a> NodeRef<'h, 'a> {
         self,
         items: &[Id],
         visitor: V,
-    ) -> Result<V::Value, ConversionError> {
+    ) -> Result<V::Value, CopyError> {
         let mut items = SeqDeserializer::new(items.iter().map(|id| self.inner(*id)));
         let value = visitor.visit_seq(&mut items)?;
         items.end()?;
@@ -103,7 +103,7 @@ impl<'h, 'a> NodeRef<'h, 'a> {
         self,
         pairs: &[(Id, Id)],
         visitor: V,
-    ) -> Result<V::Value, ConversionError> {
+    ) -> Result<V::Value, CopyError> {
         let pair = |(key, value): &(Id, Id)| (self.inner(*key), self.inner(*value));
         let mut pairs = MapDeserializer::new(pairs.iter().map(pair));
         let value = visitor.visit_map(&mut pairs)?;
@@ -112,7 +112,7 @@ impl<'h, 'a> NodeRef<'h, 'a> {
     }
 }
 
-impl<'de> IntoDeserializer<'de, ConversionError> for NodeRef<'_, '_> {
+impl<'de> IntoDeserializer<'de, CopyError> for NodeRef<'_, '_> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -121,9 +121,9 @@ impl<'de> IntoDeserializer<'de, ConversionError> for NodeRef<'_, '_> {
 }
 
 impl<'de> de::Deserializer<'de> for NodeRef<'_, '_> {
-    type Error = ConversionError;
+    type Error = CopyError;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CopyError> {
         match self.open()? {
             Node::None => visitor.visit_unit(),
             Node::Bool(flag) => visitor.visit_bool(*flag),
@@ -140,7 +140,7 @@ impl<'de> de::Deserializer<'de> for NodeRef<'_, '_> {
         }
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CopyError> {
         match self.open()? {
             Node::None => visitor.visit_none(),
             _ => visitor.visit_some(self),
@@ -151,7 +151,7 @@ impl<'de> de::Deserializer<'de> for NodeRef<'_, '_> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, ConversionError> {
+    ) -> Result<V::Value, CopyError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -160,14 +160,14 @@ impl<'de> de::Deserializer<'de> for NodeRef<'_, '_> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, ConversionError> {
+    ) -> Result<V::Value, CopyError> {
         let (name, content) = match self.open()? {
             Node::Str(_) => (self, None),
             Node::Items(items) => match items.as_slice() {
                 [name, content] => (self.inner(*name), Some(self.inner(*content))),
-                _ => return Err(ConversionError::new("an enum is a name, or a pair")),
+                _ => return Err(CopyError::new("an enum is a name, or a pair")),
             },
-            _ => return Err(ConversionError::new("an enum is a name, or a pair")),
+            _ => return Err(CopyError::new("an enum is a name, or a pair")),
         };
         visitor.visit_enum(Variant { name, content })
     }
@@ -184,13 +184,13 @@ struct Variant<'h, 'a> {
 }
 
 impl<'de, 'h, 'a> de::EnumAccess<'de> for Variant<'h, 'a> {
-    type Error = ConversionError;
+    type Error = CopyError;
     type Variant = Content<'h, 'a>;
 
     fn variant_seed<V: de::DeserializeSeed<'de>>(
         self,
         seed: V,
-    ) -> Result<(V::Value, Content<'h, 'a>), ConversionError> {
+    ) -> Result<(V::Value, Content<'h, 'a>), CopyError> {
         Ok((seed.deserialize(self.name)?, Content(self.content)))
     }
 }
@@ -198,34 +198,30 @@ impl<'de, 'h, 'a> de::EnumAccess<'de> for Variant<'h, 'a> {
 struct Content<'h, 'a>(Option<NodeRef<'h, 'a>>);
 
 impl<'h, 'a> Content<'h, 'a> {
-    fn required(self) -> Result<NodeRef<'h, 'a>, ConversionError> {
+    fn required(self) -> Result<NodeRef<'h, 'a>, CopyError> {
         self.0
-            .ok_or_else(|| ConversionError::new("the variant lacks its content"))
+            .ok_or_else(|| CopyError::new("the variant lacks its content"))
     }
 }
 
 impl<'de> de::VariantAccess<'de> for Content<'_, '_> {
-    type Error = ConversionError;
+    type Error = CopyError;
 
-    fn unit_variant(self) -> Result<(), ConversionError> {
+    fn unit_variant(self) -> Result<(), CopyError> {
         match self.0 {
             None => Ok(()),
-            Some(_) => Err(ConversionError::new("the variant has no content")),
+            Some(_) => Err(CopyError::new("the variant has no content")),
         }
     }
 
     fn newtype_variant_seed<T: de::DeserializeSeed<'de>>(
         self,
         seed: T,
-    ) -> Result<T::Value, ConversionError> {
+    ) -> Result<T::Value, CopyError> {
         seed.deserialize(self.required()?)
     }
 
-    fn tuple_variant<V: Visitor<'de>>(
-        self,
-        _: usize,
-        visitor: V,
-    ) -> Result<V::Value, ConversionError> {
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, CopyError> {
         de::Deserializer::deserialize_any(self.required()?, visitor)
     }
 
@@ -233,7 +229,7 @@ impl<'de> de::VariantAccess<'de> for Content<'_, '_> {
         self,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, ConversionError> {
+    ) -> Result<V::Value, CopyError> {
         de::Deserializer::deserialize_any(self.required()?, visitor)
     }
 }

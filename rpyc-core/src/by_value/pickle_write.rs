@@ -2,11 +2,11 @@
 
 use serde::ser::{self, Serialize};
 
-use super::ConversionError;
+use super::CopyError;
 
 /// Pickles a serde type: sequences as lists, tuples as tuples, maps and structs as dicts, `None`
 /// and `()` as `None`, a unit variant as its name, another variant as a pair.
-pub(super) fn to_pickle<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, ConversionError> {
+pub(super) fn to_pickle<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CopyError> {
     let mut bytes = vec![0x80, 3];
     value.serialize(&mut Writer(&mut bytes))?;
     bytes.push(b'.');
@@ -23,16 +23,16 @@ struct Open<'w, 'a> {
 }
 
 impl Writer<'_> {
-    fn sized(&mut self, opcode: u8, bytes: &[u8]) -> Result<(), ConversionError> {
+    fn sized(&mut self, opcode: u8, bytes: &[u8]) -> Result<(), CopyError> {
         let length = u32::try_from(bytes.len());
-        let length = length.map_err(|_| ConversionError::new("over 4 GB of text or bytes"))?;
+        let length = length.map_err(|_| CopyError::new("over 4 GB of text or bytes"))?;
         self.0.push(opcode);
         self.0.extend(length.to_le_bytes());
         self.0.extend(bytes);
         Ok(())
     }
 
-    fn int(&mut self, int: i128) -> Result<(), ConversionError> {
+    fn int(&mut self, int: i128) -> Result<(), CopyError> {
         if let Ok(small) = i32::try_from(int) {
             self.0.push(b'J');
             self.0.extend(small.to_le_bytes());
@@ -86,7 +86,7 @@ impl Open<'_, '_> {
 
 macro_rules! ints {
     ($($method:ident($type:ty))*) => {$(
-        fn $method(self, v: $type) -> Result<(), ConversionError> {
+        fn $method(self, v: $type) -> Result<(), CopyError> {
             self.int(v.into())
         }
     )*};
@@ -94,7 +94,7 @@ macro_rules! ints {
 
 impl<'w, 'a> ser::Serializer for &'w mut Writer<'a> {
     type Ok = ();
-    type Error = ConversionError;
+    type Error = CopyError;
     type SerializeSeq = Open<'w, 'a>;
     type SerializeTuple = Open<'w, 'a>;
     type SerializeTupleStruct = Open<'w, 'a>;
@@ -109,7 +109,7 @@ impl<'w, 'a> ser::Serializer for &'w mut Writer<'a> {
         serialize_u8(u8) serialize_u16(u16) serialize_u32(u32) serialize_u64(u64)
     }
 
-    fn serialize_u128(self, v: u128) -> Result<(), ConversionError> {
+    fn serialize_u128(self, v: u128) -> Result<(), CopyError> {
         match i128::try_from(v) {
             Ok(int) => self.int(int),
             Err(_) => {
@@ -121,47 +121,47 @@ impl<'w, 'a> ser::Serializer for &'w mut Writer<'a> {
         }
     }
 
-    fn serialize_bool(self, v: bool) -> Result<(), ConversionError> {
+    fn serialize_bool(self, v: bool) -> Result<(), CopyError> {
         self.0.push(if v { 0x88 } else { 0x89 });
         Ok(())
     }
 
-    fn serialize_f32(self, v: f32) -> Result<(), ConversionError> {
+    fn serialize_f32(self, v: f32) -> Result<(), CopyError> {
         self.serialize_f64(v.into())
     }
 
-    fn serialize_f64(self, v: f64) -> Result<(), ConversionError> {
+    fn serialize_f64(self, v: f64) -> Result<(), CopyError> {
         self.0.push(b'G');
         self.0.extend(v.to_be_bytes());
         Ok(())
     }
 
-    fn serialize_char(self, v: char) -> Result<(), ConversionError> {
+    fn serialize_char(self, v: char) -> Result<(), CopyError> {
         self.serialize_str(v.encode_utf8(&mut [0; 4]))
     }
 
-    fn serialize_str(self, v: &str) -> Result<(), ConversionError> {
+    fn serialize_str(self, v: &str) -> Result<(), CopyError> {
         self.sized(b'X', v.as_bytes())
     }
 
-    fn serialize_bytes(self, v: &[u8]) -> Result<(), ConversionError> {
+    fn serialize_bytes(self, v: &[u8]) -> Result<(), CopyError> {
         self.sized(b'B', v)
     }
 
-    fn serialize_none(self) -> Result<(), ConversionError> {
+    fn serialize_none(self) -> Result<(), CopyError> {
         self.serialize_unit()
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, v: &T) -> Result<(), ConversionError> {
+    fn serialize_some<T: Serialize + ?Sized>(self, v: &T) -> Result<(), CopyError> {
         v.serialize(self)
     }
 
-    fn serialize_unit(self) -> Result<(), ConversionError> {
+    fn serialize_unit(self) -> Result<(), CopyError> {
         self.0.push(b'N');
         Ok(())
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<(), ConversionError> {
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), CopyError> {
         self.serialize_unit()
     }
 
@@ -170,7 +170,7 @@ impl<'w, 'a> ser::Serializer for &'w mut Writer<'a> {
         _: &'static str,
         _: u32,
         variant: &'static str,
-    ) -> Result<(), ConversionError> {
+    ) -> Result<(), CopyError> {
         self.serialize_str(variant)
     }
 
@@ -178,7 +178,7 @@ impl<'w, 'a> ser::Serializer for &'w mut Writer<'a> {
         self,
         _: &'static str,
         v: &T,
-    ) -> Result<(), ConversionError> {
+    ) -> Result<(), CopyError> {
         v.serialize(self)
     }
 
@@ -188,26 +188,22 @@ impl<'w, 'a> ser::Serializer for &'w mut Writer<'a> {
         _: u32,
         variant: &'static str,
         v: &T,
-    ) -> Result<(), ConversionError> {
+    ) -> Result<(), CopyError> {
         ser::Serializer::serialize_str(&mut *self, variant)?;
         v.serialize(&mut *self)?;
         self.0.push(TUPLE2);
         Ok(())
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Open<'w, 'a>, ConversionError> {
+    fn serialize_seq(self, _: Option<usize>) -> Result<Open<'w, 'a>, CopyError> {
         Ok(self.open_list())
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Open<'w, 'a>, ConversionError> {
+    fn serialize_tuple(self, _: usize) -> Result<Open<'w, 'a>, CopyError> {
         Ok(self.open_tuple())
     }
 
-    fn serialize_tuple_struct(
-        self,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Open<'w, 'a>, ConversionError> {
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Open<'w, 'a>, CopyError> {
         Ok(self.open_tuple())
     }
 
@@ -217,16 +213,16 @@ impl<'w, 'a> ser::Serializer for &'w mut Writer<'a> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Open<'w, 'a>, ConversionError> {
+    ) -> Result<Open<'w, 'a>, CopyError> {
         ser::Serializer::serialize_str(&mut *self, variant)?;
         Ok(self.open_tuple().in_variant())
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Open<'w, 'a>, ConversionError> {
+    fn serialize_map(self, _: Option<usize>) -> Result<Open<'w, 'a>, CopyError> {
         Ok(self.open_dict())
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Open<'w, 'a>, ConversionError> {
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Open<'w, 'a>, CopyError> {
         Ok(self.open_dict())
     }
 
@@ -236,7 +232,7 @@ impl<'w, 'a> ser::Serializer for &'w mut Writer<'a> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Open<'w, 'a>, ConversionError> {
+    ) -> Result<Open<'w, 'a>, CopyError> {
         ser::Serializer::serialize_str(&mut *self, variant)?;
         Ok(self.open_dict().in_variant())
     }
@@ -246,13 +242,13 @@ macro_rules! sequence {
     ($($trait:ident $method:ident)*) => {$(
         impl ser::$trait for Open<'_, '_> {
             type Ok = ();
-            type Error = ConversionError;
+            type Error = CopyError;
 
-            fn $method<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), ConversionError> {
+            fn $method<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), CopyError> {
                 v.serialize(&mut *self.writer)
             }
 
-            fn end(self) -> Result<(), ConversionError> {
+            fn end(self) -> Result<(), CopyError> {
                 self.close();
                 Ok(())
             }
@@ -271,18 +267,18 @@ macro_rules! fields {
     ($($trait:ident)*) => {$(
         impl ser::$trait for Open<'_, '_> {
             type Ok = ();
-            type Error = ConversionError;
+            type Error = CopyError;
 
             fn serialize_field<T: Serialize + ?Sized>(
                 &mut self,
                 name: &'static str,
                 v: &T,
-            ) -> Result<(), ConversionError> {
+            ) -> Result<(), CopyError> {
                 ser::Serializer::serialize_str(&mut *self.writer, name)?;
                 v.serialize(&mut *self.writer)
             }
 
-            fn end(self) -> Result<(), ConversionError> {
+            fn end(self) -> Result<(), CopyError> {
                 self.close();
                 Ok(())
             }
@@ -294,17 +290,17 @@ fields!(SerializeStruct SerializeStructVariant);
 
 impl ser::SerializeMap for Open<'_, '_> {
     type Ok = ();
-    type Error = ConversionError;
+    type Error = CopyError;
 
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), ConversionError> {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), CopyError> {
         key.serialize(&mut *self.writer)
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), ConversionError> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), CopyError> {
         v.serialize(&mut *self.writer)
     }
 
-    fn end(self) -> Result<(), ConversionError> {
+    fn end(self) -> Result<(), CopyError> {
         self.close();
         Ok(())
     }

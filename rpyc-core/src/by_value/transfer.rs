@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::ConversionError;
+use super::CopyError;
 use super::pickle_read::from_pickle;
 use super::pickle_write::to_pickle;
 use crate::args;
@@ -34,7 +34,7 @@ impl<T: Serialize + Send + Sync + 'static> Object for ByValue<T> {
             let mut bytes = vec![MESSAGE_PACK_MARK];
             match rmp_serde::encode::write_named(&mut bytes, &self.0) {
                 Ok(()) => Ok(bytes),
-                Err(error) => Err(ConversionError::new(error.to_string())),
+                Err(error) => Err(CopyError::new(error.to_string())),
             }
         } else {
             to_pickle(&self.0)
@@ -57,7 +57,7 @@ pub(crate) fn obtain<T: DeserializeOwned>(netref: &Netref) -> Result<T, Error> {
     };
     let copy = match bytes.split_first() {
         Some((&MESSAGE_PACK_MARK, packed)) => {
-            rmp_serde::from_slice(packed).map_err(|error| ConversionError::new(error.to_string()))
+            rmp_serde::from_slice(packed).map_err(|error| CopyError::new(error.to_string()))
         }
         _ => from_pickle(&bytes),
     };
@@ -70,7 +70,7 @@ pub(crate) fn obtain<T: DeserializeOwned>(netref: &Netref) -> Result<T, Error> {
 /// [`ByValue`] that it obtains.
 ///
 /// # Errors
-/// [`Error::Conversion`] where the structure can't be copied; else as
+/// [`Error::Copy`] where the structure can't be copied; else as
 /// [`Netref::call`].
 pub fn deliver<T: Serialize + ?Sized>(connection: &Connection, value: &T) -> Result<Any, Error> {
     let pickle = to_pickle(value)?;

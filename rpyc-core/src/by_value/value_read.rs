@@ -4,7 +4,7 @@ use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{self, DeserializeOwned, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::ConversionError;
+use super::CopyError;
 use crate::codec::{Int, Value};
 
 /// Makes a serde type of a plain value.
@@ -15,14 +15,14 @@ use crate::codec::{Int, Value};
 ///
 /// # Errors
 /// Says what was there and what was asked for.
-pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ConversionError> {
+pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, CopyError> {
     T::deserialize(Reader(value))
 }
 
 /// A value as a serde data source. Its depth is bounded by the codec that it came through.
 struct Reader(Value);
 
-impl<'de> IntoDeserializer<'de, ConversionError> for Reader {
+impl<'de> IntoDeserializer<'de, CopyError> for Reader {
     type Deserializer = Reader;
 
     fn into_deserializer(self) -> Reader {
@@ -30,7 +30,7 @@ impl<'de> IntoDeserializer<'de, ConversionError> for Reader {
     }
 }
 
-fn visit_int<'de, V: Visitor<'de>>(int: &Int, visitor: V) -> Result<V::Value, ConversionError> {
+fn visit_int<'de, V: Visitor<'de>>(int: &Int, visitor: V) -> Result<V::Value, CopyError> {
     if let Some(small) = int.to_i64() {
         return visitor.visit_i64(small);
     }
@@ -43,14 +43,11 @@ fn visit_int<'de, V: Visitor<'de>>(int: &Int, visitor: V) -> Result<V::Value, Co
     }
     match u128::try_from(&big) {
         Ok(number) => visitor.visit_u128(number),
-        Err(_) => Err(ConversionError::new("an int of more than 128 bits")),
+        Err(_) => Err(CopyError::new("an int of more than 128 bits")),
     }
 }
 
-fn visit_items<'de, V: Visitor<'de>>(
-    items: Vec<Value>,
-    visitor: V,
-) -> Result<V::Value, ConversionError> {
+fn visit_items<'de, V: Visitor<'de>>(items: Vec<Value>, visitor: V) -> Result<V::Value, CopyError> {
     let mut items = SeqDeserializer::new(items.into_iter().map(Reader));
     let value = visitor.visit_seq(&mut items)?;
     items.end()?;
@@ -75,7 +72,7 @@ fn pairs(items: Vec<Value>) -> Result<Vec<(Reader, Reader)>, Vec<Value>> {
 fn visit_pairs<'de, V: Visitor<'de>>(
     pairs: Vec<(Reader, Reader)>,
     visitor: V,
-) -> Result<V::Value, ConversionError> {
+) -> Result<V::Value, CopyError> {
     let mut pairs = MapDeserializer::new(pairs.into_iter());
     let value = visitor.visit_map(&mut pairs)?;
     pairs.end()?;
@@ -83,9 +80,9 @@ fn visit_pairs<'de, V: Visitor<'de>>(
 }
 
 impl<'de> de::Deserializer<'de> for Reader {
-    type Error = ConversionError;
+    type Error = CopyError;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CopyError> {
         match self.0 {
             Value::None | Value::NotImplemented | Value::Ellipsis => visitor.visit_unit(),
             Value::Bool(flag) => visitor.visit_bool(flag),
@@ -101,7 +98,7 @@ impl<'de> de::Deserializer<'de> for Reader {
         }
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CopyError> {
         match self.0 {
             Value::None => visitor.visit_none(),
             _ => visitor.visit_some(self),
@@ -112,12 +109,12 @@ impl<'de> de::Deserializer<'de> for Reader {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, ConversionError> {
+    ) -> Result<V::Value, CopyError> {
         visitor.visit_newtype_struct(self)
     }
 
     // Vec<u8> asks for a sequence, and bytes are one.
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CopyError> {
         match self.0 {
             Value::Bytes(bytes) => {
                 let items = bytes.iter().map(|byte| Value::from(*byte)).collect();
@@ -127,7 +124,7 @@ impl<'de> de::Deserializer<'de> for Reader {
         }
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CopyError> {
         match self.0 {
             Value::Tuple(items) => match pairs(items) {
                 Ok(pairs) => visit_pairs(pairs, visitor),
@@ -145,7 +142,7 @@ impl<'de> de::Deserializer<'de> for Reader {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, ConversionError> {
+    ) -> Result<V::Value, CopyError> {
         match self.0 {
             Value::Tuple(items) => match pairs(items) {
                 Ok(pairs) if pairs.iter().all(|(name, _)| name.0.as_str().is_some()) => {
@@ -166,16 +163,16 @@ impl<'de> de::Deserializer<'de> for Reader {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, ConversionError> {
+    ) -> Result<V::Value, CopyError> {
         let (name, content) = match self.0 {
             Value::Str(name) => (Value::Str(name), None),
             Value::Tuple(items) => match <[Value; 2]>::try_from(items) {
                 Ok([name, content]) => (name, Some(content)),
-                Err(_) => return Err(ConversionError::new("an enum is a name, or a pair")),
+                Err(_) => return Err(CopyError::new("an enum is a name, or a pair")),
             },
             other => {
                 let found = other.type_name();
-                return Err(ConversionError::new(format!(
+                return Err(CopyError::new(format!(
                     "{found} where an enum was expected"
                 )));
             }
@@ -195,13 +192,13 @@ struct Variant {
 }
 
 impl<'de> de::EnumAccess<'de> for Variant {
-    type Error = ConversionError;
+    type Error = CopyError;
     type Variant = Content;
 
     fn variant_seed<V: de::DeserializeSeed<'de>>(
         self,
         seed: V,
-    ) -> Result<(V::Value, Content), ConversionError> {
+    ) -> Result<(V::Value, Content), CopyError> {
         Ok((seed.deserialize(Reader(self.name))?, Content(self.content)))
     }
 }
@@ -209,34 +206,30 @@ impl<'de> de::EnumAccess<'de> for Variant {
 struct Content(Option<Value>);
 
 impl Content {
-    fn required(self) -> Result<Reader, ConversionError> {
+    fn required(self) -> Result<Reader, CopyError> {
         let content = self.0.map(Reader);
-        content.ok_or_else(|| ConversionError::new("the variant lacks its content"))
+        content.ok_or_else(|| CopyError::new("the variant lacks its content"))
     }
 }
 
 impl<'de> de::VariantAccess<'de> for Content {
-    type Error = ConversionError;
+    type Error = CopyError;
 
-    fn unit_variant(self) -> Result<(), ConversionError> {
+    fn unit_variant(self) -> Result<(), CopyError> {
         match self.0 {
             None | Some(Value::None) => Ok(()),
-            Some(_) => Err(ConversionError::new("the variant has no content")),
+            Some(_) => Err(CopyError::new("the variant has no content")),
         }
     }
 
     fn newtype_variant_seed<T: de::DeserializeSeed<'de>>(
         self,
         seed: T,
-    ) -> Result<T::Value, ConversionError> {
+    ) -> Result<T::Value, CopyError> {
         seed.deserialize(self.required()?)
     }
 
-    fn tuple_variant<V: Visitor<'de>>(
-        self,
-        _: usize,
-        visitor: V,
-    ) -> Result<V::Value, ConversionError> {
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, CopyError> {
         de::Deserializer::deserialize_seq(self.required()?, visitor)
     }
 
@@ -244,7 +237,7 @@ impl<'de> de::VariantAccess<'de> for Content {
         self,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, ConversionError> {
+    ) -> Result<V::Value, CopyError> {
         de::Deserializer::deserialize_struct(self.required()?, "", fields, visitor)
     }
 }

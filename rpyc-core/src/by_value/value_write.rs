@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::ser::{self, Serialize};
 
-use super::ConversionError;
+use super::CopyError;
 use crate::codec::{Str, Value};
 
 /// Copies a serde type into a plain value.
@@ -14,7 +14,7 @@ use crate::codec::{Str, Value};
 ///
 /// ```
 /// use rpyc_core::by_value::{from_value, to_value};
-/// # fn main() -> Result<(), rpyc_core::by_value::ConversionError> {
+/// # fn main() -> Result<(), rpyc_core::by_value::CopyError> {
 /// let value = to_value(&(1, "two", [3.0]))?;
 /// assert_eq!(value.to_string(), "(1, 'two', (3.0,))");
 /// let (one, two, three): (u8, String, Vec<f64>) = from_value(value)?;
@@ -25,7 +25,7 @@ use crate::codec::{Str, Value};
 ///
 /// # Errors
 /// What the type's own `Serialize` says.
-pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, ConversionError> {
+pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, CopyError> {
     value.serialize(Writer)
 }
 
@@ -49,16 +49,12 @@ impl Items {
         }
     }
 
-    fn push(&mut self, item: &(impl Serialize + ?Sized)) -> Result<(), ConversionError> {
+    fn push(&mut self, item: &(impl Serialize + ?Sized)) -> Result<(), CopyError> {
         self.items.push(to_value(item)?);
         Ok(())
     }
 
-    fn push_pair(
-        &mut self,
-        key: Value,
-        item: &(impl Serialize + ?Sized),
-    ) -> Result<(), ConversionError> {
+    fn push_pair(&mut self, key: Value, item: &(impl Serialize + ?Sized)) -> Result<(), CopyError> {
         self.items.push(Value::Tuple(vec![key, to_value(item)?]));
         Ok(())
     }
@@ -74,7 +70,7 @@ impl Items {
 
 macro_rules! plain {
     ($($method:ident($type:ty))*) => {$(
-        fn $method(self, v: $type) -> Result<Value, ConversionError> {
+        fn $method(self, v: $type) -> Result<Value, CopyError> {
             Ok(Value::from(v))
         }
     )*};
@@ -82,7 +78,7 @@ macro_rules! plain {
 
 impl ser::Serializer for Writer {
     type Ok = Value;
-    type Error = ConversionError;
+    type Error = CopyError;
     type SerializeSeq = Items;
     type SerializeTuple = Items;
     type SerializeTupleStruct = Items;
@@ -100,31 +96,31 @@ impl ser::Serializer for Writer {
         serialize_f64(f64) serialize_str(&str)
     }
 
-    fn serialize_f32(self, v: f32) -> Result<Value, ConversionError> {
+    fn serialize_f32(self, v: f32) -> Result<Value, CopyError> {
         Ok(Value::Float(v.into()))
     }
 
-    fn serialize_char(self, v: char) -> Result<Value, ConversionError> {
+    fn serialize_char(self, v: char) -> Result<Value, CopyError> {
         Ok(Value::from(String::from(v)))
     }
 
-    fn serialize_bytes(self, v: &[u8]) -> Result<Value, ConversionError> {
+    fn serialize_bytes(self, v: &[u8]) -> Result<Value, CopyError> {
         Ok(Value::Bytes(Bytes::copy_from_slice(v)))
     }
 
-    fn serialize_none(self) -> Result<Value, ConversionError> {
+    fn serialize_none(self) -> Result<Value, CopyError> {
         Ok(Value::None)
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, v: &T) -> Result<Value, ConversionError> {
+    fn serialize_some<T: Serialize + ?Sized>(self, v: &T) -> Result<Value, CopyError> {
         to_value(v)
     }
 
-    fn serialize_unit(self) -> Result<Value, ConversionError> {
+    fn serialize_unit(self) -> Result<Value, CopyError> {
         Ok(Value::None)
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<Value, ConversionError> {
+    fn serialize_unit_struct(self, _: &'static str) -> Result<Value, CopyError> {
         Ok(Value::None)
     }
 
@@ -133,7 +129,7 @@ impl ser::Serializer for Writer {
         _: &'static str,
         _: u32,
         variant: &'static str,
-    ) -> Result<Value, ConversionError> {
+    ) -> Result<Value, CopyError> {
         Ok(Value::Str(Str::from_static(variant)))
     }
 
@@ -141,7 +137,7 @@ impl ser::Serializer for Writer {
         self,
         _: &'static str,
         v: &T,
-    ) -> Result<Value, ConversionError> {
+    ) -> Result<Value, CopyError> {
         to_value(v)
     }
 
@@ -151,20 +147,20 @@ impl ser::Serializer for Writer {
         _: u32,
         variant: &'static str,
         v: &T,
-    ) -> Result<Value, ConversionError> {
+    ) -> Result<Value, CopyError> {
         let name = Value::Str(Str::from_static(variant));
         Ok(Value::Tuple(vec![name, to_value(v)?]))
     }
 
-    fn serialize_seq(self, len: Option<usize>) -> Result<Items, ConversionError> {
+    fn serialize_seq(self, len: Option<usize>) -> Result<Items, CopyError> {
         Ok(Items::new(None, len))
     }
 
-    fn serialize_tuple(self, len: usize) -> Result<Items, ConversionError> {
+    fn serialize_tuple(self, len: usize) -> Result<Items, CopyError> {
         Ok(Items::new(None, Some(len)))
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Items, ConversionError> {
+    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Items, CopyError> {
         Ok(Items::new(None, Some(len)))
     }
 
@@ -174,15 +170,15 @@ impl ser::Serializer for Writer {
         _: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Items, ConversionError> {
+    ) -> Result<Items, CopyError> {
         Ok(Items::new(Some(variant), Some(len)))
     }
 
-    fn serialize_map(self, len: Option<usize>) -> Result<Items, ConversionError> {
+    fn serialize_map(self, len: Option<usize>) -> Result<Items, CopyError> {
         Ok(Items::new(None, len))
     }
 
-    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Items, ConversionError> {
+    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Items, CopyError> {
         Ok(Items::new(None, Some(len)))
     }
 
@@ -192,7 +188,7 @@ impl ser::Serializer for Writer {
         _: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Items, ConversionError> {
+    ) -> Result<Items, CopyError> {
         Ok(Items::new(Some(variant), Some(len)))
     }
 }
@@ -201,13 +197,13 @@ macro_rules! sequence {
     ($($trait:ident $method:ident)*) => {$(
         impl ser::$trait for Items {
             type Ok = Value;
-            type Error = ConversionError;
+            type Error = CopyError;
 
-            fn $method<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), ConversionError> {
+            fn $method<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), CopyError> {
                 self.push(v)
             }
 
-            fn end(self) -> Result<Value, ConversionError> {
+            fn end(self) -> Result<Value, CopyError> {
                 Ok(self.finish())
             }
         }
@@ -225,17 +221,17 @@ macro_rules! fields {
     ($($trait:ident)*) => {$(
         impl ser::$trait for Items {
             type Ok = Value;
-            type Error = ConversionError;
+            type Error = CopyError;
 
             fn serialize_field<T: Serialize + ?Sized>(
                 &mut self,
                 name: &'static str,
                 v: &T,
-            ) -> Result<(), ConversionError> {
+            ) -> Result<(), CopyError> {
                 self.push_pair(Value::Str(Str::from_static(name)), v)
             }
 
-            fn end(self) -> Result<Value, ConversionError> {
+            fn end(self) -> Result<Value, CopyError> {
                 Ok(self.finish())
             }
         }
@@ -246,20 +242,20 @@ fields!(SerializeStruct SerializeStructVariant);
 
 impl ser::SerializeMap for Items {
     type Ok = Value;
-    type Error = ConversionError;
+    type Error = CopyError;
 
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), ConversionError> {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), CopyError> {
         self.key = Some(to_value(key)?);
         Ok(())
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), ConversionError> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), CopyError> {
         let key = self.key.take();
-        let key = key.ok_or_else(|| ConversionError::new("a map's value came before its key"))?;
+        let key = key.ok_or_else(|| CopyError::new("a map's value came before its key"))?;
         self.push_pair(key, v)
     }
 
-    fn end(self) -> Result<Value, ConversionError> {
+    fn end(self) -> Result<Value, CopyError> {
         Ok(self.finish())
     }
 }

@@ -283,7 +283,7 @@ impl Netref {
     ///
     /// # Errors
     /// [`Error::Remote`] with a ValueError where the peer doesn't allow it;
-    /// [`Error::Conversion`] where the object isn't made of such data, or not of the type.
+    /// [`Error::Copy`] where the object isn't made of such data, or not of the type.
     pub fn obtain<T: DeserializeOwned>(&self) -> Result<T, Error> {
         by_value::obtain(self)
     }

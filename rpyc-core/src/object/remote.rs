@@ -2,8 +2,8 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{Any, Args, Netref, RemoteIter};
-use crate::by_value::{ConversionError, from_value};
+use super::{Any, Args, ConversionError, FromAny, Netref, RemoteIter};
+use crate::by_value::from_value;
 use crate::codec::{Str, Value};
 use crate::connection::AsyncResult;
 use crate::error::Error;
@@ -24,44 +24,29 @@ impl Any {
     /// # Errors
     /// [`Error::Conversion`] where it is something else; says what.
     pub fn netref(&self) -> Result<&Netref, Error> {
-        self.as_netref().ok_or_else(|| {
-            let found = self.type_name();
-            let what = match self {
-                Any::Local(_) => "an object of this side",
-                _ => "a plain value",
-            };
-            ConversionError::new(format!(
-                "{what} ({found}) where a reference to a remote object was expected"
-            ))
-            .into()
-        })
+        self.as_netref()
+            .ok_or_else(|| ConversionError::mismatch("a reference to a remote object", self).into())
     }
 
-    /// The value as a Rust type: numbers, text, bytes, tuples of them, anything that serde makes.
+    /// The value as a Rust type: whatever [`FromAny`] makes, also of a remote list or dict,
+    /// which is fetched. [`Serde`](crate::by_value::Serde) makes serde types.
     ///
     /// # Errors
-    /// [`Error::Conversion`] where it is of another type, or holds references: a remote list or
-    /// dict is copied by [`obtain`](Any::obtain).
-    pub fn extract<T: DeserializeOwned>(self) -> Result<T, Error> {
-        match self {
-            Any::Value(value) => Ok(from_value(value)?),
-            other => Err(ConversionError::new(format!(
-                "a reference ({}) where a plain value was expected; a remote structure is copied by obtain",
-                other.type_name()
-            ))
-            .into()),
-        }
+    /// [`Error::Conversion`] where it is of another type, or fetching failed.
+    pub fn extract<T: FromAny>(self) -> Result<T, Error> {
+        Ok(T::from_any(self)?)
     }
 
-    /// Copies it, wherever it is: a plain value as [`extract`](Any::extract) does, a remote object
-    /// as [`Netref::obtain`] does.
+    /// Copies it into a serde type, in one round trip: a plain value as
+    /// [`from_value`](crate::by_value::from_value) does, a remote object as [`Netref::obtain`] does.
     ///
     /// # Errors
     /// As these two.
     pub fn obtain<T: DeserializeOwned>(&self) -> Result<T, Error> {
         match self {
             Any::Netref(netref) => netref.obtain(),
-            other => other.clone().extract(),
+            Any::Value(value) => Ok(from_value(value.clone())?),
+            other => Err(ConversionError::mismatch("a plain value", other).into()),
         }
     }
 

@@ -79,7 +79,7 @@ fn a_copy_of_the_wrong_type_says_what_was_there() -> Result<(), Error> {
     let error = table
         .obtain::<BTreeMap<String, u8>>()
         .expect_err("a list is no map");
-    assert!(matches!(error, Error::Conversion(_)));
+    assert!(matches!(error, Error::Copy(_)));
     Ok(())
 }
 

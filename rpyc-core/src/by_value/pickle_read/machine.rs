@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::{Id, Node};
-use crate::by_value::ConversionError;
+use crate::by_value::CopyError;
 
-type Outcome<T> = Result<T, ConversionError>;
+type Outcome<T> = Result<T, CopyError>;
 
 /// Runs the pickle to its STOP; gives the values, and which of them is the result.
 pub(super) fn run(pickle: &[u8]) -> Outcome<(Vec<Node<'_>>, Id)> {
@@ -146,7 +146,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Why the opcode isn't obeyed; names what the pickle wanted, where that can be told.
-    fn refusal(&self, opcode: u8) -> ConversionError {
+    fn refusal(&self, opcode: u8) -> CopyError {
         let name = match opcode {
             b'c' => {
                 let mut lines = self.rest.split(|byte| *byte == b'\n');
@@ -164,7 +164,7 @@ impl<'a> Machine<'a> {
             },
             _ => None,
         };
-        ConversionError::new(match name {
+        CopyError::new(match name {
             Some(name) => format!("the pickle isn't plain data: it wants {name}"),
             None => format!("the pickle isn't plain data: opcode 0x{opcode:02x}"),
         })
@@ -176,7 +176,7 @@ impl<'a> Machine<'a> {
 
     fn push(&mut self, node: Node<'a>) -> Outcome<()> {
         if self.nodes.len() >= MAX_NODES {
-            return Err(ConversionError::new("the pickle holds too many values"));
+            return Err(CopyError::new("the pickle holds too many values"));
         }
         let id = Id::try_from(self.nodes.len()).map_err(|_| malformed())?;
         self.nodes.push(node);
@@ -256,7 +256,7 @@ impl<'a> Machine<'a> {
         let negative = bytes.last().is_some_and(|last| last & 0x80 != 0);
         let mut whole = if negative { [0xff; 16] } else { [0; 16] };
         let Some(part) = whole.get_mut(..length) else {
-            return Err(ConversionError::new("an int of more than 128 bits"));
+            return Err(CopyError::new("an int of more than 128 bits"));
         };
         part.copy_from_slice(bytes);
         self.push(Node::Int(i128::from_le_bytes(whole)))
@@ -308,8 +308,8 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 
-fn malformed() -> ConversionError {
-    ConversionError::new("the pickle is malformed")
+fn malformed() -> CopyError {
+    CopyError::new("the pickle is malformed")
 }
 
 /// Half a gigabyte of them.
