@@ -140,6 +140,20 @@ impl Running {
         );
     }
 
+    /// Waits until the script has written a line that begins so to standard error, and gives the
+    /// rest of the line.
+    ///
+    /// # Panics
+    /// As [`wait_for`](Self::wait_for).
+    #[must_use]
+    #[track_caller]
+    pub fn told(&self, beginning: &str) -> String {
+        let found = self.process.wait_for_line(self.limit, |written| {
+            written.strip_prefix(beginning).map(str::to_owned)
+        });
+        found.unwrap_or_else(|| panic!("the script never wrote {beginning:?}:\n{}", self.written()))
+    }
+
     /// Ends the script as if by a crash: SIGKILL.
     pub fn kill(mut self) {
         self.process.signal(Signal::KILL);

@@ -1,0 +1,144 @@
+//! A Rust client on Python's classic server.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use rpyc_core::by_value::deliver;
+use rpyc_core::{Connection, Error, args, connect};
+use rpyc_tests::deadline::{PATIENCE, within};
+use serde::{Deserialize, Serialize};
+
+use crate::servers::PythonServer;
+
+const SERVER: &str = "
+    from rpyc.core import SlaveService
+    from rpyc.utils.server import ThreadedServer
+    server = ThreadedServer(SlaveService, hostname='127.0.0.1', port=0)
+    server._listen()
+    say('port %d' % server.port)
+    server.start()
+";
+
+fn session(work: fn(&Connection) -> Result<(), Error>) {
+    within(PATIENCE, "the session", move || {
+        let server = PythonServer::of(SERVER);
+        let conn = connect(("127.0.0.1", server.port())).expect("a connection");
+        work(&conn).unwrap_or_else(|error| panic!("{error} ({error:?})"));
+        conn.close().expect("a clean end");
+    });
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Row {
+    id: u64,
+    name: String,
+    ratio: Option<f64>,
+    tags: Vec<String>,
+}
+
+#[test]
+fn a_large_list_of_dicts_is_obtained_in_one_round_trip() {
+    session(|conn| {
+        let root = conn.root()?;
+        let table = root.call_method(
+            "eval",
+            args!["[dict(id=i, name='row %d' % i, ratio=None if i % 2 else i / 4, tags=['a', 'é'][:i % 3]) for i in range(150000)]"],
+        )?;
+        let began = Instant::now();
+        let rows: Vec<Row> = table.obtain()?;
+        let took = began.elapsed();
+        assert!(took.as_secs() < 30, "{took:?}");
+        assert_eq!(rows.len(), 150_000);
+        let expected = Row {
+            id: 149_998,
+            name: "row 149998".to_owned(),
+            ratio: Some(37_499.5),
+            tags: vec!["a".to_owned()],
+        };
+        assert_eq!(rows[149_998], expected);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_structure_is_delivered_and_obtained_back() {
+    session(|conn| {
+        let rows = vec![Row {
+            id: u64::MAX,
+            name: "ünïcode".to_owned(),
+            ratio: Some(-0.5),
+            tags: vec![String::new()],
+        }];
+        let there = deliver(conn, &rows)?;
+        assert_eq!(
+            &*there.repr()?,
+            "[{'id': 18446744073709551615, 'name': 'ünïcode', 'ratio': -0.5, 'tags': ['']}]"
+        );
+        assert_eq!(there.obtain::<Vec<Row>>()?, rows);
+        Ok(())
+    });
+}
+
+#[test]
+fn what_is_not_data_is_not_obtained() {
+    session(|conn| {
+        let root = conn.root()?;
+        root.call_method("execute", args!["import datetime, collections"])?;
+        let date = root.call_method("eval", args!["datetime.date(2020, 1, 2)"])?;
+        let error = date.obtain::<String>().expect_err("no data");
+        assert!(error.to_string().contains("datetime.date"), "{error}");
+        let all = root.call_method(
+            "eval",
+            args!["{'none': None, 'flag': True, 'big': 2**100, 'neg': -2**70, 'set': {1}, 'nested': [{}]}"],
+        )?;
+        #[derive(Deserialize)]
+        struct All {
+            none: Option<u8>,
+            flag: bool,
+            big: u128,
+            neg: i128,
+            set: Vec<u8>,
+            nested: Vec<HashMap<String, u8>>,
+        }
+        let all: All = all.obtain()?;
+        assert_eq!((all.none, all.flag, all.big), (None, true, 1 << 100));
+        assert_eq!(
+            (all.neg, all.set, all.nested.len()),
+            (-(1 << 70), vec![1], 1)
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn isinstance_is_asked_of_the_owner_of_the_class() {
+    session(|conn| {
+        let root = conn.root()?;
+        let builtins = root.call_method("getmodule", args!["builtins"])?;
+        let (list, dict) = (builtins.attr("list")?, builtins.attr("dict")?);
+        let object = root.call_method("eval", args!["[1, 2]"])?;
+        assert!(list.netref()?.is_class());
+        assert!(object.netref()?.is_instance(list.netref()?)?);
+        assert!(!object.netref()?.is_instance(dict.netref()?)?);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_loop_over_a_dict_and_a_generator_and_one_that_raises() {
+    session(|conn| {
+        let root = conn.root()?;
+        let eval = |code: &str| root.call_method("eval", args![code]);
+        let keys: Vec<String> = eval("{'a': 1, 'b': 2}")?
+            .iter()?
+            .map(|key| key.and_then(rpyc_core::Any::extract))
+            .collect::<Result<_, _>>()?;
+        assert_eq!(keys, ["a", "b"]);
+        let squares = eval("(i * i for i in range(100))")?;
+        assert_eq!(squares.iter()?.filter_map(Result::ok).count(), 100);
+        let failing = eval("(1 // (2 - i) for i in range(5))")?;
+        let outcomes: Vec<bool> = failing.iter()?.batch(1).map(|item| item.is_ok()).collect();
+        assert_eq!(outcomes, [true, true, false]);
+        Ok(())
+    });
+}
