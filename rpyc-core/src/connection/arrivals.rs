@@ -91,7 +91,7 @@ impl Shared {
             match Message::decode(&payload, self.dialect, limits) {
                 Ok(message) => {
                     half.trust();
-                    self.trace("<-", &message);
+                    self.trace_incoming(&message);
                     self.interpret_message(message, payload.len(), items);
                 }
                 Err(MessageError::Fatal(error)) => return Err(CloseReason::Wire(error)),

@@ -79,7 +79,7 @@ impl Connection {
                 .name(format!("rpyc-{}-{number}", self.shared.connid))
                 .spawn(move || connection.serve_all());
             if let Err(error) = &spawned {
-                log::warn!(target: "rpyc", "{}: no thread to serve on: {error}", self.shared.connid);
+                log::warn!(target: &self.config().logger, "{}: no thread to serve on: {error}", self.shared.connid);
             }
             spawned.ok()
         };

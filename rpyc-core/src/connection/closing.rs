@@ -187,7 +187,7 @@ impl Shared {
         let connection = Connection::internal(self.clone());
         let told = catch_unwind(AssertUnwindSafe(|| self.service.on_disconnect(&connection)));
         if told.is_err() {
-            log::error!(target: "rpyc", "{}: on_disconnect panicked", self.connid);
+            log::error!(target: &self.config().logger, "{}: on_disconnect panicked", self.connid);
         }
         let objects = self.exports.lock().clear();
         drop(objects);

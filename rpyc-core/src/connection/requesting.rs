@@ -7,7 +7,7 @@ use super::outbox::CONGESTED;
 use super::shared::Shared;
 use super::slot::Slot;
 use super::standing::{Stood, Until};
-use crate::codec::{Boxed, Handler, IdPack, Int, Seq, Value, encode_request};
+use crate::codec::{Boxed, Handler, IdPack, Int, Message, Seq, Value, encode_request};
 use crate::error::{Error, Timeout};
 use crate::object::Any;
 use crate::sync::atomic::Ordering;
@@ -86,6 +86,11 @@ impl Shared {
             }
         };
         self.unanswered.fetch_add(1, Ordering::Relaxed);
+        self.trace_outgoing(&config, || Message::Request {
+            seq: Seq::new(seq),
+            handler,
+            args: message.boxed.clone(),
+        });
         let encoded = self.outbox.append(|frames| {
             let (dialect, limits) = (self.dialect, &self.limits);
             let seq = Seq::new(seq);
@@ -160,6 +165,11 @@ impl Shared {
             Boxed::Value(Value::Int(Int::from(count))),
         ];
         self.unanswered.fetch_add(1, Ordering::Relaxed);
+        self.trace_outgoing(&self.config(), || Message::Request {
+            seq: seq.clone(),
+            handler: Handler::Del,
+            args: args.to_vec(),
+        });
         let encoded = self.outbox.append(|frames| {
             encode_request(
                 frames,
@@ -172,7 +182,7 @@ impl Shared {
             )
         });
         if let Err(error) = encoded {
-            log::warn!(target: "rpyc", "{}: a release can't be sent: {error}", self.connid);
+            log::warn!(target: &self.config().logger, "{}: a release can't be sent: {error}", self.connid);
         }
         self.watch();
     }

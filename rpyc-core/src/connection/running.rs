@@ -8,7 +8,7 @@ use super::current::Current;
 use super::handlers;
 use super::shared::{Core, Garbage, Request, Shared};
 use super::turns::{Asker, Next, TaskId};
-use crate::codec::{Seq, encode_exception, encode_reply};
+use crate::codec::{Message, Seq, encode_exception, encode_reply};
 use crate::config::Config;
 use crate::error::CloseReason;
 use crate::exception::Exception;
@@ -129,7 +129,7 @@ impl Shared {
 
     /// Answers a request that doesn't run.
     pub(super) fn refuse(&self, request: &Request, exception: Exception) {
-        log::debug!(target: "rpyc", "{}: refused {}: {exception}", self.connid, request.handler.name());
+        log::debug!(target: &self.config().logger, "{}: refused {}: {exception}", self.connid, request.handler.name());
         self.reply_exception(&request.seq, &exception);
     }
 
@@ -148,7 +148,7 @@ impl Shared {
             Ok(Err(exception)) => self.raised(&config, &seq, &exception),
             Err(panic) => {
                 let what = panic_message(&*panic);
-                log::error!(target: "rpyc", "{}: {} panicked: {what}", self.connid, handler.name());
+                log::error!(target: &config.logger, "{}: {} panicked: {what}", self.connid, handler.name());
                 let exception = Exception::runtime_error(format!("the handler panicked: {what}"));
                 self.reply_exception(&seq, &exception);
             }
@@ -180,6 +180,10 @@ impl Shared {
             Ok(boxed) => boxed,
             Err(exception) => return self.reply_exception(seq, &exception),
         };
+        self.trace_outgoing(&config, || Message::Reply {
+            seq: seq.clone(),
+            result: boxed.clone(),
+        });
         let encoded = self.outbox.append(|frames| {
             encode_reply(
                 frames,
@@ -204,6 +208,10 @@ impl Shared {
         let config = self.config();
         let dump = |exception: &Exception| {
             let dumped = exception.dump(config.include_local_traceback, config.version());
+            self.trace_outgoing(&config, || Message::Exception {
+                seq: seq.clone(),
+                exception: dumped.clone(),
+            });
             self.outbox.append(|frames| {
                 encode_exception(
                     frames,
@@ -219,7 +227,7 @@ impl Shared {
             let plain = Exception::new(exception.module().clone(), exception.class().clone());
             let plain = plain.with_arg(format!("the exception can't be sent whole: {error}"));
             if let Err(error) = dump(&plain) {
-                log::warn!(target: "rpyc", "{}: an exception can't be sent: {error}", self.connid);
+                log::warn!(target: &self.config().logger, "{}: an exception can't be sent: {error}", self.connid);
             }
         }
         self.watch();
@@ -237,7 +245,7 @@ impl Shared {
                     Garbage::Call(call) => {
                         if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
                             let what = panic_message(&*panic);
-                            log::error!(target: "rpyc", "{}: a callback panicked: {what}", self.connid);
+                            log::error!(target: &self.config().logger, "{}: a callback panicked: {what}", self.connid);
                         }
                     }
                     Garbage::Any(any) => drop(any),

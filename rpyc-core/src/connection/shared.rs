@@ -125,10 +125,18 @@ impl Shared {
         self.next_seq.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Logs a message, decoded, where the config wants that.
-    pub(super) fn trace(&self, direction: &str, message: &Message) {
-        if self.config().debug {
-            log::debug!(target: "rpyc", "{} {direction} {message:?}", self.connid);
+    /// Logs a message that came, decoded, where the config wants that.
+    pub(super) fn trace_incoming(&self, message: &Message) {
+        let config = self.config();
+        if config.debug {
+            log::debug!(target: &config.logger, "{} <- {message:?}", self.connid);
+        }
+    }
+
+    /// Logs a message that goes; it is put together only where the config wants that.
+    pub(super) fn trace_outgoing(&self, config: &Config, message: impl FnOnce() -> Message) {
+        if config.debug {
+            log::debug!(target: &config.logger, "{} -> {:?}", self.connid, message());
         }
     }
 }

@@ -104,7 +104,7 @@ impl Shared {
             return self.outbox.needs_writer() && !self.watched.swap(true, Ordering::SeqCst);
         }
         if stalled && let Some(next) = core.turns.break_stall() {
-            log::debug!(target: "rpyc", "{}: nothing moved for a while: the next request starts out of turn", self.connid);
+            log::debug!(target: &self.config().logger, "{}: nothing moved for a while: the next request starts out of turn", self.connid);
             core = self.send_off(core, next);
         }
         if core.closing.is_due(&core.turns) {
@@ -142,7 +142,7 @@ impl Shared {
     fn send_helper(&self, job: impl FnOnce() + Send + 'static) -> bool {
         let sent = helpers().execute(Box::new(job));
         if let Err(error) = &sent {
-            log::warn!(target: "rpyc", "{}: no helper thread can be had: {error}", self.connid);
+            log::warn!(target: &self.config().logger, "{}: no helper thread can be had: {error}", self.connid);
         }
         sent.is_ok()
     }
@@ -155,7 +155,7 @@ impl Shared {
             .executor
             .execute(Box::new(move || shared.drop_garbage()));
         if let Err(error) = sent {
-            log::debug!(target: "rpyc", "{}: no thread to drop objects on: {error}", self.connid);
+            log::debug!(target: &self.config().logger, "{}: no thread to drop objects on: {error}", self.connid);
         }
     }
 }

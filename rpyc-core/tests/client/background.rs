@@ -33,7 +33,7 @@ fn a_callback_runs_while_the_program_only_sleeps() -> Result<(), Error> {
     let background = conn.serve_in_background()?;
     let (told, heard) = channel();
     let told = Mutex::new(told);
-    let callback = Scripted::new("builtins.function", move |_, _, _| {
+    let callback = Scripted::object("builtins.function", move |_, _, _| {
         let _ = told.lock().expect("no panic").send(Instant::now());
         Ok(Any::NONE)
     });

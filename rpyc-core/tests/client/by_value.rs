@@ -22,7 +22,7 @@ fn row(id: u64) -> Row {
         id,
         name: format!("row {id}"),
         tags: vec!["a".to_owned(); (id % 3) as usize],
-        ratio: (id % 2 == 0).then_some(0.5),
+        ratio: id.is_multiple_of(2).then_some(0.5),
     }
 }
 

@@ -3,6 +3,8 @@
 mod asynchronous;
 mod background;
 mod by_value;
+mod config;
 mod connecting;
 mod objects;
 mod operations;
+mod stress;

@@ -23,7 +23,7 @@ impl<F> Scripted<F>
 where
     F: Fn(&Context<'_>, &str, Args) -> ObjectResult + Send + Sync + 'static,
 {
-    pub(crate) fn new(name: &'static str, act: F) -> Any {
+    pub(crate) fn object(name: &'static str, act: F) -> Any {
         Any::object(Scripted { name, act })
     }
 }
@@ -187,7 +187,7 @@ pub(crate) fn offering<F>(act: F) -> Arc<dyn Service>
 where
     F: Fn(&Context<'_>, &str, Args) -> ObjectResult + Send + Sync + 'static,
 {
-    match Scripted::new("tests.Root", act) {
+    match Scripted::object("tests.Root", act) {
         Any::Local(root) => Arc::new(Offering(root)),
         _ => unreachable!("an object is local"),
     }

@@ -1,0 +1,268 @@
+//! The rows of the config that aren't about attributes or exceptions: each test fails where its
+//! option is ignored.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, Once};
+use std::thread;
+use std::time::Duration;
+
+use rpyc_core::channel::{Stream, memory_pair};
+use rpyc_core::codec::{DumpedException, FrameBuf, FrameDecoder, Message, encode_exception};
+use rpyc_core::*;
+
+use crate::objects::{PATIENCE, client_of, everything, offering};
+
+/// What has been logged, with the targets. One for the whole process: tests tell theirs apart
+/// by connid.
+static LOGGED: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
+
+struct Keeping;
+
+impl log::Log for Keeping {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let line = (record.target().to_owned(), record.args().to_string());
+        LOGGED.lock().expect("no panic").push(line);
+    }
+
+    fn flush(&self) {}
+}
+
+/// The targets and texts of the lines that a connection has logged so far.
+fn logged_by(connid: &str) -> Vec<(String, String)> {
+    let mut lines = LOGGED.lock().expect("no panic").clone();
+    lines.retain(|(_, text)| text.starts_with(connid));
+    lines
+}
+
+fn keep_the_log() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        log::set_logger(&Keeping).expect("the first logger");
+        log::set_max_level(log::LevelFilter::Debug);
+    });
+}
+
+fn config(change: impl FnOnce(&mut Config)) -> Config {
+    let mut config = Config::default();
+    change(&mut config);
+    config
+}
+
+#[test]
+fn the_defaults_are_those_of_stock_rpyc() {
+    let config = Config::default();
+    assert_eq!(config.sync_request_timeout, Some(Duration::from_secs(30)));
+    assert!(!config.allow_pickle && !config.debug && !config.close_catchall);
+    assert!(config.log_exceptions && !config.instantiate_oldstyle_exceptions);
+    assert!(config.include_local_traceback && config.include_local_version);
+    assert!(!config.propagate_system_exit_locally && config.propagate_keyboard_interrupt_locally);
+    assert!(config.before_closed.is_none() && config.credentials.is_none());
+    assert!(config.connid.is_none() && config.endpoints.is_none());
+}
+
+#[test]
+fn sync_request_timeout_bounds_a_wait() -> Result<(), Error> {
+    let (let_go, held) = channel::<()>();
+    let held = Mutex::new(held);
+    let service = offering(move |_, _, _| {
+        let _ = held.lock().expect("no panic").recv_timeout(PATIENCE);
+        Ok(Any::NONE)
+    });
+    let hasty = config(|config| config.sync_request_timeout = Some(Duration::from_millis(20)));
+    let (conn, _) = client_of(service, Config::default(), hasty);
+    // Retried, because a busy machine may be slower than that.
+    let root = loop {
+        if let Ok(root) = conn.root() {
+            break root;
+        }
+    };
+    let error = root
+        .call_method("hold", args![])
+        .map(drop)
+        .expect_err("held");
+    assert!(
+        error.is_timeout() && error.to_string().contains("20ms"),
+        "{error}"
+    );
+    let _ = let_go.send(());
+    // `None` waits for as long as it takes.
+    conn.update_config(|config| config.sync_request_timeout = None);
+    let _ = let_go.send(());
+    root.call_method("hold", args![])?;
+    Ok(())
+}
+
+#[test]
+fn connid_names_the_connection_in_its_log() -> Result<(), Error> {
+    keep_the_log();
+    let named = config(|config| {
+        config.connid = Some("the-connid".to_owned());
+        config.debug = true;
+    });
+    let (conn, _) = client_of(everything(), Config::default(), named);
+    assert_eq!(conn.connid(), "the-connid");
+    conn.ping()?;
+    assert!(!logged_by("the-connid ").is_empty());
+    let (other, _) = client_of(everything(), Config::default(), Config::default());
+    assert!(other.connid().starts_with("conn"));
+    Ok(())
+}
+
+#[test]
+fn debug_logs_every_message_decoded() -> Result<(), Error> {
+    keep_the_log();
+    for debug in [true, false] {
+        let connid = format!("debug-is-{debug}");
+        let client = config(|config| {
+            config.connid = Some(connid.clone());
+            config.debug = debug;
+        });
+        let (conn, _) = client_of(everything(), Config::default(), client);
+        let root = conn.root()?;
+        root.call_method("add", args![20, 22])?;
+        root.call_method("fail", args![])
+            .map(drop)
+            .expect_err("as asked");
+        let lines: Vec<String> = logged_by(&connid)
+            .into_iter()
+            .map(|(_, text)| text)
+            .collect();
+        if !debug {
+            assert!(lines.is_empty(), "{lines:?}");
+            continue;
+        }
+        let has = |parts: &[&str]| {
+            let fits = |line: &String| parts.iter().all(|part| line.contains(part));
+            lines.iter().any(fits)
+        };
+        assert!(has(&["->", "Request", "GetRoot"]), "{lines:#?}");
+        assert!(
+            has(&["->", "Request", "CallAttr", "add", "20"]),
+            "{lines:#?}"
+        );
+        assert!(has(&["<-", "Reply", "42"]), "{lines:#?}");
+        assert!(
+            has(&["<-", "Exception", "ValueError", "as asked"]),
+            "{lines:#?}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn logger_is_the_target_of_the_log_and_log_exceptions_logs_what_handlers_raise() -> Result<(), Error>
+{
+    keep_the_log();
+    for logs in [true, false] {
+        let connid = format!("log-exceptions-{logs}");
+        let server = config(|config| {
+            config.connid = Some(connid.clone());
+            config.logger = "my.own.logger".to_owned();
+            config.log_exceptions = logs;
+        });
+        let (conn, _) = client_of(everything(), server, Config::default());
+        let failed = conn.root()?.call_method("fail", args![]).map(drop);
+        assert!(failed.is_err());
+        let lines = logged_by(&connid);
+        assert!(lines.iter().all(|(target, _)| target == "my.own.logger"));
+        let told = lines
+            .iter()
+            .any(|(_, text)| text.contains("ValueError: as asked"));
+        assert_eq!(told, logs, "{lines:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn credentials_and_endpoints_reach_the_service() -> Result<(), Error> {
+    let service = offering(|cx, name, _| {
+        let config = cx.connection().config();
+        Ok(match name {
+            "who" => config.credentials.clone().unwrap_or(Any::NONE),
+            _ => Any::from(config.endpoints.map(|(_, peer)| peer.to_string())),
+        })
+    });
+    let address = |text: &str| text.parse().expect("an address");
+    let server = config(|config| {
+        config.credentials = Some(Any::from("alice"));
+        config.endpoints = Some((address("10.0.0.1:1"), address("10.0.0.2:2")));
+    });
+    let (conn, _) = client_of(service, server, Config::default());
+    let root = conn.root()?;
+    assert_eq!(root.call_method("who", args![])?.as_str(), Some("alice"));
+    assert_eq!(
+        root.call_method("whence", args![])?.as_str(),
+        Some("10.0.0.2:2")
+    );
+    Ok(())
+}
+
+#[test]
+fn before_closed_runs_once_while_the_connection_still_works() -> Result<(), Error> {
+    let works = Arc::new(AtomicUsize::new(0));
+    let count = works.clone();
+    let client = config(|config| {
+        config.before_closed = Some(Arc::new(move |conn: &Connection| {
+            let answered = conn.ping_with("still there?", Some(PATIENCE));
+            count.fetch_add(usize::from(answered.is_ok()), Ordering::SeqCst);
+        }));
+    });
+    let (conn, _) = client_of(everything(), Config::default(), client);
+    conn.ping()?;
+    assert_eq!(works.load(Ordering::SeqCst), 0);
+    conn.close()?;
+    conn.close()?;
+    assert_eq!(works.load(Ordering::SeqCst), 1);
+    Ok(())
+}
+
+/// A peer that answers the first request, whatever it is, with an exception.
+fn objecting_peer(stream: impl Stream + 'static) {
+    thread::spawn(move || -> Option<()> {
+        let limits = Limits::default();
+        let mut decoder = FrameDecoder::new(limits.clone());
+        let payload = loop {
+            if let Some(payload) = decoder.next_frame().ok()? {
+                break payload;
+            }
+            let count = stream
+                .read(decoder.space())
+                .ok()
+                .filter(|count| *count > 0)?;
+            decoder.advance(count);
+        };
+        let dialect = codec::Dialect::V6;
+        let Ok(Message::Request { seq, .. }) = Message::decode(&payload, dialect, &limits) else {
+            return None;
+        };
+        let mut frames = FrameBuf::new();
+        let objection = DumpedException::Text("I object".into());
+        encode_exception(&mut frames, dialect, &limits, false, &seq, &objection).ok()?;
+        for chunk in frames.take_chunks() {
+            stream
+                .write_vectored(&[std::io::IoSlice::new(&chunk)])
+                .ok()?;
+        }
+        // Keeps the stream until the other side ends it.
+        stream.read(&mut [0; 16]).ok().map(drop)
+    });
+}
+
+#[test]
+fn close_catchall_ignores_what_closing_fails_with() -> Result<(), Error> {
+    for catchall in [false, true] {
+        let (here, there) = memory_pair();
+        objecting_peer(there);
+        let client = config(|config| config.close_catchall = catchall);
+        let conn = Connection::open(here, Arc::new(VoidService), client)?;
+        let closed = conn.close();
+        assert_eq!(closed.is_ok(), catchall, "{closed:?}");
+        assert!(conn.is_closed());
+    }
+    Ok(())
+}
