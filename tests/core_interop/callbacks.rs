@@ -44,7 +44,9 @@ fn closures() -> Exposed<()> {
         .property("peer", |cx| Ok(Any::from(cx.connection().peer_label())))
         .constant("version", "1.2")
         .on_connect(|cx| match cx.connection().config().credentials {
-            Some(_) => Err(Exception::builtin("PermissionError").with_arg("no credentials, please")),
+            Some(_) => {
+                Err(Exception::builtin("PermissionError").with_arg("no credentials, please"))
+            }
             None => Ok(()),
         })
         .build()

@@ -124,6 +124,27 @@ fn an_iterator_gives_one_item_after_the_other_and_ends_once() {
 }
 
 #[test]
+fn an_iterator_that_is_asked_while_it_runs_says_so_and_one_that_is_closed_ends() {
+    let mut config = Config::default();
+    config.allow_public_attrs = true;
+    run_with(
+        shop(),
+        config,
+        r#"
+        def ask(value):
+            with raises(ValueError, "generator already executing"):
+                next(calls)
+            return value
+        calls = root.calls(ask)
+        same(next(calls), 0)
+        same(next(calls), 1)
+        calls.close()
+        same(list(calls), [])
+        "#,
+    );
+}
+
+#[test]
 fn an_iterator_that_fails_raises_and_is_at_its_end() {
     run(
         shop(),

@@ -24,6 +24,26 @@ fn methods_are_called_with_positional_and_keyword_arguments_and_defaults() {
 }
 
 #[test]
+fn a_serde_type_is_made_of_dicts_and_lists_and_goes_back_as_pairs() {
+    run(
+        shop(),
+        r#"
+        order = {"name": "Ann", "items": [["tea", 1], ("milk", 2)], "paid": None}
+        answer = dict(root.order(order))
+        same(answer, {"name": "Ann", "items": (("milk", 2), ("tea", 1)), "paid": None})
+        with raises(TypeError, "argument 'order'"):
+            root.order({"name": "Ann"})
+        with raises(TypeError, "argument 'order'"):
+            root.order(3)
+        endless = []
+        endless.append(endless)
+        with raises(TypeError, "nested too deep"):
+            root.order(endless)
+        "#,
+    );
+}
+
+#[test]
 fn wrong_arguments_are_type_errors_in_the_words_of_python() {
     run(
         shop(),
@@ -83,9 +103,11 @@ fn what_is_not_exposed_can_not_be_reached_and_the_error_says_who_refused_and_why
     run(
         shop(),
         r#"
-        for name in ["till", "exposed_till", "_private", "__dict__", "__globals__", "set_opened"]:
+        for name in ["till", "_private", "__dict__", "__globals__", "set_opened"]:
             with raises(AttributeError, "cannot access"):
                 getattr(root, name)
+        with raises(AttributeError, "no attribute 'exposed_till'"):
+            root.exposed_till
         with raises(AttributeError, "denied by the policy of the side that owns it (allow_public_attrs)"):
             root.till
         for name in ["__class__", "__subclasses__", "__getattribute__", "__reduce__"]:

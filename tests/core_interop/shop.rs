@@ -5,8 +5,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use rpyc_core::codec::Value;
-use rpyc_core::object::{Dict, Iter, List};
-use rpyc_core::{Any, Args, Context, Exception, Exposed, expose, service};
+use rpyc_core::object::{Dict, Iter, List, Serde};
+use serde::{Deserialize, Serialize};
+
+use rpyc_core::{Any, Args, Context, Exception, Exposed, Netref, args, expose, service};
 
 #[derive(Default)]
 pub(crate) struct ShopService {
@@ -41,7 +43,18 @@ impl ShopService {
     }
 
     #[exposed]
-    fn all(&self, #[rest] args: Vec<Any>, #[keywords] named: BTreeMap<String, Any>) -> (usize, usize) {
+    fn order(&self, order: Serde<Order>) -> Serde<Order> {
+        let mut order = order.0;
+        order.items.reverse();
+        Serde(order)
+    }
+
+    #[exposed]
+    fn all(
+        &self,
+        #[rest] args: Vec<Any>,
+        #[keywords] named: BTreeMap<String, Any>,
+    ) -> (usize, usize) {
         (args.len(), named.len())
     }
 
@@ -69,7 +82,10 @@ impl ShopService {
 
     #[exposed]
     fn exits(&self) -> Vec<String> {
-        self.exits.lock().map(|exits| exits.clone()).unwrap_or_default()
+        self.exits
+            .lock()
+            .map(|exits| exits.clone())
+            .unwrap_or_default()
     }
 
     #[exposed]
@@ -88,6 +104,11 @@ impl ShopService {
     #[exposed]
     fn squares(&self, count: u64) -> Iter {
         Iter::new((0..count).map(|number| number * number))
+    }
+
+    #[exposed]
+    fn calls(&self, function: Netref) -> Iter {
+        Iter::new((0..3).map(move |number| function.call(args![number])))
     }
 
     #[exposed]
@@ -149,6 +170,13 @@ impl ShopService {
     fn till(&self) -> i64 {
         1000
     }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Order {
+    name: String,
+    items: Vec<(String, u32)>,
+    paid: Option<f64>,
 }
 
 /// Holds things, in order.

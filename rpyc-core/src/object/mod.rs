@@ -35,7 +35,7 @@ pub use self::args::Args;
 pub use self::builtins::{Dict, Iter, List};
 pub use self::class::{Class, ClassBuilder, Signature};
 pub use self::context::Context;
-pub use self::convert::{ConversionError, FromAny, IntoAny, items};
+pub use self::convert::{FromAny, FromAnyError, IntoAny, Serde, items};
 pub use self::entered::Entered;
 pub use self::exposed::{Expose, Exposed};
 pub use self::function::Function;

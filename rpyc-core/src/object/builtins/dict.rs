@@ -140,7 +140,7 @@ where
 struct Present(Option<Any>);
 
 impl FromAny for Present {
-    fn from_any(any: Any) -> Result<Present, crate::object::ConversionError> {
+    fn from_any(any: Any) -> Result<Present, crate::object::FromAnyError> {
         Ok(Present(Some(any)))
     }
 }

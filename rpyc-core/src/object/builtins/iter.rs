@@ -17,7 +17,15 @@ pub struct Iter(Arc<Inner>);
 
 struct Inner {
     name: &'static str,
-    items: Mutex<Option<Items>>,
+    items: Mutex<State>,
+}
+
+/// Where the Rust iterator is.
+enum State {
+    Ended,
+    // Out of the lock: it is foreign code, which may come back here.
+    Executing,
+    Idle(Items),
 }
 
 type Items = Box<dyn Iterator<Item = ObjectResult> + Send>;
@@ -43,12 +51,12 @@ impl Iter {
         let items: Items = Box::new(items.into_iter().map(IntoAny::into_any));
         Iter(Arc::new(Inner {
             name,
-            items: Mutex::new(Some(items)),
+            items: Mutex::new(State::Idle(items)),
         }))
     }
 
     fn close(&self) {
-        let items = self.0.items.lock().take();
+        let items = std::mem::replace(&mut *self.0.items.lock(), State::Ended);
         drop(items);
     }
 }
@@ -105,8 +113,8 @@ impl Object for Iter {
             }
             "__length_hint__" => {
                 let hint = match &*self.0.items.lock() {
-                    Some(items) => items.size_hint().0,
-                    None => 0,
+                    State::Idle(items) => items.size_hint().0,
+                    State::Ended | State::Executing => 0,
                 };
                 Ok(Any::from(hint))
             }
@@ -116,20 +124,29 @@ impl Object for Iter {
     }
 
     fn next(&self, _: &Context<'_>) -> ObjectResult<Option<Any>> {
-        // The iterator is foreign code, and may be slow: others wait for it, as they would for a
-        // generator that is already executing.
-        let mut items = self.0.items.lock();
-        match items.as_mut().and_then(Iterator::next) {
-            Some(Ok(item)) => Ok(Some(item)),
-            Some(Err(exception)) => {
-                *items = None;
-                Err(exception)
+        let mut items = match &mut *self.0.items.lock() {
+            State::Ended => return Ok(None),
+            State::Executing => {
+                return Err(Exception::value_error("generator already executing"));
             }
-            None => {
-                *items = None;
-                Ok(None)
-            }
+            state => match std::mem::replace(state, State::Executing) {
+                State::Idle(items) => items,
+                State::Ended | State::Executing => return Ok(None),
+            },
+        };
+        // A panic leaves it executing: it is of no use any more.
+        let item = items.next();
+        let mut state = self.0.items.lock();
+        // Closed meanwhile, it stays so.
+        let goes_on = matches!(*state, State::Executing) && matches!(item, Some(Ok(_)));
+        if goes_on {
+            *state = State::Idle(items);
+        } else {
+            *state = State::Ended;
+            drop(state);
+            drop(items);
         }
+        item.transpose()
     }
 
     fn compare(&self, _: &Context<'_>, op: &str, other: &Any) -> ObjectResult {

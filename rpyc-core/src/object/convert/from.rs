@@ -7,50 +7,50 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{ConversionError, FromAny, from_peer};
+use super::{FromAny, FromAnyError, from_peer};
 use crate::codec::{Str, Value};
 use crate::exception::Exception;
 use crate::object::chained::Chained;
 use crate::object::{Any, Exposed, Netref, ObjectRef};
 
 impl FromAny for Any {
-    fn from_any(any: Any) -> Result<Any, ConversionError> {
+    fn from_any(any: Any) -> Result<Any, FromAnyError> {
         Ok(any)
     }
 }
 
 impl FromAny for Value {
-    fn from_any(any: Any) -> Result<Value, ConversionError> {
+    fn from_any(any: Any) -> Result<Value, FromAnyError> {
         match any {
             Any::Value(value) => Ok(value),
-            other => Err(ConversionError::mismatch("a plain value", &other)),
+            other => Err(FromAnyError::mismatch("a plain value", &other)),
         }
     }
 }
 
 impl FromAny for Netref {
-    fn from_any(any: Any) -> Result<Netref, ConversionError> {
+    fn from_any(any: Any) -> Result<Netref, FromAnyError> {
         match any {
             Any::Netref(netref) => Ok(netref),
-            other => Err(ConversionError::mismatch("an object of the peer's", &other)),
+            other => Err(FromAnyError::mismatch("an object of the peer's", &other)),
         }
     }
 }
 
 /// An object of either side.
 impl FromAny for ObjectRef {
-    fn from_any(any: Any) -> Result<ObjectRef, ConversionError> {
+    fn from_any(any: Any) -> Result<ObjectRef, FromAnyError> {
         match any {
             Any::Local(object) => Ok(object),
             Any::Netref(netref) => Ok(Arc::new(Chained::new(netref))),
-            other => Err(ConversionError::mismatch("an object", &other)),
+            other => Err(FromAnyError::mismatch("an object", &other)),
         }
     }
 }
 
 /// An object of this side that comes back.
 impl<T: Send + Sync + 'static> FromAny for Exposed<T> {
-    fn from_any(any: Any) -> Result<Exposed<T>, ConversionError> {
+    fn from_any(any: Any) -> Result<Exposed<T>, FromAnyError> {
         if let Any::Local(object) = &any {
             let object: &dyn std::any::Any = &**object;
             if let Some(exposed) = object.downcast_ref::<Exposed<T>>() {
@@ -59,22 +59,22 @@ impl<T: Send + Sync + 'static> FromAny for Exposed<T> {
         }
         let name = std::any::type_name::<T>();
         let short = name.rsplit("::").next().unwrap_or(name);
-        Err(ConversionError::mismatch(short, &any))
+        Err(FromAnyError::mismatch(short, &any))
     }
 }
 
 impl FromAny for () {
-    fn from_any(any: Any) -> Result<(), ConversionError> {
+    fn from_any(any: Any) -> Result<(), FromAnyError> {
         if any.is_none() {
             Ok(())
         } else {
-            Err(ConversionError::mismatch("None", &any))
+            Err(FromAnyError::mismatch("None", &any))
         }
     }
 }
 
 impl<T: FromAny> FromAny for Option<T> {
-    fn from_any(any: Any) -> Result<Option<T>, ConversionError> {
+    fn from_any(any: Any) -> Result<Option<T>, FromAnyError> {
         if any.is_none() {
             Ok(None)
         } else {
@@ -84,93 +84,90 @@ impl<T: FromAny> FromAny for Option<T> {
 }
 
 impl<T: FromAny> FromAny for Box<T> {
-    fn from_any(any: Any) -> Result<Box<T>, ConversionError> {
+    fn from_any(any: Any) -> Result<Box<T>, FromAnyError> {
         T::from_any(any).map(Box::new)
     }
 }
 
 impl FromAny for Str {
-    fn from_any(any: Any) -> Result<Str, ConversionError> {
+    fn from_any(any: Any) -> Result<Str, FromAnyError> {
         match any {
             Any::Value(Value::Str(text)) => Ok(text),
-            other => Err(ConversionError::mismatch("str", &other)),
+            other => Err(FromAnyError::mismatch("str", &other)),
         }
     }
 }
 
 impl FromAny for String {
-    fn from_any(any: Any) -> Result<String, ConversionError> {
+    fn from_any(any: Any) -> Result<String, FromAnyError> {
         Str::from_any(any).map(String::from)
     }
 }
 
 impl FromAny for PathBuf {
-    fn from_any(any: Any) -> Result<PathBuf, ConversionError> {
+    fn from_any(any: Any) -> Result<PathBuf, FromAnyError> {
         String::from_any(any).map(PathBuf::from)
     }
 }
 
 impl FromAny for char {
-    fn from_any(any: Any) -> Result<char, ConversionError> {
+    fn from_any(any: Any) -> Result<char, FromAnyError> {
         let text = Str::from_any(any)?;
         let mut chars = text.chars();
         match (chars.next(), chars.next()) {
             (Some(one), None) => Ok(one),
-            _ => Err(ConversionError::invalid("be a single character")),
+            _ => Err(FromAnyError::invalid("be a single character")),
         }
     }
 }
 
 impl FromAny for Bytes {
-    fn from_any(any: Any) -> Result<Bytes, ConversionError> {
+    fn from_any(any: Any) -> Result<Bytes, FromAnyError> {
         match any {
             Any::Value(Value::Bytes(bytes)) => Ok(bytes),
-            other => Err(ConversionError::mismatch("bytes", &other)),
+            other => Err(FromAnyError::mismatch("bytes", &other)),
         }
     }
 }
 
 impl<T: FromAny> FromAny for Vec<T> {
-    fn from_any(any: Any) -> Result<Vec<T>, ConversionError> {
+    fn from_any(any: Any) -> Result<Vec<T>, FromAnyError> {
         T::vec_from_any(any)
     }
 }
 
 impl<T: FromAny, const N: usize> FromAny for [T; N] {
-    fn from_any(any: Any) -> Result<[T; N], ConversionError> {
-        <[T; N]>::try_from(T::vec_from_any(any)?).map_err(|items| {
-            ConversionError::invalid(format!("have {N} items, not {}", items.len()))
-        })
+    fn from_any(any: Any) -> Result<[T; N], FromAnyError> {
+        <[T; N]>::try_from(T::vec_from_any(any)?)
+            .map_err(|items| FromAnyError::invalid(format!("have {N} items, not {}", items.len())))
     }
 }
 
 impl<T: FromAny + Eq + Hash, S: BuildHasher + Default> FromAny for HashSet<T, S> {
-    fn from_any(any: Any) -> Result<HashSet<T, S>, ConversionError> {
+    fn from_any(any: Any) -> Result<HashSet<T, S>, FromAnyError> {
         Ok(T::vec_from_any(any)?.into_iter().collect())
     }
 }
 
 impl<T: FromAny + Ord> FromAny for BTreeSet<T> {
-    fn from_any(any: Any) -> Result<BTreeSet<T>, ConversionError> {
+    fn from_any(any: Any) -> Result<BTreeSet<T>, FromAnyError> {
         Ok(T::vec_from_any(any)?.into_iter().collect())
     }
 }
 
 impl<K: FromAny + Eq + Hash, V: FromAny, S: BuildHasher + Default> FromAny for HashMap<K, V, S> {
-    fn from_any(any: Any) -> Result<HashMap<K, V, S>, ConversionError> {
+    fn from_any(any: Any) -> Result<HashMap<K, V, S>, FromAnyError> {
         entries(any)
     }
 }
 
 impl<K: FromAny + Ord, V: FromAny> FromAny for BTreeMap<K, V> {
-    fn from_any(any: Any) -> Result<BTreeMap<K, V>, ConversionError> {
+    fn from_any(any: Any) -> Result<BTreeMap<K, V>, FromAnyError> {
         entries(any)
     }
 }
 
-fn entries<K: FromAny, V: FromAny, M: FromIterator<(K, V)>>(
-    any: Any,
-) -> Result<M, ConversionError> {
+fn entries<K: FromAny, V: FromAny, M: FromIterator<(K, V)>>(any: Any) -> Result<M, FromAnyError> {
     let pairs = from_peer::pairs(any)?.into_iter();
     let entry = |(key, value): (Any, Any)| {
         let place = format!("{key:?}");
@@ -185,11 +182,11 @@ macro_rules! tuples {
     ($($count:literal: $($name:ident)*;)*) => {
         $(
             impl<$($name: FromAny),*> FromAny for ($($name,)*) {
-                fn from_any(any: Any) -> Result<($($name,)*), ConversionError> {
+                fn from_any(any: Any) -> Result<($($name,)*), FromAnyError> {
                     let items = from_peer::items(any)?;
                     let count = items.len();
                     if count != $count {
-                        return Err(ConversionError::invalid(
+                        return Err(FromAnyError::invalid(
                             format!("have {} items, not {count}", $count)
                         ));
                     }
@@ -221,9 +218,9 @@ tuples! {
 ///
 /// Of an exception of the peer's the class and the text come across.
 impl FromAny for Exception {
-    fn from_any(any: Any) -> Result<Exception, ConversionError> {
+    fn from_any(any: Any) -> Result<Exception, FromAnyError> {
         let Any::Netref(netref) = &any else {
-            return Err(ConversionError::mismatch("an exception", &any));
+            return Err(FromAnyError::mismatch("an exception", &any));
         };
         let name = &netref.id_pack().name;
         let (module, class) = name.rsplit_once('.').unwrap_or(("builtins", name));
@@ -231,7 +228,7 @@ impl FromAny for Exception {
         if netref.is_class() {
             return Ok(exception);
         }
-        let text = netref.str().map_err(ConversionError::raised)?;
+        let text = netref.str().map_err(FromAnyError::raised)?;
         Ok(match &*text {
             "" => exception,
             _ => exception.with_arg(text),

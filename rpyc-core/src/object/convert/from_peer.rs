@@ -1,6 +1,6 @@
 //! Fetching what a container of the peer's holds.
 
-use super::ConversionError;
+use super::FromAnyError;
 use crate::codec::{Handler, Value};
 use crate::error::Error;
 use crate::object::{Any, Args, Netref};
@@ -11,7 +11,7 @@ use crate::object::{Any, Args, Netref};
 ///
 /// # Errors
 /// It isn't iterable, or its iterator raised.
-pub fn items(any: Any) -> Result<Vec<Any>, ConversionError> {
+pub fn items(any: Any) -> Result<Vec<Any>, FromAnyError> {
     match any {
         Any::Tuple(items) => Ok(items),
         Any::Value(Value::Tuple(items) | Value::FrozenSet(items)) => {
@@ -20,23 +20,23 @@ pub fn items(any: Any) -> Result<Vec<Any>, ConversionError> {
         Any::Netref(netref) => fetch_items(&netref).map_err(|error| not_iterable(error, &netref)),
         Any::Local(object) => match local_items(&object) {
             Some(items) => Ok(items),
-            None => Err(ConversionError::mismatch("iterable", &Any::Local(object))),
+            None => Err(FromAnyError::mismatch("iterable", &Any::Local(object))),
         },
-        other => Err(ConversionError::mismatch("iterable", &other)),
+        other => Err(FromAnyError::mismatch("iterable", &other)),
     }
 }
 
 /// The keys and values of a dict of the peer's, or of a tuple of pairs.
-pub(in crate::object) fn pairs(any: Any) -> Result<Vec<(Any, Any)>, ConversionError> {
+pub(in crate::object) fn pairs(any: Any) -> Result<Vec<(Any, Any)>, FromAnyError> {
     let netref = match any {
         Any::Netref(netref) => netref,
         Any::Local(object) => {
             let dict = super::super::builtins::dict_of(&object);
             return dict
                 .map(|dict| dict.items())
-                .ok_or_else(|| ConversionError::mismatch("dict", &Any::Local(object)));
+                .ok_or_else(|| FromAnyError::mismatch("dict", &Any::Local(object)));
         }
-        other => return Err(ConversionError::mismatch("dict", &other)),
+        other => return Err(FromAnyError::mismatch("dict", &other)),
     };
     // One round trip for all, where the peer lets us; a stock peer's policy doesn't by default.
     let items = netref.call_method("items", Args::new());
@@ -49,20 +49,20 @@ pub(in crate::object) fn pairs(any: Any) -> Result<Vec<(Any, Any)>, ConversionEr
             let keys = fetch_items(&netref).map_err(|error| not_iterable(error, &netref))?;
             let value = |key: Any| {
                 let value = netref.call_method("__getitem__", Args::from([key.clone()]));
-                Ok((key, value.map_err(ConversionError::raised)?))
+                Ok((key, value.map_err(FromAnyError::raised)?))
             };
             keys.into_iter().map(value).collect()
         }
-        Err(error) => Err(ConversionError::raised(error)),
+        Err(error) => Err(FromAnyError::raised(error)),
     }
 }
 
-fn pair(item: Any) -> Result<(Any, Any), ConversionError> {
+fn pair(item: Any) -> Result<(Any, Any), FromAnyError> {
     let items = item
         .into_items()
-        .map_err(|other| ConversionError::mismatch("a pair", &other))?;
+        .map_err(|other| FromAnyError::mismatch("a pair", &other))?;
     let [key, value] = <[Any; 2]>::try_from(items)
-        .map_err(|_| ConversionError::invalid("be pairs of a key and a value"))?;
+        .map_err(|_| FromAnyError::invalid("be pairs of a key and a value"))?;
     Ok((key, value))
 }
 
@@ -93,12 +93,12 @@ fn local_items(object: &crate::object::ObjectRef) -> Option<Vec<Any>> {
     super::super::builtins::list_of(object).map(|list| list.items())
 }
 
-fn not_iterable(error: Error, netref: &Netref) -> ConversionError {
+fn not_iterable(error: Error, netref: &Netref) -> FromAnyError {
     match error {
         Error::Remote(exception) if exception.is("AttributeError") => {
-            ConversionError::mismatch("iterable", &Any::Netref(netref.clone()))
+            FromAnyError::mismatch("iterable", &Any::Netref(netref.clone()))
         }
-        error => ConversionError::raised(error),
+        error => FromAnyError::raised(error),
     }
 }
 

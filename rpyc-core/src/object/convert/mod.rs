@@ -8,6 +8,7 @@
 //! | tuples of up to 8 | a tuple | a tuple |
 //! | `Vec<T>`, `[T; N]`, sets | a tuple, or any iterable of the peer's, fetched in batches | a tuple (sets: a frozenset) |
 //! | `HashMap`, `BTreeMap` | a dict of the peer's, fetched | a dict, by reference |
+//! | [`Serde<T>`](Serde) of a serde type | plain values; containers of the peer's, fetched | plain values: a struct is a tuple of pairs, which `dict()` takes |
 //! | [`Exposed<T>`](crate::Exposed) | the object, come back | a reference |
 //! | [`Exception`](crate::Exception) | an exception, or its class | (raise it) |
 //! | [`Any`], [`Netref`](crate::Netref), [`ObjectRef`](crate::ObjectRef), [`Value`](crate::Value) | as it is | as it is |
@@ -17,10 +18,12 @@ mod from;
 mod from_peer;
 mod into;
 mod numbers;
+mod serde;
 
-pub use self::error::ConversionError;
+pub use self::error::FromAnyError;
 pub use self::from_peer::items;
 pub(super) use self::from_peer::pairs;
+pub use self::serde::Serde;
 use super::{Any, ObjectResult};
 
 /// A Rust type that an argument or a result can be turned into.
@@ -32,14 +35,14 @@ pub trait FromAny: Sized {
     ///
     /// # Errors
     /// It is of another type, out of range, or fetching it failed.
-    fn from_any(any: Any) -> Result<Self, ConversionError>;
+    fn from_any(any: Any) -> Result<Self, FromAnyError>;
 
     /// Makes several; bytes are special.
     #[doc(hidden)]
-    fn vec_from_any(any: Any) -> Result<Vec<Self>, ConversionError> {
+    fn vec_from_any(any: Any) -> Result<Vec<Self>, FromAnyError> {
         let items = from_peer::items(any)?;
         let item = |(index, item)| {
-            Self::from_any(item).map_err(|error: ConversionError| error.of_item(index))
+            Self::from_any(item).map_err(|error: FromAnyError| error.of_item(index))
         };
         items.into_iter().enumerate().map(item).collect()
     }
