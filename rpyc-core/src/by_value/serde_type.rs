@@ -4,26 +4,30 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{from_value, to_value};
+use crate::error::Error;
 use crate::exception::Exception;
-use crate::object::{Any, ConversionError, FromAny, IntoAny, ObjectResult};
+use crate::object::{Any, ConversionError, FromAny, IntoAny, ObjectResult, plain};
 
 /// Passes a serde type by value, where a conversion of its own is missing: as a plain value, in the
 /// form that [`to_value`] gives it.
 ///
-/// A remote list or dict is copied too, where its side allows that (`allow_pickle`).
+/// A remote list or dict is copied too: in one round trip where its side allows that
+/// (`allow_pickle`), else one container after the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Serde<T>(pub T);
 
 impl<T: DeserializeOwned> FromAny for Serde<T> {
     fn from_any(any: Any) -> Result<Serde<T>, ConversionError> {
-        let copied = match any {
-            Any::Value(value) => {
-                from_value(value).map_err(|error| Exception::type_error(error.to_string()))
+        if let Any::Netref(netref) = &any {
+            match netref.obtain() {
+                Ok(copied) => return Ok(Serde(copied)),
+                // Its side doesn't give copies, or not of this: fetched bit by bit, then.
+                Err(Error::Remote(_) | Error::Conversion(_)) => {}
+                Err(error) => return Err(ConversionError::raised(error)),
             }
-            Any::Netref(netref) => netref.obtain().map_err(Exception::from),
-            other => return Err(ConversionError::mismatch("a plain value", &other)),
-        };
-        copied.map(Serde).map_err(ConversionError::raised)
+        }
+        let value = plain(any)?;
+        from_value(value).map(Serde).map_err(ConversionError::other)
     }
 }
 

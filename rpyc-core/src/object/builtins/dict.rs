@@ -140,7 +140,7 @@ where
 struct Present(Option<Any>);
 
 impl FromAny for Present {
-    fn from_any(any: Any) -> Result<Present, crate::object::FromAnyError> {
+    fn from_any(any: Any) -> Result<Present, crate::object::ConversionError> {
         Ok(Present(Some(any)))
     }
 }

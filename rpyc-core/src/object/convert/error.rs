@@ -1,4 +1,4 @@
-//! [`FromAnyError`]: why something isn't of the Rust type that was asked for.
+//! [`ConversionError`]: why something isn't of the Rust type that was asked for.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::object::Any;
 
 /// Why something that crossed the API isn't of the Rust type that was asked for.
 #[derive(Clone, Debug)]
-pub struct FromAnyError {
+pub struct ConversionError {
     // "item 3 " and the like, outermost first.
     place: String,
     kind: Kind,
@@ -29,43 +29,43 @@ enum Kind {
     Raised(Exception),
 }
 
-impl FromAnyError {
+impl ConversionError {
     /// It is of another type than `expected`, which is the Python name of one.
-    pub fn mismatch(expected: impl Into<Cow<'static, str>>, found: &Any) -> FromAnyError {
+    pub fn mismatch(expected: impl Into<Cow<'static, str>>, found: &Any) -> ConversionError {
         let name = found.type_name();
         let found = match name.strip_prefix("builtins.") {
             Some(short) => Str::from(short),
             None => name,
         };
-        FromAnyError::of(Kind::Mismatch {
+        ConversionError::of(Kind::Mismatch {
             expected: expected.into(),
             found,
         })
     }
 
     /// The number doesn't fit `target`, which is the name of a Rust type.
-    pub fn overflow(target: &'static str) -> FromAnyError {
-        FromAnyError::of(Kind::Overflow { target })
+    pub fn overflow(target: &'static str) -> ConversionError {
+        ConversionError::of(Kind::Overflow { target })
     }
 
     /// It has the right type, but this is wrong with it: what follows "must".
-    pub fn invalid(must: impl Into<String>) -> FromAnyError {
-        FromAnyError::of(Kind::Invalid(must.into()))
+    pub fn invalid(must: impl Into<String>) -> ConversionError {
+        ConversionError::of(Kind::Invalid(must.into()))
     }
 
     /// It doesn't fit for this reason.
-    pub fn other(reason: impl fmt::Display) -> FromAnyError {
-        FromAnyError::of(Kind::Other(reason.to_string()))
+    pub fn other(reason: impl fmt::Display) -> ConversionError {
+        ConversionError::of(Kind::Other(reason.to_string()))
     }
 
     /// Fetching it from the peer raised this.
-    pub fn raised(exception: impl Into<Exception>) -> FromAnyError {
-        FromAnyError::of(Kind::Raised(exception.into()))
+    pub fn raised(exception: impl Into<Exception>) -> ConversionError {
+        ConversionError::of(Kind::Raised(exception.into()))
     }
 
     /// Says that the fault lies in an item of a container.
     #[must_use]
-    pub fn of_item(mut self, index: impl fmt::Display) -> FromAnyError {
+    pub fn of_item(mut self, index: impl fmt::Display) -> ConversionError {
         self.place = match &*self.place {
             "" => format!("item {index}"),
             inner => format!("item {index}, {inner}"),
@@ -83,8 +83,8 @@ impl FromAnyError {
         self.into_exception(&subject)
     }
 
-    fn of(kind: Kind) -> FromAnyError {
-        FromAnyError {
+    fn of(kind: Kind) -> ConversionError {
+        ConversionError {
             place: String::new(),
             kind,
         }
@@ -104,8 +104,8 @@ impl FromAnyError {
     }
 }
 
-impl From<FromAnyError> for Exception {
-    fn from(error: FromAnyError) -> Exception {
+impl From<ConversionError> for Exception {
+    fn from(error: ConversionError) -> Exception {
         let subject = match &*error.place {
             "" => "the value".to_owned(),
             place => place.to_owned(),
@@ -114,10 +114,10 @@ impl From<FromAnyError> for Exception {
     }
 }
 
-impl fmt::Display for FromAnyError {
+impl fmt::Display for ConversionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&Exception::from(self.clone()), f)
     }
 }
 
-impl std::error::Error for FromAnyError {}
+impl std::error::Error for ConversionError {}

@@ -7,50 +7,50 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{FromAny, FromAnyError, from_peer};
+use super::{ConversionError, FromAny, from_peer};
 use crate::codec::{Str, Value};
 use crate::exception::Exception;
 use crate::object::chained::Chained;
 use crate::object::{Any, Exposed, Netref, ObjectRef};
 
 impl FromAny for Any {
-    fn from_any(any: Any) -> Result<Any, FromAnyError> {
+    fn from_any(any: Any) -> Result<Any, ConversionError> {
         Ok(any)
     }
 }
 
 impl FromAny for Value {
-    fn from_any(any: Any) -> Result<Value, FromAnyError> {
+    fn from_any(any: Any) -> Result<Value, ConversionError> {
         match any {
             Any::Value(value) => Ok(value),
-            other => Err(FromAnyError::mismatch("a plain value", &other)),
+            other => Err(ConversionError::mismatch("a plain value", &other)),
         }
     }
 }
 
 impl FromAny for Netref {
-    fn from_any(any: Any) -> Result<Netref, FromAnyError> {
+    fn from_any(any: Any) -> Result<Netref, ConversionError> {
         match any {
             Any::Netref(netref) => Ok(netref),
-            other => Err(FromAnyError::mismatch("an object of the peer's", &other)),
+            other => Err(ConversionError::mismatch("an object of the peer's", &other)),
         }
     }
 }
 
 /// An object of either side.
 impl FromAny for ObjectRef {
-    fn from_any(any: Any) -> Result<ObjectRef, FromAnyError> {
+    fn from_any(any: Any) -> Result<ObjectRef, ConversionError> {
         match any {
             Any::Local(object) => Ok(object),
             Any::Netref(netref) => Ok(Arc::new(Chained::new(netref))),
-            other => Err(FromAnyError::mismatch("an object", &other)),
+            other => Err(ConversionError::mismatch("an object", &other)),
         }
     }
 }
 
 /// An object of this side that comes back.
 impl<T: Send + Sync + 'static> FromAny for Exposed<T> {
-    fn from_any(any: Any) -> Result<Exposed<T>, FromAnyError> {
+    fn from_any(any: Any) -> Result<Exposed<T>, ConversionError> {
         if let Any::Local(object) = &any {
             let object: &dyn std::any::Any = &**object;
             if let Some(exposed) = object.downcast_ref::<Exposed<T>>() {
@@ -59,22 +59,22 @@ impl<T: Send + Sync + 'static> FromAny for Exposed<T> {
         }
         let name = std::any::type_name::<T>();
         let short = name.rsplit("::").next().unwrap_or(name);
-        Err(FromAnyError::mismatch(short, &any))
+        Err(ConversionError::mismatch(short, &any))
     }
 }
 
 impl FromAny for () {
-    fn from_any(any: Any) -> Result<(), FromAnyError> {
+    fn from_any(any: Any) -> Result<(), ConversionError> {
         if any.is_none() {
             Ok(())
         } else {
-            Err(FromAnyError::mismatch("None", &any))
+            Err(ConversionError::mismatch("None", &any))
         }
     }
 }
 
 impl<T: FromAny> FromAny for Option<T> {
-    fn from_any(any: Any) -> Result<Option<T>, FromAnyError> {
+    fn from_any(any: Any) -> Result<Option<T>, ConversionError> {
         if any.is_none() {
             Ok(None)
         } else {
@@ -84,90 +84,93 @@ impl<T: FromAny> FromAny for Option<T> {
 }
 
 impl<T: FromAny> FromAny for Box<T> {
-    fn from_any(any: Any) -> Result<Box<T>, FromAnyError> {
+    fn from_any(any: Any) -> Result<Box<T>, ConversionError> {
         T::from_any(any).map(Box::new)
     }
 }
 
 impl FromAny for Str {
-    fn from_any(any: Any) -> Result<Str, FromAnyError> {
+    fn from_any(any: Any) -> Result<Str, ConversionError> {
         match any {
             Any::Value(Value::Str(text)) => Ok(text),
-            other => Err(FromAnyError::mismatch("str", &other)),
+            other => Err(ConversionError::mismatch("str", &other)),
         }
     }
 }
 
 impl FromAny for String {
-    fn from_any(any: Any) -> Result<String, FromAnyError> {
+    fn from_any(any: Any) -> Result<String, ConversionError> {
         Str::from_any(any).map(String::from)
     }
 }
 
 impl FromAny for PathBuf {
-    fn from_any(any: Any) -> Result<PathBuf, FromAnyError> {
+    fn from_any(any: Any) -> Result<PathBuf, ConversionError> {
         String::from_any(any).map(PathBuf::from)
     }
 }
 
 impl FromAny for char {
-    fn from_any(any: Any) -> Result<char, FromAnyError> {
+    fn from_any(any: Any) -> Result<char, ConversionError> {
         let text = Str::from_any(any)?;
         let mut chars = text.chars();
         match (chars.next(), chars.next()) {
             (Some(one), None) => Ok(one),
-            _ => Err(FromAnyError::invalid("be a single character")),
+            _ => Err(ConversionError::invalid("be a single character")),
         }
     }
 }
 
 impl FromAny for Bytes {
-    fn from_any(any: Any) -> Result<Bytes, FromAnyError> {
+    fn from_any(any: Any) -> Result<Bytes, ConversionError> {
         match any {
             Any::Value(Value::Bytes(bytes)) => Ok(bytes),
-            other => Err(FromAnyError::mismatch("bytes", &other)),
+            other => Err(ConversionError::mismatch("bytes", &other)),
         }
     }
 }
 
 impl<T: FromAny> FromAny for Vec<T> {
-    fn from_any(any: Any) -> Result<Vec<T>, FromAnyError> {
+    fn from_any(any: Any) -> Result<Vec<T>, ConversionError> {
         T::vec_from_any(any)
     }
 }
 
 impl<T: FromAny, const N: usize> FromAny for [T; N] {
-    fn from_any(any: Any) -> Result<[T; N], FromAnyError> {
-        <[T; N]>::try_from(T::vec_from_any(any)?)
-            .map_err(|items| FromAnyError::invalid(format!("have {N} items, not {}", items.len())))
+    fn from_any(any: Any) -> Result<[T; N], ConversionError> {
+        <[T; N]>::try_from(T::vec_from_any(any)?).map_err(|items| {
+            ConversionError::invalid(format!("have {N} items, not {}", items.len()))
+        })
     }
 }
 
 impl<T: FromAny + Eq + Hash, S: BuildHasher + Default> FromAny for HashSet<T, S> {
-    fn from_any(any: Any) -> Result<HashSet<T, S>, FromAnyError> {
+    fn from_any(any: Any) -> Result<HashSet<T, S>, ConversionError> {
         Ok(T::vec_from_any(any)?.into_iter().collect())
     }
 }
 
 impl<T: FromAny + Ord> FromAny for BTreeSet<T> {
-    fn from_any(any: Any) -> Result<BTreeSet<T>, FromAnyError> {
+    fn from_any(any: Any) -> Result<BTreeSet<T>, ConversionError> {
         Ok(T::vec_from_any(any)?.into_iter().collect())
     }
 }
 
 impl<K: FromAny + Eq + Hash, V: FromAny, S: BuildHasher + Default> FromAny for HashMap<K, V, S> {
-    fn from_any(any: Any) -> Result<HashMap<K, V, S>, FromAnyError> {
+    fn from_any(any: Any) -> Result<HashMap<K, V, S>, ConversionError> {
         entries(any)
     }
 }
 
 impl<K: FromAny + Ord, V: FromAny> FromAny for BTreeMap<K, V> {
-    fn from_any(any: Any) -> Result<BTreeMap<K, V>, FromAnyError> {
+    fn from_any(any: Any) -> Result<BTreeMap<K, V>, ConversionError> {
         entries(any)
     }
 }
 
-fn entries<K: FromAny, V: FromAny, M: FromIterator<(K, V)>>(any: Any) -> Result<M, FromAnyError> {
+fn entries<K: FromAny, V: FromAny, M: FromIterator<(K, V)>>(
+    any: Any,
+) -> Result<M, ConversionError> {
     let pairs = from_peer::pairs(any)?.into_iter();
     let entry = |(key, value): (Any, Any)| {
         let place = format!("{key:?}");
@@ -182,11 +185,11 @@ macro_rules! tuples {
     ($($count:literal: $($name:ident)*;)*) => {
         $(
             impl<$($name: FromAny),*> FromAny for ($($name,)*) {
-                fn from_any(any: Any) -> Result<($($name,)*), FromAnyError> {
+                fn from_any(any: Any) -> Result<($($name,)*), ConversionError> {
                     let items = from_peer::items(any)?;
                     let count = items.len();
                     if count != $count {
-                        return Err(FromAnyError::invalid(
+                        return Err(ConversionError::invalid(
                             format!("have {} items, not {count}", $count)
                         ));
                     }
@@ -218,9 +221,9 @@ tuples! {
 ///
 /// Of an exception of the peer's the class and the text come across.
 impl FromAny for Exception {
-    fn from_any(any: Any) -> Result<Exception, FromAnyError> {
+    fn from_any(any: Any) -> Result<Exception, ConversionError> {
         let Any::Netref(netref) = &any else {
-            return Err(FromAnyError::mismatch("an exception", &any));
+            return Err(ConversionError::mismatch("an exception", &any));
         };
         let name = &netref.id_pack().name;
         let (module, class) = name.rsplit_once('.').unwrap_or(("builtins", name));
@@ -228,7 +231,7 @@ impl FromAny for Exception {
         if netref.is_class() {
             return Ok(exception);
         }
-        let text = netref.str().map_err(FromAnyError::raised)?;
+        let text = netref.str().map_err(ConversionError::raised)?;
         Ok(match &*text {
             "" => exception,
             _ => exception.with_arg(text),

@@ -1,6 +1,6 @@
 //! Fetching what a container of the peer's holds.
 
-use super::FromAnyError;
+use super::ConversionError;
 use crate::codec::{Handler, Value};
 use crate::error::Error;
 use crate::object::{Any, Args, Netref};
@@ -11,7 +11,7 @@ use crate::object::{Any, Args, Netref};
 ///
 /// # Errors
 /// It isn't iterable, or its iterator raised.
-pub fn items(any: Any) -> Result<Vec<Any>, FromAnyError> {
+pub fn items(any: Any) -> Result<Vec<Any>, ConversionError> {
     match any {
         Any::Tuple(items) => Ok(items),
         Any::Value(Value::Tuple(items) | Value::FrozenSet(items)) => {
@@ -20,23 +20,23 @@ pub fn items(any: Any) -> Result<Vec<Any>, FromAnyError> {
         Any::Netref(netref) => fetch_items(&netref).map_err(|error| not_iterable(error, &netref)),
         Any::Local(object) => match local_items(&object) {
             Some(items) => Ok(items),
-            None => Err(FromAnyError::mismatch("iterable", &Any::Local(object))),
+            None => Err(ConversionError::mismatch("iterable", &Any::Local(object))),
         },
-        other => Err(FromAnyError::mismatch("iterable", &other)),
+        other => Err(ConversionError::mismatch("iterable", &other)),
     }
 }
 
 /// The keys and values of a dict of the peer's, or of a tuple of pairs.
-pub(in crate::object) fn pairs(any: Any) -> Result<Vec<(Any, Any)>, FromAnyError> {
+pub(in crate::object) fn pairs(any: Any) -> Result<Vec<(Any, Any)>, ConversionError> {
     let netref = match any {
         Any::Netref(netref) => netref,
         Any::Local(object) => {
             let dict = super::super::builtins::dict_of(&object);
             return dict
                 .map(|dict| dict.items())
-                .ok_or_else(|| FromAnyError::mismatch("dict", &Any::Local(object)));
+                .ok_or_else(|| ConversionError::mismatch("dict", &Any::Local(object)));
         }
-        other => return Err(FromAnyError::mismatch("dict", &other)),
+        other => return Err(ConversionError::mismatch("dict", &other)),
     };
     // One round trip for all, where the peer lets us; a stock peer's policy doesn't by default.
     let items = netref.call_method("items", Args::new());
@@ -49,20 +49,51 @@ pub(in crate::object) fn pairs(any: Any) -> Result<Vec<(Any, Any)>, FromAnyError
             let keys = fetch_items(&netref).map_err(|error| not_iterable(error, &netref))?;
             let value = |key: Any| {
                 let value = netref.call_method("__getitem__", Args::from([key.clone()]));
-                Ok((key, value.map_err(FromAnyError::raised)?))
+                Ok((key, value.map_err(ConversionError::raised)?))
             };
             keys.into_iter().map(value).collect()
         }
-        Err(error) => Err(FromAnyError::raised(error)),
+        Err(error) => Err(ConversionError::raised(error)),
     }
 }
 
-fn pair(item: Any) -> Result<(Any, Any), FromAnyError> {
+/// Fetches containers, and what they hold, as a plain value; a dict becomes a tuple of pairs.
+pub(crate) fn plain(any: Any) -> Result<Value, ConversionError> {
+    plain_within(any, MAX_DEPTH)
+}
+
+fn plain_within(any: Any, depth: usize) -> Result<Value, ConversionError> {
+    let Some(depth) = depth.checked_sub(1) else {
+        return Err(ConversionError::other("containers are nested too deep"));
+    };
+    match any {
+        Any::Value(value) => Ok(value),
+        any if &*any.type_name() == "builtins.dict" => {
+            let pairs = pairs(any)?.into_iter();
+            let pair = |(key, value)| {
+                let pair = [plain_within(key, depth)?, plain_within(value, depth)?];
+                Ok(Value::tuple(pair))
+            };
+            let pairs: Result<Vec<Value>, ConversionError> = pairs.map(pair).collect();
+            pairs.map(Value::Tuple)
+        }
+        any => {
+            let item = |(index, item)| {
+                plain_within(item, depth).map_err(|error: ConversionError| error.of_item(index))
+            };
+            let items = items(any)?.into_iter().enumerate();
+            let items: Result<Vec<Value>, ConversionError> = items.map(item).collect();
+            items.map(Value::Tuple)
+        }
+    }
+}
+
+fn pair(item: Any) -> Result<(Any, Any), ConversionError> {
     let items = item
         .into_items()
-        .map_err(|other| FromAnyError::mismatch("a pair", &other))?;
+        .map_err(|other| ConversionError::mismatch("a pair", &other))?;
     let [key, value] = <[Any; 2]>::try_from(items)
-        .map_err(|_| FromAnyError::invalid("be pairs of a key and a value"))?;
+        .map_err(|_| ConversionError::invalid("be pairs of a key and a value"))?;
     Ok((key, value))
 }
 
@@ -93,14 +124,16 @@ fn local_items(object: &crate::object::ObjectRef) -> Option<Vec<Any>> {
     super::super::builtins::list_of(object).map(|list| list.items())
 }
 
-fn not_iterable(error: Error, netref: &Netref) -> FromAnyError {
+fn not_iterable(error: Error, netref: &Netref) -> ConversionError {
     match error {
         Error::Remote(exception) if exception.is("AttributeError") => {
-            FromAnyError::mismatch("iterable", &Any::Netref(netref.clone()))
+            ConversionError::mismatch("iterable", &Any::Netref(netref.clone()))
         }
-        error => FromAnyError::raised(error),
+        error => ConversionError::raised(error),
     }
 }
 
 /// How many items travel at once: enough to hide the round trip, small enough for a frame.
 const BATCH: i64 = 1000;
+/// A peer's list may hold itself.
+const MAX_DEPTH: usize = 64;

@@ -8,7 +8,7 @@
 //! | tuples of up to 8 | a tuple | a tuple |
 //! | `Vec<T>`, `[T; N]`, sets | a tuple, or any iterable of the peer's, fetched in batches | a tuple (sets: a frozenset) |
 //! | `HashMap`, `BTreeMap` | a dict of the peer's, fetched | a dict, by reference |
-//! | [`Serde<T>`](Serde) of a serde type | plain values; containers of the peer's, fetched | plain values: a struct is a tuple of pairs, which `dict()` takes |
+//! | [`Serde<T>`](crate::by_value::Serde) of a serde type | plain values; containers of the peer's, fetched | plain values: a struct is a tuple of pairs, which `dict()` takes |
 //! | [`Exposed<T>`](crate::Exposed) | the object, come back | a reference |
 //! | [`Exception`](crate::Exception) | an exception, or its class | (raise it) |
 //! | [`Any`], [`Netref`](crate::Netref), [`ObjectRef`](crate::ObjectRef), [`Value`](crate::Value) | as it is | as it is |
@@ -18,12 +18,11 @@ mod from;
 mod from_peer;
 mod into;
 mod numbers;
-mod serde;
 
-pub use self::error::FromAnyError;
+pub use self::error::ConversionError;
 pub use self::from_peer::items;
 pub(super) use self::from_peer::pairs;
-pub use self::serde::Serde;
+pub(crate) use self::from_peer::plain;
 use super::{Any, ObjectResult};
 
 /// A Rust type that an argument or a result can be turned into.
@@ -35,14 +34,14 @@ pub trait FromAny: Sized {
     ///
     /// # Errors
     /// It is of another type, out of range, or fetching it failed.
-    fn from_any(any: Any) -> Result<Self, FromAnyError>;
+    fn from_any(any: Any) -> Result<Self, ConversionError>;
 
     /// Makes several; bytes are special.
     #[doc(hidden)]
-    fn vec_from_any(any: Any) -> Result<Vec<Self>, FromAnyError> {
+    fn vec_from_any(any: Any) -> Result<Vec<Self>, ConversionError> {
         let items = from_peer::items(any)?;
         let item = |(index, item)| {
-            Self::from_any(item).map_err(|error: FromAnyError| error.of_item(index))
+            Self::from_any(item).map_err(|error: ConversionError| error.of_item(index))
         };
         items.into_iter().enumerate().map(item).collect()
     }

@@ -3,16 +3,16 @@
 use num_bigint::BigInt;
 use num_traits::ToPrimitive;
 
-use super::{FromAny, FromAnyError, IntoAny};
+use super::{ConversionError, FromAny, IntoAny};
 use crate::codec::{Int, Value};
 use crate::object::{Any, ObjectResult};
 
 /// The integer that it is; Python takes a bool for one, too.
-fn integer(any: Any) -> Result<Int, FromAnyError> {
+fn integer(any: Any) -> Result<Int, ConversionError> {
     match any {
         Any::Value(Value::Int(int)) => Ok(int),
         Any::Value(Value::Bool(flag)) => Ok(Int::from(i64::from(flag))),
-        other => Err(FromAnyError::mismatch("int", &other)),
+        other => Err(ConversionError::mismatch("int", &other)),
     }
 }
 
@@ -20,11 +20,11 @@ macro_rules! integers {
     ($($int:ident via $method:ident)*) => {
         $(
             impl FromAny for $int {
-                fn from_any(any: Any) -> Result<$int, FromAnyError> {
+                fn from_any(any: Any) -> Result<$int, ConversionError> {
                     let number = integer(any)?.$method();
                     number
                         .and_then(|number| $int::try_from(number).ok())
-                        .ok_or_else(|| FromAnyError::overflow(stringify!($int)))
+                        .ok_or_else(|| ConversionError::overflow(stringify!($int)))
                 }
             }
 
@@ -50,14 +50,14 @@ integers! {
 }
 
 impl FromAny for u8 {
-    fn from_any(any: Any) -> Result<u8, FromAnyError> {
+    fn from_any(any: Any) -> Result<u8, ConversionError> {
         let number = integer(any)?.to_u64();
         number
             .and_then(|number| u8::try_from(number).ok())
-            .ok_or_else(|| FromAnyError::overflow("u8"))
+            .ok_or_else(|| ConversionError::overflow("u8"))
     }
 
-    fn vec_from_any(any: Any) -> Result<Vec<u8>, FromAnyError> {
+    fn vec_from_any(any: Any) -> Result<Vec<u8>, ConversionError> {
         match any {
             Any::Value(Value::Bytes(bytes)) => Ok(bytes.into()),
             other => super::from_peer::items(other)?
@@ -80,9 +80,9 @@ impl IntoAny for u8 {
 }
 
 impl FromAny for i128 {
-    fn from_any(any: Any) -> Result<i128, FromAnyError> {
+    fn from_any(any: Any) -> Result<i128, ConversionError> {
         let number = integer(any)?.to_bigint().to_i128();
-        number.ok_or_else(|| FromAnyError::overflow("i128"))
+        number.ok_or_else(|| ConversionError::overflow("i128"))
     }
 }
 
@@ -93,9 +93,9 @@ impl IntoAny for i128 {
 }
 
 impl FromAny for u128 {
-    fn from_any(any: Any) -> Result<u128, FromAnyError> {
+    fn from_any(any: Any) -> Result<u128, ConversionError> {
         let number = integer(any)?.to_bigint().to_u128();
-        number.ok_or_else(|| FromAnyError::overflow("u128"))
+        number.ok_or_else(|| ConversionError::overflow("u128"))
     }
 }
 
@@ -106,7 +106,7 @@ impl IntoAny for u128 {
 }
 
 impl FromAny for BigInt {
-    fn from_any(any: Any) -> Result<BigInt, FromAnyError> {
+    fn from_any(any: Any) -> Result<BigInt, ConversionError> {
         Ok(integer(any)?.to_bigint())
     }
 }
@@ -118,14 +118,14 @@ impl IntoAny for BigInt {
 }
 
 impl FromAny for f64 {
-    fn from_any(any: Any) -> Result<f64, FromAnyError> {
+    fn from_any(any: Any) -> Result<f64, ConversionError> {
         match any {
             Any::Value(Value::Float(float)) => Ok(float),
             Any::Value(Value::Int(int)) => {
-                int.to_f64().ok_or_else(|| FromAnyError::overflow("f64"))
+                int.to_f64().ok_or_else(|| ConversionError::overflow("f64"))
             }
             Any::Value(Value::Bool(flag)) => Ok(f64::from(u8::from(flag))),
-            other => Err(FromAnyError::mismatch("float", &other)),
+            other => Err(ConversionError::mismatch("float", &other)),
         }
     }
 }
@@ -137,7 +137,7 @@ impl IntoAny for f64 {
 }
 
 impl FromAny for f32 {
-    fn from_any(any: Any) -> Result<f32, FromAnyError> {
+    fn from_any(any: Any) -> Result<f32, ConversionError> {
         // Rounded to the nearest, as any literal would be.
         #[allow(clippy::cast_possible_truncation)]
         f64::from_any(any).map(|double| double as f32)
@@ -151,10 +151,10 @@ impl IntoAny for f32 {
 }
 
 impl FromAny for bool {
-    fn from_any(any: Any) -> Result<bool, FromAnyError> {
+    fn from_any(any: Any) -> Result<bool, ConversionError> {
         match any {
             Any::Value(Value::Bool(flag)) => Ok(flag),
-            other => Err(FromAnyError::mismatch("bool", &other)),
+            other => Err(ConversionError::mismatch("bool", &other)),
         }
     }
 }
