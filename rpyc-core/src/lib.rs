@@ -18,6 +18,7 @@ pub mod codec;
 mod config;
 mod connect;
 mod connection;
+mod counter_hash;
 mod error;
 mod exception;
 pub mod executor;

@@ -19,6 +19,8 @@ pub(crate) struct ReadHalf {
     patience: Patience,
     // What holds from the first valid frame on.
     limits: Limits,
+    // The last read left no room: the next one won't wait for an acknowledgement of ours.
+    more_is_there: bool,
     frames: u64,
     // Empty frames since the last one with anything in it.
     empty_frames: u32,
@@ -55,6 +57,7 @@ impl ReadHalf {
             timeout: None,
             patience: Patience::new(silence),
             limits,
+            more_is_there: false,
             frames: 0,
             empty_frames: 0,
         }
@@ -87,10 +90,13 @@ impl ReadHalf {
         if let Err(error) = self.bound_reads(bound) {
             return Input::Failed(error);
         }
-        if expect_more || self.decoder.is_mid_frame() {
+        if expect_more || (self.decoder.is_mid_frame() && !self.more_is_there) {
             self.stream.quick_ack();
         }
-        let outcome = self.stream.read(self.decoder.space());
+        let space = self.decoder.space();
+        let room = space.len();
+        let outcome = self.stream.read(space);
+        self.more_is_there = matches!(outcome, Ok(count) if count == room);
         if let Some((began, _)) = began {
             let count = outcome.as_ref().map_or(0, |count| *count);
             self.patience.waited(began.elapsed(), count);

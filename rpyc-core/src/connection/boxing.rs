@@ -23,7 +23,10 @@ impl Shared {
     /// # Errors
     /// A MemoryError when the peer holds references to too many objects; nothing is counted then.
     pub(super) fn box_args(&self, args: Vec<Any>) -> Result<BoxedArgs, Exception> {
-        let mut message = BoxedArgs::default();
+        let mut message = BoxedArgs {
+            boxed: Vec::with_capacity(args.len()),
+            kept: Vec::new(),
+        };
         for arg in args {
             match self.box_any(arg, &mut message.kept) {
                 Ok(boxed) => message.boxed.push(boxed),

@@ -147,8 +147,10 @@ impl Shared {
         let shared = self.clone();
         let close = move || {
             let unheard = Some(Arc::new(Slot::new(Handler::Close)));
-            let sent = shared.send_request(Handler::Close, Vec::new(), unheard);
+            let sent = shared.send_request(&shared.config(), Handler::Close, Vec::new(), unheard);
             drop(sent);
+            // Even after a burst of requests: nothing is written once the connection has failed.
+            shared.flush();
             shared.fail(&mut shared.core.lock(), CloseReason::Local);
         };
         if super::watchdog::helpers().execute(Box::new(close)).is_err() {

@@ -113,7 +113,7 @@ impl Connection {
             pending: Pending::default(),
             messages: 0,
             waits: 0,
-            sleepers: HashMap::new(),
+            sleepers: HashMap::default(),
             ended: Arc::new(Condvar::new()),
             garbage: Vec::new(),
             closing: Closing::default(),

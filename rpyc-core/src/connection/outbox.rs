@@ -6,8 +6,6 @@
 
 use std::io::{self, IoSlice};
 
-use bytes::{Buf, Bytes};
-
 use crate::channel::Stream;
 use crate::codec::{EncodeError, FrameBuf};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -121,13 +119,18 @@ impl Outbox {
             }
             // From here on this thread is the writer, until it finds nothing more to write.
             while !state.frames.is_empty() && !state.closed {
-                let chunks = state.frames.take_chunks();
-                state.in_flight = chunks.iter().map(Bytes::len).sum();
+                let mut frames = std::mem::take(&mut state.frames);
+                state.in_flight = frames.len();
                 self.unsent.store(false, Ordering::SeqCst);
                 drop(state);
-                let outcome = self.write_all(stream, chunks);
+                let outcome = self.write_all(stream, &frames);
+                frames.clear();
                 state = self.state.lock();
                 state.in_flight = 0;
+                if state.frames.is_empty() {
+                    // The same buffer again: a call allocates none.
+                    state.frames = frames;
+                }
                 let congested = state.frames.len() > CONGESTED;
                 self.congested.store(congested, Ordering::Relaxed);
                 if state.waiting > 0 {
@@ -176,35 +179,30 @@ impl Outbox {
         }
     }
 
-    fn write_all(&self, stream: &dyn Stream, mut chunks: Vec<Bytes>) -> io::Result<()> {
-        let mut first = 0;
-        while let Some(rest) = chunks.get_mut(first..).filter(|rest| !rest.is_empty()) {
-            let written = {
-                let slices = rest
-                    .iter()
-                    .take(MAX_SLICES)
-                    .map(|chunk| IoSlice::new(chunk));
-                match rest {
-                    [one] => stream.write_vectored(&[IoSlice::new(one)]),
-                    _ => stream.write_vectored(&slices.collect::<Vec<_>>()),
+    fn write_all(&self, stream: &dyn Stream, frames: &FrameBuf) -> io::Result<()> {
+        let mut done = 0;
+        while done < frames.len() {
+            let mut skip = done;
+            let mut rest = frames.slices().filter_map(|slice| {
+                let part = slice.get(skip.min(slice.len())..).unwrap_or_default();
+                skip -= slice.len() - part.len();
+                (!part.is_empty()).then(|| IoSlice::new(part))
+            });
+            let written = match (rest.next(), rest.next()) {
+                (Some(only), None) => stream.write_vectored(&[only]),
+                (first, second) => {
+                    let head = first.into_iter().chain(second);
+                    let slices: Vec<_> = head.chain(rest).take(MAX_SLICES).collect();
+                    stream.write_vectored(&slices)
                 }
             };
-            let mut written = match written {
+            match written {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => written,
+                Ok(written) => done += written,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
-            };
-            self.writes.fetch_add(1, Ordering::Relaxed);
-            for chunk in rest {
-                let part = written.min(chunk.len());
-                chunk.advance(part);
-                written -= part;
-                if !chunk.is_empty() {
-                    break;
-                }
-                first += 1;
             }
+            self.writes.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -219,6 +217,8 @@ const MAX_SLICES: usize = 64;
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use bytes::Bytes;
 
     use super::*;
     use crate::codec::Limits;

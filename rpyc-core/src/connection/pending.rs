@@ -1,11 +1,11 @@
 //! Requests of this side that aren't answered yet.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use super::slot::Slot;
 use super::turns::PlaceId;
+use crate::counter_hash::CounterState;
 use crate::error::Error;
 use crate::object::Any;
 
@@ -24,7 +24,7 @@ pub(crate) type Call = Box<dyn FnOnce() + Send>;
 /// leaves the table with its answer, which goes into its slot.
 #[derive(Default)]
 pub(crate) struct Pending {
-    entries: HashMap<u64, Entry, BuildHasherDefault<SeqHasher>>,
+    entries: HashMap<u64, Entry, CounterState>,
     // How many requests are asynchronous and unanswered.
     detached: usize,
 }
@@ -192,28 +192,6 @@ impl Entry {
             calls: self.callbacks.into_iter().map(bind).collect(),
             late,
         }
-    }
-}
-
-/// Seqs are counters of our own making: no peer chooses them, so mixing them a little is enough.
-#[derive(Default)]
-struct SeqHasher(u64);
-
-impl Hasher for SeqHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0 ^ number)
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .rotate_left(32);
     }
 }
 

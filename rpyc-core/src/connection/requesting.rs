@@ -8,6 +8,7 @@ use super::shared::Shared;
 use super::slot::Slot;
 use super::standing::{Stood, Until};
 use crate::codec::{Boxed, Handler, IdPack, Int, Message, Seq, Value, encode_request};
+use crate::config::Config;
 use crate::error::{Error, Timeout};
 use crate::object::Any;
 use crate::sync::atomic::Ordering;
@@ -20,8 +21,8 @@ impl Shared {
         handler: Handler,
         args: Vec<Any>,
     ) -> Result<Any, Error> {
-        let timeout = self.config().sync_request_timeout;
-        self.request_within(handler, args, timeout)
+        let config = self.config();
+        self.request_under(&config, handler, args, config.sync_request_timeout)
     }
 
     pub(super) fn request_within(
@@ -30,8 +31,18 @@ impl Shared {
         args: Vec<Any>,
         timeout: Option<Duration>,
     ) -> Result<Any, Error> {
+        self.request_under(&self.config(), handler, args, timeout)
+    }
+
+    fn request_under(
+        self: &Arc<Self>,
+        config: &Config,
+        handler: Handler,
+        args: Vec<Any>,
+        timeout: Option<Duration>,
+    ) -> Result<Any, Error> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let seq = self.send_request(handler, args, None)?;
+        let seq = self.send_request(config, handler, args, None)?;
         let waited = self.wait_for(seq, deadline);
         waited.unwrap_or_else(|()| {
             let forgotten = self.core.lock().pending.forget(seq);
@@ -69,6 +80,7 @@ impl Shared {
     /// at once, in the table of pending ones under the seq.
     pub(super) fn send_request(
         self: &Arc<Self>,
+        config: &Config,
         handler: Handler,
         args: Vec<Any>,
         slot: Option<Arc<Slot>>,
@@ -76,7 +88,6 @@ impl Shared {
         let detached = slot.is_some();
         let message = self.box_args(args);
         let message = message.map_err(|refused| Error::Misuse(refused.message()))?;
-        let config = self.config();
         let seq = self.take_seq();
         let others = match self.register(seq, slot, config.max_pending) {
             Ok(others) => others,

@@ -71,8 +71,8 @@ impl Shared {
         }
     }
 
-    /// Runs a request on the current thread, to its end.
-    pub(super) fn run_task(self: &Arc<Self>, task: TaskId, request: Request) {
+    /// Runs a request on the current thread, to its end; gives the core back locked.
+    pub(super) fn run_task(self: &Arc<Self>, task: TaskId, request: Request) -> Locked<'_> {
         self.watch();
         let current = Current::enter(self.number, task);
         self.execute(request);
@@ -81,6 +81,7 @@ impl Shared {
         let mut core = self.core.lock();
         core.turns.end(task);
         self.after_task(&mut core);
+        core
     }
 
     fn after_task(&self, core: &mut Core) {
@@ -117,8 +118,7 @@ impl Shared {
     fn run_tasks(self: &Arc<Self>, task: TaskId, request: Request) {
         let mut next = Some((task, request));
         while let Some((task, request)) = next {
-            self.run_task(task, request);
-            let core = self.core.lock();
+            let core = self.run_task(task, request);
             let (core, more) = self.give_out(core, Asker::PoolThread);
             drop(core);
             next = more;
@@ -139,12 +139,12 @@ impl Shared {
         let connection = Connection::internal(self.clone());
         let context = Context::new(&connection);
         self.requests_served.fetch_add(1, Ordering::Relaxed);
-        // The references among the arguments live until the answer is queued: the release of
-        // one of them must not overtake it.
-        let references = references(&args);
+        // The netrefs among the arguments live until the answer is queued: the release of one of
+        // them must not overtake it.
+        let netrefs = netrefs(&args);
         let handle = || handlers::handle(&context, &config, handler, args);
         match catch_unwind(AssertUnwindSafe(handle)) {
-            Ok(Ok(result)) => self.reply(&seq, result),
+            Ok(Ok(result)) => self.reply_under(&config, &seq, result),
             Ok(Err(exception)) => self.raised(&config, &seq, &exception),
             Err(panic) => {
                 let what = panic_message(&*panic);
@@ -153,7 +153,7 @@ impl Shared {
                 self.reply_exception(&seq, &exception);
             }
         }
-        drop(references);
+        drop(netrefs);
     }
 
     fn raised(&self, config: &Config, seq: &Seq, exception: &Exception) {
@@ -174,7 +174,10 @@ impl Shared {
 
     /// Queues a reply; what can't be sent becomes an exception at the peer.
     pub(super) fn reply(&self, seq: &Seq, result: Any) {
-        let config = self.config();
+        self.reply_under(&self.config(), seq, result);
+    }
+
+    fn reply_under(&self, config: &Config, seq: &Seq, result: Any) {
         let mut kept = Vec::new();
         let boxed = match self.box_any(result, &mut kept) {
             Ok(boxed) => boxed,
@@ -256,20 +259,20 @@ impl Shared {
     }
 }
 
-/// Handles on everything in the arguments that is a reference.
-fn references(args: &[Any]) -> Vec<Any> {
+/// Handles on the netrefs among the arguments.
+fn netrefs(args: &[Any]) -> Vec<Any> {
     fn collect(args: &[Any], into: &mut Vec<Any>) {
         for arg in args {
             match arg {
-                Any::Value(_) => {}
+                Any::Value(_) | Any::Local(_) => {}
                 Any::Tuple(items) => collect(items, into),
-                Any::Local(_) | Any::Netref(_) => into.push(arg.clone()),
+                Any::Netref(_) => into.push(arg.clone()),
             }
         }
     }
-    let mut references = Vec::new();
-    collect(args, &mut references);
-    references
+    let mut netrefs = Vec::new();
+    collect(args, &mut netrefs);
+    netrefs
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {

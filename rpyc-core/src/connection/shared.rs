@@ -23,6 +23,7 @@ use super::{AsyncResult, Connection};
 use crate::channel::{ReadHalf, Stream};
 use crate::codec::{Dialect, Handler, IdPack, Limits, Message, Seq};
 use crate::config::Config;
+use crate::counter_hash::CounterState;
 use crate::error::{CloseReason, Error};
 use crate::object::exports::Exports;
 use crate::object::imports::Imports;
@@ -71,7 +72,7 @@ pub(super) struct Core {
     /// How many waits for replies have begun.
     pub(super) waits: u64,
     /// How to wake the threads that sleep at a place.
-    pub(super) sleepers: HashMap<PlaceId, Arc<Condvar>>,
+    pub(super) sleepers: HashMap<PlaceId, Arc<Condvar>, CounterState>,
     /// Told when a task ends after the connection has closed.
     pub(super) ended: Arc<Condvar>,
     pub(super) garbage: Vec<Garbage>,
@@ -127,6 +128,10 @@ impl Shared {
 
     /// Logs a message that came, decoded, where the config wants that.
     pub(super) fn trace_incoming(&self, message: &Message) {
+        // Asked first, because it takes no lock.
+        if log::max_level() < log::Level::Debug {
+            return;
+        }
         let config = self.config();
         if config.debug {
             log::debug!(target: &config.logger, "{} <- {message:?}", self.connid);

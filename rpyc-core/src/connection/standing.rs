@@ -73,8 +73,7 @@ impl Shared {
             if let Some((task, request)) = job.or_else(|| core.turns.take_assigned(place)) {
                 self.pass_on_reading(&mut core);
                 drop(core);
-                self.run_task(task, request);
-                core = self.core.lock();
+                core = self.run_task(task, request);
                 core.turns.uncover(place);
                 continue;
             }

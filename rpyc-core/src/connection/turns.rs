@@ -14,6 +14,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::config::Nesting;
+use crate::counter_hash::CounterState;
 
 /// A request that has started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -78,7 +79,7 @@ pub(crate) struct Turns<J> {
     bounds: Bounds,
     queue: VecDeque<(J, usize)>,
     queued_bytes: usize,
-    tasks: HashMap<TaskId, Task>,
+    tasks: HashMap<TaskId, Task, CounterState>,
     // How many tasks stand in a wait.
     waiting_tasks: usize,
     // Oldest first; there are few.
@@ -122,7 +123,7 @@ impl<J> Turns<J> {
             bounds,
             queue: VecDeque::new(),
             queued_bytes: 0,
-            tasks: HashMap::new(),
+            tasks: HashMap::default(),
             waiting_tasks: 0,
             places: Vec::new(),
             next_number: 0,

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::codec::{ClassId, IdPack, InstanceId};
+use crate::counter_hash::CounterState;
 use crate::object::{IdParts, Identity, ObjectRef};
 
 /// What the peer may refer to, and nothing else.
@@ -13,7 +14,7 @@ use crate::object::{IdParts, Identity, ObjectRef};
 #[derive(Default)]
 pub(crate) struct Exports {
     // By the id that the peer sends: the instance's, or the class's for a class.
-    entries: HashMap<u64, Entry>,
+    entries: HashMap<u64, Entry, CounterState>,
     // The way back, for an object that is handed out again.
     ids: HashMap<Identity, u64>,
     // Kept when a class leaves the table: isinstance at the peer compares these.

@@ -73,7 +73,9 @@ impl Netref {
         handler: Handler,
         args: impl IntoIterator<Item = Any>,
     ) -> Result<Any, Error> {
-        let mut all = vec![Any::Netref(self.clone())];
+        let args = args.into_iter();
+        let mut all = Vec::with_capacity(1 + args.size_hint().0);
+        all.push(Any::Netref(self.clone()));
         all.extend(args);
         self.0.peer.request(handler, all)
     }
@@ -87,7 +89,9 @@ impl Netref {
         handler: Handler,
         args: impl IntoIterator<Item = Any>,
     ) -> Result<AsyncResult, Error> {
-        let mut all = vec![Any::Netref(self.clone())];
+        let args = args.into_iter();
+        let mut all = Vec::with_capacity(1 + args.size_hint().0);
+        all.push(Any::Netref(self.clone()));
         all.extend(args);
         self.0.peer.async_request(handler, all)
     }

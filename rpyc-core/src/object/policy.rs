@@ -33,7 +33,7 @@ pub(crate) fn resolve<'a>(
         || (config.allow_safe_attrs && config.safe_attrs.contains(name))
         || (config.allow_public_attrs && !name.starts_with('_'));
     if exposing {
-        let exposed = format!("{prefix}{name}");
+        let exposed = [prefix, name].concat();
         if has(&exposed) && !(plain && has(name)) {
             return Ok(Cow::Owned(exposed));
         }
