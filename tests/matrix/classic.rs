@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::servers::PythonServer;
 
+#[path = "../../rpyc-core/examples/classic_client.rs"]
+mod classic_client;
+
 const SERVER: &str = "
     from rpyc.core import SlaveService
     from rpyc.utils.server import ThreadedServer
@@ -141,4 +144,11 @@ fn a_loop_over_a_dict_and_a_generator_and_one_that_raises() {
         assert_eq!(outcomes, [true, true, false]);
         Ok(())
     });
+}
+
+#[test]
+fn the_example_of_a_classic_client_runs() {
+    let server = PythonServer::of(SERVER);
+    let address = format!("127.0.0.1:{}", server.port());
+    classic_client::run(&address).unwrap_or_else(|error| panic!("{error}"));
 }

@@ -1,0 +1,50 @@
+//! Many calls in flight on one connection, and what to do about slow ones.
+#![allow(clippy::print_stdout)]
+
+use std::error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rpyc_core::{AsyncResult, Config, Exposed, args, connect_thread, service};
+
+struct PrimesService;
+
+#[service]
+impl PrimesService {
+    /// How many primes there are below `limit`.
+    #[exposed]
+    fn count(&self, limit: u64) -> usize {
+        let is_prime = |n: &u64| (2..).take_while(|d| d * d <= *n).all(|d| n % d != 0);
+        (2..limit).filter(is_prime).count()
+    }
+}
+
+pub(crate) fn main() -> Result<(), Box<dyn error::Error>> {
+    // Requests start in the order sent; up to four of them run at once.
+    let mut config = Config::default();
+    config.concurrency = 4;
+    let connection = connect_thread(Arc::new(Exposed::new(PrimesService)), config)?;
+    let root = connection.root()?;
+
+    let limits = [20_000, 10, 100, 1_000];
+    let calls: Vec<AsyncResult> = limits
+        .iter()
+        .map(|limit| root.async_call_method("count", args![*limit]))
+        .collect::<Result<_, _>>()?;
+    if let Some(first) = AsyncResult::wait_any(&calls, None) {
+        println!("the first answer is that for {}", limits[first]);
+    }
+    AsyncResult::wait_all(&calls, Some(Duration::from_secs(60)))?;
+    for (limit, call) in limits.iter().zip(&calls) {
+        println!("{} primes below {limit}", call.value()?.extract::<u64>()?);
+    }
+
+    // A limit of its own for one call.
+    let hasty = root.netref()?.timed(Duration::from_millis(1));
+    match hasty.call_method("count", args![200_000]) {
+        Ok(count) => println!("a fast machine: {count:?}"),
+        Err(error) => println!("{error}"),
+    }
+    connection.close()?;
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! Works in a remote Python: a classic server's, this project's or rpyc's own.
+//!
+//!     cargo run --example classic_client -- localhost:18812
+#![allow(clippy::print_stdout)]
+
+use std::{env, error};
+
+use rpyc_core::object::Function;
+use rpyc_core::{Any, args, connect};
+
+pub(crate) fn run(address: &str) -> Result<(), Box<dyn error::Error>> {
+    let connection = connect(address)?;
+    let root = connection.root()?;
+
+    let answer = root.call_method("eval", args!["6 * 7"])?;
+    println!("6 * 7 = {}", answer.extract::<i64>()?);
+
+    let math = root.call_method("getmodule", args!["math"])?;
+    let pi = math.attr("pi")?.extract::<f64>()?;
+    println!(
+        "pi = {pi}, its sine {}",
+        math.call_method("sin", args![pi])?.extract::<f64>()?
+    );
+
+    // A function of this program as the key of a sort over there.
+    root.call_method("execute", args!["words = ['pear', 'fig', 'banana']"])?;
+    let words = root.call_method("eval", args!["words"])?;
+    let length = Any::object(Function::new("length", |_, args| {
+        let word = args.positional.first().and_then(Any::as_str);
+        Ok(Any::from(word.map(str::len)))
+    }));
+    words.call_method("sort", args![key = length])?;
+    println!("by length: {:?}", words.obtain::<Vec<String>>()?);
+
+    match root.call_method("eval", args!["1 / 0"]) {
+        Ok(value) => println!("unheard of: {value:?}"),
+        Err(error) => println!("as it should be: {error}"),
+    }
+    connection.close()?;
+    Ok(())
+}
+
+// A test calls `run` itself.
+#[allow(dead_code)]
+fn main() -> Result<(), Box<dyn error::Error>> {
+    run(env::args().nth(1).as_deref().unwrap_or("localhost:18812"))
+}
