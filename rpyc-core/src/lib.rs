@@ -2,11 +2,95 @@
 //!
 //! A program holds a [`Netref`] of an object that lives in another process, and
 //! every operation on it happens there. Either side may call the other at any moment, also while
-//! it waits for an answer.
+//! it waits for an answer. The other side may be Rust or Python.
+//!
+//! # A service and a client
+//!
+//! ```
+//! use std::net::TcpListener;
+//! use std::sync::Arc;
+//! use std::thread;
+//!
+//! use rpyc_core::object::Function;
+//! use rpyc_core::{Any, Args, Config, Connection, Context, Exception, Exposed};
+//! use rpyc_core::{args, connect, service};
+//!
+//! struct CalculatorService;
+//!
+//! /// Calculates. A Python client sees this as the docstring.
+//! #[service]
+//! impl CalculatorService {
+//!     #[exposed]
+//!     fn add(&self, a: i64, #[default = 1] b: i64) -> i64 {
+//!         a + b
+//!     }
+//!
+//!     #[exposed]
+//!     fn twice(&self, cx: &Context<'_>, function: Any) -> Result<Any, Exception> {
+//!         function.call(cx, Args::new())?;
+//!         function.call(cx, Args::new())
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // The server: one thread for each client.
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let address = listener.local_addr()?;
+//! thread::spawn(move || {
+//!     for stream in listener.incoming().flatten() {
+//!         thread::spawn(move || {
+//!             let service = Arc::new(Exposed::new(CalculatorService));
+//!             let conn = Connection::open(stream, service, Config::default())?;
+//!             Ok::<_, rpyc_core::Error>(conn.serve_all())
+//!         });
+//!     }
+//! });
+//!
+//! // The client.
+//! let conn = connect(address)?;
+//! let root = conn.root()?;
+//! let sum = root.call_method("add", args![40, b = 2])?.extract::<i64>()?;
+//! assert_eq!(sum, 42);
+//!
+//! // A function of the client's, called by the server.
+//! let function = Any::object(Function::new("greet", |_, _| Ok(Any::from("hello"))));
+//! assert_eq!(root.call_method("twice", args![function])?.as_str(), Some("hello"));
+//!
+//! // What the other side refuses or raises is an error that says so.
+//! let error = root.call_method("no_such_thing", args![]).unwrap_err();
+//! assert!(error.as_remote().is_some_and(|raised| raised.is("AttributeError")));
+//! conn.close()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What you want, and where it is
+//!
+//! | to | use |
+//! |---|---|
+//! | connect: TCP, Unix socket, pipes, child process, ssh | [`connect`], [`Connector`] |
+//! | offer a service: by attribute, of closures, by hand | [`macro@service`], [`service::ServiceBuilder`], [`Object`] |
+//! | use a remote object: attributes, items, calls, `for`, `with` | [`Netref`] |
+//! | make Rust types of results, and the reverse | [`Any::extract`], [`FromAny`], [`IntoAny`] |
+//! | go on without waiting; wait for several | [`Netref::async_call`], [`AsyncResult`] |
+//! | be called while doing something else | [`Connection::serve_in_background`] |
+//! | serve many requests of one peer at once | [`Connection::serve_threaded`] |
+//! | copy whole structures in one round trip | [`by_value`] |
+//! | say what a peer may do, and how long to wait | [`Config`] |
+//!
+//! # Who runs what
+//!
+//! Nothing runs behind the program's back: requests of the peer are served in
+//! [`Connection::serve_all`] and its kin, on a background thread if there is one, and while
+//! a thread waits for an answer of the peer's. They start in the order sent, one at a time; a
+//! request that itself waits for this peer lets the next one start. Dropping a [`Netref`] never
+//! blocks.
+//!
+//! # Inside
 //!
 //! The layers, from the bottom up: [`codec`] (bytes to values; pure), [`channel`] (streams),
-//! [`object`] (what travels by reference), [`Connection`] (who reads, who runs), [`service`] (what a
-//! side offers).
+//! [`object`] (what travels by reference), [`Connection`] (who reads, who runs),
+//! [`mod@service`] (what a side offers).
 #![forbid(unsafe_code)]
 
 // The attribute macros name this crate by its name, also in its own tests.

@@ -123,6 +123,8 @@ impl Connection {
         let shared = Arc::new_cyclic(|this| Shared {
             number,
             connid,
+            // Later, a stream may not know any more.
+            peer_label: stream.peer_label(),
             stream,
             service: service.clone(),
             config: Mutex::new(Arc::new(config)),
@@ -179,8 +181,8 @@ impl Connection {
     }
 
     /// What the peer is called in logs: its address, mostly.
-    pub fn peer_label(&self) -> String {
-        self.shared.stream.peer_label()
+    pub fn peer_label(&self) -> &str {
+        &self.shared.peer_label
     }
 
     /// The descriptor that is read, for `poll` and its kin; none where the stream has none.

@@ -36,6 +36,7 @@ use crate::sync::{Condvar, Mutex};
 pub(crate) struct Shared {
     pub(super) number: u64,
     pub(super) connid: String,
+    pub(super) peer_label: String,
     pub(super) stream: Arc<dyn Stream>,
     pub(super) service: Arc<dyn Service>,
     pub(super) config: Mutex<Arc<Config>>,

@@ -45,6 +45,7 @@ fn over_tcp_with_the_options_set() -> Result<(), Error> {
     assert_eq!(endpoints.1, address);
     assert_eq!(conn.peer_label(), address.to_string());
     conn.close()?;
+    assert_eq!(conn.peer_label(), address.to_string(), "also afterwards");
     let ended = server.join().expect("no panic");
     assert!(
         ended
