@@ -122,6 +122,103 @@ pub use self::executor::{Executor, ThreadPool};
 pub use self::object::{
     Any, Args, Context, Expose, Exposed, FromAny, IntoAny, Netref, Object, ObjectRef,
 };
-pub use rpyc_macros::{expose, service};
+/// Lets a Rust type's values be handed to peers as objects.
+///
+/// ```
+/// use std::sync::atomic::{AtomicI64, Ordering};
+/// use rpyc_core::{Exposed, expose};
+///
+/// struct Counter {
+///     value: AtomicI64,
+/// }
+///
+/// #[expose(module = "shop")]
+/// impl Counter {
+///     /// Counts on, and gives the number.
+///     #[exposed]
+///     fn __call__(&self, #[default = 1] step: i64) -> i64 {
+///         self.value.fetch_add(step, Ordering::Relaxed) + step
+///     }
+///
+///     #[getter]
+///     fn value(&self) -> i64 {
+///         self.value.load(Ordering::Relaxed)
+///     }
+/// }
+///
+/// // A handle that is returned to a peer, or passed to one, and kept here.
+/// let counter = Exposed::new(Counter { value: AtomicI64::new(0) });
+/// assert_eq!(counter.value(), 0);
+/// ```
+pub use rpyc_macros::expose;
+/// Makes a Rust type a service.
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// use rpyc_core::{
+///     Config, Connection, Context, Error, Exception, Exposed, VoidService, args, service,
+/// };
+///
+/// #[derive(Default)]
+/// struct NotesService {
+///     notes: Mutex<Vec<String>>,
+/// }
+///
+/// /// Keeps notes.
+/// #[service(module = "notes", aliases("notes", "memo"))]
+/// impl NotesService {
+///     /// Adds a note; tells how many there are.
+///     #[exposed]
+///     fn add(&self, text: String, #[default = 1] copies: usize) -> Result<usize, Exception> {
+///         if text.is_empty() {
+///             return Err(Exception::value_error("an empty note"));
+///         }
+///         let mut notes = self.notes.lock().map_err(|_| "another call failed")?;
+///         notes.extend(std::iter::repeat_n(text, copies));
+///         Ok(notes.len())
+///     }
+///
+///     #[exposed]
+///     fn whoami(&self, cx: &Context<'_>) -> String {
+///         cx.connection().peer_label()
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Error> {
+/// let (client, server) = Connection::pair(
+///     Arc::new(VoidService), Config::default(),
+///     Arc::new(Exposed::new(NotesService::default())), Config::default(),
+/// )?;
+/// let serving = std::thread::spawn(move || server.serve_all());
+/// let root = client.root()?;
+/// assert_eq!(root.call_method("add", args!["milk", copies = 2])?.extract::<usize>()?, 2);
+/// let refused = root.call_method("add", args![""]);
+/// assert!(refused.is_err_and(|error| error.to_string() == "ValueError: an empty note"));
+/// client.close()?;
+/// # let _ = serving.join();
+/// # Ok(())
+/// # }
+/// ```
+///
+/// What would do something else than it says doesn't compile:
+///
+/// ```compile_fail
+/// struct S(u8);
+/// #[rpyc_core::service]
+/// impl S {
+///     #[exposed]
+///     fn change(&mut self) {} // several threads may call at once
+/// }
+/// ```
+///
+/// ```compile_fail
+/// struct S;
+/// #[rpyc_core::expose]
+/// impl S {
+///     #[on_connect] // an object has no connections
+///     fn greet(&self) {}
+/// }
+/// ```
+pub use rpyc_macros::service;
 
 pub use self::service::{Service, ServiceFactory, VoidService};

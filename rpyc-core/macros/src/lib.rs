@@ -12,7 +12,7 @@ use syn::parse_macro_input;
 use crate::expand::Kind;
 use crate::options::TypeOptions;
 
-/// Makes a Rust type a service: its marked methods are what a peer's `conn.root` offers.
+/// The marked methods of the type are what a peer's `conn.root` offers.
 ///
 /// Stands on one `impl` block of the type. What is marked with these, and nothing else, is visible
 /// to peers:
@@ -49,7 +49,7 @@ pub fn service(options: TokenStream, item: TokenStream) -> TokenStream {
         .into()
 }
 
-/// Makes a Rust type an object that services and calls can hand to a peer by reference.
+/// The marked methods of the type are what a peer can use of a value that it holds by reference.
 ///
 /// As [`service`](macro@service), without what only a service has: names to be found under and the
 /// hooks of connections. Values of the type can be returned by exposed methods as they are; to hand

@@ -158,7 +158,12 @@ impl Shared {
 
     fn raised(&self, config: &Config, seq: &Seq, exception: &Exception) {
         if config.log_exceptions && !exception.is("StopIteration") {
-            log::debug!(target: &config.logger, "{}: raised {exception}", self.connid);
+            let traceback = exception.traceback().map_or("", |text| text.trim_end());
+            log::debug!(
+                target: &config.logger,
+                "{}: raised {exception}\n{traceback}",
+                self.connid
+            );
         }
         let ends_here = (config.propagate_system_exit_locally && exception.is("SystemExit"))
             || (config.propagate_keyboard_interrupt_locally && exception.is("KeyboardInterrupt"));

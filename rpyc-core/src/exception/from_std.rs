@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn an_error_of_the_system_is_an_os_error_with_errno_and_filename() {
-        let error = std::fs::read("/no/such/file").err().expect("there is none");
+        let error = std::fs::read("/no/such/file").expect_err("there is none");
         let exception = Exception::from_io(&error, "/no/such/file");
         assert!(exception.is("FileNotFoundError"), "{exception}");
         assert_eq!(exception.attr("errno").and_then(Value::as_i64), Some(2));
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn an_error_without_a_class_is_a_runtime_error_that_names_its_causes() {
-        let inner = "x".parse::<i64>().err().expect("no number");
+        let inner = "x".parse::<i64>().expect_err("no number");
         let outer = io::Error::other(inner);
         let exception = Exception::from_error("RuntimeError", &Outer(outer));
         assert!(exception.is("RuntimeError"));

@@ -371,3 +371,18 @@ fn the_same_object_is_the_same_reference() {
     let itself = session.object("itself", args![]);
     assert_eq!(itself, session.root);
 }
+
+#[test]
+fn a_factory_makes_a_service_for_each_connection_or_shares_one() {
+    use rpyc_core::ServiceFactory;
+    let each: Box<dyn ServiceFactory> = Box::new(calculator);
+    let shared = calculator();
+    let one: Box<dyn ServiceFactory> = Box::new(move || shared.clone());
+    let root = |factory: &dyn ServiceFactory| {
+        let service = factory.create().expect("it refuses nobody");
+        service.root().id_parts().instance
+    };
+    let first = each.create().expect("it refuses nobody");
+    assert_ne!(Some(first.root().id_parts().instance), Some(root(&*each)));
+    assert_eq!(root(&*one), root(&*one));
+}

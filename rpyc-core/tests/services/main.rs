@@ -1,6 +1,7 @@
 //! Services and objects of Rust types, seen from the other end of a connection.
 
 mod attributes;
+mod conversions;
 mod exceptions;
 mod policy;
 mod support;
