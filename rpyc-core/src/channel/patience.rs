@@ -26,7 +26,7 @@ pub(crate) struct Patience {
 /// Where in the stream the reader waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// No frame has come.
+    /// No frame has come, and there is a limit of its own for the first one.
     First,
     /// A frame has begun.
     Within,
@@ -77,7 +77,7 @@ impl Patience {
     /// The limit in this phase.
     pub(crate) fn limit(&self) -> Option<Duration> {
         match self.phase {
-            Phase::First => self.silence.first_frame.or(self.silence.idle),
+            Phase::First => self.silence.first_frame,
             Phase::Within => self.silence.within_frame,
             Phase::Between => self.silence.idle,
         }

@@ -138,7 +138,7 @@ impl ReadHalf {
 
     fn phase(&self) -> Phase {
         let mid_frame = self.decoder.is_mid_frame();
-        if self.frames == 0 && (!mid_frame || self.patience.bounds_first_frame()) {
+        if self.frames == 0 && self.patience.bounds_first_frame() {
             Phase::First
         } else if mid_frame {
             Phase::Within

@@ -202,8 +202,9 @@ fn buffiter(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectResu
     params.end()?;
     let count = usize::try_from(count)
         .map_err(|_| Exception::value_error("BUFFITER takes a count of 0 or more"))?;
-    // What doesn't fit a frame couldn't be sent.
-    let count = count.min(config.limits.max_items / 2);
+    // A caller goes on asking until nothing comes, so that fewer may come at a time. What doesn't
+    // fit a frame couldn't be sent.
+    let count = count.min(config.limits.max_items / 2).min(MAX_ITEMS);
     Ok(Any::tuple(object.buffiter(cx, count)?))
 }
 
@@ -231,6 +232,9 @@ fn old_slicing(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectR
     args.extend(more);
     call_attr(cx, config, &object, &fallback, Args::from(args))
 }
+
+/// Items that BUFFITER gives at a time. Stops a count of a billion for an iterator without an end.
+const MAX_ITEMS: usize = 100_000;
 
 /// What a request is about, as an object: one of ours, or one of the peer's own.
 pub(super) fn as_object(any: Any) -> Result<ObjectRef, Any> {

@@ -1,0 +1,199 @@
+//! Peers that want everything there is: memory, threads, objects.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use rpyc_core::codec::{Boxed, Handler, Value};
+
+use crate::memory::bounded;
+use crate::peer::{Peer, call_attr, frame, hex, is_over, mine, raises, request};
+use crate::victim::Victim;
+
+#[test]
+fn a_peer_holds_so_many_objects_and_no_more() {
+    let victim = Victim::with(|config| config.max_objects = 1000);
+    let mut peer = Peer::known(&victim);
+    let root = peer.root();
+    let make = call_attr(&root, "make", Vec::new());
+    let mut last = None;
+    // The root is one of them.
+    for _ in 0..999 {
+        last = peer.ask(Handler::CallAttr, &make).ok();
+    }
+    raises(peer.ask(Handler::CallAttr, &make), "MemoryError");
+    let Some(Boxed::RemoteRef(id_pack)) = last else {
+        panic!("nothing made");
+    };
+    let give_back = [Boxed::LocalRef(id_pack), Boxed::from(1_i64)];
+    assert!(peer.ask(Handler::Del, &give_back).is_ok());
+    assert!(peer.ask(Handler::CallAttr, &make).is_ok());
+    peer.leave(&victim);
+}
+
+#[test]
+fn an_endless_iterator_gives_a_part_of_what_is_asked_for() {
+    let victim = Victim::alone(|config| config.max_objects = 5000);
+    let mut peer = Peer::known(&victim);
+    let root = peer.root();
+    let mut iterator = |name: &str| {
+        let get = [Boxed::LocalRef(root.clone()), Boxed::from(name)];
+        match peer.ask(Handler::GetAttr, &get) {
+            Ok(Boxed::RemoteRef(id_pack)) => Boxed::LocalRef(id_pack),
+            other => panic!("no iterator: {other:?}"),
+        }
+    };
+    let (numbers, things) = (iterator("numbers"), iterator("things"));
+    bounded(0, || {
+        let mut take = |iterator: &Boxed, count: i64| {
+            peer.ask(Handler::BuffIter, &[iterator.clone(), Boxed::from(count)])
+        };
+        let items = take(&numbers, 1_000_000_000);
+        let Ok(Boxed::Value(Value::Tuple(items))) = items else {
+            panic!("no items");
+        };
+        assert!(items.len() > 1000);
+        raises(take(&numbers, -1), "ValueError");
+        raises(take(&numbers, i64::MIN), "ValueError");
+        assert_eq!(
+            take(&numbers, 0),
+            Ok(Boxed::Value(Value::Tuple(Vec::new())))
+        );
+        // More objects than the peer may hold: none of them is kept.
+        for _ in 0..5 {
+            raises(take(&things, 1_000_000_000), "MemoryError");
+        }
+        assert!(take(&things, 1000).is_ok());
+    });
+    peer.leave(&victim);
+}
+
+#[test]
+fn answers_that_nobody_reads_do_not_pile_up() {
+    let victim = Victim::alone(|config| config.write_timeout = Some(Duration::from_secs(1)));
+    for waiting in [false, true] {
+        let mut peer = Peer::known(&victim);
+        let root = peer.root();
+        if waiting {
+            // A handler waits for this peer meanwhile: its requests are read on.
+            peer.request(Handler::CallAttr, &call_attr(&root, "call", vec![mine(1)]));
+        }
+        let ask = call_attr(&root, "bytes", vec![Boxed::from(8_i64 << 20)]);
+        let asked = request(7, Handler::CallAttr, &ask).repeat(2000);
+        // An answer is written, the next one made; each exists once as the object, once as bytes.
+        bounded(4 * (8 << 20), || {
+            peer.send(&asked);
+            assert!(!peer.unread(&victim).reason.is_normal());
+        });
+    }
+}
+
+#[test]
+fn complaints_that_nobody_reads_do_not_pile_up() {
+    let victim = Victim::alone(|_| {});
+    // A malformed request, a release of nothing, an unknown reference: answered by the reader.
+    let floods = [
+        frame(&hex("01 11 57 00")),
+        request(1, Handler::Del, &[]),
+        request(
+            1,
+            Handler::Repr,
+            &[Boxed::LocalRef(rpyc_core::codec::IdPack::new(
+                "x".repeat(200),
+                rpyc_core::codec::ClassId(77),
+                rpyc_core::codec::InstanceId(7777),
+            ))],
+        ),
+    ];
+    for flood in floods {
+        for waiting in [false, true] {
+            let mut peer = Peer::known(&victim);
+            let root = peer.root();
+            if waiting {
+                peer.request(Handler::CallAttr, &call_attr(&root, "call", vec![mine(1)]));
+            }
+            let flood = flood.repeat(1000);
+            // What `check_unread` allows: two frames and 64 MiB.
+            bounded(2 * (16 << 20) + (64 << 20), || {
+                push(&mut peer, &flood, Duration::from_secs(1));
+                drop(peer.socket);
+            });
+        }
+    }
+    victim.check_well();
+}
+
+#[test]
+fn queued_requests_hold_what_the_limits_allow() {
+    let victim = Victim::alone(|_| {});
+    let mut peer = Peer::known(&victim);
+    let root = peer.root();
+    peer.request(Handler::CallAttr, &call_attr(&root, "call", vec![mine(1)]));
+    // Small on the wire, forty times that in memory.
+    let items = Value::Tuple(vec![Value::None; 50_000]);
+    let flood = request(7, Handler::Ping, &[Boxed::Value(items)]);
+    bounded(2 * (16 << 20), || {
+        push(&mut peer, &flood, Duration::from_secs(2));
+    });
+    drop(peer.socket);
+    victim.check_well();
+}
+
+#[test]
+fn a_flood_of_releases_is_answered_one_by_one() {
+    let victim = Victim::alone(|_| {});
+    let mut peer = Peer::known(&victim);
+    let unknown = rpyc_core::codec::IdPack::new(
+        "x",
+        rpyc_core::codec::ClassId(77),
+        rpyc_core::codec::InstanceId(7777),
+    );
+    let del = [Boxed::LocalRef(unknown), Boxed::from(1_i64)];
+    let flood = request(1, Handler::Del, &del).repeat(1000);
+    let mut reading = peer.socket.try_clone().unwrap();
+    bounded(0, || {
+        std::thread::scope(|scope| {
+            let done = scope.spawn(move || {
+                let mut reader = Peer::around(&mut reading);
+                for _ in 0..100_000 {
+                    reader.payload().unwrap();
+                }
+            });
+            for _ in 0..100 {
+                peer.send(&flood);
+            }
+            done.join().unwrap();
+        });
+    });
+    peer.leave(&victim);
+}
+
+#[test]
+fn objects_of_the_peers_that_are_kept_do_not_keep_their_frames() {
+    let victim = Victim::alone(|_| {});
+    let mut peer = Peer::known(&victim);
+    let root = peer.root();
+    let ballast = Boxed::Value(Value::Bytes(vec![0; 1 << 20].into()));
+    bounded(0, || {
+        for number in 0..200 {
+            let args = vec![mine(number), ballast.clone()];
+            let kept = peer.ask(Handler::CallAttr, &call_attr(&root, "keep", args));
+            assert_eq!(kept, Ok(Boxed::Value(Value::None)));
+        }
+    });
+    peer.leave(&victim);
+}
+
+/// Sends the bytes over and over, for so long, or until it is 64 MiB.
+fn push(peer: &mut Peer, bytes: &[u8], time: Duration) {
+    let end = Instant::now() + time;
+    peer.socket.set_write_timeout(Some(time / 4)).unwrap();
+    let mut sent = 0;
+    while Instant::now() < end && sent < 64 << 20 {
+        match peer.socket.write(&bytes[sent % bytes.len()..]) {
+            Ok(count) => sent += count,
+            Err(error) if is_over(&error) => return,
+            // It takes no more for now.
+            Err(_) => {}
+        }
+    }
+}
