@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use log::{info, warn};
 use rpyc_core::Config;
@@ -105,6 +106,8 @@ fn connection_config(cli: &Cli) -> Config {
     let mut config = Config::default();
     config.include_local_traceback = !cli.no_traceback;
     config.sync_request_timeout = cli.sync_request_timeout;
+    // A classic client asks for the root as soon as it is connected.
+    config.handshake_timeout = Some(HANDSHAKE);
     config
 }
 
@@ -121,3 +124,6 @@ fn announce(address: SocketAddr, reachable: bool) {
         warn!("whoever reaches {address} can run any code as this user (--insecure)");
     }
 }
+
+/// How long a client may take for its first message.
+const HANDSHAKE: Duration = Duration::from_secs(10);

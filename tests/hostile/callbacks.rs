@@ -24,24 +24,6 @@ fn called_back(peer: &mut Peer, method: &str) -> (u64, Seq) {
     }
 }
 
-/// The answer to a request, past the releases of references.
-#[track_caller]
-fn answer(peer: &mut Peer, asked: u64) -> Result<Boxed, NamedException> {
-    loop {
-        match peer.message() {
-            Message::Reply { seq, result } if seq.as_u64() == Some(asked) => return Ok(result),
-            Message::Exception { seq, exception } if seq.as_u64() == Some(asked) => {
-                return Err(crate::peer::named(exception));
-            }
-            Message::Request {
-                handler: Handler::Del,
-                ..
-            } => {}
-            other => panic!("neither answer nor release: {other:?}"),
-        }
-    }
-}
-
 #[test]
 fn an_exception_is_data_whatever_it_is_called() {
     let victim = Victim::with(|config| {
@@ -70,7 +52,7 @@ fn an_exception_is_data_whatever_it_is_called() {
             seq: callback,
             exception,
         }));
-        let exception = answer(&mut peer, asked).unwrap_err();
+        let exception = peer.answer(asked).unwrap_err();
         assert_eq!((&*exception.module, &*exception.class), (module, class));
     }
     peer.leave(&victim);
@@ -94,7 +76,7 @@ fn a_huge_exception_is_cut() {
     payload.extend(rpyc_core::codec::encode_to_vec(&huge, &limits).unwrap());
     bounded(2 * (16 << 20), || {
         peer.send(&frame(&payload));
-        let exception = raises(answer(&mut peer, asked), "ValueError");
+        let exception = raises(peer.answer(asked), "ValueError");
         assert_eq!(
             (exception.args.len(), exception.traceback.len() < 2 << 20),
             (1000, true)
@@ -117,7 +99,7 @@ fn a_malformed_answer_fails_the_call_that_waits_for_it() {
         let (asked, callback) = called_back(&mut peer, "call");
         let seq = u8::try_from(callback.as_u64().unwrap() + 0x50).unwrap();
         peer.send_payload(&[&[2, 0x11, seq], &hex(result)[..]].concat());
-        assert!(answer(&mut peer, asked).is_err(), "{result}");
+        assert!(peer.answer(asked).is_err(), "{result}");
     }
     peer.leave(&victim);
 }
@@ -158,7 +140,7 @@ fn an_inspection_may_be_answered_with_anything() {
             seq,
             result: Boxed::Value(result),
         }));
-        assert_eq!(answer(&mut peer, asked).is_ok(), fits);
+        assert_eq!(peer.answer(asked).is_ok(), fits);
     }
     peer.leave(&victim);
 }
@@ -171,7 +153,7 @@ fn a_callback_that_is_never_answered_ends_at_the_deadline() {
     let mut peer = Peer::known(&victim);
     for method in ["call", "inspect"] {
         let (asked, late) = called_back(&mut peer, method);
-        raises(answer(&mut peer, asked), "TimeoutError");
+        raises(peer.answer(asked), "TimeoutError");
         let result = mine(2);
         peer.send(&message(&Message::Reply { seq: late, result }));
     }
@@ -217,7 +199,7 @@ fn callbacks_of_callbacks_end_in_a_recursion_error() {
                 seq,
                 result: Boxed::from(1_i64),
             }));
-            assert_eq!(answer(&mut peer, asked), Ok(Boxed::from(1_i64)));
+            assert_eq!(peer.answer(asked), Ok(Boxed::from(1_i64)));
         }
         peer.leave(&victim);
     }

@@ -16,6 +16,9 @@ use crate::victim::{AT_ONCE, Ended, Victim};
 /// PING("x") with sequence number 0.
 pub(crate) const PING: &[u8] = b"\0\0\0\x0b\0\x01\x11\x50\x11\x51\x11\x51\x10\x08\x0ax\n";
 
+/// What a request was answered with.
+pub(crate) type Answer = Result<Boxed, Box<NamedException>>;
+
 pub(crate) struct Peer {
     pub(crate) socket: TcpStream,
     address: SocketAddr,
@@ -66,18 +69,14 @@ impl Peer {
 
     /// Sends a request and reads until its answer is there.
     #[track_caller]
-    pub(crate) fn ask(
-        &mut self,
-        handler: Handler,
-        args: &[Boxed],
-    ) -> Result<Boxed, NamedException> {
+    pub(crate) fn ask(&mut self, handler: Handler, args: &[Boxed]) -> Answer {
         let seq = self.request(handler, args);
         self.answer(seq)
     }
 
     /// Calls a method of the root.
     #[track_caller]
-    pub(crate) fn call(&mut self, method: &str, args: Vec<Boxed>) -> Result<Boxed, NamedException> {
+    pub(crate) fn call(&mut self, method: &str, args: Vec<Boxed>) -> Answer {
         let root = self.root();
         self.ask(Handler::CallAttr, &call_attr(&root, method, args))
     }
@@ -93,7 +92,7 @@ impl Peer {
 
     /// Reads until the answer to `seq` is there.
     #[track_caller]
-    pub(crate) fn answer(&mut self, seq: u64) -> Result<Boxed, NamedException> {
+    pub(crate) fn answer(&mut self, seq: u64) -> Answer {
         loop {
             match self.message() {
                 Message::Reply { seq: found, result } if found.as_u64() == Some(seq) => {
@@ -282,16 +281,16 @@ pub(crate) fn int(digits: &str) -> Value {
     Value::Int(Int::from(digits.parse::<BigInt>().unwrap()))
 }
 
-pub(crate) fn named(exception: DumpedException) -> NamedException {
+pub(crate) fn named(exception: DumpedException) -> Box<NamedException> {
     match exception {
-        DumpedException::Named(named) => *named,
+        DumpedException::Named(named) => named,
         other => panic!("an exception without a name: {other:?}"),
     }
 }
 
 /// Fails unless the answer is an exception of this class.
 #[track_caller]
-pub(crate) fn raises(answer: Result<Boxed, NamedException>, class: &str) -> NamedException {
+pub(crate) fn raises(answer: Answer, class: &str) -> Box<NamedException> {
     let exception = answer.expect_err("an exception");
     assert_eq!(&*exception.class, class, "{exception:?}");
     exception
