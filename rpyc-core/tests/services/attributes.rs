@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use rpyc_core::object::Iter;
 use rpyc_core::{
-    Any, Config, Connection, Context, Exception, Exposed, Value, args, expose, service,
+    Any, Config, Connection, Context, Error, Exception, Exposed, Value, args, expose, service,
 };
 
 use crate::support::{raised, session};
@@ -363,6 +363,20 @@ fn results_that_are_objects_come_by_reference_and_come_back_as_themselves() {
         "TypeError: CalculatorService.add_counter() argument 'counter' must be Counter, \
          not calc.CalculatorService"
     );
+}
+
+#[test]
+fn a_context_manager_is_given_the_exception_that_leaves_it() {
+    let session = session(calculator(), Config::default());
+    let counter = session.object("make", args![1]);
+    let leave = |exception: Exception| {
+        let entered = counter.enter().expect("it can be entered");
+        entered.exit::<(), Error>(Err(Error::Remote(exception)))
+    };
+    let swallowed = leave(Exception::key_error("x")).expect("a KeyError is swallowed");
+    assert_eq!(swallowed, None);
+    let raised = leave(Exception::value_error("x")).expect_err("nothing else is");
+    assert_eq!(raised.to_string(), "ValueError: x");
 }
 
 #[test]

@@ -219,7 +219,7 @@ tuples! {
 
 /// An exception, or its class, which is all that a stock client sends of one that leaves a `with`.
 ///
-/// Of an exception of the peer's the class and the text come across.
+/// Of an exception of the peer's the class comes across, and its arguments or at least its text.
 impl FromAny for Exception {
     fn from_any(any: Any) -> Result<Exception, ConversionError> {
         let Any::Netref(netref) = &any else {
@@ -230,6 +230,10 @@ impl FromAny for Exception {
         let exception = Exception::new(module, class);
         if netref.is_class() {
             return Ok(exception);
+        }
+        // Its side may keep the arguments to itself, but not the text.
+        if let Ok(Any::Value(Value::Tuple(args))) = netref.attr("args") {
+            return Ok(args.into_iter().fold(exception, Exception::with_arg));
         }
         let text = netref.str().map_err(ConversionError::raised)?;
         Ok(match &*text {
