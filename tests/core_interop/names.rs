@@ -35,6 +35,9 @@ fn a_serde_type_is_made_of_dicts_and_lists_and_goes_back_as_pairs() {
             root.order({"name": "Ann"})
         with raises(TypeError, "argument 'order'"):
             root.order(3)
+        import itertools
+        with raises(MemoryError, "more than 1000000 items"):
+            root.join(itertools.repeat("x"))
         endless = []
         endless.append(endless)
         with raises(TypeError, "nested too deep"):

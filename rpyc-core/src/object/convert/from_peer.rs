@@ -3,6 +3,7 @@
 use super::ConversionError;
 use crate::codec::{Handler, Value};
 use crate::error::Error;
+use crate::exception::Exception;
 use crate::object::{Any, Args, Netref};
 
 /// The items of a tuple, of a frozenset, or of any iterable of the peer's.
@@ -116,6 +117,11 @@ fn fetch_items(netref: &Netref) -> Result<Vec<Any>, Error> {
             return Ok(all);
         }
         all.extend(batch);
+        if all.len() > MAX_FETCHED {
+            return Err(Error::Remote(Exception::memory_error(format!(
+                "the iterable has more than {MAX_FETCHED} items, the most that are fetched"
+            ))));
+        }
     }
 }
 
@@ -133,6 +139,8 @@ fn not_iterable(error: Error, netref: &Netref) -> ConversionError {
     }
 }
 
+/// A peer's iterator may have no end; it must not fill the memory here.
+const MAX_FETCHED: usize = 1_000_000;
 /// How many items travel at once: enough to hide the round trip, small enough for a frame.
 const BATCH: i64 = 1000;
 /// A peer's list may hold itself.
