@@ -3,6 +3,7 @@
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -151,11 +152,11 @@ fn to_a_service_on_a_thread_of_this_process() -> Result<(), Error> {
 #[test]
 fn to_a_program_that_is_no_peer_fails_and_leaves_no_process() {
     let began = Instant::now();
-    let mut command = std::process::Command::new("true");
+    let mut command = Command::new("true");
     let outcome = Connector::new().connect_subprocess(&mut command);
     assert!(outcome.is_err_and(|error| error.is_closed()));
     assert!(began.elapsed() < PATIENCE);
-    let mut nothing = std::process::Command::new("/there/is/no/such/program");
+    let mut nothing = Command::new("/there/is/no/such/program");
     let outcome = Connector::new().connect_subprocess(&mut nothing);
     assert!(matches!(outcome, Err(Error::Io { .. })));
 }
@@ -179,3 +180,51 @@ fn keepalive_is_on_unless_it_is_turned_off() -> Result<(), Error> {
     }
     Ok(())
 }
+
+/// What the child process of the next test runs; alone, it does nothing.
+#[test]
+fn a_child_that_serves_over_stdio() {
+    if std::env::var_os(CHILD).is_none() {
+        return;
+    }
+    println!("{READY}");
+    let connector = Connector::new().service(everything());
+    let conn = connector.connect_stdio().expect("a connection");
+    // This is no frame: it must not get into the stream.
+    println!("printed while the connection is there");
+    assert!(conn.serve_all().is_normal());
+}
+
+#[test]
+fn over_stdin_and_stdout_which_printing_does_not_disturb() -> Result<(), Error> {
+    let mut child = Command::new(std::env::current_exe().expect("this test"))
+        .args([
+            "--exact",
+            "connecting::a_child_that_serves_over_stdio",
+            "--nocapture",
+        ])
+        .env(CHILD, "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a child");
+    let mut output = child.stdout.take().expect("its stdout");
+    // The test runner's own lines come first.
+    let mut said = String::new();
+    while !said.ends_with(&format!("{READY}\n")) {
+        let mut byte = [0];
+        io::Read::read_exact(&mut output, &mut byte).expect("it gets ready");
+        said.push(byte[0].into());
+    }
+    let input = child.stdin.take().expect("its stdin");
+    let connector = Connector::new().timeout(Some(PATIENCE));
+    let conn = connector.connect_pipes(output, input)?;
+    assert_eq!(add(&conn)?, 3);
+    conn.close()?;
+    assert!(child.wait().is_ok_and(|status| status.success()));
+    Ok(())
+}
+
+const CHILD: &str = "RPYC_CORE_TEST_CHILD";
+const READY: &str = "ready to talk";
