@@ -37,9 +37,8 @@
 //!
 //! # What is refused
 //!
-//! - Nothing is unpickled because a client sent it: pickling a client's object on this side raises
-//!   TypeError, unless a client asks for the pickle. `rpyc.utils.classic.obtain` is there for code on
-//!   this side that trusts its client.
+//! - Nothing is unpickled because a client sent it: `copy.copy` of a client's object raises TypeError.
+//!   `rpyc.utils.classic.obtain` is there for code on this side that trusts its client.
 //! - No module is imported because an exception of a client's names it.
 #![warn(missing_docs)]
 

@@ -6,12 +6,13 @@ use rpyc_core::codec::{Str, Value};
 use rpyc_core::Exception;
 use rpyc_core::object::Any;
 use rustpython_vm::builtins::{PyBaseException, PyBaseExceptionRef, PyStr, PyType, PyTypeRef};
+use rustpython_vm::function::FuncArgs;
 use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
 
 use super::convert::{to_python, to_value, value_to_python};
 use super::object::text;
 use super::session::PythonSession;
-use super::{modules, names};
+use super::{modules, names, sources};
 
 /// What was raised, as it goes to a peer; the session remembers its traceback.
 pub(super) fn to_exception(
@@ -57,7 +58,12 @@ fn public_attributes(vm: &VirtualMachine, raised: &PyObject) -> Vec<(Str, Value)
     });
     let attribute = |name: &rustpython_vm::Py<PyStr>| {
         let value = raised.get_attr(name, vm).ok()?;
-        Some((text(name), value_or_repr(vm, &value)))
+        let value = match value_or_repr(vm, &value) {
+            // A SyntaxError's file.
+            Value::Str(text) => Value::from(sources::as_python_name(&text)),
+            value => value,
+        };
+        Some((text(name), value))
     };
     public.filter_map(attribute).collect()
 }
@@ -77,17 +83,37 @@ fn traceback_text(vm: &VirtualMachine, raised: &PyBaseExceptionRef) -> String {
     let formatted = || -> PyResult<String> {
         let traceback = vm.import("traceback", 0)?;
         let format = traceback.get_attr("format_exception", vm)?;
-        let lines = format.call((raised.clone(),), vm)?;
+        let mut args = FuncArgs::from(vec![PyObjectRef::from(raised.clone())]);
+        if is_deep(vm, raised) {
+            args.kwargs.insert("limit".into(), vm.ctx.new_int(-MAX_FRAMES).into());
+        }
+        let lines = format.call(args, vm)?;
         let lines: Vec<PyObjectRef> = lines.try_to_value(vm)?;
         let lines = lines.iter().filter_map(|line| line.downcast_ref::<PyStr>());
         Ok(lines.map(|line| text(line).to_string()).collect())
     };
-    formatted().unwrap_or_else(|_| {
+    let text = formatted().unwrap_or_else(|_| {
         // Out of stack, or a client has broken the module.
         let mut plain = String::new();
         let _ = vm.write_exception(&mut plain, raised);
         plain
-    })
+    });
+    sources::as_python_names(text)
+}
+
+/// Whether there are more frames than anybody reads: hundreds of thousands, which take a minute to
+/// format, when a client has lifted the recursion limit.
+fn is_deep(vm: &VirtualMachine, raised: &PyBaseExceptionRef) -> bool {
+    let mut next = raised.__traceback__().map(PyObjectRef::from);
+    for _ in 0..MAX_FRAMES {
+        match next {
+            Some(traceback) if !vm.is_none(&traceback) => {
+                next = traceback.get_attr("tb_next", vm).ok();
+            }
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// The exception in Python, to be raised.
@@ -206,3 +232,6 @@ pub(super) fn leaving(
     }
     instance(vm, &class, args).map(Some)
 }
+
+/// The last frames of a deep traceback are told, so many.
+const MAX_FRAMES: i64 = 2000;

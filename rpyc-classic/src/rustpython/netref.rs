@@ -1,7 +1,5 @@
 //! The native classes of proxies: `BaseNetref`, and the methods that its subclasses forward.
 
-use std::cell::Cell;
-
 use rpyc_core::codec::Handler;
 use rpyc_core::object::Any;
 use rustpython_vm::builtins::{PyStr, PyTuple};
@@ -124,6 +122,20 @@ mod _rpyc_native {
         #[pymethod]
         fn __reduce_ex__(zelf: PyRef<Self>, protocol: i64, vm: &VirtualMachine) -> PyResult {
             super::reduce(&zelf, protocol, vm)
+        }
+
+        #[pymethod]
+        fn __copy__(_zelf: PyRef<Self>, vm: &VirtualMachine) -> PyResult {
+            super::refuse_copy(vm)
+        }
+
+        #[pymethod]
+        fn __deepcopy__(
+            _zelf: PyRef<Self>,
+            _memo: PyObjectRef,
+            vm: &VirtualMachine,
+        ) -> PyResult {
+            super::refuse_copy(vm)
         }
 
         #[pymethod]
@@ -375,44 +387,19 @@ fn is_subclass(class: &Py<NetRef>, other: PyObjectRef, vm: &VirtualMachine) -> P
     class.ask(vm, question)?.is_true(vm)
 }
 
-/// How a proxy is pickled: by the peer, whose bytes go back to the peer.
-///
-/// Nothing here unpickles what a peer sent without being told to, so `copy` and pickles
-/// that stay on this side are refused.
+/// How a proxy is pickled: by its owner, if that allows it. Nothing is unpickled here by this.
 fn reduce(proxy: &Py<NetRef>, protocol: i64, vm: &VirtualMachine) -> PyResult {
-    if !PeerPickles::is_on() {
-        let message = "a netref isn't pickled unasked, because its owner would decide what is run; \
-                       use rpyc.utils.classic.obtain() where you trust the owner";
-        return Err(vm.new_type_error(message));
-    }
     let loads = vm.import("pickle", 0)?.get_attr("loads", vm)?;
     let bytes = proxy.ask(vm, Question::Pickle(protocol))?;
     let args = vm.ctx.new_tuple(vec![bytes]);
     Ok(vm.ctx.new_tuple(vec![loads, args.into()]).into())
 }
 
-thread_local! {
-    static PEER_PICKLES: Cell<usize> = const { Cell::new(0) };
-}
-
-/// While it lives, this thread pickles for a peer.
-pub(super) struct PeerPickles(());
-
-impl PeerPickles {
-    pub(super) fn begin() -> PeerPickles {
-        PEER_PICKLES.set(PEER_PICKLES.get() + 1);
-        PeerPickles(())
-    }
-
-    fn is_on() -> bool {
-        PEER_PICKLES.get() > 0
-    }
-}
-
-impl Drop for PeerPickles {
-    fn drop(&mut self) {
-        PEER_PICKLES.set(PEER_PICKLES.get() - 1);
-    }
+/// `copy` would unpickle at once what the peer sends, which may run anything: not unasked.
+fn refuse_copy(vm: &VirtualMachine) -> PyResult {
+    let message = "a netref isn't copied by value unasked, because its owner would decide what is \
+                   run here; use rpyc.utils.classic.obtain() where you trust the owner";
+    Err(vm.new_type_error(message))
 }
 
 /// A copy of the peer's container, if it is of the same exact builtin class as `own` and not too

@@ -122,11 +122,11 @@ impl Object for PyHandle {
     }
 
     fn repr(&self, _: &Context<'_>) -> ObjectResult<Str> {
-        self.run(|vm, object| object.repr(vm).map(|repr| text(&repr)))
+        self.run(|vm, object| strict_text(vm, &*object.repr(vm)?))
     }
 
     fn str(&self, _: &Context<'_>) -> ObjectResult<Str> {
-        self.run(|vm, object| object.str(vm).map(|str| text(&str)))
+        self.run(|vm, object| strict_text(vm, &*object.str(vm)?))
     }
 
     fn hash(&self, _: &Context<'_>) -> ObjectResult<i64> {
@@ -208,7 +208,6 @@ impl Object for PyHandle {
             let pickle = vm.import("pickle", 0)?;
             let dumps = pickle.get_attr("dumps", vm)?;
             let protocol = vm.ctx.new_int(pickle_protocol(protocol));
-            let _asked = netref::PeerPickles::begin();
             let pickled = dumps.call((object.clone(), protocol), vm)?;
             match pickled.downcast_ref::<PyBytes>() {
                 Some(bytes) => Ok(Bytes::copy_from_slice(bytes.as_bytes())),
@@ -237,6 +236,14 @@ fn pickle_protocol(asked: i64) -> i64 {
         ..0 => HIGHEST_EVERYWHERE,
         asked => asked.min(HIGHEST),
     }
+}
+
+/// Text as it travels; a UnicodeEncodeError where there are lone surrogates in it.
+fn strict_text(vm: &VirtualMachine, text: &Py<PyStr>) -> PyResult<Str> {
+    if text.to_str().is_none() {
+        vm.call_method(text.as_object(), "encode", ())?;
+    }
+    Ok(self::text(text))
 }
 
 /// Text as it travels; lone surrogates become question marks.

@@ -105,6 +105,32 @@ impl Sources {
     }
 }
 
+/// The text of a traceback, with the name that Python has for evaluated text in place of ours.
+pub(super) fn as_python_names(traceback: String) -> String {
+    if !traceback.contains("File \"<e") {
+        return traceback;
+    }
+    let line = |line: &str| match line.trim_start().strip_prefix("File \"") {
+        Some(rest) => match rest.split_once('"') {
+            Some((name, _)) if is_ours(name) => line.replacen(name, PYTHON_NAME, 1),
+            _ => line.to_owned(),
+        },
+        None => line.to_owned(),
+    };
+    traceback.split_inclusive('\n').map(line).collect()
+}
+
+/// The same for a name alone.
+pub(super) fn as_python_name(name: &str) -> &str {
+    if is_ours(name) { PYTHON_NAME } else { name }
+}
+
+fn is_ours(name: &str) -> bool {
+    let name = name.strip_prefix("<eval ").or_else(|| name.strip_prefix("<execute "));
+    let number = name.and_then(|name| name.strip_suffix('>'));
+    number.is_some_and(|number| number.bytes().all(|digit| digit.is_ascii_digit()))
+}
+
 impl Kept {
     /// Counts the text in; the result are the names whose texts must go.
     fn keep(&mut self, name: &str, length: usize) -> Vec<String> {
@@ -126,6 +152,7 @@ impl Kept {
     }
 }
 
+const PYTHON_NAME: &str = "<string>";
 const MAX_EVALS: usize = 64;
 const MAX_EXECUTES: usize = 1024;
 const MAX_BYTES: usize = 16 << 20;
