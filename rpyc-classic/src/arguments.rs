@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use rpyc_core::codec::Str;
 use rpyc_core::Exception;
+use rpyc_core::codec::Str;
 use rpyc_core::object::{Any, Args, Context, IdParts, Method, Object, ObjectResult};
 
 /// What a method does with its owner and the values of its parameters; what wasn't given is None.
@@ -40,7 +40,12 @@ impl<T: Send + Sync + 'static> MethodDef<T> {
 
 impl<T: Send + Sync + 'static> BoundMethod<T> {
     fn bind(&self, args: Args) -> Result<Vec<Option<Any>>, Exception> {
-        let MethodDef { name, parameters, required, .. } = *self.def;
+        let MethodDef {
+            name,
+            parameters,
+            required,
+            ..
+        } = *self.def;
         let given = args.positional.len();
         if given > parameters.len() {
             return Err(Exception::type_error(format!(

@@ -4,11 +4,11 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use rpyc_core::Exception;
 use rpyc_core::args;
 use rpyc_core::codec::{Str, Value};
-use rpyc_core::{Connection, WeakConnection};
-use rpyc_core::Exception;
 use rpyc_core::object::{Any, Args, Context, IdParts, Method, Object, ObjectRef, ObjectResult};
+use rpyc_core::{Connection, WeakConnection};
 
 use crate::arguments::MethodDef;
 use crate::evaluator::Session;
@@ -21,7 +21,7 @@ pub(crate) struct ServerConnection {
 }
 
 impl ServerConnection {
-    pub(crate) fn new(connection: &Connection, session: Weak<dyn Session>) -> ObjectRef {
+    pub(crate) fn object(connection: &Connection, session: Weak<dyn Session>) -> ObjectRef {
         Arc::new_cyclic(|this| ServerConnection {
             connection: connection.downgrade(),
             session,
@@ -68,7 +68,12 @@ impl Object for ServerConnection {
                 let getmodule = self.peer_root(cx, "getmodule")?;
                 return Ok(Any::object(Modules { getmodule }));
             }
-            "closed" => return Ok(Any::from(self.connection().map_or(true, |connection| connection.is_closed()))),
+            "closed" => {
+                return Ok(Any::from(
+                    self.connection()
+                        .map_or(true, |connection| connection.is_closed()),
+                ));
+            }
             "_config" => {
                 let connection = self.connection.clone();
                 return Ok(Any::Local(Arc::new_cyclic(|this| ConfigView {
@@ -95,13 +100,23 @@ impl Object for ServerConnection {
     fn repr(&self, _: &Context<'_>) -> ObjectResult<Str> {
         let connection = self.connection()?;
         let connid = connection.connid();
-        Ok(Str::from(format!("<rpyc.core.protocol.Connection '{connid}' object>")))
+        Ok(Str::from(format!(
+            "<rpyc.core.protocol.Connection '{connid}' object>"
+        )))
     }
 
     fn dir(&self, _: &Context<'_>) -> ObjectResult<Vec<Str>> {
         let attributes = [
-            "_config", "_last_traceback", "builtin", "builtins", "closed", "eval", "execute",
-            "modules", "namespace", "root",
+            "_config",
+            "_last_traceback",
+            "builtin",
+            "builtins",
+            "closed",
+            "eval",
+            "execute",
+            "modules",
+            "namespace",
+            "root",
         ];
         let methods = CONNECTION_METHODS.iter().map(|method| method.name);
         Ok(methods.chain(attributes).map(Str::from_static).collect())
@@ -143,7 +158,10 @@ static CONNECTION_METHODS: &[MethodDef<ServerConnection>] = &[
 
 impl ServerConnection {
     fn poll(&self, args: &[Option<Any>], default: f64) -> ObjectResult {
-        let timeout = args.first().and_then(Option::as_ref).and_then(Any::as_value);
+        let timeout = args
+            .first()
+            .and_then(Option::as_ref)
+            .and_then(Any::as_value);
         let seconds = match timeout {
             None => default,
             Some(Value::Float(seconds)) => *seconds,
@@ -293,7 +311,8 @@ static CONFIG_METHODS: &[MethodDef<ConfigView>] = &[
         required: 1,
         body: |this, _, args| {
             let key = key(&args)?;
-            this.option(&key).ok_or_else(|| Exception::key_error(key.as_str()))
+            this.option(&key)
+                .ok_or_else(|| Exception::key_error(key.as_str()))
         },
     },
     MethodDef {
@@ -324,9 +343,13 @@ static CONFIG_METHODS: &[MethodDef<ConfigView>] = &[
 
 fn key(args: &[Option<Any>]) -> Result<String, Exception> {
     let key = args.first().and_then(Option::as_ref).and_then(Any::as_str);
-    key.map(str::to_owned).ok_or_else(|| Exception::type_error("an option's name is a str"))
+    key.map(str::to_owned)
+        .ok_or_else(|| Exception::type_error("an option's name is a str"))
 }
 
 fn names(names: &[&'static str]) -> Arc<[Method]> {
-    names.iter().map(|name| (Str::from_static(name), None)).collect()
+    names
+        .iter()
+        .map(|name| (Str::from_static(name), None))
+        .collect()
 }

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use rpyc_core::codec::{Str, Value};
-use rpyc_core::{Config, Nesting};
 use rpyc_core::Connection;
 use rpyc_core::Exception;
+use rpyc_core::codec::{Str, Value};
 use rpyc_core::executor::Executor;
 use rpyc_core::object::{Access, Any, Context, IdParts, Object, ObjectRef, ObjectResult};
 use rpyc_core::service::{Service, ServiceFactory};
+use rpyc_core::{Config, Nesting};
 
 use crate::arguments::MethodDef;
 use crate::client_side::ServerConnection;
@@ -51,7 +51,10 @@ impl SlaveService {
     }
 
     /// Makes a service for each connection.
-    pub fn factory(evaluator: Arc<dyn Evaluator>, options: SlaveOptions) -> Arc<dyn ServiceFactory> {
+    pub fn factory(
+        evaluator: Arc<dyn Evaluator>,
+        options: SlaveOptions,
+    ) -> Arc<dyn ServiceFactory> {
         Arc::new(move || SlaveService::new(&*evaluator, options.clone()))
     }
 }
@@ -77,7 +80,7 @@ impl Service for SlaveService {
 
     fn on_connect(&self, cx: &Context<'_>) -> Result<(), Exception> {
         let connection = cx.connection();
-        let this = ServerConnection::new(connection, Arc::downgrade(&self.root.session));
+        let this = ServerConnection::object(connection, Arc::downgrade(&self.root.session));
         self.root.session.connected(connection, this);
         Ok(())
     }
@@ -89,7 +92,9 @@ impl Service for SlaveService {
 
 impl fmt::Debug for SlaveService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SlaveService").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("SlaveService")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -200,6 +205,8 @@ fn module_name(name: Any) -> Result<String, Exception> {
         // Python 2's name for it.
         Some("__builtin__") => Ok("builtins".to_owned()),
         Some(name) => Ok(name.to_owned()),
-        None => Err(Exception::type_error("a module's name must be a str or a tuple of str")),
+        None => Err(Exception::type_error(
+            "a module's name must be a str or a tuple of str",
+        )),
     }
 }

@@ -116,7 +116,8 @@ impl Classes {
         let all: Vec<_> = {
             let known = lock(&self.known);
             let all = known.by_address.iter();
-            all.map(|(address, entry)| (*address, entry.clone())).collect()
+            all.map(|(address, entry)| (*address, entry.clone()))
+                .collect()
         };
         let mut dead = Vec::new();
         for (address, entry) in all {
@@ -128,7 +129,11 @@ impl Classes {
         let mut forgotten = Vec::new();
         for (address, number) in dead {
             // Another class may have come to the address.
-            if known.by_address.get(&address).is_some_and(|entry| entry.number == number) {
+            if known
+                .by_address
+                .get(&address)
+                .is_some_and(|entry| entry.number == number)
+            {
                 forgotten.extend(known.by_address.remove(&address));
             }
         }

@@ -19,7 +19,11 @@ use super::session::PythonSession;
 
 /// An object as it leaves the interpreter: by value if it is exactly of one of the types that travel
 /// so, as itself if it came from outside, else by reference.
-pub(super) fn to_any(vm: &VirtualMachine, session: &Arc<PythonSession>, object: PyObjectRef) -> Any {
+pub(super) fn to_any(
+    vm: &VirtualMachine,
+    session: &Arc<PythonSession>,
+    object: PyObjectRef,
+) -> Any {
     to_any_at(vm, session, object, 0)
 }
 
@@ -88,7 +92,10 @@ fn to_value_at(vm: &VirtualMachine, object: &PyObject, depth: usize) -> Option<V
         return None;
     }
     let all = |items: &[PyObjectRef]| -> Option<Vec<Value>> {
-        items.iter().map(|item| to_value_at(vm, item, depth + 1)).collect()
+        items
+            .iter()
+            .map(|item| to_value_at(vm, item, depth + 1))
+            .collect()
     };
     if class.is(types.tuple_type) {
         return all(object.downcast_ref::<PyTuple>()?.as_slice()).map(Value::Tuple);
@@ -126,7 +133,9 @@ fn int_value(int: &PyInt) -> Option<Value> {
     if digits > MAX_INT_DIGITS {
         return None;
     }
-    text.parse::<BigInt>().ok().map(|int| Value::Int(Int::from(int)))
+    text.parse::<BigInt>()
+        .ok()
+        .map(|int| Value::Int(Int::from(int)))
 }
 
 /// What came in, as a Python object.
@@ -154,7 +163,10 @@ pub(super) fn to_python(vm: &VirtualMachine, session: &Arc<PythonSession>, any: 
 pub(super) fn value_to_python(vm: &VirtualMachine, value: Value) -> PyResult {
     let ctx = &vm.ctx;
     let all = |items: Vec<Value>| -> PyResult<Vec<PyObjectRef>> {
-        items.into_iter().map(|item| value_to_python(vm, item)).collect()
+        items
+            .into_iter()
+            .map(|item| value_to_python(vm, item))
+            .collect()
     };
     Ok(match value {
         Value::None => ctx.none(),
@@ -169,7 +181,8 @@ pub(super) fn value_to_python(vm: &VirtualMachine, value: Value) -> PyResult {
                     num_bigint::Sign::Minus => malachite_bigint::Sign::Minus,
                     _ => malachite_bigint::Sign::Plus,
                 };
-                ctx.new_int(malachite_bigint::BigInt::from_bytes_be(sign, &bytes)).into()
+                ctx.new_int(malachite_bigint::BigInt::from_bytes_be(sign, &bytes))
+                    .into()
             }
         },
         Value::Float(float) => ctx.new_float(float).into(),
@@ -214,9 +227,9 @@ pub(super) fn to_args(
     let positional = positional.into_iter().map(|arg| to_any(vm, session, arg));
     let mut args = Args::from(positional.collect::<Vec<_>>());
     for (name, value) in keyword.iter() {
-        let name = name.as_str().map_err(|_| {
-            vm.new_value_error("a keyword argument's name isn't valid Unicode")
-        })?;
+        let name = name
+            .as_str()
+            .map_err(|_| vm.new_value_error("a keyword argument's name isn't valid Unicode"))?;
         let value = to_any(vm, session, value.clone());
         args.keyword.push((Str::from(name), value));
     }

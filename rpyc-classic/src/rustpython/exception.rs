@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use rpyc_core::codec::{Str, Value};
 use rpyc_core::Exception;
+use rpyc_core::codec::{Str, Value};
 use rpyc_core::object::Any;
 use rustpython_vm::builtins::{PyBaseException, PyBaseExceptionRef, PyStr, PyType, PyTypeRef};
 use rustpython_vm::function::FuncArgs;
@@ -85,7 +85,8 @@ fn traceback_text(vm: &VirtualMachine, raised: &PyBaseExceptionRef) -> String {
         let format = traceback.get_attr("format_exception", vm)?;
         let mut args = FuncArgs::from(vec![PyObjectRef::from(raised.clone())]);
         if is_deep(vm, raised) {
-            args.kwargs.insert("limit".into(), vm.ctx.new_int(-MAX_FRAMES).into());
+            args.kwargs
+                .insert("limit".into(), vm.ctx.new_int(-MAX_FRAMES).into());
         }
         let lines = format.call(args, vm)?;
         let lines: Vec<PyObjectRef> = lines.try_to_value(vm)?;
@@ -117,7 +118,10 @@ fn is_deep(vm: &VirtualMachine, raised: &PyBaseExceptionRef) -> bool {
 }
 
 /// The exception in Python, to be raised.
-pub(super) fn to_python_exception(vm: &VirtualMachine, exception: &Exception) -> PyBaseExceptionRef {
+pub(super) fn to_python_exception(
+    vm: &VirtualMachine,
+    exception: &Exception,
+) -> PyBaseExceptionRef {
     if exception.is("StopIteration") {
         return vm.new_stop_iteration(None);
     }
@@ -131,12 +135,16 @@ fn build(vm: &VirtualMachine, exception: &Exception) -> PyResult<PyBaseException
     };
     let class = modules::remote_class(vm, &class)?;
     let args = exception.args().iter().cloned();
-    let args = args.map(|arg| value_to_python(vm, arg)).collect::<PyResult<Vec<_>>>()?;
+    let args = args
+        .map(|arg| value_to_python(vm, arg))
+        .collect::<PyResult<Vec<_>>>()?;
     let raised = instance(vm, &class, args)?;
     for (name, value) in exception.attrs() {
         let value = value_to_python(vm, value.clone())?;
         // Some attributes can't be set: properties, methods of builtin classes.
-        let _ = raised.as_object().set_attr(&vm.ctx.new_str(name.as_str()), value, vm);
+        let _ = raised
+            .as_object()
+            .set_attr(&vm.ctx.new_str(name.as_str()), value, vm);
     }
     if let Some(traceback) = exception.traceback() {
         let traceback = vm.ctx.new_str(traceback.as_str());
@@ -174,11 +182,17 @@ fn instance(
 fn known_class(vm: &VirtualMachine, module: &str, class: &str) -> Option<PyTypeRef> {
     let found = loaded_attribute(vm, module, class)?;
     let class: PyTypeRef = found.downcast().ok()?;
-    class.fast_issubclass(vm.ctx.exceptions.base_exception_type).then_some(class)
+    class
+        .fast_issubclass(vm.ctx.exceptions.base_exception_type)
+        .then_some(class)
 }
 
 /// The attribute of a module that is loaded already.
-pub(super) fn loaded_attribute(vm: &VirtualMachine, module: &str, name: &str) -> Option<PyObjectRef> {
+pub(super) fn loaded_attribute(
+    vm: &VirtualMachine,
+    module: &str,
+    name: &str,
+) -> Option<PyObjectRef> {
     let module = match module {
         // Python 2's name for it.
         "exceptions" | "builtins" => vm.builtins.as_object().to_owned(),
@@ -210,7 +224,9 @@ pub(super) fn leaving(
                 return instance(vm, class.as_object(), Vec::new()).map(Some);
             }
             let exc = exc.downcast::<PyBaseException>();
-            return exc.map(Some).map_err(|_| vm.new_type_error("__exit__ needs an exception"));
+            return exc
+                .map(Some)
+                .map_err(|_| vm.new_type_error("__exit__ needs an exception"));
         }
     };
     let name = netref.id_pack().name.clone();

@@ -232,12 +232,16 @@ fn prepare(vm: &VirtualMachine, options: &Options) -> PyResult<()> {
     // Python's own threads would get 2 MiB, less than deep recursion needs.
     let threads = vm.import("_thread", 0)?;
     let stack_size = vm.ctx.new_int(THREAD_STACK_SIZE);
-    threads.get_attr("stack_size", vm)?.call((stack_size,), vm)?;
+    threads
+        .get_attr("stack_size", vm)?
+        .call((stack_size,), vm)?;
     let own = std::env::current_exe().ok();
     let own = own.and_then(|path| path.into_os_string().into_string().ok());
     if let Some(executable) = options.executable.clone().or(own) {
         let executable = vm.ctx.new_str(executable);
-        vm.sys_module.as_object().set_attr("executable", executable, vm)?;
+        vm.sys_module
+            .as_object()
+            .set_attr("executable", executable, vm)?;
     }
     modules::install(vm)
 }

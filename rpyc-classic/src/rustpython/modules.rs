@@ -23,7 +23,10 @@ pub(super) fn install(vm: &VirtualMachine) -> PyResult<()> {
         let entry = vm.ctx.new_tuple(vec![is_package, source]);
         sources.set_item(name, entry.into(), vm)?;
     }
-    support.as_object().get_attr("install", vm)?.call((sources,), vm)?;
+    support
+        .as_object()
+        .get_attr("install", vm)?
+        .call((sources,), vm)?;
     Ok(())
 }
 
@@ -40,7 +43,9 @@ pub(super) fn remote_class(vm: &VirtualMachine, class: &PyObject) -> PyResult {
 
 fn support(vm: &VirtualMachine, name: &'static str) -> PyResult<PyObjectRef> {
     let modules = vm.sys_module.get_attr("modules", vm)?;
-    modules.get_item(&*vm.ctx.new_str(SUPPORT), vm)?.get_attr(name, vm)
+    modules
+        .get_item(&*vm.ctx.new_str(SUPPORT), vm)?
+        .get_attr(name, vm)
 }
 
 const SUPPORT: &str = "_rpyc_support";
@@ -50,10 +55,22 @@ const PACKAGE: &[(&str, bool, &str)] = &[
     ("rpyc", true, include_str!("python/rpyc.py")),
     ("rpyc.core", true, include_str!("python/empty.py")),
     ("rpyc.core.netref", false, include_str!("python/netref.py")),
-    ("rpyc.core.vinegar", false, include_str!("python/vinegar.py")),
+    (
+        "rpyc.core.vinegar",
+        false,
+        include_str!("python/vinegar.py"),
+    ),
     ("rpyc.lib", true, include_str!("python/empty.py")),
     ("rpyc.lib.compat", false, include_str!("python/compat.py")),
     ("rpyc.utils", true, include_str!("python/empty.py")),
-    ("rpyc.utils.classic", false, include_str!("python/classic.py")),
-    ("rpyc.utils.teleportation", false, include_str!("python/teleportation.py")),
+    (
+        "rpyc.utils.classic",
+        false,
+        include_str!("python/classic.py"),
+    ),
+    (
+        "rpyc.utils.teleportation",
+        false,
+        include_str!("python/teleportation.py"),
+    ),
 ];

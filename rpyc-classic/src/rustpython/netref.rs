@@ -6,16 +6,18 @@ use rustpython_vm::builtins::{PyStr, PyTuple};
 use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyPayload, PyResult, VirtualMachine};
 
 pub(super) use self::_rpyc_native::{NetRef, module_def};
+use super::classes::LOCAL_NAMES;
 use super::convert::{to_any, to_python};
 use super::exception::to_python_exception;
-use super::classes::LOCAL_NAMES;
 use super::proxy::{Question, Target};
 use super::thread::detached;
 use super::types;
 
 /// A method of proxy classes that is forwarded under that name.
 pub(super) fn method(vm: &VirtualMachine, name: &str) -> PyObjectRef {
-    _rpyc_native::NetMethod::named(name).into_ref(&vm.ctx).into()
+    _rpyc_native::NetMethod::named(name)
+        .into_ref(&vm.ctx)
+        .into()
 }
 
 #[rustpython_vm::pymodule]
@@ -130,11 +132,7 @@ mod _rpyc_native {
         }
 
         #[pymethod]
-        fn __deepcopy__(
-            _zelf: PyRef<Self>,
-            _memo: PyObjectRef,
-            vm: &VirtualMachine,
-        ) -> PyResult {
+        fn __deepcopy__(_zelf: PyRef<Self>, _memo: PyObjectRef, vm: &VirtualMachine) -> PyResult {
             super::refuse_copy(vm)
         }
 
@@ -218,7 +216,8 @@ mod _rpyc_native {
     impl Representable for NetRef {
         fn repr(zelf: &Py<Self>, vm: &VirtualMachine) -> PyResult<PyRef<PyStr>> {
             let repr = zelf.ask(vm, Question::Repr)?;
-            repr.downcast().map_err(|_| vm.new_type_error("__repr__ returned non-string"))
+            repr.downcast()
+                .map_err(|_| vm.new_type_error("__repr__ returned non-string"))
         }
     }
 
@@ -257,7 +256,10 @@ mod _rpyc_native {
 
         fn call(zelf: &Py<Self>, mut args: FuncArgs, vm: &VirtualMachine) -> PyResult {
             let owner = args.take_positional();
-            let Some(proxy) = owner.as_ref().and_then(|owner| owner.downcast_ref::<NetRef>()) else {
+            let Some(proxy) = owner
+                .as_ref()
+                .and_then(|owner| owner.downcast_ref::<NetRef>())
+            else {
                 return Err(vm.new_type_error(format!("{}() needs a netref", zelf.name)));
             };
             let args = to_args(vm, &proxy.session, args.args, &args.kwargs)?;
@@ -278,7 +280,9 @@ mod _rpyc_native {
         ) -> PyResult {
             Ok(match obj {
                 Some(obj) if !vm.is_none(obj) => {
-                    PyBoundMethod::new(obj.to_owned(), zelf.to_owned()).into_ref(&vm.ctx).into()
+                    PyBoundMethod::new(obj.to_owned(), zelf.to_owned())
+                        .into_ref(&vm.ctx)
+                        .into()
                 }
                 _ => zelf.to_owned(),
             })
@@ -323,7 +327,10 @@ fn remote_name(name: &Py<PyStr>, vm: &VirtualMachine) -> PyResult<Option<String>
         return Err(vm.new_attribute_error("the attribute's name isn't valid Unicode"));
     };
     // A peer's array interface would make others read memory at addresses of the peer's.
-    if matches!(text, "__array_struct__" | "__array_interface__" | "__array__") {
+    if matches!(
+        text,
+        "__array_struct__" | "__array_interface__" | "__array__"
+    ) {
         return Err(vm.new_attribute_error(text.to_owned()));
     }
     Ok((!LOCAL_NAMES.contains(&text)).then(|| text.to_owned()))
@@ -370,7 +377,10 @@ fn is_instance(class: &Py<NetRef>, other: &PyObjectRef, vm: &VirtualMachine) -> 
     let question = [Any::Value(other.id_pack().to_value())];
     let answer = detached(vm, || class.request(Handler::InstanceCheck, question));
     match answer {
-        Ok(answer) => Ok(answer.as_value().and_then(|value| value.as_bool()).unwrap_or(false)),
+        Ok(answer) => Ok(answer
+            .as_value()
+            .and_then(|value| value.as_bool())
+            .unwrap_or(false)),
         Err(error) => Err(to_python_exception(vm, &error.into())),
     }
 }
@@ -417,12 +427,17 @@ pub(super) fn copy_of_container(
     let name = proxy.target().name();
     let is = |ours: &Py<rustpython_vm::builtins::PyType>, theirs| class.is(ours) && name == theirs;
     let is_dict = is(types.dict_type, "builtins.dict");
-    let is_set = class.is(types.set_type) && matches!(&*name, "builtins.set" | "builtins.frozenset")
+    let is_set = class.is(types.set_type)
+        && matches!(&*name, "builtins.set" | "builtins.frozenset")
         || is(types.frozenset_type, "builtins.set");
     if !is_dict && !is_set && !is(types.list_type, "builtins.list") {
         return Ok(None);
     }
-    let source = if is_dict { vm.call_method(other, "items", ())? } else { other.to_owned() };
+    let source = if is_dict {
+        vm.call_method(other, "items", ())?
+    } else {
+        other.to_owned()
+    };
     let Some(items) = some_items(vm, &source)? else {
         return Ok(None);
     };

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rpyc_core::codec::Str;
 use rpyc_core::Exception;
-use rpyc_core::object::{
-    Access, Any, Args, Context, IdParts, Method, Object, ObjectResult,
-};
+use rpyc_core::codec::Str;
+use rpyc_core::object::{Access, Any, Args, Context, IdParts, Method, Object, ObjectResult};
 use rustpython_vm::builtins::{PyBytes, PyStr};
 use rustpython_vm::protocol::{PyIter, PyIterReturn};
 use rustpython_vm::{AsObject, Py, PyObjectRef, PyResult, VirtualMachine};
@@ -49,7 +47,10 @@ impl PyHandle {
     }
 
     /// Does something in the interpreter; what it raises comes out with its traceback.
-    fn run<R>(&self, work: impl FnOnce(&VirtualMachine, &PyObjectRef) -> PyResult<R>) -> ObjectResult<R> {
+    fn run<R>(
+        &self,
+        work: impl FnOnce(&VirtualMachine, &PyObjectRef) -> PyResult<R>,
+    ) -> ObjectResult<R> {
         self.session.run(|vm| work(vm, self.object()))
     }
 

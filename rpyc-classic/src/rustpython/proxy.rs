@@ -5,15 +5,15 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use rpyc_core::codec::{Handler, Value};
 use rpyc_core::Exception;
+use rpyc_core::codec::{Handler, Value};
 use rpyc_core::object::{Any, Args, Context, Method, Netref, ObjectRef, ObjectResult};
 use rustpython_vm::builtins::{PyTypeRef, PyWeak};
 use rustpython_vm::{AsObject, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};
 
+use super::classes::LOCAL_NAMES;
 use super::convert::to_python;
 use super::exception::to_python_exception;
-use super::classes::LOCAL_NAMES;
 use super::netref::{NetRef, method};
 use super::session::{PythonSession, closed};
 use super::thread::{detached, lock};
@@ -32,7 +32,11 @@ pub(super) enum Target {
 /// is a class itself; for objects of this process and builtins of any peer, the name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum ClassKey {
-    Peer { connection: u64, class: u64, is_class: bool },
+    Peer {
+        connection: u64,
+        class: u64,
+        is_class: bool,
+    },
     Named(String),
 }
 
@@ -112,7 +116,9 @@ fn put_to_peer(netref: &Netref, question: Question) -> ObjectResult {
         Question::Hash => netref.request(Handler::Hash, []),
         Question::Pickle(protocol) => netref.request(Handler::Pickle, [Any::from(protocol)]),
         Question::Repr => netref.request(Handler::Repr, []),
-        Question::SetAttr(name, value) => netref.request(Handler::SetAttr, [Any::from(name), value]),
+        Question::SetAttr(name, value) => {
+            netref.request(Handler::SetAttr, [Any::from(name), value])
+        }
         Question::Str => netref.request(Handler::Str, []),
     };
     answer.map_err(Exception::from)
@@ -129,7 +135,12 @@ fn put_here(
         Question::CallMethod(name, args) => object.call_method(cx, &name, args)?,
         Question::Compare(op, other) => object.compare(cx, op, &other)?,
         Question::DelAttr(name) => object.del_attr(cx, &name).map(|()| Any::NONE)?,
-        Question::Dir => Any::tuple(object.dir(cx)?.into_iter().map(|name| Any::from(Value::Str(name)))),
+        Question::Dir => Any::tuple(
+            object
+                .dir(cx)?
+                .into_iter()
+                .map(|name| Any::from(Value::Str(name))),
+        ),
         Question::Exit(exc) => object.exit(cx, exc)?,
         Question::Hash => Any::from(object.hash(cx)?),
         Question::Pickle(protocol) => Any::from(Value::Bytes(object.pickle(cx, protocol)?)),
@@ -164,8 +175,14 @@ impl Proxies {
     /// The proxy at `place` has died.
     pub(super) fn forget(&self, place: Place) {
         let mut live = lock(&self.live);
-        let is_its = live.get(&place.key).is_some_and(|live| live.ticket == place.ticket);
-        let forgotten = if is_its { live.remove(&place.key) } else { None };
+        let is_its = live
+            .get(&place.key)
+            .is_some_and(|live| live.ticket == place.ticket);
+        let forgotten = if is_its {
+            live.remove(&place.key)
+        } else {
+            None
+        };
         // In this order: dropping a Python object under a lock could come back to it.
         drop(live);
         drop(forgotten);
@@ -198,7 +215,13 @@ pub(super) fn of_netref(
         drop(live);
         return Ok(other);
     }
-    let before = live.insert(key, Live { proxy: weak, ticket });
+    let before = live.insert(
+        key,
+        Live {
+            proxy: weak,
+            ticket,
+        },
+    );
     drop(live);
     drop(before);
     Ok(proxy)
@@ -218,7 +241,10 @@ pub(super) fn of_object(
                 .map_err(|exception| to_python_exception(vm, &exception))?,
             None => Arc::new([]),
         };
-        let names = methods.iter().map(|(name, _)| name.as_str()).chain(["__call__"]);
+        let names = methods
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .chain(["__call__"]);
         make_class(vm, &name, names)
     })?;
     let proxy = NetRef::new(Target::Here(object), session.clone(), None);
@@ -247,13 +273,17 @@ fn class_of(
     };
     session.proxy_class(key, || {
         let answer = detached(vm, || netref.inspect());
-        let methods: Vec<Method> = answer
-            .map_err(|error| to_python_exception(vm, &Exception::from(error)))?;
+        let methods: Vec<Method> =
+            answer.map_err(|error| to_python_exception(vm, &Exception::from(error)))?;
         if methods.len() > MAX_METHODS {
             let message = format!("a class of {} methods is too large", methods.len());
             return Err(vm.new_value_error(message));
         }
-        make_class(vm, &id_pack.name, methods.iter().map(|(name, _)| name.as_str()))
+        make_class(
+            vm,
+            &id_pack.name,
+            methods.iter().map(|(name, _)| name.as_str()),
+        )
     })
 }
 
@@ -281,7 +311,9 @@ fn make_class<'a>(
     let bases = vm.ctx.new_tuple(vec![base.into()]);
     let class = vm.ctx.types.type_type.as_object();
     let class = class.call((vm.ctx.new_str(short_name), bases, namespace), vm)?;
-    class.downcast().map_err(|_| vm.new_type_error("type() made no class"))
+    class
+        .downcast()
+        .map_err(|_| vm.new_type_error("type() made no class"))
 }
 
 /// Whether a method that the peer lists becomes one of the proxy. Those that would let it decide

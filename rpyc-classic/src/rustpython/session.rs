@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use rpyc_core::{Connection, WeakConnection};
 use rpyc_core::Exception;
 use rpyc_core::object::{Any, Context, ObjectRef, ObjectResult};
+use rpyc_core::{Connection, WeakConnection};
 use rustpython_vm::builtins::{PyBytes, PyCode, PyStr, PyTypeRef};
 use rustpython_vm::{PyObjectRef, PyResult, VirtualMachine};
 
+use super::Shared;
 use super::convert::{to_any, to_python};
 use super::exception;
 use super::proxy::ClassKey;
 use super::sources::Kind;
 use super::thread::{Held, lock};
-use super::Shared;
 use crate::evaluator::Session;
 
 /// A namespace, and what is known of one peer.
@@ -91,7 +91,9 @@ impl PythonSession {
     }
 
     fn namespace_object(&self, vm: &VirtualMachine) -> PyObjectRef {
-        let known = lock(&self.namespace).as_ref().map(|held| held.object().clone());
+        let known = lock(&self.namespace)
+            .as_ref()
+            .map(|held| held.object().clone());
         if let Some(known) = known {
             return known;
         }
@@ -175,7 +177,8 @@ impl Session for OpenSession {
     }
 
     fn namespace(&self, _: &Context<'_>) -> ObjectResult {
-        self.0.run(|vm| Ok(to_any(vm, &self.0, self.0.namespace_object(vm))))
+        self.0
+            .run(|vm| Ok(to_any(vm, &self.0, self.0.namespace_object(vm))))
     }
 
     fn last_traceback(&self, _: &Context<'_>) -> ObjectResult {
@@ -188,7 +191,9 @@ impl Session for OpenSession {
 
     fn disconnected(&self) {
         let session = &self.0;
-        session.is_over.store(true, std::sync::atomic::Ordering::Release);
+        session
+            .is_over
+            .store(true, std::sync::atomic::Ordering::Release);
         // Taken out one by one, and dropped without a lock: destructors run Python.
         let connection = lock(&session.connection).take();
         drop(connection);

@@ -126,7 +126,9 @@ pub(super) fn as_python_name(name: &str) -> &str {
 }
 
 fn is_ours(name: &str) -> bool {
-    let name = name.strip_prefix("<eval ").or_else(|| name.strip_prefix("<execute "));
+    let name = name
+        .strip_prefix("<eval ")
+        .or_else(|| name.strip_prefix("<execute "));
     let number = name.and_then(|name| name.strip_suffix('>'));
     number.is_some_and(|number| number.bytes().all(|digit| digit.is_ascii_digit()))
 }

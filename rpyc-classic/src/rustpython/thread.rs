@@ -14,8 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use rpyc_core::Exception;
 use rpyc_core::executor::{Executor, ThreadBody, ThreadPool};
 use rustpython_vm::vm::thread::{
-    ThreadedVirtualMachine, cleanup_current_thread_frames,
-    current_vm_is_set, with_current_vm,
+    ThreadedVirtualMachine, cleanup_current_thread_frames, current_vm_is_set, with_current_vm,
 };
 use rustpython_vm::{PyObjectRef, VirtualMachine};
 
@@ -40,11 +39,19 @@ impl Source {
     }
 
     /// The pool of executing threads: `stack_size` bytes of stack each, `max_threads` at most.
-    pub(super) fn executor(self: &Arc<Source>, stack_size: usize, max_threads: usize) -> Arc<dyn Executor> {
+    pub(super) fn executor(
+        self: &Arc<Source>,
+        stack_size: usize,
+        max_threads: usize,
+    ) -> Arc<dyn Executor> {
         let source = self.clone();
         let body: ThreadBody = Arc::new(move |work| source.live(work));
-        let pool: Arc<dyn Executor> =
-            Arc::new(ThreadPool::with_body("rpyc-python", stack_size, max_threads, body));
+        let pool: Arc<dyn Executor> = Arc::new(ThreadPool::with_body(
+            "rpyc-python",
+            stack_size,
+            max_threads,
+            body,
+        ));
         // Set once: an engine has one pool.
         let _ = self.executor.set(Arc::downgrade(&pool));
         pool
@@ -74,12 +81,17 @@ impl Source {
 
     fn thread(&self) -> Option<ThreadedVirtualMachine> {
         let template = lock(&self.template);
-        template.as_ref().map(|template| template.run(|vm| vm.new_thread()))
+        template
+            .as_ref()
+            .map(|template| template.run(|vm| vm.new_thread()))
     }
 
     /// Runs `work` attached to the interpreter; a thread that doesn't belong to it becomes part of
     /// it for so long. A panic comes out as an exception.
-    pub(super) fn attached<R>(&self, work: impl FnOnce(&VirtualMachine) -> R) -> Result<R, Exception> {
+    pub(super) fn attached<R>(
+        &self,
+        work: impl FnOnce(&VirtualMachine) -> R,
+    ) -> Result<R, Exception> {
         let guarded = |vm: &VirtualMachine| {
             self.bury();
             catch_unwind(AssertUnwindSafe(|| work(vm))).map_err(panicked)
@@ -88,7 +100,9 @@ impl Source {
             return with_current_vm(|vm| vm.attach_for_callback(|| guarded(vm)));
         }
         let Some(thread) = self.thread() else {
-            return Err(Exception::runtime_error("the Python interpreter has been stopped"));
+            return Err(Exception::runtime_error(
+                "the Python interpreter has been stopped",
+            ));
         };
         thread.run(|vm| {
             let result = guarded(vm);
@@ -129,7 +143,6 @@ impl Source {
 pub(super) fn detached<R>(vm: &VirtualMachine, wait: impl FnOnce() -> R) -> R {
     vm.allow_threads(wait)
 }
-
 
 /// A Python object that is held from outside of the interpreter and may be dropped on any thread.
 pub(super) struct Held {
