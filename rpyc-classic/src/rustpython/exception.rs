@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use rpyc_core::Exception;
+use rpyc_core::args;
 use rpyc_core::codec::{Str, Value};
-use rpyc_core::object::Any;
+use rpyc_core::object::{Any, Args, Context, Netref};
 use rustpython_vm::builtins::{PyBaseException, PyBaseExceptionRef, PyStr, PyType, PyTypeRef};
 use rustpython_vm::function::FuncArgs;
 use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
@@ -207,9 +208,10 @@ pub(super) fn loaded_attribute(
 /// The exception that a context manager is left with: None on a clean exit.
 ///
 /// Python's rpyc sends the class alone, by reference: then it is a new instance of the class of that
-/// name here.
+/// name here, with the arguments of the exception if they can be had.
 pub(super) fn leaving(
     vm: &VirtualMachine,
+    cx: &Context<'_>,
     session: &Arc<PythonSession>,
     exc: Any,
 ) -> PyResult<Option<PyBaseExceptionRef>> {
@@ -235,18 +237,32 @@ pub(super) fn leaving(
         Some(class) => class.into(),
         None => modules::generic_class(vm, module, class)?,
     };
-    let mut args = Vec::new();
-    if !netref.is_class() {
-        let sent = super::thread::detached(vm, || netref.attr("args"));
-        if let Ok(items) = sent.map(Any::into_items)
-            && let Ok(items) = items
-        {
-            for item in items {
-                args.push(to_python(vm, session, item)?);
-            }
-        }
+    let sent = super::thread::detached(vm, || match netref.is_class() {
+        true => args_of_current(cx, &netref),
+        false => netref.attr("args").ok(),
+    });
+    let items = sent
+        .and_then(|sent| sent.into_items().ok())
+        .unwrap_or_default();
+    let items = items.into_iter().map(|item| to_python(vm, session, item));
+    let args = items.collect::<PyResult<Vec<_>>>()?;
+    // What the class makes of its arguments, `errno` of an OSError, say, is there this way.
+    let made = class.call(args.clone(), vm).ok();
+    match made.and_then(|made| made.downcast::<PyBaseException>().ok()) {
+        Some(made) => Ok(Some(made)),
+        None => instance(vm, &class, args).map(Some),
     }
-    instance(vm, &class, args).map(Some)
+}
+
+/// The arguments of the exception that the peer is leaving its `with` block by, which it is still
+/// handling: a full classic client lets its `sys.exc_info()` be asked. None from others.
+fn args_of_current(cx: &Context<'_>, class: &Netref) -> Option<Any> {
+    let root = cx.connection().root().ok()?;
+    let sys = root.call_method("getmodule", args!["sys"]).ok()?;
+    let current = sys.call_method("exc_info", Args::new()).ok()?;
+    let current = current.into_items().ok()?;
+    let is_that = current.first()?.as_netref()? == class;
+    is_that.then(|| current.get(1)?.attr("args").ok())?
 }
 
 /// The last frames of a deep traceback are told, so many.

@@ -333,7 +333,9 @@ fn remote_name(name: &Py<PyStr>, vm: &VirtualMachine) -> PyResult<Option<String>
     ) {
         return Err(vm.new_attribute_error(text.to_owned()));
     }
-    Ok((!LOCAL_NAMES.contains(&text)).then(|| text.to_owned()))
+    // These two are looked up on the object, and not to be found at the peer.
+    let is_own = LOCAL_NAMES.contains(&text) || matches!(text, "__copy__" | "__deepcopy__");
+    Ok((!is_own).then(|| text.to_owned()))
 }
 
 /// `proxy.__class__`: a class of that name here, so that `isinstance` of builtins works, else the

@@ -190,11 +190,11 @@ impl Object for PyHandle {
         })
     }
 
-    fn exit(&self, _: &Context<'_>, exc: Any) -> ObjectResult {
+    fn exit(&self, cx: &Context<'_>, exc: Any) -> ObjectResult {
         self.give(|vm, object| {
             let none = vm.ctx.none();
             let exit = object.get_attr("__exit__", vm)?;
-            match exception::leaving(vm, &self.session, exc)? {
+            match exception::leaving(vm, cx, &self.session, exc)? {
                 None => exit.call((none.clone(), none.clone(), none), vm),
                 Some(exc) => {
                     let class = exc.class().to_owned();

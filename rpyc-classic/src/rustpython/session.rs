@@ -1,6 +1,7 @@
 //! [`PythonSession`]: what one connection owns inside the interpreter.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rpyc_core::Exception;
@@ -26,7 +27,7 @@ pub(super) struct PythonSession {
     connection: Mutex<Option<(WeakConnection, ObjectRef)>>,
     // The classes of the peer's proxies.
     classes: Mutex<HashMap<ClassKey, Arc<Held>>>,
-    is_over: std::sync::atomic::AtomicBool,
+    is_over: AtomicBool,
 }
 
 impl PythonSession {
@@ -65,6 +66,9 @@ impl PythonSession {
 
     /// Keeps the traceback for a post-mortem debugger.
     pub(super) fn remember_traceback(&self, traceback: PyObjectRef) {
+        if self.is_over() {
+            return;
+        }
         let traceback = Held::new(traceback, &self.shared.source);
         let before = lock(&self.last_traceback).replace(traceback);
         // A statement of its own: the lock is let go of before Python runs.
@@ -82,12 +86,17 @@ impl PythonSession {
             return Ok(known);
         }
         let class = make()?;
-        if !self.is_over.load(std::sync::atomic::Ordering::Acquire) {
+        if !self.is_over() {
             let held = Arc::new(Held::new(class.clone().into(), &self.shared.source));
             let before = lock(&self.classes).insert(key, held);
             drop(before);
         }
         Ok(class)
+    }
+
+    /// Whether everything has been let go of, and nothing is to be kept any more.
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
     }
 
     fn namespace_object(&self, vm: &VirtualMachine) -> PyObjectRef {
@@ -98,6 +107,9 @@ impl PythonSession {
             return known;
         }
         let fresh: PyObjectRef = vm.ctx.new_dict().into();
+        if self.is_over() {
+            return fresh;
+        }
         let held = Held::new(fresh.clone(), &self.shared.source);
         let mut namespace = lock(&self.namespace);
         match &*namespace {
@@ -183,17 +195,17 @@ impl Session for OpenSession {
 
     fn last_traceback(&self, _: &Context<'_>) -> ObjectResult {
         self.0.run(|vm| {
-            let last = lock(&self.0.last_traceback);
-            let last = last.as_ref().map(|held| held.object().clone());
+            // One statement: the lock is let go of before anything else happens.
+            let last = lock(&self.0.last_traceback)
+                .as_ref()
+                .map(|held| held.object().clone());
             Ok(last.map_or(Any::NONE, |last| to_any(vm, &self.0, last)))
         })
     }
 
     fn disconnected(&self) {
         let session = &self.0;
-        session
-            .is_over
-            .store(true, std::sync::atomic::Ordering::Release);
+        session.is_over.store(true, Ordering::Release);
         // Taken out one by one, and dropped without a lock: destructors run Python.
         let connection = lock(&session.connection).take();
         drop(connection);

@@ -189,3 +189,30 @@ fn panicked(panic: Box<dyn StdAny + Send>) -> Exception {
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Evaluator;
+    use crate::rustpython::{Engine, Options};
+
+    #[test]
+    fn a_panic_in_the_interpreter_is_an_exception_of_its_request_alone() {
+        let engine = Engine::start(Options::default()).expect("the interpreter starts");
+        let source = engine.shared.source.clone();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let job = move || {
+            let panicked = source.attached(|_| -> () { panic!("on purpose") });
+            let after = source.attached(|vm| vm.ctx.new_int(1).as_bigint().clone());
+            let _ = sender.send((panicked, after));
+        };
+        engine.executor().execute(Box::new(job)).expect("a thread");
+        let (panicked, after) = receiver.recv().expect("an answer");
+        let panicked = panicked.expect_err("a panic");
+        assert!(
+            panicked.is("SystemError") && panicked.message().contains("on purpose"),
+            "{panicked}"
+        );
+        assert!(after.is_ok());
+        engine.stop();
+    }
+}
