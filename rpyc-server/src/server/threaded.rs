@@ -1,6 +1,7 @@
 //! A thread for each client: from the accepted stream to the end of its connection.
 
 use std::net::{SocketAddr, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -17,7 +18,9 @@ use super::clients::Place;
 /// Takes up a client, or refuses it. Returns at once: what may take its time happens on the
 /// client's thread.
 pub(super) fn admit(shared: &Shared, stream: TcpStream, peer: SocketAddr) {
-    if let Err(reason) = try_admit(shared, stream, peer) {
+    // The service's own code must not end the accept loop.
+    let admitted = catch_unwind(AssertUnwindSafe(|| try_admit(shared, stream, peer)));
+    if let Err(reason) = admitted.unwrap_or_else(|_| Err(PANICKED.to_owned())) {
         warn!("client {peer} refused: {reason}");
     }
 }
@@ -49,7 +52,12 @@ fn try_admit(shared: &Shared, stream: TcpStream, peer: SocketAddr) -> Result<(),
     // configures again, from the same start.
     let mut configured = config.clone();
     service.configure(&mut configured);
-    let job = Box::new(move || serve(stream, peer, &name, service, config, &place));
+    let job = Box::new(move || {
+        let serve = || serve(stream, peer, &name, service, config, &place);
+        if catch_unwind(AssertUnwindSafe(serve)).is_err() {
+            warn!("{name} from {peer}: ended: {PANICKED}");
+        }
+    });
     configured
         .executor
         .execute(job)
@@ -123,3 +131,6 @@ fn next_name() -> String {
     static LAST: AtomicU64 = AtomicU64::new(0);
     format!("conn{}", LAST.fetch_add(1, Ordering::Relaxed) + 1)
 }
+
+/// What ended a client whose service's own code panicked; the panic hook has told more.
+const PANICKED: &str = "its service panicked";

@@ -3,12 +3,14 @@
 
 mod bench;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use rpyc_core::object::{Any, Args};
+use rpyc_core::object::{Any, Args, Context, ObjectRef};
+use rpyc_core::{Exception, Service, VoidService};
 use rpyc_server::Server;
 
 use self::bench::{DEADLINE, assert_serves, connect, demo, root};
@@ -77,7 +79,7 @@ fn garbage_ends_its_own_connection_alone() {
         if let Err(error) = stream.read_to_end(&mut rest) {
             assert_ne!(
                 error.kind(),
-                std::io::ErrorKind::WouldBlock,
+                ErrorKind::WouldBlock,
                 "{garbage:?} isn't ended"
             );
         }
@@ -255,4 +257,44 @@ fn clients_beyond_the_maximum_are_closed_and_places_become_free() {
         thread::yield_now();
     }
     assert_serves(&connect(server.local_addr()));
+}
+
+#[test]
+fn a_service_that_panics_ends_its_own_client_alone() {
+    let clients = AtomicUsize::new(0);
+    let factory = move || match clients.fetch_add(1, Ordering::SeqCst) {
+        0 => panic!("no service for the first client"),
+        number => Fragile {
+            breaks: number == 1,
+        },
+    };
+    let server = Server::builder(factory)
+        .listen("127.0.0.1:0")
+        .unwrap()
+        .start()
+        .unwrap();
+    for _ in 0..2 {
+        let mut client = TcpStream::connect(server.local_addr()).unwrap();
+        client.set_read_timeout(Some(DEADLINE)).unwrap();
+        // It may be told, but it is ended.
+        let ended = client.read_to_end(&mut Vec::new());
+        assert!(!matches!(&ended, Err(error) if error.kind() == ErrorKind::WouldBlock));
+    }
+    connect(server.local_addr()).ping().unwrap();
+}
+
+/// Its `on_connect` panics if it `breaks`.
+struct Fragile {
+    breaks: bool,
+}
+
+impl Service for Fragile {
+    fn root(&self) -> ObjectRef {
+        VoidService.root()
+    }
+
+    fn on_connect(&self, _: &Context<'_>) -> Result<(), Exception> {
+        assert!(!self.breaks, "no connection for the second client");
+        Ok(())
+    }
 }
