@@ -32,6 +32,9 @@ pub enum InflateError {
 }
 
 /// The bytes that a zlib stream stands for. What follows the stream is ignored, as Python does.
+// Kept out of its callers: its state is large, and a stack that was once that deep stays in memory for as long
+// as the connection does.
+#[inline(never)]
 pub(super) fn inflate(compressed: &[u8], limits: &Limits) -> Result<Vec<u8>, InflateError> {
     let limit = inflated_limit(compressed.len(), limits);
     let mut zlib = Decompress::new(true);
@@ -85,6 +88,8 @@ pub(super) fn inflate(compressed: &[u8], limits: &Limits) -> Result<Vec<u8>, Inf
 
 /// A zlib stream of the parts in a row, if that is shorter than they are and a receiver with equal limits inflates
 /// it.
+// As `inflate`.
+#[inline(never)]
 pub(super) fn deflate<'a>(
     parts: impl Iterator<Item = &'a [u8]>,
     length: usize,
