@@ -14,7 +14,11 @@ impl PrimesService {
     /// How many primes there are below `limit`.
     #[exposed]
     fn count(&self, limit: u64) -> usize {
-        let is_prime = |n: &u64| (2..).take_while(|d| d * d <= *n).all(|d| n % d != 0);
+        let is_prime = |n: &u64| {
+            (2..)
+                .take_while(|d| d * d <= *n)
+                .all(|d| !n.is_multiple_of(d))
+        };
         (2..limit).filter(is_prime).count()
     }
 }

@@ -34,7 +34,7 @@
 //! # What is absent
 //!
 //! No TLS, no authentication, no registry, no other serving modes than a thread a client, no
-//! Unix sockets. Where the network isn't trusted, put a tunnel in front.
+//! streams but TCP. Where the network isn't trusted, put a tunnel in front.
 #![forbid(unsafe_code)]
 
 mod server;

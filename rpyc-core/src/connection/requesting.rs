@@ -97,7 +97,7 @@ impl Shared {
             }
         };
         self.unanswered.fetch_add(1, Ordering::Relaxed);
-        self.trace_outgoing(&config, || Message::Request {
+        self.trace_outgoing(config, || Message::Request {
             seq: Seq::new(seq),
             handler,
             args: message.boxed.clone(),

@@ -188,7 +188,7 @@ impl Shared {
             Ok(boxed) => boxed,
             Err(exception) => return self.reply_exception(seq, &exception),
         };
-        self.trace_outgoing(&config, || Message::Reply {
+        self.trace_outgoing(config, || Message::Reply {
             seq: seq.clone(),
             result: boxed.clone(),
         });
