@@ -52,6 +52,12 @@ const SUPPORT: &str = "_rpyc_support";
 
 /// Names, whether they are packages, and their sources.
 const PACKAGE: &[(&str, bool, &str)] = &[
+    ("distutils", true, include_str!("python/empty.py")),
+    (
+        "distutils.sysconfig",
+        false,
+        include_str!("python/sysconfig.py"),
+    ),
     ("rpyc", true, include_str!("python/rpyc.py")),
     ("rpyc.core", true, include_str!("python/empty.py")),
     ("rpyc.core.netref", false, include_str!("python/netref.py")),

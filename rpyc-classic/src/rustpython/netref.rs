@@ -107,7 +107,7 @@ mod _rpyc_native {
             Ok(vm.ctx.new_list(names).into())
         }
 
-        /// The exception itself goes: a peer of this kind takes it as it is, Python's rpyc by its class.
+        /// The exception itself goes, so that its owner's side can be asked for what it holds.
         #[pymethod]
         fn __exit__(
             zelf: PyRef<Self>,
@@ -116,9 +116,9 @@ mod _rpyc_native {
             _traceback: PyObjectRef,
             vm: &VirtualMachine,
         ) -> PyResult {
-            let _ = exc;
-            let exc = to_any(vm, &zelf.session, class);
-            zelf.ask(vm, Question::Exit(exc))
+            let left_by = if vm.is_none(&exc) { class } else { exc };
+            let left_by = to_any(vm, &zelf.session, left_by);
+            zelf.ask(vm, Question::Exit(left_by))
         }
 
         #[pymethod]

@@ -31,6 +31,23 @@ assert rpyc.lib.compat.pickle.loads(pickle.dumps([1])) == [1]",
 }
 
 #[test]
+fn an_uploaded_package_has_a_place_to_go() {
+    let client = Client::connect();
+    client.execute(
+        "import os, sys, tempfile
+with tempfile.TemporaryDirectory() as folder:
+    sys.path.insert(0, folder)
+    try:
+        import distutils.sysconfig
+        found = distutils.sysconfig.get_python_lib() == folder
+    finally:
+        sys.path.remove(folder)",
+    );
+    assert_is!(client.eval("found"), true);
+    client.close();
+}
+
+#[test]
 fn teleporting_bytecode_is_refused_with_what_to_do_instead() {
     let client = Client::connect();
     client.execute("import rpyc.utils.teleportation as teleportation");

@@ -1,7 +1,10 @@
 //! Objects of the client inside the interpreter.
 
-use rpyc_core::Any;
 use rpyc_core::object::{Dict, Function, List};
+use rpyc_core::object::{FromAny, IdParts, Method, ObjectResult};
+use rpyc_core::{Any, Args, Context, Exception, Object, Value};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 use crate::client::{Client, doubling};
 
@@ -109,6 +112,49 @@ def copied(x):
         .expect("outcomes");
     assert_eq!(outcomes, (true, true, false, false, false));
     client.close();
+}
+
+#[test]
+fn a_context_manager_of_the_client_gets_the_exception_with_its_arguments() {
+    let client = Client::connect();
+    client.execute(
+        "def leave(manager):
+    with manager:
+        raise ValueError('left', 5)",
+    );
+    let (left, leaving) = std::sync::mpsc::channel();
+    client.call("leave", Any::object(Manager(left)));
+    let exception = leaving.try_recv().expect("left");
+    assert!(exception.is("ValueError"), "{exception}");
+    assert_eq!(exception.args(), [Value::from("left"), Value::from(5)]);
+    client.close();
+}
+
+/// A context manager that swallows what it is left by, and tells of it.
+struct Manager(Sender<Exception>);
+
+impl Object for Manager {
+    fn id_parts(&self) -> IdParts {
+        IdParts::instance("tests.Manager", self)
+    }
+
+    fn call_method(&self, _: &Context<'_>, name: &str, _: Args) -> ObjectResult {
+        assert_eq!(name, "__enter__");
+        Ok(Any::NONE)
+    }
+
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+        Ok(Arc::new([
+            ("__enter__".into(), None),
+            ("__exit__".into(), None),
+        ]))
+    }
+
+    fn exit(&self, _: &Context<'_>, exc: Any) -> ObjectResult {
+        let exception = Exception::from_any(exc).map_err(Exception::from)?;
+        let _ = self.0.send(exception);
+        Ok(Any::from(true))
+    }
 }
 
 #[test]

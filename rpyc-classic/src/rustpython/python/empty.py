@@ -1,1 +1,1 @@
-"""A package of rpyc's, as far as clients look for it on the server's side."""
+"""A package, as far as clients of rpyc look for it on the server's side."""
