@@ -225,8 +225,8 @@ pub(super) const HEADER: usize = 5;
 const SMALL: usize = 4 << 10;
 /// The least room in a small buffer that is worth a read of its own.
 const SMALL_LEFT: usize = 1 << 10;
-/// The first buffer of a large frame: 64 KiB of payload, and what is around it.
-const LARGE_START: usize = 68 << 10;
+/// The first buffer of a large frame.
+const LARGE_START: usize = 64 << 10;
 /// How full the buffer of a large frame is before it grows.
 const GROWTH_SLACK: usize = 1 << 10;
 /// The most of a large frame that is received at a time.
