@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Deletes the connection's notifications one by one, in a copy, and runs the model checker on each
+# copy: it has to fail every time. A notification that nothing misses is either not needed, or the
+# model lacks the scenario that needs it.
+#
+#   tests/model/each_notify_counts.sh [copies' folder]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+work=${1:-target/model-mutants}
+mkdir -p "$work"
+rm -rf "$work/tree"
+mkdir "$work/tree"
+git archive HEAD | tar -x -C "$work/tree"
+
+# file:statement, as it stands in the code; the n-th occurrence is meant where a number follows.
+mutants=(
+    "arrivals.rs:Shared::wake(core, place);"
+    "running.rs:Shared::wake(&mut core, place);"
+    "running.rs:core.ended.notify_all();"
+    "standing.rs:Shared::wake(core, heir);"
+    "closing.rs:sleeper.notify_one();"
+    "closing.rs:core.ended.notify_all();:1"
+    "closing.rs:core.ended.notify_all();:2"
+)
+survivors=0
+for mutant in "${mutants[@]}"; do
+    IFS=: read -r file rest <<<"$mutant"
+    rest=${mutant#"$file:"}
+    nth=1
+    if [[ $rest =~ ^(.*\;):([0-9]+)$ ]]; then
+        rest=${BASH_REMATCH[1]}
+        nth=${BASH_REMATCH[2]}
+    fi
+    path=rpyc-core/src/connection/$file
+    git show "HEAD:$path" | awk -v what="$rest" -v nth="$nth" '
+        index($0, what) && ++seen == nth { found = 1; sub(/[^ ].*/, "();") } { print }
+        END { exit !found }' >"$work/tree/$path" || { echo "not found: $mutant" >&2; exit 1; }
+    if (cd "$work/tree" && cargo model >"../model.log" 2>&1); then
+        echo "SURVIVED  $mutant"
+        survivors=$((survivors + 1))
+    elif grep -q '^test result: FAILED' "$work/model.log"; then
+        echo "found     $mutant"
+    else
+        tail -20 "$work/model.log" >&2
+        exit 1
+    fi
+    git show "HEAD:$path" >"$work/tree/$path"
+done
+[ "$survivors" -eq 0 ]
