@@ -40,7 +40,9 @@ fn ping(c: &mut Criterion) {
             Err(error) => panic!("no connection {name}: {error}"),
         };
         let server = thread::spawn(move || there.serve_all());
-        c.bench_function(&format!("round trip/ping {name}"), |b| b.iter(|| here.ping()));
+        c.bench_function(&format!("round trip/ping {name}"), |b| {
+            b.iter(|| here.ping())
+        });
         drop(here);
         assert!(server.join().is_ok_and(|reason| reason.is_normal()));
     }

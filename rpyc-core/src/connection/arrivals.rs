@@ -234,8 +234,15 @@ impl Shared {
             what: "was idle",
             limit,
         });
-        if let Some(reason) = arrivals.end.or(idled) {
-            self.fail(core, reason);
+        match arrivals.end.or(idled) {
+            // The requests ahead of the CLOSE run all the same.
+            Some(CloseReason::Eof) if core.closing.is_asked() => core.read_half = None,
+            Some(reason) => self.fail(core, reason),
+            None => {}
+        }
+        if !core.garbage.is_empty() {
+            // A thread that only waits drops nothing.
+            self.watch();
         }
     }
 

@@ -50,11 +50,8 @@ impl Shared {
         };
         drop(core);
         self.reply(&seq, Any::NONE);
-        // Nobody needs to read any more; a peer that doesn't read the answer either is cut off by
-        // the watchdog.
-        if !self.outbox.is_writing() {
-            self.flush();
-        }
+        // Nobody needs to read any more; a peer that doesn't read the answer either is cut off.
+        self.outbox.drain(&*self.stream, Instant::now() + GRACE);
         let mut core = self.core.lock();
         self.fail(&mut core, CloseReason::Peer);
         core
@@ -150,7 +147,7 @@ impl Shared {
             let sent = shared.send_request(&shared.config(), Handler::Close, Vec::new(), unheard);
             drop(sent);
             // Even after a burst of requests: nothing is written once the connection has failed.
-            shared.flush();
+            shared.outbox.drain(&*shared.stream, Instant::now() + GRACE);
             shared.fail(&mut shared.core.lock(), CloseReason::Local);
         };
         if super::watchdog::helpers().execute(Box::new(close)).is_err() {
@@ -191,16 +188,22 @@ impl Shared {
         if told.is_err() {
             log::error!(target: &self.config().logger, "{}: on_disconnect panicked", self.connid);
         }
-        let objects = self.exports.lock().clear();
-        drop(objects);
-        let root = self.root.lock().take();
-        drop(root);
-        let local_root = self.local_root.lock().take();
-        drop(local_root);
-        self.drop_garbage();
+        self.empty();
         let mut core = self.core.lock();
         core.closing.done = true;
         core.ended.notify_all();
+    }
+
+    /// Drops everything that the connection holds: what it handed out and what it was given.
+    pub(super) fn empty(&self) {
+        let objects = self.exports.lock().clear();
+        let root = self.root.lock().take();
+        let local_root = self.local_root.lock().take();
+        let mut core = self.core.lock();
+        let garbage = objects.into_iter().chain(local_root).map(Garbage::Object);
+        core.garbage.extend(garbage.chain(root.map(Garbage::Any)));
+        drop(core);
+        self.drop_garbage();
     }
 }
 

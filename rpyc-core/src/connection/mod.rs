@@ -154,6 +154,9 @@ impl Connection {
             core.closing.claimed = true;
             core.closing.done = true;
             connection.shared.fail(&mut core, reason.clone());
+            drop(core);
+            // What it was given meanwhile would hold the connection in memory, and its descriptor.
+            connection.shared.empty();
             return Err(Error::Closed(reason));
         }
         Ok(connection)

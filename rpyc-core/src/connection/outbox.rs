@@ -5,11 +5,12 @@
 //! and no writer becomes the writer.
 
 use std::io::{self, IoSlice};
+use std::time::Instant;
 
 use crate::channel::Stream;
 use crate::codec::{EncodeError, FrameBuf};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Condvar, Mutex, wait};
+use crate::sync::{Condvar, Mutex, passed, wait};
 
 pub(crate) struct Outbox {
     state: Mutex<State>,
@@ -157,6 +158,24 @@ impl Outbox {
         {
             state.waiting += 1;
             state = wait(&self.drained, state, None);
+            state.waiting -= 1;
+        }
+    }
+
+    /// Writes everything, or waits while somebody else does, until `deadline` at the latest: for
+    /// the last words of a connection.
+    pub(crate) fn drain(&self, stream: &dyn Stream, deadline: Instant) {
+        let flushed = self.flush(stream);
+        let mut state = self.state.lock();
+        while flushed.is_ok()
+            && state.frames.len() + state.in_flight > 0
+            && !state.closed
+            && self.writing.load(Ordering::SeqCst)
+            && !passed(deadline)
+        {
+            state.waiting += 1;
+            let left = deadline.saturating_duration_since(Instant::now());
+            state = wait(&self.drained, state, Some(left));
             state.waiting -= 1;
         }
     }

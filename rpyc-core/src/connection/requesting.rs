@@ -87,7 +87,11 @@ impl Shared {
     ) -> Result<u64, Error> {
         let detached = slot.is_some();
         let message = self.box_args(args);
-        let message = message.map_err(|refused| Error::Misuse(refused.message()))?;
+        let message = message.map_err(|refused| {
+            // A closed connection hands nothing out.
+            let closed = Shared::closed_error(&self.core.lock());
+            closed.unwrap_or_else(|| Error::Misuse(refused.message()))
+        })?;
         let seq = self.take_seq();
         let others = match self.register(seq, slot, config.max_pending) {
             Ok(others) => others,

@@ -65,8 +65,10 @@ impl Shared {
                         "{limit} requests of this peer are nested, the most there may be (max_nested)"
                     )),
                 );
-                drop(request);
-                self.core.lock()
+                let mut core = self.core.lock();
+                core.garbage
+                    .extend(request.args.into_iter().map(Garbage::Any));
+                core
             }
         }
     }
@@ -75,7 +77,14 @@ impl Shared {
     pub(super) fn run_task(self: &Arc<Self>, task: TaskId, request: Request) -> Locked<'_> {
         self.watch();
         let current = Current::enter(self.number, task);
-        self.execute(request);
+        let seq = request.seq.clone();
+        // A panic of an object while it is boxed or dropped must not cost the task its end.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.execute(request))) {
+            let what = panic_message(&*panic);
+            log::error!(target: &self.config().logger, "{}: a result panicked: {what}", self.connid);
+            let exception = Exception::runtime_error(format!("the result panicked: {what}"));
+            self.reply_exception(&seq, &exception);
+        }
         drop(current);
         self.relieve();
         let mut core = self.core.lock();
@@ -107,6 +116,8 @@ impl Shared {
             if let Some(request) = slot.lock().take() {
                 let busy = format!("no thread can be had to run this: {error}");
                 self.refuse(&request, Exception::runtime_error(busy));
+                let args = request.args.into_iter().map(Garbage::Any);
+                self.core.lock().garbage.extend(args);
             }
             let mut core = self.core.lock();
             core.turns.end(task);
@@ -249,15 +260,14 @@ impl Shared {
                 return;
             }
             for item in garbage {
-                match item {
-                    Garbage::Call(call) => {
-                        if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
-                            let what = panic_message(&*panic);
-                            log::error!(target: &self.config().logger, "{}: a callback panicked: {what}", self.connid);
-                        }
-                    }
+                let clear = move || match item {
+                    Garbage::Call(call) => call(),
                     Garbage::Any(any) => drop(any),
                     Garbage::Object(object) => drop(object),
+                };
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(clear)) {
+                    let what = panic_message(&*panic);
+                    log::error!(target: &self.config().logger, "{}: a callback or a destructor panicked: {what}", self.connid);
                 }
             }
         }

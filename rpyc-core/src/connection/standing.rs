@@ -62,7 +62,9 @@ impl Shared {
                 }
                 place
             }
-            Until::Message | Until::Closed | Until::Over(_) => core.turns.begin_serving(),
+            Until::Message | Until::Closed | Until::Over(_) => {
+                core.turns.begin_serving(Current::task(self.number))
+            }
         };
         core.waits += u64::from(until.is_wait());
         let before = core.messages;
@@ -123,15 +125,17 @@ impl Shared {
         until: Until<'_>,
         deadline: Option<Instant>,
     ) -> Locked<'a> {
-        if self.outbox.needs_writer() {
+        let garbage = !until.is_wait() && !core.garbage.is_empty();
+        if garbage || self.outbox.needs_writer() {
+            core.turns.set_doing(place, Doing::Busy);
             drop(core);
             self.flush();
-            return self.core.lock();
-        }
-        if !until.is_wait() && !core.garbage.is_empty() {
-            drop(core);
-            self.drop_garbage();
-            return self.core.lock();
+            if garbage {
+                self.drop_garbage();
+            }
+            core = self.core.lock();
+            core.turns.set_doing(place, Doing::Awake);
+            return core;
         }
         let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
         let relieved = matches!(until, Until::Over(duty) if duty.is_relieved(core.waits));
@@ -194,10 +198,9 @@ impl Shared {
                 break;
             }
             if self.outbox.needs_writer() {
-                drop(core);
-                self.flush();
-                core = self.core.lock();
-                continue;
+                // Who reads because nobody else does must not block in a write.
+                let shared = self.clone();
+                self.send_helper(move || shared.flush());
             }
             // Answers of the reader's own pile up where the peer doesn't read them.
             let congested = self.outbox.backlog() > MAX_UNREAD && !core.turns.somebody_waits();

@@ -59,6 +59,9 @@ pub(crate) enum Doing {
     Resting,
     /// It reads; only the peer's bytes or its deadline end that.
     Reading,
+    /// It writes, or runs callbacks and destructors: it looks at its place after that, but that
+    /// may take a while, and what it waits for may be the very request that would be given to it.
+    Busy,
 }
 
 /// The bounds that [`Turns`] keeps.
@@ -101,6 +104,8 @@ struct Task {
 struct Place<J> {
     id: PlaceId,
     kind: Kind,
+    /// The task whose thread stands here.
+    task: Option<TaskId>,
     doing: Doing,
     /// What its thread is to run next.
     assigned: Option<(TaskId, J)>,
@@ -154,26 +159,17 @@ impl<J> Turns<J> {
 
     /// A thread begins to wait for a reply; `task` is the request of this peer that it runs.
     pub(crate) fn begin_wait(&mut self, task: Option<TaskId>) -> PlaceId {
-        let id = PlaceId(self.number());
-        if let Some(task) = task.and_then(|task| self.tasks.get_mut(&task)) {
-            task.waits_in = Some(id);
-            self.waiting_tasks += 1;
-        }
-        self.stand(
-            id,
-            Kind::Wait {
-                task,
-                answered: false,
-            },
-        );
-        id
+        let kind = Kind::Wait {
+            task,
+            answered: false,
+        };
+        self.stand(kind, task)
     }
 
-    /// A thread begins to serve.
-    pub(crate) fn begin_serving(&mut self) -> PlaceId {
-        let id = PlaceId(self.number());
-        self.stand(id, Kind::Serving);
-        id
+    /// A thread begins to serve; a `task` that it runs makes room meanwhile, as one that waits
+    /// does.
+    pub(crate) fn begin_serving(&mut self, task: Option<TaskId>) -> PlaceId {
+        self.stand(Kind::Serving, task)
     }
 
     /// The thread leaves its place, for whatever reason. What was assigned to it goes to
@@ -183,11 +179,7 @@ impl<J> Turns<J> {
             return;
         };
         let place = self.places.remove(index);
-        if let Kind::Wait {
-            task: Some(task), ..
-        } = place.kind
-            && let Some(task) = self.tasks.get_mut(&task)
-        {
+        if let Some(task) = place.task.and_then(|task| self.tasks.get_mut(&task)) {
             task.waits_in = None;
             self.waiting_tasks -= 1;
         }
@@ -326,14 +318,21 @@ impl<J> Turns<J> {
         self.next_number
     }
 
-    fn stand(&mut self, id: PlaceId, kind: Kind) {
+    fn stand(&mut self, kind: Kind, task: Option<TaskId>) -> PlaceId {
+        let id = PlaceId(self.number());
+        if let Some(task) = task.and_then(|task| self.tasks.get_mut(&task)) {
+            task.waits_in = Some(id);
+            self.waiting_tasks += 1;
+        }
         self.places.push(Place {
             id,
             kind,
+            task,
             doing: Doing::Awake,
             assigned: None,
             covered: false,
         });
+        id
     }
 
     fn place_mut(&mut self, id: PlaceId) -> Option<&mut Place<J>> {
@@ -408,7 +407,8 @@ impl<J> Turns<J> {
     /// reads can't be given anything, but by itself.
     fn choose(&self, asker: Asker) -> Option<PlaceId> {
         let asking = |place: &Place<J>| asker == Asker::Place(place.id);
-        let free = |place: &&Place<J>| !place.covered && place.doing != Doing::Reading;
+        let engaged = |place: &Place<J>| matches!(place.doing, Doing::Reading | Doing::Busy);
+        let free = |place: &&Place<J>| !place.covered && !engaged(place);
         let idle = |place: &&Place<J>| place.kind == Kind::Serving && free(place);
         let mut serving = self.places.iter().filter(idle);
         let own = serving.clone().find(|place| asking(place));

@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use super::closing::GRACE;
-use super::shared::{Core, Shared};
+use super::shared::{Core, Request, Shared};
+use super::turns::Next;
 use super::watchdog::{TICK, helpers, look_after};
 use crate::error::CloseReason;
 use crate::executor::Executor;
@@ -25,6 +26,16 @@ pub(super) struct Watch {
     pub(super) woke: bool,
 }
 
+/// What the watchdog has others do.
+enum Errand {
+    Close,
+    DropGarbage,
+    Finish,
+    Flush,
+    Help,
+    Start(Next<Request>),
+}
+
 impl Shared {
     /// Has the watchdog look at this connection. Call it after what it is to see.
     pub(super) fn watch(&self) {
@@ -42,10 +53,22 @@ impl Shared {
 
     /// Looks after the connection once; says whether to come back.
     pub(super) fn tick(self: &Arc<Self>) -> bool {
+        let mut errands = Vec::new();
         let mut core = self.core.lock();
-        if core.closing.reason.is_some() {
-            return self.tick_closed(&mut core);
+        let come_back = if core.closing.reason.is_some() {
+            self.look_at_closed(&mut core, &mut errands)
+        } else {
+            self.look(&mut core, &mut errands)
+        };
+        drop(core);
+        // Executors and the log are foreign code: not under the lock.
+        for errand in errands {
+            self.run(errand);
         }
+        come_back
+    }
+
+    fn look(&self, core: &mut Core, errands: &mut Vec<Errand>) -> bool {
         let progress = core.turns.progress();
         let moved = progress != core.watch.progress;
         core.watch.progress = progress;
@@ -62,35 +85,26 @@ impl Shared {
             && TICK.saturating_mul(core.watch.stuck_writes) > limit
         {
             let what = "didn't read what was sent to it";
-            self.fail(&mut core, CloseReason::TooSlow { what, limit });
+            self.fail(core, CloseReason::TooSlow { what, limit });
             return true;
         }
         if self.outbox.needs_writer() {
-            let shared = self.clone();
-            self.send_helper(move || shared.flush());
+            errands.push(Errand::Flush);
         }
         let unread = core.read_half.is_some() && core.turns.wants_input();
-        if unread && !moved && !core.watch.helping && self.needs_help(&core) {
+        if unread && !moved && !core.watch.helping && self.needs_help(core) {
             if core.turns.heir().is_some() {
-                self.pass_on_reading(&mut core);
+                self.pass_on_reading(core);
             } else {
                 core.watch.helping = true;
-                let shared = self.clone();
-                if !self.send_helper(move || shared.help()) {
-                    core.watch.helping = false;
-                }
+                errands.push(Errand::Help);
             }
         }
         if !core.garbage.is_empty() && (!moved || core.garbage.len() > MUCH_GARBAGE) {
-            self.send_garbage_man();
+            errands.push(Errand::DropGarbage);
         }
-        // While the peer doesn't read, more answers for it are of no use.
-        let stalled = !moved
-            && core.turns.queued() > 0
-            && core.turns.somebody_waits()
-            && !self.outbox.is_congested();
         let busy = moved
-            || self.needs_help(&core)
+            || self.needs_help(core)
             || self.outbox.is_writing()
             || self.outbox.needs_writer()
             || core.turns.queued() > 0
@@ -103,43 +117,73 @@ impl Shared {
             // Frames are appended without the core's lock.
             return self.outbox.needs_writer() && !self.watched.swap(true, Ordering::SeqCst);
         }
+        // While the peer doesn't read, more answers for it are of no use.
+        let stalled = !moved
+            && core.turns.queued() > 0
+            && core.turns.somebody_waits()
+            && !self.outbox.is_congested();
         if stalled && let Some(next) = core.turns.break_stall() {
-            log::debug!(target: &self.config().logger, "{}: nothing moved for a while: the next request starts out of turn", self.connid);
-            core = self.send_off(core, next);
+            errands.push(Errand::Start(next));
         }
         if core.closing.is_due(&core.turns) {
-            drop(core);
             // The answer to a CLOSE is written, and a write may block.
-            let shared = self.clone();
-            self.send_helper(move || drop(shared.close_in_turn(shared.core.lock())));
+            errands.push(Errand::Close);
         }
         true
     }
 
     /// Sees to it that the service is told of the end where nobody else does.
-    fn tick_closed(self: &Arc<Self>, core: &mut Core) -> bool {
+    fn look_at_closed(&self, core: &mut Core, errands: &mut Vec<Errand>) -> bool {
         if core.closing.done {
-            return !core.garbage.is_empty() && {
-                self.send_garbage_man();
-                true
-            };
+            if core.garbage.is_empty() {
+                self.watched.store(false, Ordering::SeqCst);
+                return false;
+            }
+            errands.push(Errand::DropGarbage);
+            return true;
         }
         core.watch.since_closed += 1;
         let late = TICK * core.watch.since_closed > GRACE;
         let nobody_else = !core.turns.somebody_serves() || late;
         if !core.closing.claimed && nobody_else && (core.turns.tasks() == 0 || late) {
             core.closing.claimed = true;
-            let shared = self.clone();
-            let finish = Box::new(move || shared.finish());
-            if self.config().executor.execute(finish).is_err() {
-                let shared = self.clone();
-                self.send_helper(move || shared.finish());
-            }
+            errands.push(Errand::Finish);
         }
         true
     }
 
-    fn send_helper(&self, job: impl FnOnce() + Send + 'static) -> bool {
+    fn run(self: &Arc<Self>, errand: Errand) {
+        let shared = self.clone();
+        match errand {
+            Errand::Flush => {
+                self.send_helper(move || shared.flush());
+            }
+            Errand::Help => {
+                if !self.send_helper(move || shared.help()) {
+                    self.core.lock().watch.helping = false;
+                }
+            }
+            Errand::DropGarbage => self.send_garbage_man(),
+            Errand::Start(next) => {
+                log::debug!(target: &self.config().logger, "{}: nothing moved for a while: the next request starts out of turn", self.connid);
+                drop(self.send_off(self.core.lock(), next));
+            }
+            Errand::Close => {
+                self.send_helper(move || drop(shared.close_in_turn(shared.core.lock())));
+            }
+            Errand::Finish => {
+                let finish = Box::new(move || shared.finish());
+                let executed = self.config().executor.execute(finish);
+                let shared = self.clone();
+                if executed.is_err() && !self.send_helper(move || shared.finish()) {
+                    // Later, when there is a thread again.
+                    self.core.lock().closing.claimed = false;
+                }
+            }
+        }
+    }
+
+    pub(super) fn send_helper(&self, job: impl FnOnce() + Send + 'static) -> bool {
         let sent = helpers().execute(Box::new(job));
         if let Err(error) = &sent {
             log::warn!(target: &self.config().logger, "{}: no helper thread can be had: {error}", self.connid);

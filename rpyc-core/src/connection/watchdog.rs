@@ -3,12 +3,13 @@
 //! It looks at a connection every 10 ms, and only while requests run there, writes block or
 //! asynchronous replies are outstanding.
 
-use std::sync::{LazyLock, Weak};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, LazyLock, Weak};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use super::shared::Shared;
-use crate::executor::ThreadPool;
+use crate::executor::{Executor, ThreadPool};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
@@ -48,10 +49,7 @@ impl Watchdog {
                 watchdog.asleep.store(false, Ordering::SeqCst);
                 next = Instant::now();
             }
-            let kept = |connection: &Weak<Shared>| {
-                let connection = connection.upgrade();
-                connection.is_some_and(|connection| connection.tick())
-            };
+            let kept = |connection: &Weak<Shared>| connection.upgrade().is_some_and(look_at);
             let kept: Vec<_> = looked_at.into_iter().filter(kept).collect();
             watchdog.connections.lock().extend(kept);
             // A steady beat, that skips what it missed.
@@ -60,6 +58,20 @@ impl Watchdog {
             thread::park_timeout(wait.max(TICK / 2));
         }
     }
+}
+
+/// Looks at one connection. Nothing that goes wrong there may end the watchdog, nor hold it up.
+fn look_at(connection: Arc<Shared>) -> bool {
+    let ticked = catch_unwind(AssertUnwindSafe(|| connection.tick()));
+    let kept = ticked.unwrap_or_else(|_| {
+        log::error!(target: "rpyc", "looking after a connection panicked");
+        true
+    });
+    if let Some(last) = Arc::into_inner(connection).map(Box::new) {
+        // The service and what it holds are dropped with it: foreign code.
+        let _ = helpers().execute(Box::new(move || drop(last)));
+    }
+    kept
 }
 
 static WATCHDOG: LazyLock<Watchdog> = LazyLock::new(|| {

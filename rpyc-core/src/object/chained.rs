@@ -5,8 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    Access, Any, Args, Context, IdParts, Identity, Method, Netref, Object, ObjectRef, ObjectResult,
-    Space,
+    Any, Args, Context, IdParts, Identity, Method, Netref, Object, ObjectRef, ObjectResult, Space,
 };
 use crate::codec::{Handler, InstanceId, Str, Value};
 use crate::exception::Exception;
@@ -52,21 +51,20 @@ impl Object for Chained {
         }
     }
 
-    fn access_override(
-        &self,
-        _: &Context<'_>,
-        access: Access,
-        name: &str,
-        value: Option<&Any>,
-    ) -> Option<ObjectResult> {
-        // The owner's policy decides.
-        let name = Any::from(name);
-        Some(match (access, value) {
-            (Access::Get, _) => self.ask(Handler::GetAttr, [name]),
-            (Access::Set, Some(value)) => self.ask(Handler::SetAttr, [name, value.clone()]),
-            (Access::Set, None) => return None,
-            (Access::Del, _) => self.ask(Handler::DelAttr, [name]),
-        })
+    // The policy of the connection that it goes out on has let the name through; the owner's
+    // decides as well.
+
+    fn attr(&self, _: &Context<'_>, name: &str) -> ObjectResult {
+        self.ask(Handler::GetAttr, [Any::from(name)])
+    }
+
+    fn set_attr(&self, _: &Context<'_>, name: &str, value: Any) -> ObjectResult<()> {
+        self.ask(Handler::SetAttr, [Any::from(name), value])
+            .map(drop)
+    }
+
+    fn del_attr(&self, _: &Context<'_>, name: &str) -> ObjectResult<()> {
+        self.ask(Handler::DelAttr, [Any::from(name)]).map(drop)
     }
 
     fn call(&self, _: &Context<'_>, args: Args) -> ObjectResult {

@@ -48,7 +48,7 @@ fn assigned(turns: &mut Turns<u32>, asker: Asker, place: PlaceId, expected: u32)
 #[test]
 fn a_serving_thread_runs_requests_itself_in_the_order_of_arrival() {
     let mut turns = turns(Nesting::Pool);
-    let server = turns.begin_serving();
+    let server = turns.begin_serving(None);
     arrive(&mut turns, [1, 2]);
     let first = here(&mut turns, Asker::Place(server), 1);
     assert_eq!(
@@ -64,7 +64,7 @@ fn a_serving_thread_runs_requests_itself_in_the_order_of_arrival() {
 #[test]
 fn a_request_starts_when_all_before_it_wait_for_the_peer() {
     let mut turns = turns(Nesting::Pool);
-    let server = turns.begin_serving();
+    let server = turns.begin_serving(None);
     arrive(&mut turns, [1, 2, 3]);
     let first = here(&mut turns, Asker::Place(server), 1);
     let wait = turns.begin_wait(Some(first));
@@ -77,7 +77,7 @@ fn a_request_starts_when_all_before_it_wait_for_the_peer() {
 #[test]
 fn the_end_of_a_wait_takes_the_room_again() {
     let mut turns = turns(Nesting::Pool);
-    let server = turns.begin_serving();
+    let server = turns.begin_serving(None);
     arrive(&mut turns, [1]);
     let first = here(&mut turns, Asker::Place(server), 1);
     let wait = turns.begin_wait(Some(first));
@@ -116,7 +116,7 @@ fn concurrency_lets_more_run_at_once() {
 #[test]
 fn by_stack_a_request_runs_beneath_the_innermost_wait() {
     let mut turns = turns(Nesting::Stack);
-    let server = turns.begin_serving();
+    let server = turns.begin_serving(None);
     arrive(&mut turns, [1]);
     let first = here(&mut turns, Asker::Place(server), 1);
     let wait = turns.begin_wait(Some(first));
@@ -131,7 +131,7 @@ fn by_stack_a_request_runs_beneath_the_innermost_wait() {
 #[test]
 fn by_stack_nothing_is_put_on_top_of_a_covered_wait_that_is_answered() {
     let mut turns = turns(Nesting::Stack);
-    let server = turns.begin_serving();
+    let server = turns.begin_serving(None);
     arrive(&mut turns, [1, 2]);
     let first = here(&mut turns, Asker::Place(server), 1);
     let outer = turns.begin_wait(Some(first));
@@ -154,7 +154,7 @@ fn a_background_threads_wait_is_never_covered() {
 #[test]
 fn a_thread_that_reads_is_given_nothing_by_others() {
     let mut turns = turns(Nesting::Stack);
-    let server = turns.begin_serving();
+    let server = turns.begin_serving(None);
     turns.set_doing(server, Doing::Reading);
     arrive(&mut turns, [1]);
     in_pool(&mut turns, Asker::Nobody, 1);
@@ -163,7 +163,7 @@ fn a_thread_that_reads_is_given_nothing_by_others() {
 #[test]
 fn an_idle_serving_thread_comes_before_the_pool() {
     let mut turns = turns(Nesting::Pool);
-    let server = turns.begin_serving();
+    let server = turns.begin_serving(None);
     turns.set_doing(server, Doing::Asleep);
     arrive(&mut turns, [1, 2]);
     let first = assigned(&mut turns, Asker::Nobody, server, 1);
@@ -235,7 +235,7 @@ fn a_stall_is_broken_out_of_turn() {
 fn who_should_read_is_a_wait_before_a_server_and_never_the_busy() {
     let mut turns = turns(Nesting::Pool);
     assert_eq!(turns.heir(), None);
-    let server = turns.begin_serving();
+    let server = turns.begin_serving(None);
     turns.set_doing(server, Doing::Asleep);
     let wait = turns.begin_wait(None);
     assert_eq!(
@@ -259,7 +259,7 @@ fn who_should_read_is_a_wait_before_a_server_and_never_the_busy() {
 #[test]
 fn what_was_assigned_to_a_thread_that_leaves_goes_first_again() {
     let mut turns = turns(Nesting::Pool);
-    let server = turns.begin_serving();
+    let server = turns.begin_serving(None);
     turns.set_doing(server, Doing::Asleep);
     arrive(&mut turns, [1, 2]);
     assert_eq!(turns.next(Asker::Nobody), Some(Next::Wake(server)));
@@ -271,11 +271,36 @@ fn what_was_assigned_to_a_thread_that_leaves_goes_first_again() {
 #[test]
 fn clearing_gives_back_what_is_queued_and_what_is_assigned() {
     let mut turns = turns(Nesting::Pool);
-    let server = turns.begin_serving();
+    let server = turns.begin_serving(None);
     turns.set_doing(server, Doing::Asleep);
     arrive(&mut turns, [1, 2, 3]);
     assert_eq!(turns.next(Asker::Nobody), Some(Next::Wake(server)));
     assert_eq!(turns.clear_queue(), [1, 2, 3]);
     assert_eq!((turns.tasks(), turns.queued()), (0, 0));
     assert_eq!(turns.take_assigned(server), None);
+}
+
+#[test]
+fn a_thread_that_writes_or_drops_things_is_given_nothing_it_may_itself_wait_for() {
+    let mut turns = turns(Nesting::Pool);
+    let server = turns.begin_serving(None);
+    turns.set_doing(server, Doing::Busy);
+    let wait = turns.begin_wait(None);
+    arrive(&mut turns, [1]);
+    in_pool(&mut turns, Asker::Place(wait), 1);
+}
+
+#[test]
+fn a_request_that_serves_makes_room_for_what_it_serves() {
+    let mut turns = turns(Nesting::Pool);
+    let server = turns.begin_serving(None);
+    arrive(&mut turns, [1, 2]);
+    let first = here(&mut turns, Asker::Place(server), 1);
+    let inner = turns.begin_serving(Some(first));
+    let second = here(&mut turns, Asker::Place(inner), 2);
+    turns.end(second);
+    turns.uncover(inner);
+    turns.leave(inner);
+    arrive(&mut turns, [3]);
+    assert_eq!(turns.next(Asker::Nobody), None, "the first is active again");
 }
