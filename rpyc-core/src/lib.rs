@@ -180,7 +180,7 @@ pub use rpyc_macros::expose;
 ///
 ///     #[exposed]
 ///     fn whoami(&self, cx: &Context<'_>) -> String {
-///         cx.connection().peer_label()
+///         cx.connection().peer_label().to_owned()
 ///     }
 /// }
 ///
