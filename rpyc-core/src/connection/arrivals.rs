@@ -236,7 +236,7 @@ impl Shared {
         });
         match arrivals.end.or(idled) {
             // The requests ahead of the CLOSE run all the same.
-            Some(CloseReason::Eof) if core.closing.is_asked() => core.read_half = None,
+            Some(CloseReason::Eof) if core.closing.is_asked() => self.hear_no_more(core),
             Some(reason) => self.fail(core, reason),
             None => {}
         }

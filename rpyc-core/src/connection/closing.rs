@@ -40,6 +40,17 @@ impl Shared {
         }
     }
 
+    /// The peer has ended the stream behind its CLOSE: what it hasn't answered it never will.
+    pub(super) fn hear_no_more(&self, core: &mut Core) {
+        core.closing.deaf = true;
+        core.read_half = None;
+        let calls = core.pending.fail_all(&Error::Closed(CloseReason::Peer));
+        core.garbage.extend(calls.into_iter().map(Garbage::Call));
+        for sleeper in core.sleepers.values() {
+            sleeper.notify_one();
+        }
+    }
+
     /// Answers the peer's CLOSE if its turn has come, and ends the connection.
     pub(super) fn close_in_turn<'a>(self: &'a Arc<Self>, mut core: Locked<'a>) -> Locked<'a> {
         if !core.closing.is_due(&core.turns) {

@@ -103,6 +103,8 @@ pub(super) struct Closing {
     pub(super) asked: Option<(Seq, Instant)>,
     /// The peer's CLOSE has come, answered or not.
     pub(super) heard: bool,
+    /// Nothing more comes from the peer, though the connection isn't closed yet.
+    pub(super) deaf: bool,
     /// This side waits for the running requests to end, to close then.
     pub(super) draining: bool,
     /// The first reason; it sticks.
@@ -120,7 +122,8 @@ impl Shared {
 
     /// The error of every call once the connection is closed.
     pub(super) fn closed_error(core: &Core) -> Option<Error> {
-        core.closing.reason.clone().map(Error::Closed)
+        let deaf = core.closing.deaf.then_some(CloseReason::Peer);
+        core.closing.reason.clone().or(deaf).map(Error::Closed)
     }
 
     pub(super) fn take_seq(&self) -> u64 {
