@@ -202,9 +202,12 @@ impl Shared {
         self.watch();
     }
 
-    /// Whether the peer may have more than one answer under way.
-    pub(super) fn expects_more(&self) -> bool {
-        self.unanswered.load(Ordering::Relaxed) > 1
+    /// Whether the peer may have more under way than one answer: another answer, or, behind the
+    /// answer to a release, which it doesn't wait for us after, a request of its own. `pending`
+    /// are the requests that wait for answers.
+    pub(super) fn expects_more(&self, pending: usize) -> bool {
+        let unanswered = self.unanswered.load(Ordering::Relaxed);
+        unanswered > 1 || usize::try_from(unanswered).is_ok_and(|unanswered| unanswered > pending)
     }
 
     /// Writes what is queued, unless somebody else does; a failure ends the connection.

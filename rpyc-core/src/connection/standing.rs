@@ -147,8 +147,9 @@ impl Shared {
             && let Some(mut half) = core.read_half.take()
         {
             core.turns.set_doing(place, Doing::Reading);
+            let expects_more = self.expects_more(core.pending.len());
             drop(core);
-            let input = half.read(deadline, self.expects_more());
+            let input = half.read(deadline, expects_more);
             let arrivals = self.interpret(&mut half, input);
             core = self.core.lock();
             core.read_half = Some(half);
@@ -210,8 +211,9 @@ impl Shared {
             let Some(mut half) = core.read_half.take() else {
                 break;
             };
+            let expects_more = self.expects_more(core.pending.len());
             drop(core);
-            let input = half.read(None, self.expects_more());
+            let input = half.read(None, expects_more);
             let arrivals = self.interpret(&mut half, input);
             core = self.core.lock();
             core.read_half = Some(half);
