@@ -91,6 +91,7 @@ struct World {
     client: Connection,
     server: Connection,
     serving: JoinHandle<CloseReason>,
+    server_gate: Gate,
     disconnects: [Arc<AtomicUsize>; 2],
 }
 
@@ -107,9 +108,10 @@ impl World {
         };
         change(&mut config);
         let disconnects = [Arc::default(), Arc::default()];
+        let server_gate = Gate::default();
         let offer = |disconnects: &Arc<AtomicUsize>| -> Arc<dyn Service> {
             let root = Root {
-                gate: Gate::default(),
+                gate: server_gate.clone(),
             };
             Arc::new(Offer(Arc::new(root), disconnects.clone(), nesting))
         };
@@ -128,6 +130,7 @@ impl World {
             client,
             server,
             serving,
+            server_gate,
             disconnects,
         }
     }
@@ -377,6 +380,65 @@ fn a_request_that_runs_out_of_time_leaves_nothing_behind() {
             .ping_with(2, None)
             .expect("the connection works on");
         drop(root);
+        world.end();
+        stop.store(true, Ordering::SeqCst);
+        watcher.join().expect("the watcher ends");
+    });
+}
+
+#[test]
+fn a_side_that_shuts_down_ends_everything_without_the_peers_consent() {
+    check(|| {
+        let world = World::new(Nesting::Pool);
+        let (stop, watcher) = world.watch();
+        let root = world.root();
+        let caller = {
+            let root = root.clone();
+            thread::spawn(move || {
+                if let Err(error) = root.call(args!["echo", 1]) {
+                    assert!(error.is_closed(), "not {error}");
+                }
+            })
+        };
+        drop(root);
+        world.server.shut_down(std::time::Duration::from_secs(1));
+        caller.join().expect("the caller ends");
+        world.end();
+        stop.store(true, Ordering::SeqCst);
+        watcher.join().expect("the watcher ends");
+    });
+}
+
+#[test]
+fn serving_threads_that_sleep_because_the_queue_is_full_notice_the_end() {
+    check(|| {
+        let world = World::with(Nesting::Pool, |config| config.max_queued = 1);
+        let (stop, watcher) = world.watch();
+        let second = {
+            let server = world.server.clone();
+            thread::spawn(move || server.serve_all())
+        };
+        let root = world.root();
+        let pass = || {
+            let args = vec![
+                Any::Netref(root.clone()),
+                Any::tuple([Any::from("pass")]),
+                Any::tuple([]),
+            ];
+            AsyncResult::send(&world.client.shared, Handler::Call, args).expect("sent")
+        };
+        // One stands before the gate, the other one fills the queue.
+        let passing = [pass(), pass()];
+        while world.server.shared.core.lock().turns.queued() == 0 {
+            thread::yield_now();
+        }
+        let server = world.server.clone();
+        server
+            .shared
+            .fail(&mut server.shared.core.lock(), CloseReason::Local);
+        world.server_gate.open();
+        second.join().expect("the second serving thread ends");
+        drop((root, passing));
         world.end();
         stop.store(true, Ordering::SeqCst);
         watcher.join().expect("the watcher ends");
