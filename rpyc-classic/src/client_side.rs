@@ -277,10 +277,18 @@ impl ConfigView {
             connection.ok_or_else(|| Exception::eof_error("the connection is closed"))?;
         let value = value.as_value();
         if key == "sync_request_timeout" {
+            let wrong = || {
+                Exception::value_error("'sync_request_timeout' takes seconds, 0 or more, or None")
+            };
             let timeout = match value {
                 Some(Value::None) => None,
-                Some(Value::Float(seconds)) => Duration::try_from_secs_f64(*seconds).ok(),
-                other => other.and_then(Value::as_u64).map(Duration::from_secs),
+                Some(Value::Float(seconds)) => {
+                    Some(Duration::try_from_secs_f64(*seconds).map_err(|_| wrong())?)
+                }
+                other => {
+                    let seconds = other.and_then(Value::as_u64).ok_or_else(wrong)?;
+                    Some(Duration::from_secs(seconds))
+                }
             };
             connection.update_config(|config| config.sync_request_timeout = timeout);
             return Ok(Any::NONE);

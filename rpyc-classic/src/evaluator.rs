@@ -30,7 +30,8 @@ pub trait Evaluator: Send + Sync + 'static {
 /// exception.
 ///
 /// Exceptions come out as [`Exception`](rpyc_core::Exception) with the engine's own
-/// traceback; so do `SystemExit` and `KeyboardInterrupt`, which end nothing but the request.
+/// traceback; so do `SystemExit` and `KeyboardInterrupt`, of which the connection's config says
+/// whether they end the request or the connection, and never more.
 pub trait Session: Send + Sync {
     /// The connection works: `this` is the object by which Python code knows it.
     fn connected(&self, connection: &Connection, this: ObjectRef);

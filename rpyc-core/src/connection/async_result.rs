@@ -101,7 +101,8 @@ impl AsyncResult {
     }
 
     /// Waits until one of the results is in, `timeout` at the most, and says which: the first one
-    /// in the order given. `None` means that none came in time.
+    /// in the order given. `None` means that none came in time, or that all of them have
+    /// expired.
     ///
     /// The results may belong to several connections; then the answers are noticed
     /// some 20 ms later than where all belong to one.
@@ -112,6 +113,13 @@ impl AsyncResult {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let results: Vec<&AsyncResult> = results.into_iter().collect();
         let first = results.first()?;
+        // What has expired never comes in, so that there is nothing to wait for after the last one.
+        let expiries: Option<Vec<Instant>> = results
+            .iter()
+            .map(|result| result.slot.deadline())
+            .collect();
+        let last_expiry = expiries.and_then(|expiries| expiries.into_iter().max());
+        let deadline = [deadline, last_expiry].into_iter().flatten().min();
         let slots: Vec<(u64, &Slot)> = results
             .iter()
             .map(|result| (result.seq, &*result.slot))
@@ -162,21 +170,23 @@ impl AsyncResult {
 
 /// Waits for results of several connections: the helpers read them, a callback tells.
 fn wait_across(results: &[&AsyncResult], deadline: Option<Instant>) {
-    let told = Arc::new((Mutex::new(false), Condvar::new()));
+    let told = Arc::new((Mutex::new(()), Condvar::new()));
     for result in results {
         let told = told.clone();
         result.add_callback(move |_| {
-            *told.0.lock() = true;
+            // Not between the other thread's look and its sleep.
+            let _looking = told.0.lock();
             told.1.notify_all();
         });
     }
-    let mut is_told = told.0.lock();
-    while !*is_told {
+    let mut looking = told.0.lock();
+    // The late answer to an expired result calls back, too, but isn't one.
+    while !results.iter().any(|result| result.slot.is_filled()) {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
             break;
         }
-        is_told = wait(&told.1, is_told, left);
+        looking = wait(&told.1, looking, left);
     }
 }
 

@@ -203,8 +203,9 @@ fn buffiter(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectResu
     let count = usize::try_from(count)
         .map_err(|_| Exception::value_error("BUFFITER takes a count of 0 or more"))?;
     // A caller goes on asking until nothing comes, so that fewer may come at a time. What doesn't
-    // fit a frame couldn't be sent.
-    let count = count.min(config.limits.max_items / 2).min(MAX_ITEMS);
+    // fit a frame couldn't be sent. But nothing would say that the iterator is at its end.
+    let most = (config.limits.max_items / 2).clamp(1, MAX_ITEMS);
+    let count = count.min(most);
     Ok(Any::tuple(object.buffiter(cx, count)?))
 }
 

@@ -72,8 +72,8 @@ impl RemoteIter {
                 return Err(error);
             }
         };
-        // Fewer than asked for: the end.
-        if items.len() < self.batch {
+        // Only nothing is the end: a peer may have a bound of its own on what it gives at a time.
+        if items.is_empty() {
             self.source = None;
         }
         if self.grows {

@@ -235,7 +235,8 @@ pub trait Object: StdAny + Send + Sync {
         )))
     }
 
-    /// Up to `count` items of the iterator, fewer only at its end.
+    /// Up to `count` items of the iterator. None at all say that it is at its end: the peer goes on
+    /// asking until then, so that fewer than `count` may be given at any time.
     ///
     /// # Errors
     /// As [`next`](Object::next).

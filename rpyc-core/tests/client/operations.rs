@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use rpyc_core::object::{Comparison, ObjectResult};
 use rpyc_core::*;
 
-use crate::objects::{Scripted, client, client_of, offering};
+use crate::objects::{Scripted, client, client_of, everything, offering};
 
 fn list(conn: &Connection) -> Netref {
     let list = conn
@@ -109,6 +109,17 @@ fn a_loop_over_a_remote_list_is_not_a_round_trip_each() -> Result<(), Error> {
     );
     conn.close()?;
     assert!(serving.join().is_ok_and(|reason| reason.is_normal()));
+    Ok(())
+}
+
+/// Fewer items than were asked for were once taken for the end.
+#[test]
+fn a_peer_that_gives_fewer_items_at_a_time_gives_all_of_them() -> Result<(), Error> {
+    let mut sparing = Config::default();
+    sparing.limits = Limits::default().max_items(200);
+    let (conn, _ended) = client_of(everything(), sparing, Config::default());
+    let numbers = conn.root()?.call_method("numbers", args![])?;
+    assert_eq!(numbers.iter()?.batch(1000).count(), 3000);
     Ok(())
 }
 
