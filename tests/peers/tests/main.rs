@@ -27,9 +27,9 @@ fn a_null_call_is_one_write_and_one_read_on_the_calling_and_on_the_serving_threa
         .expect("strace counts the system calls");
     for (end, counts) in ["client", "server"].into_iter().zip(ends) {
         let total: f64 = counts.values().sum();
-        // Once in a thousand calls a busy machine lets the watchdog see a call that stands still.
+        // Now and then a busy machine lets the watchdog see a call that stands still.
         assert!(
-            (total - 2.0).abs() < 0.01,
+            (total - 2.0).abs() < 0.05,
             "the {end} made {total} system calls a call: {counts:?}"
         );
     }
@@ -60,7 +60,9 @@ fn an_idle_connection_holds_little_memory() {
     let held = Held::start(Program::Rpyc, bench_peers(), &work).expect("the connections open");
     let after = server.status("VmRSS").expect("the system tells the memory");
     let each = (after - before) / 400.0;
-    assert!(each <= 24.0, "{each} KiB a connection");
+    // 23 to 24 KiB, most of it the thread's own. The bound finds a frame that grew: a function that
+    // was inlined where it shouldn't be once made it 83.
+    assert!(each <= 32.0, "{each} KiB a connection");
     drop(held);
 }
 
