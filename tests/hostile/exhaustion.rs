@@ -139,6 +139,25 @@ fn queued_requests_hold_what_the_limits_allow() {
 }
 
 #[test]
+fn queued_references_count_as_what_they_take_in_memory() {
+    let victim = Victim::alone(|_| {});
+    let mut peer = Peer::known(&victim);
+    let root = peer.root();
+    peer.request(Handler::CallAttr, &call_attr(&root, "call", vec![mine(1)]));
+    // Each is some thirty bytes on the wire, and a netref with its place in a table here.
+    let frames = (0..40_u64).map(|frame| {
+        let references = (0..20_000).map(|number| mine(2 + frame * 20_000 + number));
+        request(7, Handler::Ping, &[Boxed::tuple(references.collect())])
+    });
+    let flood: Vec<u8> = frames.collect::<Vec<_>>().concat();
+    bounded(2 * (16 << 20), || {
+        push(&mut peer, &flood, Duration::from_secs(2));
+    });
+    drop(peer.socket);
+    victim.check_well();
+}
+
+#[test]
 fn a_flood_of_releases_is_answered_one_by_one() {
     let victim = Victim::alone(|_| {});
     let mut peer = Peer::known(&victim);

@@ -17,10 +17,11 @@ use super::CopyError;
 
 /// Makes a serde type of a pickle.
 pub(super) fn from_pickle<T: DeserializeOwned>(pickle: &[u8]) -> Result<T, CopyError> {
-    let (arena, root) = machine::run(pickle)?;
+    let (arena, root) = machine::run(pickle, MAX_MEMORY)?;
+    let growth = pickle.len().saturating_mul(MAX_GROWTH);
     let heap = Heap {
         nodes: arena,
-        budget: Cell::new(MIN_BUDGET.max(pickle.len().saturating_mul(MAX_GROWTH))),
+        budget: Cell::new(growth.clamp(MIN_BUDGET, MAX_BUDGET)),
     };
     T::deserialize(heap.node(root, 0))
 }
@@ -243,6 +244,13 @@ const MAX_GROWTH: usize = 256;
 /// What any pickle may unfold to.
 const MIN_BUDGET: usize = 64 << 20;
 
+/// What no pickle unfolds beyond, however large it is itself: with the growth alone, one of 256 MiB
+/// could ask for 64 GiB.
+const MAX_BUDGET: usize = 1 << 30;
+
+/// What the machine's values, stack, marks and memo may take. Each costs the peer a byte or two.
+const MAX_MEMORY: usize = 512 << 20;
+
 const COST_OF_A_VALUE: usize = 64;
 
 #[cfg(test)]
@@ -327,6 +335,45 @@ mod tests {
         assert!(from_pickle::<de::IgnoredAny>(&deep).is_err());
         // A list that holds itself.
         assert!(from_pickle::<de::IgnoredAny>(b"]\x94h\0a.").is_err());
+    }
+
+    #[test]
+    fn values_stack_marks_and_memo_are_all_paid_for() {
+        let floods: [(&str, &[u8]); 6] = [
+            ("values", b"N"),
+            ("marks", b"("),
+            ("the same value again", b"2"),
+            ("a value of the memo again", b"h\0"),
+            ("values put into a list and forgotten", b"](NNe0"),
+            ("places of the memo", b"\x94"),
+        ];
+        for (what, opcodes) in floods {
+            let pickle = [b"N\x94", &*opcodes.repeat(100_000), b"."].concat();
+            let error = machine::run(&pickle, 100_000).err().map(|e| e.to_string());
+            let refused = error.is_some_and(|text| text.contains("too many values"));
+            assert!(refused, "{what}");
+        }
+        // One place of the memo, four billion further on.
+        let error = machine::run(b"Nr\xff\xff\xff\xff.", MAX_MEMORY).err();
+        assert!(error.is_some_and(|error| error.to_string().contains("too many values")));
+    }
+
+    #[test]
+    fn a_large_pickle_unfolds_no_further_than_any_may() {
+        // 5 MiB that could grow 256 times: a list of 1,000 lists of the same 40,000 numbers, padded.
+        let mut pickle = b"\x80\x04(".to_vec();
+        pickle.extend(b"K\x01".repeat(40_000));
+        pickle.extend(b"l\x94(");
+        pickle.extend(b"h\0".repeat(1_000));
+        pickle.extend(b"l\x8e");
+        let padding = vec![0; 5 << 20];
+        pickle.extend((padding.len() as u64).to_le_bytes());
+        pickle.extend(padding);
+        pickle.extend(b"0.");
+        assert!(pickle.len() * MAX_GROWTH > MAX_BUDGET);
+        let error = from_pickle::<de::IgnoredAny>(&pickle).err();
+        let text = error.map(|error| error.to_string()).unwrap_or_default();
+        assert!(text.contains("unfolds to too much"), "{text}");
     }
 
     proptest::proptest! {

@@ -43,7 +43,7 @@ struct PipeState {
 
 impl Pipe {
     fn read(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
-        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = self.state.lock();
         while state.bytes.is_empty() {
             if state.closed {

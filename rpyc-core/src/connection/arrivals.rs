@@ -139,7 +139,7 @@ impl Shared {
             }
             Message::Request { seq, handler, args } => match self.unbox_all(args, items) {
                 Ok(args) => {
-                    let bytes = bytes + items_in(&args) * size_of::<Any>();
+                    let bytes = bytes.saturating_add(memory_of(&args));
                     let request = Request { seq, handler, args };
                     items.push(Arrival::Request { request, bytes });
                 }
@@ -302,24 +302,50 @@ impl Shared {
     }
 }
 
-/// How many items are in the tuples and sets of the arguments: in memory each is larger than on the
-/// wire, where one byte is enough.
-fn items_in(args: &[Any]) -> usize {
+/// The memory that the arguments take beyond their bytes on the wire: there one byte may be a whole
+/// item of a tuple, and a reference is some twenty.
+fn memory_of(args: &[Any]) -> usize {
     fn in_value(value: &Value) -> usize {
         match value {
             Value::Tuple(items) | Value::FrozenSet(items) => {
-                items.len() + items.iter().map(in_value).sum::<usize>()
+                size_of_val(items.as_slice()) + items.iter().map(in_value).sum::<usize>()
             }
             _ => 0,
         }
     }
     let in_any = |arg: &Any| match arg {
         Any::Value(value) => in_value(value),
-        Any::Tuple(items) => items_in(items),
-        Any::Local(_) | Any::Netref(_) => 0,
+        Any::Tuple(items) => memory_of(items),
+        Any::Local(_) => 0,
+        Any::Netref(_) => NETREF,
     };
-    args.len() + args.iter().map(in_any).sum::<usize>()
+    size_of_val(args) + args.iter().map(in_any).sum::<usize>()
 }
+
+/// A netref with its place in the table of imports, about.
+const NETREF: usize = 256;
 
 /// They cost the peer six bytes each, and mean nothing.
 const MAX_EMPTY_FRAMES: u32 = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queued_request_counts_as_what_it_takes_in_memory() {
+        let value = |items: usize| Any::from(Value::Tuple(vec![Value::None; items]));
+        assert_eq!(memory_of(&[]), 0);
+        assert_eq!(memory_of(&[Any::NONE]), size_of::<Any>());
+        let many = memory_of(&[value(1000)]);
+        assert!(many >= 1000 * size_of::<Value>(), "{many}");
+        let nested = memory_of(&[Any::tuple([
+            Any::from(crate::object::List::new()),
+            value(10),
+        ])]);
+        assert!(
+            nested >= 3 * size_of::<Any>() + 10 * size_of::<Value>(),
+            "{nested}"
+        );
+    }
+}

@@ -125,25 +125,22 @@ impl Shared {
     /// Closes by this side without asking for consent: lets the requests that run or are queued
     /// end, `grace` at the most, then tells the peer and cleans up.
     pub(super) fn shut_down(self: &Arc<Self>, grace: Duration) {
-        let deadline = Instant::now() + grace;
+        // One that can't be counted never comes.
+        let deadline = Instant::now().checked_add(grace);
+        let left = || deadline.map(|end| end.saturating_duration_since(Instant::now()));
         let mut core = self.core.lock();
         core.closing.draining = true;
         let ended = core.ended.clone();
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
             let idle = core.turns.tasks() == 0 && core.turns.queued() == 0;
-            if core.closing.reason.is_some() || idle || passed(deadline) {
+            if core.closing.reason.is_some() || idle || deadline.is_some_and(passed) {
                 break;
             }
-            core = wait(&ended, core, Some(left));
+            core = wait(&ended, core, left());
         }
         drop(core);
         self.abandon();
-        self.finish_within(
-            deadline
-                .saturating_duration_since(Instant::now())
-                .max(LAST_WORDS),
-        );
+        self.finish_within(left().unwrap_or(GRACE).max(LAST_WORDS));
     }
 
     /// Ends the connection without waiting for anybody; the peer is told if that can be done at

@@ -204,13 +204,19 @@ impl Connection {
 
     /// Changes the config for what comes from now on. `limits`, `connid` and the time limits on
     /// what the peer sends are settled when the connection is made.
-    pub fn update_config(&self, change: impl FnOnce(&mut Config)) {
-        // The change is foreign code: not under the lock.
-        let mut config = Config::clone(&self.shared.config());
-        change(&mut config);
-        let bounds = bounds(&config);
-        *self.shared.config.lock() = Arc::new(config);
-        *self.shared.core.lock().turns.bounds_mut() = bounds;
+    ///
+    /// `change` is called again, on the newer config, where another thread has changed it
+    /// meanwhile: no change is lost.
+    pub fn update_config(&self, mut change: impl FnMut(&mut Config)) {
+        loop {
+            // The change is foreign code: not under the lock.
+            let old = self.shared.config();
+            let mut new = Config::clone(&old);
+            change(&mut new);
+            if self.shared.replace_config(&old, new) {
+                return;
+            }
+        }
     }
 
     /// The peer's root object: what its service offers. Asked for once.
@@ -316,16 +322,18 @@ impl Connection {
     /// # Errors
     /// [`Error::Closed`] when the connection was closed before anything came.
     pub fn poll_all(&self, timeout: Duration) -> Result<bool, Error> {
-        let deadline = Instant::now() + timeout;
+        // One that can't be counted never comes.
+        let deadline = Instant::now().checked_add(timeout);
+        let left = || deadline.map(|end| end.saturating_duration_since(Instant::now()));
         let mut served = false;
         loop {
-            match self.poll(deadline.saturating_duration_since(Instant::now())) {
+            match self.serve(left()) {
                 Ok(true) => served = true,
                 Ok(false) => return Ok(served),
                 Err(_) if served => return Ok(true),
                 Err(error) => return Err(error),
             }
-            if deadline <= Instant::now() {
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Ok(served);
             }
         }

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use super::outbox::Outbox;
 use super::pending::{Call, Pending};
-use super::turns::{PlaceId, Turns};
+use super::turns::{Asker, PlaceId, Turns};
 use super::{AsyncResult, Connection};
 use crate::channel::{ReadHalf, Stream};
 use crate::codec::{Dialect, Handler, IdPack, Limits, Message, Seq};
@@ -118,6 +118,27 @@ pub(super) struct Closing {
 impl Shared {
     pub(super) fn config(&self) -> Arc<Config> {
         self.config.lock().clone()
+    }
+
+    /// Puts a new config in the place of the one that it was made of, unless that isn't the
+    /// connection's any more; says whether it did. Requests that may start by it do.
+    pub(super) fn replace_config(self: &Arc<Self>, old: &Arc<Config>, new: Config) -> bool {
+        let bounds = super::bounds(&new);
+        let mut core = self.core.lock();
+        {
+            let mut config = self.config.lock();
+            if !Arc::ptr_eq(&config, old) {
+                return false;
+            }
+            *config = Arc::new(new);
+        }
+        *core.turns.bounds_mut() = bounds;
+        while let Some(next) = core.turns.next(Asker::Nobody) {
+            core = self.send_off(core, next);
+        }
+        // A full queue may be none any more.
+        self.pass_on_reading(&mut core);
+        true
     }
 
     /// The error of every call once the connection is closed.

@@ -11,7 +11,7 @@ use rpyc_core::channel::{Stream, memory_pair};
 use rpyc_core::codec::{DumpedException, FrameBuf, FrameDecoder, Message, encode_exception};
 use rpyc_core::*;
 
-use crate::objects::{PATIENCE, client_of, everything, offering};
+use crate::objects::{PATIENCE, Scripted, client_of, everything, offering};
 
 /// What has been logged, with the targets. One for the whole process: tests tell theirs apart
 /// by connid.
@@ -94,6 +94,80 @@ fn sync_request_timeout_bounds_a_wait() -> Result<(), Error> {
     conn.update_config(|config| config.sync_request_timeout = None);
     let _ = let_go.send(());
     root.call_method("hold", args![])?;
+    Ok(())
+}
+
+#[test]
+fn no_change_of_the_config_is_lost_where_two_threads_make_them() {
+    let (conn, _) = client_of(everything(), Config::default(), Config::default());
+    let (pending, queued) = (conn.config().max_pending, conn.config().max_queued);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..2000 {
+                conn.update_config(|config| config.max_pending += 1);
+            }
+        });
+        scope.spawn(|| {
+            for _ in 0..2000 {
+                conn.update_config(|config| config.max_queued += 1);
+            }
+        });
+    });
+    assert_eq!(conn.config().max_pending, pending + 2000);
+    assert_eq!(conn.config().max_queued, queued + 2000);
+}
+
+#[test]
+fn a_raised_concurrency_starts_what_is_queued_at_once() -> Result<(), Error> {
+    let (let_go, held) = channel::<()>();
+    let (let_go, held) = (Mutex::new(let_go), Mutex::new(held));
+    let service = offering(move |_, name, _| match name {
+        "hold" => {
+            let let_go = held.lock().expect("no panic").recv_timeout(PATIENCE);
+            Ok(Any::from(let_go.is_ok()))
+        }
+        "let_go" => {
+            let _ = let_go.lock().expect("no panic").send(());
+            Ok(Any::NONE)
+        }
+        _ => Ok(Scripted::object("tests.Thing", |_, _, _| Ok(Any::NONE))),
+    });
+    let void = Arc::new(VoidService);
+    let (conn, server) = Connection::pair(void, Config::default(), service, Config::default())?;
+    let serving = server.clone();
+    thread::spawn(move || serving.serve_all());
+    let root = conn.root()?;
+    let thing = root.call_method("thing", args![])?;
+    let held = root.async_call_method("hold", args![])?;
+    let letting_go = root.async_call_method("let_go", args![])?;
+    // Its release is applied when it is read: behind the call that is queued then.
+    drop(thing);
+    while server.exported_objects() > 1 {
+        thread::yield_now();
+    }
+    assert!(!letting_go.ready(), "it waits for its turn");
+    server.update_config(|config| config.concurrency = 2);
+    held.set_expiry(Some(PATIENCE));
+    assert!(held.value()?.extract::<bool>()?);
+    letting_go.wait()
+}
+
+#[test]
+fn a_time_that_can_not_be_counted_is_no_limit() -> Result<(), Error> {
+    let (conn, server) = Connection::pair(
+        Arc::new(VoidService),
+        Config::default(),
+        everything(),
+        Config::default(),
+    )?;
+    let serving = thread::spawn(move || {
+        let served = server.poll_all(Duration::MAX);
+        server.shut_down(Duration::MAX);
+        served
+    });
+    conn.ping_with(1, Some(Duration::MAX))?;
+    conn.close()?;
+    assert!(serving.join().expect("no panic")?);
     Ok(())
 }
 

@@ -87,7 +87,8 @@ impl Clients {
     /// Ends all connections and waits until they have ended: `grace` for their requests, and a
     /// moment for the rest.
     pub(super) fn close_all(&self, grace: Duration) {
-        let deadline = Instant::now() + grace + WIND_UP;
+        // One that can't be counted never comes.
+        let deadline = Instant::now().checked_add(grace.saturating_add(WIND_UP));
         let mut set = self.inner.set();
         set.closing = true;
         for client in set.present.values() {
@@ -96,12 +97,20 @@ impl Clients {
             }
         }
         while !set.present.is_empty() {
-            let rest = deadline.saturating_duration_since(Instant::now());
-            if rest.is_zero() {
-                break;
-            }
-            let waited = self.inner.left.wait_timeout(set, rest);
-            set = waited.unwrap_or_else(PoisonError::into_inner).0;
+            set = match deadline {
+                None => {
+                    let waited = self.inner.left.wait(set);
+                    waited.unwrap_or_else(PoisonError::into_inner)
+                }
+                Some(deadline) => {
+                    let rest = deadline.saturating_duration_since(Instant::now());
+                    if rest.is_zero() {
+                        break;
+                    }
+                    let waited = self.inner.left.wait_timeout(set, rest);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
         // The last handle of a connection may do work: not under the lock.
         let left = std::mem::take(&mut set.present);

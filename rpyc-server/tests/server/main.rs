@@ -240,6 +240,19 @@ fn run_returns_when_it_is_stopped_from_elsewhere() {
 }
 
 #[test]
+fn a_grace_that_can_not_be_counted_is_no_limit() {
+    let (builder, _watch) = demo();
+    let builder = builder.grace(Duration::MAX);
+    let server: Server = builder.listen("127.0.0.1:0").unwrap();
+    let (address, stopper) = (server.local_addr(), server.stopper());
+    let running = thread::spawn(move || server.run());
+    let client = connect(address);
+    assert_serves(&client);
+    stopper.stop();
+    running.join().unwrap().unwrap();
+}
+
+#[test]
 fn clients_beyond_the_maximum_are_closed_and_places_become_free() {
     let (builder, watch) = demo();
     let server = builder

@@ -7,11 +7,12 @@ use crate::by_value::CopyError;
 
 type Outcome<T> = Result<T, CopyError>;
 
-/// Runs the pickle to its STOP; gives the values, and which of them is the result.
-pub(super) fn run(pickle: &[u8]) -> Outcome<(Vec<Node<'_>>, Id)> {
+/// Runs the pickle to its STOP; gives the values, and which of them is the result. The machine may
+/// take about `memory` bytes.
+pub(super) fn run(pickle: &[u8], memory: usize) -> Outcome<(Vec<Node<'_>>, Id)> {
     let mut machine = Machine {
         rest: pickle,
-        length: pickle.len(),
+        left: memory,
         nodes: Vec::new(),
         stack: Vec::new(),
         marks: Vec::new(),
@@ -29,7 +30,8 @@ pub(super) fn run(pickle: &[u8]) -> Outcome<(Vec<Node<'_>>, Id)> {
 
 struct Machine<'a> {
     rest: &'a [u8],
-    length: usize,
+    // Bytes of memory that may still be taken, by values and by what refers to them.
+    left: usize,
     nodes: Vec<Node<'a>>,
     stack: Vec<Id>,
     // Heights of the stack.
@@ -114,6 +116,7 @@ impl<'a> Machine<'a> {
                 self.extend_dict(&items)
             }
             b'(' => {
+                self.pay(size_of::<usize>())?;
                 self.marks.push(self.stack.len());
                 Ok(())
             }
@@ -121,8 +124,7 @@ impl<'a> Machine<'a> {
             b'1' => self.pop_to_mark().map(drop),
             b'2' => {
                 let top = self.top()?;
-                self.stack.push(top);
-                Ok(())
+                self.refer(top)
             }
             0x94 => self.remember(self.memo.len()),
             b'q' => {
@@ -175,12 +177,22 @@ impl<'a> Machine<'a> {
     }
 
     fn push(&mut self, node: Node<'a>) -> Outcome<()> {
-        if self.nodes.len() >= MAX_NODES {
-            return Err(CopyError::new("the pickle holds too many values"));
-        }
+        self.pay(size_of::<Node<'_>>())?;
         let id = Id::try_from(self.nodes.len()).map_err(|_| malformed())?;
         self.nodes.push(node);
+        self.refer(id)
+    }
+
+    /// Puts a value on the stack; from there it may go into a container.
+    fn refer(&mut self, id: Id) -> Outcome<()> {
+        self.pay(2 * size_of::<Id>())?;
         self.stack.push(id);
+        Ok(())
+    }
+
+    fn pay(&mut self, bytes: usize) -> Outcome<()> {
+        let left = self.left.checked_sub(bytes);
+        self.left = left.ok_or_else(|| CopyError::new("the pickle holds too many values"))?;
         Ok(())
     }
 
@@ -232,11 +244,10 @@ impl<'a> Machine<'a> {
 
     fn remember(&mut self, index: usize) -> Outcome<()> {
         let top = self.top()?;
-        // No pickler leaves such gaps.
-        if index > self.length {
-            return Err(malformed());
-        }
         if self.memo.len() <= index {
+            // Places that nothing was put into count, too.
+            let more = (index + 1 - self.memo.len()).saturating_mul(size_of::<Option<Id>>());
+            self.pay(more)?;
             self.memo.resize(index + 1, None);
         }
         if let Some(place) = self.memo.get_mut(index) {
@@ -247,8 +258,7 @@ impl<'a> Machine<'a> {
 
     fn recall(&mut self, index: usize) -> Outcome<()> {
         let known = self.memo.get(index).copied().flatten();
-        self.stack.push(known.ok_or_else(malformed)?);
-        Ok(())
+        self.refer(known.ok_or_else(malformed)?)
     }
 
     fn long(&mut self, length: usize) -> Outcome<()> {
@@ -311,6 +321,3 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
 fn malformed() -> CopyError {
     CopyError::new("the pickle is malformed")
 }
-
-/// Half a gigabyte of them.
-const MAX_NODES: usize = 16 << 20;
