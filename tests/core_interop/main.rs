@@ -7,3 +7,4 @@ mod names;
 mod objects;
 mod serving;
 mod shop;
+mod threads;

@@ -44,9 +44,8 @@ impl Boxed {
     ///
     /// The value is no such pair, or tuples are nested deeper than [`max_depth`](Limits#structfield.max_depth).
     pub fn from_value(value: Value, dialect: Dialect, limits: &Limits) -> Result<Self, ShapeError> {
-        match dialect {
-            Dialect::V6 => from_pair(value, limits.depth()),
-        }
+        let _ = dialect;
+        from_pair(value, limits.depth())
     }
 
     /// Reads one.

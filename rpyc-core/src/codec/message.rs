@@ -6,6 +6,7 @@ use super::{
     boxed::{self, Boxed, Problem},
     decode,
     dialect::Dialect,
+    envelope::Envelope,
     error::{DecodeError, DecodeErrorKind, EncodeError, ShapeError},
     exception::DumpedException,
     framebuf::FrameBuf,
@@ -69,7 +70,7 @@ pub enum MessageError {
 }
 
 impl Message {
-    /// The message in a payload. What follows it is ignored, as Python's rpyc does.
+    /// The message in a payload, or behind what [`Envelope::open`] took off it. What follows it is ignored, as Python's rpyc does.
     ///
     /// # Errors
     ///
@@ -80,9 +81,8 @@ impl Message {
         dialect: Dialect,
         limits: &Limits,
     ) -> Result<Self, MessageError> {
-        match dialect {
-            Dialect::V6 => v6(payload, limits),
-        }
+        let _ = dialect;
+        v6(payload, limits)
     }
 
     /// Appends it to `out`, as a whole frame.
@@ -93,19 +93,20 @@ impl Message {
     pub fn encode(
         &self,
         out: &mut FrameBuf,
-        dialect: Dialect,
+        envelope: impl Into<Envelope>,
         limits: &Limits,
         compress: bool,
     ) -> Result<(), EncodeError> {
+        let envelope = envelope.into();
         match self {
             Self::Request { seq, handler, args } => {
-                encode_request(out, dialect, limits, compress, seq, *handler, args)
+                encode_request(out, envelope, limits, compress, seq, *handler, args)
             }
             Self::Reply { seq, result } => {
-                encode_reply(out, dialect, limits, compress, seq, result)
+                encode_reply(out, envelope, limits, compress, seq, result)
             }
             Self::Exception { seq, exception } => {
-                encode_exception(out, dialect, limits, compress, seq, exception)
+                encode_exception(out, envelope, limits, compress, seq, exception)
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use super::{
     boxed::Boxed,
-    dialect::Dialect,
     encode::Writer,
+    envelope::Envelope,
     error::EncodeError,
     exception::DumpedException,
     framebuf::FrameBuf,
@@ -20,18 +20,26 @@ use super::{
 /// It is beyond `limits`; `out` is then as it was.
 pub fn encode_request(
     out: &mut FrameBuf,
-    dialect: Dialect,
+    envelope: impl Into<Envelope>,
     limits: &Limits,
     compress: bool,
     seq: &Seq,
     handler: Handler,
     args: &[Boxed],
 ) -> Result<(), EncodeError> {
-    frame(out, dialect, limits, compress, REQUEST, seq, |writer| {
-        writer.tuple_header(2)?;
-        writer.small_int(handler.number());
-        Boxed::write_tuple(args, writer)
-    })
+    frame(
+        out,
+        envelope.into(),
+        limits,
+        compress,
+        REQUEST,
+        seq,
+        |writer| {
+            writer.tuple_header(2)?;
+            writer.small_int(handler.number());
+            Boxed::write_tuple(args, writer)
+        },
+    )
 }
 
 /// Appends a reply to `out`, as a whole frame.
@@ -41,15 +49,21 @@ pub fn encode_request(
 /// It is beyond `limits`; `out` is then as it was.
 pub fn encode_reply(
     out: &mut FrameBuf,
-    dialect: Dialect,
+    envelope: impl Into<Envelope>,
     limits: &Limits,
     compress: bool,
     seq: &Seq,
     result: &Boxed,
 ) -> Result<(), EncodeError> {
-    frame(out, dialect, limits, compress, REPLY, seq, |writer| {
-        result.write(writer)
-    })
+    frame(
+        out,
+        envelope.into(),
+        limits,
+        compress,
+        REPLY,
+        seq,
+        |writer| result.write(writer),
+    )
 }
 
 /// Appends an exception to `out`, as a whole frame.
@@ -59,21 +73,27 @@ pub fn encode_reply(
 /// It is beyond `limits`; `out` is then as it was.
 pub fn encode_exception(
     out: &mut FrameBuf,
-    dialect: Dialect,
+    envelope: impl Into<Envelope>,
     limits: &Limits,
     compress: bool,
     seq: &Seq,
     exception: &DumpedException,
 ) -> Result<(), EncodeError> {
-    frame(out, dialect, limits, compress, EXCEPTION, seq, |writer| {
-        writer.value(&exception.to_value(limits))
-    })
+    frame(
+        out,
+        envelope.into(),
+        limits,
+        compress,
+        EXCEPTION,
+        seq,
+        |writer| writer.value(&exception.to_value(limits)),
+    )
 }
 
 /// Writes the frame of a message whose second part `body` writes.
 fn frame(
     out: &mut FrameBuf,
-    dialect: Dialect,
+    envelope: Envelope,
     limits: &Limits,
     compress: bool,
     kind: u8,
@@ -82,13 +102,10 @@ fn frame(
 ) -> Result<(), EncodeError> {
     out.begin();
     let mut writer = Writer::new(out, limits);
-    let written = match dialect {
-        Dialect::V6 => {
-            writer.put(&[kind]);
-            writer.tuple_header(2)
-        }
-    };
-    let written = written
+    envelope.write(&mut writer);
+    writer.put(&[kind]);
+    let written = writer
+        .tuple_header(2)
         .and_then(|()| match seq.foreign() {
             Ok(counter) => {
                 writer.unsigned(counter);

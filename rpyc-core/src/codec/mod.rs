@@ -11,7 +11,8 @@
 //! |---|---|
 //! | [`FrameDecoder`], [`FrameBuf`] | a stream of bytes into payloads, and back |
 //! | [`decode_value`], [`encode_value`] | bytes into one [`Value`] (brine), and back |
-//! | [`Message`] | a payload into a request, a reply, or an exception, and back |
+//! | [`Envelope`] | a payload into a message and what stands around it |
+//! | [`Message`] | a message into a request, a reply, or an exception, and back |
 //! | [`Boxed`] | what an argument or a result is: a value, or a reference by [`IdPack`] |
 //! | [`DumpedException`] | an exception as it travels (vinegar) |
 //!
@@ -35,6 +36,7 @@ mod deflate;
 mod dialect;
 mod display;
 mod encode;
+mod envelope;
 mod error;
 mod exception;
 mod frame;
@@ -56,6 +58,7 @@ pub use decode::{decode_value, decode_value_strict};
 pub use deflate::InflateError;
 pub use dialect::Dialect;
 pub use encode::{Sink, encode_to_vec, encode_value};
+pub use envelope::{Envelope, Threads};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, FrameError, ShapeError};
 pub use exception::{DumpedException, NamedException};
 pub use frame::FrameDecoder;

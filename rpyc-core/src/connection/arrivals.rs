@@ -10,8 +10,9 @@ use super::pending::Reply;
 use super::shared::{Core, Garbage, Request, Shared};
 use super::standing::MAX_UNREAD;
 use super::turns::Doing;
+use super::wire::ReplyTo;
 use crate::channel::{Input, Phase, ReadHalf};
-use crate::codec::{Boxed, Dialect, Handler, Message, MessageError, Seq, Value};
+use crate::codec::{Boxed, Envelope, Handler, Message, MessageError, Seq, Value};
 use crate::error::{CloseReason, Error};
 use crate::exception::Exception;
 use crate::object::Any;
@@ -28,7 +29,7 @@ pub(super) struct Arrivals {
 
 enum Arrival {
     Request { request: Request, bytes: usize },
-    Close(Seq),
+    Close(ReplyTo),
     Reply { seq: Seq, reply: Reply },
     Garbage(Garbage),
 }
@@ -86,17 +87,21 @@ impl Shared {
                 continue;
             }
             if half.is_first_frame() {
-                Dialect::detect(&payload).map_err(CloseReason::Wire)?;
+                self.wire.settle(&payload).map_err(CloseReason::Wire)?;
             }
-            match Message::decode(&payload, self.dialect, limits) {
+            let dialect = self.wire.dialect();
+            let (threads, payload) = Envelope::open(dialect, payload).map_err(CloseReason::Wire)?;
+            let thread = threads.sender;
+            match Message::decode(&payload, dialect, limits) {
                 Ok(message) => {
                     half.trust();
                     self.trace_incoming(&message);
-                    self.interpret_message(message, payload.len(), items);
+                    self.interpret_message(message, thread, payload.len(), items);
                 }
                 Err(MessageError::Fatal(error)) => return Err(CloseReason::Wire(error)),
                 Err(MessageError::BadRequest { seq, reason }) => {
-                    self.reply_exception(&seq, &Exception::type_error(reason));
+                    let to = ReplyTo { seq, thread };
+                    self.reply_exception(&to, &Exception::type_error(reason));
                 }
                 Err(MessageError::BadReply { seq, reason }) => {
                     let reply = Err(Error::Protocol(reason));
@@ -121,30 +126,39 @@ impl Shared {
         Ok(())
     }
 
-    fn interpret_message(&self, message: Message, bytes: usize, items: &mut Vec<Arrival>) {
+    fn interpret_message(
+        &self,
+        message: Message,
+        thread: u64,
+        bytes: usize,
+        items: &mut Vec<Arrival>,
+    ) {
         match message {
             Message::Request {
                 seq,
                 handler: Handler::Del,
                 args,
             } => {
-                self.take_back(&seq, &args, items);
+                self.take_back(&ReplyTo { seq, thread }, &args, items);
             }
             Message::Request {
                 seq,
                 handler: Handler::Close,
                 ..
             } => {
-                items.push(Arrival::Close(seq));
+                items.push(Arrival::Close(ReplyTo { seq, thread }));
             }
-            Message::Request { seq, handler, args } => match self.unbox_all(args, items) {
-                Ok(args) => {
-                    let bytes = bytes.saturating_add(memory_of(&args));
-                    let request = Request { seq, handler, args };
-                    items.push(Arrival::Request { request, bytes });
+            Message::Request { seq, handler, args } => {
+                let to = ReplyTo { seq, thread };
+                match self.unbox_all(args, items) {
+                    Ok(args) => {
+                        let bytes = bytes.saturating_add(memory_of(&args));
+                        let request = Request { to, handler, args };
+                        items.push(Arrival::Request { request, bytes });
+                    }
+                    Err(exception) => self.reply_exception(&to, &exception),
                 }
-                Err(exception) => self.reply_exception(&seq, &exception),
-            },
+            }
             Message::Reply { seq, result } => {
                 let reply = match self.unbox(result) {
                     Ok(result) => Ok(result),
@@ -183,13 +197,13 @@ impl Shared {
     }
 
     /// DEL: the peer gives references back.
-    fn take_back(&self, seq: &Seq, args: &[Boxed], items: &mut Vec<Arrival>) {
+    fn take_back(&self, to: &ReplyTo, args: &[Boxed], items: &mut Vec<Arrival>) {
         match self.released(args) {
             Ok(object) => {
                 items.extend(object.map(Garbage::Object).map(Arrival::Garbage));
-                self.reply(seq, Any::NONE);
+                self.reply(to, Any::NONE);
             }
-            Err(exception) => self.reply_exception(seq, &exception),
+            Err(exception) => self.reply_exception(to, &exception),
         }
     }
 
@@ -223,7 +237,7 @@ impl Shared {
         for arrival in arrivals.items {
             match arrival {
                 Arrival::Request { request, bytes } => self.take_in_request(core, request, bytes),
-                Arrival::Close(seq) => self.ask_to_close(core, seq),
+                Arrival::Close(to) => self.ask_to_close(core, to),
                 Arrival::Reply { seq, reply } => self.take_in_reply(core, &seq, reply),
                 Arrival::Garbage(garbage) => core.garbage.push(garbage),
             }
@@ -257,7 +271,7 @@ impl Shared {
             let busy = Exception::runtime_error(
                 "too many requests are queued here, while this side waits for an answer",
             );
-            self.reply_exception(&refused.seq, &busy);
+            self.reply_exception(&refused.to, &busy);
             core.garbage
                 .extend(refused.args.into_iter().map(Garbage::Any));
         }

@@ -10,7 +10,8 @@ use super::running::Locked;
 use super::shared::{Closing, Core, Garbage, Request, Shared};
 use super::slot::Slot;
 use super::turns::Turns;
-use crate::codec::{Handler, Seq};
+use super::wire::ReplyTo;
+use crate::codec::Handler;
 use crate::error::{CloseReason, Error};
 use crate::executor::Executor;
 use crate::object::Any;
@@ -33,10 +34,10 @@ impl Closing {
 
 impl Shared {
     /// The peer's CLOSE has come; its turn is when the requests ahead of it have ended.
-    pub(super) fn ask_to_close(&self, core: &mut Core, seq: Seq) {
+    pub(super) fn ask_to_close(&self, core: &mut Core, to: ReplyTo) {
         core.closing.heard = true;
         if core.closing.asked.is_none() {
-            core.closing.asked = Some((seq, Instant::now() + GRACE));
+            core.closing.asked = Some((to, Instant::now() + GRACE));
         }
     }
 
@@ -56,11 +57,11 @@ impl Shared {
         if !core.closing.is_due(&core.turns) {
             return core;
         }
-        let Some((seq, _)) = core.closing.asked.take() else {
+        let Some((to, _)) = core.closing.asked.take() else {
             return core;
         };
         drop(core);
-        self.reply(&seq, Any::NONE);
+        self.reply(&to, Any::NONE);
         // Nobody needs to read any more; a peer that doesn't read the answer either is cut off.
         self.outbox.drain(&*self.stream, Instant::now() + GRACE);
         let mut core = self.core.lock();

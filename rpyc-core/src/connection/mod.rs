@@ -22,6 +22,7 @@ mod turns;
 mod watch;
 #[cfg_attr(shuttle, path = "model/watchdog.rs")]
 mod watchdog;
+mod wire;
 
 #[cfg(all(test, shuttle))]
 mod model;
@@ -38,6 +39,7 @@ use self::pending::Pending;
 use self::shared::{Closing, Core, Shared};
 use self::standing::{Stood, Until};
 use self::turns::{Bounds, Turns};
+use self::wire::Wire;
 use crate::channel::{ReadHalf, Silence, Stream, memory_pair};
 use crate::codec::{Dialect, Handler, Value};
 use crate::config::Config;
@@ -132,7 +134,7 @@ impl Connection {
             exports: Mutex::default(),
             imports: Mutex::default(),
             outbox: Outbox::new(),
-            dialect: Dialect::V6,
+            wire: Wire::new(Dialect::V6),
             limits,
             next_seq: AtomicU64::new(0),
             unanswered: AtomicU64::new(0),

@@ -107,11 +107,11 @@ impl Shared {
             args: message.boxed.clone(),
         });
         let encoded = self.outbox.append(|frames| {
-            let (dialect, limits) = (self.dialect, &self.limits);
+            let (envelope, limits) = (self.wire.request(), &self.limits);
             let seq = Seq::new(seq);
             encode_request(
                 frames,
-                dialect,
+                envelope,
                 limits,
                 config.compress,
                 &seq,
@@ -188,7 +188,7 @@ impl Shared {
         let encoded = self.outbox.append(|frames| {
             encode_request(
                 frames,
-                self.dialect,
+                self.wire.request(),
                 &self.limits,
                 false,
                 &seq,

@@ -8,7 +8,8 @@ use super::current::Current;
 use super::handlers;
 use super::shared::{Core, Garbage, Request, Shared};
 use super::turns::{Asker, Next, TaskId};
-use crate::codec::{Message, Seq, encode_exception, encode_reply};
+use super::wire::ReplyTo;
+use crate::codec::{Message, encode_exception, encode_reply};
 use crate::config::Config;
 use crate::error::CloseReason;
 use crate::exception::Exception;
@@ -77,13 +78,13 @@ impl Shared {
     pub(super) fn run_task(self: &Arc<Self>, task: TaskId, request: Request) -> Locked<'_> {
         self.watch();
         let current = Current::enter(self.number, task);
-        let seq = request.seq.clone();
+        let to = request.to.clone();
         // A panic of an object while it is boxed or dropped must not cost the task its end.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.execute(request))) {
             let what = panic_message(&*panic);
             log::error!(target: &self.config().logger, "{}: a result panicked: {what}", self.connid);
             let exception = Exception::runtime_error(format!("the result panicked: {what}"));
-            self.reply_exception(&seq, &exception);
+            self.reply_exception(&to, &exception);
         }
         drop(current);
         self.relieve();
@@ -141,11 +142,11 @@ impl Shared {
     /// Answers a request that doesn't run.
     pub(super) fn refuse(&self, request: &Request, exception: Exception) {
         log::debug!(target: &self.config().logger, "{}: refused {}: {exception}", self.connid, request.handler.name());
-        self.reply_exception(&request.seq, &exception);
+        self.reply_exception(&request.to, &exception);
     }
 
     fn execute(self: &Arc<Self>, request: Request) {
-        let Request { seq, handler, args } = request;
+        let Request { to, handler, args } = request;
         let config = self.config();
         let connection = Connection::internal(self.clone());
         let context = Context::new(&connection);
@@ -155,19 +156,19 @@ impl Shared {
         let netrefs = netrefs(&args);
         let handle = || handlers::handle(&context, &config, handler, args);
         match catch_unwind(AssertUnwindSafe(handle)) {
-            Ok(Ok(result)) => self.reply_under(&config, &seq, result),
-            Ok(Err(exception)) => self.raised(&config, &seq, &exception),
+            Ok(Ok(result)) => self.reply_under(&config, &to, result),
+            Ok(Err(exception)) => self.raised(&config, &to, &exception),
             Err(panic) => {
                 let what = panic_message(&*panic);
                 log::error!(target: &config.logger, "{}: {} panicked: {what}", self.connid, handler.name());
                 let exception = Exception::runtime_error(format!("the handler panicked: {what}"));
-                self.reply_exception(&seq, &exception);
+                self.reply_exception(&to, &exception);
             }
         }
         drop(netrefs);
     }
 
-    fn raised(&self, config: &Config, seq: &Seq, exception: &Exception) {
+    fn raised(&self, config: &Config, to: &ReplyTo, exception: &Exception) {
         if config.log_exceptions && !exception.is("StopIteration") {
             let traceback = exception.traceback().map_or("", |text| text.trim_end());
             log::debug!(
@@ -184,60 +185,60 @@ impl Shared {
                 CloseReason::Raised(exception.clone()),
             );
         } else {
-            self.reply_exception(seq, exception);
+            self.reply_exception(to, exception);
         }
     }
 
     /// Queues a reply; what can't be sent becomes an exception at the peer.
-    pub(super) fn reply(&self, seq: &Seq, result: Any) {
-        self.reply_under(&self.config(), seq, result);
+    pub(super) fn reply(&self, to: &ReplyTo, result: Any) {
+        self.reply_under(&self.config(), to, result);
     }
 
-    fn reply_under(&self, config: &Config, seq: &Seq, result: Any) {
+    fn reply_under(&self, config: &Config, to: &ReplyTo, result: Any) {
         let mut kept = Vec::new();
         let boxed = match self.box_any(result, &mut kept) {
             Ok(boxed) => boxed,
-            Err(exception) => return self.reply_exception(seq, &exception),
+            Err(exception) => return self.reply_exception(to, &exception),
         };
         self.trace_outgoing(config, || Message::Reply {
-            seq: seq.clone(),
+            seq: to.seq.clone(),
             result: boxed.clone(),
         });
         let encoded = self.outbox.append(|frames| {
             encode_reply(
                 frames,
-                self.dialect,
+                self.wire.answer(to),
                 &self.limits,
                 config.compress,
-                seq,
+                &to.seq,
                 &boxed,
             )
         });
         if let Err(error) = encoded {
             self.unbox_refs(std::slice::from_ref(&boxed));
             let exception = Exception::value_error(format!("the result can't be sent: {error}"));
-            self.reply_exception(seq, &exception);
+            self.reply_exception(to, &exception);
         }
         drop(kept);
         self.watch();
     }
 
     /// Queues an exception as the answer; a part that can't be sent is replaced.
-    pub(super) fn reply_exception(&self, seq: &Seq, exception: &Exception) {
+    pub(super) fn reply_exception(&self, to: &ReplyTo, exception: &Exception) {
         let config = self.config();
         let dump = |exception: &Exception| {
             let dumped = exception.dump(config.include_local_traceback, config.version());
             self.trace_outgoing(&config, || Message::Exception {
-                seq: seq.clone(),
+                seq: to.seq.clone(),
                 exception: dumped.clone(),
             });
             self.outbox.append(|frames| {
                 encode_exception(
                     frames,
-                    self.dialect,
+                    self.wire.answer(to),
                     &self.limits,
                     config.compress,
-                    seq,
+                    &to.seq,
                     &dumped,
                 )
             })

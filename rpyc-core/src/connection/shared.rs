@@ -19,9 +19,10 @@ use std::time::Instant;
 use super::outbox::Outbox;
 use super::pending::{Call, Pending};
 use super::turns::{Asker, PlaceId, Turns};
+use super::wire::{ReplyTo, Wire};
 use super::{AsyncResult, Connection};
 use crate::channel::{ReadHalf, Stream};
-use crate::codec::{Dialect, Handler, IdPack, Limits, Message, Seq};
+use crate::codec::{Handler, IdPack, Limits, Message};
 use crate::config::Config;
 use crate::counter_hash::CounterState;
 use crate::error::{CloseReason, Error};
@@ -44,7 +45,7 @@ pub(crate) struct Shared {
     pub(super) exports: Mutex<Exports>,
     pub(super) imports: Mutex<Imports>,
     pub(super) outbox: Outbox,
-    pub(super) dialect: Dialect,
+    pub(super) wire: Wire,
     pub(super) limits: Limits,
     pub(super) next_seq: AtomicU64,
     // Our requests, releases included, that the peer hasn't answered.
@@ -84,7 +85,7 @@ pub(super) struct Core {
 /// A request whose turn has not come.
 #[derive(Debug)]
 pub(crate) struct Request {
-    pub(super) seq: Seq,
+    pub(super) to: ReplyTo,
     pub(super) handler: Handler,
     pub(super) args: Vec<Any>,
 }
@@ -99,8 +100,8 @@ pub(super) enum Garbage {
 /// How far the end of the connection has come.
 #[derive(Default)]
 pub(super) struct Closing {
-    /// The peer's CLOSE: its seq, and when the requests ahead of it must have ended.
-    pub(super) asked: Option<(Seq, Instant)>,
+    /// The peer's CLOSE: where its answer goes, and when the requests ahead of it must have ended.
+    pub(super) asked: Option<(ReplyTo, Instant)>,
     /// The peer's CLOSE has come, answered or not.
     pub(super) heard: bool,
     /// Nothing more comes from the peer, though the connection isn't closed yet.

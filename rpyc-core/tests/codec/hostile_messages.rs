@@ -423,29 +423,6 @@ fn an_exception_bomb_is_cut_to_size() {
 }
 
 #[test]
-fn the_first_payload_tells_the_dialect() {
-    for first in 1..=3 {
-        assert_eq!(Dialect::detect(&[first, 0x11]), Ok(Dialect::V6));
-    }
-    for (payload, looks_like) in [
-        (&b"\x12\x51\x50"[..], "a peer with rpyc 5.3 or older"),
-        (b"\x00\x00\x7f", "a peer with bind_threads on"),
-        (b"\x04", "not a message of RPyC"),
-        (b"\xff", "not a message of RPyC"),
-    ] {
-        let error = Dialect::detect(payload).unwrap_err();
-        assert_eq!(
-            error.kind,
-            DecodeErrorKind::UnknownDialect {
-                first: payload[0],
-                looks_like
-            }
-        );
-    }
-    assert!(Dialect::detect(b"").is_err());
-}
-
-#[test]
 fn an_error_in_a_message_has_its_cause_as_source() {
     let error = decode("01 11 ff").unwrap_err();
     assert_eq!(error.to_string(), "unreadable message");

@@ -2,6 +2,7 @@
 // A test that fails to unwrap or index has found what it looks for.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod dialects;
 mod frames;
 mod golden;
 mod hostile_frames;

@@ -1,0 +1,98 @@
+//! What stands around a message: its dialect, and between which threads it goes.
+
+use bytes::Bytes;
+
+use super::{
+    dialect::{Dialect, ThreadIds},
+    encode::{Sink, Writer},
+    error::{DecodeError, DecodeErrorKind},
+};
+
+/// Between which threads a message goes, where the peer has `bind_threads` on.
+///
+/// Python binds a thread that waits for an answer to the thread over there that works for it: the answer, and the
+/// requests on the way to it, name both.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Threads {
+    /// The thread that sends the message.
+    pub sender: u64,
+    /// The thread that it is for; 0 where that is anyone.
+    pub recipient: u64,
+}
+
+/// The dialect that a message is written in, and what the dialect wants to know beside it.
+///
+/// A [`Dialect`] alone is an envelope, too: without threads.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[allow(clippy::exhaustive_structs)] // a pair, made by whoever sends
+pub struct Envelope {
+    /// The dialect.
+    pub dialect: Dialect,
+    /// The threads; left out where the dialect doesn't tell them.
+    pub threads: Threads,
+}
+
+impl From<Dialect> for Envelope {
+    fn from(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            threads: Threads::default(),
+        }
+    }
+}
+
+impl Envelope {
+    /// Opens a payload: the threads that it tells, and the message that it holds.
+    ///
+    /// # Errors
+    ///
+    /// The payload is too short for what the dialect has in front of a message.
+    pub fn open(dialect: Dialect, payload: Bytes) -> Result<(Threads, Bytes), DecodeError> {
+        let ids = match (dialect.threads(), &*payload) {
+            (ThreadIds::Absent, _) => return Ok((Threads::default(), payload)),
+            (ThreadIds::Short, [s0, s1, s2, s3, r0, r1, r2, r3, ..]) => Some((
+                u32::from_be_bytes([*s0, *s1, *s2, *s3]).into(),
+                u32::from_be_bytes([*r0, *r1, *r2, *r3]).into(),
+            )),
+            (ThreadIds::Long, bytes) => {
+                bytes.split_first_chunk::<8>().and_then(|(sender, rest)| {
+                    let recipient = rest.first_chunk::<8>()?;
+                    Some((u64::from_be_bytes(*sender), u64::from_be_bytes(*recipient)))
+                })
+            }
+            (ThreadIds::Short, _) => None,
+        };
+        let length = dialect.threads().length();
+        let Some((sender, recipient)) = ids else {
+            return Err(DecodeError::new(
+                0,
+                DecodeErrorKind::Truncated {
+                    reading: "ids of threads",
+                    needed: length,
+                    left: payload.len(),
+                },
+            ));
+        };
+        let message = payload.slice(length..);
+        Ok((Threads { sender, recipient }, message))
+    }
+
+    /// Writes what comes before the message.
+    pub(super) fn write<S: Sink>(self, writer: &mut Writer<'_, S>) {
+        let Threads { sender, recipient } = self.threads;
+        match self.dialect.threads() {
+            ThreadIds::Absent => {}
+            ThreadIds::Short => {
+                // What doesn't fit is no thread of a peer with short ids.
+                for id in [sender, recipient] {
+                    writer.put(&u32::try_from(id).unwrap_or(0).to_be_bytes());
+                }
+            }
+            ThreadIds::Long => {
+                for id in [sender, recipient] {
+                    writer.put(&id.to_be_bytes());
+                }
+            }
+        }
+    }
+}
