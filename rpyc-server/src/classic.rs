@@ -9,7 +9,7 @@ use rpyc_classic::rustpython::{Engine, Options, StartError};
 use rpyc_classic::{SlaveOptions, SlaveService};
 use rpyc_core::service::ServiceFactory;
 
-use crate::cli::Cli;
+use crate::cli::Serving;
 
 /// The evaluator behind classic mode.
 pub(crate) struct Evaluator(Arc<Engine>);
@@ -19,9 +19,9 @@ impl Evaluator {
         Engine::start(Options::default()).map(Evaluator)
     }
 
-    pub(crate) fn factory(&self, cli: &Cli) -> Arc<dyn ServiceFactory> {
+    pub(crate) fn factory(&self, serving: &Serving) -> Arc<dyn ServiceFactory> {
         let mut options = SlaveOptions::default();
-        options.allow_pickle = !cli.no_pickle;
+        options.allow_pickle = !serving.no_pickle;
         SlaveService::factory(self.0.clone(), options)
     }
 

@@ -2,20 +2,25 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
 
 use env_logger::{Builder, Env, Target};
 use log::Record;
+
+use crate::cli::Logging;
+use crate::failure::Failure;
 
 /// Sets the program's logger up.
 ///
 /// # Errors
 /// When the log file can't be opened.
-pub(crate) fn start(quiet: bool, verbose: bool, logfile: Option<&Path>) -> io::Result<()> {
-    let mut builder = choose_lines(quiet, verbose);
+pub(crate) fn start(options: &Logging) -> Result<(), Failure> {
+    let mut builder = choose_lines(options.quiet, options.verbose);
     builder.format(format_line);
-    if let Some(path) = logfile {
-        let file = File::options().create(true).append(true).open(path)?;
+    if let Some(path) = &options.logfile {
+        let file = File::options().create(true).append(true).open(path);
+        let file = file.map_err(|error| {
+            Failure::new(format!("--logfile {}: can't be written", path.display())).because(error)
+        })?;
         builder.target(Target::Pipe(Box::new(file)));
     }
     builder.init();

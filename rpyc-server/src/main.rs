@@ -1,41 +1,41 @@
-//! `rpyc-server`: serves RPyC's classic mode over TCP.
+//! `rpyc-server`: serves RPyC's classic mode, and what belongs to it: the registry, the tools.
 #![forbid(unsafe_code)]
 
 mod classic;
 mod cli;
+mod failure;
 mod logging;
 mod serve;
 mod signals;
 
-use std::error::Error;
 use std::io::{self, Write};
 use std::process::{self, ExitCode};
 
-use self::cli::Cli;
+use self::cli::Invocation;
+use self::failure::Failure;
 
 fn main() -> ExitCode {
-    match serve::run(&Cli::parse()) {
+    match run() {
         // Not a return from main: client code that still runs after the grace period must not
         // be waited for by anything's destructor.
         Ok(()) => process::exit(0),
         Err(failure) => {
-            report(&failure);
+            // Nothing is left to do when nobody listens.
+            let _ = writeln!(io::stderr(), "{}", failure.report());
             failure.exit_code()
         }
     }
 }
 
-/// Writes the failure and what it came from on one line, the hint below.
-fn report(failure: &serve::Failure) {
-    let mut text = format!("rpyc-server: {failure}");
-    let mut source = failure.source();
-    while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
-        source = error.source();
+fn run() -> Result<(), Failure> {
+    match cli::parse()? {
+        Invocation::Completions(shell) => print(&cli::completions(shell)),
+        Invocation::Man(page) => print(&cli::man(page)?),
+        Invocation::Serve(options) => serve::run(&options),
     }
-    if let Some(hint) = failure.hint() {
-        text.push_str(&format!("\n  {hint}"));
-    }
-    // Nothing is left to do when nobody listens.
-    let _ = writeln!(io::stderr(), "{text}");
+}
+
+fn print(text: &[u8]) -> Result<(), Failure> {
+    let written = io::stdout().write_all(text);
+    written.map_err(|error| Failure::new("the standard output can't be written").because(error))
 }

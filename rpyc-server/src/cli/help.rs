@@ -1,0 +1,41 @@
+//! The texts below the options.
+
+pub(super) const SERVE: &str = "\
+Examples:
+  rpyc-server --classic --port 18812
+      serve programs of this machine; from Python:
+      rpyc.classic.connect(\"127.0.0.1\", port=18812)
+  rpyc-server --classic --port 0 --quiet --logfile rpyc.log
+      take a free port (the log doesn't name it with --quiet), log problems to a file
+  rpyc-server --classic --host 0.0.0.0 --insecure
+      serve everybody who reaches this machine, with all that this user may do
+  ssh -L 18812:127.0.0.1:18812 user@server
+      the safer way from another machine: a tunnel to a server that listens on loopback
+
+Environment:
+  Each option can be given as a variable: RPYC_SERVER_ and its name in capitals, with _ for -
+  (RPYC_SERVER_PORT=18812, RPYC_SERVER_CLASSIC=true).
+  RUST_LOG  which log lines to write (for instance \"debug\" or \"rpyc_core=trace\"), unless
+            --quiet or --verbose says so
+
+Config file:
+  --config FILE reads options from a TOML file, by their names: port = 18812, classic = true.
+  Flags win over the environment, and that over the file. A switch that one of those turns on is
+  turned off by --no-NAME (--no-classic; --pickle for no-pickle).
+
+Exit codes:
+  0  stopped by Ctrl-C or SIGTERM, in order
+  1  could not start, or not go on: port in use, no such host, log file not writable
+  2  wrong usage: unknown flag, no mode, an address that needs --insecure, a wrong config file
+  A second Ctrl-C or SIGTERM ends the program at once, by that signal.";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  rpyc-server completions bash > ~/.local/share/bash-completion/completions/rpyc-server
+  rpyc-server completions zsh > ~/.zfunc/_rpyc-server
+  rpyc-server completions fish > ~/.config/fish/completions/rpyc-server.fish";
+
+pub(super) const MAN: &str = "\
+Examples:
+  rpyc-server man > /usr/local/share/man/man1/rpyc-server.1
+  rpyc-server man | man -l -";

@@ -1,0 +1,142 @@
+//! The command line: flags, their environment variables, the config file, and their help.
+//!
+//! Each group of options has a file of its own with its [`Arg`]s and the struct that they become.
+//! A flag on the command line wins over the environment, that over the config file, that over
+//! the default.
+
+mod arg;
+mod file;
+mod help;
+mod logging;
+mod serving;
+
+use std::ffi::OsString;
+use std::process;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use clap_complete::Shell;
+
+pub(crate) use self::logging::Logging;
+pub(crate) use self::serving::Serving;
+use crate::failure::Failure;
+
+/// What the program was asked to do.
+#[derive(Debug)]
+pub(crate) enum Invocation {
+    /// Print a shell's completions.
+    Completions(Shell),
+    /// Print the man page of the program, or of one of its commands.
+    Man(Option<String>),
+    /// Serve, which needs no command.
+    Serve(Box<ServeOptions>),
+}
+
+/// The options of serving.
+#[derive(Debug)]
+pub(crate) struct ServeOptions {
+    pub(crate) serving: Serving,
+    pub(crate) logging: Logging,
+}
+
+/// Reads the process's command line, environment and config file. Help and version go to the
+/// standard output and end the program with 0, a usage error goes to the standard error and ends
+/// it with 2.
+pub(crate) fn parse() -> Result<Invocation, Failure> {
+    parse_from(std::env::args_os().collect())?.map_err(|error| {
+        // Nothing is left to do when nobody listens.
+        let _ = error.print();
+        process::exit(error.exit_code())
+    })
+}
+
+/// The completions of a shell.
+pub(crate) fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), NAME, &mut script);
+    script
+}
+
+/// The man page of the program, or of one of its commands.
+pub(crate) fn man(page: Option<String>) -> Result<Vec<u8>, Failure> {
+    let mut root = command();
+    root.build();
+    let page = match page {
+        None => root,
+        Some(name) => match root.find_subcommand(&name) {
+            Some(command) => command.clone(),
+            None => {
+                return Err(Failure::usage(format!("{name} is no command"))
+                    .hint("rpyc-server --help shows the commands."));
+            }
+        },
+    };
+    let mut text = Vec::new();
+    let rendered = clap_mangen::Man::new(page).render(&mut text);
+    rendered.map_err(|error| Failure::new("the man page can't be made").because(error))?;
+    Ok(text)
+}
+
+/// The inner result is that of the command line, the outer one that of the config file.
+fn parse_from(arguments: Vec<OsString>) -> Result<Result<Invocation, clap::Error>, Failure> {
+    let matches = match command().try_get_matches_from(&arguments) {
+        Ok(matches) => matches,
+        Err(error) => return Ok(Err(error)),
+    };
+    let arguments = file::extend(arguments, &matches)?;
+    let parsed = command().try_get_matches_from(arguments);
+    Ok(parsed.map(|matches| invocation(&matches)))
+}
+
+fn invocation(matches: &ArgMatches) -> Invocation {
+    match matches.subcommand() {
+        Some(("completions", matches)) => {
+            Invocation::Completions(*matches.get_one("shell").expect("is required"))
+        }
+        Some(("man", matches)) => Invocation::Man(matches.get_one("command").cloned()),
+        _ => Invocation::Serve(Box::new(ServeOptions {
+            serving: Serving::from_matches(matches),
+            logging: Logging::from_matches(matches),
+        })),
+    }
+}
+
+/// The whole command line.
+fn command() -> Command {
+    Command::new(NAME)
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Serves RPyC: Python programs connect with rpyc and use this process's objects.")
+        .after_help(help::SERVE)
+        .args_conflicts_with_subcommands(true)
+        .disable_help_subcommand(true)
+        .subcommand_help_heading("Commands (without one, it serves)")
+        .args(serving::args())
+        .args(logging::args())
+        .arg(file::arg())
+        .subcommand(
+            Command::new("completions")
+                .about("Prints the completions for a shell")
+                .after_help(help::COMPLETIONS)
+                .arg(
+                    Arg::new("shell")
+                        .value_name("SHELL")
+                        .required(true)
+                        .value_parser(value_parser!(Shell))
+                        .help("The shell"),
+                ),
+        )
+        .subcommand(
+            Command::new("man")
+                .about("Prints the man page, in the format of man(7)")
+                .after_help(help::MAN)
+                .arg(
+                    Arg::new("command")
+                        .value_name("COMMAND")
+                        .help("The command whose page it shall be, instead of the program's"),
+                ),
+        )
+}
+
+const NAME: &str = "rpyc-server";
+
+#[cfg(test)]
+mod tests;
