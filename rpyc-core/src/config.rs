@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use crate::channel::PeerAddr;
 use crate::codec::Limits;
 use crate::connection::Connection;
 use crate::executor::{Executor, ThreadPool};
@@ -68,6 +69,8 @@ pub struct Config {
     pub credentials: Option<Any>,
     /// The addresses of both ends, this side's first.
     pub endpoints: Option<(SocketAddr, SocketAddr)>,
+    /// Who connected, as the operating system says; a server sets it.
+    pub peer: Option<PeerAddr>,
     /// The target of this connection's log lines. Default: `rpyc`.
     pub logger: String,
     /// How long a synchronous request waits for its reply; `None` waits for ever.
@@ -154,6 +157,7 @@ impl Default for Config {
             connid: None,
             credentials: None,
             endpoints: None,
+            peer: None,
             logger: "rpyc".to_owned(),
             sync_request_timeout: Some(Duration::from_secs(30)),
             before_closed: None,

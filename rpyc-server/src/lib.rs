@@ -1,7 +1,7 @@
-//! RPyC servers: a thread for each client, over TCP.
+//! RPyC servers, over TCP and Unix sockets.
 //!
 //! [`Server`] accepts clients, gives each of them a [`Connection`](rpyc_core::Connection)
-//! with a service of its own, serves it on a thread of its own, and ends all of them in order
+//! with a service of its own, serves it, and ends all of them in order
 //! when it is told to stop. What is served is a [`Service`](rpyc_core::service::Service) of
 //! `rpyc-core`; the program `rpyc-server` serves the classic mode of `rpyc-classic`.
 //!
@@ -10,12 +10,15 @@
 //! use rpyc_server::Server;
 //!
 //! let server = Server::builder(|| VoidService).listen("127.0.0.1:0")?;
-//! println!("listening on {}", server.local_addr());
+//! println!("listening on {}", server.addresses()[0]);
 //! let running = server.start()?;
 //! // ... the program's own work ...
 //! running.stop();
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! [`Builder`] has the options and the limits, [`Mode`] says which threads serve, a [`Listener`]
+//! is where clients come from, and an [`Authenticator`] decides who is one.
 //!
 //! # Features
 //!
@@ -33,10 +36,12 @@
 //!
 //! # What is absent
 //!
-//! No TLS, no authentication, no registry, no other serving modes than a thread a client, no
-//! streams but TCP. Where the network isn't trusted, put a tunnel in front.
+//! No async runtime: threads block.
 #![forbid(unsafe_code)]
 
 mod server;
 
-pub use self::server::{Builder, ListenError, Running, Server, Stopper};
+pub use self::server::{
+    Address, Authenticated, Authenticator, Builder, ListenError, Listener, Mode, RawStream,
+    Rejection, Running, Server, Stopper,
+};

@@ -33,7 +33,9 @@ pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
         .max_clients(serving.max_clients)
         .listen(&addresses[..])
         .map_err(|error| cant_listen(serving, error))?;
-    announce(server.local_addr(), reachable);
+    if let Some(address) = server.local_addr() {
+        announce(address, reachable);
+    }
     signals.stop_with(server.stopper()).map_err(broken)?;
     server.run().map_err(broken)?;
     evaluator.stop();

@@ -2,6 +2,7 @@
 
 mod memory;
 mod patience;
+mod peer_addr;
 #[cfg(unix)]
 mod pipes;
 mod read_half;
@@ -9,6 +10,7 @@ mod stream;
 
 pub use self::memory::{MemoryStream, memory_pair};
 pub(crate) use self::patience::{Phase, Silence};
+pub use self::peer_addr::{PeerAddr, UnixPeer};
 #[cfg(unix)]
 pub use self::pipes::PipeStream;
 pub(crate) use self::read_half::{Input, ReadHalf};

@@ -95,13 +95,24 @@ impl Connection {
     pub fn open(
         stream: impl Stream + 'static,
         service: Arc<dyn Service>,
+        config: Config,
+    ) -> Result<Connection, Error> {
+        Connection::over(Arc::new(stream), service, config)
+    }
+
+    /// The same over a stream whose type isn't known here, as an authenticator returns it.
+    ///
+    /// # Errors
+    /// As [`open`](Connection::open).
+    pub fn over(
+        stream: Arc<dyn Stream>,
+        service: Arc<dyn Service>,
         mut config: Config,
     ) -> Result<Connection, Error> {
         service.configure(&mut config);
         let number = Space::unique().number();
         let connid = config.connid.clone().unwrap_or_else(next_connid);
         config.connid = Some(connid.clone());
-        let stream: Arc<dyn Stream> = Arc::new(stream);
         config.endpoints = config.endpoints.or_else(|| stream.endpoints());
         let limits = config.limits.clone();
         let core = Core {
@@ -380,6 +391,12 @@ impl Connection {
     /// How many of our requests are unanswered, the releases of netrefs not counted.
     pub fn pending_requests(&self) -> usize {
         self.shared.core.lock().pending.len()
+    }
+
+    /// How many requests of the peer run now or wait for their turn.
+    pub fn running_requests(&self) -> usize {
+        let core = self.shared.core.lock();
+        core.turns.tasks() + core.turns.queued()
     }
 
     /// How many requests of the peer have been run.

@@ -1,68 +1,88 @@
 //! The accept loop: hands clients over, never waits for one.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use log::{info, warn};
+use rpyc_core::channel::PeerAddr;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-/// Accepts clients until `stopping` is set and `wake` is readable.
+use super::{Listener, RawStream};
+
+/// What the loop does for the rest of the server.
+pub(super) trait Arrivals {
+    /// A client has come. Must return at once; a break ends the accepting.
+    fn arrived(&mut self, stream: RawStream, peer: PeerAddr) -> ControlFlow<()>;
+
+    /// Does what is due by now; says when it wants to be called again.
+    fn tick(&mut self) -> Option<Duration>;
+}
+
+/// Accepts clients until `stopping` is set and `wake` is readable, or no more are wanted.
 ///
 /// # Errors
-/// When the listening socket itself is broken.
+/// When a listening socket itself is broken.
 pub(super) fn run(
-    listener: &TcpListener,
+    listeners: &[Listener],
     wake: &impl AsFd,
     stopping: &AtomicBool,
-    arrived: &mut dyn FnMut(TcpStream, SocketAddr),
+    arrivals: &mut dyn Arrivals,
 ) -> io::Result<()> {
     let mut shortage = Backoff::default();
     loop {
-        wait(Some(listener), wake, None)?;
+        let ready = wait(listeners, wake, arrivals.tick())?;
         if stopping.load(Ordering::SeqCst) {
             return Ok(());
         }
-        match listener.accept() {
-            Ok((stream, peer)) => {
-                if shortage.is_over() {
-                    info!("accepting clients again");
-                }
-                arrived(stream, peer);
-            }
-            Err(error) => match judge(&error) {
-                Verdict::NobodyThere => {}
-                Verdict::Shortage => {
-                    if shortage.is_new() {
-                        warn!("can't accept clients for now, trying again: {error}");
+        for listener in ready {
+            match listener.accept() {
+                Ok((stream, peer)) => {
+                    if shortage.is_over() {
+                        info!("accepting clients again");
                     }
-                    // The client stays in the queue, so the listener would be readable all
-                    // the time.
-                    wait(None, wake, Some(shortage.next()))?;
+                    if arrivals.arrived(stream, peer).is_break() {
+                        return Ok(());
+                    }
                 }
-                Verdict::Broken => return Err(error),
-            },
+                Err(error) => match judge(&error) {
+                    Verdict::NobodyThere => {}
+                    Verdict::Shortage => {
+                        if shortage.is_new() {
+                            warn!("can't accept clients for now, trying again: {error}");
+                        }
+                        // The client stays in the queue, so the listener would be readable
+                        // all the time.
+                        wait(&[], wake, Some(shortage.next()))?;
+                    }
+                    Verdict::Broken => return Err(error),
+                },
+            }
         }
     }
 }
 
-/// Sleeps until there is a client, an order to stop, or the time is up.
-fn wait(
-    listener: Option<&TcpListener>,
+/// Sleeps until there is a client, an order to stop, or the time is up. Gives the listeners
+/// that clients wait at.
+fn wait<'a>(
+    listeners: &'a [Listener],
     wake: &impl AsFd,
     timeout: Option<Duration>,
-) -> io::Result<()> {
-    let timeout = timeout.map(|timeout| Timespec {
-        tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
-        tv_nsec: timeout.subsec_nanos().into(),
-    });
+) -> io::Result<Vec<&'a Listener>> {
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     let mut watched = vec![PollFd::new(wake, PollFlags::IN)];
-    watched.extend(listener.map(|listener| PollFd::new(listener, PollFlags::IN)));
+    let of_listener = |listener| PollFd::new(listener, PollFlags::IN);
+    watched.extend(listeners.iter().map(of_listener));
     match poll(&mut watched, timeout.as_ref()) {
-        Ok(_) | Err(Errno::INTR | Errno::NOMEM) => Ok(()),
+        Ok(_) => {
+            let ready = |(_, fd): &(_, &PollFd<'_>)| !fd.revents().is_empty();
+            let pairs = listeners.iter().zip(&watched[1..]);
+            Ok(pairs.filter(ready).map(|(listener, _)| listener).collect())
+        }
+        Err(Errno::INTR | Errno::NOMEM) => Ok(Vec::new()),
         Err(error) => Err(error.into()),
     }
 }

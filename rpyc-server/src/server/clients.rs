@@ -1,13 +1,17 @@
-//! The clients that are connected: how many, and how to end them all.
+//! The clients that are connected: how many, from where, and how to end them all.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use log::warn;
 use rpyc_core::Connection;
-use rpyc_core::executor::ThreadPool;
+use rpyc_core::channel::PeerAddr;
+use rpyc_core::executor::{Executor, ThreadPool};
+
+use super::RawStream;
 
 /// The set of connected clients.
 #[derive(Clone, Debug)]
@@ -15,9 +19,16 @@ pub(super) struct Clients {
     inner: Arc<Inner>,
 }
 
+/// How many clients there may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Caps {
+    pub(super) all: usize,
+    pub(super) per_address: usize,
+}
+
 #[derive(Debug)]
 struct Inner {
-    max: usize,
+    caps: Caps,
     set: Mutex<Set>,
     left: Condvar,
 }
@@ -27,30 +38,50 @@ struct Set {
     last: u64,
     closing: bool,
     present: HashMap<u64, Client>,
+    // How many of them come from each address of another machine.
+    addresses: HashMap<IpAddr, usize>,
+    // Who must be authenticated until when, in order.
+    handshakes: VecDeque<(Instant, u64)>,
 }
 
 #[derive(Debug)]
 struct Client {
     name: String,
-    peer: SocketAddr,
-    /// None while the connection is being opened: then it is closed as soon as it is there.
-    connection: Option<Connection>,
+    peer: PeerAddr,
+    stage: Stage,
+}
+
+/// How far a client has come.
+#[derive(Debug)]
+enum Stage {
+    /// It is being authenticated; the socket is shut down to end that.
+    Handshake(RawStream),
+    /// The handshake was ended.
+    Cut,
+    /// Its connection is being opened: it is closed as soon as it is there.
+    Opening,
+    /// It is served.
+    Serving(Connection),
 }
 
 /// Why a client isn't let in.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(super) enum Refusal {
-    #[error("{0} clients are connected, which is the maximum")]
+    #[error("{0} clients are connected, which is the maximum (max_clients)")]
     Full(usize),
+    #[error(
+        "{0} clients of this address are connected, which is the maximum (max_clients_per_address)"
+    )]
+    FullForAddress(usize),
     #[error("the server is stopping")]
     Stopping,
 }
 
 impl Clients {
-    pub(super) fn new(max: usize) -> Clients {
+    pub(super) fn new(caps: Caps) -> Clients {
         Clients {
             inner: Arc::new(Inner {
-                max,
+                caps,
                 set: Mutex::default(),
                 left: Condvar::new(),
             }),
@@ -62,26 +93,74 @@ impl Clients {
     }
 
     /// Takes up a client; it is in the set until its [`Place`] is dropped.
-    pub(super) fn admit(&self, name: &str, peer: SocketAddr) -> Result<Place, Refusal> {
+    pub(super) fn admit(&self, name: &str, peer: &PeerAddr) -> Result<Place, Refusal> {
+        let caps = self.inner.caps;
         let mut set = self.inner.set();
         if set.closing {
             return Err(Refusal::Stopping);
         }
-        if set.present.len() >= self.inner.max {
-            return Err(Refusal::Full(self.inner.max));
+        if set.present.len() >= caps.all {
+            return Err(Refusal::Full(caps.all));
+        }
+        if let Some(ip) = counted(peer) {
+            let count = set.addresses.entry(ip).or_default();
+            if *count >= caps.per_address {
+                return Err(Refusal::FullForAddress(caps.per_address));
+            }
+            *count += 1;
         }
         set.last += 1;
         let number = set.last;
         let client = Client {
             name: name.to_owned(),
-            peer,
-            connection: None,
+            peer: peer.clone(),
+            stage: Stage::Opening,
         };
         set.present.insert(number, client);
         Ok(Place {
             clients: self.clone(),
             number,
+            address: counted(peer),
         })
+    }
+
+    /// Ends the handshakes that have taken too long; says how long the next one may still take.
+    pub(super) fn cut_overdue(&self, now: Instant) -> Option<Duration> {
+        let mut set = self.inner.set();
+        while let Some(&(deadline, number)) = set.handshakes.front() {
+            let left = deadline.saturating_duration_since(now);
+            if let Some(client) = set.present.get_mut(&number)
+                && let Stage::Handshake(socket) = &client.stage
+            {
+                if !left.is_zero() {
+                    return Some(left);
+                }
+                socket.shutdown();
+                client.stage = Stage::Cut;
+            }
+            set.handshakes.pop_front();
+        }
+        None
+    }
+
+    /// Waits until all clients have gone, or until the server is being stopped.
+    pub(super) fn wait_until_gone(&self, stopping: &AtomicBool) {
+        loop {
+            // Nobody else looks after the handshakes any more.
+            let next = self.cut_overdue(Instant::now()).unwrap_or(LONG);
+            let set = self.inner.set();
+            if stopping.load(Ordering::SeqCst) || set.present.is_empty() {
+                return;
+            }
+            drop(self.inner.left.wait_timeout(set, next));
+        }
+    }
+
+    /// Has whoever waits for the clients to go look whether the server is being stopped.
+    pub(super) fn interrupt(&self) {
+        // Under the lock nobody is between looking and waiting.
+        let _set = self.inner.set();
+        self.inner.left.notify_all();
     }
 
     /// Ends all connections and waits until they have ended: `grace` for their requests, and a
@@ -91,11 +170,20 @@ impl Clients {
         let deadline = Instant::now().checked_add(grace.saturating_add(WIND_UP));
         let mut set = self.inner.set();
         set.closing = true;
-        for client in set.present.values() {
-            if let Some(connection) = &client.connection {
-                end_elsewhere(connection.clone(), grace);
+        let mut connections = Vec::new();
+        for client in set.present.values_mut() {
+            match &client.stage {
+                Stage::Serving(connection) => connections.push(connection.clone()),
+                Stage::Handshake(socket) => {
+                    socket.shutdown();
+                    client.stage = Stage::Cut;
+                }
+                Stage::Cut | Stage::Opening => {}
             }
         }
+        drop(set);
+        end_all(connections, grace);
+        let mut set = self.inner.set();
         while !set.present.is_empty() {
             set = match deadline {
                 None => {
@@ -126,6 +214,11 @@ impl Clients {
     }
 }
 
+/// The address that a client counts for; this machine's own programs count for none.
+fn counted(peer: &PeerAddr) -> Option<IpAddr> {
+    peer.ip().filter(|_| !peer.is_local())
+}
+
 impl Inner {
     /// The set is never left half changed, so a thread that panicked has done no harm to it.
     fn set(&self) -> MutexGuard<'_, Set> {
@@ -133,11 +226,37 @@ impl Inner {
     }
 }
 
-/// Ending waits for the requests that run; one connection must not wait for another's.
-fn end_elsewhere(connection: Connection, grace: Duration) {
+/// Ends the connections, none of which must wait for another's requests: those that are idle by
+/// a few threads, the busy ones by a thread each.
+fn end_all(connections: Vec<Connection>, grace: Duration) {
+    let (busy, idle): (Vec<_>, Vec<_>) = connections
+        .into_iter()
+        .partition(|connection| connection.running_requests() > 0);
+    let threads = ThreadPool::new("rpyc-stop", STACK, IDLE_ENDERS + busy.len());
+    let idle = Arc::new(Mutex::new(idle));
+    for _ in 0..IDLE_ENDERS {
+        let next = {
+            let idle = idle.clone();
+            move || idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        };
+        let work = Box::new(move || {
+            while let Some(connection) = next() {
+                connection.shut_down(grace);
+            }
+        });
+        if let Err(error) = threads.execute(work) {
+            warn!("no thread to end the idle clients in order: {error}");
+        }
+    }
+    for connection in busy {
+        end_elsewhere(&threads, connection, grace);
+    }
+}
+
+fn end_elsewhere(threads: &dyn Executor, connection: Connection, grace: Duration) {
     let name = connection.connid().to_owned();
     let job = Box::new(move || connection.shut_down(grace));
-    if let Err(error) = ThreadPool::shared().execute(job) {
+    if let Err(error) = threads.execute(job) {
         warn!("{name}: no thread to end it in order: {error}");
     }
 }
@@ -147,18 +266,40 @@ fn end_elsewhere(connection: Connection, grace: Duration) {
 pub(super) struct Place {
     clients: Clients,
     number: u64,
+    address: Option<IpAddr>,
 }
 
 impl Place {
+    /// The client is being authenticated over this socket, until the deadline at the latest.
+    /// Only the accept loop, which ends overdue handshakes, may say so.
+    pub(super) fn authenticating(&self, socket: RawStream, deadline: Option<Instant>) {
+        let mut set = self.clients.inner.set();
+        if let Some(client) = set.present.get_mut(&self.number) {
+            client.stage = Stage::Handshake(socket);
+            let handshake = deadline.map(|deadline| (deadline, self.number));
+            set.handshakes.extend(handshake);
+        }
+    }
+
+    /// The authentication has ended; says whether it was in time.
+    pub(super) fn authenticated(&self) -> bool {
+        let mut set = self.clients.inner.set();
+        let stage = set.present.get_mut(&self.number).map(|client| {
+            // The socket is only one more handle, whose end does no work.
+            std::mem::replace(&mut client.stage, Stage::Opening)
+        });
+        !matches!(stage, Some(Stage::Cut) | None)
+    }
+
     /// The client is served from now on.
     pub(super) fn serving(&self, connection: &Connection) {
         let mut set = self.clients.inner.set();
         if set.closing {
             // It was opened while the others were being ended.
-            end_elsewhere(connection.clone(), Duration::ZERO);
+            end_elsewhere(&*ThreadPool::shared(), connection.clone(), Duration::ZERO);
         }
         if let Some(client) = set.present.get_mut(&self.number) {
-            client.connection = Some(connection.clone());
+            client.stage = Stage::Serving(connection.clone());
         }
     }
 
@@ -170,7 +311,17 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let removed = self.clients.inner.set().present.remove(&self.number);
+        let mut set = self.clients.inner.set();
+        let removed = set.present.remove(&self.number);
+        if let Some(address) = self.address
+            && let Some(count) = set.addresses.get_mut(&address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                set.addresses.remove(&address);
+            }
+        }
+        drop(set);
         self.clients.inner.left.notify_all();
         // After the lock is given back, as in close_all.
         drop(removed);
@@ -179,3 +330,48 @@ impl Drop for Place {
 
 /// What connections need to end when nothing runs any more.
 const WIND_UP: Duration = Duration::from_secs(1);
+
+/// For waits that something else ends.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// How many threads end the idle clients of a server that stops.
+const IDLE_ENDERS: usize = 16;
+
+/// Ending a connection calls `on_disconnect`, which is foreign code.
+const STACK: usize = 2 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(text: &str) -> PeerAddr {
+        PeerAddr::Tcp(text.parse().expect("an address"))
+    }
+
+    #[test]
+    fn an_address_has_its_share_and_no_more_and_gets_it_back() {
+        let clients = Clients::new(Caps {
+            all: 3,
+            per_address: 2,
+        });
+        let admit = |text| clients.admit("it", &peer(text));
+        let first = admit("192.0.2.1:1").expect("room");
+        let _second = admit("[::ffff:192.0.2.1]:2").expect("room");
+        assert_eq!(admit("192.0.2.1:3").err(), Some(Refusal::FullForAddress(2)));
+        let _other = admit("192.0.2.2:1").expect("room");
+        drop(first);
+        let _third = admit("192.0.2.1:3").expect("room again");
+        assert_eq!(admit("192.0.2.3:1").err(), Some(Refusal::Full(3)));
+    }
+
+    #[test]
+    fn programs_of_this_machine_have_no_share() {
+        let clients = Clients::new(Caps {
+            all: 3,
+            per_address: 1,
+        });
+        let places = ["127.0.0.1:1", "127.0.0.1:2", "[::1]:3"]
+            .map(|text| clients.admit("it", &peer(text)).expect("room"));
+        assert_eq!(clients.len(), places.len());
+    }
+}

@@ -1,48 +1,127 @@
 //! The options of a server.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::fmt;
+use std::net::ToSocketAddrs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rpyc_core::Config;
 use rpyc_core::service::ServiceFactory;
 
-use super::listener::ListenError;
-use super::{Factory, Server};
+use super::hooks::Hooks;
+use super::{Address, Authenticator, ListenError, Listener, Server};
 
 /// Options of a [`Server`], each with a default.
+///
+/// # Limits
+///
+/// Beside its own limits a server passes those of its connections on; each of them stops an
+/// attack, or a mistake that looks like one.
+///
+/// | limit | default | stops |
+/// |---|---|---|
+/// | [`max_clients`](Builder::max_clients) | 4,000 | connecting without end |
+/// | [`max_clients_per_address`](Builder::max_clients_per_address) | half of it | one machine taking all places |
+/// | [`handshake_timeout`](Builder::handshake_timeout) | 10 s | clients that don't authenticate and hold a place |
+/// | [`Config::handshake_timeout`] | 60 s | clients that connect and never send a message |
+/// | [`Config::max_first_frame`] | 64 KiB | memory for peers of another kind |
+/// | [`Config::frame_timeout`] | 30 s | frames of which a byte comes now and then |
+/// | [`Config::write_timeout`] | 60 s | clients that ask and don't read |
+/// | [`Config::idle_timeout`] | none | clients that stay and do nothing |
+/// | [`keepalive`](Builder::keepalive) | 60 s | clients that vanished without a word |
+/// | [`Limits::max_frame`](rpyc_core::Limits) | 256 MiB | memory for what a client sends |
+/// | [`Limits::max_inflated`](rpyc_core::Limits) | see there | small frames that inflate to large ones |
+/// | [`Config::max_objects`] | 1,000,000 | references that are never given back |
+/// | [`Config::max_queued`] | 10,000 | sending faster than is served |
+/// | [`Config::max_pending`] | 65,536 | callbacks that are never answered |
+/// | [`Config::max_nested`] | 200 | callbacks of callbacks without end |
+///
+/// A refused client is logged with the reason; of a flood of them the first ten within ten
+/// seconds, and how many more there were.
 #[derive(Debug)]
 pub struct Builder {
     factory: Factory,
     options: Options,
+    hooks: Hooks,
 }
 
 #[derive(Debug)]
 pub(super) struct Options {
+    pub(super) authenticator: Option<AnyAuthenticator>,
     pub(super) connection: Config,
     pub(super) grace: Duration,
+    pub(super) handshake_timeout: Option<Duration>,
     pub(super) keepalive: Option<Duration>,
     pub(super) max_clients: usize,
+    pub(super) max_clients_per_address: Option<usize>,
+    pub(super) mode: Mode,
+}
+
+/// Which threads or processes serve the clients.
+///
+/// | mode | a client costs | for |
+/// |---|---|---|
+/// | [`Threaded`](Mode::Threaded) | a thread | most servers: hundreds of clients, each answered without a hand-over |
+/// | [`OneShot`](Mode::OneShot) | the server | a server that another program starts for itself |
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mode {
+    /// A thread for each client.
+    #[default]
+    Threaded,
+    /// One client is served, and the server ends with it.
+    OneShot,
 }
 
 impl Builder {
     pub(super) fn new(factory: Arc<dyn ServiceFactory>) -> Builder {
+        let mut connection = Config::default();
+        connection.handshake_timeout = Some(Duration::from_secs(60));
         Builder {
             factory: Factory(factory),
             options: Options {
-                connection: Config::default(),
+                authenticator: None,
+                connection,
                 grace: Duration::from_secs(5),
+                handshake_timeout: Some(Duration::from_secs(10)),
                 keepalive: Some(Duration::from_secs(60)),
                 max_clients: 4000,
+                max_clients_per_address: None,
+                mode: Mode::default(),
             },
+            hooks: Hooks::default(),
         }
     }
 
     /// The config that each connection starts from, before its service's
-    /// [`configure`](rpyc_core::service::Service::configure). Default: `Config::default()`.
+    /// [`configure`](rpyc_core::service::Service::configure). Default: `Config::default()`, but
+    /// with a minute for the first message.
     #[must_use]
     pub fn connection_config(mut self, config: Config) -> Builder {
         self.options.connection = config;
+        self
+    }
+
+    /// Who may be a client, and over which stream. Default: everybody who reaches the address.
+    #[must_use]
+    pub fn authenticator(mut self, authenticator: impl Authenticator + 'static) -> Builder {
+        self.options.authenticator = Some(AnyAuthenticator(Arc::new(authenticator)));
+        self
+    }
+
+    /// How long the authenticator may take for a client, whatever the client does; it stops
+    /// clients that only hold a place. `None` waits for ever. Default: 10 s.
+    #[must_use]
+    pub fn handshake_timeout(mut self, limit: Option<Duration>) -> Builder {
+        self.options.handshake_timeout = limit;
+        self
+    }
+
+    /// Which threads serve the clients. Default: [`Mode::Threaded`].
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Builder {
+        self.options.mode = mode;
         self
     }
 
@@ -53,7 +132,7 @@ impl Builder {
         self
     }
 
-    /// After how much silence the system asks whether the client is still there, so that
+    /// After how much silence the system asks whether a TCP client is still there, so that
     /// clients that vanished without a word don't stay for ever; `None` never asks.
     /// Default: 60 s, then three times every 5 s.
     #[must_use]
@@ -71,18 +150,74 @@ impl Builder {
         self
     }
 
-    /// Listens on the first of the addresses that can be had. Port 0 takes a free one;
-    /// [`Server::local_addr`] tells which. An unspecified IPv6 address (`[::]`) takes IPv4
-    /// clients, too.
+    /// How many of them may come from one address; it keeps one machine from taking all
+    /// places. Programs of this machine are not counted. Default: half of `max_clients`.
+    #[must_use]
+    pub fn max_clients_per_address(mut self, max_clients: usize) -> Builder {
+        self.options.max_clients_per_address = Some(max_clients);
+        self
+    }
+
+    /// Runs once when the server begins to serve, on the thread that accepts, with the
+    /// addresses that it listens on. Several are run in order.
+    #[must_use]
+    pub fn on_start(mut self, hook: impl FnOnce(&[Address]) + Send + 'static) -> Builder {
+        self.hooks.on_start.push(Box::new(hook));
+        self
+    }
+
+    /// Runs once when the server has stopped to listen, while its clients are ended, on a
+    /// thread of its own. The end waits for it, for the grace period and a moment at the most.
+    #[must_use]
+    pub fn on_stop(mut self, hook: impl FnOnce() + Send + 'static) -> Builder {
+        self.hooks.on_stop.push(Box::new(hook));
+        self
+    }
+
+    /// Listens on TCP; as [`Listener::tcp`].
     ///
     /// # Errors
-    /// [`ListenError::Resolve`] when the name stands for no address, [`ListenError::Listen`]
-    /// when the system refuses: most often because the port is in use.
+    /// As that.
     pub fn listen(self, address: impl ToSocketAddrs) -> Result<Server, ListenError> {
-        let addresses: Vec<SocketAddr> = match address.to_socket_addrs() {
-            Ok(addresses) => addresses.collect(),
-            Err(source) => return Err(ListenError::Resolve { source }),
-        };
-        Server::listen(&addresses, self.factory.0, self.options)
+        self.serve_on([Listener::tcp(address)?])
+    }
+
+    /// Listens on a Unix socket of this user's; as [`Listener::unix`].
+    ///
+    /// # Errors
+    /// As that.
+    pub fn listen_unix(self, path: impl AsRef<Path>) -> Result<Server, ListenError> {
+        self.serve_on([Listener::unix(path)?])
+    }
+
+    /// Serves the clients of these sockets.
+    ///
+    /// # Errors
+    /// [`ListenError::Nothing`] when there is none, [`ListenError::Pipe`] when there are no more
+    /// descriptors.
+    pub fn serve_on(
+        self,
+        listeners: impl IntoIterator<Item = Listener>,
+    ) -> Result<Server, ListenError> {
+        let listeners = listeners.into_iter().collect();
+        Server::new(listeners, self.factory, self.options, self.hooks)
+    }
+}
+
+/// A factory, which needs no `Debug` of its own.
+pub(super) struct Factory(pub(super) Arc<dyn ServiceFactory>);
+
+impl fmt::Debug for Factory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Factory")
+    }
+}
+
+/// An authenticator, which needs none, either.
+pub(super) struct AnyAuthenticator(pub(super) Arc<dyn Authenticator>);
+
+impl fmt::Debug for AnyAuthenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Authenticator")
     }
 }

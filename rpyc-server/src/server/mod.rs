@@ -1,25 +1,37 @@
 //! [`Server`]: listens, serves, stops.
 
 mod accept;
+mod authenticator;
+mod client;
 mod clients;
 mod config;
+mod hooks;
 mod listener;
+mod raw;
+mod refusals;
 mod threaded;
 
 use std::io;
 use std::io::{PipeReader, PipeWriter, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use log::error;
+use rpyc_core::channel::PeerAddr;
 use rpyc_core::service::ServiceFactory;
 
-use self::clients::Clients;
-pub use self::config::Builder;
-use self::config::Options;
-pub use self::listener::ListenError;
+pub use self::authenticator::{Authenticated, Authenticator, Rejection};
+use self::clients::{Caps, Clients};
+pub use self::config::{Builder, Mode};
+use self::config::{Factory, Options};
+use self::hooks::Hooks;
+pub use self::listener::{Address, ListenError, Listener};
+pub use self::raw::RawStream;
+use self::refusals::Refusals;
 
 /// A server that listens and doesn't accept clients yet.
 ///
@@ -27,9 +39,10 @@ pub use self::listener::ListenError;
 /// system's queue.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
-    local_addr: SocketAddr,
+    listeners: Vec<Listener>,
+    addresses: Vec<Address>,
     wake: PipeReader,
+    hooks: Hooks,
     shared: Arc<Shared>,
 }
 
@@ -39,6 +52,7 @@ struct Shared {
     factory: Factory,
     options: Options,
     clients: Clients,
+    refusals: Refusals,
     stopping: AtomicBool,
     wake: PipeWriter,
 }
@@ -56,34 +70,49 @@ impl Server {
         Builder::new(factory)
     }
 
-    fn listen(
-        addresses: &[SocketAddr],
-        factory: Arc<dyn ServiceFactory>,
+    fn new(
+        listeners: Vec<Listener>,
+        factory: Factory,
         options: Options,
+        hooks: Hooks,
     ) -> Result<Server, ListenError> {
-        let (listener, local_addr) = listener::listen(addresses)?;
-        let (wake, waker) = io::pipe().map_err(|source| ListenError::Listen {
-            address: local_addr,
-            source,
-        })?;
+        let address_of = |listener: &Listener| listener.address().clone();
+        let addresses: Vec<Address> = listeners.iter().map(address_of).collect();
+        if addresses.is_empty() {
+            return Err(ListenError::Nothing);
+        }
+        let (wake, waker) = io::pipe().map_err(|source| ListenError::Pipe { source })?;
+        let caps = Caps {
+            all: options.max_clients,
+            per_address: options
+                .max_clients_per_address
+                .unwrap_or(options.max_clients.div_ceil(2)),
+        };
         let shared = Shared {
-            factory: Factory(factory),
-            clients: Clients::new(options.max_clients),
+            factory,
+            clients: Clients::new(caps),
             options,
+            refusals: Refusals::default(),
             stopping: AtomicBool::new(false),
             wake: waker,
         };
         Ok(Server {
-            listener,
-            local_addr,
+            listeners,
+            addresses,
             wake,
+            hooks,
             shared: Arc::new(shared),
         })
     }
 
-    /// The address that it listens on, with the real port where port 0 was asked for.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+    /// The addresses that it listens on, with the real port where port 0 was asked for.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// The first TCP address that it listens on; none if it listens on Unix sockets alone.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.addresses.iter().find_map(Address::tcp)
     }
 
     /// Stops the server from another thread.
@@ -99,19 +128,29 @@ impl Server {
     /// # Errors
     /// When waiting for clients fails for good. A single client's failure is never one, nor is
     /// a lack of file descriptors or memory, which passes.
-    pub fn run(self) -> io::Result<()> {
+    pub fn run(mut self) -> io::Result<()> {
+        self.hooks.start(&self.addresses);
         let Server {
-            listener,
+            listeners,
             wake,
+            hooks,
             shared,
             ..
         } = self;
-        let mut arrived = |stream, peer| threaded::admit(&shared, stream, peer);
-        let accepted = accept::run(&listener, &wake, &shared.stopping, &mut arrived);
+        let mut arrivals = Reception(shared.clone());
+        let accepted = accept::run(&listeners, &wake, &shared.stopping, &mut arrivals);
         // From here on new clients are refused by the system.
-        drop(listener);
+        drop(listeners);
+        if accepted.is_ok() {
+            // Unless it was stopped, the clients that there are may stay until they go.
+            shared.clients.wait_until_gone(&shared.stopping);
+        }
         shared.stopping.store(true, Ordering::SeqCst);
-        shared.clients.close_all(shared.options.grace);
+        let grace = shared.options.grace;
+        let hooks = hooks.stop();
+        shared.clients.close_all(grace);
+        hooks.wait(grace.saturating_add(Duration::from_secs(1)));
+        shared.refusals.close();
         accepted
     }
 
@@ -120,20 +159,42 @@ impl Server {
     /// # Errors
     /// When the thread can't be started.
     pub fn start(self) -> io::Result<Running> {
-        let local_addr = self.local_addr;
+        let addresses = self.addresses.clone();
         let stopper = self.stopper();
         let thread = thread::Builder::new()
             .name("rpyc-accept".to_owned())
             .spawn(move || {
+                let address = self.addresses.first().map(Address::to_string);
                 if let Err(error) = self.run() {
-                    error!("{local_addr}: the server ends: {error}");
+                    let address = address.unwrap_or_default();
+                    error!("{address}: the server ends: {error}");
                 }
             })?;
         Ok(Running {
-            local_addr,
+            addresses,
             stopper,
             thread: Some(thread),
         })
+    }
+}
+
+/// What the accept loop does with clients.
+struct Reception(Arc<Shared>);
+
+impl accept::Arrivals for Reception {
+    fn arrived(&mut self, stream: RawStream, peer: PeerAddr) -> ControlFlow<()> {
+        let taken = threaded::take(&self.0, stream, peer);
+        match self.0.options.mode {
+            Mode::OneShot if taken => ControlFlow::Break(()),
+            Mode::OneShot | Mode::Threaded => ControlFlow::Continue(()),
+        }
+    }
+
+    fn tick(&mut self) -> Option<Duration> {
+        let now = Instant::now();
+        let handshakes = self.0.clients.cut_overdue(now);
+        let refusals = self.0.refusals.tick(now);
+        [handshakes, refusals].into_iter().flatten().min()
     }
 }
 
@@ -150,6 +211,7 @@ impl Stopper {
         if !self.shared.stopping.swap(true, Ordering::SeqCst) {
             // It fails when nothing reads the pipe any more: the server has ended.
             let _ = (&self.shared.wake).write_all(b"!");
+            self.shared.clients.interrupt();
         }
     }
 }
@@ -158,15 +220,29 @@ impl Stopper {
 /// it is done.
 #[derive(Debug)]
 pub struct Running {
-    local_addr: SocketAddr,
+    addresses: Vec<Address>,
     stopper: Stopper,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Running {
-    /// The address that it listens on.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+    /// The addresses that it listens on.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// The first TCP address that it listens on; none if it listens on Unix sockets alone.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.addresses.iter().find_map(Address::tcp)
+    }
+
+    /// Waits until the server has ended by itself: in [`Mode::OneShot`], when its client has
+    /// gone; else when it is stopped by a [`Stopper`].
+    pub fn wait(mut self) {
+        if let Some(thread) = self.thread.take() {
+            // A panic of the accept loop has been reported by the panic hook.
+            let _ = thread.join();
+        }
     }
 
     /// How many clients are connected now.
@@ -192,14 +268,5 @@ impl Drop for Running {
             // A panic of the accept loop has been reported by the panic hook.
             let _ = thread.join();
         }
-    }
-}
-
-/// A factory, which needs no `Debug` of its own.
-struct Factory(Arc<dyn ServiceFactory>);
-
-impl std::fmt::Debug for Factory {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Factory")
     }
 }

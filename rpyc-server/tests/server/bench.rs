@@ -1,6 +1,8 @@
 //! A service to serve, clients to call it, and deadlines for what they wait for.
 
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,6 +10,7 @@ use std::time::Duration;
 use rpyc_core::Config;
 use rpyc_core::Connection;
 use rpyc_core::Exception;
+use rpyc_core::channel::PeerAddr;
 use rpyc_core::object::{Any, Args, Context, IdParts, Netref, Object, ObjectRef, ObjectResult};
 use rpyc_core::service::{Service, VoidService};
 use rpyc_server::{Builder, Server};
@@ -19,6 +22,9 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) struct Watch {
     pub(crate) connected: Receiver<String>,
     pub(crate) disconnected: Receiver<String>,
+    /// Who each client is, and what its credentials say.
+    pub(crate) peers: Receiver<Option<PeerAddr>>,
+    pub(crate) credentials: Receiver<Option<String>>,
     /// A `hold` request has begun.
     pub(crate) held: Receiver<()>,
     /// Lets a `hold` request end.
@@ -36,6 +42,8 @@ impl Watch {
 pub(crate) fn demo() -> (Builder, Watch) {
     let (connected, see_connected) = mpsc::channel();
     let (disconnected, see_disconnected) = mpsc::channel();
+    let (peers, see_peers) = mpsc::channel();
+    let (credentials, see_credentials) = mpsc::channel();
     let (held, see_held) = mpsc::channel();
     let (release, released) = mpsc::channel();
     let wires = Arc::new(Wires {
@@ -45,11 +53,15 @@ pub(crate) fn demo() -> (Builder, Watch) {
     let factory = move || Demo {
         connected: connected.clone(),
         disconnected: disconnected.clone(),
+        peers: peers.clone(),
+        credentials: credentials.clone(),
         wires: wires.clone(),
     };
     let watch = Watch {
         connected: see_connected,
         disconnected: see_disconnected,
+        peers: see_peers,
+        credentials: see_credentials,
         held: see_held,
         release,
     };
@@ -59,6 +71,8 @@ pub(crate) fn demo() -> (Builder, Watch) {
 struct Demo {
     connected: Sender<String>,
     disconnected: Sender<String>,
+    peers: Sender<Option<PeerAddr>>,
+    credentials: Sender<Option<String>>,
     wires: Arc<Wires>,
 }
 
@@ -75,6 +89,11 @@ impl Service for Demo {
     fn on_connect(&self, cx: &Context<'_>) -> Result<(), Exception> {
         // The test may have seen enough.
         let _ = self.connected.send(cx.connection().connid().to_owned());
+        let config = cx.connection().config();
+        let _ = self.peers.send(config.peer.clone());
+        let credentials = config.credentials.as_ref();
+        let credentials = credentials.and_then(|any| any.as_str()).map(str::to_owned);
+        let _ = self.credentials.send(credentials);
         Ok(())
     }
 
@@ -116,7 +135,8 @@ impl Object for Root {
 }
 
 /// A client that only calls.
-pub(crate) fn connect(address: SocketAddr) -> Connection {
+pub(crate) fn connect(address: Option<SocketAddr>) -> Connection {
+    let address = address.expect("the server listens on TCP");
     let stream = TcpStream::connect(address).expect("the server accepts");
     Connection::open(stream, Arc::new(VoidService), Config::default()).expect("a connection")
 }
@@ -137,4 +157,28 @@ pub(crate) fn assert_serves(client: &Connection) {
         matches!(&echo, Ok(any) if any.as_value() == Some(&42.into())),
         "{echo:?}"
     );
+}
+
+/// A folder of a test's own, gone with it.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Folder {
+        static LAST: AtomicUsize = AtomicUsize::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed);
+        let name = format!("rpyc-server-test-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).expect("a folder");
+        Folder(path)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }

@@ -1,0 +1,71 @@
+//! [`PeerAddr`]: who is at the other end, as the operating system says.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+/// Who is at the other end of an accepted stream, as the operating system says.
+///
+/// A service reads it from its connection's [`Config::peer`](crate::Config::peer).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PeerAddr {
+    /// Over TCP, from this address.
+    Tcp(SocketAddr),
+    /// Over a Unix socket; the process that connected, where the system tells.
+    Unix(Option<UnixPeer>),
+    /// Over pipes that this process was started with.
+    Stdio,
+}
+
+/// The process that connected to a Unix socket, as it was at that moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UnixPeer {
+    /// Its number; another process may have it by now.
+    pub pid: i32,
+    /// Its effective user.
+    pub uid: u32,
+    /// Its effective group.
+    pub gid: u32,
+}
+
+impl PeerAddr {
+    /// The IP address, where there is one; an IPv4 address in IPv6's clothes is given as IPv4.
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            PeerAddr::Tcp(address) => Some(address.ip().to_canonical()),
+            PeerAddr::Unix(_) | PeerAddr::Stdio => None,
+        }
+    }
+
+    /// Whether the peer is on this machine.
+    pub fn is_local(&self) -> bool {
+        self.ip().is_none_or(|ip| ip.is_loopback())
+    }
+}
+
+impl fmt::Display for PeerAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PeerAddr::Tcp(address) => address.fmt(f),
+            PeerAddr::Unix(Some(UnixPeer { pid, uid, .. })) => {
+                write!(f, "process {pid} of user {uid}")
+            }
+            PeerAddr::Unix(None) => f.write_str("a local process"),
+            PeerAddr::Stdio => f.write_str("stdio"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv4_client_of_an_ipv6_socket_is_an_ipv4_client() {
+        let peer = |text: &str| PeerAddr::Tcp(text.parse().expect("an address"));
+        assert_eq!(peer("[::ffff:10.1.2.3]:5").ip(), Some([10, 1, 2, 3].into()));
+        assert!(peer("[::ffff:127.0.0.1]:5").is_local());
+        assert!(peer("[::1]:5").is_local() && !peer("192.0.2.1:5").is_local());
+        assert!(PeerAddr::Unix(None).is_local());
+    }
+}

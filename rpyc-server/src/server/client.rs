@@ -1,0 +1,242 @@
+//! A client's life, whichever thread leads it: admitted, authenticated, served, logged.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use log::{debug, info, log, warn};
+use rpyc_core::channel::PeerAddr;
+use rpyc_core::executor::Executor;
+use rpyc_core::service::Service;
+use rpyc_core::{CloseReason, Config, Connection};
+use socket2::{SockRef, TcpKeepalive};
+
+use super::clients::Place;
+use super::{RawStream, Shared};
+
+/// A client that was let in and isn't served yet.
+pub(super) struct Admitted {
+    stream: RawStream,
+    peer: PeerAddr,
+    name: String,
+    config: Config,
+    service: Arc<dyn Service>,
+    place: Place,
+    /// Which threads its service wants its connections served on.
+    pub(super) executor: Arc<dyn Executor>,
+}
+
+/// A client that is served.
+pub(super) struct Served {
+    pub(super) connection: Connection,
+    peer: PeerAddr,
+    start: Instant,
+    place: Place,
+}
+
+impl Admitted {
+    /// Lets a client in, or refuses it. Runs in the accept loop: it returns at once, and what
+    /// may take its time happens in [`open`](Admitted::open).
+    pub(super) fn new(shared: &Shared, stream: RawStream, peer: PeerAddr) -> Option<Admitted> {
+        // The service's own code must not end the accept loop.
+        let admit = || Admitted::try_new(shared, stream, &peer);
+        let outcome = catch_unwind(AssertUnwindSafe(admit));
+        match outcome.unwrap_or_else(|_| Err(PANICKED.to_owned())) {
+            Ok(admitted) => Some(admitted),
+            Err(reason) => {
+                shared.refusals.log(&peer, &reason);
+                None
+            }
+        }
+    }
+
+    fn try_new(shared: &Shared, stream: RawStream, peer: &PeerAddr) -> Result<Admitted, String> {
+        let options = &shared.options;
+        // Some systems pass the listener's mode on.
+        stream
+            .set_nonblocking(false)
+            .map_err(|error| error.to_string())?;
+        set_options(&stream, peer, options.keepalive);
+
+        let mut config = options.connection.clone();
+        let name = config.connid.clone().unwrap_or_else(next_name);
+        config.connid = Some(name.clone());
+        if let (RawStream::Tcp(stream), PeerAddr::Tcp(peer)) = (&stream, peer)
+            && let Ok(local) = stream.local_addr()
+        {
+            config.endpoints = Some((local, *peer));
+        }
+        config.peer = Some(peer.clone());
+        let place = shared
+            .clients
+            .admit(&name, peer)
+            .map_err(|refusal| refusal.to_string())?;
+        let service = shared
+            .factory
+            .0
+            .create()
+            .map_err(|exception| exception.to_string())?;
+        if options.authenticator.is_some() {
+            // Each single read and write is bounded, and all of them together by the loop.
+            let limit = options.handshake_timeout;
+            let socket = stream.try_clone();
+            let socket = socket.map_err(|error| error.to_string())?;
+            socket
+                .set_timeouts(limit)
+                .map_err(|error| error.to_string())?;
+            place.authenticating(socket, limit.map(|limit| Instant::now() + limit));
+        }
+
+        // Opening the connection configures again, from the same start.
+        let mut configured = config.clone();
+        service.configure(&mut configured);
+        Ok(Admitted {
+            stream,
+            peer: peer.clone(),
+            name,
+            config,
+            service,
+            place,
+            executor: configured.executor,
+        })
+    }
+
+    /// Opens the connection on this thread, which may block: for the authenticator, and for the
+    /// service's `on_connect`. What fails is logged.
+    pub(super) fn open(self, shared: &Shared) -> Option<Served> {
+        let (name, peer) = (self.name.clone(), self.peer.clone());
+        match catch_unwind(AssertUnwindSafe(|| self.try_open(shared))) {
+            Ok(served) => served,
+            Err(_) => {
+                warn!("{name} from {peer}: ended: {PANICKED}");
+                None
+            }
+        }
+    }
+
+    fn try_open(self, shared: &Shared) -> Option<Served> {
+        let Admitted {
+            stream,
+            peer,
+            name,
+            mut config,
+            service,
+            place,
+            ..
+        } = self;
+        let stream = match &shared.options.authenticator {
+            None => stream.into_stream(),
+            Some(authenticator) => {
+                let socket = stream.try_clone();
+                let authenticated = authenticator.0.authenticate(stream, &peer);
+                let in_time = place.authenticated();
+                match (authenticated, in_time, socket) {
+                    (Ok(authenticated), true, Ok(socket)) => {
+                        // It fails when the client is gone, which will show.
+                        let _ = socket.set_timeouts(None);
+                        config.credentials = authenticated.credentials;
+                        authenticated.stream
+                    }
+                    (Err(rejection), true, _) => {
+                        shared.refusals.log(&peer, &with_sources(&rejection));
+                        return None;
+                    }
+                    (_, true, Err(error)) => {
+                        shared.refusals.log(&peer, &error);
+                        return None;
+                    }
+                    (_, false, _) => {
+                        let limit = shared.options.handshake_timeout.unwrap_or_default();
+                        let late = format!("it wasn't authenticated within {limit:?}");
+                        shared.refusals.log(&peer, &late);
+                        return None;
+                    }
+                }
+            }
+        };
+        info!("{name} from {peer}: connected");
+        let start = Instant::now();
+        match Connection::over(stream, service, config) {
+            Ok(connection) => {
+                place.serving(&connection);
+                Some(Served {
+                    connection,
+                    peer,
+                    start,
+                    place,
+                })
+            }
+            Err(error) => {
+                warn!("{name} from {peer}: ended: {}", with_sources(&error));
+                None
+            }
+        }
+    }
+}
+
+impl Served {
+    /// Serves the client on this thread until its connection closes.
+    pub(super) fn serve(self) {
+        let reason = self.connection.serve_all();
+        self.ended(&reason);
+    }
+
+    /// The connection has closed, and its service knows.
+    pub(super) fn ended(self, reason: &CloseReason) {
+        if self.place.is_given_up() {
+            return;
+        }
+        let level = if reason.is_normal() {
+            log::Level::Info
+        } else {
+            log::Level::Warn
+        };
+        log!(
+            level,
+            "{} from {}: ended: {reason}, {} requests, {:.1} s",
+            self.connection.connid(),
+            self.peer,
+            self.connection.requests_served(),
+            self.start.elapsed().as_secs_f64()
+        );
+    }
+}
+
+fn set_options(stream: &RawStream, peer: &PeerAddr, keepalive: Option<Duration>) {
+    let RawStream::Tcp(stream) = stream else {
+        return;
+    };
+    let nodelay = stream.set_nodelay(true);
+    let keepalive = keepalive.map_or(Ok(()), |after| {
+        let probes = TcpKeepalive::new()
+            .with_time(after)
+            .with_interval(Duration::from_secs(5))
+            .with_retries(3);
+        SockRef::from(stream).set_tcp_keepalive(&probes)
+    });
+    if let Err(error) = nodelay.and(keepalive) {
+        // The connection works without, only slower.
+        debug!("client {peer}: socket options: {error}");
+    }
+}
+
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+/// Names of this process's clients, whichever server they are of.
+fn next_name() -> String {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    format!("conn{}", LAST.fetch_add(1, Ordering::Relaxed) + 1)
+}
+
+/// What ended a client whose service's own code panicked; the panic hook has told more.
+const PANICKED: &str = "its service panicked";

@@ -1,0 +1,260 @@
+//! [`Listener`]: a socket that clients connect to, of whichever kind.
+
+mod tcp;
+mod unix;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use rpyc_core::channel::PeerAddr;
+use socket2::Socket;
+
+use self::unix::SocketFile;
+use super::RawStream;
+
+/// A socket that clients connect to, for [`Builder::serve_on`](super::Builder::serve_on).
+///
+/// ```no_run
+/// use rpyc_core::VoidService;
+/// use rpyc_server::{Listener, Server};
+///
+/// let local = Listener::unix_with_mode("/run/shop/rpyc.sock", 0o660)?;
+/// let network = Listener::tcp("[::]:18861")?;
+/// let server = Server::builder(|| VoidService).serve_on([local, network])?;
+/// # Ok::<(), rpyc_server::ListenError>(())
+/// ```
+#[derive(Debug)]
+pub struct Listener {
+    socket: Bound,
+    address: Address,
+    // Its file goes with it.
+    _file: Option<SocketFile>,
+}
+
+#[derive(Debug)]
+enum Bound {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Address {
+    /// At a TCP port.
+    Tcp(SocketAddr),
+    /// At a Unix socket's path; an inherited one may have none.
+    Unix(Option<PathBuf>),
+}
+
+impl Address {
+    /// The TCP address, if it is one.
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            Address::Tcp(address) => Some(*address),
+            Address::Unix(_) => None,
+        }
+    }
+
+    /// Whether it is reached from other machines.
+    pub fn is_remote(&self) -> bool {
+        self.tcp()
+            .is_some_and(|address| !address.ip().to_canonical().is_loopback())
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Tcp(address) => address.fmt(f),
+            Address::Unix(Some(path)) => write!(f, "unix:{}", path.display()),
+            Address::Unix(None) => f.write_str("unix: (no path)"),
+        }
+    }
+}
+
+/// Why a server can't listen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// The system refused the address.
+    #[error("can't listen on {address}")]
+    Listen {
+        /// The address, the last one tried.
+        address: Address,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The name stands for no address.
+    #[error("no such address")]
+    Resolve {
+        /// The resolver's reason.
+        source: io::Error,
+    },
+    /// What was inherited isn't a socket that listens.
+    #[error("the descriptor isn't a listening TCP or Unix socket")]
+    Inherited {
+        /// What it is, or the system's reason.
+        source: io::Error,
+    },
+    /// There is nothing to listen on.
+    #[error("no listener was given")]
+    Nothing,
+    /// The system has no more descriptors.
+    #[error("a pipe to stop the server with can't be had")]
+    Pipe {
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+impl ListenError {
+    /// Whether another program listens there.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, ListenError::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse)
+    }
+}
+
+impl Listener {
+    /// Listens on the first of the TCP addresses that can be had. Port 0 takes a free one;
+    /// [`address`](Listener::address) tells which. An unspecified IPv6 address (`[::]`) takes
+    /// IPv4 clients, too.
+    ///
+    /// # Errors
+    /// [`ListenError::Resolve`] when the name stands for no address, [`ListenError::Listen`]
+    /// when the system refuses: most often because the port is in use.
+    pub fn tcp(address: impl ToSocketAddrs) -> Result<Listener, ListenError> {
+        let addresses = address
+            .to_socket_addrs()
+            .map_err(|source| ListenError::Resolve { source })?;
+        let socket = tcp::listen(addresses)?;
+        Listener::of_tcp(socket)
+    }
+
+    /// Listens on a Unix socket that only this user may connect to.
+    ///
+    /// # Errors
+    /// As [`unix_with_mode`](Listener::unix_with_mode).
+    pub fn unix(path: impl AsRef<Path>) -> Result<Listener, ListenError> {
+        Listener::unix_with_mode(path, 0o600)
+    }
+
+    /// Listens on a Unix socket with these permissions: whoever may write to it may connect. A
+    /// socket at that path that nobody listens on any more, left behind by a server that was
+    /// killed, is replaced. The path is removed when the server stops.
+    ///
+    /// # Errors
+    /// [`ListenError::Listen`] when somebody listens there, when something else than a socket
+    /// is there, or when the system refuses.
+    pub fn unix_with_mode(path: impl AsRef<Path>, mode: u32) -> Result<Listener, ListenError> {
+        let path = path.as_ref();
+        let (socket, file) = unix::listen(path, mode).map_err(|source| ListenError::Listen {
+            address: Address::Unix(Some(path.to_owned())),
+            source,
+        })?;
+        let mut listener = Listener::of_unix(socket)?;
+        listener.address = Address::Unix(Some(path.to_owned()));
+        listener._file = Some(file);
+        Ok(listener)
+    }
+
+    /// Takes over a socket that listens already: one that a service manager opened and passed
+    /// on (socket activation). The path of a Unix socket stays when the server stops.
+    ///
+    /// # Errors
+    /// [`ListenError::Inherited`] when it isn't a listening TCP or Unix socket.
+    pub fn from_fd(descriptor: impl Into<OwnedFd>) -> Result<Listener, ListenError> {
+        let socket = Socket::from(descriptor.into());
+        let inherited = |source| ListenError::Inherited { source };
+        let address = socket.local_addr().map_err(inherited)?;
+        if !socket.is_listener().map_err(inherited)? {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "it doesn't listen");
+            return Err(inherited(source));
+        }
+        if address.is_unix() {
+            Listener::of_unix(OwnedFd::from(socket).into())
+        } else if address.as_socket().is_some() {
+            Listener::of_tcp(OwnedFd::from(socket).into())
+        } else {
+            let what = "neither TCP nor a Unix socket";
+            Err(inherited(io::Error::new(io::ErrorKind::InvalidInput, what)))
+        }
+    }
+
+    /// Where it listens, with the real port where port 0 was asked for.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    fn of_tcp(socket: TcpListener) -> Result<Listener, ListenError> {
+        let inherited = |source| ListenError::Inherited { source };
+        // The accept loop polls: a client that is gone before it is accepted must not block it.
+        socket.set_nonblocking(true).map_err(inherited)?;
+        let address = Address::Tcp(socket.local_addr().map_err(inherited)?);
+        Ok(Listener {
+            socket: Bound::Tcp(socket),
+            address,
+            _file: None,
+        })
+    }
+
+    fn of_unix(socket: UnixListener) -> Result<Listener, ListenError> {
+        let inherited = |source| ListenError::Inherited { source };
+        socket.set_nonblocking(true).map_err(inherited)?;
+        let address = socket.local_addr().map_err(inherited)?;
+        Ok(Listener {
+            socket: Bound::Unix(socket),
+            address: Address::Unix(address.as_pathname().map(Path::to_owned)),
+            _file: None,
+        })
+    }
+
+    /// The next client that waits, or `WouldBlock`.
+    pub(super) fn accept(&self) -> io::Result<(RawStream, PeerAddr)> {
+        match &self.socket {
+            Bound::Tcp(socket) => {
+                let (stream, peer) = socket.accept()?;
+                Ok((stream.into(), PeerAddr::Tcp(peer)))
+            }
+            Bound::Unix(socket) => {
+                let (stream, _) = socket.accept()?;
+                let peer = PeerAddr::Unix(unix::peer_of(&stream));
+                Ok((stream.into(), peer))
+            }
+        }
+    }
+}
+
+impl TryFrom<TcpListener> for Listener {
+    type Error = ListenError;
+
+    /// A socket that the program has bound itself.
+    fn try_from(socket: TcpListener) -> Result<Listener, ListenError> {
+        Listener::of_tcp(socket)
+    }
+}
+
+impl TryFrom<UnixListener> for Listener {
+    type Error = ListenError;
+
+    /// A socket that the program has bound itself; its path stays when the server stops.
+    fn try_from(socket: UnixListener) -> Result<Listener, ListenError> {
+        Listener::of_unix(socket)
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.socket {
+            Bound::Tcp(socket) => socket.as_fd(),
+            Bound::Unix(socket) => socket.as_fd(),
+        }
+    }
+}
+
+/// Clients that may wait to be accepted; the system has a cap of its own.
+const BACKLOG: i32 = 1024;

@@ -1,0 +1,142 @@
+//! [`RawStream`]: a client's socket, as it was accepted.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rpyc_core::channel::Stream;
+
+/// A client's socket, as it was accepted: nothing has been read from it or written to it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RawStream {
+    /// A TCP socket.
+    Tcp(TcpStream),
+    /// A Unix socket.
+    Unix(UnixStream),
+}
+
+impl RawStream {
+    /// A second handle of the same socket.
+    ///
+    /// # Errors
+    /// When there are no more descriptors.
+    pub fn try_clone(&self) -> io::Result<RawStream> {
+        match self {
+            RawStream::Tcp(stream) => stream.try_clone().map(RawStream::Tcp),
+            RawStream::Unix(stream) => stream.try_clone().map(RawStream::Unix),
+        }
+    }
+
+    /// Ends both directions, for all handles of the socket.
+    pub fn shutdown(&self) {
+        // It fails when it has ended already.
+        let _ = match self {
+            RawStream::Tcp(stream) => stream.shutdown(Shutdown::Both),
+            RawStream::Unix(stream) => stream.shutdown(Shutdown::Both),
+        };
+    }
+
+    /// Bounds each single read and write; `None` lets them block.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_timeouts(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match self {
+            RawStream::Tcp(stream) => {
+                stream.set_read_timeout(timeout)?;
+                stream.set_write_timeout(timeout)
+            }
+            RawStream::Unix(stream) => {
+                stream.set_read_timeout(timeout)?;
+                stream.set_write_timeout(timeout)
+            }
+        }
+    }
+
+    /// The stream that a connection runs over when nothing is put between.
+    pub fn into_stream(self) -> Arc<dyn Stream> {
+        match self {
+            RawStream::Tcp(stream) => Arc::new(stream),
+            RawStream::Unix(stream) => Arc::new(stream),
+        }
+    }
+
+    pub(super) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        match self {
+            RawStream::Tcp(stream) => stream.set_nonblocking(nonblocking),
+            RawStream::Unix(stream) => stream.set_nonblocking(nonblocking),
+        }
+    }
+}
+
+impl Read for &RawStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            RawStream::Tcp(stream) => Read::read(&mut &*stream, buffer),
+            RawStream::Unix(stream) => Read::read(&mut &*stream, buffer),
+        }
+    }
+}
+
+impl Write for &RawStream {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match self {
+            RawStream::Tcp(stream) => Write::write(&mut &*stream, buffer),
+            RawStream::Unix(stream) => Write::write(&mut &*stream, buffer),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Read for RawStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buffer)
+    }
+}
+
+impl Write for RawStream {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        (&*self).write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for RawStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            RawStream::Tcp(stream) => stream.as_fd(),
+            RawStream::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
+impl From<RawStream> for OwnedFd {
+    fn from(stream: RawStream) -> OwnedFd {
+        match stream {
+            RawStream::Tcp(stream) => stream.into(),
+            RawStream::Unix(stream) => stream.into(),
+        }
+    }
+}
+
+impl From<TcpStream> for RawStream {
+    fn from(stream: TcpStream) -> RawStream {
+        RawStream::Tcp(stream)
+    }
+}
+
+impl From<UnixStream> for RawStream {
+    fn from(stream: UnixStream) -> RawStream {
+        RawStream::Unix(stream)
+    }
+}

@@ -1,0 +1,185 @@
+//! Where a server listens: both kinds of IP, Unix sockets and what they leave behind, sockets
+//! that others have opened.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+use rpyc_core::channel::PeerAddr;
+use rpyc_core::{Config, Connection, VoidService};
+use rpyc_server::{Address, ListenError, Listener, Mode};
+
+use crate::bench::{DEADLINE, Folder, assert_serves, connect, demo};
+
+fn connect_unix(path: &PathBuf) -> Connection {
+    let stream = UnixStream::connect(path).expect("the server accepts");
+    Connection::open(stream, Arc::new(VoidService), Config::default()).expect("a connection")
+}
+
+#[test]
+fn the_unspecified_ipv6_address_serves_both_kinds_of_clients() {
+    let (builder, _watch) = demo();
+    let server = builder.listen("[::]:0").unwrap().start().unwrap();
+    let port = server.local_addr().unwrap().port();
+    for host in ["127.0.0.1", "::1"] {
+        let address = (host, port);
+        let stream = TcpStream::connect(address).unwrap_or_else(|e| panic!("{host}: {e}"));
+        let client = Connection::open(stream, Arc::new(VoidService), Config::default());
+        assert_serves(&client.unwrap());
+    }
+}
+
+#[test]
+fn one_server_serves_tcp_and_a_unix_socket() {
+    let folder = Folder::new();
+    let path = folder.path("both.sock");
+    let (builder, _watch) = demo();
+    let listeners = [
+        Listener::tcp("127.0.0.1:0").unwrap(),
+        Listener::unix(&path).unwrap(),
+    ];
+    let server = builder.serve_on(listeners).unwrap().start().unwrap();
+    assert_eq!(server.addresses()[1], Address::Unix(Some(path.clone())));
+    assert_serves(&connect(server.local_addr()));
+    assert_serves(&connect_unix(&path));
+    assert_eq!(server.addresses().len(), 2);
+}
+
+#[test]
+fn a_unix_socket_is_this_users_alone_unless_more_is_asked_for_and_goes_with_the_server() {
+    let folder = Folder::new();
+    let mode = |path: &PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let (own, shared) = (folder.path("own.sock"), folder.path("shared.sock"));
+    let (builder, _watch) = demo();
+    let server = builder
+        .serve_on([
+            Listener::unix(&own).unwrap(),
+            Listener::unix_with_mode(&shared, 0o666).unwrap(),
+        ])
+        .unwrap()
+        .start()
+        .unwrap();
+    assert_eq!((mode(&own), mode(&shared)), (0o600, 0o666));
+    server.stop();
+    assert!(!own.exists() && !shared.exists());
+}
+
+#[test]
+fn a_socket_that_a_killed_server_left_is_replaced_one_in_use_is_not() {
+    let folder = Folder::new();
+    let path = folder.path("stale.sock");
+    drop(UnixListener::bind(&path).unwrap());
+    assert!(path.exists(), "std leaves the file");
+    let (builder, _watch) = demo();
+    let server = builder.listen_unix(&path).unwrap().start().unwrap();
+    assert_serves(&connect_unix(&path));
+    let error = Listener::unix(&path).unwrap_err();
+    assert!(error.is_in_use(), "{error:?}");
+    assert_serves(&connect_unix(&path));
+    drop(server);
+}
+
+#[test]
+fn a_file_that_isnt_a_socket_is_never_removed() {
+    let folder = Folder::new();
+    let path = folder.path("precious");
+    fs::write(&path, "data").unwrap();
+    let error = Listener::unix(&path).unwrap_err();
+    assert!(!error.is_in_use(), "{error:?}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "data");
+}
+
+#[test]
+fn a_socket_of_another_server_at_the_same_path_stays_when_this_one_stops() {
+    let folder = Folder::new();
+    let path = folder.path("moved.sock");
+    let first = Listener::unix(&path).unwrap();
+    fs::rename(&path, folder.path("elsewhere.sock")).unwrap();
+    let second = Listener::unix(&path).unwrap();
+    drop(first);
+    assert!(path.exists());
+    drop(second);
+    assert!(!path.exists());
+}
+
+#[test]
+fn inherited_sockets_are_served_and_anything_else_is_refused() {
+    let folder = Folder::new();
+    let path = folder.path("inherited.sock");
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let unix = UnixListener::bind(&path).unwrap();
+    let listeners = [OwnedFd::from(tcp), OwnedFd::from(unix)]
+        .map(|descriptor| Listener::from_fd(descriptor).unwrap());
+    let (builder, _watch) = demo();
+    let server = builder.serve_on(listeners).unwrap().start().unwrap();
+    assert_serves(&connect(server.local_addr()));
+    assert_serves(&connect_unix(&path));
+    server.stop();
+    assert!(path.exists(), "who made the path removes it");
+
+    let file = fs::File::open(folder.path("")).unwrap();
+    let (connected, _other) = UnixStream::pair().unwrap();
+    for wrong in [OwnedFd::from(file), OwnedFd::from(connected)] {
+        let error = Listener::from_fd(wrong).unwrap_err();
+        assert!(matches!(error, ListenError::Inherited { .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn a_service_sees_who_connected() {
+    let folder = Folder::new();
+    let path = folder.path("who.sock");
+    let (builder, watch) = demo();
+    let listeners = [
+        Listener::tcp("127.0.0.1:0").unwrap(),
+        Listener::unix(&path).unwrap(),
+    ];
+    let server = builder.serve_on(listeners).unwrap().start().unwrap();
+    let local = connect_unix(&path);
+    assert_serves(&local);
+    let peer = watch.peers.recv_timeout(DEADLINE).unwrap();
+    let Some(PeerAddr::Unix(Some(process))) = peer else {
+        panic!("{peer:?}");
+    };
+    assert_eq!(process.pid, i32::try_from(std::process::id()).unwrap());
+    assert_eq!(process.uid, rustix::process::geteuid().as_raw());
+    let stream = TcpStream::connect(server.local_addr().unwrap()).unwrap();
+    let expected = stream.local_addr().unwrap();
+    let remote = Connection::open(stream, Arc::new(VoidService), Config::default()).unwrap();
+    assert_serves(&remote);
+    let peer = watch.peers.recv_timeout(DEADLINE).unwrap();
+    assert_eq!(peer, Some(PeerAddr::Tcp(expected)));
+}
+
+#[test]
+fn a_one_shot_server_serves_one_client_and_ends_with_it() {
+    let (builder, watch) = demo();
+    let server = builder.mode(Mode::OneShot).listen("127.0.0.1:0").unwrap();
+    let address = server.local_addr();
+    let running = server.start().unwrap();
+    let client = connect(address);
+    assert_serves(&client);
+    while TcpStream::connect(address.unwrap()).is_ok() {
+        thread::yield_now();
+    }
+    assert_serves(&client);
+    client.close().unwrap();
+    running.wait();
+    assert_eq!(watch.ended().len(), 1);
+}
+
+#[test]
+fn a_one_shot_server_can_be_stopped_while_its_client_is_idle() {
+    let (builder, watch) = demo();
+    let server = builder.mode(Mode::OneShot).listen("127.0.0.1:0").unwrap();
+    let running = server.start().unwrap();
+    let client = connect(running.local_addr());
+    assert_serves(&client);
+    running.stop();
+    assert_eq!(watch.ended().len(), 1);
+}
