@@ -45,6 +45,10 @@ pub enum Error {
     /// The peer's code raised an exception.
     #[error("{0}")]
     Remote(Exception),
+    /// There is no TLS session with the peer.
+    #[cfg(feature = "tls")]
+    #[error("no TLS session")]
+    Tls(#[source] Arc<crate::channel::TlsError>),
     /// An answer didn't come in time.
     #[error(transparent)]
     Timeout(Box<Timeout>),
@@ -162,6 +166,8 @@ impl Error {
             Error::Io { doing, source } => Exception::builtin("OSError")
                 .with_arg(i64::from(source.raw_os_error().unwrap_or(0)))
                 .with_arg(format!("{doing}: {source}")),
+            #[cfg(feature = "tls")]
+            Error::Tls(error) => Exception::builtin("ConnectionError").with_arg(error.to_string()),
             Error::Conversion(error) => Exception::from(error),
             Error::Copy(error) => Exception::type_error(error.to_string()),
             Error::Misuse(_) | Error::Ping | Error::Protocol(_) => {
@@ -174,6 +180,13 @@ impl Error {
 impl From<Timeout> for Error {
     fn from(timeout: Timeout) -> Error {
         Error::Timeout(Box::new(timeout))
+    }
+}
+
+#[cfg(feature = "tls")]
+impl From<crate::channel::TlsError> for Error {
+    fn from(error: crate::channel::TlsError) -> Error {
+        Error::Tls(Arc::new(error))
     }
 }
 

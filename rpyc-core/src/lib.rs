@@ -68,7 +68,7 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | connect: TCP, Unix socket, pipes, child process, ssh | [`connect`], [`Connector`] |
+//! | connect: TCP, TLS, Unix socket, pipes, child process, ssh | [`connect`], [`Connector`] |
 //! | offer a service: by attribute, of closures, by hand | [`macro@service`], [`service::ServiceBuilder`], [`Object`] |
 //! | use a remote object: attributes, items, calls, `for`, `with` | [`Netref`] |
 //! | make Rust types of results, and the reverse | [`Any::extract`], [`FromAny`], [`IntoAny`] |
@@ -85,6 +85,10 @@
 //! a thread waits for an answer of the peer's. They start in the order sent, one at a time; a
 //! request that itself waits for this peer lets the next one start. Dropping a [`Netref`] never
 //! blocks.
+//!
+//! # Features
+//!
+//! - `tls`: TLS at both sides, `Connector::connect_tls` and `channel::TlsServer`.
 //!
 //! # Inside
 //!
@@ -112,6 +116,8 @@ mod sync;
 
 pub use self::codec::{Handler, Limits, Value};
 pub use self::config::{BeforeClosed, Config, Nesting, WIRE_VERSION};
+#[cfg(feature = "tls")]
+pub use self::connect::connect_tls;
 #[cfg(unix)]
 pub use self::connect::connect_unix;
 pub use self::connect::{Connector, connect, connect_thread};

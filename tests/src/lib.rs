@@ -6,6 +6,7 @@
 //!   instead, which shows whether a test asks for what Python does.
 //! - `RPYC_SERVER_BIN` names a built `rpyc-server`; without it the harness builds one.
 
+pub mod certs;
 pub mod deadline;
 mod process;
 pub mod python;

@@ -285,7 +285,8 @@ pub(crate) fn progress(text: &str) {
 }
 
 /// Removes the indentation that all lines with text share, as code within Rust has one.
-pub(crate) fn dedent(code: &str) -> String {
+#[must_use]
+pub fn dedent(code: &str) -> String {
     let margin = code
         .lines()
         .filter(|line| !line.trim().is_empty())

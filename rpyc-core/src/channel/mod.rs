@@ -7,6 +7,8 @@ mod peer_addr;
 mod pipes;
 mod read_half;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use self::memory::{MemoryStream, memory_pair};
 pub(crate) use self::patience::{Phase, Silence};
@@ -15,3 +17,5 @@ pub use self::peer_addr::{PeerAddr, UnixPeer};
 pub use self::pipes::PipeStream;
 pub(crate) use self::read_half::{Input, ReadHalf};
 pub use self::stream::Stream;
+#[cfg(feature = "tls")]
+pub use self::tls::{TlsClient, TlsClientBuilder, TlsError, TlsServer, TlsStream};

@@ -24,6 +24,35 @@ pub trait Stream: Send + Sync {
     /// What the system says.
     fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 
+    /// Writes some of the bytes if that can be done within `patience`.
+    ///
+    /// # Errors
+    /// `WouldBlock` when it can't, `Unsupported` where a stream can't tell; else what the system
+    /// says.
+    fn try_write(&self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
+        let _ = (bytes, patience);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Whether each frame is to be written by a call of its own. So it is over TLS, where a stock
+    /// peer doesn't see the second frame of one record.
+    fn one_frame_a_write(&self) -> bool {
+        false
+    }
+
+    /// Whether reading has brought the stream to have something to write itself, as TLS has.
+    fn has_unsent(&self) -> bool {
+        false
+    }
+
+    /// Writes that, unless it has been written together with other bytes.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Ends both directions; blocked reads and writes return. Errors don't matter any more.
     fn shutdown(&self);
 
@@ -70,6 +99,11 @@ impl Stream for TcpStream {
     }
 
     #[cfg(unix)]
+    fn try_write(&self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
+        write_within(self, bytes, patience)
+    }
+
+    #[cfg(unix)]
     fn raw_fd(&self) -> Option<std::os::fd::RawFd> {
         Some(std::os::fd::AsRawFd::as_raw_fd(self))
     }
@@ -105,6 +139,10 @@ impl Stream for std::os::unix::net::UnixStream {
         Write::write_vectored(&mut stream, slices)
     }
 
+    fn try_write(&self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
+        write_within(self, bytes, patience)
+    }
+
     fn raw_fd(&self) -> Option<std::os::fd::RawFd> {
         Some(std::os::fd::AsRawFd::as_raw_fd(self))
     }
@@ -122,3 +160,25 @@ impl Stream for std::os::unix::net::UnixStream {
         }
     }
 }
+
+/// Writes to a socket that blocks, without blocking for longer than `patience`.
+#[cfg(unix)]
+fn write_within(
+    socket: &impl std::os::fd::AsFd,
+    bytes: &[u8],
+    patience: Duration,
+) -> io::Result<usize> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    let mut fds = [PollFd::new(socket, PollFlags::OUT)];
+    let timeout = Timespec::try_from(patience).ok();
+    if poll(&mut fds, timeout.as_ref())? == 0 {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    let bytes = bytes.get(..SURE_WRITE).unwrap_or(bytes);
+    Ok(rustix::io::write(socket, bytes)?)
+}
+
+/// A socket that is writable takes this much at once: less than a packet.
+#[cfg(unix)]
+const SURE_WRITE: usize = 1024;

@@ -149,6 +149,23 @@ impl FrameBuf {
         slices(&self.copied, 0, &self.shared)
     }
 
+    /// Where the frame ends that begins at this byte of all: for streams that take frames one by
+    /// one.
+    pub(crate) fn end_of_frame(&self, begin: usize) -> usize {
+        let mut skip = begin;
+        for slice in self.slices() {
+            if let Some([l0, l1, l2, l3, _]) = slice.get(skip..).and_then(<[u8]>::first_chunk) {
+                // A header is never split: it is put at once.
+                let length = u32::from_be_bytes([*l0, *l1, *l2, *l3]);
+                let payload = usize::try_from(length).unwrap_or(usize::MAX);
+                let end = begin.saturating_add(payload).saturating_add(HEADER + 1);
+                return end.min(self.len());
+            }
+            skip = skip.saturating_sub(slice.len());
+        }
+        self.len()
+    }
+
     /// Drops everything, and keeps the buffer for the next frames unless it has grown large.
     pub fn clear(&mut self) {
         self.begun = None;

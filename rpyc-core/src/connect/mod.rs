@@ -35,6 +35,19 @@ pub fn connect(address: impl ToSocketAddrs) -> Result<Connection, Error> {
     Connector::new().connect(address)
 }
 
+/// Connects over TCP and TLS; see [`Connector::connect_tls`].
+///
+/// # Errors
+/// As that.
+#[cfg(feature = "tls")]
+pub fn connect_tls(
+    host: &str,
+    port: u16,
+    tls: &crate::channel::TlsClient,
+) -> Result<Connection, Error> {
+    Connector::new().connect_tls(host, port, tls)
+}
+
 /// Connects to a Unix socket; see [`Connector::connect_unix`].
 ///
 /// # Errors
@@ -137,6 +150,39 @@ impl Connector {
     /// if it accepts the connection and then says nothing; what the peer's service refuses with.
     pub fn connect(&self, address: impl ToSocketAddrs) -> Result<Connection, Error> {
         let began = Instant::now();
+        let (stream, address) = self.reach(address, began)?;
+        self.open(stream, &address.to_string(), began)
+    }
+
+    /// Connects over TCP and TLS. The server's certificate has to be for `host`, unless `tls` says
+    /// otherwise.
+    ///
+    /// # Errors
+    /// As [`connect`](Connector::connect), and [`Error::Tls`] when there is no TLS session. A
+    /// server with TLS 1.3 that doesn't take the client's certificate says so in
+    /// [`Error::Closed`].
+    #[cfg(feature = "tls")]
+    pub fn connect_tls(
+        &self,
+        host: &str,
+        port: u16,
+        tls: &crate::channel::TlsClient,
+    ) -> Result<Connection, Error> {
+        let began = Instant::now();
+        let (stream, address) = self.reach((host, port), began)?;
+        let left = self
+            .timeout
+            .map(|limit| limit.saturating_sub(began.elapsed()));
+        let stream = tls.connect(stream, host, left)?;
+        self.open(stream, &address.to_string(), began)
+    }
+
+    /// The first address that takes a connection over TCP.
+    fn reach(
+        &self,
+        address: impl ToSocketAddrs,
+        began: Instant,
+    ) -> Result<(TcpStream, SocketAddr), Error> {
         let addresses = address
             .to_socket_addrs()
             .map_err(io_error("resolving the address"))?;
@@ -146,7 +192,7 @@ impl Connector {
                 Ok(stream) => {
                     self.set_up(&stream)
                         .map_err(io_error("setting the socket's options"))?;
-                    return self.open(stream, &address.to_string(), began);
+                    return Ok((stream, address));
                 }
                 Err(error) => last = error,
             }

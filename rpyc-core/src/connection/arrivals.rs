@@ -37,6 +37,9 @@ enum Arrival {
 impl Shared {
     /// Decodes and resolves what the input has completed.
     pub(super) fn interpret(&self, half: &mut ReadHalf, input: Input) -> Arrivals {
+        if self.stream.has_unsent() {
+            self.outbox.nudge();
+        }
         let mut arrivals = Arrivals {
             items: Vec::new(),
             idle: None,

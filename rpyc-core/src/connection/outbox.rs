@@ -28,6 +28,8 @@ struct State {
     frames: FrameBuf,
     // Bytes that a writer has taken and not yet written.
     in_flight: usize,
+    // The stream has something of its own to write.
+    nudged: bool,
     // How many threads wait for it to drain: to notify nobody costs a system call, too.
     waiting: usize,
     closed: bool,
@@ -39,6 +41,7 @@ impl Outbox {
             state: Mutex::new(State {
                 frames: FrameBuf::new(),
                 in_flight: 0,
+                nudged: false,
                 waiting: 0,
                 closed: false,
             }),
@@ -67,6 +70,16 @@ impl Outbox {
             self.congested.store(true, Ordering::Relaxed);
         }
         outcome
+    }
+
+    /// The stream has something of its own to write, which its reader must not do: the next writer
+    /// does. Never blocks.
+    pub(crate) fn nudge(&self) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.nudged = true;
+            self.unsent.store(true, Ordering::SeqCst);
+        }
     }
 
     /// Whether there are frames that nobody is writing.
@@ -119,12 +132,16 @@ impl Outbox {
                 return Ok(());
             }
             // From here on this thread is the writer, until it finds nothing more to write.
-            while !state.frames.is_empty() && !state.closed {
+            while (!state.frames.is_empty() || state.nudged) && !state.closed {
                 let mut frames = std::mem::take(&mut state.frames);
                 state.in_flight = frames.len();
+                let nudged = std::mem::take(&mut state.nudged);
                 self.unsent.store(false, Ordering::SeqCst);
                 drop(state);
-                let outcome = self.write_all(stream, &frames);
+                let outcome = match self.write_all(stream, &frames) {
+                    Ok(()) if nudged && stream.has_unsent() => stream.flush(),
+                    outcome => outcome,
+                };
                 frames.clear();
                 state = self.state.lock();
                 state.in_flight = 0;
@@ -199,12 +216,22 @@ impl Outbox {
     }
 
     fn write_all(&self, stream: &dyn Stream, frames: &FrameBuf) -> io::Result<()> {
-        let mut done = 0;
+        let apart = stream.one_frame_a_write();
+        let (mut done, mut end) = (0, 0);
         while done < frames.len() {
-            let mut skip = done;
+            if done == end {
+                end = if apart {
+                    frames.end_of_frame(done)
+                } else {
+                    frames.len()
+                };
+            }
+            let (mut skip, mut left) = (done, end - done);
             let mut rest = frames.slices().filter_map(|slice| {
                 let part = slice.get(skip.min(slice.len())..).unwrap_or_default();
                 skip -= slice.len() - part.len();
+                let part = part.get(..left).unwrap_or(part);
+                left -= part.len();
                 (!part.is_empty()).then(|| IoSlice::new(part))
             });
             let written = match (rest.next(), rest.next()) {
@@ -261,6 +288,63 @@ mod tests {
             Ok(taken.len() - before)
         }
         fn shutdown(&self) {}
+    }
+
+    /// Notes what each write brings, and takes at most eight bytes of it.
+    #[derive(Default)]
+    struct Records(Mutex<Vec<Vec<u8>>>);
+
+    impl Stream for Records {
+        fn read(&self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+        fn set_read_timeout(&self, _: Option<Duration>) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            let bytes: Vec<u8> = slices.iter().flat_map(|s| s.iter().copied()).collect();
+            let count = bytes.len().min(8);
+            self.0.lock().push(bytes);
+            Ok(count)
+        }
+        fn one_frame_a_write(&self) -> bool {
+            true
+        }
+        fn has_unsent(&self) -> bool {
+            true
+        }
+        fn flush(&self) -> io::Result<()> {
+            self.0.lock().push(b"an alert".to_vec());
+            Ok(())
+        }
+        fn shutdown(&self) {}
+    }
+
+    #[test]
+    fn a_stream_that_wants_frames_apart_gets_no_byte_of_the_next_one() {
+        let (outbox, stream) = (Outbox::new(), Records::default());
+        for payload in [&b"one"[..], b"", &[7; 40_000], b"last"] {
+            assert!(outbox.append(frame(payload)).is_ok());
+        }
+        assert!(outbox.flush(&stream).is_ok());
+        let writes = stream.0.lock();
+        let starts = [b"\0\0\0\x03\0one\n".to_vec(), b"\0\0\0\0\0\n".to_vec()];
+        assert_eq!(writes[..1], starts[..1]);
+        // The rest of a frame is a write of its own, too.
+        assert_eq!(writes[1], b"\n");
+        assert_eq!(writes[2], starts[1]);
+        assert_eq!(writes[3].len(), 5 + 40_000 + 1);
+        assert!(writes.iter().any(|bytes| bytes == b"\0\0\0\x04\0last\n"));
+    }
+
+    #[test]
+    fn what_the_stream_has_to_say_itself_is_written_without_a_frame() {
+        let (outbox, stream) = (Outbox::new(), Records::default());
+        outbox.nudge();
+        assert!(outbox.needs_writer());
+        assert!(outbox.flush(&stream).is_ok());
+        assert!(!outbox.needs_writer());
+        assert_eq!(*stream.0.lock(), [b"an alert".to_vec()]);
     }
 
     fn frame(payload: &'static [u8]) -> impl FnOnce(&mut FrameBuf) -> Result<(), EncodeError> {

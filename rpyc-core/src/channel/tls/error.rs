@@ -1,0 +1,170 @@
+//! [`TlsError`]: why there is no TLS session, by whose fault.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustls::{AlertDescription, CertificateError};
+
+/// Why a TLS session can't be had, or broke.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// One of our files can't be used.
+    #[error("the {what} file {} can't be used", path.display())]
+    File {
+        /// `certificate`, `key` or `CA`.
+        what: &'static str,
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Our certificate and key can't be used, each or together.
+    #[error("the certificate can't be used with the key")]
+    Identity(#[source] rustls::Error),
+    /// The system's own trusted authorities can't be read.
+    #[error("the system has no trusted authorities: name a CA file")]
+    NoNativeRoots,
+    /// Neither a host name nor an address.
+    #[error("{0:?} is neither a host name nor an address, so no certificate can be for it")]
+    ServerName(String),
+    /// The peer sent what isn't TLS.
+    #[error("the peer doesn't speak TLS: it sent {0}")]
+    NotTls(&'static str),
+    /// The peer's certificate isn't accepted here.
+    #[error("the peer's certificate isn't accepted: {}", Fault(.0))]
+    Certificate(CertificateError),
+    /// The peer showed no certificate, though one is required.
+    #[error("the peer showed no certificate, and one is required")]
+    NoCertificate,
+    /// The peer refused, by an alert.
+    #[error("the peer refused: {}", Meaning(*.0))]
+    Refused(AlertDescription),
+    /// The peer ended the stream before there was a session.
+    #[error("the peer ended the stream within the TLS handshake")]
+    Ended,
+    /// The handshake wasn't done in time.
+    #[error("no TLS handshake within {0:?}")]
+    TooSlow(Duration),
+    /// The stream below failed.
+    #[error("the stream failed within the TLS handshake")]
+    Io(#[source] io::Error),
+    /// The peer broke the rules of TLS, or has no version or cipher in common with this side.
+    #[error("TLS failed: {0}")]
+    Session(rustls::Error),
+}
+
+impl From<rustls::Error> for TlsError {
+    fn from(error: rustls::Error) -> TlsError {
+        match error {
+            rustls::Error::InvalidCertificate(fault) => TlsError::Certificate(fault),
+            rustls::Error::NoCertificatesPresented => TlsError::NoCertificate,
+            rustls::Error::AlertReceived(alert) => TlsError::Refused(alert),
+            error => TlsError::Session(error),
+        }
+    }
+}
+
+/// What is wrong with a certificate, in words.
+struct Fault<'a>(&'a CertificateError);
+
+impl fmt::Display for Fault<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                f.write_str("it has expired")
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                f.write_str("it isn't valid yet")
+            }
+            CertificateError::UnknownIssuer => {
+                f.write_str("it isn't signed by an authority that is trusted here")
+            }
+            CertificateError::BadSignature => {
+                f.write_str("its signature is not that of the trusted authority of this name")
+            }
+            CertificateError::NotValidForName => f.write_str("it is for another name"),
+            CertificateError::NotValidForNameContext {
+                expected,
+                presented,
+            } => match &presented[..] {
+                [] => write!(f, "it names no host, so it isn't for {}", expected.to_str()),
+                names => write!(
+                    f,
+                    "it is for {}, not for {}",
+                    names.join(", "),
+                    expected.to_str()
+                ),
+            },
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                f.write_str("it isn't made for this side of a connection (extended key usage)")
+            }
+            other => write!(f, "{other}"),
+        }
+    }
+}
+
+/// What an alert says, in words and by its name in the standard.
+struct Meaning(AlertDescription);
+
+impl fmt::Display for Meaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            AlertDescription::UnknownCA => {
+                "it doesn't trust the authority of this side's certificate (alert unknown_ca)"
+            }
+            AlertDescription::CertificateRequired => {
+                "it asks for a certificate, and this side showed none (alert certificate_required)"
+            }
+            AlertDescription::CertificateExpired => {
+                "this side's certificate has expired or isn't valid yet (alert certificate_expired)"
+            }
+            AlertDescription::CertificateRevoked => {
+                "this side's certificate is revoked (alert certificate_revoked)"
+            }
+            AlertDescription::BadCertificate | AlertDescription::CertificateUnknown => {
+                "it doesn't accept this side's certificate (alert bad_certificate)"
+            }
+            AlertDescription::UnsupportedCertificate => {
+                "this side's certificate isn't of a kind that it takes (alert unsupported_certificate)"
+            }
+            AlertDescription::ProtocolVersion => {
+                "there is no version of TLS that both sides speak (alert protocol_version)"
+            }
+            AlertDescription::HandshakeFailure => {
+                "it found no common ground, or asks for a certificate (alert handshake_failure)"
+            }
+            other => return write!(f, "alert {other:?}"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_says_what_was_wrong_and_at_which_side() {
+        let text = |error: rustls::Error| TlsError::from(error).to_string();
+        for (error, words) in [
+            (CertificateError::Expired.into(), "has expired"),
+            (CertificateError::UnknownIssuer.into(), "isn't signed by"),
+            (
+                rustls::Error::NoCertificatesPresented,
+                "showed no certificate",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::UnknownCA),
+                "this side's certificate (alert unknown_ca)",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::BadRecordMac),
+                "alert BadRecordMac",
+            ),
+        ] {
+            assert!(text(error).contains(words), "{words}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! TLS and other authentication, at both sides, with Rust and Python peers.
+
+mod bench;
+mod refusals;
+mod sessions;
+mod streams;
