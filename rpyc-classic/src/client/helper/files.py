@@ -1,0 +1,81 @@
+"""The files of the server. Names cross as bytes, so that any name does."""
+
+import hashlib
+import os
+import stat
+import sys
+
+
+def kind_and_size(path):
+    """'file', 'dir', 'other' or 'missing', and the size in bytes."""
+    try:
+        found = os.stat(os.fsdecode(path))
+    except FileNotFoundError:
+        return "missing", 0
+    if stat.S_ISDIR(found.st_mode):
+        return "dir", 0
+    if stat.S_ISREG(found.st_mode):
+        return "file", found.st_size
+    return "other", 0
+
+
+def entries(path):
+    """An iterator over the names in a directory, each with its kind and size."""
+    folder = os.fsdecode(path)
+    for name in sorted(os.listdir(folder)):
+        full = os.fsencode(os.path.join(folder, name))
+        yield (os.fsencode(name), full) + kind_and_size(full)
+
+
+def join(folder, name):
+    return os.fsencode(os.path.join(os.fsdecode(folder), os.fsdecode(name)))
+
+
+def make_dirs(path):
+    os.makedirs(os.fsdecode(path), exist_ok=True)
+
+
+def open_file(path, mode, position):
+    """The file, opened; cut off at the position, where it is one to be written."""
+    file = open(os.fsdecode(path), mode)
+    if position:
+        file.seek(position)
+        if mode != "rb":
+            file.truncate()
+    return file
+
+
+def site_packages():
+    """Where pure Python packages belong: a folder that is on sys.path."""
+    import sysconfig
+    usual = sysconfig.get_paths().get("purelib")
+    if usual and usual in sys.path:
+        return os.fsencode(usual)
+    for folder in sys.path:
+        if folder and os.path.isdir(folder) and os.access(folder, os.W_OK):
+            return os.fsencode(folder)
+    raise OSError("no folder of sys.path can be written to: say where the package belongs")
+
+
+class Digest:
+    """The SHA-256 of the beginning of a file, step by step: no request takes long."""
+
+    def __init__(self, path, length):
+        self._file = open(os.fsdecode(path), "rb")
+        self._left = length
+        self._hash = hashlib.sha256()
+
+    def step(self, most):
+        """Reads so many bytes. None until the end; then the digest and how many bytes missed."""
+        most = min(most, self._left)
+        while most > 0:
+            data = self._file.read(min(most, 1 << 20))
+            if not data:
+                break
+            self._hash.update(data)
+            self._left -= len(data)
+            most -= len(data)
+        if most == 0 and self._left > 0:
+            return None
+        self._file.close()
+        return self._hash.hexdigest(), self._left

@@ -1,0 +1,237 @@
+//! Files from the server to here.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Component, Path, PathBuf};
+
+use rpyc_core::{Any, AsyncResult, Error, Value, args};
+
+use super::{CHUNK, Kind, MAX_DEPTH, Phase, Transfer, TransferError, Transferred, WINDOW, bytes};
+
+impl Transfer<'_> {
+    /// Copies a file or a directory of the server's to here. A directory that is here is filled
+    /// up; the directories above it are made.
+    ///
+    /// Whatever the server says, nothing is written but `local` and what is in it; links that are
+    /// there already are followed.
+    ///
+    /// # Errors
+    /// Every kind of [`TransferError`].
+    pub fn download(
+        mut self,
+        remote: &str,
+        local: impl AsRef<Path>,
+    ) -> Result<Transferred, TransferError> {
+        let local = local.as_ref();
+        let path = remote.as_bytes();
+        match self.remote_kind(path)? {
+            (Kind::Directory, _) => self.download_directory(path, local, 0)?,
+            (Kind::File, size) => self.download_file(path, local, size)?,
+            (Kind::Other | Kind::Missing, _) => {
+                return Err(TransferError::NothingToCopy(remote.to_owned()));
+            }
+        }
+        Ok(self.transferred)
+    }
+
+    fn download_directory(
+        &mut self,
+        remote: &[u8],
+        local: &Path,
+        depth: usize,
+    ) -> Result<(), TransferError> {
+        if depth >= MAX_DEPTH {
+            let what = "directories within each other";
+            let limit = MAX_DEPTH as u64;
+            return Err(TransferError::Limit { what, limit });
+        }
+        fs::create_dir_all(local).map_err(TransferError::local(local, "making the directory"))?;
+        let entries = self
+            .connection
+            .helper("entries")?
+            .call(args![bytes(remote)])?;
+        for entry in entries.iter()? {
+            let entry = Entry::of(entry?)?;
+            self.count_entry()?;
+            let path = local.join(local_name(&entry.name)?);
+            if !self.is_wanted(Path::new(&*String::from_utf8_lossy(&entry.path))) {
+                continue;
+            }
+            match entry.kind {
+                Kind::Directory => self.download_directory(&entry.path, &path, depth + 1)?,
+                Kind::File => self.download_file(&entry.path, &path, entry.size)?,
+                Kind::Other | Kind::Missing => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn count_entry(&mut self) -> Result<(), TransferError> {
+        self.entries += 1;
+        if self.entries > self.max_entries {
+            return Err(TransferError::Limit {
+                what: "files and directories",
+                limit: self.max_entries,
+            });
+        }
+        Ok(())
+    }
+
+    fn download_file(
+        &mut self,
+        remote: &[u8],
+        local: &Path,
+        size: u64,
+    ) -> Result<(), TransferError> {
+        let kept = self.kept_here(remote, local, size)?;
+        let source = self.open_remote(remote, "rb", kept)?;
+        let mut file = open_local(local, kept)?;
+        let patience = self.connection.connection().config().sync_request_timeout;
+        let mut under_way: VecDeque<AsyncResult> = VecDeque::new();
+        let mut position = kept;
+        self.tell(local, Phase::Copy, position, size.max(position));
+        loop {
+            while under_way.len() < WINDOW {
+                under_way.push_back(source.async_call_method("read", args![CHUNK])?);
+            }
+            let Some(oldest) = under_way.pop_front() else {
+                break;
+            };
+            oldest.set_expiry(patience);
+            let chunk = super::bytes_of(oldest.value()?)?;
+            if chunk.is_empty() {
+                break;
+            }
+            if chunk.len() > CHUNK {
+                let error = "a file gave more bytes than were asked for".to_owned();
+                return Err(Error::Protocol(error).into());
+            }
+            position += chunk.len() as u64;
+            if self.transferred.bytes + (position - kept) > self.max_bytes {
+                return Err(TransferError::Limit {
+                    what: "bytes",
+                    limit: self.max_bytes,
+                });
+            }
+            file.write_all(&chunk)
+                .map_err(TransferError::local(local, "writing"))?;
+            self.tell(local, Phase::Copy, position, size.max(position));
+        }
+        file.flush()
+            .map_err(TransferError::local(local, "writing"))?;
+        drop(under_way);
+        source.call_method("close", args![])?;
+        if self.verify {
+            self.check(local, remote, position)?;
+        }
+        self.transferred.files += 1;
+        self.transferred.bytes += position - kept;
+        self.transferred.kept += kept;
+        self.tell(local, Phase::Copy, position, position);
+        Ok(())
+    }
+
+    /// How much of the file is here already and may stay.
+    fn kept_here(&mut self, remote: &[u8], local: &Path, size: u64) -> Result<u64, TransferError> {
+        if !self.resume {
+            return Ok(0);
+        }
+        let here = match fs::metadata(local) {
+            Ok(found) if found.is_file() => found.len(),
+            _ => return Ok(0),
+        };
+        Ok(if here <= size && self.is_same(local, remote, here)? {
+            here
+        } else {
+            0
+        })
+    }
+}
+
+/// What the server says of something in a directory.
+struct Entry {
+    name: Vec<u8>,
+    path: Vec<u8>,
+    kind: Kind,
+    size: u64,
+}
+
+impl Entry {
+    fn of(answer: Any) -> Result<Entry, Error> {
+        let (name, path, kind, size) = answer.extract::<(Value, Value, String, u64)>()?;
+        Ok(Entry {
+            name: super::bytes_of(Any::Value(name))?,
+            path: super::bytes_of(Any::Value(path))?,
+            kind: Kind::of(&kind),
+            size,
+        })
+    }
+}
+
+fn open_local(local: &Path, kept: u64) -> Result<File, TransferError> {
+    if kept == 0 {
+        if let Some(folder) = local.parent() {
+            let made = fs::create_dir_all(folder);
+            made.map_err(TransferError::local(folder, "making the directory"))?;
+        }
+        return File::create(local).map_err(TransferError::local(local, "creating"));
+    }
+    let opened = OpenOptions::new().write(true).open(local);
+    let mut file = opened.map_err(TransferError::local(local, "opening"))?;
+    let moved = file
+        .set_len(kept)
+        .and_then(|()| file.seek(SeekFrom::Start(kept)));
+    moved.map_err(TransferError::local(local, "seeking"))?;
+    Ok(file)
+}
+
+/// The name of a file in a directory, and nothing that leads elsewhere.
+fn local_name(name: &[u8]) -> Result<PathBuf, TransferError> {
+    let refused = || TransferError::Name(String::from_utf8_lossy(name).into_owned());
+    let path = path_of(name).ok_or_else(refused)?;
+    let mut components = path.components();
+    let only = (components.next(), components.next());
+    let plain = matches!(only, (Some(Component::Normal(part)), None) if part == path.as_os_str());
+    if !plain || name.contains(&0) {
+        return Err(refused());
+    }
+    Ok(path)
+}
+
+#[cfg(unix)]
+fn path_of(name: &[u8]) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt;
+    Some(PathBuf::from(std::ffi::OsStr::from_bytes(name)))
+}
+
+#[cfg(not(unix))]
+fn path_of(name: &[u8]) -> Option<PathBuf> {
+    std::str::from_utf8(name).ok().map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_name_within_the_directory_is_taken() {
+        for name in ["a", "a b", "...", ".hidden", "ä", "-rf"] {
+            assert!(local_name(name.as_bytes()).is_ok(), "{name}");
+        }
+        for name in [
+            "",
+            ".",
+            "..",
+            "/",
+            "/etc/passwd",
+            "../x",
+            "a/b",
+            "a/",
+            "a\0b",
+            "./a",
+        ] {
+            assert!(local_name(name.as_bytes()).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Files and directories, to the server and from it: [`Transfer`].
+
+mod digest;
+mod download;
+mod error;
+mod upload;
+
+use std::fmt;
+use std::path::Path;
+
+use rpyc_core::object::Netref;
+use rpyc_core::{Any, Error, Value, args};
+
+pub use self::error::TransferError;
+use super::ClassicConnection;
+
+/// Copies files and directories to the server and from it.
+///
+/// A directory is copied with everything in it; what is neither file nor directory is left out, and
+/// links are followed. Files that exist are overwritten.
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use rpyc_classic::Transfer;
+/// let conn = rpyc_classic::connect("localhost:18812")?;
+/// let done = Transfer::new(&conn)
+///     .verify(true)
+///     .on_progress(|progress| eprintln!("{progress:?}"))
+///     .upload("here", "/tmp/there")?;
+/// println!("{} files, {} bytes", done.files, done.bytes);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "it copies when `upload` or `download` is called"]
+pub struct Transfer<'a> {
+    connection: &'a ClassicConnection,
+    progress: Option<OnProgress<'a>>,
+    filter: Option<Filter<'a>>,
+    verify: bool,
+    resume: bool,
+    max_bytes: u64,
+    max_entries: u64,
+    entries: u64,
+    transferred: Transferred,
+}
+
+type OnProgress<'a> = Box<dyn FnMut(Progress<'_>) + 'a>;
+
+type Filter<'a> = Box<dyn FnMut(&Path) -> bool + 'a>;
+
+/// How far a transfer is.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Progress<'a> {
+    /// The file, as it is called on this side.
+    pub file: &'a Path,
+    /// What is being done with it.
+    pub phase: Phase,
+    /// How many bytes of it are done.
+    pub position: u64,
+    /// How many there are, as far as it is known.
+    pub size: u64,
+    /// What has been done before this file.
+    pub before: Transferred,
+}
+
+/// What is being done with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Its bytes are compared: with what is there already, or at the end.
+    Compare,
+    /// Its bytes are sent.
+    Copy,
+}
+
+/// What a transfer has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Transferred {
+    /// Files that are complete.
+    pub files: u64,
+    /// Bytes that were sent.
+    pub bytes: u64,
+    /// Bytes that were there already, and were kept by [`Transfer::resume`].
+    pub kept: u64,
+}
+
+impl<'a> Transfer<'a> {
+    /// A transfer with every option at its default.
+    pub fn new(connection: &'a ClassicConnection) -> Transfer<'a> {
+        Transfer {
+            connection,
+            progress: None,
+            filter: None,
+            verify: false,
+            resume: false,
+            max_bytes: u64::MAX,
+            max_entries: 1_000_000,
+            entries: 0,
+            transferred: Transferred::default(),
+        }
+    }
+
+    /// Called as the transfer gets on: for each file at its beginning and at its end, and a few times a
+    /// megabyte.
+    pub fn on_progress(mut self, callback: impl FnMut(Progress<'_>) + 'a) -> Transfer<'a> {
+        self.progress = Some(Box::new(callback));
+        self
+    }
+
+    /// Asked for each file and directory within a directory, by its path on the side that it comes
+    /// from; what it says false to is left out.
+    pub fn filter(mut self, filter: impl FnMut(&Path) -> bool + 'a) -> Transfer<'a> {
+        self.filter = Some(Box::new(filter));
+        self
+    }
+
+    /// Whether each file is read again on both sides when it has been copied, and compared by its
+    /// SHA-256. Default: false.
+    pub fn verify(mut self, on: bool) -> Transfer<'a> {
+        self.verify = on;
+        self
+    }
+
+    /// Whether the part of a file that is there already is kept: it is compared by its SHA-256, and
+    /// what is missing is added. A file that differs is copied anew. Default: false.
+    pub fn resume(mut self, on: bool) -> Transfer<'a> {
+        self.resume = on;
+        self
+    }
+
+    /// How many bytes a download may take; it stops a server whose files have no end from filling
+    /// the disk. Default: no limit.
+    pub fn max_bytes(mut self, limit: u64) -> Transfer<'a> {
+        self.max_bytes = limit;
+        self
+    }
+
+    /// How many files and directories a download may take; it stops a server whose directories have
+    /// no end. Default: 1,000,000.
+    pub fn max_entries(mut self, limit: u64) -> Transfer<'a> {
+        self.max_entries = limit;
+        self
+    }
+
+    fn tell(&mut self, file: &Path, phase: Phase, position: u64, size: u64) {
+        if let Some(callback) = &mut self.progress {
+            callback(Progress {
+                file,
+                phase,
+                position,
+                size,
+                before: self.transferred,
+            });
+        }
+    }
+
+    fn is_wanted(&mut self, path: &Path) -> bool {
+        self.filter.as_mut().is_none_or(|filter| filter(path))
+    }
+
+    /// A file of the server's, opened.
+    fn open_remote(&self, path: &[u8], mode: &str, position: u64) -> Result<Netref, Error> {
+        let open = self.connection.helper("open_file")?;
+        let file = open.call(args![bytes(path), mode, position])?;
+        Ok(file.netref()?.clone())
+    }
+
+    /// What is at that path of the server's.
+    fn remote_kind(&self, path: &[u8]) -> Result<(Kind, u64), Error> {
+        let answer = self
+            .connection
+            .helper("kind_and_size")?
+            .call(args![bytes(path)])?;
+        let (kind, size) = answer.extract::<(String, u64)>()?;
+        Ok((Kind::of(&kind), size))
+    }
+}
+
+impl fmt::Debug for Transfer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transfer")
+            .field("connection", &self.connection)
+            .field("verify", &self.verify)
+            .field("resume", &self.resume)
+            .field("transferred", &self.transferred)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ClassicConnection {
+    /// Copies a file or a directory to the server; [`Transfer`] has the options.
+    ///
+    /// # Errors
+    /// As [`Transfer::upload`].
+    pub fn upload(
+        &self,
+        local: impl AsRef<Path>,
+        remote: &str,
+    ) -> Result<Transferred, TransferError> {
+        Transfer::new(self).upload(local, remote)
+    }
+
+    /// Copies a file or a directory of the server's to here; [`Transfer`] has the options.
+    ///
+    /// # Errors
+    /// As [`Transfer::download`].
+    pub fn download(
+        &self,
+        remote: &str,
+        local: impl AsRef<Path>,
+    ) -> Result<Transferred, TransferError> {
+        Transfer::new(self).download(remote, local)
+    }
+}
+
+/// What a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    File,
+    Directory,
+    Other,
+    Missing,
+}
+
+impl Kind {
+    fn of(name: &str) -> Kind {
+        match name {
+            "file" => Kind::File,
+            "dir" => Kind::Directory,
+            "missing" => Kind::Missing,
+            _ => Kind::Other,
+        }
+    }
+}
+
+fn bytes(path: &[u8]) -> Any {
+    Any::from(Value::from(path.to_vec()))
+}
+
+fn bytes_of(answer: Any) -> Result<Vec<u8>, Error> {
+    match answer {
+        Any::Value(Value::Bytes(bytes)) => Ok(bytes.to_vec()),
+        other => Err(Error::Protocol(format!(
+            "a {} came instead of bytes",
+            other.type_name()
+        ))),
+    }
+}
+
+/// How much is asked for or sent at once.
+const CHUNK: usize = 256 << 10;
+
+/// How many chunks are under way at the same time, so that a chunk needn't wait for a round trip.
+const WINDOW: usize = 4;
+
+/// Directories within directories; it stops those that contain themselves.
+const MAX_DEPTH: usize = 128;
