@@ -15,8 +15,10 @@ use crate::cli::Serving;
 pub(crate) struct Evaluator(Arc<Engine>);
 
 impl Evaluator {
-    pub(crate) fn start() -> Result<Evaluator, StartError> {
-        Engine::start(Options::default()).map(Evaluator)
+    pub(crate) fn start(serving: &Serving) -> Result<Evaluator, StartError> {
+        let mut options = Options::default();
+        options.request_time_limit = serving.request_time_limit;
+        Engine::start(options).map(Evaluator)
     }
 
     pub(crate) fn factory(&self, serving: &Serving) -> Arc<dyn ServiceFactory> {

@@ -11,10 +11,17 @@ mod signals;
 use std::io::{self, Write};
 use std::process::{self, ExitCode};
 
+use rpyc_classic::rustpython::{is_for_python, run_as_python};
+
 use self::cli::Invocation;
 use self::failure::Failure;
 
 fn main() -> ExitCode {
+    // It is `sys.executable` of the code that it runs for clients, which starts it as a Python.
+    let arguments = std::env::args_os().skip(1);
+    if is_for_python(arguments.map(|argument| argument.to_string_lossy().into_owned())) {
+        return run_as_python();
+    }
     match run() {
         // Not a return from main: client code that still runs after the grace period must not
         // be waited for by anything's destructor.

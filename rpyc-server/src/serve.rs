@@ -26,7 +26,7 @@ pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
     }
     logging::start(&options.logging)?;
     let signals = signals::catch().map_err(broken)?;
-    let evaluator = Evaluator::start()
+    let evaluator = Evaluator::start(serving)
         .map_err(|error| Failure::new("the evaluator doesn't start").because(error))?;
     let server = Server::builder_from(evaluator.factory(serving))
         .connection_config(connection_config(serving))

@@ -10,6 +10,7 @@ mod contexts;
 mod evaluation;
 mod exceptions;
 mod hostile;
+mod isolation;
 mod logging;
 mod misuse;
 mod modules;

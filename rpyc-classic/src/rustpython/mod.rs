@@ -1,14 +1,17 @@
 //! RustPython, the evaluator that is built in.
 //!
-//! Everything that names RustPython stands in this folder: [`Engine`] is all that leaves it.
+//! Everything that names RustPython stands in this folder: [`Engine`] is what leaves it, and
+//! [`run_as_python`].
 
 mod classes;
 mod convert;
 mod exception;
+mod interrupt;
 mod modules;
 mod names;
 mod netref;
 mod object;
+mod program;
 mod proxy;
 mod session;
 mod sources;
@@ -27,6 +30,7 @@ use rpyc_core::object::Space;
 use rustpython::{InterpreterBuilder, InterpreterBuilderExt};
 use rustpython_vm::{AsObject, Interpreter, PyResult, Settings, VirtualMachine};
 
+pub use self::program::{is_for_python, run_as_python};
 use self::proxy::Proxies;
 use self::session::{OpenSession, PythonSession};
 use self::thread::{Source, lock};
@@ -47,6 +51,10 @@ pub struct Options {
     /// The stack of each of them. Default: 64 MiB of address space; memory is used as far as the
     /// stack grows. Below 16 MiB, code can crash the process by freeing deeply nested containers.
     pub stack_size: usize,
+    /// How long a request may run, from the moment when it reaches the interpreter; then a
+    /// TimeoutError is raised in it, again and again until it ends. Its waits for the client count.
+    /// It stops code that never ends. Default: no limit.
+    pub request_time_limit: Option<Duration>,
 }
 
 impl Default for Options {
@@ -57,6 +65,7 @@ impl Default for Options {
             executable: None,
             max_threads: 4096,
             stack_size: STACK_SIZE,
+            request_time_limit: None,
         }
     }
 }
@@ -104,6 +113,7 @@ impl Engine {
         let (stop, stopping) = channel();
         let (finished, stopped) = channel();
         let pool = (options.stack_size, options.max_threads);
+        let limit = options.request_time_limit;
         Builder::new()
             .name("python".to_owned())
             .stack_size(STACK_SIZE)
@@ -117,6 +127,9 @@ impl Engine {
             .map_err(|_| StartError::Python("it panicked".to_owned()))?
             .map_err(StartError::Python)?;
         let executor = source.executor(pool.0, pool.1);
+        if let Some(limit) = limit {
+            interrupt::limit(&source, limit).map_err(StartError::Thread)?;
+        }
         let shared = Arc::new(Shared {
             source,
             executor,
@@ -231,7 +244,7 @@ fn prepare(vm: &VirtualMachine, options: &Options) -> PyResult<()> {
     }
     // Python's own threads would get 2 MiB, less than deep recursion needs.
     let threads = vm.import("_thread", 0)?;
-    let stack_size = vm.ctx.new_int(THREAD_STACK_SIZE);
+    let stack_size = vm.ctx.new_int(STACK_SIZE);
     threads
         .get_attr("stack_size", vm)?
         .call((stack_size,), vm)?;
@@ -246,13 +259,10 @@ fn prepare(vm: &VirtualMachine, options: &Options) -> PyResult<()> {
     modules::install(vm)
 }
 
-/// For the interpreter's thread and for executing threads. RustPython's recursion limit counts
-/// bytes of stack, its parser needs 2 MiB, and freeing containers that are nested a million deep
-/// needs 4 MiB.
+/// For all threads: the interpreter's, executing ones, and those that Python code starts.
+/// RustPython's recursion limit counts bytes of stack, its parser needs 2 MiB, and freeing
+/// containers needs 4 MiB for each million that they are nested deep.
 const STACK_SIZE: usize = 64 << 20;
-
-/// For threads that Python code starts.
-const THREAD_STACK_SIZE: usize = 16 << 20;
 
 /// How long code that runs on is waited for.
 const STOP_GRACE: Duration = Duration::from_secs(2);

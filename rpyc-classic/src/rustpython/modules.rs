@@ -1,20 +1,17 @@
 //! The part of this crate that is written in Python, and the modules that clients expect.
 
 use rustpython_vm::scope::Scope;
-use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
+use rustpython_vm::{PyObject, PyObjectRef, PyResult, VirtualMachine};
 
 /// Makes `_rpyc_support` and the small `rpyc` package importable.
 pub(super) fn install(vm: &VirtualMachine) -> PyResult<()> {
     // Native classes exist from the first import of their module on.
     vm.import("_rpyc_native", 0)?;
-    let namespace = vm.ctx.new_dict();
-    let name = vm.ctx.new_str(SUPPORT);
-    namespace.set_item("__name__", name.into(), vm)?;
-    let support = vm.new_module(SUPPORT, namespace.clone(), None);
+    let guards = run(vm, "_rpyc_guards", include_str!("python/guards.py"))?;
+    guards.get_attr("install", vm)?.call((), vm)?;
+    let support = run(vm, SUPPORT, include_str!("python/support.py"))?;
     let modules = vm.sys_module.get_attr("modules", vm)?;
-    modules.set_item(SUPPORT, support.clone().into(), vm)?;
-    let scope = Scope::with_builtins(None, namespace, vm);
-    vm.run_string(scope, include_str!("python/support.py"), "<rpyc support>")?;
+    modules.set_item(SUPPORT, support.clone(), vm)?;
 
     let sources = vm.ctx.new_dict();
     for &(name, is_package, source) in PACKAGE {
@@ -23,11 +20,18 @@ pub(super) fn install(vm: &VirtualMachine) -> PyResult<()> {
         let entry = vm.ctx.new_tuple(vec![is_package, source]);
         sources.set_item(name, entry.into(), vm)?;
     }
-    support
-        .as_object()
-        .get_attr("install", vm)?
-        .call((sources,), vm)?;
+    support.get_attr("install", vm)?.call((sources,), vm)?;
     Ok(())
+}
+
+/// The module of that name, made of its source.
+fn run(vm: &VirtualMachine, name: &str, source: &str) -> PyResult {
+    let namespace = vm.ctx.new_dict();
+    namespace.set_item("__name__", vm.ctx.new_str(name).into(), vm)?;
+    let module = vm.new_module(name, namespace.clone(), None);
+    let scope = Scope::with_builtins(None, namespace, vm);
+    vm.run_string(scope, source, &format!("<{name}>"))?;
+    Ok(module.into())
 }
 
 /// The class for a peer's exception of a class that isn't known here.

@@ -13,6 +13,7 @@ use rustpython_vm::{PyObjectRef, PyResult, VirtualMachine};
 use super::Shared;
 use super::convert::{to_any, to_python};
 use super::exception;
+use super::interrupt::{self, Work};
 use super::proxy::ClassKey;
 use super::sources::Kind;
 use super::thread::{Held, lock};
@@ -27,6 +28,7 @@ pub(super) struct PythonSession {
     connection: Mutex<Option<(WeakConnection, ObjectRef)>>,
     // The classes of the peer's proxies.
     classes: Mutex<HashMap<ClassKey, Arc<Held>>>,
+    work: Arc<Work>,
     is_over: AtomicBool,
 }
 
@@ -38,6 +40,7 @@ impl PythonSession {
             last_traceback: Mutex::new(None),
             connection: Mutex::new(None),
             classes: Mutex::new(HashMap::new()),
+            work: Arc::new(Work::new()),
             is_over: false.into(),
         })
     }
@@ -59,6 +62,7 @@ impl PythonSession {
         work: impl FnOnce(&VirtualMachine) -> PyResult<R>,
     ) -> ObjectResult<R> {
         let outcome = self.shared.source.attached(|vm| {
+            let _call = self.work.begin();
             work(vm).map_err(|error| exception::to_exception(vm, Some(self), &error))
         });
         outcome?
@@ -208,6 +212,13 @@ impl Session for OpenSession {
         session.is_over.store(true, Ordering::Release);
         // Taken out one by one, and dropped without a lock: destructors run Python.
         let connection = lock(&session.connection).take();
+        let client = connection.as_ref().and_then(|(client, _)| client.upgrade());
+        let client = client.map(|client| client.connid().to_owned());
+        interrupt::end(
+            &session.shared.source,
+            &session.work,
+            client.unwrap_or_default(),
+        );
         drop(connection);
         let namespace = lock(&session.namespace).take();
         drop(namespace);

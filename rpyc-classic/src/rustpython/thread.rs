@@ -12,11 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use rpyc_core::Exception;
-use rpyc_core::executor::{Executor, ThreadBody, ThreadPool};
+use rpyc_core::executor::{Executor, Job, ThreadBody, ThreadPool};
 use rustpython_vm::vm::thread::{
     ThreadedVirtualMachine, cleanup_current_thread_frames, current_vm_is_set, with_current_vm,
 };
 use rustpython_vm::{PyObjectRef, VirtualMachine};
+
+use super::interrupt;
 
 /// Where threads of the interpreter come from.
 pub(super) struct Source {
@@ -62,6 +64,17 @@ impl Source {
         lock(&self.template).take()
     }
 
+    /// Whether [`stop`](Source::stop) has been called.
+    pub(super) fn is_stopped(&self) -> bool {
+        lock(&self.template).is_none()
+    }
+
+    /// Runs the job on an executing thread; false where none can be had.
+    pub(super) fn execute(&self, job: Job) -> bool {
+        let executor = self.executor.get().and_then(Weak::upgrade);
+        executor.is_some_and(|executor| executor.execute(job).is_ok())
+    }
+
     /// The life of an executing thread.
     fn live(&self, work: &mut dyn FnMut()) {
         let Some(thread) = self.thread() else {
@@ -69,10 +82,12 @@ impl Source {
             return work();
         };
         thread.run(|vm| {
+            let listening = interrupt::listen(vm, self);
             let outcome = vm.allow_threads(|| catch_unwind(AssertUnwindSafe(&mut *work)));
             if outcome.is_err() {
                 log::error!("an executing thread panicked outside of a request");
             }
+            drop(listening);
             self.bury();
             // Nothing of this thread's may touch the interpreter after this.
             cleanup_current_thread_frames(vm);
@@ -133,9 +148,7 @@ impl Source {
         // Whichever thread attaches next does it; this one makes sure that there is one.
         let source = self.clone();
         let job = Box::new(move || drop(source.attached(|_| ())));
-        if let Some(executor) = self.executor.get().and_then(Weak::upgrade) {
-            let _ = executor.execute(job);
-        }
+        let _ = self.execute(job);
     }
 }
 

@@ -25,7 +25,16 @@ impl Client {
     }
 
     pub(crate) fn with(options: SlaveOptions) -> Client {
-        let service = SlaveService::factory(ENGINE.clone(), options)
+        Client::start(&ENGINE, options)
+    }
+
+    /// A client of that interpreter.
+    pub(crate) fn of(engine: &Arc<Engine>) -> Client {
+        Client::start(engine, SlaveOptions::default())
+    }
+
+    fn start(engine: &Arc<Engine>, options: SlaveOptions) -> Client {
+        let service = SlaveService::factory(engine.clone(), options)
             .create()
             .expect("a service");
         let mut config = Config::default();
@@ -38,7 +47,7 @@ impl Client {
         let serve = move || {
             let _ = over.send(server.serve_all());
         };
-        ENGINE
+        engine
             .executor()
             .execute(Box::new(serve))
             .expect("a thread");

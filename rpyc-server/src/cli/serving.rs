@@ -17,6 +17,8 @@ pub(crate) struct Serving {
     pub(crate) no_pickle: bool,
     pub(crate) no_traceback: bool,
     pub(crate) port: u16,
+    /// `None` lets requests run for ever.
+    pub(crate) request_time_limit: Option<Duration>,
     /// `None` waits for ever.
     pub(crate) sync_request_timeout: Option<Duration>,
 }
@@ -31,6 +33,7 @@ impl Serving {
             no_pickle: is_on(matches, "no-pickle"),
             no_traceback: is_on(matches, "no-traceback"),
             port: value(matches, "port"),
+            request_time_limit: value(matches, "request-time-limit"),
             sync_request_timeout: value(matches, "sync-request-timeout"),
         }
     }
@@ -112,6 +115,15 @@ fn limits() -> Vec<Arg> {
         )
         .default_value("1000")
         .value_parser(RangedU64ValueParser::<u64>::new().range(1..=4000)),
+        option(
+            "request-time-limit",
+            "RPYC_SERVER_REQUEST_TIME_LIMIT",
+            "SECS",
+            "How long the code of one request may run until a TimeoutError is raised in it; 0 for \
+             ever",
+        )
+        .default_value("0")
+        .value_parser(optional_seconds),
         option(
             "sync-request-timeout",
             "RPYC_SERVER_SYNC_REQUEST_TIMEOUT",

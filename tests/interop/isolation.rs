@@ -1,0 +1,395 @@
+//! What a client's code does to the interpreter, and that the other clients don't notice.
+
+use std::time::Duration;
+
+use rpyc_tests::Server;
+use rpyc_tests::server::better_than_stock;
+
+/// Runs the code of one client while another one watches.
+#[track_caller]
+fn others_are_not_touched_by(code: &str) {
+    let mut server = Server::start();
+    let watched = "same(other.eval('mine.append(1) or len(mine)'), 1)";
+    let before = "other = connect()\nother.execute('mine = []')\n";
+    let mut script = server.client(&format!(
+        "{before}{}{watched}\nother.close()\n",
+        rpyc_tests::python::dedent(code)
+    ));
+    script = script.deadline(LONG);
+    server.succeed(script.outcome());
+    assert!(server.is_running());
+    assert!(!server.log().contains("panicked"), "{}", server.log());
+}
+
+#[test]
+fn an_exit_ends_neither_the_server_nor_its_connection() {
+    others_are_not_touched_by(
+        "
+        for code in 'import sys; sys.exit(3)', 'exit()', 'quit(1)', 'raise SystemExit':
+            with raises(SystemExit):
+                conn.execute(code)
+        same(conn.eval('1 + 1'), 2)
+        ",
+    );
+}
+
+#[test]
+fn threads_that_a_client_has_started_raise_and_live_on_without_it() {
+    others_are_not_touched_by(
+        r#"
+        starter = connect()
+        starter.execute(dedent('''
+            import string, sys, threading
+            string.stop, string.seen = threading.Event(), []
+            def beat():
+                string.seen.append('on')
+                string.stop.wait(60)
+                string.seen.append('off')
+            def fail():
+                string.seen.append('fails')
+                1 / 0
+            string.threads = [threading.Thread(target=beat), threading.Thread(target=sys.exit),
+                              threading.Thread(target=fail)]
+            for thread in string.threads:
+                thread.start()
+        '''))
+        starter.close()
+        conn.execute('import string')
+        eventually(lambda: conn.eval('len(string.seen)') == 2, 'two threads have got so far')
+        assert conn.eval('string.threads[0].is_alive()')
+        conn.execute('string.stop.set(); string.threads[0].join()')
+        same(sorted(conn.eval('tuple(string.seen)')), ['fails', 'off', 'on'])
+        "#,
+    );
+}
+
+#[test]
+fn recursion_without_end_raises_also_above_a_lifted_limit() {
+    others_are_not_touched_by(
+        r#"
+        conn.execute(dedent('''
+            import sys
+            sys.setrecursionlimit(50_000)
+            def down(n): return down(n + 1)
+            class Same:
+                def __repr__(self): return repr([self])
+                def __hash__(self): return hash((self,))
+                def __eq__(self, other): return [self] == [Same()]
+                def __getattr__(self, name): return getattr(self, name + 'x')
+            again = lambda x: sorted([1, 2], key=again)
+        '''))
+        for text in 'down(0)', 'repr(Same())', 'hash(Same())', 'Same() == 1', 'Same().x', 'again(1)':
+            with raises(RecursionError):
+                conn.eval(text)
+        conn.execute('sys.setrecursionlimit(1000)')
+        "#,
+    );
+}
+
+#[test]
+fn source_that_is_nested_deeply_raises() {
+    others_are_not_touched_by(
+        "
+        for text in '-' * 20_000 + '1', '(' * 50_000, '[' * 50_000 + ']' * 50_000, 'a' + '.b' * 50_000:
+            with raises((RecursionError, SyntaxError, MemoryError)):
+                conn.eval(text)
+        conn.execute(dedent('''
+            import threading
+            raised = []
+            def compiles():
+                try: compile('-' * 20_000 + '1', '', 'eval')
+                except BaseException as error: raised.append(type(error).__name__)
+            thread = threading.Thread(target=compiles)
+            thread.start()
+            thread.join()
+        '''))
+        same(conn.eval('raised[0]'), 'RecursionError')
+        ",
+    );
+}
+
+#[test]
+fn containers_that_are_nested_a_million_deep_are_freed() {
+    others_are_not_touched_by(
+        r#"
+        conn.execute(dedent('''
+            import threading
+            class Link: pass
+            def lists(n):
+                x = []
+                for _ in range(n): x = [x]
+            def tuples(n):
+                x = ()
+                for _ in range(n): x = (x,)
+            def dicts(n):
+                x = {}
+                for _ in range(n): x = {1: x}
+            def links(n):
+                x = None
+                for _ in range(n):
+                    link = Link()
+                    link.next, x = x, link
+            def everything():
+                for make in lists, tuples, dicts, links:
+                    make(1_000_000)
+            thread = threading.Thread(target=everything)
+            thread.start()
+            everything()
+            thread.join()
+        '''))
+        "#,
+    );
+}
+
+#[test]
+fn memory_that_nobody_has_is_a_memory_error() {
+    others_are_not_touched_by(
+        "
+        for text in 'bytes(1 << 60)', 'bytearray(1 << 60)', '\"x\" * (1 << 60)', '[0] * (1 << 60)', '1 << (1 << 60)':
+            with raises((MemoryError, OverflowError)):
+                conn.eval(text)
+        ",
+    );
+}
+
+#[test]
+fn signals_cannot_be_handled_by_clients() {
+    others_are_not_touched_by(
+        "
+        conn.execute('import signal')
+        with raises(ValueError, 'main thread'):
+            conn.eval('signal.signal(signal.SIGTERM, signal.SIG_IGN)')
+        same(conn.eval('signal.Signals(15).name'), 'SIGTERM')
+        ",
+    );
+}
+
+#[test]
+fn the_process_cannot_be_forked_but_programs_can_be_run() {
+    if better_than_stock("a fork answers the client's requests, too") {
+        return;
+    }
+    others_are_not_touched_by(
+        r#"
+        for text in "__import__('os').fork()", "__import__('posix').forkpty()", "__import__('pty').fork()":
+            with raises(RuntimeError, 'subprocess'):
+                conn.eval(text)
+        conn.execute(dedent('''
+            import os, subprocess
+            ran = subprocess.run(['sh', '-c', 'echo out; exit 3'], capture_output=True, text=True)
+            piped = os.popen('echo popen').read()
+            status = os.system('exit 4')
+            spawned = os.waitstatus_to_exitcode(os.waitpid(os.posix_spawn('/bin/false', ['false'], {}), 0)[1])
+        '''))
+        same(conn.eval('(ran.returncode, ran.stdout, piped)'), (3, 'out\n', 'popen\n'))
+        same(conn.eval('(os.waitstatus_to_exitcode(status), spawned)'), (4, 1))
+        "#,
+    );
+}
+
+#[test]
+fn a_broken_builtin_is_mended_by_whoever_broke_it() {
+    others_are_not_touched_by(
+        r#"
+        conn.execute(dedent('''
+            import builtins, sys
+            kept = builtins.print, builtins.len, sys.modules['json'] if 'json' in sys.modules else None
+            builtins.shared_by_all = 17
+            del builtins.len
+            sys.modules['json'] = None
+        '''))
+        # It is one interpreter.
+        same(other.eval('shared_by_all'), 17)
+        with raises(NameError):
+            other.eval('len([])')
+        with raises(ImportError):
+            other.modules['json']
+        # What the connections need themselves goes on.
+        same(other.eval('1 + 1'), 2)
+        conn.execute(dedent('''
+            builtins.len = kept[1]
+            del sys.modules['json'], builtins.shared_by_all
+        '''))
+        same(other.modules['json'].dumps(1), '1')
+        "#,
+    );
+}
+
+#[test]
+fn the_collector_runs_while_other_clients_wait() {
+    let server = Server::start();
+    server.check_program(
+        r#"
+        def waits(code, callback=None):
+            conn = connect()
+            conn.execute('import socket, string, subprocess, threading, time\nstring.reached = threading.Semaphore(0)')
+            result = rpyc.async_(conn.root.execute)
+            with connect() as helper:
+                answer = result(code)
+                assert helper.eval("__import__('string').reached.acquire(timeout=20)")
+            return conn, answer
+        waiting = [
+            waits('string.reached.release(); time.sleep(2)'),
+            waits('lock = threading.Lock(); lock.acquire(); string.reached.release(); lock.acquire(timeout=2)'),
+            waits('a, b = socket.socketpair(); b.settimeout(2); string.reached.release()\ntry: b.recv(1)\nexcept TimeoutError: pass'),
+            waits('string.reached.release(); subprocess.run(["sleep", "2"])'),
+        ]
+        with connect() as conn:
+            conn.execute('import gc, threading, time')
+            started = time.monotonic()
+            for _ in range(5):
+                conn.eval('gc.collect()')
+            took = time.monotonic() - started
+            assert took < 10, took
+        for conn, answer in waiting:
+            answer.wait()
+            assert not answer.error
+            conn.close()
+        "#,
+    );
+}
+
+/// Code that doesn't end, as long as its client is there.
+const ENDLESS: &[(&str, &str)] = &[
+    ("a loop", "while True: pass"),
+    ("a sleep", "import time; time.sleep(3600)"),
+    (
+        "a child",
+        "import subprocess; subprocess.run(['sleep', '3600'])",
+    ),
+    (
+        "a loop that catches everything",
+        "
+while True:
+    try:
+        while True: pass
+    except BaseException: pass
+",
+    ),
+];
+
+#[test]
+fn code_that_does_not_end_is_interrupted_when_its_client_has_gone() {
+    if better_than_stock("it runs on for ever") {
+        return;
+    }
+    let mut server = Server::start();
+    let clients = ENDLESS.iter().map(|(name, code)| {
+        let script = format!(
+            "
+conn.execute('import string; string.runs = False')
+result = rpyc.async_(conn.root.execute)('import string; string.runs = True\\n' + {code:?})
+with connect() as other:
+    other.execute('import string')
+    eventually(lambda: other.eval('string.runs'), 'it runs')
+say('runs {name}')
+result.wait()
+"
+        );
+        let client = server.client(&script).spawn();
+        client.wait_for(&format!("runs {name}"));
+        client
+    });
+    let clients: Vec<_> = clients.collect();
+    for client in clients {
+        client.kill();
+    }
+    server.wait_for_log("the end of all of them", |lines| {
+        let ended = lines.iter().filter(|line| line.contains(": ended: "));
+        // Each had a helper.
+        (ended.count() == 2 * ENDLESS.len()).then_some(())
+    });
+    server.check("same(conn.eval('1 + 1'), 2)");
+    assert!(server.is_running());
+}
+
+#[test]
+fn the_finally_of_interrupted_code_runs() {
+    if better_than_stock("it runs on for ever") {
+        return;
+    }
+    let server = Server::start();
+    let client = server
+        .client(
+            r#"
+            def runs(): say('runs')
+            conn.namespace['runs'] = runs
+            conn.execute(dedent('''
+                import string
+                string.told = []
+                runs()
+                try:
+                    while True: pass
+                except KeyboardInterrupt as error:
+                    string.told.append(str(error))
+                finally:
+                    string.told.append('finally')
+            '''))
+            "#,
+        )
+        .spawn();
+    client.wait_for("runs");
+    client.kill();
+    server.check(
+        "
+        conn.execute('import string')
+        eventually(lambda: conn.eval('len(string.told)') == 2, 'it has been interrupted')
+        same(conn.eval('tuple(string.told)'), ('the client has gone', 'finally'))
+        ",
+    );
+}
+
+#[test]
+fn a_request_that_runs_longer_than_the_operator_allows_gets_a_timeout_error() {
+    if better_than_stock("it has no such limit") {
+        return;
+    }
+    Server::with_options(&["--request-time-limit", "0.2"]).check(
+        r#"
+        with raises(TimeoutError) as raised:
+            conn.execute('while True: pass')
+        assert 'the request has run longer than the server allows' in raised.value._remote_tb
+        with raises(TimeoutError):
+            conn.execute("import time\ntime.sleep(3600)")
+        same(conn.eval('1 + 1'), 2)
+        "#,
+    );
+}
+
+#[test]
+fn the_interpreter_is_a_python_for_child_processes() {
+    if better_than_stock("there sys.executable is the Python of the tests") {
+        return;
+    }
+    others_are_not_touched_by(
+        r#"
+        conn.execute(dedent('''
+            import concurrent.futures, math, multiprocessing, os, subprocess, sys, tempfile
+            def run(*arguments, **options):
+                ran = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, **options)
+                return ran.returncode, ran.stdout, ran.stderr
+            command = run('-c', 'import sys; print(sys.argv, 6 * 7); sys.exit(5)', 'an', 'argument')
+            with tempfile.TemporaryDirectory() as folder:
+                path = os.path.join(folder, 'script.py')
+                with open(path, 'w') as file:
+                    file.write('import sys; print(sys.argv[1:], __name__)')
+                script = run(path, 'x')
+            module = run('-m', 'json.tool', input='[1]')
+            checked = run('-Werror', '-u', '-c', 'import sys; print(sys.warnoptions)')
+            context = multiprocessing.get_context('spawn')
+            with context.Pool(2) as pool:
+                roots = pool.map(math.sqrt, [1, 4, 9])
+            with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as pool:
+                powers = list(pool.map(math.pow, [2, 3], [3, 2]))
+        '''))
+        same(conn.eval('command'), (5, "['-c', 'an', 'argument'] 42\n", ''))
+        same(conn.eval('script'), (0, "['x'] __main__\n", ''))
+        same(conn.eval("(module[0], ''.join(module[1].split()))"), (0, '[1]'))
+        same(conn.eval('checked[1]'), "['error']\n")
+        same(conn.eval('(tuple(roots), tuple(powers))'), ((1.0, 2.0, 3.0), (8.0, 9.0)))
+        "#,
+    );
+}
+
+/// For what takes its time on a slow machine.
+const LONG: Duration = Duration::from_secs(180);
