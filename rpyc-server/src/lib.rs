@@ -18,7 +18,7 @@
 //! ```
 //!
 //! [`Builder`] has the options and the limits, [`Mode`] says which threads serve, a [`Listener`]
-//! is where clients come from, and an [`Authenticator`] decides who is one.
+//! is where clients come from, and an [`Authenticator`] decides who is one: [`auth`] has TLS, a shared secret and an allow-list.
 //!
 //! # Features
 //!
@@ -41,6 +41,7 @@
 
 mod server;
 
+pub use self::server::auth;
 pub use self::server::{
     Address, Authenticated, Authenticator, Builder, ListenError, Listener, Mode, RawStream,
     Rejection, Running, Server, Stopper,

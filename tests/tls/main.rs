@@ -1,5 +1,6 @@
 //! TLS and other authentication, at both sides, with Rust and Python peers.
 
+mod auth;
 mod bench;
 mod refusals;
 mod sessions;

@@ -1,6 +1,7 @@
 //! [`Server`]: listens, serves, stops.
 
 mod accept;
+pub mod auth;
 mod authenticator;
 mod client;
 mod clients;
