@@ -81,6 +81,12 @@ pub struct Config {
     /// Errors of closing are ignored, whatever they are. Default: false.
     pub close_catchall: bool,
 
+    /// Each message names the threads that it is between, so that a thread which waits for the peer
+    /// runs what the peer's thread that works for it calls back. Both sides must agree: a side that
+    /// speaks first follows this option, the other one what it hears. Default: whether the
+    /// environment variable `RPYC_BIND_THREADS` is `true`.
+    pub bind_threads: bool,
+
     /// Bounds on what the peer may send.
     pub limits: Limits,
     /// Payload bytes of a frame, compressed or not, until the peer has sent a valid one. It stops
@@ -162,6 +168,7 @@ impl Default for Config {
             sync_request_timeout: Some(Duration::from_secs(30)),
             before_closed: None,
             close_catchall: false,
+            bind_threads: *BIND_THREADS,
             limits: Limits::default(),
             max_first_frame: 64 << 10,
             handshake_timeout: None,
@@ -210,6 +217,9 @@ impl fmt::Debug for Config {
 /// The version of RPyC whose wire this side speaks; a Python peer compares its major number
 /// with its own.
 pub const WIRE_VERSION: &str = "6.0.2";
+
+static BIND_THREADS: LazyLock<bool> =
+    LazyLock::new(|| std::env::var("RPYC_BIND_THREADS").is_ok_and(|value| value == "true"));
 
 static SAFE_ATTRS: LazyLock<Arc<HashSet<&'static str>>> =
     LazyLock::new(|| Arc::new(SAFE_ATTR_NAMES.iter().copied().collect()));

@@ -19,5 +19,6 @@ mod references;
 mod sessions;
 mod shutdown;
 mod stdio;
+mod threads;
 mod transfer;
 mod values;

@@ -5,6 +5,7 @@ mod classic;
 mod client;
 mod pipes;
 mod servers;
+mod threads;
 
 use rpyc_tests::Script;
 

@@ -12,7 +12,7 @@ use super::standing::MAX_UNREAD;
 use super::turns::Doing;
 use super::wire::ReplyTo;
 use crate::channel::{Input, Phase, ReadHalf};
-use crate::codec::{Boxed, Envelope, Handler, Message, MessageError, Seq, Value};
+use crate::codec::{Boxed, Envelope, Handler, Message, MessageError, Seq, Threads, Value};
 use crate::error::{CloseReason, Error};
 use crate::exception::Exception;
 use crate::object::Any;
@@ -90,20 +90,20 @@ impl Shared {
                 continue;
             }
             if half.is_first_frame() {
-                self.wire.settle(&payload).map_err(CloseReason::Wire)?;
+                let spoken = self.next_seq.load(Ordering::Relaxed) > 0;
+                self.wire.settle(&payload, spoken)?;
             }
             let dialect = self.wire.dialect();
             let (threads, payload) = Envelope::open(dialect, payload).map_err(CloseReason::Wire)?;
-            let thread = threads.sender;
             match Message::decode(&payload, dialect, limits) {
                 Ok(message) => {
                     half.trust();
                     self.trace_incoming(&message);
-                    self.interpret_message(message, thread, payload.len(), items);
+                    self.interpret_message(message, threads, payload.len(), items);
                 }
                 Err(MessageError::Fatal(error)) => return Err(CloseReason::Wire(error)),
                 Err(MessageError::BadRequest { seq, reason }) => {
-                    let to = ReplyTo { seq, thread };
+                    let to = ReplyTo { seq, threads };
                     self.reply_exception(&to, &Exception::type_error(reason));
                 }
                 Err(MessageError::BadReply { seq, reason }) => {
@@ -132,7 +132,7 @@ impl Shared {
     fn interpret_message(
         &self,
         message: Message,
-        thread: u64,
+        threads: Threads,
         bytes: usize,
         items: &mut Vec<Arrival>,
     ) {
@@ -142,17 +142,17 @@ impl Shared {
                 handler: Handler::Del,
                 args,
             } => {
-                self.take_back(&ReplyTo { seq, thread }, &args, items);
+                self.take_back(&ReplyTo { seq, threads }, &args, items);
             }
             Message::Request {
                 seq,
                 handler: Handler::Close,
                 ..
             } => {
-                items.push(Arrival::Close(ReplyTo { seq, thread }));
+                items.push(Arrival::Close(ReplyTo { seq, threads }));
             }
             Message::Request { seq, handler, args } => {
-                let to = ReplyTo { seq, thread };
+                let to = ReplyTo { seq, threads };
                 match self.unbox_all(args, items) {
                     Ok(args) => {
                         let bytes = bytes.saturating_add(memory_of(&args));

@@ -28,7 +28,8 @@ impl AsyncResult {
         args: Vec<Any>,
     ) -> Result<AsyncResult, Error> {
         let slot = Arc::new(Slot::new(handler));
-        let seq = shared.send_request(&shared.config(), handler, args, Some(slot.clone()))?;
+        let now = Instant::now();
+        let seq = shared.send_request(&shared.config(), handler, args, now, Some(slot.clone()))?;
         Ok(AsyncResult {
             shared: shared.clone(),
             seq,

@@ -153,7 +153,8 @@ impl Shared {
         let shared = self.clone();
         let close = move || {
             let unheard = Some(Arc::new(Slot::new(Handler::Close)));
-            let sent = shared.send_request(&shared.config(), Handler::Close, Vec::new(), unheard);
+            let (config, now) = (shared.config(), Instant::now());
+            let sent = shared.send_request(&config, Handler::Close, Vec::new(), now, unheard);
             drop(sent);
             // Even after a burst of requests: nothing is written once the connection has failed.
             shared.outbox.drain(&*shared.stream, Instant::now() + GRACE);

@@ -115,6 +115,11 @@ impl Connection {
         config.connid = Some(connid.clone());
         config.endpoints = config.endpoints.or_else(|| stream.endpoints());
         let limits = config.limits.clone();
+        let dialect = if config.bind_threads {
+            Dialect::V6.with_threads()
+        } else {
+            Dialect::V6
+        };
         let core = Core {
             read_half: Some(ReadHalf::new(
                 stream.clone(),
@@ -122,6 +127,7 @@ impl Connection {
                 config.max_first_frame,
                 silence(&config),
             )),
+            reader: None,
             turns: Turns::new(bounds(&config)),
             pending: Pending::default(),
             messages: 0,
@@ -131,6 +137,7 @@ impl Connection {
             garbage: Vec::new(),
             closing: Closing::default(),
             watch: watch::Watch::default(),
+            notes: Vec::new(),
         };
         let root = service.root();
         let shared = Arc::new_cyclic(|this| Shared {
@@ -145,7 +152,7 @@ impl Connection {
             exports: Mutex::default(),
             imports: Mutex::default(),
             outbox: Outbox::new(),
-            wire: Wire::new(Dialect::V6),
+            wire: Wire::new(dialect, number),
             limits,
             next_seq: AtomicU64::new(0),
             unanswered: AtomicU64::new(0),

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::slot::Slot;
 use super::turns::PlaceId;
+use crate::codec::Handler;
 use crate::counter_hash::CounterState;
 use crate::error::Error;
 use crate::object::Any;
@@ -29,8 +31,9 @@ pub(crate) struct Pending {
     detached: usize,
 }
 
-#[derive(Default)]
 struct Entry {
+    handler: Handler,
+    since: Instant,
     reply: Option<Reply>,
     // The waits that it ends: one, as a rule.
     waiter: Option<PlaceId>,
@@ -54,11 +57,22 @@ pub(crate) struct Answered {
 
 impl Pending {
     /// A request is about to be sent. With a slot, its sender goes on without waiting.
-    pub(crate) fn register(&mut self, seq: u64, slot: Option<Arc<Slot>>) {
+    pub(crate) fn register(
+        &mut self,
+        seq: u64,
+        handler: Handler,
+        since: Instant,
+        slot: Option<Arc<Slot>>,
+    ) {
         self.detached += usize::from(slot.is_some());
         let entry = Entry {
+            handler,
+            since,
+            reply: None,
+            waiter: None,
+            more_waiters: Vec::new(),
             slot,
-            ..Entry::default()
+            callbacks: Vec::new(),
         };
         self.entries.insert(seq, entry);
     }
@@ -91,7 +105,7 @@ impl Pending {
         };
         if entry.slot.is_some() {
             return match self.entries.remove(&seq) {
-                Some(entry) => {
+                Some(mut entry) => {
                     self.detached -= 1;
                     Ok(entry.answer(seq, reply))
                 }
@@ -153,11 +167,28 @@ impl Pending {
                 entry.reply.get_or_insert_with(|| Err(error.clone()));
                 return true;
             }
-            let failed = std::mem::take(entry);
-            calls.append(&mut failed.answer(*seq, Err(error.clone())).calls);
+            calls.append(&mut entry.answer(*seq, Err(error.clone())).calls);
             false
         });
         calls
+    }
+
+    /// The request whose answer the place waits for.
+    pub(crate) fn awaited_at(&self, place: PlaceId) -> Option<(u64, Handler)> {
+        let awaits =
+            |entry: &Entry| entry.waiter == Some(place) || entry.more_waiters.contains(&place);
+        let found = self.entries.iter().find(|(_, entry)| awaits(entry));
+        found.map(|(seq, entry)| (*seq, entry.handler))
+    }
+
+    /// The request that has been unanswered for the longest time, and since when.
+    pub(crate) fn oldest(&self) -> Option<(u64, Handler, Instant)> {
+        let unanswered = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.reply.is_none());
+        let (seq, entry) = unanswered.min_by_key(|(_, entry)| entry.since)?;
+        Some((*seq, entry.handler, entry.since))
     }
 
     /// How many requests are in the table.
@@ -174,7 +205,7 @@ impl Pending {
 impl Entry {
     /// Puts the reply into the slot and binds the callbacks to it; where it comes too late, to
     /// the error that says so.
-    fn answer(self, seq: u64, reply: Reply) -> Answered {
+    fn answer(&mut self, seq: u64, reply: Reply) -> Answered {
         let (outcome, late) = match &self.slot {
             None => (reply, None),
             Some(slot) => match slot.fill(reply.clone()) {
@@ -188,8 +219,8 @@ impl Entry {
         };
         Answered {
             waiter: self.waiter,
-            more_waiters: self.more_waiters,
-            calls: self.callbacks.into_iter().map(bind).collect(),
+            more_waiters: std::mem::take(&mut self.more_waiters),
+            calls: self.callbacks.drain(..).map(bind).collect(),
             late,
         }
     }
@@ -198,13 +229,16 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::Handler;
+
+    fn register(pending: &mut Pending, seq: u64, slot: Option<Arc<Slot>>) {
+        pending.register(seq, Handler::Ping, Instant::now(), slot);
+    }
 
     #[test]
     fn a_reply_nobody_expects_and_a_second_reply_are_given_back() {
         let mut pending = Pending::default();
         assert!(pending.answer(7, Ok(Any::NONE)).is_err());
-        pending.register(7, None);
+        register(&mut pending, 7, None);
         assert!(pending.answer(7, Ok(Any::NONE)).is_ok());
         assert!(pending.answer(7, Ok(Any::NONE)).is_err());
         assert!(pending.take(7).is_some());
@@ -217,7 +251,7 @@ mod tests {
         let mut pending = Pending::default();
         let slots: Vec<_> = (0..4).map(|_| Arc::new(Slot::new(Handler::Ping))).collect();
         for (seq, slot) in (0..).zip(&slots) {
-            pending.register(seq, Some(slot.clone()));
+            register(&mut pending, seq, Some(slot.clone()));
         }
         assert!(pending.answer(0, Ok(Any::NONE)).is_ok());
         assert!(slots[0].is_filled());
@@ -234,7 +268,7 @@ mod tests {
         let mut pending = Pending::default();
         let slot = Arc::new(Slot::new(Handler::Ping));
         slot.set_expiry(Some(std::time::Duration::ZERO));
-        pending.register(1, Some(slot.clone()));
+        register(&mut pending, 1, Some(slot.clone()));
         let answered = pending.answer(1, Ok(Any::NONE));
         assert!(answered.is_ok_and(|answered| answered.late.is_some()));
         assert!(slot.is_expired());
@@ -244,7 +278,7 @@ mod tests {
     #[test]
     fn callbacks_are_given_out_once_with_the_answer() {
         let mut pending = Pending::default();
-        pending.register(1, Some(Arc::new(Slot::new(Handler::Ping))));
+        register(&mut pending, 1, Some(Arc::new(Slot::new(Handler::Ping))));
         assert!(pending.add_callback(1, Box::new(|_| ())).is_none());
         // Nobody waits, but the callback does.
         assert!(pending.abandon(1).is_none());

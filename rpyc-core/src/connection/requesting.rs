@@ -7,6 +7,7 @@ use super::outbox::CONGESTED;
 use super::shared::Shared;
 use super::slot::Slot;
 use super::standing::{Stood, Until};
+use super::turns::PlaceId;
 use crate::codec::{Boxed, Handler, IdPack, Int, Message, Seq, Value, encode_request};
 use crate::config::Config;
 use crate::error::{Error, Timeout};
@@ -41,9 +42,22 @@ impl Shared {
         args: Vec<Any>,
         timeout: Option<Duration>,
     ) -> Result<Any, Error> {
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let seq = self.send_request(config, handler, args, None)?;
-        let waited = self.wait_for(seq, deadline);
+        let began = Instant::now();
+        let deadline = timeout.and_then(|timeout| began.checked_add(timeout));
+        // Where the peer names threads, it may name this one as soon as the request is out.
+        let place = self
+            .wire
+            .dialect()
+            .has_threads()
+            .then(|| self.stand_early());
+        let seq = match self.send_request(config, handler, args, began, None) {
+            Ok(seq) => seq,
+            Err(error) => {
+                self.leave(place);
+                return Err(error);
+            }
+        };
+        let waited = self.wait_for(seq, place, deadline);
         waited.unwrap_or_else(|()| {
             let forgotten = self.core.lock().pending.forget(seq);
             drop(forgotten);
@@ -52,13 +66,15 @@ impl Shared {
         })
     }
 
-    /// Waits for the answer to `seq`; an error means that the deadline has passed.
+    /// Waits for the answer to `seq`, at the place if there is one already; an error means that the
+    /// deadline has passed.
     pub(super) fn wait_for(
         self: &Arc<Self>,
         seq: u64,
+        place: Option<PlaceId>,
         deadline: Option<Instant>,
     ) -> Result<Result<Any, Error>, ()> {
-        match self.stand(Until::Reply(seq), deadline) {
+        match self.stand_at(place, Until::Reply(seq), deadline) {
             Stood::Answered(reply) => Ok(reply),
             Stood::Closed(reason) => Ok(Err(Error::Closed(reason))),
             Stood::TimedOut | Stood::Served => Err(()),
@@ -83,6 +99,7 @@ impl Shared {
         config: &Config,
         handler: Handler,
         args: Vec<Any>,
+        now: Instant,
         slot: Option<Arc<Slot>>,
     ) -> Result<u64, Error> {
         let detached = slot.is_some();
@@ -93,7 +110,8 @@ impl Shared {
             closed.unwrap_or_else(|| Error::Misuse(refused.message()))
         })?;
         let seq = self.take_seq();
-        let others = match self.register(seq, slot, config.max_pending) {
+        let registered = self.register(seq, handler, now, slot, config.max_pending);
+        let others = match registered {
             Ok(others) => others,
             Err(error) => {
                 self.unbox_refs(&message.boxed);
@@ -129,7 +147,7 @@ impl Shared {
         // Only now: the frame is queued, a release that this causes comes behind it.
         drop(message);
         self.watch();
-        if detached && self.may_pile_up(others) {
+        if detached && self.may_pile_up(now, others) {
             return Ok(seq);
         }
         self.flush();
@@ -145,8 +163,7 @@ impl Shared {
     /// It may within a burst, while other answers are under way: their arrival, or whoever waits
     /// for one, brings it out; else the watchdog does, at its next look. A request that comes alone
     /// leaves at once.
-    fn may_pile_up(&self, others_unanswered: bool) -> bool {
-        let now = Instant::now();
+    fn may_pile_up(&self, now: Instant, others_unanswered: bool) -> bool {
         let burst = {
             let mut last = self.last_detached.lock();
             last.replace(now).and_then(|last| last.checked_add(BURST))
@@ -156,7 +173,14 @@ impl Shared {
     }
 
     /// Says whether there are other asynchronous requests that are unanswered.
-    fn register(&self, seq: u64, slot: Option<Arc<Slot>>, limit: usize) -> Result<bool, Error> {
+    fn register(
+        &self,
+        seq: u64,
+        handler: Handler,
+        now: Instant,
+        slot: Option<Arc<Slot>>,
+        limit: usize,
+    ) -> Result<bool, Error> {
         let mut core = self.core.lock();
         if let Some(error) = Shared::closed_error(&core) {
             return Err(error);
@@ -167,7 +191,7 @@ impl Shared {
             )));
         }
         let others = core.pending.detached() > 0;
-        core.pending.register(seq, slot);
+        core.pending.register(seq, handler, now, slot);
         Ok(others)
     }
 

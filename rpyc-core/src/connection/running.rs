@@ -48,11 +48,19 @@ impl Shared {
     ) -> Locked<'a> {
         match next {
             Next::Wake(place) => {
+                self.note(&mut core, |core| {
+                    let what = core.turns.next_at(place);
+                    let what = what.map_or("nothing".to_owned(), |what| what.to_string());
+                    format!("{what} is handed to {}", core.whose(place))
+                });
                 Shared::wake(&mut core, place);
                 core.watch.woke = true;
                 core
             }
             Next::Here(task, request) | Next::Pool(task, request) => {
+                self.note(&mut core, |_| {
+                    format!("{} is handed to a thread of the pool", request.handler)
+                });
                 drop(core);
                 self.run_in_pool(task, request);
                 self.core.lock()
@@ -77,7 +85,8 @@ impl Shared {
     /// Runs a request on the current thread, to its end; gives the core back locked.
     pub(super) fn run_task(self: &Arc<Self>, task: TaskId, request: Request) -> Locked<'_> {
         self.watch();
-        let current = Current::enter(self.number, task);
+        self.log_notes();
+        let current = Current::enter(self.number, task, request.to.threads.sender);
         let to = request.to.clone();
         // A panic of an object while it is boxed or dropped must not cost the task its end.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.execute(request))) {

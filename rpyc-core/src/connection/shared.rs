@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use super::outbox::Outbox;
 use super::pending::{Call, Pending};
-use super::turns::{Asker, PlaceId, Turns};
+use super::turns::{Asker, Bond, Job, PlaceId, Turns};
 use super::wire::{ReplyTo, Wire};
 use super::{AsyncResult, Connection};
 use crate::channel::{ReadHalf, Stream};
@@ -67,6 +67,8 @@ pub(crate) struct Shared {
 pub(super) struct Core {
     /// Whoever takes it out is the reader.
     pub(super) read_half: Option<ReadHalf>,
+    /// Who that is.
+    pub(super) reader: Option<Reader>,
     pub(super) turns: Turns<Request>,
     pub(super) pending: Pending,
     /// How many messages have come.
@@ -80,6 +82,17 @@ pub(super) struct Core {
     pub(super) garbage: Vec<Garbage>,
     pub(super) closing: Closing,
     pub(super) watch: super::watch::Watch,
+    /// What is to be logged, once the lock is given back.
+    pub(super) notes: Vec<String>,
+}
+
+/// Who reads.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reader {
+    /// The thread that stands at this place.
+    Place(PlaceId),
+    /// Nobody's thread, because all others are busy.
+    Helper,
 }
 
 /// A request whose turn has not come.
@@ -88,6 +101,19 @@ pub(crate) struct Request {
     pub(super) to: ReplyTo,
     pub(super) handler: Handler,
     pub(super) args: Vec<Any>,
+}
+
+impl Job for Request {
+    fn handler(&self) -> Handler {
+        self.handler
+    }
+
+    fn bond(&self) -> Bond {
+        Bond {
+            peers: self.to.threads.sender,
+            ours: self.to.threads.recipient,
+        }
+    }
 }
 
 /// What an executing thread is to drop or to call.
@@ -161,6 +187,29 @@ impl Shared {
         let config = self.config();
         if config.debug {
             log::debug!(target: &config.logger, "{} <- {message:?}", self.connid);
+        }
+    }
+
+    /// Notes what is to be logged where the config wants everything: the log is foreign code, and
+    /// not written under the lock.
+    pub(super) fn note(&self, core: &mut Core, what: impl FnOnce(&Core) -> String) {
+        if log::max_level() >= log::Level::Debug && self.config().debug {
+            let note = what(core);
+            core.notes.push(note);
+        }
+    }
+
+    /// Logs what was noted.
+    pub(super) fn log_notes(&self) {
+        if log::max_level() < log::Level::Debug {
+            return;
+        }
+        let notes = std::mem::take(&mut self.core.lock().notes);
+        if !notes.is_empty() {
+            let config = self.config();
+            for note in notes {
+                log::debug!(target: &config.logger, "{}: {note}", self.connid);
+            }
         }
     }
 

@@ -7,9 +7,10 @@ use super::background::{Duty, REST};
 use super::current::Current;
 use super::pending::Reply;
 use super::running::Locked;
-use super::shared::{Core, Shared};
+use super::shared::{Core, Reader, Shared};
 use super::slot::Slot;
 use super::turns::{Asker, Doing, PlaceId};
+use crate::codec::Handler;
 use crate::error::{CloseReason, Timeout};
 use crate::sync::{Condvar, passed, wait};
 
@@ -48,24 +49,51 @@ impl Shared {
     /// Stands until what is waited for has come, the deadline has passed or the connection has
     /// closed. Serves, reads and sleeps meanwhile, whatever the turns allow.
     pub(super) fn stand(self: &Arc<Self>, until: Until<'_>, deadline: Option<Instant>) -> Stood {
+        self.stand_at(None, until, deadline)
+    }
+
+    /// Takes the place of a wait before what it is for is sent.
+    pub(super) fn stand_early(&self) -> PlaceId {
+        let (task, bond) = (Current::task(self.number), Current::bond(self.number));
         let mut core = self.core.lock();
-        let place = match until {
-            Until::Reply(seq) => {
-                let place = core.turns.begin_wait(Current::task(self.number));
-                core.pending.add_waiter(seq, place);
-                place
-            }
+        let place = core.turns.begin_wait(task, bond);
+        core.turns.set_doing(place, Doing::Busy);
+        place
+    }
+
+    /// Leaves a place that was taken early.
+    pub(super) fn leave(&self, place: Option<PlaceId>) {
+        if let Some(place) = place {
+            let mut core = self.core.lock();
+            core.turns.leave(place);
+            self.pass_on_reading(&mut core);
+        }
+    }
+
+    /// Stands as [`stand`](Shared::stand) does, at the place that was taken early, if one was.
+    pub(super) fn stand_at(
+        self: &Arc<Self>,
+        place: Option<PlaceId>,
+        until: Until<'_>,
+        deadline: Option<Instant>,
+    ) -> Stood {
+        let (task, bond) = (Current::task(self.number), Current::bond(self.number));
+        let mut core = self.core.lock();
+        let place = match place {
+            Some(place) => place,
+            None if until.is_wait() => core.turns.begin_wait(task, bond),
+            None => core.turns.begin_serving(task, bond),
+        };
+        core.turns.set_doing(place, Doing::Awake);
+        match until {
+            Until::Reply(seq) => core.pending.add_waiter(seq, place),
             Until::OneOf(slots) => {
-                let place = core.turns.begin_wait(Current::task(self.number));
                 for (seq, _) in slots {
                     core.pending.add_waiter(*seq, place);
                 }
-                place
             }
-            Until::Message | Until::Closed | Until::Over(_) => {
-                core.turns.begin_serving(Current::task(self.number))
-            }
-        };
+            Until::Message | Until::Closed | Until::Over(_) => {}
+        }
         core.waits += u64::from(until.is_wait());
         let before = core.messages;
         let outcome = loop {
@@ -112,6 +140,7 @@ impl Shared {
         core.turns.leave(place);
         self.pass_on_reading(&mut core);
         drop(core);
+        self.log_notes();
         // What was answered on top of this wait shouldn't wait for what comes next here.
         self.flush();
         outcome
@@ -147,12 +176,15 @@ impl Shared {
             && let Some(mut half) = core.read_half.take()
         {
             core.turns.set_doing(place, Doing::Reading);
+            core.reader = Some(Reader::Place(place));
             let expects_more = self.expects_more(core.pending.len());
             drop(core);
+            self.log_notes();
             let input = half.read(deadline, expects_more);
             let arrivals = self.interpret(&mut half, input);
             core = self.core.lock();
             core.read_half = Some(half);
+            core.reader = None;
             core.turns.set_doing(place, Doing::Awake);
             self.take_in(&mut core, arrivals);
             return core;
@@ -182,6 +214,9 @@ impl Shared {
             && core.turns.wants_input()
             && let Some(heir) = core.turns.heir()
         {
+            self.note(core, |core| {
+                format!("the reading goes to {}", core.whose(heir))
+            });
             Shared::wake(core, heir);
         }
     }
@@ -211,39 +246,82 @@ impl Shared {
             let Some(mut half) = core.read_half.take() else {
                 break;
             };
+            core.reader = Some(Reader::Helper);
+            self.note(&mut core, |_| {
+                "a helper reads: all others are busy".to_owned()
+            });
             let expects_more = self.expects_more(core.pending.len());
             drop(core);
+            self.log_notes();
             let input = half.read(None, expects_more);
             let arrivals = self.interpret(&mut half, input);
             core = self.core.lock();
             core.read_half = Some(half);
+            core.reader = None;
             self.take_in(&mut core, arrivals);
         }
         core.watch.helping = false;
         self.pass_on_reading(&mut core);
         drop(core);
+        self.log_notes();
         self.flush();
     }
 
-    /// What a wait ran out of time for.
-    pub(super) fn timeout(&self, what: String, after: std::time::Duration) -> Timeout {
+    /// What a wait ran out of time for, and what else was going on.
+    pub(super) fn timeout(&self, what: String, after: Duration) -> Timeout {
         let core = self.core.lock();
-        let reader = if core.read_half.is_some() {
-            "nobody"
-        } else {
-            "another thread"
+        let reader = match core.reader {
+            None => "nobody".to_owned(),
+            Some(Reader::Helper) => "a helper".to_owned(),
+            Some(Reader::Place(place)) => core.whose(place),
         };
+        let ran = names(core.turns.running());
+        let queued = names(core.turns.waiting());
+        let detail = format!(
+            " ({}: {reader} was reading, {ran} of the peer ran here, {queued} were queued, {} of ours were unanswered{})",
+            self.connid,
+            core.pending.len(),
+            match core.pending.oldest() {
+                Some((seq, handler, since)) => {
+                    format!(", {handler} (seq {seq}) for {:.1?}", since.elapsed())
+                }
+                None => String::new(),
+            }
+        );
         Timeout {
             what,
             after,
-            detail: format!(
-                " ({}: {reader} was reading, {} requests of the peer ran here, {} were queued, {} of ours were unanswered)",
-                self.connid,
-                core.turns.tasks(),
-                core.turns.queued(),
-                core.pending.len(),
-            ),
+            detail,
         }
+    }
+}
+
+impl Core {
+    /// Whose place it is, for people to read.
+    pub(super) fn whose(&self, place: PlaceId) -> String {
+        match self.pending.awaited_at(place) {
+            Some((seq, handler)) => format!("the thread that waits for {handler} (seq {seq})"),
+            None => "a serving thread".to_owned(),
+        }
+    }
+}
+
+/// How many requests there are, and what the first of them ask for.
+fn names(handlers: impl IntoIterator<Item = Handler>) -> String {
+    let mut handlers = handlers.into_iter();
+    let named: Vec<String> = handlers
+        .by_ref()
+        .take(3)
+        .map(|one| one.to_string())
+        .collect();
+    let count = named.len() + handlers.count();
+    match named.as_slice() {
+        [] => "no requests".to_owned(),
+        named => format!(
+            "{count} requests ({}{})",
+            named.join(", "),
+            if count > named.len() { ", ..." } else { "" }
+        ),
     }
 }
 

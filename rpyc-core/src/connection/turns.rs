@@ -5,14 +5,18 @@
 //!
 //! - a *task* is a request of the peer's that has started and not yet ended;
 //! - a *place* is where a thread of ours stands: in a wait for a reply, or serving;
+//! - a peer that binds threads says with each request which thread of its sent it and, where it is
+//!   meant for one, which thread of ours: such a request is *named*;
 //! - a task *waits* while its thread stands in a wait; another task that runs on top of that wait
 //!   *covers* it.
 //!
 //! **Architecture Invariant:** a request starts when every request of this peer that started before
-//! it has ended or waits itself for this peer, in the order in which they were sent.
+//! it has ended or waits itself for this peer, in the order in which they were sent. A named one
+//! starts when nothing is on top of the wait of its thread, in the order of that thread's.
 
 use std::collections::{HashMap, VecDeque};
 
+use crate::codec::Handler;
 use crate::config::Nesting;
 use crate::counter_hash::CounterState;
 
@@ -23,6 +27,22 @@ pub(crate) struct TaskId(u64);
 /// A thread that stands in a wait, or serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct PlaceId(u64);
+
+/// The threads that a request is between, or that stand at a place: the peer's and ours. 0 is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bond {
+    pub(crate) peers: u64,
+    pub(crate) ours: u64,
+}
+
+/// What is to be known of a request here.
+pub(crate) trait Job {
+    /// What it asks for.
+    fn handler(&self) -> Handler;
+
+    /// The threads that it is between, where the peer binds them.
+    fn bond(&self) -> Bond;
+}
 
 /// Who asks what may start, and so who could run it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +101,8 @@ pub(crate) struct Bounds {
 pub(crate) struct Turns<J> {
     bounds: Bounds,
     queue: VecDeque<(J, usize)>,
+    // How many more are queued at the places whose threads they name.
+    named: usize,
     queued_bytes: usize,
     tasks: HashMap<TaskId, Task, CounterState>,
     // How many tasks stand in a wait.
@@ -94,6 +116,7 @@ pub(crate) struct Turns<J> {
 
 #[derive(Debug)]
 struct Task {
+    handler: Handler,
     /// The wait in which its thread stands.
     waits_in: Option<PlaceId>,
     /// The wait on top of which it runs.
@@ -106,7 +129,11 @@ struct Place<J> {
     kind: Kind,
     /// The task whose thread stands here.
     task: Option<TaskId>,
+    /// The thread that stands here, and the peer's thread that it runs a request of.
+    bond: Bond,
     doing: Doing,
+    /// Requests that name the thread.
+    named: VecDeque<(J, usize)>,
     /// What its thread is to run next.
     assigned: Option<(TaskId, J)>,
     /// A task runs on top of it.
@@ -122,11 +149,12 @@ enum Kind {
     },
 }
 
-impl<J> Turns<J> {
+impl<J: Job> Turns<J> {
     pub(crate) fn new(bounds: Bounds) -> Turns<J> {
         Turns {
             bounds,
             queue: VecDeque::new(),
+            named: 0,
             queued_bytes: 0,
             tasks: HashMap::default(),
             waiting_tasks: 0,
@@ -146,8 +174,14 @@ impl<J> Turns<J> {
         if self.is_full() && self.somebody_waits() {
             return Err(job);
         }
-        self.queue.push_back((job, bytes));
         self.queued_bytes += bytes;
+        match self.place_of(job.bond()) {
+            Some(place) => {
+                place.named.push_back((job, bytes));
+                self.named += 1;
+            }
+            None => self.queue.push_back((job, bytes)),
+        }
         Ok(())
     }
 
@@ -158,22 +192,22 @@ impl<J> Turns<J> {
     }
 
     /// A thread begins to wait for a reply; `task` is the request of this peer that it runs.
-    pub(crate) fn begin_wait(&mut self, task: Option<TaskId>) -> PlaceId {
+    pub(crate) fn begin_wait(&mut self, task: Option<TaskId>, bond: Bond) -> PlaceId {
         let kind = Kind::Wait {
             task,
             answered: false,
         };
-        self.stand(kind, task)
+        self.stand(kind, task, bond)
     }
 
     /// A thread begins to serve; a `task` that it runs makes room meanwhile, as one that waits
     /// does.
-    pub(crate) fn begin_serving(&mut self, task: Option<TaskId>) -> PlaceId {
-        self.stand(Kind::Serving, task)
+    pub(crate) fn begin_serving(&mut self, task: Option<TaskId>, bond: Bond) -> PlaceId {
+        self.stand(Kind::Serving, task, bond)
     }
 
     /// The thread leaves its place, for whatever reason. What was assigned to it goes to
-    /// the front of the queue again.
+    /// the front of the queue again, what names it to the place where it stands beneath.
     pub(crate) fn leave(&mut self, place: PlaceId) {
         let Some(index) = self.places.iter().position(|known| known.id == place) else {
             return;
@@ -186,6 +220,15 @@ impl<J> Turns<J> {
         if let Some((task, job)) = place.assigned {
             self.tasks.remove(&task);
             self.queue.push_front((job, 0));
+        }
+        for (job, bytes) in place.named.into_iter().rev() {
+            match self.place_of(job.bond()) {
+                Some(beneath) => beneath.named.push_front((job, bytes)),
+                None => {
+                    self.queue.push_front((job, bytes));
+                    self.named -= 1;
+                }
+            }
         }
     }
 
@@ -210,6 +253,11 @@ impl<J> Turns<J> {
 
     /// What the next request in the queue is to do, if its turn has come.
     pub(crate) fn next(&mut self, asker: Asker) -> Option<Next<J>> {
+        if self.named > 0
+            && let Some(next) = self.next_named(asker)
+        {
+            return Some(next);
+        }
         if !self.has_room() {
             return None;
         }
@@ -225,6 +273,14 @@ impl<J> Turns<J> {
     /// [`uncover`](Turns::uncover).
     pub(crate) fn take_assigned(&mut self, place: PlaceId) -> Option<(TaskId, J)> {
         self.place_mut(place)?.assigned.take()
+    }
+
+    /// What the thread at the place is to run next, if that is known.
+    pub(crate) fn next_at(&self, place: PlaceId) -> Option<Handler> {
+        let place = self.place(place)?;
+        let assigned = place.assigned.as_ref().map(|(_, job)| job);
+        let next = assigned.or_else(|| place.named.front().map(|(job, _)| job));
+        next.map(Job::handler)
     }
 
     /// What ran at the place has ended.
@@ -283,7 +339,12 @@ impl<J> Turns<J> {
                 place.covered = false;
             }
         }
-        jobs.extend(self.queue.drain(..).map(|(job, _)| job));
+        let named = self
+            .places
+            .iter_mut()
+            .flat_map(|place| place.named.drain(..));
+        jobs.extend(named.chain(self.queue.drain(..)).map(|(job, _)| job));
+        self.named = 0;
         jobs
     }
 
@@ -294,7 +355,20 @@ impl<J> Turns<J> {
 
     /// How many requests are queued.
     pub(crate) fn queued(&self) -> usize {
-        self.queue.len()
+        self.queue.len() + self.named
+    }
+
+    /// What the tasks were asked for, oldest first.
+    pub(crate) fn running(&self) -> Vec<Handler> {
+        let mut tasks: Vec<_> = self.tasks.iter().collect();
+        tasks.sort_by_key(|(id, _)| **id);
+        tasks.into_iter().map(|(_, task)| task.handler).collect()
+    }
+
+    /// What the queued requests ask for: first those that any thread may run, in their order.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = Handler> {
+        let named = self.places.iter().flat_map(|place| &place.named);
+        self.queue.iter().chain(named).map(|(job, _)| job.handler())
     }
 
     /// Whether some thread waits for a reply.
@@ -318,8 +392,13 @@ impl<J> Turns<J> {
         self.next_number
     }
 
-    fn stand(&mut self, kind: Kind, task: Option<TaskId>) -> PlaceId {
+    fn stand(&mut self, kind: Kind, task: Option<TaskId>, bond: Bond) -> PlaceId {
         let id = PlaceId(self.number());
+        // What names this thread is run wherever it stands now.
+        let beneath = (self.named > 0)
+            .then(|| self.youngest_of(bond.ours))
+            .flatten();
+        let named = beneath.map(|place| std::mem::take(&mut place.named));
         if let Some(task) = task.and_then(|task| self.tasks.get_mut(&task)) {
             task.waits_in = Some(id);
             self.waiting_tasks += 1;
@@ -328,7 +407,9 @@ impl<J> Turns<J> {
             id,
             kind,
             task,
+            bond,
             doing: Doing::Awake,
+            named: named.unwrap_or_default(),
             assigned: None,
             covered: false,
         });
@@ -343,9 +424,25 @@ impl<J> Turns<J> {
         self.places.iter().find(|place| place.id == id)
     }
 
+    fn youngest_of(&mut self, ours: u64) -> Option<&mut Place<J>> {
+        let mut places = self.places.iter_mut().rev();
+        places.find(|place| place.bond.ours == ours)
+    }
+
+    /// Where the thread stands that a request names, if it stands for the peer's thread that sent
+    /// it, or for none yet. A thread that just serves is nobody's.
+    fn place_of(&mut self, bond: Bond) -> Option<&mut Place<J>> {
+        if bond.ours == 0 {
+            return None;
+        }
+        self.youngest_of(bond.ours).filter(|place| {
+            let stands = place.task.is_some() || place.kind != Kind::Serving;
+            stands && (place.bond.peers == 0 || place.bond.peers == bond.peers)
+        })
+    }
+
     fn is_full(&self) -> bool {
-        self.queue.len() >= self.bounds.max_queued
-            || self.queued_bytes >= self.bounds.max_queued_bytes
+        self.queued() >= self.bounds.max_queued || self.queued_bytes >= self.bounds.max_queued_bytes
     }
 
     /// Whether another task may be active: each wait by a thread that runs no task makes room
@@ -359,13 +456,45 @@ impl<J> Turns<J> {
         self.tasks.len() - self.waiting_tasks < room
     }
 
+    /// A request for the asker's own thread, or else a sleeping thread for which there is one. They
+    /// need no room: their thread is there, and does nothing.
+    fn next_named(&mut self, asker: Asker) -> Option<Next<J>> {
+        let has_one = |place: &Place<J>| !place.covered && !place.named.is_empty();
+        let own = |place: &&mut Place<J>| asker == Asker::Place(place.id) && has_one(place);
+        let Some(place) = self.places.iter_mut().find(own) else {
+            let asleep = |place: &&Place<J>| {
+                has_one(place) && matches!(place.doing, Doing::Asleep | Doing::Resting)
+            };
+            let sleeper = self.places.iter().find(asleep)?;
+            return Some(Next::Wake(sleeper.id));
+        };
+        let (id, is_wait) = (place.id, place.kind != Kind::Serving);
+        let (job, bytes) = place.named.pop_front()?;
+        self.named -= 1;
+        self.queued_bytes = self.queued_bytes.saturating_sub(bytes);
+        if self.tasks.len() >= self.bounds.max_tasks {
+            return Some(Next::TooDeep(job));
+        }
+        place.covered = true;
+        self.progress += 1;
+        let task = TaskId(self.number());
+        let started = Task {
+            handler: job.handler(),
+            waits_in: None,
+            runs_on: is_wait.then_some(id),
+        };
+        self.tasks.insert(task, started);
+        Some(Next::Here(task, job))
+    }
+
     fn start_next(&mut self, asker: Asker) -> Option<Next<J>> {
         let (job, bytes) = self.queue.pop_front()?;
         self.queued_bytes = self.queued_bytes.saturating_sub(bytes);
         if self.tasks.len() >= self.bounds.max_tasks {
             return Some(Next::TooDeep(job));
         }
-        let spot = self.choose(asker);
+        let handler = job.handler();
+        let spot = self.choose(asker, job.bond());
         let task = TaskId(self.number());
         self.progress += 1;
         let spot = spot.and_then(|id| self.place_mut(id));
@@ -374,6 +503,7 @@ impl<J> Turns<J> {
             self.tasks.insert(
                 task,
                 Task {
+                    handler,
                     waits_in: None,
                     runs_on: None,
                 },
@@ -395,6 +525,7 @@ impl<J> Turns<J> {
         self.tasks.insert(
             task,
             Task {
+                handler,
                 waits_in: None,
                 runs_on,
             },
@@ -404,18 +535,22 @@ impl<J> Turns<J> {
 
     /// The place where a request runs: an idle serving thread; beneath the innermost wait of a
     /// task, where the nesting is by stack; else none, which means the pool. A thread that
-    /// reads can't be given anything, but by itself.
-    fn choose(&self, asker: Asker) -> Option<PlaceId> {
+    /// reads can't be given anything, but by itself. A request of a bound thread goes on top of no
+    /// other request.
+    fn choose(&self, asker: Asker, bond: Bond) -> Option<PlaceId> {
+        let bound = bond.peers != 0;
         let asking = |place: &Place<J>| asker == Asker::Place(place.id);
         let engaged = |place: &Place<J>| matches!(place.doing, Doing::Reading | Doing::Busy);
         let free = |place: &&Place<J>| !place.covered && !engaged(place);
-        let idle = |place: &&Place<J>| place.kind == Kind::Serving && free(place);
+        let idle = |place: &&Place<J>| {
+            place.kind == Kind::Serving && free(place) && !(bound && place.task.is_some())
+        };
         let mut serving = self.places.iter().filter(idle);
         let own = serving.clone().find(|place| asking(place));
         if let Some(server) = own.or_else(|| serving.next()) {
             return Some(server.id);
         }
-        if self.bounds.nesting == Nesting::Pool {
+        if bound || self.bounds.nesting == Nesting::Pool {
             return None;
         }
         let innermost = self.innermost_wait()?;

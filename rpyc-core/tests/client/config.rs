@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -11,41 +11,8 @@ use rpyc_core::channel::{Stream, memory_pair};
 use rpyc_core::codec::{DumpedException, FrameBuf, FrameDecoder, Message, encode_exception};
 use rpyc_core::*;
 
+use crate::logged::{keep_the_log, logged_by};
 use crate::objects::{PATIENCE, Scripted, client_of, everything, offering};
-
-/// What has been logged, with the targets. One for the whole process: tests tell theirs apart
-/// by connid.
-static LOGGED: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
-
-struct Keeping;
-
-impl log::Log for Keeping {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        let line = (record.target().to_owned(), record.args().to_string());
-        LOGGED.lock().expect("no panic").push(line);
-    }
-
-    fn flush(&self) {}
-}
-
-/// The targets and texts of the lines that a connection has logged so far.
-fn logged_by(connid: &str) -> Vec<(String, String)> {
-    let mut lines = LOGGED.lock().expect("no panic").clone();
-    lines.retain(|(_, text)| text.starts_with(connid));
-    lines
-}
-
-fn keep_the_log() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        log::set_logger(&Keeping).expect("the first logger");
-        log::set_max_level(log::LevelFilter::Debug);
-    });
-}
 
 fn config(change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::default();

@@ -5,6 +5,8 @@ mod background;
 mod by_value;
 mod config;
 mod connecting;
+mod diagnosis;
+mod logged;
 mod objects;
 mod operations;
 mod stress;

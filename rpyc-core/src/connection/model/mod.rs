@@ -25,6 +25,23 @@ use crate::sync::{Condvar, Mutex, wait};
 /// What the root does when it is called with its name and arguments.
 struct Root {
     gate: Gate,
+    // On which threads calls ran that ask to be called back there.
+    threads: Mutex<Vec<thread::ThreadId>>,
+}
+
+impl Root {
+    /// Fails unless this is the thread on which the call with this number ran.
+    fn check_thread(&self, number: Option<&Any>) {
+        let number = number.and_then(Any::as_value).and_then(Value::as_u64);
+        if let Some(number) = number {
+            let known = self.threads.lock()[number as usize];
+            assert_eq!(
+                thread::current().id(),
+                known,
+                "a bound request runs elsewhere"
+            );
+        }
+    }
 }
 
 #[derive(Clone, Default)]
@@ -81,6 +98,21 @@ impl Object for Root {
                 self.gate.open();
                 Ok(Any::NONE)
             }
+            Some("at") => {
+                self.check_thread(args.positional.first());
+                Ok(Any::NONE)
+            }
+            // Calls a function of the peer's with the number by which this thread is checked.
+            Some("bound") => {
+                let function = args.positional.remove(0);
+                self.check_thread(args.positional.first());
+                let number = {
+                    let mut threads = self.threads.lock();
+                    threads.push(thread::current().id());
+                    threads.len() - 1
+                };
+                function.call(cx, args![number])
+            }
             other => panic!("the model knows no {other:?}"),
         }
     }
@@ -112,6 +144,7 @@ impl World {
         let offer = |disconnects: &Arc<AtomicUsize>| -> Arc<dyn Service> {
             let root = Root {
                 gate: server_gate.clone(),
+                threads: Mutex::default(),
             };
             Arc::new(Offer(Arc::new(root), disconnects.clone(), nesting))
         };
@@ -200,6 +233,39 @@ fn bounce(root: &Netref, depth: i64) {
     let got = root.call(args!["call", Any::object(Bounce(root.clone(), depth))]);
     let got = got.expect("the callbacks return");
     assert_eq!(got.as_value().and_then(Value::as_i64), Some(depth));
+}
+
+/// A function that must be called on the thread that made it, and calls back in turn.
+struct Bound<F> {
+    root: Netref,
+    thread: thread::ThreadId,
+    act: F,
+}
+
+impl<F: Fn(&Netref, Any) -> ObjectResult + Send + Sync + 'static> Object for Bound<F> {
+    fn id_parts(&self) -> IdParts {
+        IdParts::instance("builtins.function", self)
+    }
+
+    fn call(&self, _: &Context<'_>, mut args: Args) -> ObjectResult {
+        assert_eq!(
+            thread::current().id(),
+            self.thread,
+            "a callback runs elsewhere"
+        );
+        (self.act)(&self.root, args.positional.remove(0))
+    }
+}
+
+fn bound<F>(root: &Netref, act: F) -> Any
+where
+    F: Fn(&Netref, Any) -> ObjectResult + Send + Sync + 'static,
+{
+    Any::object(Bound {
+        root: root.clone(),
+        thread: thread::current().id(),
+        act,
+    })
 }
 
 fn spawn_each<const N: usize>(jobs: [Box<dyn FnOnce() + Send>; N]) {
@@ -442,5 +508,67 @@ fn serving_threads_that_sleep_because_the_queue_is_full_notice_the_end() {
         world.end();
         stop.store(true, Ordering::SeqCst);
         watcher.join().expect("the watcher ends");
+    });
+}
+
+fn bound_callbacks(nesting: Nesting) {
+    let world = World::with(nesting, |config| config.bind_threads = true);
+    let root = world.root();
+    let job = |deeper: bool| -> Box<dyn FnOnce() + Send> {
+        let root = root.clone();
+        Box::new(move || {
+            let function = bound(&root, move |root, number| {
+                root.call(args!["at", number.clone()])?;
+                if deeper {
+                    let inner = bound(root, |root, number| Ok(root.call(args!["at", number])?));
+                    root.call(args!["bound", inner, number.clone()])?;
+                }
+                Ok(root.call(args!["at", number])?)
+            });
+            root.call(args!["bound", function])
+                .expect("the callbacks return");
+        })
+    };
+    spawn_each([job(true), job(false)]);
+    drop(root);
+    world.end();
+}
+
+#[test]
+fn bound_callbacks_run_on_the_threads_that_wait_for_them_with_a_pool() {
+    check(|| bound_callbacks(Nesting::Pool));
+}
+
+#[test]
+fn bound_callbacks_run_on_the_threads_that_wait_for_them_with_a_stack() {
+    check(|| bound_callbacks(Nesting::Stack));
+}
+
+#[test]
+fn a_bound_request_is_held_up_by_no_other_thread_s() {
+    check(|| {
+        let world = World::with(Nesting::Pool, |config| config.bind_threads = true);
+        let root = world.root();
+        let shared = world.client.shared.clone();
+        let function = bound(&root, move |root, number| {
+            // Another thread's request stands before the gate, which only this one opens.
+            let (shared, other) = (shared.clone(), root.clone());
+            let pass = thread::spawn(move || {
+                let args = vec![
+                    Any::Netref(other),
+                    Any::tuple([Any::from("pass")]),
+                    Any::tuple([]),
+                ];
+                AsyncResult::send(&shared, Handler::Call, args).expect("sent")
+            });
+            let passing = pass.join().expect("no panic");
+            root.call(args!["at", number])?;
+            root.call(args!["open"])?;
+            passing.wait()?;
+            Ok(Any::NONE)
+        });
+        root.call(args!["bound", function]).expect("it returns");
+        drop(root);
+        world.end();
     });
 }

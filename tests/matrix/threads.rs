@@ -1,0 +1,94 @@
+//! A Rust client on a Python server, both with `bind_threads` on.
+
+use std::thread;
+
+use rpyc_core::object::Function;
+use rpyc_core::{Any, Config, Connection, Connector, Error, Netref, args};
+use rpyc_tests::deadline::{PATIENCE, within};
+
+use crate::servers::PythonServer;
+
+const SERVER: &str = "
+    from rpyc.utils.server import ThreadedServer
+
+    class ThreadService(rpyc.Service):
+        def exposed_here(self):
+            return threading.get_ident()
+
+        def exposed_call(self, function):
+            there = threading.get_ident()
+            result = function(there)
+            assert threading.get_ident() == there
+            return result
+
+    server = ThreadedServer(ThreadService, hostname='127.0.0.1', port=0,
+                            protocol_config={'bind_threads': True})
+    server._listen()
+    say('port %d' % server.port)
+    server.start()
+";
+
+fn session(work: fn(&Connection) -> Result<(), Error>) {
+    within(PATIENCE, "the session", move || {
+        let server = PythonServer::of(SERVER);
+        let mut config = Config::default();
+        config.bind_threads = true;
+        let connector = Connector::new().config(config);
+        let conn = connector.connect(("127.0.0.1", server.port()));
+        let conn = conn.expect("a connection");
+        work(&conn).unwrap_or_else(|error| panic!("{error} ({error:?})"));
+        conn.close().expect("a clean end");
+    });
+}
+
+/// Goes back and forth `depth` times; each side checks that it stays on its thread.
+fn descend(root: &Netref, depth: u32) -> Result<u64, Error> {
+    let me = thread::current().id();
+    let inner = root.clone();
+    let callback = Function::new("callback", move |_, args| {
+        assert_eq!(thread::current().id(), me, "the callback runs elsewhere");
+        let there: u64 = match args.positional.into_iter().next() {
+            Some(there) => there.extract()?,
+            None => 0,
+        };
+        let here = || inner.call_method("here", args![])?.extract::<u64>();
+        assert_eq!(here()?, there, "the call beneath runs elsewhere");
+        if depth > 0 {
+            assert_eq!(descend(&inner, depth - 1)?, there);
+        }
+        assert_eq!(here()?, there);
+        Ok(Any::from(there))
+    });
+    root.call_method("call", args![Any::object(callback)])?
+        .extract()
+}
+
+#[test]
+fn calls_and_callbacks_of_a_thread_stay_on_one_thread_at_either_side() {
+    session(|conn| {
+        let Any::Netref(root) = conn.root()? else {
+            panic!("no root");
+        };
+        let job = || -> Result<(), Error> {
+            for _ in 0..50 {
+                descend(&root, 3)?;
+            }
+            Ok(())
+        };
+        let outcomes = thread::scope(|scope| {
+            let threads = [(); 4].map(|()| scope.spawn(job));
+            threads.map(|thread| thread.join().expect("no panic"))
+        });
+        outcomes.into_iter().collect()
+    });
+}
+
+#[test]
+fn a_client_that_does_not_bind_threads_fails_on_a_server_that_does() {
+    within(PATIENCE, "the refusal", || {
+        let server = PythonServer::of(SERVER);
+        let conn = Connector::new().connect(("127.0.0.1", server.port()));
+        let error = conn.and_then(|conn| conn.ping()).expect_err("misread");
+        assert!(!error.to_string().is_empty());
+    });
+}
