@@ -20,5 +20,6 @@ mod sessions;
 mod shutdown;
 mod stdio;
 mod threads;
+mod stdlib;
 mod transfer;
 mod values;

@@ -220,6 +220,9 @@ fn live(options: &Options, started: &Started, stopping: &Receiver<()>) {
 fn start(options: &Options) -> Result<Interpreter, String> {
     let mut settings = Settings::default();
     settings.install_signal_handlers = false;
+    // Text in files is UTF-8, also where a service manager sets no locale; CPython does that for
+    // the locale C.
+    settings.utf8_mode = 1;
     settings.path_list.clone_from(&options.search_path);
     settings.argv.clone_from(&options.argv);
     let builder = InterpreterBuilder::new().settings(settings).init_stdlib();
