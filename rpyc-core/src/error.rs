@@ -9,6 +9,7 @@ use crate::by_value::CopyError;
 use crate::codec::{DecodeError, EncodeError, FrameError};
 use crate::exception::Exception;
 use crate::object::ConversionError;
+use crate::registry::RegistryError;
 
 /// What a call over a connection failed with.
 ///
@@ -42,6 +43,9 @@ pub enum Error {
     /// The peer answered, but not by the protocol.
     #[error("the peer broke the protocol: {0}")]
     Protocol(String),
+    /// The registry was of no help in finding a server.
+    #[error(transparent)]
+    Registry(Box<RegistryError>),
     /// The peer's code raised an exception.
     #[error("{0}")]
     Remote(Exception),
@@ -170,7 +174,7 @@ impl Error {
             Error::Tls(error) => Exception::builtin("ConnectionError").with_arg(error.to_string()),
             Error::Conversion(error) => Exception::from(error),
             Error::Copy(error) => Exception::type_error(error.to_string()),
-            Error::Misuse(_) | Error::Ping | Error::Protocol(_) => {
+            Error::Misuse(_) | Error::Ping | Error::Protocol(_) | Error::Registry(_) => {
                 Exception::runtime_error(self.to_string())
             }
         }
@@ -187,6 +191,12 @@ impl From<Timeout> for Error {
 impl From<crate::channel::TlsError> for Error {
     fn from(error: crate::channel::TlsError) -> Error {
         Error::Tls(Arc::new(error))
+    }
+}
+
+impl From<RegistryError> for Error {
+    fn from(error: RegistryError) -> Error {
+        Error::Registry(Box::new(error))
     }
 }
 

@@ -69,6 +69,7 @@
 //! | to | use |
 //! |---|---|
 //! | connect: TCP, TLS, Unix socket, pipes, child process, ssh | [`connect`], [`Connector`] |
+//! | find a server by the name of its service | [`connect_by_service`], [`registry`] |
 //! | offer a service: by attribute, of closures, by hand | [`macro@service`], [`service::ServiceBuilder`], [`Object`] |
 //! | use a remote object: attributes, items, calls, `for`, `with` | [`Netref`] |
 //! | make Rust types of results, and the reverse | [`Any::extract`], [`FromAny`], [`IntoAny`] |
@@ -111,6 +112,7 @@ mod error;
 mod exception;
 pub mod executor;
 pub mod object;
+pub mod registry;
 pub mod service;
 mod sync;
 
@@ -120,7 +122,7 @@ pub use self::config::{BeforeClosed, Config, Nesting, WIRE_VERSION};
 pub use self::connect::connect_tls;
 #[cfg(unix)]
 pub use self::connect::connect_unix;
-pub use self::connect::{Connector, connect, connect_thread};
+pub use self::connect::{Connector, connect, connect_by_service, connect_thread};
 pub use self::connection::{AsyncResult, BackgroundServing, Connection, WeakConnection};
 pub use self::error::{CloseReason, Error, Timeout};
 pub use self::exception::Exception;

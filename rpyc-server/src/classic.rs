@@ -9,22 +9,22 @@ use rpyc_classic::rustpython::{Engine, Options, StartError};
 use rpyc_classic::{SlaveOptions, SlaveService};
 use rpyc_core::service::ServiceFactory;
 
-use crate::cli::Serving;
+use crate::cli::ServeOptions;
 
 /// The evaluator behind classic mode.
 pub(crate) struct Evaluator(Arc<Engine>);
 
 impl Evaluator {
-    pub(crate) fn start(serving: &Serving) -> Result<Evaluator, StartError> {
-        let mut options = Options::default();
-        options.request_time_limit = serving.request_time_limit;
-        Engine::start(options).map(Evaluator)
+    pub(crate) fn start(options: &ServeOptions) -> Result<Evaluator, StartError> {
+        let mut engine = Options::default();
+        engine.request_time_limit = options.limits.request_time_limit;
+        Engine::start(engine).map(Evaluator)
     }
 
-    pub(crate) fn factory(&self, serving: &Serving) -> Arc<dyn ServiceFactory> {
-        let mut options = SlaveOptions::default();
-        options.allow_pickle = !serving.no_pickle;
-        SlaveService::factory(self.0.clone(), options)
+    pub(crate) fn factory(&self, options: &ServeOptions) -> Arc<dyn ServiceFactory> {
+        let mut slave = SlaveOptions::default();
+        slave.allow_pickle = !options.serving.no_pickle;
+        SlaveService::factory(self.0.clone(), slave)
     }
 
     /// Runs Python's own clean-up, unless client code that doesn't end is in its way.

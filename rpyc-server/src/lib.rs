@@ -39,6 +39,7 @@
 //! No async runtime: threads block.
 #![forbid(unsafe_code)]
 
+pub mod registry;
 mod server;
 
 pub use self::server::auth;

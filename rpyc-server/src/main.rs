@@ -5,7 +5,9 @@ mod classic;
 mod cli;
 mod failure;
 mod logging;
+mod plan;
 mod serve;
+mod serve_registry;
 mod signals;
 
 use std::io::{self, Write};
@@ -19,7 +21,9 @@ use self::failure::Failure;
 fn main() -> ExitCode {
     // It is `sys.executable` of the code that it runs for clients, which starts it as a Python.
     let arguments = std::env::args_os().skip(1);
-    if is_for_python(arguments.map(|argument| argument.to_string_lossy().into_owned())) {
+    let arguments = arguments.map(|argument| argument.to_string_lossy().into_owned());
+    let arguments: Vec<String> = arguments.collect();
+    if is_for_python(&arguments) && !cli::begins_with_mode(&arguments) {
         return run_as_python();
     }
     match run() {
@@ -38,6 +42,7 @@ fn run() -> Result<(), Failure> {
     match cli::parse()? {
         Invocation::Completions(shell) => print(&cli::completions(shell)),
         Invocation::Man(page) => print(&cli::man(page)?),
+        Invocation::Registry(options) => serve_registry::run(&options),
         Invocation::Serve(options) => serve::run(&options),
     }
 }

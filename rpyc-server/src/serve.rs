@@ -1,55 +1,81 @@
-//! Flags to config to a running server, until it is stopped.
+//! A plan to a running server, until it is stopped.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::time::Duration;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use log::{info, warn};
-use rpyc_core::Config;
-use rpyc_server::{ListenError, Server};
+use log::{error, info, warn};
+use rpyc_server::registry::Registration;
+use rpyc_server::{Address, Builder, ListenError, Listener, Mode, Server};
 
 use crate::classic::Evaluator;
-use crate::cli::{ServeOptions, Serving};
+use crate::cli::{Registering, ServeOptions};
 use crate::failure::Failure;
+use crate::plan::Plan;
 use crate::{logging, signals};
 
-/// Serves until a signal stops it.
+/// Serves until a signal stops it, or says whether it could.
 pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
-    let serving = &options.serving;
-    if !serving.classic {
-        return Err(Failure::usage("nothing to serve")
-            .hint("Say --classic to serve classic mode; --help shows examples."));
-    }
-    let addresses = resolve(serving)?;
-    let reachable = addresses.iter().any(|address| !is_loopback(address.ip()));
-    if reachable && !serving.insecure {
-        return Err(not_loopback(serving));
+    let plan = Plan::new(options)?;
+    if options.serving.check {
+        return crate::print(b"the options make sense\n");
     }
     logging::start(&options.logging)?;
     let signals = signals::catch().map_err(broken)?;
-    let evaluator = Evaluator::start(serving)
+    let evaluator = Evaluator::start(options)
         .map_err(|error| Failure::new("the evaluator doesn't start").because(error))?;
-    let server = Server::builder_from(evaluator.factory(serving))
-        .connection_config(connection_config(serving))
-        .max_clients(serving.max_clients)
-        .listen(&addresses[..])
-        .map_err(|error| cant_listen(serving, error))?;
-    if let Some(address) = server.local_addr() {
-        announce(address, reachable);
+    let listeners = listen(options, &plan)?;
+    let limits = &options.limits;
+    let mut builder = Server::builder_from(evaluator.factory(options))
+        .connection_config(plan.config.clone())
+        .grace(limits.grace)
+        .handshake_timeout(limits.handshake_timeout)
+        .keepalive(limits.keepalive)
+        .max_clients(limits.max_clients)
+        .mode(options.serving.mode);
+    if let Some(max_clients) = limits.max_clients_per_address {
+        builder = builder.max_clients_per_address(max_clients);
     }
-    signals.stop_with(server.stopper()).map_err(broken)?;
+    let server = register(builder, options, &plan)
+        .serve_on(listeners)
+        .map_err(|error| Failure::new("the server can't start").because(error))?;
+    for address in server.addresses() {
+        announce(address, plan.is_reachable);
+    }
+    if options.serving.mode == Mode::OneShot {
+        print_address(server.addresses())?;
+    }
+    let stopper = server.stopper();
+    signals.stop_with(move || stopper.stop()).map_err(broken)?;
     server.run().map_err(broken)?;
     evaluator.stop();
     info!("stopped");
     Ok(())
 }
 
-fn broken(error: std::io::Error) -> Failure {
+fn broken(error: io::Error) -> Failure {
     Failure::new("the server can't go on").because(error)
 }
 
-fn cant_listen(serving: &Serving, error: ListenError) -> Failure {
+fn listen(options: &ServeOptions, plan: &Plan) -> Result<Vec<Listener>, Failure> {
+    let mut listeners = Vec::new();
+    if !plan.addresses.is_empty() {
+        let listener = Listener::tcp(&plan.addresses[..]);
+        listeners.push(listener.map_err(|error| port_cant_be_had(plan.port, error))?);
+    }
+    if let Some(path) = &options.socket.unix {
+        let listener = Listener::unix_with_mode(path, options.socket.unix_mode);
+        listeners.push(listener.map_err(|error| {
+            let failure = Failure::new(format!("--unix {} can't be had", path.display()));
+            failure.because(error)
+        })?);
+    }
+    Ok(listeners)
+}
+
+fn port_cant_be_had(port: u16, error: ListenError) -> Failure {
     let in_use = error.is_in_use();
-    let failure = Failure::new(format!("--port {} can't be had", serving.port)).because(error);
+    let failure = Failure::new(format!("--port {port} can't be had")).because(error);
     if !in_use {
         return failure;
     }
@@ -59,43 +85,62 @@ fn cant_listen(serving: &Serving, error: ListenError) -> Failure {
     )
 }
 
-fn not_loopback(serving: &Serving) -> Failure {
-    Failure::usage(format!(
-        "--host {} is reached from other machines, which classic mode isn't safe for",
-        serving.host
-    ))
-    .hint(
-        "Whoever connects can run any code as this user. Keep to 127.0.0.1 and come through a \
-         tunnel (ssh -L 18812:127.0.0.1:18812 user@server), or accept that with --insecure.",
-    )
+/// Has the server register when it begins to serve, and unregister when it stops.
+fn register(builder: Builder, options: &ServeOptions, plan: &Plan) -> Builder {
+    let Some(registry) = plan.registry.clone() else {
+        return builder;
+    };
+    let Registering {
+        names,
+        advertise_port,
+        ..
+    } = &options.registering;
+    let (names, advertise_port) = (names.clone(), *advertise_port);
+    let registration = Arc::new(Mutex::new(None));
+    let started = registration.clone();
+    builder
+        .on_start(move |addresses| {
+            let port = addresses
+                .iter()
+                .find_map(|address| Some(address.tcp()?.port()));
+            let Some(port) = advertise_port.or(port) else {
+                return;
+            };
+            let names = names.iter().map(String::as_str);
+            match Registration::start(registry, names, port) {
+                Ok(registration) => {
+                    *started.lock().unwrap_or_else(PoisonError::into_inner) = Some(registration);
+                }
+                Err(error) => error!("not registered: no thread for it: {error}"),
+            }
+        })
+        .on_stop(move || {
+            let registration = registration.lock();
+            drop(registration.unwrap_or_else(PoisonError::into_inner).take());
+        })
 }
 
-fn resolve(serving: &Serving) -> Result<Vec<SocketAddr>, Failure> {
-    let host = serving.host.trim_start_matches('[').trim_end_matches(']');
-    match (host, serving.port).to_socket_addrs() {
-        Ok(addresses) => Ok(addresses.collect()),
-        Err(error) => Err(Failure::new(format!(
-            "--host {}: the name has no address",
-            serving.host
-        ))
-        .because(error)),
+/// What a program reads that started this one for itself.
+fn print_address(addresses: &[Address]) -> Result<(), Failure> {
+    let Some(address) = addresses.iter().find_map(Address::tcp) else {
+        return Ok(());
+    };
+    let text = format!("rpyc-oneshot\n{}\t{}\n", address.ip(), address.port());
+    let mut stdout = io::stdout();
+    let printed = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    printed.map_err(|error| Failure::new("the standard output can't be written").because(error))
+}
+
+fn announce(address: &Address, reachable: bool) {
+    match address.tcp() {
+        Some(address) => announce_tcp(address, reachable),
+        None => info!("listening on {address}"),
     }
 }
 
-fn is_loopback(ip: IpAddr) -> bool {
-    ip.to_canonical().is_loopback()
-}
-
-fn connection_config(serving: &Serving) -> Config {
-    let mut config = Config::default();
-    config.include_local_traceback = !serving.no_traceback;
-    config.sync_request_timeout = serving.sync_request_timeout;
-    // A classic client asks for the root as soon as it is connected.
-    config.handshake_timeout = Some(HANDSHAKE);
-    config
-}
-
-fn announce(address: SocketAddr, reachable: bool) {
+fn announce_tcp(address: SocketAddr, reachable: bool) {
     info!("listening on {address}");
     let port = address.port();
     let host = match address.ip() {
@@ -108,6 +153,3 @@ fn announce(address: SocketAddr, reachable: bool) {
         warn!("whoever reaches {address} can run any code as this user (--insecure)");
     }
 }
-
-/// How long a client may take for its first message.
-const HANDSHAKE: Duration = Duration::from_secs(10);

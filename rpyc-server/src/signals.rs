@@ -4,7 +4,6 @@ use std::io;
 use std::thread;
 
 use log::info;
-use rpyc_server::Stopper;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
@@ -19,8 +18,8 @@ pub(crate) fn catch() -> io::Result<Caught> {
 pub(crate) struct Caught(Signals);
 
 impl Caught {
-    /// Stops the server at the first signal.
-    pub(crate) fn stop_with(mut self, stopper: Stopper) -> io::Result<()> {
+    /// Calls `stop` at the first signal.
+    pub(crate) fn stop_with(mut self, stop: impl Fn() + Send + 'static) -> io::Result<()> {
         let watch = move || {
             let mut stopping = false;
             for signal in self.0.forever() {
@@ -31,7 +30,7 @@ impl Caught {
                 stopping = true;
                 let name = low_level::signal_name(signal).unwrap_or("a signal");
                 info!("{name}: stopping; once more ends the program at once");
-                stopper.stop();
+                stop();
             }
         };
         thread::Builder::new()

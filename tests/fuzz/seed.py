@@ -15,10 +15,14 @@ def lines(path):
 
 def main():
     vectors, corpus = map(pathlib.Path, sys.argv[1:])
-    seeds = {target: {} for target in ("boxed", "exception", "frame", "message", "session", "value")}
+    seeds = {target: {} for target in ("boxed", "exception", "frame", "message", "registry", "session", "value")}
     for name, data in lines(vectors / "brine.txt"):
         seeds["value"][name] = data
         seeds["boxed"][name] = b"\x11\x51" + data
+        seeds["registry"][name] = data
+        # ("RPYC", "QUERY", value) and ("RPYC", "REGISTER", value)
+        seeds["registry"]["query_" + name] = b"\x12\x08\x0dRPYC\x08\x0e\x05QUERY" + data
+        seeds["registry"]["register_" + name] = b"\x12\x08\x0dRPYC\x08\x0e\x08REGISTER" + data
     for name, data in lines(vectors / "exceptions.txt"):
         seeds["exception"][name] = data
     for name, data in lines(vectors / "frames.txt"):

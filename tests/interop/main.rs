@@ -19,7 +19,7 @@ mod references;
 mod sessions;
 mod shutdown;
 mod stdio;
-mod threads;
 mod stdlib;
+mod threads;
 mod transfer;
 mod values;

@@ -10,6 +10,7 @@ pub mod certs;
 pub mod deadline;
 mod process;
 pub mod python;
+pub mod registry;
 pub mod server;
 
 pub use python::Script;

@@ -216,7 +216,7 @@ impl Server {
 }
 
 /// The program under test, built once per test process, so that it is never a stale one.
-fn binary() -> &'static Path {
+pub(crate) fn binary() -> &'static Path {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = BINARY.get_or_init(|| match env::var_os("RPYC_SERVER_BIN") {
         Some(path) => Ok(PathBuf::from(path)),

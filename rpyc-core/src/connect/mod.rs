@@ -15,6 +15,7 @@ use crate::channel::{Stream, memory_pair};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::{Error, Timeout};
+use crate::registry::{RegistryClient, RegistryError};
 use crate::service::{Service, VoidService};
 
 /// Connects over TCP, offers nothing, and has every option at its default; [`Connector`] has the
@@ -64,6 +65,15 @@ pub fn connect_unix(path: impl AsRef<std::path::Path>) -> Result<Connection, Err
 /// As that.
 pub fn connect_thread(service: Arc<dyn Service>, config: Config) -> Result<Connection, Error> {
     Connector::new().connect_thread(service, config)
+}
+
+/// Connects to a server of this service, whichever registry of the network knows it; see
+/// [`Connector::connect_by_service`].
+///
+/// # Errors
+/// As that.
+pub fn connect_by_service(name: &str) -> Result<Connection, Error> {
+    Connector::new().connect_by_service(&RegistryClient::broadcast(), name)
 }
 
 /// How to connect: what this side offers, and how patient it is.
@@ -203,6 +213,46 @@ impl Connector {
             return Err(Timeout::of("connecting".to_owned(), limit).into());
         }
         Err(io_error("connecting")(last))
+    }
+
+    /// Connects to a server of this service: to the first one that the registry knows and that can
+    /// be connected to.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), rpyc_core::Error> {
+    /// use rpyc_core::{Connector, registry::RegistryClient};
+    /// let registry = RegistryClient::udp("registry.example");
+    /// let conn = Connector::new().connect_by_service(&registry, "calculator")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Registry`] when the registry is of no help, or none of the servers that it knows
+    /// can be connected to.
+    pub fn connect_by_service(
+        &self,
+        registry: &RegistryClient,
+        name: &str,
+    ) -> Result<Connection, Error> {
+        let servers = registry.discover(name)?;
+        let mut last = None;
+        for server in &servers {
+            match self.connect((&*server.host, server.port)) {
+                Ok(connection) => return Ok(connection),
+                Err(error) => last = Some(error),
+            }
+        }
+        let name = name.to_uppercase();
+        Err(match last {
+            None => RegistryError::NoServer { name },
+            Some(error) => RegistryError::AllDown {
+                name,
+                servers: servers.len(),
+                source: Box::new(error),
+            },
+        }
+        .into())
     }
 
     /// Connects to a Unix socket.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 
 /// An option with a value. The variable is the option's name in capitals behind `RPYC_SERVER_`;
@@ -36,14 +37,24 @@ pub(super) fn switch(
             .hide_env(true)
             .action(ArgAction::SetTrue)
             .value_parser(BoolishValueParser::new())
-            .overrides_with(opposite)
             .help(help),
         Arg::new(opposite)
             .long(opposite)
             .action(ArgAction::SetTrue)
-            .overrides_with(name)
             .hide(true),
     ]
+}
+
+/// A switch that may have a value: `--listing`, `--listing=false`, `--listing false`.
+pub(super) fn flag(arg: Arg) -> Arg {
+    arg.action(ArgAction::Set)
+        .num_args(0..=1)
+        .value_name("BOOL")
+        .default_value("false")
+        .default_missing_value("true")
+        .hide_default_value(true)
+        .hide_possible_values(true)
+        .value_parser(BoolishValueParser::new())
 }
 
 /// What takes a switch back.
@@ -56,7 +67,18 @@ pub(super) fn opposite(name: &str) -> String {
 
 /// Whether a switch is on.
 pub(super) fn is_on(matches: &ArgMatches, name: &str) -> bool {
-    matches.get_flag(name) && !matches.get_flag(&opposite(name))
+    let opposite = opposite(name);
+    matches.get_flag(name) && !(matches.get_flag(&opposite) && wins(matches, &opposite, name))
+}
+
+/// Whether an option that is on wins over another one that is: on the command line the last one
+/// does, and any of them over the environment.
+pub(super) fn wins(matches: &ArgMatches, name: &str, other: &str) -> bool {
+    let place = |name: &str| match matches.value_source(name) {
+        Some(ValueSource::CommandLine) => matches.index_of(name),
+        _ => None,
+    };
+    place(name) > place(other)
 }
 
 /// The value of an option that has a default.
@@ -67,14 +89,38 @@ pub(super) fn value<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name
 
 /// Seconds, where 0 stands for no end.
 pub(super) fn optional_seconds(text: &str) -> Result<Option<Duration>, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| "not a number of seconds".to_owned())?;
-    if seconds == 0.0 {
-        return Ok(None);
+    match text.parse::<f64>() {
+        Ok(0.0) => Ok(None),
+        Ok(seconds) => Duration::try_from_secs_f64(seconds)
+            .map(Some)
+            .map_err(|_| "not a length of time".to_owned()),
+        Err(_) => Err("not a number of seconds".to_owned()),
     }
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(duration) => Ok(Some(duration)),
-        Err(_) => Err("not a length of time".to_owned()),
+}
+
+/// Seconds, some of them.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    optional_seconds(text)?.ok_or_else(|| "has to be more than 0".to_owned())
+}
+
+/// Bytes: a number, or one with KiB, MiB or GiB behind it.
+pub(super) fn bytes(text: &str) -> Result<usize, String> {
+    let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    };
+    let factor = match unit.trim() {
+        "" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err("not a number of bytes, like 1000, 64KiB, 16MiB or 1GiB".to_owned()),
+    };
+    let number = number.parse::<usize>().ok();
+    let bytes = number.and_then(|number| number.checked_mul(factor));
+    match bytes {
+        Some(bytes) if bytes > 0 => Ok(bytes),
+        Some(_) => Err("has to be more than 0".to_owned()),
+        None => Err("not a number of bytes that a machine has".to_owned()),
     }
 }

@@ -18,10 +18,10 @@ use super::arg::{opposite, option};
 use crate::failure::Failure;
 
 /// The option that names the file.
-pub(super) fn arg() -> Arg {
+pub(super) fn arg(variable: &'static str) -> Arg {
     option(
         "config",
-        "RPYC_SERVER_CONFIG",
+        variable,
         "FILE",
         "Read options from a TOML file; flags and the environment win over it",
     )
@@ -29,40 +29,55 @@ pub(super) fn arg() -> Arg {
     .help_heading("Config file")
 }
 
-/// The arguments with those of the config file, if `matches` names one.
+/// The arguments with those of the config file, if `matches` of the command line name one.
 pub(super) fn extend(
     mut arguments: Vec<OsString>,
     matches: &ArgMatches,
 ) -> Result<Vec<OsString>, Failure> {
-    if matches.subcommand().is_some() {
-        return Ok(arguments);
-    }
+    let (matches, section, place) = match matches.subcommand() {
+        None => (matches, Section::Server, 1),
+        Some((REGISTRY, matches)) => {
+            let command = arguments.iter().position(|argument| argument == REGISTRY);
+            (matches, Section::Registry, command.unwrap_or(1) + 1)
+        }
+        Some(_) => return Ok(arguments),
+    };
     let Some(path) = matches.get_one::<PathBuf>("config") else {
         return Ok(arguments);
     };
-    let entries = read(path)?;
-    let given = |name: &str| {
+    let given = |name: &String| {
         let source = matches.value_source(name);
         matches!(
             source,
             Some(ValueSource::CommandLine | ValueSource::EnvVariable)
         )
     };
-    let flags = entries
+    let flags = read(path)?
         .into_iter()
-        .filter(|entry| !entry.names.iter().any(|name| given(name)))
+        .filter(|entry| entry.section == section && !entry.names.iter().any(given))
         .flat_map(|entry| entry.flags);
-    arguments.splice(1..1, flags);
+    arguments.splice(place..place, flags);
     Ok(arguments)
+}
+
+/// What an option is of.
+#[derive(Clone, Copy, PartialEq)]
+enum Section {
+    /// The table `registry`: the command of that name.
+    Registry,
+    /// The top of the file: serving.
+    Server,
 }
 
 /// What the file says of one option.
 struct Entry {
+    section: Section,
     /// The option, and its opposite.
     names: Vec<String>,
     flags: Vec<OsString>,
 }
 
+/// Reads all of the file, so that what is wrong with it is found whoever reads it.
 fn read(path: &Path) -> Result<Vec<Entry>, Failure> {
     let shown = path.display();
     let text = fs::read_to_string(path)
@@ -76,12 +91,33 @@ fn read(path: &Path) -> Result<Vec<Entry>, Failure> {
         let place = place(error.span().unwrap_or(0..0));
         Failure::usage(format!("{place}: {}", error.message()))
     })?;
+    let mut entries = Vec::new();
+    let mut add = |section, command: &Command, table: &DeTable<'_>| {
+        for (key, value) in table.iter() {
+            if section == Section::Server && key.get_ref() == REGISTRY {
+                continue;
+            }
+            let (names, flags) = entry(command, key.get_ref(), value.get_ref())
+                .map_err(|wrong| wrong.at(&place(key.span())))?;
+            entries.push(Entry {
+                section,
+                names,
+                flags,
+            });
+        }
+        Ok::<_, Failure>(())
+    };
     let command = super::command();
-    let entries = table.get_ref().iter().map(|(key, value)| {
-        entry(&command, key.get_ref(), value.get_ref())
-            .map_err(|wrong| wrong.at(&place(key.span())))
-    });
-    entries.collect()
+    add(Section::Server, &command, table.get_ref())?;
+    if let Some(registry) = table.get_ref().get(REGISTRY) {
+        let DeValue::Table(table) = registry.get_ref() else {
+            let wrong = wrong("registry is a table, [registry]".to_owned());
+            return Err(wrong.at(&place(registry.span())));
+        };
+        let command = command.find_subcommand(REGISTRY);
+        add(Section::Registry, command.expect("it is there"), table)?;
+    }
+    Ok(entries)
 }
 
 /// What is wrong with an entry.
@@ -107,8 +143,16 @@ fn wrong(message: String) -> Wrong {
     }
 }
 
-fn entry(command: &Command, key: &str, value: &DeValue<'_>) -> Result<Entry, Wrong> {
-    let known = |arg: &&Arg| arg.get_long() == Some(key) && !arg.is_hide_set() && key != "config";
+/// The names of an option and of its opposite, and the flags that say the same.
+fn entry(
+    command: &Command,
+    key: &str,
+    value: &DeValue<'_>,
+) -> Result<(Vec<String>, Vec<OsString>), Wrong> {
+    let known = |arg: &&Arg| {
+        let is_of_command_line = arg.is_hide_set() || ["check", "config"].contains(&key);
+        arg.get_long() == Some(key) && !is_of_command_line
+    };
     let Some(arg) = command.get_arguments().find(known) else {
         return Err(unknown(command, key));
     };
@@ -116,10 +160,11 @@ fn entry(command: &Command, key: &str, value: &DeValue<'_>) -> Result<Entry, Wro
         let DeValue::Boolean(on) = value else {
             return Err(wrong(format!("{key} is true or false")));
         };
-        return Ok(Entry {
-            names: vec![key.to_owned(), opposite(key)],
-            flags: on.then(|| format!("--{key}").into()).into_iter().collect(),
-        });
+        let flags = on.then(|| format!("--{key}").into());
+        return Ok((
+            vec![key.to_owned(), opposite(key)],
+            flags.into_iter().collect(),
+        ));
     }
     let values = match value {
         DeValue::Array(items) if matches!(arg.get_action(), ArgAction::Append) => {
@@ -132,10 +177,7 @@ fn entry(command: &Command, key: &str, value: &DeValue<'_>) -> Result<Entry, Wro
     let flags: Vec<OsString> = flags.collect();
     let arguments = [OsString::new()].into_iter().chain(flags.iter().cloned());
     match command.clone().try_get_matches_from(arguments) {
-        Ok(_) => Ok(Entry {
-            names: vec![key.to_owned()],
-            flags,
-        }),
+        Ok(_) => Ok((vec![key.to_owned()], flags)),
         Err(error) => Err(wrong(format!("{key}: {}", reason(&error)))),
     }
 }
@@ -191,3 +233,5 @@ fn reason(error: &clap::Error) -> String {
         _ => error.kind().to_string(),
     }
 }
+
+const REGISTRY: &str = "registry";

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, value_parser};
 
-use super::arg::{is_on, option, switch};
+use super::arg::{flag, is_on, option, switch, wins};
 
 /// Where the log goes, and how much of it.
 #[derive(Debug)]
@@ -17,44 +16,58 @@ pub(crate) struct Logging {
 
 impl Logging {
     pub(super) fn from_matches(matches: &ArgMatches) -> Logging {
-        let mut quiet = is_on(matches, "quiet");
-        let verbose = is_on(matches, "verbose");
-        if quiet && verbose {
-            // One of them is of the environment, or both are: the command line decides.
-            quiet = matches.value_source("quiet") == Some(ValueSource::CommandLine);
-        }
+        let (quiet, verbose) = (is_on(matches, "quiet"), is_on(matches, "verbose"));
+        let is_quiet_last = wins(matches, "quiet", "verbose");
         Logging {
             logfile: matches.get_one("logfile").cloned(),
-            quiet,
-            verbose: verbose && !quiet,
+            quiet: quiet && (!verbose || is_quiet_last),
+            verbose: verbose && !(quiet && is_quiet_last),
         }
     }
 }
 
 pub(super) fn args() -> Vec<Arg> {
-    let [quiet, no_quiet] = switch(
-        "quiet",
+    args_of(
+        "RPYC_SERVER_LOGFILE",
         "RPYC_SERVER_QUIET",
-        "no-quiet",
-        "Log warnings and errors only",
+        "RPYC_SERVER_VERBOSE",
+    )
+}
+
+/// The same options, of the registry. Python's `rpyc_registry` has a `--quiet` that takes a value;
+/// so may this one.
+pub(super) fn registry_args() -> Vec<Arg> {
+    let args = args_of(
+        "RPYC_REGISTRY_LOGFILE",
+        "RPYC_REGISTRY_QUIET",
+        "RPYC_REGISTRY_VERBOSE",
     );
+    let with_value = |arg: Arg| match arg.get_id() == "quiet" {
+        true => flag(arg),
+        false => arg,
+    };
+    args.into_iter().map(with_value).collect()
+}
+
+fn args_of(logfile: &'static str, quiet: &'static str, verbose: &'static str) -> Vec<Arg> {
+    let [quiet, no_quiet] = switch("quiet", quiet, "no-quiet", "Log warnings and errors only");
     let [verbose, no_verbose] = switch(
         "verbose",
-        "RPYC_SERVER_VERBOSE",
+        verbose,
         "no-verbose",
         "Log more: what each connection does",
     );
-    let args = vec![
-        option(
-            "logfile",
-            "RPYC_SERVER_LOGFILE",
-            "FILE",
-            "Append the log to FILE instead of writing it to the standard error",
-        )
-        .value_parser(value_parser!(PathBuf)),
-        quiet.short('q').overrides_with("verbose"),
+    let logfile = option(
+        "logfile",
+        logfile,
+        "FILE",
+        "Append the log to FILE instead of writing it to the standard error",
+    );
+    let args = [
+        logfile.value_parser(value_parser!(PathBuf)),
+        quiet.short('q'),
         no_quiet,
-        verbose.short('v').overrides_with("quiet"),
+        verbose.short('v'),
         no_verbose,
     ];
     let headed = args.into_iter().map(|arg| arg.help_heading("Logging"));

@@ -7,8 +7,12 @@
 mod arg;
 mod file;
 mod help;
+mod limits;
 mod logging;
+mod registering;
+mod registry;
 mod serving;
+mod socket;
 
 use std::ffi::OsString;
 use std::process;
@@ -16,8 +20,12 @@ use std::process;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
+pub(crate) use self::limits::Limits;
 pub(crate) use self::logging::Logging;
-pub(crate) use self::serving::Serving;
+pub(crate) use self::registering::Registering;
+pub(crate) use self::registry::RegistryOptions;
+pub(crate) use self::serving::{Serving, begins_with_mode};
+pub(crate) use self::socket::Socket;
 use crate::failure::Failure;
 
 /// What the program was asked to do.
@@ -27,6 +35,8 @@ pub(crate) enum Invocation {
     Completions(Shell),
     /// Print the man page of the program, or of one of its commands.
     Man(Option<String>),
+    /// Run a registry.
+    Registry(Box<RegistryOptions>),
     /// Serve, which needs no command.
     Serve(Box<ServeOptions>),
 }
@@ -34,8 +44,11 @@ pub(crate) enum Invocation {
 /// The options of serving.
 #[derive(Debug)]
 pub(crate) struct ServeOptions {
-    pub(crate) serving: Serving,
+    pub(crate) limits: Limits,
     pub(crate) logging: Logging,
+    pub(crate) registering: Registering,
+    pub(crate) serving: Serving,
+    pub(crate) socket: Socket,
 }
 
 /// Reads the process's command line, environment and config file. Help and version go to the
@@ -93,9 +106,15 @@ fn invocation(matches: &ArgMatches) -> Invocation {
             Invocation::Completions(*matches.get_one("shell").expect("is required"))
         }
         Some(("man", matches)) => Invocation::Man(matches.get_one("command").cloned()),
+        Some(("registry", matches)) => {
+            Invocation::Registry(Box::new(RegistryOptions::from_matches(matches)))
+        }
         _ => Invocation::Serve(Box::new(ServeOptions {
-            serving: Serving::from_matches(matches),
+            limits: Limits::from_matches(matches),
             logging: Logging::from_matches(matches),
+            registering: Registering::from_matches(matches),
+            serving: Serving::from_matches(matches),
+            socket: Socket::from_matches(matches),
         })),
     }
 }
@@ -110,8 +129,12 @@ fn command() -> Command {
         .disable_help_subcommand(true)
         .subcommand_help_heading("Commands (without one, it serves)")
         .args(serving::args())
+        .args(socket::args())
+        .args(limits::args())
+        .args(registering::args())
         .args(logging::args())
-        .arg(file::arg())
+        .arg(file::arg("RPYC_SERVER_CONFIG"))
+        .subcommand(registry::command())
         .subcommand(
             Command::new("completions")
                 .about("Prints the completions for a shell")

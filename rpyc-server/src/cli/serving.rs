@@ -1,136 +1,98 @@
-//! What is served, where, and to whom.
+//! What is served, in which way.
 
-use std::time::Duration;
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgMatches};
+use rpyc_server::Mode;
 
-use clap::builder::{NonEmptyStringValueParser, RangedU64ValueParser};
-use clap::{Arg, ArgMatches, value_parser};
+use super::arg::{is_on, option, switch, value};
 
-use super::arg::{is_on, option, optional_seconds, switch, value};
-
-/// What is served, where, and to whom.
+/// What is served, in which way.
 #[derive(Debug)]
 pub(crate) struct Serving {
+    pub(crate) check: bool,
     pub(crate) classic: bool,
-    pub(crate) host: String,
-    pub(crate) insecure: bool,
-    pub(crate) max_clients: usize,
+    pub(crate) compress: bool,
+    pub(crate) mode: Mode,
     pub(crate) no_pickle: bool,
     pub(crate) no_traceback: bool,
-    pub(crate) port: u16,
-    /// `None` lets requests run for ever.
-    pub(crate) request_time_limit: Option<Duration>,
-    /// `None` waits for ever.
-    pub(crate) sync_request_timeout: Option<Duration>,
 }
 
 impl Serving {
     pub(super) fn from_matches(matches: &ArgMatches) -> Serving {
         Serving {
+            check: is_on(matches, "check"),
             classic: is_on(matches, "classic"),
-            host: value(matches, "host"),
-            insecure: is_on(matches, "insecure"),
-            max_clients: value::<u64>(matches, "max-clients") as usize,
+            compress: is_on(matches, "compress"),
+            mode: match value::<String>(matches, "mode").as_str() {
+                "oneshot" => Mode::OneShot,
+                _ => Mode::Threaded,
+            },
             no_pickle: is_on(matches, "no-pickle"),
             no_traceback: is_on(matches, "no-traceback"),
-            port: value(matches, "port"),
-            request_time_limit: value(matches, "request-time-limit"),
-            sync_request_timeout: value(matches, "sync-request-timeout"),
         }
     }
 }
 
 pub(super) fn args() -> Vec<Arg> {
-    let mut args = Vec::new();
-    let mut group = |heading: &'static str, group: Vec<Arg>| {
-        args.extend(group.into_iter().map(|arg| arg.help_heading(heading)));
-    };
-    group("Serving", serving());
-    group("Socket", socket());
-    group("Limits and deadlines", limits());
-    args
-}
-
-fn serving() -> Vec<Arg> {
-    let classic = switch(
-        "classic",
-        "RPYC_SERVER_CLASSIC",
-        "no-classic",
-        "Serve classic mode: clients import modules, evaluate and execute Python code here",
-    );
-    let no_pickle = switch(
-        "no-pickle",
-        "RPYC_SERVER_NO_PICKLE",
-        "pickle",
-        "Refuse to pickle: no obtain, no deliver",
-    );
-    let no_traceback = switch(
-        "no-traceback",
-        "RPYC_SERVER_NO_TRACEBACK",
-        "traceback",
-        "Send exceptions without their traceback",
-    );
-    [classic, no_pickle, no_traceback]
-        .into_iter()
-        .flatten()
-        .collect()
-}
-
-fn socket() -> Vec<Arg> {
     let mut args = vec![
         option(
-            "host",
-            "RPYC_SERVER_HOST",
-            "ADDRESS",
-            "Address or name to listen on",
+            "mode",
+            "RPYC_SERVER_MODE",
+            "MODE",
+            "How clients are served: threaded (a thread for each), oneshot (one client, then the \
+             server ends; it prints its address to the standard output)",
         )
-        .default_value("127.0.0.1")
-        .value_parser(NonEmptyStringValueParser::new()),
-        option(
-            "port",
-            "RPYC_SERVER_PORT",
-            "PORT",
-            "TCP port to listen on; 0 takes a free one, which the log names",
-        )
-        .short('p')
-        .default_value("18812")
-        .value_parser(value_parser!(u16)),
+        .short('m')
+        .default_value("threaded")
+        .hide_possible_values(true)
+        .value_parser(PossibleValuesParser::new(MODES)),
     ];
-    args.extend(switch(
-        "insecure",
-        "RPYC_SERVER_INSECURE",
-        "no-insecure",
-        "Listen on an address that other machines reach, though classic mode lets every client \
-         run any code as this user",
-    ));
-    args
+    let switches = [
+        switch(
+            "classic",
+            "RPYC_SERVER_CLASSIC",
+            "no-classic",
+            "Serve classic mode: clients import modules, evaluate and execute Python code here",
+        ),
+        switch(
+            "no-pickle",
+            "RPYC_SERVER_NO_PICKLE",
+            "pickle",
+            "Refuse to pickle: no obtain, no deliver",
+        ),
+        switch(
+            "no-traceback",
+            "RPYC_SERVER_NO_TRACEBACK",
+            "traceback",
+            "Send exceptions without their traceback",
+        ),
+        switch(
+            "compress",
+            "RPYC_SERVER_COMPRESS",
+            "no-compress",
+            "Compress long messages, which pays on slow networks only",
+        ),
+        switch(
+            "check",
+            "RPYC_SERVER_CHECK",
+            "no-check",
+            "Say whether all of this makes sense, and start nothing",
+        ),
+    ];
+    args.extend(switches.into_iter().flatten());
+    let headed = args.into_iter().map(|arg| arg.help_heading("Serving"));
+    headed.collect()
 }
 
-fn limits() -> Vec<Arg> {
-    vec![
-        option(
-            "max-clients",
-            "RPYC_SERVER_MAX_CLIENTS",
-            "N",
-            "Clients served at the same time; further ones are closed at once",
-        )
-        .default_value("1000")
-        .value_parser(RangedU64ValueParser::<u64>::new().range(1..=4000)),
-        option(
-            "request-time-limit",
-            "RPYC_SERVER_REQUEST_TIME_LIMIT",
-            "SECS",
-            "How long the code of one request may run until a TimeoutError is raised in it; 0 for \
-             ever",
-        )
-        .default_value("0")
-        .value_parser(optional_seconds),
-        option(
-            "sync-request-timeout",
-            "RPYC_SERVER_SYNC_REQUEST_TIMEOUT",
-            "SECS",
-            "How long the server waits when it calls a client back; 0 waits for ever",
-        )
-        .default_value("30")
-        .value_parser(optional_seconds),
-    ]
+/// Whether the arguments begin with `-m` and a mode, which is what `rpyc_classic` calls it and
+/// what a Python would take for the name of a module.
+pub(crate) fn begins_with_mode(arguments: &[String]) -> bool {
+    let mode = match arguments {
+        [first, second, ..] if first == "-m" => second,
+        [first, ..] => first.strip_prefix("-m").unwrap_or_default(),
+        [] => return false,
+    };
+    MODES.contains(&mode.trim_start_matches('='))
 }
+
+const MODES: [&str; 2] = ["threaded", "oneshot"];

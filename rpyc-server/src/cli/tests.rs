@@ -1,5 +1,7 @@
 //! The command line as a whole.
 
+mod document;
+
 use std::io::Write;
 use std::time::Duration;
 
@@ -49,19 +51,27 @@ fn the_flags_are_consistent() {
 }
 
 #[test]
-fn without_flags_it_is_loopback_and_rpycs_own_port() {
-    let serving = serve(&[]).serving;
-    assert!(!serving.classic && !serving.insecure && !serving.no_pickle && !serving.no_traceback);
-    assert_eq!((serving.host.as_str(), serving.port), ("127.0.0.1", 18812));
-    assert_eq!(serving.sync_request_timeout, Some(Duration::from_secs(30)));
-    assert_eq!(serving.max_clients, 1000);
+fn without_flags_nothing_is_served_and_the_limits_are_on() {
+    let ServeOptions {
+        limits,
+        registering,
+        serving,
+        socket,
+        ..
+    } = serve(&[]);
+    assert!(!serving.classic && !serving.no_pickle && !serving.no_traceback);
+    assert!(!socket.insecure && socket.host.is_none() && socket.port.is_none());
+    assert_eq!(limits.sync_request_timeout, Some(Duration::from_secs(30)));
+    assert_eq!((limits.idle_timeout, limits.max_clients), (None, 1000));
+    assert!(!registering.register);
+    assert_eq!(registering.names, ["SLAVE"]);
 }
 
 #[test]
 fn a_timeout_of_zero_is_none_and_fractions_count() {
     let timeout = |text: &str| {
         let options = serve(&["--sync-request-timeout", text]);
-        options.serving.sync_request_timeout
+        options.limits.sync_request_timeout
     };
     assert_eq!(timeout("0"), None);
     assert_eq!(timeout("0.5"), Some(Duration::from_millis(500)));
@@ -88,9 +98,15 @@ fn what_makes_no_sense_is_refused() {
 #[test]
 fn every_option_has_a_variable_of_its_name_and_every_switch_its_opposite() {
     let command = command();
+    check_options(&command, "RPYC_SERVER_");
+    let registry = command.find_subcommand("registry").expect("is there");
+    check_options(registry, "RPYC_REGISTRY_");
+}
+
+fn check_options(command: &Command, prefix: &str) {
     for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
         let name = arg.get_long().expect("an option, not an argument");
-        let variable = format!("RPYC_SERVER_{}", name.to_uppercase().replace('-', "_"));
+        let variable = format!("{prefix}{}", name.to_uppercase().replace('-', "_"));
         let given = arg.get_env().and_then(|variable| variable.to_str());
         assert_eq!(given, Some(&*variable), "--{name}");
         assert!(arg.get_help_heading().is_some(), "--{name} is in no group");
@@ -119,13 +135,12 @@ fn of_quiet_and_verbose_the_last_one_counts() {
 #[test]
 fn the_config_file_gives_options_and_flags_win() {
     let text = "port = 0\nclassic = true\nhost = \"::1\"\nsync-request-timeout = 1.5\n";
-    let serving = serve_with_file(text, &["--port", "7", "--no-classic"]).serving;
-    assert_eq!((serving.host.as_str(), serving.port), ("::1", 7));
-    assert_eq!(
-        serving.sync_request_timeout,
-        Some(Duration::from_millis(1500))
-    );
-    assert!(!serving.classic);
+    let options = serve_with_file(text, &["--port", "7", "--no-classic"]);
+    assert_eq!(options.socket.host.as_deref(), Some("::1"));
+    assert_eq!(options.socket.port, Some(7));
+    let timeout = options.limits.sync_request_timeout;
+    assert_eq!(timeout, Some(Duration::from_millis(1500)));
+    assert!(!options.serving.classic);
     assert!(serve_with_file(text, &[]).serving.classic);
     assert!(!serve_with_file("classic = false", &[]).serving.classic);
     assert!(
@@ -154,6 +169,13 @@ fn a_wrong_config_file_is_refused_with_the_line_and_the_way_out() {
         ("port = ", "line 1: "),
         ("[server]\nport = 1", "line 1: server is no option"),
         ("host = \"\"", "line 1: host: "),
+        (
+            "port = 1\n[registry]\nprot = 1",
+            "line 3: prot is no option\n  Did you mean port?",
+        ),
+        ("registry = 7", "line 1: registry is a table"),
+        ("[registry]\nport = 70000", "line 2: port: "),
+        ("check = true", "line 1: check is no option"),
     ] {
         let refusal = refusal_of_file(text);
         assert!(refusal.contains(expected), "{text:?}: {refusal}");
@@ -198,4 +220,87 @@ fn the_man_pages_have_the_options_and_an_unknown_command_has_none() {
     }
     assert!(page(Some("completions")).is_ok_and(|page| page.contains("SHELL")));
     assert!(page(Some("no-such-command")).is_err());
+}
+
+#[track_caller]
+fn registry(arguments: &[&str]) -> RegistryOptions {
+    match parse(&[&["registry"], arguments].concat()) {
+        Ok(Ok(Invocation::Registry(options))) => *options,
+        other => panic!("no registry: {other:?}"),
+    }
+}
+
+#[test]
+fn a_registry_has_the_switches_and_defaults_of_pythons() {
+    use rpyc_server::registry::Transport;
+
+    let options = registry(&[]);
+    assert_eq!((options.transport, options.port), (Transport::Udp, 18811));
+    assert_eq!((&*options.host, options.listing), ("0.0.0.0", false));
+    assert_eq!(options.timeout, Duration::from_secs(240));
+    let arguments = "-m TCP -6 -p 1 -l true -t 5 -q yes --logfile f".split(' ');
+    let options = registry(&arguments.collect::<Vec<_>>());
+    assert_eq!((options.transport, options.port), (Transport::Tcp, 1));
+    assert_eq!((&*options.host, options.listing), ("::", true));
+    assert!(options.logging.quiet && options.logging.logfile.is_some());
+    assert!(registry(&["--listing"]).listing && !registry(&["--listing=no"]).listing);
+}
+
+#[test]
+fn a_registrys_options_stand_in_a_table_of_the_config_file() {
+    let file = config_file("port = 1\n[registry]\nport = 2\nallow = [\"10.0.0.0/8\", \"::1\"]");
+    let path = file.path().to_str().expect("a plain path");
+    let options = registry(&["--config", path]);
+    assert_eq!((options.port, options.allow.len()), (2, 2));
+    let options = registry(&["--config", path, "--allow", "192.0.2.0/24"]);
+    assert_eq!(options.allow.len(), 1);
+    assert_eq!(serve(&["--config", path]).socket.port, Some(1));
+}
+
+#[test]
+fn the_classic_server_has_the_switches_of_pythons() {
+    let arguments = "-m oneshot -p 1 --host h --ipv6 --logfile f -q --register \
+                     --registry-type TCP --registry-host r --registry-port 2";
+    let arguments: Vec<&str> = arguments.split_whitespace().collect();
+    let options = serve(&arguments);
+    assert_eq!(options.serving.mode, rpyc_server::Mode::OneShot);
+    assert!(options.socket.ipv6 && options.logging.quiet);
+    let registering = options.registering;
+    assert!(registering.register);
+    assert_eq!(
+        (registering.host.as_deref(), registering.port),
+        (Some("r"), 2)
+    );
+}
+
+#[test]
+fn sizes_are_bytes_or_have_a_unit() {
+    let size = |text: &str| match parse(&["--max-frame", text]) {
+        Ok(Ok(Invocation::Serve(options))) => Some(options.limits.max_frame),
+        _ => None,
+    };
+    assert_eq!(size("1000"), Some(1_000));
+    assert_eq!(size("64KiB"), Some(65_536));
+    assert_eq!(size("1GiB"), Some(1 << 30));
+    for wrong in [
+        "0",
+        "-1",
+        "1GB",
+        "many",
+        "99999999999999999999",
+        "18446744073709551615GiB",
+    ] {
+        assert_eq!(size(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn a_mode_in_front_is_not_the_module_that_a_python_would_run() {
+    let begins = |arguments: &[&str]| {
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        begins_with_mode(&arguments)
+    };
+    assert!(begins(&["-m", "oneshot"]) && begins(&["-mthreaded"]) && begins(&["-m=oneshot"]));
+    assert!(!begins(&["-m", "http.server"]) && !begins(&["-mtimeit"]) && !begins(&[]));
+    assert!(!begins(&["-c", "oneshot"]) && !begins(&["-m"]));
 }

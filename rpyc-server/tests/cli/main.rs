@@ -1,5 +1,6 @@
 //! The program `rpyc-server`: its flags, its log, its signals, its exit codes.
 
+mod options;
 mod program;
 
 use std::net::{TcpListener, TcpStream};

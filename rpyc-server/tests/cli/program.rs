@@ -27,7 +27,8 @@ pub(crate) fn output(arguments: &[&str]) -> Output {
         .expect("the program starts")
 }
 
-fn command() -> Command {
+/// The program, with nothing in its environment that it would heed.
+pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rpyc-server"));
     command.env_remove("RUST_LOG").stdin(Stdio::null());
     command
@@ -51,7 +52,7 @@ impl Program {
         Program::spawn(&mut shell)
     }
 
-    fn spawn(command: &mut Command) -> Program {
+    pub(crate) fn spawn(command: &mut Command) -> Program {
         let mut child = command
             .stderr(Stdio::piped())
             .spawn()

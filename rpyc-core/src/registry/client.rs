@@ -1,0 +1,220 @@
+//! [`RegistryClient`]: asks a registry, and tells it.
+
+use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs};
+use std::time::Duration;
+
+use super::DEFAULT_PORT;
+use super::error::RegistryError;
+use super::message::{
+    AnswerError, Command, MAX_DATAGRAM, MAX_LISTING, ServerAddress, ServiceName, decode_done,
+    decode_names, decode_servers,
+};
+use super::transport::{Kind, Question, Target};
+
+/// How to reach a registry. Making one does nothing yet; each call asks anew.
+#[derive(Clone, Debug)]
+pub struct RegistryClient {
+    kind: Kind,
+    host: String,
+    port: u16,
+    timeout: Duration,
+    source: Option<IpAddr>,
+    advertised: Option<IpAddr>,
+}
+
+impl RegistryClient {
+    /// Asks the whole network, over UDP: whichever registry answers.
+    ///
+    /// The system sends it on one interface, that of the default route; [`source`](Self::source)
+    /// chooses another one. It doesn't cross routers, or leave a container's own network: there,
+    /// name the registry ([`udp`](Self::udp), [`tcp`](Self::tcp)).
+    pub fn broadcast() -> RegistryClient {
+        RegistryClient::udp(Ipv4Addr::BROADCAST.to_string())
+    }
+
+    /// Asks the registry at this host, over UDP. The answer has to come from the very address
+    /// that was asked. A network's own broadcast address (`192.168.1.255`) asks that network.
+    pub fn udp(host: impl Into<String>) -> RegistryClient {
+        RegistryClient::new(Kind::Udp, host.into())
+    }
+
+    /// Asks the registry at this host, over TCP.
+    pub fn tcp(host: impl Into<String>) -> RegistryClient {
+        RegistryClient::new(Kind::Tcp, host.into())
+    }
+
+    fn new(kind: Kind, host: String) -> RegistryClient {
+        RegistryClient {
+            kind,
+            host,
+            port: DEFAULT_PORT,
+            timeout: Duration::from_secs(2),
+            source: None,
+            advertised: None,
+        }
+    }
+
+    /// The registry's port. Default: 18811.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> RegistryClient {
+        self.port = port;
+        self
+    }
+
+    /// How long to wait for an answer. Over UDP the question is repeated meanwhile. Default: 2 s; an
+    /// hour at most.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> RegistryClient {
+        self.timeout = timeout.min(Duration::from_secs(3600));
+        self
+    }
+
+    /// The local address to ask from, which decides the interface; and a registry takes a server
+    /// to be where its REGISTER comes from. Default: the system's choice.
+    #[must_use]
+    pub fn source(mut self, address: IpAddr) -> RegistryClient {
+        self.source = Some(address);
+        self
+    }
+
+    /// The address to register, where it is not one of this machine's: that of a container's
+    /// host, or of a router that forwards. It takes a registry that allows it: Python's doesn't
+    /// know it and gives no answer.
+    #[must_use]
+    pub fn advertise(mut self, address: IpAddr) -> RegistryClient {
+        self.advertised = Some(address);
+        self
+    }
+
+    /// Where the servers of a service are, those that registered longest ago first.
+    ///
+    /// # Errors
+    /// [`RegistryError::NoServer`] when there are none, [`RegistryError::NoAnswer`] when no
+    /// registry answered; the others as they say.
+    pub fn discover(&self, name: &str) -> Result<Vec<ServerAddress>, RegistryError> {
+        let query = Command::Query {
+            name: service_name(name)?,
+        };
+        let servers = self.ask(&query, MAX_DATAGRAM, decode_servers, |servers| {
+            !servers.is_empty()
+        })?;
+        if servers.is_empty() {
+            return Err(RegistryError::NoServer {
+                name: name.to_uppercase(),
+            });
+        }
+        Ok(servers)
+    }
+
+    /// The servers of a service on this host, an IP address or a name.
+    ///
+    /// # Errors
+    /// As [`discover`](Self::discover).
+    pub fn discover_on(&self, name: &str, host: &str) -> Result<Vec<ServerAddress>, RegistryError> {
+        let mut servers = self.discover(name)?;
+        let addresses = (host, 0).to_socket_addrs();
+        let addresses =
+            addresses.map_err(|error| RegistryError::io(host, "resolving the host", error))?;
+        let addresses: Vec<IpAddr> = addresses.map(|address| address.ip()).collect();
+        servers.retain(|server| {
+            let ip = server.host.parse();
+            ip.is_ok_and(|ip| addresses.contains(&ip))
+        });
+        if servers.is_empty() {
+            return Err(RegistryError::NoServer {
+                name: format!("{} on {host}", name.to_uppercase()),
+            });
+        }
+        Ok(servers)
+    }
+
+    /// The names of the services that the registry knows, or of those with a server at this IP
+    /// address.
+    ///
+    /// # Errors
+    /// [`RegistryError::ListingOff`] when the registry doesn't tell; as
+    /// [`discover`](Self::discover).
+    pub fn list(&self, host: Option<&str>) -> Result<Vec<String>, RegistryError> {
+        let list = Command::List {
+            host: host.map(str::to_owned),
+        };
+        let names = self.ask(&list, MAX_LISTING, decode_names, |names| {
+            names.as_ref().is_some_and(|names| !names.is_empty())
+        })?;
+        names.ok_or_else(|| RegistryError::ListingOff {
+            registry: self.label(),
+        })
+    }
+
+    /// Says that a server at this port offers these services. It holds for four minutes with
+    /// Python's registry; servers say it every minute.
+    ///
+    /// # Errors
+    /// [`RegistryError::Answer`] when the registry refuses; as [`discover`](Self::discover).
+    pub fn register<'a>(
+        &self,
+        aliases: impl IntoIterator<Item = &'a str>,
+        port: u16,
+    ) -> Result<(), RegistryError> {
+        let names = aliases.into_iter().map(service_name);
+        self.tell(&Command::Register {
+            names: names.collect::<Result<_, _>>()?,
+            port,
+            host: self.advertised,
+        })
+    }
+
+    /// Says that the server at this port is gone.
+    ///
+    /// # Errors
+    /// As [`register`](Self::register).
+    pub fn unregister(&self, port: u16) -> Result<(), RegistryError> {
+        self.tell(&Command::Unregister {
+            port,
+            host: self.advertised,
+        })
+    }
+
+    fn tell(&self, command: &Command) -> Result<(), RegistryError> {
+        self.ask(command, MAX_DATAGRAM, decode_done, |()| true)
+    }
+
+    fn ask<T>(
+        &self,
+        command: &Command,
+        max_answer: usize,
+        read: impl Fn(&[u8]) -> Result<T, AnswerError>,
+        is_enough: impl Fn(&T) -> bool,
+    ) -> Result<T, RegistryError> {
+        let bytes = command.encode();
+        if Command::decode(&bytes).is_err() {
+            return Err(RegistryError::Misuse(
+                "no registry takes this: no names, too many of them, or port 0",
+            ));
+        }
+        let question = Question {
+            bytes: &bytes,
+            max_answer,
+            read: &read,
+            is_enough: &is_enough,
+        };
+        let target = Target {
+            host: &self.host,
+            port: self.port,
+            label: &self.label(),
+            source: self.source,
+            timeout: self.timeout,
+        };
+        target.ask(self.kind, &question)
+    }
+
+    fn label(&self) -> String {
+        ServerAddress::new(&*self.host, self.port).to_string()
+    }
+}
+
+fn service_name(name: &str) -> Result<ServiceName, RegistryError> {
+    ServiceName::new(name).ok_or(RegistryError::Misuse(
+        "a service's name has between 1 and 255 bytes",
+    ))
+}

@@ -1,0 +1,28 @@
+//! The registry: where servers say what they offer, and clients ask who offers it.
+//!
+//! [`RegistryClient`] talks to a registry server, Python's or the one of `rpyc-server registry`.
+//! [`message`] is what both sides of that are made of: bytes to commands and answers, pure.
+//!
+//! ```no_run
+//! use rpyc_core::registry::RegistryClient;
+//!
+//! # fn main() -> Result<(), rpyc_core::registry::RegistryError> {
+//! // Whoever answers in this network, as Python's `rpyc.discover("FILES")`.
+//! let servers = RegistryClient::broadcast().discover("FILES")?;
+//! // A registry that is known.
+//! let names = RegistryClient::tcp("registry.example").list(None)?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod error;
+pub mod message;
+mod transport;
+
+pub use self::client::RegistryClient;
+pub use self::error::RegistryError;
+pub use self::message::ServerAddress;
+
+/// The UDP and TCP port of a registry where nobody says otherwise.
+pub const DEFAULT_PORT: u16 = 18811;

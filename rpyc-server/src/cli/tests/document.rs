@@ -1,0 +1,124 @@
+//! docs/options.md, which is made of the command line's own definition.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::PathBuf;
+
+use clap::{Arg, Command};
+
+#[test]
+fn the_page_of_options_is_up_to_date() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/options.md");
+    let page = page();
+    if std::env::var_os("RPYC_UPDATE_DOCS").is_some() {
+        fs::write(&path, &page).expect("the page is writable");
+    }
+    let written = fs::read_to_string(&path).expect("there is a page");
+    assert!(
+        written == page,
+        "docs/options.md isn't what the command line says; make it anew with RPYC_UPDATE_DOCS=1 \
+         and this test"
+    );
+}
+
+fn page() -> String {
+    let mut root = super::command();
+    root.build();
+    let mut page = INTRODUCTION.to_owned();
+    write_command(&mut page, &root, "rpyc-server");
+    for command in root.get_subcommands() {
+        write_command(
+            &mut page,
+            command,
+            &format!("rpyc-server {}", command.get_name()),
+        );
+    }
+    page
+}
+
+fn write_command(page: &mut String, command: &Command, name: &str) {
+    let about = command
+        .get_about()
+        .expect("every command says what it does");
+    write!(page, "\n## {name}\n\n{about}\n").expect("a String takes it");
+    let shown = |arg: &&Arg| {
+        let name = arg.get_long().unwrap_or_default();
+        !arg.is_hide_set() && !["help", "version"].contains(&name)
+    };
+    let mut group = None;
+    for arg in command.get_arguments().filter(shown) {
+        if group != Some(arg.get_help_heading()) {
+            group = Some(arg.get_help_heading());
+            let heading = arg.get_help_heading().unwrap_or("Arguments");
+            write!(
+                page,
+                "\n### {heading}\n\n| option | default | what |\n|---|---|---|\n"
+            )
+            .expect("a String takes it");
+        }
+        write_arg(page, arg);
+    }
+}
+
+fn write_arg(page: &mut String, arg: &Arg) {
+    let value = match (arg.get_action().takes_values(), arg.get_value_names()) {
+        (true, Some([name, ..])) => format!(" {name}"),
+        _ => String::new(),
+    };
+    let mut names = Vec::new();
+    names.extend(arg.get_short().map(|short| format!("`-{short}`")));
+    match arg.get_long() {
+        Some(long) => names.push(format!("`--{long}{value}`")),
+        None => names.push(format!("`{}`", value.trim())),
+    }
+    let help = arg
+        .get_help()
+        .expect("every option says what it does")
+        .to_string();
+    let (help, default) = match help.rsplit_once(" [default: ") {
+        Some((help, default)) => (help.to_owned(), default.trim_end_matches(']').to_owned()),
+        None => {
+            let defaults = arg.get_default_values().iter();
+            let defaults: Vec<_> = defaults.map(|value| value.to_string_lossy()).collect();
+            (help, defaults.join(", "))
+        }
+    };
+    let default = if arg.is_hide_default_value_set() {
+        ""
+    } else {
+        &default
+    };
+    let cell = |text: &str| text.replace('|', "\\|").replace('<', "&lt;");
+    writeln!(
+        page,
+        "| {} | {} | {} |",
+        names.join(", "),
+        cell(default),
+        cell(&help)
+    )
+    .expect("a String takes it");
+}
+
+const INTRODUCTION: &str = "\
+# Options
+
+What `--help` says, as a page. It is made of the program's own command line, and a test holds it \
+to that.
+
+Each option can be given in three ways; the first one wins:
+
+1. on the command line: `--port 18812`;
+2. in the environment: `RPYC_SERVER_PORT=18812`, the name in capitals with `_` for `-`; options \
+of the `registry` command begin with `RPYC_REGISTRY_`;
+3. in a TOML file that `--config FILE` names: `port = 18812`; those of the `registry` command \
+stand in the table `[registry]`. An unknown name in it is an error.
+
+A switch (an option without a value) is `true` or `false` in the environment and in the file. On \
+the command line it is turned off by `--no-NAME` (`--no-classic`; `--pickle` for `--no-pickle`).
+
+| exit code | |
+|---|---|
+| 0 | stopped by Ctrl-C or SIGTERM, in order; the client of a one-shot server has left; `--check` is content |
+| 1 | it couldn't start, or not go on: port in use, no such host, log file not writable |
+| 2 | wrong usage: unknown option, nothing to serve, an address that needs `--insecure`, a wrong config file |
+";

@@ -1,0 +1,213 @@
+//! From options to what is going to happen: resolved, checked, and nothing started yet.
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::path::Path;
+
+use rpyc_core::Config;
+use rpyc_core::registry::RegistryClient;
+use rpyc_server::Mode;
+use rpyc_server::registry::Transport;
+
+use crate::cli::{Limits, Logging, Registering, ServeOptions, Socket};
+use crate::failure::Failure;
+
+/// What a server is going to do.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// TCP addresses, the first one that can be had; empty for none.
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) config: Config,
+    pub(crate) port: u16,
+    /// Whether other machines reach the addresses.
+    pub(crate) is_reachable: bool,
+    pub(crate) registry: Option<RegistryClient>,
+}
+
+impl Plan {
+    /// Checks the options, and looks up what they name.
+    pub(crate) fn new(options: &ServeOptions) -> Result<Plan, Failure> {
+        if !options.serving.classic {
+            return Err(Failure::usage("nothing to serve")
+                .hint("Say --classic to serve classic mode; --help shows examples."));
+        }
+        check_logging(&options.logging)?;
+        let port = options.socket.port.unwrap_or(DEFAULT_PORT);
+        let addresses = addresses(&options.socket, port)?;
+        let is_reachable = addresses.iter().any(|address| !is_loopback(address.ip()));
+        if is_reachable && !options.socket.insecure {
+            return Err(not_loopback(&options.socket));
+        }
+        if options.serving.mode == Mode::OneShot && addresses.is_empty() {
+            return Err(Failure::usage("--mode oneshot prints a TCP address")
+                .hint("Give it one with --port, beside --unix or instead of it."));
+        }
+        Ok(Plan {
+            registry: registry(&options.registering, &addresses)?,
+            config: config(options),
+            addresses,
+            port,
+            is_reachable,
+        })
+    }
+}
+
+/// Whether the log file can be written, without making it.
+pub(crate) fn check_logging(logging: &Logging) -> Result<(), Failure> {
+    let Some(path) = &logging.logfile else {
+        return Ok(());
+    };
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    if path.exists() || folder.is_dir() {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "--logfile {}: can't be written: there is no folder {}",
+        path.display(),
+        folder.display()
+    )))
+}
+
+fn addresses(socket: &Socket, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+    if socket.unix.is_some() && socket.host.is_none() && socket.port.is_none() {
+        return Ok(Vec::new());
+    }
+    let default = if socket.ipv6 { "::1" } else { "127.0.0.1" };
+    let host = socket.host.as_deref().unwrap_or(default);
+    let mut addresses = resolve("--host", host, port)?;
+    if socket.ipv6 {
+        addresses.retain(SocketAddr::is_ipv6);
+    }
+    if addresses.is_empty() {
+        return Err(
+            Failure::usage(format!("--ipv6: --host {host} has no IPv6 address"))
+                .hint("Leave --ipv6 away, or name another host."),
+        );
+    }
+    Ok(addresses)
+}
+
+/// The addresses of a host that an option names.
+pub(crate) fn resolve(option: &str, host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match (bare, port).to_socket_addrs() {
+        Ok(addresses) => Ok(addresses.collect()),
+        Err(error) => {
+            Err(Failure::new(format!("{option} {host}: the name has no address")).because(error))
+        }
+    }
+}
+
+fn is_loopback(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
+}
+
+fn not_loopback(socket: &Socket) -> Failure {
+    let host = socket.host.as_deref().unwrap_or_default();
+    Failure::usage(format!(
+        "--host {host} is reached from other machines, which classic mode isn't safe for"
+    ))
+    .hint(
+        "Whoever connects can run any code as this user. Keep to 127.0.0.1 and come through a \
+         tunnel (ssh -L 18812:127.0.0.1:18812 user@server), or accept that with --insecure.",
+    )
+}
+
+fn config(options: &ServeOptions) -> Config {
+    let Limits {
+        frame_timeout,
+        handshake_timeout,
+        idle_timeout,
+        max_frame,
+        max_inflated,
+        max_nested,
+        max_objects,
+        max_pending,
+        max_queued,
+        sync_request_timeout,
+        write_timeout,
+        ..
+    } = options.limits;
+    let mut config = Config::default();
+    config.compress = options.serving.compress;
+    config.frame_timeout = frame_timeout;
+    // A classic client asks for the root as soon as it is connected.
+    config.handshake_timeout = handshake_timeout;
+    config.idle_timeout = idle_timeout;
+    config.include_local_traceback = !options.serving.no_traceback;
+    config.limits = config
+        .limits
+        .max_frame(max_frame)
+        .max_inflated(max_inflated);
+    config.max_first_frame = config.max_first_frame.min(max_frame);
+    config.max_nested = max_nested;
+    config.max_objects = max_objects;
+    config.max_pending = max_pending;
+    config.max_queued = max_queued;
+    config.sync_request_timeout = sync_request_timeout;
+    config.write_timeout = write_timeout;
+    config
+}
+
+/// How to reach the registry, if the server is to register.
+fn registry(
+    options: &Registering,
+    addresses: &[SocketAddr],
+) -> Result<Option<RegistryClient>, Failure> {
+    if !options.register {
+        return Ok(None);
+    }
+    if addresses.is_empty() {
+        return Err(
+            Failure::usage("--register: a registry knows TCP ports only")
+                .hint("Listen on one with --port, beside --unix or instead of it."),
+        );
+    }
+    let client = match (options.transport, &options.host) {
+        (Transport::Udp, None) => RegistryClient::broadcast(),
+        (Transport::Udp, Some(host)) => RegistryClient::udp(&**host),
+        (Transport::Tcp, Some(host)) => RegistryClient::tcp(&**host),
+        (Transport::Tcp, None) => {
+            return Err(Failure::usage("--registry-type TCP needs --registry-host")
+                .hint("Only over UDP a registry is found by itself, with a broadcast."));
+        }
+    };
+    let client = client.port(options.port);
+    let is_near = match &options.host {
+        None => false,
+        Some(host) => {
+            let registries = resolve("--registry-host", host, options.port)?;
+            registries.iter().all(|registry| is_loopback(registry.ip()))
+        }
+    };
+    match options.advertise_host {
+        Some(ip) if is_of_this_machine(ip) => Ok(Some(client.source(ip))),
+        Some(ip) => Ok(Some(client.advertise(ip))),
+        None if is_near => Ok(Some(client)),
+        None if addresses.iter().all(|address| is_loopback(address.ip())) => Err(Failure::usage(
+            "--register: the server listens on loopback, where nobody finds it",
+        )
+        .hint(
+            "Listen on another address with --host, name the registry of this machine \
+                     with --registry-host, or say with --advertise-host where the server is \
+                     reached.",
+        )),
+        None => {
+            // A registry takes a server to be where it asks from.
+            let own = addresses
+                .iter()
+                .map(SocketAddr::ip)
+                .find(|ip| !ip.is_unspecified());
+            Ok(Some(own.into_iter().fold(client, RegistryClient::source)))
+        }
+    }
+}
+
+fn is_of_this_machine(ip: IpAddr) -> bool {
+    UdpSocket::bind((ip, 0)).is_ok()
+}
+
+/// The port of Python's classic server.
+const DEFAULT_PORT: u16 = 18812;

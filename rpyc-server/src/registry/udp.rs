@@ -1,0 +1,56 @@
+//! A registry on a UDP socket.
+
+use std::io;
+use std::net::UdpSocket;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use log::{debug, warn};
+use rpyc_core::registry::message::MAX_DATAGRAM;
+
+use super::Transport;
+use super::answers::Answers;
+use super::waiting::wait;
+
+/// Answers until `wake` is readable.
+///
+/// # Errors
+/// When nothing can be waited for any more. A datagram is never the cause.
+pub(super) fn run(socket: &UdpSocket, wake: &impl AsFd, answers: &mut Answers) -> io::Result<()> {
+    // One more, which tells a longer datagram from one that fits.
+    let mut buffer = [0; MAX_DATAGRAM + 1];
+    loop {
+        if wait(Some(socket), wake, Some(PRUNE))? {
+            return Ok(());
+        }
+        let now = Instant::now();
+        match socket.recv_from(&mut buffer) {
+            Ok((length, source)) => {
+                let ip = source.ip();
+                if !answers.hears(ip, now) {
+                    continue;
+                }
+                let bytes = buffer.get(..length).unwrap_or(&[]);
+                if let Some(answer) = answers.answer(bytes, ip, Transport::Udp, now)
+                    && let Err(error) = socket.send_to(&answer, source)
+                {
+                    debug!("{source}: the answer can't be sent: {error}");
+                }
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => answers.prune(now),
+                _ => {
+                    warn!("can't receive for a moment: {error}");
+                    if wait(None::<&UdpSocket>, wake, Some(PAUSE))? {
+                        return Ok(());
+                    }
+                }
+            },
+        }
+    }
+}
+
+/// How often somebody looks for servers that have been silent for too long.
+const PRUNE: Duration = Duration::from_secs(1);
+/// A pause when something is short.
+const PAUSE: Duration = Duration::from_millis(100);

@@ -1,0 +1,234 @@
+//! Where options come from, and what they do.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+use rpyc_core::{Any, connect, connect_unix};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::program::{Program, command, output};
+
+/// Exit code, standard output, standard error.
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    super::run(arguments)
+}
+
+#[test]
+fn the_environment_and_a_config_file_give_options_and_flags_win() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("server.toml");
+    fs::write(
+        &file,
+        "classic = true\nport = 1\nhost = \"::1\"\nquiet = true\n",
+    )
+    .unwrap();
+    let mut program = Program::spawn(
+        command()
+            .env("RPYC_SERVER_CONFIG", &file)
+            .env("RPYC_SERVER_PORT", "2")
+            .env("RPYC_SERVER_QUIET", "false")
+            .args(["--port", "0", "--no-quiet"]),
+    );
+    let address = program.address();
+    assert!(address.is_ipv6() && address.port() > 2, "{address}");
+    program.signal(Signal::TERM);
+    assert_eq!(program.end().0.code(), Some(0));
+}
+
+#[test]
+fn a_wrong_variable_and_a_wrong_config_file_are_usage_errors_that_say_where() {
+    let output = command()
+        .env("RPYC_SERVER_PORT", "soon")
+        .arg("--classic")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text.contains("--port") && text.contains("soon"), "{text}");
+
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("server.toml");
+    fs::write(&file, "classic = true\n\nmax-cliens = 3\n").unwrap();
+    let (code, _, text) = run(&["--config", file.to_str().unwrap()]);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("server.toml, line 3: max-cliens"), "{text}");
+    assert!(text.contains("Did you mean max-clients?"), "{text}");
+    let (code, _, text) = run(&["--config", "/no/such/file"]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("--config /no/such/file"), "{text}");
+}
+
+#[test]
+fn check_says_whether_it_would_work_and_starts_nothing() {
+    let (code, stdout, stderr) = run(&["--classic", "--check", "--port", "18812"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    assert_eq!(stdout, "the options make sense\n");
+    let (code, _, _) = run(&["registry", "--check", "--host", "127.0.0.1"]);
+    assert_eq!(code, Some(0));
+    for (arguments, expected, text) in [
+        (&["--check"][..], 2, "--classic"),
+        (
+            &["--classic", "--check", "--host", "0.0.0.0"],
+            2,
+            "--insecure",
+        ),
+        (
+            &["--classic", "--check", "--host", "no.such.host.invalid"],
+            1,
+            "--host",
+        ),
+        (
+            &["--classic", "--check", "--logfile", "/no/such/folder/log"],
+            1,
+            "--logfile",
+        ),
+        (
+            &["--classic", "--check", "--ipv6", "--host", "127.0.0.1"],
+            2,
+            "--ipv6",
+        ),
+        (
+            &["--classic", "--check", "--register"],
+            2,
+            "--registry-host",
+        ),
+        (
+            &[
+                "--classic",
+                "--check",
+                "--register",
+                "--registry-type",
+                "tcp",
+            ],
+            2,
+            "--registry-type TCP needs --registry-host",
+        ),
+        (
+            &[
+                "--classic",
+                "--check",
+                "--register",
+                "--unix",
+                "/tmp/no-such-socket",
+            ],
+            2,
+            "TCP ports only",
+        ),
+        (
+            &[
+                "--classic",
+                "--check",
+                "--mode",
+                "oneshot",
+                "--unix",
+                "/tmp/no-such-socket",
+            ],
+            2,
+            "--port",
+        ),
+        (
+            &["registry", "--check", "--host", "no.such.host.invalid"],
+            1,
+            "--host",
+        ),
+    ] {
+        let (code, stdout, stderr) = run(arguments);
+        assert_eq!(
+            (code, stdout.as_str()),
+            (Some(expected), ""),
+            "{arguments:?}: {stderr}"
+        );
+        assert!(stderr.contains(text), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn completions_and_man_pages_are_printed() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let (code, stdout, _) = run(&["completions", shell]);
+        assert!(code == Some(0) && stdout.contains("rpyc-server"), "{shell}");
+    }
+    let (code, stdout, _) = run(&["man"]);
+    assert!(
+        code == Some(0) && stdout.contains(".TH rpyc-server"),
+        "{stdout}"
+    );
+    let (code, stdout, _) = run(&["man", "registry"]);
+    assert!(code == Some(0) && stdout.contains("listing"), "{stdout}");
+    assert_eq!(run(&["man", "nothing"]).0, Some(2));
+}
+
+#[test]
+fn a_one_shot_server_prints_its_address_serves_one_client_and_ends_with_it() {
+    let mut command = command();
+    command
+        .args(["--classic", "--mode", "oneshot", "--port", "0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert_eq!(line, "rpyc-oneshot\n");
+    line.clear();
+    stdout.read_line(&mut line).unwrap();
+    let (host, port) = line.trim_end().split_once('\t').unwrap();
+    let address = SocketAddr::new(host.parse().unwrap(), port.parse().unwrap());
+    let conn = connect(address).unwrap();
+    let root = conn.root().unwrap();
+    let six = root.call_method("eval", rpyc_core::args!["2 * 3"]).unwrap();
+    assert_eq!(six.as_value(), Any::from(6).as_value());
+    conn.close().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn a_unix_socket_has_its_permissions_serves_and_goes_with_the_server() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("socket");
+    let mut program = Program::start(&[
+        "--classic",
+        "--unix",
+        path.to_str().unwrap(),
+        "--unix-mode",
+        "660",
+    ]);
+    program.line_with("listening on ");
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    let conn = connect_unix(&path).unwrap();
+    conn.ping().unwrap();
+    conn.close().unwrap();
+    program.signal(Signal::TERM);
+    let (status, log) = program.end();
+    assert_eq!(status.code(), Some(0));
+    assert!(
+        !log.iter().any(|line| line.contains("rpyc.classic.connect")),
+        "{log:?}"
+    );
+    assert!(!path.exists());
+}
+
+#[test]
+fn all_ipv6_addresses_take_ipv4_clients_and_the_log_has_the_real_address() {
+    let mut program = Program::start(&["--classic", "--insecure", "--host", "::", "--port", "0"]);
+    let address = program.address();
+    assert!(address.ip().is_unspecified() && address.is_ipv6() && address.port() != 0);
+    for host in ["127.0.0.1", "::1"] {
+        connect((host, address.port())).unwrap().close().unwrap();
+    }
+    assert!(
+        output(&["--classic", "--port", "0", "--host", "::"])
+            .status
+            .code()
+            == Some(2)
+    );
+}
