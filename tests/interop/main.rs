@@ -7,6 +7,7 @@ mod calls;
 mod classes;
 mod connecting;
 mod contexts;
+mod endurance;
 mod evaluation;
 mod exceptions;
 mod hostile;

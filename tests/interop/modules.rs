@@ -1,6 +1,7 @@
 //! `conn.modules`, `conn.builtins`.
 
 use rpyc_tests::Server;
+use rpyc_tests::server::better_than_stock;
 
 #[test]
 fn a_module_is_an_attribute_of_modules() {
@@ -138,4 +139,26 @@ fn a_module_can_be_made_and_imported_by_the_client() {
         del conn.modules.sys.modules['fresh']
         ",
     );
+}
+
+#[test]
+fn builtins_that_look_at_their_caller_see_the_connections_namespace() {
+    if better_than_stock("they see the names within a function of rpyc's") {
+        return;
+    }
+    let server = Server::start();
+    server.check(
+        "
+        conn.execute('x = 5')
+        same(conn.builtins.eval('x + 1'), 6)
+        conn.builtins.exec('y = x * 2')
+        same(conn.eval('y'), 10)
+        same(conn.builtins.eval('x', conn.builtins.dict(x=7)), 7)
+        for look in conn.builtins.globals, conn.builtins.locals, conn.builtins.vars:
+            same(look()['x'], 5)
+        assert 'x' in list(conn.builtins.dir())
+        same(conn.builtins.vars(conn.modules.string)['digits'], '0123456789')
+        ",
+    );
+    assert!(!server.log().contains("panicked"), "{}", server.log());
 }

@@ -280,7 +280,7 @@ fn run(command: &mut Command) -> Result<(), String> {
 }
 
 /// Past the test runner's capture: whoever waits shall see why.
-pub(crate) fn progress(text: &str) {
+pub fn progress(text: &str) {
     let _ = writeln!(io::stderr(), "rpyc-tests: {text}");
 }
 

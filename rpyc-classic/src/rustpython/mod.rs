@@ -6,6 +6,7 @@
 mod classes;
 mod convert;
 mod exception;
+mod frameless;
 mod interrupt;
 mod modules;
 mod names;

@@ -13,7 +13,7 @@ use rustpython_vm::{AsObject, Py, PyObjectRef, PyResult, VirtualMachine};
 use super::convert::{to_any, to_func_args, to_python};
 use super::session::PythonSession;
 use super::thread::Held;
-use super::{exception, names, netref};
+use super::{exception, frameless, names, netref};
 
 /// A Python object, as the protocol sees it.
 pub(super) struct PyHandle {
@@ -57,6 +57,11 @@ impl PyHandle {
     /// The same for an operation whose result goes to the peer.
     fn give(&self, work: impl FnOnce(&VirtualMachine, &PyObjectRef) -> PyResult) -> ObjectResult {
         self.run(|vm, object| Ok(to_any(vm, &self.session, work(vm, object)?)))
+    }
+
+    fn call_object(&self, vm: &VirtualMachine, object: &PyObjectRef, args: Args) -> PyResult {
+        let args = to_func_args(vm, &self.session, args)?;
+        frameless::call(vm, object, args, || self.session.namespace_object(vm))
     }
 }
 
@@ -112,13 +117,13 @@ impl Object for PyHandle {
     }
 
     fn call(&self, _: &Context<'_>, args: Args) -> ObjectResult {
-        self.give(|vm, object| object.call(to_func_args(vm, &self.session, args)?, vm))
+        self.give(|vm, object| self.call_object(vm, object, args))
     }
 
     fn call_method(&self, _: &Context<'_>, name: &str, args: Args) -> ObjectResult {
         self.give(|vm, object| {
             let method = object.get_attr(&vm.ctx.new_str(name), vm)?;
-            method.call(to_func_args(vm, &self.session, args)?, vm)
+            self.call_object(vm, &method, args)
         })
     }
 

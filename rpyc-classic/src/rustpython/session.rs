@@ -103,7 +103,8 @@ impl PythonSession {
         self.is_over.load(Ordering::Acquire)
     }
 
-    fn namespace_object(&self, vm: &VirtualMachine) -> PyObjectRef {
+    /// The namespace, made at its first use.
+    pub(super) fn namespace_object(&self, vm: &VirtualMachine) -> PyObjectRef {
         let known = lock(&self.namespace)
             .as_ref()
             .map(|held| held.object().clone());
