@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::channel::PeerAddr;
 use crate::codec::Limits;
 use crate::connection::Connection;
+use crate::exception::KnownExceptions;
 use crate::executor::{Executor, ThreadPool};
 use crate::object::Any;
 
@@ -47,9 +48,13 @@ pub struct Config {
     /// Exceptions go out with this side's version of RPyC. Default: true.
     pub include_local_version: bool,
     /// Exceptions of classes that aren't builtin are made instances of their class, where that
-    /// class is known here. Default: false.
+    /// class is known here: [`known_exceptions`](Config#structfield.known_exceptions) are those of Rust
+    /// types. Default: false.
     pub instantiate_custom_exceptions: bool,
-    /// Modules may be imported to find an exception's class. Default: false.
+    /// The Rust types that stand for exception classes of a peer's. Default: none.
+    pub known_exceptions: KnownExceptions,
+    /// Accepted, and without effect: no module is imported because a peer names it. In Python
+    /// importing runs code, and Rust has nothing to import. Default: false.
     pub import_custom_exceptions: bool,
     /// Accepted for old programs; there are no such exceptions any more. Default: false.
     pub instantiate_oldstyle_exceptions: bool,
@@ -154,6 +159,7 @@ impl Default for Config {
             include_local_traceback: true,
             include_local_version: true,
             instantiate_custom_exceptions: false,
+            known_exceptions: KnownExceptions::default(),
             import_custom_exceptions: false,
             instantiate_oldstyle_exceptions: false,
             propagate_system_exit_locally: false,

@@ -125,7 +125,7 @@ pub use self::connect::connect_unix;
 pub use self::connect::{Connector, connect, connect_by_service, connect_thread};
 pub use self::connection::{AsyncResult, BackgroundServing, Connection, WeakConnection};
 pub use self::error::{CloseReason, Error, Timeout};
-pub use self::exception::Exception;
+pub use self::exception::{Exception, KnownExceptions, PythonException};
 pub use self::executor::{Executor, ThreadPool};
 pub use self::object::{
     Any, Args, Context, Expose, Exposed, FromAny, IntoAny, Netref, Object, ObjectRef,

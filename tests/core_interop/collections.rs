@@ -157,3 +157,164 @@ fn an_iterator_that_fails_raises_and_is_at_its_end() {
         "#,
     );
 }
+
+fn with_public_names() -> Config {
+    let mut config = Config::default();
+    config.allow_public_attrs = true;
+    config
+}
+
+#[test]
+fn every_public_method_and_operator_of_pythons_list_dict_and_set_is_there() {
+    run_with(
+        shop(),
+        with_public_names(),
+        r#"
+        ours = {"__contains__", "__delitem__", "__getitem__", "__iter__", "__len__", "__setitem__",
+                "__add__", "__iadd__", "__mul__", "__imul__", "__rmul__",
+                "__and__", "__iand__", "__rand__", "__or__", "__ior__", "__ror__",
+                "__sub__", "__isub__", "__rsub__", "__xor__", "__ixor__", "__rxor__"}
+        for remote, kind in (root.stock(), list), (root.prices(), dict), (root.tags(), set):
+            for name in dir(kind):
+                if not name.startswith("_") or name in ours:
+                    assert callable(getattr(remote, name)), (kind, name)
+        "#,
+    );
+}
+
+#[test]
+fn a_set_is_used_as_a_set() {
+    run_with(
+        shop(),
+        with_public_names(),
+        r#"
+        tags = root.tags()
+        same(type(tags).__name__, "builtins.set")
+        assert isinstance(tags, set)
+        same(len(tags), 2)
+        same(sorted(tags), ["cold", "hot"])
+        assert "hot" in tags and "sour" not in tags
+        tags.add("sour")
+        tags.add("hot")
+        same(len(tags), 3)
+        tags.remove("sour")
+        tags.discard("sour")
+        with raises(KeyError, "sour"):
+            tags.remove("sour")
+        with raises(TypeError, "unhashable type"):
+            tags.add(slice(1))
+        same(set(tags | {"sour"}), {"hot", "cold", "sour"})
+        same(set({"sour"} | frozenset(tags)), {"hot", "cold", "sour"})
+        same(set(tags & frozenset(["hot", "dry"])), {"hot"})
+        same(set(tags - {"hot"}), {"cold"})
+        same(set(tags ^ {"hot", "dry"}), {"cold", "dry"})
+        same(set(tags.union(["a"], ("b",))), {"hot", "cold", "a", "b"})
+        same(set(tags.intersection(["hot", "x"])), {"hot"})
+        same(set(tags.difference(["hot"])), {"cold"})
+        same(set(tags.symmetric_difference(["hot", "x"])), {"cold", "x"})
+        assert tags == {"hot", "cold"} and tags != {"hot"}
+        assert tags >= {"hot"} and tags > {"hot"} and tags <= {"hot", "cold", "x"}
+        assert not tags < {"hot", "cold"} and tags.issuperset(["hot"]) and tags.isdisjoint(["x"])
+        with raises(TypeError):
+            tags | ["hot"]
+        kept = tags
+        kept |= {"new"}
+        same(sorted(tags), ["cold", "hot", "new"])
+        tags.difference_update(["new"])
+        tags.update(["one", "two"])
+        tags.intersection_update({"one", "hot"})
+        tags.symmetric_difference_update({"one", "three"})
+        same(sorted(tags), ["hot", "three"])
+        copy = tags.copy()
+        assert copy.pop() in ("hot", "three")
+        same((len(copy), len(tags)), (1, 2))
+        tags.clear()
+        same(repr(tags), "set()")
+        with raises(KeyError, "pop from an empty set"):
+            tags.pop()
+        "#,
+    );
+}
+
+#[test]
+fn a_list_is_sorted_compared_and_repeated_as_in_python() {
+    run_with(
+        shop(),
+        with_public_names(),
+        r#"
+        stock = root.stock()
+        stock.sort()
+        same(list(stock), ["bread", "milk", "tea"])
+        stock.sort(reverse=True)
+        same(list(stock), ["tea", "milk", "bread"])
+        stock.sort(key=len)
+        same(list(stock), ["tea", "milk", "bread"])
+        # Equal ones keep their order, in either direction.
+        stock.clear()
+        pairs = [(1, "b"), (0, "c"), (1, "a"), (0, "d")]
+        stock.extend(pairs)
+        stock.sort(key=lambda pair: pair[0])
+        same(list(stock), sorted(pairs, key=lambda pair: pair[0]))
+        stock.sort(key=lambda pair: pair[0], reverse=True)
+        same(list(stock), sorted(pairs, key=lambda pair: pair[0], reverse=True))
+        stock.sort()
+        same(list(stock), sorted(pairs))
+        mixed = [2, 1.5, True, -1, 10**30, float("inf"), -10**30, 0]
+        stock[:] = mixed
+        stock.sort()
+        same(list(stock), sorted(mixed))
+        stock[:] = [1, "one"]
+        with raises(TypeError, "'<' not supported between instances of 'str' and 'int'"):
+            stock.sort()
+        same(list(stock), [1, "one"])
+        with raises(TypeError, "no positional arguments"):
+            stock.sort(len)
+        with raises(ValueError, "list modified during sort"):
+            stock.sort(key=lambda item: stock.append(item) or 0)
+        def refuse(item):
+            raise KeyError(item)
+        with raises(KeyError):
+            stock.sort(key=refuse)
+        stock[:] = [1, 2]
+        assert stock < [1, 3] and stock <= [1, 2] and stock > [1] and stock >= [1, 1, 9]
+        same(list(stock * 2), [1, 2, 1, 2])
+        same(list(2 * stock), [1, 2, 1, 2])
+        same(len(stock * -1), 0)
+        with raises(MemoryError):
+            stock * 10**12
+        stock *= 2
+        same(stock.index(2, 2), 3)
+        same(stock.index(1, -2, 4), 2)
+        with raises(ValueError, "9 is not in list"):
+            stock.index(9)
+        "#,
+    );
+}
+
+#[test]
+fn a_dict_is_merged_updated_and_copied_as_in_python() {
+    run_with(
+        shop(),
+        with_public_names(),
+        r#"
+        prices = root.prices()
+        prices.update({"tea": 4}, jam=2)
+        prices.update([("salt", 1)])
+        same(dict(prices), {"tea": 4, "milk": 1.5, "jam": 2, "salt": 1})
+        same(prices.popitem(), ("salt", 1))
+        same(dict(prices | {"tea": 9}), {"tea": 9, "milk": 1.5, "jam": 2})
+        prices |= {"oil": 7}
+        copy = prices.copy()
+        copy["tea"] = 0
+        same((prices["tea"], prices["oil"]), (4, 7))
+        same(dict(prices.fromkeys(["a", "b"], 1)), {"a": 1, "b": 1})
+        with raises(ValueError, "length 1; 2 is required"):
+            prices.update([(1,)])
+        with raises(TypeError):
+            prices | ["tea"]
+        prices.clear()
+        with raises(KeyError, "dictionary is empty"):
+            prices.popitem()
+        "#,
+    );
+}

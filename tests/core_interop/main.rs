@@ -3,6 +3,7 @@
 mod callbacks;
 mod collections;
 mod exceptions;
+mod idle;
 mod names;
 mod objects;
 mod serving;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use rpyc_core::by_value::Serde;
 use rpyc_core::codec::Value;
-use rpyc_core::object::{Dict, Iter, List};
+use rpyc_core::object::{Dict, Iter, List, Set};
 use serde::{Deserialize, Serialize};
 
 use rpyc_core::{Any, Args, Context, Exception, Exposed, Netref, args, expose, service};
@@ -100,6 +100,11 @@ impl ShopService {
     #[exposed]
     fn stock(&self) -> Result<List, Exception> {
         List::of(["tea", "milk", "bread"])
+    }
+
+    #[exposed]
+    fn tags(&self) -> Result<Set, Exception> {
+        Set::of(["hot", "cold"])
     }
 
     #[exposed]

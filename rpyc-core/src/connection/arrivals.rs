@@ -172,7 +172,8 @@ impl Shared {
                 items.push(Arrival::Reply { seq, reply });
             }
             Message::Exception { seq, exception } => {
-                let reply = Err(Error::Remote(Exception::load(exception)));
+                let exception = Exception::load(exception).known_by(&self.config());
+                let reply = Err(Error::Remote(exception));
                 items.push(Arrival::Reply { seq, reply });
             }
         }

@@ -1,10 +1,14 @@
 //! [`Exception`]: a Python exception as it crosses a connection, in both directions.
 
 mod from_std;
+mod known;
 
+use std::any::TypeId;
 use std::fmt;
 
+pub use self::known::{KnownExceptions, PythonException};
 use crate::codec::{DumpedException, NamedException, Str, Value};
+use crate::config::Config;
 use crate::error::Error;
 
 /// An exception: its class by name, its arguments and attributes, and a traceback.
@@ -24,6 +28,8 @@ struct Parts {
     traceback: Option<Str>,
     // It came from a peer, and the traceback is the peer's.
     remote: bool,
+    // The type that stands for its class, by the config of the connection that it came over.
+    known_as: Option<TypeId>,
 }
 
 /// Makes a constructor a builtin exception class.
@@ -48,6 +54,7 @@ impl Exception {
             attrs: Vec::new(),
             traceback: None,
             remote: false,
+            known_as: None,
         }))
     }
 
@@ -172,6 +179,16 @@ impl Exception {
         &*self.0.class == class && matches!(&*self.0.module, "builtins" | "exceptions")
     }
 
+    /// The Rust type that stands for its class, made of it.
+    ///
+    /// `None` where it isn't of that class, where the connection that it came over doesn't know the
+    /// type (`known_exceptions`) or its config has `instantiate_custom_exceptions` off, and where the
+    /// type doesn't take what came.
+    pub fn downcast<T: PythonException>(&self) -> Option<T> {
+        let is_known = self.0.known_as == Some(TypeId::of::<T>());
+        is_known.then(|| T::from_exception(self)).flatten()
+    }
+
     /// The message: the arguments as Python's `str()` of the exception gives them.
     pub fn message(&self) -> String {
         match self.args() {
@@ -222,8 +239,17 @@ impl Exception {
                 attrs: named.attrs,
                 traceback: Some(named.traceback),
                 remote: true,
+                known_as: None,
             })),
         }
+    }
+
+    /// Knows it as the type that stands for its class, where the config lets it.
+    pub(crate) fn known_by(mut self, config: &Config) -> Exception {
+        if config.instantiate_custom_exceptions {
+            self.0.known_as = config.known_exceptions.find(&self.0.module, &self.0.class);
+        }
+        self
     }
 }
 

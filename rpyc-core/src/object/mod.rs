@@ -32,7 +32,7 @@ use bytes::Bytes;
 
 pub use self::any::Any;
 pub use self::args::Args;
-pub use self::builtins::{Dict, Iter, List};
+pub use self::builtins::{Dict, Iter, List, Set};
 pub use self::class::{Class, ClassBuilder, Signature};
 pub use self::context::Context;
 pub(crate) use self::convert::plain;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rpyc_core::service::ServiceBuilder;
 use rpyc_core::{
-    Any, CloseReason, Config, Connection, Context, Error, Exception, Exposed, Value, VoidService,
-    args,
+    Any, Args, CloseReason, Config, Connection, Context, Error, Exception, Exposed,
+    PythonException, Value, VoidService, args,
 };
 
 use crate::support::{raised, session};
@@ -163,4 +163,61 @@ fn each_hop_of_an_exception_stands_behind_a_line_that_counts_it() {
     assert!(far.contains("in FarService.__call__"), "{far}");
     client.close().expect("it closes");
     let _ = serving.join();
+}
+
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("there are only {left} of {what}")]
+struct OutOfStock {
+    what: String,
+    left: i64,
+}
+
+impl PythonException for OutOfStock {
+    const MODULE: &str = "shop";
+    const CLASS: &str = "OutOfStock";
+
+    fn from_exception(exception: &Exception) -> Option<OutOfStock> {
+        Some(OutOfStock {
+            what: exception.args().first()?.as_str()?.to_owned(),
+            left: exception.attr("left")?.as_i64()?,
+        })
+    }
+}
+
+#[test]
+fn instantiate_custom_exceptions_makes_rust_types_of_the_classes_that_they_stand_for() {
+    let fails = |name: &'static str| {
+        move |_: &Context<'_>, _: Args| {
+            let exception = Exception::new("shop", name).with_arg("tea");
+            Err(exception.with_attr("left", 2))
+        }
+    };
+    for (instantiates, registers) in [(true, true), (false, true), (true, false)] {
+        let service = ServiceBuilder::new("shop.ShopService")
+            .method("fail", "", fails("OutOfStock"))
+            .method("fail_otherwise", "", fails("Closed"))
+            .build();
+        let mut config = Config::default();
+        config.instantiate_custom_exceptions = instantiates;
+        if registers {
+            config.known_exceptions.register::<OutOfStock>();
+        }
+        let void = Arc::new(VoidService);
+        let pair = Connection::pair(void, config, Arc::new(service), Config::default());
+        let (client, server) = pair.expect("neither end refuses");
+        let serving = std::thread::spawn(move || server.serve_all());
+        let root = client.root().expect("a root");
+        let raised = |name| match root.call_method(name, args![]) {
+            Err(Error::Remote(exception)) => exception,
+            other => panic!("{name} gave {other:?}"),
+        };
+        let expected = (instantiates && registers).then(|| OutOfStock {
+            what: "tea".to_owned(),
+            left: 2,
+        });
+        assert_eq!(raised("fail").downcast::<OutOfStock>(), expected);
+        assert_eq!(raised("fail_otherwise").downcast::<OutOfStock>(), None);
+        client.close().expect("a clean end");
+        serving.join().expect("no panic");
+    }
 }

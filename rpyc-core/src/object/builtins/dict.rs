@@ -186,6 +186,43 @@ fn class() -> Class<Entries> {
                 &args.first().cloned().flatten().unwrap_or(Any::NONE),
             )
         }))
+        .method(operator("__or__", |this, other| {
+            union(entries(this), other)
+        }))
+        .method(operator("__ror__", |this, other| {
+            union(other, entries(this))
+        }))
+        .method(operator("__ior__", |this, other| {
+            update(this, other)?;
+            Ok(Any::object(this.clone()))
+        }))
+        .method(method("__reversed__", &[], &[], |this, _, _| {
+            let mut keys = keys(this);
+            keys.reverse();
+            Iter::named("builtins.dict_reversekeyiterator", keys).into_any()
+        }))
+        .public_method(Method::new("update", update_from))
+        .public_method(method("popitem", &[], &[], |this, _, _| {
+            let last = this.0.lock().pop();
+            match last {
+                Some((key, value)) => Ok(Any::tuple([key.into_any(), value])),
+                None => Err(Exception::key_error("popitem(): dictionary is empty")),
+            }
+        }))
+        .public_method(method("copy", &[], &[], |this, _, _| {
+            union(entries(this), Vec::new())
+        }))
+        .public_method(method(
+            "fromkeys",
+            &["iterable"],
+            &["value"],
+            |_, _, args| {
+                let keys = args.first().cloned().flatten().unwrap_or(Any::NONE);
+                let value = second(args);
+                let keys = crate::object::items(keys)?.into_iter();
+                union(keys.map(|key| (key, value.clone())).collect(), Vec::new())
+            },
+        ))
         .public_method(method("keys", &[], &[], |this, _, _| {
             Ok(Any::tuple(keys(this)))
         }))
@@ -228,6 +265,73 @@ fn class() -> Class<Entries> {
         .build()
 }
 
+/// An operator: for anything but a dict, the other operand is asked.
+fn operator(name: &str, combine: fn(&This, Vec<(Any, Any)>) -> ObjectResult) -> Method<Entries> {
+    method(name, &["other"], &[], move |this, _, args| {
+        let other = args.first().cloned().flatten().unwrap_or(Any::NONE);
+        if &*other.type_name() != "builtins.dict" {
+            return Ok(Any::Value(Value::NotImplemented));
+        }
+        combine(this, crate::object::convert::pairs(other)?)
+    })
+}
+
+/// A new dict of both; the second one's values count.
+fn union(one: Vec<(Any, Any)>, other: Vec<(Any, Any)>) -> ObjectResult {
+    let dict = Dict::new();
+    for (key, value) in one.into_iter().chain(other) {
+        dict.insert(key, value)?;
+    }
+    Ok(Any::from(dict))
+}
+
+fn update(this: &This, more: Vec<(Any, Any)>) -> ObjectResult<()> {
+    for (key, value) in more {
+        let old = this.0.lock().insert(Key::new(key)?, value);
+        drop(old);
+    }
+    Ok(())
+}
+
+/// `dict.update(other, **named)`: a dict, or an iterable of pairs.
+fn update_from(this: &This, _: &Context<'_>, args: Args) -> ObjectResult {
+    if args.positional.len() > 1 {
+        return Err(Exception::type_error(format!(
+            "update expected at most 1 argument, got {}",
+            args.positional.len()
+        )));
+    }
+    let mut more = match args.positional.into_iter().next() {
+        None => Vec::new(),
+        Some(other) if &*other.type_name() == "builtins.dict" => {
+            crate::object::convert::pairs(other)?
+        }
+        Some(other) => {
+            let pair = |item: Any| {
+                let items = crate::object::items(item)?;
+                <[Any; 2]>::try_from(items)
+                    .map(|[key, value]| (key, value))
+                    .map_err(|items| {
+                        Exception::value_error(format!(
+                            "dictionary update sequence element has length {}; 2 is required",
+                            items.len()
+                        ))
+                    })
+            };
+            let pairs: ObjectResult<Vec<(Any, Any)>> =
+                crate::object::items(other)?.into_iter().map(pair).collect();
+            pairs?
+        }
+    };
+    more.extend(
+        args.keyword
+            .into_iter()
+            .map(|(name, value)| (Any::from(name), value)),
+    );
+    update(this, more)?;
+    Ok(Any::NONE)
+}
+
 fn first(args: &[Option<Any>]) -> ObjectResult<Key> {
     Key::new(args.first().cloned().flatten().unwrap_or(Any::NONE))
 }
@@ -236,7 +340,7 @@ fn second(args: &[Option<Any>]) -> Any {
     args.get(1).cloned().flatten().unwrap_or(Any::NONE)
 }
 
-fn missing(key: Key) -> Exception {
+pub(super) fn missing(key: Key) -> Exception {
     match key.into_any() {
         Any::Value(value) => Exception::key_error(value),
         other => Exception::key_error(format!("{other:?}")),

@@ -22,7 +22,7 @@ pub struct List(Exposed<Items>);
 
 /// What a [`List`] holds.
 #[derive(Debug)]
-pub struct Items(Mutex<Vec<Any>>);
+pub struct Items(pub(super) Mutex<Vec<Any>>);
 
 impl List {
     /// A list without items.
@@ -96,10 +96,10 @@ impl Expose for Items {
     }
 }
 
-type This = Exposed<Items>;
+pub(super) type This = Exposed<Items>;
 
 /// A method with these parameters, all required.
-fn method<F>(name: &str, params: &[&str], call: F) -> Method<Items>
+pub(super) fn method<F>(name: &str, params: &[&str], call: F) -> Method<Items>
 where
     F: Fn(&This, &Context<'_>, &[Any]) -> ObjectResult + Send + Sync + 'static,
 {
@@ -114,7 +114,7 @@ where
 }
 
 fn class() -> Class<Items> {
-    Class::builder("builtins", "list")
+    super::list_order::with_order(Class::builder("builtins", "list"))
         .method(method("__len__", &[], |this, _, _| {
             Ok(Any::from(this.0.lock().len()))
         }))
@@ -158,12 +158,7 @@ fn class() -> Class<Items> {
             remove_at(this, index)?;
             Ok(Any::NONE)
         }))
-        .public_method(method("index", &["value"], |this, cx, args| {
-            let index = find(this, cx, first(args))?;
-            index
-                .map(Any::from)
-                .ok_or_else(|| Exception::value_error("value is not in list"))
-        }))
+        .public_method(Method::new("index", index))
         .public_method(method("count", &["value"], |this, cx, args| {
             let items = this.0.lock().clone();
             let mut count = 0_usize;
@@ -189,7 +184,7 @@ fn class() -> Class<Items> {
 }
 
 /// The first argument, which is there: binding saw to it.
-fn first(args: &[Any]) -> &Any {
+pub(super) fn first(args: &[Any]) -> &Any {
     args.first().unwrap_or(&Any::NONE)
 }
 
@@ -324,6 +319,37 @@ fn pop(this: &This, _: &Context<'_>, args: Args) -> ObjectResult {
         }
     };
     remove_at(this, index)
+}
+
+/// `list.index(value, start, stop)`
+fn index(this: &This, cx: &Context<'_>, args: Args) -> ObjectResult {
+    let signature = Signature::method("list.index");
+    let signature = signature
+        .required("value")
+        .optional("start")
+        .optional("stop");
+    let mut bound = signature.bind(args)?;
+    let wanted: Any = bound.required(0)?;
+    let (start, stop) = (bound.optional(1, || 0)?, bound.optional(2, || i64::MAX)?);
+    let items = this.0.lock().clone();
+    let place = |at: i64| {
+        let distance = usize::try_from(at.unsigned_abs()).unwrap_or(usize::MAX);
+        if at < 0 {
+            items.len().saturating_sub(distance)
+        } else {
+            distance.min(items.len())
+        }
+    };
+    for index in place(start)..place(stop) {
+        let item = items.get(index).unwrap_or(&Any::NONE);
+        if same(cx, item, &wanted)? {
+            return Ok(Any::from(index));
+        }
+    }
+    Err(Exception::value_error(format!(
+        "{} is not in list",
+        repr_of(cx, &wanted)?
+    )))
 }
 
 fn remove_at(this: &This, index: usize) -> ObjectResult {

@@ -125,9 +125,13 @@ fn fetch_items(netref: &Netref) -> Result<Vec<Any>, Error> {
     }
 }
 
-/// What one of our own lists holds, when it comes back.
+/// What one of our own lists, sets or dicts gives, when it comes back.
 fn local_items(object: &crate::object::ObjectRef) -> Option<Vec<Any>> {
-    super::super::builtins::list_of(object).map(|list| list.items())
+    use crate::object::builtins::{dict_of, list_of, set_of};
+    let list = list_of(object).map(|list| list.items());
+    let set = || set_of(object).map(|set| set.elements());
+    let keys = |dict: crate::object::Dict| dict.items().into_iter().map(|(key, _)| key).collect();
+    list.or_else(set).or_else(|| dict_of(object).map(keys))
 }
 
 fn not_iterable(error: Error, netref: &Netref) -> ConversionError {

@@ -1,0 +1,80 @@
+//! Rust types that stand for Python's exception classes: [`PythonException`], [`KnownExceptions`].
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use super::Exception;
+
+/// A Rust error that stands for one of Python's exception classes, in both directions.
+///
+/// ```
+/// use rpyc_core::{Config, Exception, PythonException};
+///
+/// #[derive(Debug, PartialEq, thiserror::Error)]
+/// #[error("there are only {left} of {what}")]
+/// struct OutOfStock {
+///     what: String,
+///     left: i64,
+/// }
+///
+/// impl PythonException for OutOfStock {
+///     const MODULE: &str = "shop";
+///     const CLASS: &str = "OutOfStock";
+///
+///     fn from_exception(exception: &Exception) -> Option<OutOfStock> {
+///         Some(OutOfStock {
+///             what: exception.args().first()?.as_str()?.to_owned(),
+///             left: exception.attr("left")?.as_i64()?,
+///         })
+///     }
+/// }
+///
+/// let mut config = Config::default();
+/// config.instantiate_custom_exceptions = true;
+/// config.known_exceptions.register::<OutOfStock>();
+/// ```
+///
+/// What a peer raises as `shop.OutOfStock` over a connection with this config can then be turned
+/// into the type by [`Exception::downcast`].
+pub trait PythonException: StdError + Sized + 'static {
+    /// The module that defines the class in Python.
+    const MODULE: &str;
+    /// The name of the class.
+    const CLASS: &str;
+
+    /// Makes one of what came; `None` where arguments or attributes aren't those of the class.
+    fn from_exception(exception: &Exception) -> Option<Self>;
+}
+
+/// The exception classes that Rust types stand for, by name.
+#[derive(Clone, Default)]
+pub struct KnownExceptions(Arc<HashMap<String, TypeId>>);
+
+impl KnownExceptions {
+    /// From now on the type stands for its class. A type registered earlier for the same class is
+    /// replaced.
+    pub fn register<T: PythonException>(&mut self) {
+        Arc::make_mut(&mut self.0).insert(full_name(T::MODULE, T::CLASS), TypeId::of::<T>());
+    }
+
+    /// The type that stands for the class.
+    pub(super) fn find(&self, module: &str, class: &str) -> Option<TypeId> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.get(&full_name(module, class)).copied()
+    }
+}
+
+impl fmt::Debug for KnownExceptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+fn full_name(module: &str, class: &str) -> String {
+    format!("{module}.{class}")
+}
