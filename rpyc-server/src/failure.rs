@@ -50,14 +50,20 @@ impl Failure {
         ExitCode::from(self.code)
     }
 
-    /// The failure and what it came from on one line, the hint below.
-    pub(crate) fn report(&self) -> String {
-        let mut text = format!("rpyc-server: {self}");
+    /// The failure and what it came from, on one line.
+    pub(crate) fn with_causes(&self) -> String {
+        let mut text = self.to_string();
         let mut source = self.source();
         while let Some(error) = source {
             text.push_str(&format!(": {error}"));
             source = error.source();
         }
+        text
+    }
+
+    /// The same for a terminal, the hint below.
+    pub(crate) fn report(&self) -> String {
+        let mut text = format!("rpyc-server: {}", self.with_causes());
         if let Some(hint) = &self.hint {
             text.push_str(&format!("\n  {hint}"));
         }

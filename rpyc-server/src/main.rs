@@ -1,6 +1,7 @@
 //! `rpyc-server`: serves RPyC's classic mode, and what belongs to it: the registry, the tools.
 #![forbid(unsafe_code)]
 
+mod access;
 mod classic;
 mod cli;
 mod failure;

@@ -6,8 +6,10 @@ use std::path::Path;
 use rpyc_core::Config;
 use rpyc_core::registry::RegistryClient;
 use rpyc_server::Mode;
+use rpyc_server::auth::{Access, Tls};
 use rpyc_server::registry::Transport;
 
+use crate::access;
 use crate::cli::{Limits, Logging, Registering, ServeOptions, Socket};
 use crate::failure::Failure;
 
@@ -16,11 +18,13 @@ use crate::failure::Failure;
 pub(crate) struct Plan {
     /// TCP addresses, the first one that can be had; empty for none.
     pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) access: Access,
     pub(crate) config: Config,
     pub(crate) port: u16,
     /// Whether other machines reach the addresses.
     pub(crate) is_reachable: bool,
     pub(crate) registry: Option<RegistryClient>,
+    pub(crate) tls: Option<Tls>,
 }
 
 impl Plan {
@@ -31,10 +35,13 @@ impl Plan {
                 .hint("Say --classic to serve classic mode; --help shows examples."));
         }
         check_logging(&options.logging)?;
-        let port = options.socket.port.unwrap_or(DEFAULT_PORT);
+        let tls = access::tls(&options.access)?;
+        let access = access::access(&options.access, tls.as_ref())?;
+        let default_port = if tls.is_some() { TLS_PORT } else { PORT };
+        let port = options.socket.port.unwrap_or(default_port);
         let addresses = addresses(&options.socket, port)?;
         let is_reachable = addresses.iter().any(|address| !is_loopback(address.ip()));
-        if is_reachable && !options.socket.insecure {
+        if is_reachable && access.is_open() && !options.access.insecure {
             return Err(not_loopback(&options.socket));
         }
         if options.serving.mode == Mode::OneShot && addresses.is_empty() {
@@ -44,9 +51,11 @@ impl Plan {
         Ok(Plan {
             registry: registry(&options.registering, &addresses)?,
             config: config(options),
+            access,
             addresses,
             port,
             is_reachable,
+            tls,
         })
     }
 }
@@ -110,8 +119,10 @@ fn not_loopback(socket: &Socket) -> Failure {
         "--host {host} is reached from other machines, which classic mode isn't safe for"
     ))
     .hint(
-        "Whoever connects can run any code as this user. Keep to 127.0.0.1 and come through a \
-         tunnel (ssh -L 18812:127.0.0.1:18812 user@server), or accept that with --insecure.",
+        "Whoever connects can run any code as this user. Say who may: clients with a certificate \
+         (--ssl-keyfile, --ssl-certfile, --ssl-cafile), with a secret (--secret-file), of a \
+         network (--allow); or keep to 127.0.0.1 and come through a tunnel (ssh -L \
+         18812:127.0.0.1:18812 user@server); or let in everybody with --insecure.",
     )
 }
 
@@ -209,5 +220,6 @@ fn is_of_this_machine(ip: IpAddr) -> bool {
     UdpSocket::bind((ip, 0)).is_ok()
 }
 
-/// The port of Python's classic server.
-const DEFAULT_PORT: u16 = 18812;
+/// The port of Python's classic server, and the one that it has with TLS.
+const PORT: u16 = 18812;
+const TLS_PORT: u16 = 18821;

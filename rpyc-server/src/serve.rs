@@ -1,7 +1,6 @@
 //! A plan to a running server, until it is stopped.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use log::{error, info, warn};
@@ -21,7 +20,7 @@ pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
         return crate::print(b"the options make sense\n");
     }
     logging::start(&options.logging)?;
-    let signals = signals::catch().map_err(broken)?;
+    let signals = signals::catch(plan.tls.clone()).map_err(broken)?;
     let evaluator = Evaluator::start(options)
         .map_err(|error| Failure::new("the evaluator doesn't start").because(error))?;
     let listeners = listen(options, &plan)?;
@@ -33,6 +32,9 @@ pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
         .keepalive(limits.keepalive)
         .max_clients(limits.max_clients)
         .mode(options.serving.mode);
+    if plan.tls.is_some() || !plan.access.is_open() {
+        builder = builder.authenticator(plan.access.clone());
+    }
     if let Some(max_clients) = limits.max_clients_per_address {
         builder = builder.max_clients_per_address(max_clients);
     }
@@ -40,7 +42,7 @@ pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
         .serve_on(listeners)
         .map_err(|error| Failure::new("the server can't start").because(error))?;
     for address in server.addresses() {
-        announce(address, plan.is_reachable);
+        announce(address, &plan);
     }
     if options.serving.mode == Mode::OneShot {
         print_address(server.addresses())?;
@@ -133,23 +135,26 @@ fn print_address(addresses: &[Address]) -> Result<(), Failure> {
     printed.map_err(|error| Failure::new("the standard output can't be written").because(error))
 }
 
-fn announce(address: &Address, reachable: bool) {
-    match address.tcp() {
-        Some(address) => announce_tcp(address, reachable),
-        None => info!("listening on {address}"),
-    }
-}
-
-fn announce_tcp(address: SocketAddr, reachable: bool) {
+fn announce(address: &Address, plan: &Plan) {
     info!("listening on {address}");
-    let port = address.port();
+    let Some(address) = address.tcp() else {
+        return;
+    };
     let host = match address.ip() {
         ip if ip.is_unspecified() => "this machine's name".to_owned(),
         ip => format!("\"{ip}\""),
     };
+    let (function, port) = (
+        if plan.tls.is_some() {
+            "ssl_connect"
+        } else {
+            "connect"
+        },
+        address.port(),
+    );
     let ipv6 = if address.is_ipv6() { ", ipv6=True" } else { "" };
-    info!("from Python: import rpyc; conn = rpyc.classic.connect({host}, port={port}{ipv6})");
-    if reachable {
+    info!("from Python: import rpyc; conn = rpyc.classic.{function}({host}, port={port}{ipv6})");
+    if plan.is_reachable && plan.access.is_open() {
         warn!("whoever reaches {address} can run any code as this user (--insecure)");
     }
 }

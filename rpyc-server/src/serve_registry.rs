@@ -16,7 +16,7 @@ pub(crate) fn run(options: &RegistryOptions) -> Result<(), Failure> {
     }
     logging::start(&options.logging)?;
     let broken = |error| Failure::new("the registry can't go on").because(error);
-    let signals = signals::catch().map_err(broken)?;
+    let signals = signals::catch(None).map_err(broken)?;
     let registry = Registry::builder()
         .transport(options.transport)
         .listing(options.listing)

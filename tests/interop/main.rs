@@ -1,6 +1,7 @@
 //! The classic server as unmodified Python programs see it: clients of the rpyc from PyPI, one
 //! module a subject, each test a script with its own assertions.
 
+mod access;
 mod asynchronous;
 mod callbacks;
 mod calls;

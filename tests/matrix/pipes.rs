@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rpyc_core::{Connector, Error, args};
@@ -42,6 +43,70 @@ while True:
     sock.sendall(data)
 sock.close()
 ";
+
+/// Does what `ssh host command` does, on this machine.
+const REMOTE_SHELL: &str = r#"#!/bin/sh
+[ "$1 $2 $3 $4 $5" = "-T -o BatchMode=yes -- somebody@somewhere" ] || exit 255
+exec sh -c "$6"
+"#;
+
+/// A program that serves over its stdin and stdout, and tells about itself.
+const DEPLOYED: &str = "
+import os, rpyc, stat, sys
+class Facts(rpyc.Service):
+    def exposed_arguments(self):
+        return tuple(sys.argv[1:])
+    def exposed_path(self):
+        return sys.argv[0]
+conn = rpyc.utils.factory.connect_stdpipes(service=Facts)
+conn.serve_all()
+";
+
+fn executable(path: &Path, text: &str) {
+    fs::write(path, text).expect("a script");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("executable");
+}
+
+#[test]
+fn a_program_is_copied_to_a_host_run_there_and_gone_afterwards() {
+    within(PATIENCE, "the session", || -> Result<(), Error> {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let (ssh, program) = (folder.path().join("ssh"), folder.path().join("program"));
+        executable(&ssh, REMOTE_SHELL);
+        let script = format!("#!{}\n{DEPLOYED}", interpreter().display());
+        fs::write(&program, script).expect("a script");
+        let connector = Connector::new().timeout(Some(PATIENCE)).ssh(&ssh);
+        let arguments = ["--classic", "it's $HOME", ""];
+        let conn = connector.connect_deployed("somebody@somewhere", &program, arguments)?;
+        let root = conn.root()?;
+        let told = root.call_method("arguments", args![])?;
+        assert_eq!(told.extract::<Vec<String>>()?, arguments);
+        let copy = root.call_method("path", args![])?.extract::<String>()?;
+        let mode = fs::metadata(&copy).expect("the copy").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        drop(root);
+        conn.close()?;
+        while fs::exists(&copy).expect("a folder that can be read") {
+            std::thread::yield_now();
+        }
+        Ok(())
+    })
+    .unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn a_host_that_takes_no_program_is_an_error_that_says_what_was_done() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let ssh = folder.path().join("ssh");
+    executable(&ssh, REMOTE_SHELL);
+    let connector = Connector::new().timeout(Some(PATIENCE)).ssh(&ssh);
+    let refused = connector.connect_deployed("nobody@nowhere", &ssh, []);
+    let refused = refused.expect_err("another host");
+    assert_eq!(refused.to_string(), "copying the program with ssh");
+    let missing = connector.connect_deployed("nobody@nowhere", "/no/such/program", []);
+    let missing = missing.expect_err("no program");
+    assert_eq!(missing.to_string(), "reading the program to be copied");
+}
 
 #[test]
 fn a_python_child_is_called_over_its_stdin_and_stdout() {

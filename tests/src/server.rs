@@ -198,6 +198,11 @@ impl Server {
         self.process.is_running()
     }
 
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
     /// Sends a signal and waits for the end of the process.
     ///
     /// # Panics

@@ -1,6 +1,8 @@
 //! Ways to a peer: [`connect`] and its kin, and the [`Connector`] with their options.
 
 #[cfg(unix)]
+mod deploy;
+#[cfg(unix)]
 mod process;
 
 use std::fmt;
@@ -145,7 +147,8 @@ impl Connector {
         self
     }
 
-    /// The program that [`connect_ssh`](Connector::connect_ssh) runs. Default: `ssh`.
+    /// The program that [`connect_ssh`](Connector::connect_ssh) and
+    /// [`connect_deployed`](Connector::connect_deployed) run. Default: `ssh`.
     #[cfg(unix)]
     #[must_use]
     pub fn ssh(mut self, program: impl Into<std::ffi::OsString>) -> Connector {

@@ -10,8 +10,12 @@ Examples:
   rpyc-server --classic --unix /run/user/1000/rpyc.sock
       serve programs of this user only; from Python: rpyc.utils.factory.unix_connect(path,
       rpyc.SlaveService), then conn.modules as ever
-  rpyc-server --classic --host 10.0.0.7 --insecure --register
-      let a registry of this network know; from Python: rpyc.connect_by_service(\"SLAVE\")
+  rpyc-server --classic --host 0.0.0.0 --ssl-keyfile server.key --ssl-certfile server.crt \\
+              --ssl-cafile clients.crt
+      serve whoever has a certificate of ours, from anywhere; from Python:
+      rpyc.classic.ssl_connect(\"server\", keyfile=..., certfile=..., ca_certs=...)
+  rpyc-server --classic --host 10.0.0.7 --allow 10.0.0.0/8 --register
+      serve one network, and let its registry know; from Python: rpyc.connect_by_service(\"SLAVE\")
   rpyc-server --classic --host 0.0.0.0 --insecure
       serve everybody who reaches this machine, with all that this user may do
   ssh -L 18812:127.0.0.1:18812 user@server
@@ -32,7 +36,8 @@ Config file:
 Exit codes:
   0  stopped by Ctrl-C or SIGTERM, in order; a one-shot server's client has left; --check is content
   1  could not start, or not go on: port in use, no such host, log file not writable
-  2  wrong usage: unknown flag, no mode, an address that needs --insecure, a wrong config file
+  2  wrong usage: unknown flag, no mode, an address without a word on who may come, a wrong
+     config file
   A second Ctrl-C or SIGTERM ends the program at once, by that signal.";
 
 pub(super) const COMPLETIONS: &str = "\

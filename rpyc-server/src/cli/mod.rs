@@ -4,6 +4,7 @@
 //! A flag on the command line wins over the environment, that over the config file, that over
 //! the default.
 
+mod access;
 mod arg;
 mod file;
 mod help;
@@ -20,6 +21,7 @@ use std::process;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
+pub(crate) use self::access::AccessOptions;
 pub(crate) use self::limits::Limits;
 pub(crate) use self::logging::Logging;
 pub(crate) use self::registering::Registering;
@@ -44,6 +46,7 @@ pub(crate) enum Invocation {
 /// The options of serving.
 #[derive(Debug)]
 pub(crate) struct ServeOptions {
+    pub(crate) access: AccessOptions,
     pub(crate) limits: Limits,
     pub(crate) logging: Logging,
     pub(crate) registering: Registering,
@@ -110,6 +113,7 @@ fn invocation(matches: &ArgMatches) -> Invocation {
             Invocation::Registry(Box::new(RegistryOptions::from_matches(matches)))
         }
         _ => Invocation::Serve(Box::new(ServeOptions {
+            access: AccessOptions::from_matches(matches),
             limits: Limits::from_matches(matches),
             logging: Logging::from_matches(matches),
             registering: Registering::from_matches(matches),
@@ -130,6 +134,7 @@ fn command() -> Command {
         .subcommand_help_heading("Commands (without one, it serves)")
         .args(serving::args())
         .args(socket::args())
+        .args(access::args())
         .args(limits::args())
         .args(registering::args())
         .args(logging::args())

@@ -7,11 +7,10 @@ use clap::{Arg, ArgMatches, value_parser};
 
 use super::arg::{is_on, option, switch, value};
 
-/// Where a server listens, and whom that lets in.
+/// Where a server listens.
 #[derive(Debug)]
 pub(crate) struct Socket {
     pub(crate) host: Option<String>,
-    pub(crate) insecure: bool,
     pub(crate) ipv6: bool,
     pub(crate) port: Option<u16>,
     pub(crate) unix: Option<PathBuf>,
@@ -22,7 +21,6 @@ impl Socket {
     pub(super) fn from_matches(matches: &ArgMatches) -> Socket {
         Socket {
             host: matches.get_one("host").cloned(),
-            insecure: is_on(matches, "insecure"),
             ipv6: is_on(matches, "ipv6"),
             port: matches.get_one("port").copied(),
             unix: matches.get_one("unix").cloned(),
@@ -45,7 +43,8 @@ pub(super) fn args() -> Vec<Arg> {
             "port",
             "RPYC_SERVER_PORT",
             "PORT",
-            "TCP port to listen on; 0 takes a free one, which the log names [default: 18812]",
+            "TCP port to listen on; 0 takes a free one, which the log names [default: 18812, with TLS \
+             18821]",
         )
         .short('p')
         .value_parser(value_parser!(u16)),
@@ -74,13 +73,6 @@ pub(super) fn args() -> Vec<Arg> {
         .default_value("600")
         .value_parser(permissions),
     ]);
-    args.extend(switch(
-        "insecure",
-        "RPYC_SERVER_INSECURE",
-        "no-insecure",
-        "Listen on an address that other machines reach, though classic mode lets every client \
-         run any code as this user",
-    ));
     let headed = args.into_iter().map(|arg| arg.help_heading("Socket"));
     headed.collect()
 }

@@ -53,6 +53,7 @@ fn the_flags_are_consistent() {
 #[test]
 fn without_flags_nothing_is_served_and_the_limits_are_on() {
     let ServeOptions {
+        access,
         limits,
         registering,
         serving,
@@ -60,7 +61,7 @@ fn without_flags_nothing_is_served_and_the_limits_are_on() {
         ..
     } = serve(&[]);
     assert!(!serving.classic && !serving.no_pickle && !serving.no_traceback);
-    assert!(!socket.insecure && socket.host.is_none() && socket.port.is_none());
+    assert!(!access.insecure && socket.host.is_none() && socket.port.is_none());
     assert_eq!(limits.sync_request_timeout, Some(Duration::from_secs(30)));
     assert_eq!((limits.idle_timeout, limits.max_clients), (None, 1000));
     assert!(!registering.register);
@@ -260,11 +261,15 @@ fn a_registrys_options_stand_in_a_table_of_the_config_file() {
 #[test]
 fn the_classic_server_has_the_switches_of_pythons() {
     let arguments = "-m oneshot -p 1 --host h --ipv6 --logfile f -q --register \
-                     --registry-type TCP --registry-host r --registry-port 2";
+                     --registry-type TCP --registry-host r --registry-port 2 \
+                     --ssl-keyfile k --ssl-certfile c --ssl-cafile a";
     let arguments: Vec<&str> = arguments.split_whitespace().collect();
     let options = serve(&arguments);
     assert_eq!(options.serving.mode, rpyc_server::Mode::OneShot);
     assert!(options.socket.ipv6 && options.logging.quiet);
+    let access = options.access;
+    assert!(access.ssl_keyfile.is_some() && access.ssl_certfile.is_some());
+    assert!(access.ssl_cafile.is_some());
     let registering = options.registering;
     assert!(registering.register);
     assert_eq!(

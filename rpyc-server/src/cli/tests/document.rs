@@ -120,5 +120,5 @@ the command line it is turned off by `--no-NAME` (`--no-classic`; `--pickle` for
 |---|---|
 | 0 | stopped by Ctrl-C or SIGTERM, in order; the client of a one-shot server has left; `--check` is content |
 | 1 | it couldn't start, or not go on: port in use, no such host, log file not writable |
-| 2 | wrong usage: unknown option, nothing to serve, an address that needs `--insecure`, a wrong config file |
+| 2 | wrong usage: unknown option, nothing to serve, an address without a word on who may come, a wrong config file |
 ";
