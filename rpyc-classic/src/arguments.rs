@@ -10,6 +10,9 @@ use rpyc_core::object::{Any, Args, Context, IdParts, Method, Object, ObjectResul
 pub(crate) type Body<T> = fn(&T, &Context<'_>, Vec<Option<Any>>) -> ObjectResult;
 
 /// A method: its name, its parameters, how many of them must be given, and what it does.
+///
+/// A last parameter with an asterisk before its name takes all further positional arguments: they
+/// follow the values of the others.
 pub(crate) struct MethodDef<T: 'static> {
     pub(crate) name: &'static str,
     pub(crate) parameters: &'static [&'static str],
@@ -47,14 +50,19 @@ impl<T: Send + Sync + 'static> BoundMethod<T> {
             ..
         } = *self.def;
         let given = args.positional.len();
-        if given > parameters.len() {
+        let takes_more = parameters.last().is_some_and(|last| last.starts_with('*'));
+        let parameters = match takes_more {
+            true => &parameters[..parameters.len() - 1],
+            false => parameters,
+        };
+        if given > parameters.len() && !takes_more {
             return Err(Exception::type_error(format!(
                 "{name}() takes {} arguments but {given} were given",
                 parameters.len()
             )));
         }
         let mut bound: Vec<Option<Any>> = args.positional.into_iter().map(Some).collect();
-        bound.resize_with(parameters.len(), || None);
+        bound.resize_with(given.max(parameters.len()), || None);
         for (keyword, value) in args.keyword {
             let Some(place) = parameters.iter().position(|known| **known == *keyword) else {
                 return Err(Exception::type_error(format!(

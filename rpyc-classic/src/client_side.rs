@@ -6,32 +6,51 @@ use std::time::Duration;
 
 use rpyc_core::Exception;
 use rpyc_core::args;
-use rpyc_core::codec::{Str, Value};
+use rpyc_core::codec::{Handler, Str, Value};
 use rpyc_core::object::{Any, Args, Context, IdParts, Method, Object, ObjectRef, ObjectResult};
 use rpyc_core::{Connection, WeakConnection};
 
 use crate::arguments::MethodDef;
 use crate::evaluator::Session;
 
-/// The connection of a session.
+/// The connection of a session, or one that Python code has made.
 pub(crate) struct ServerConnection {
     connection: WeakConnection,
+    // Of a connection that Python code has made: it is closed when nothing holds it any more.
+    owner: Option<Arc<Connection>>,
     session: Weak<dyn Session>,
     this: Weak<ServerConnection>,
 }
 
 impl ServerConnection {
     pub(crate) fn object(connection: &Connection, session: Weak<dyn Session>) -> ObjectRef {
+        ServerConnection::with_owner(connection.downgrade(), None, session)
+    }
+
+    /// The same, and it keeps the connection open.
+    pub(crate) fn owning(owner: Arc<Connection>, session: Weak<dyn Session>) -> ObjectRef {
+        ServerConnection::with_owner(owner.downgrade(), Some(owner), session)
+    }
+
+    fn with_owner(
+        connection: WeakConnection,
+        owner: Option<Arc<Connection>>,
+        session: Weak<dyn Session>,
+    ) -> ObjectRef {
         Arc::new_cyclic(|this| ServerConnection {
-            connection: connection.downgrade(),
+            connection,
+            owner,
             session,
             this: this.clone(),
         })
     }
 
     fn connection(&self) -> Result<Connection, Exception> {
-        let connection = self.connection.upgrade();
-        connection.ok_or_else(|| Exception::eof_error("the connection is closed"))
+        let connection = match &self.owner {
+            Some(owner) => Some(Connection::clone(owner)),
+            None => self.connection.upgrade(),
+        };
+        connection.ok_or_else(gone)
     }
 
     fn peer_root(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
@@ -87,6 +106,7 @@ impl Object for ServerConnection {
                     None => Ok(Any::NONE),
                 };
             }
+            "teleport" => return self.teleport(cx),
             "__doc__" => return Ok(Any::NONE),
             _ => {}
         }
@@ -95,6 +115,10 @@ impl Object for ServerConnection {
             Some(method) => Ok(Any::object(method)),
             None => Err(self.no_attribute(name)),
         }
+    }
+
+    fn exit(&self, _: &Context<'_>, _: Any) -> ObjectResult {
+        self.close()
     }
 
     fn repr(&self, _: &Context<'_>) -> ObjectResult<Str> {
@@ -117,9 +141,18 @@ impl Object for ServerConnection {
             "modules",
             "namespace",
             "root",
+            "teleport",
         ];
         let methods = CONNECTION_METHODS.iter().map(|method| method.name);
         Ok(methods.chain(attributes).map(Str::from_static).collect())
+    }
+
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+        let methods: Vec<_> = CONNECTION_METHODS
+            .iter()
+            .map(|method| method.name)
+            .collect();
+        Ok(names(&methods))
     }
 }
 
@@ -128,55 +161,150 @@ static CONNECTION_METHODS: &[MethodDef<ServerConnection>] = &[
         name: "ping",
         parameters: &["data", "timeout"],
         required: 0,
-        body: |this, _, _| {
-            this.connection()?.ping().map_err(Exception::from)?;
-            Ok(Any::NONE)
-        },
+        body: |this, _, args| this.ping(args),
     },
     MethodDef {
         name: "close",
         parameters: &[],
         required: 0,
-        body: |this, _, _| {
-            this.connection()?.close().map_err(Exception::from)?;
-            Ok(Any::NONE)
-        },
+        body: |this, _, _| this.close(),
     },
     MethodDef {
         name: "serve",
-        parameters: &["timeout"],
+        parameters: &["timeout", "wait_for_lock"],
         required: 0,
-        body: |this, _, args| this.poll(&args, 1.0),
+        body: |this, _, args| {
+            let served = this.connection()?.serve(timeout(&args[0], 1.0)?);
+            Ok(Any::from(served.map_err(Exception::from)?))
+        },
     },
     MethodDef {
         name: "poll",
         parameters: &["timeout"],
         required: 0,
-        body: |this, _, args| this.poll(&args, 0.0),
+        body: |this, _, args| {
+            let served = this.connection()?.serve(timeout(&args[0], 0.0)?);
+            Ok(Any::from(served.map_err(Exception::from)?))
+        },
+    },
+    MethodDef {
+        name: "poll_all",
+        parameters: &["timeout"],
+        required: 0,
+        body: |this, _, args| {
+            let timeout = timeout(&args[0], 0.0)?.unwrap_or(Duration::MAX);
+            let served = this.connection()?.poll_all(timeout);
+            Ok(Any::from(served.map_err(Exception::from)?))
+        },
+    },
+    MethodDef {
+        name: "fileno",
+        parameters: &[],
+        required: 0,
+        body: |this, _, _| match this.connection()?.fileno() {
+            Some(descriptor) => Ok(Any::from(i64::from(descriptor))),
+            None => Err(Exception::value_error("the stream has no descriptor")),
+        },
+    },
+    MethodDef {
+        name: "sync_request",
+        parameters: &["handler", "*args"],
+        required: 1,
+        body: |this, _, args| this.sync_request(args),
+    },
+    MethodDef {
+        name: "__enter__",
+        parameters: &[],
+        required: 0,
+        body: |this, _, _| {
+            this.this
+                .upgrade()
+                .map(|this| Any::Local(this))
+                .ok_or_else(gone)
+        },
     },
 ];
 
 impl ServerConnection {
-    fn poll(&self, args: &[Option<Any>], default: f64) -> ObjectResult {
-        let timeout = args
-            .first()
-            .and_then(Option::as_ref)
-            .and_then(Any::as_value);
-        let seconds = match timeout {
-            None => default,
-            Some(Value::Float(seconds)) => *seconds,
-            Some(value) => value
-                .as_i64()
-                .and_then(|seconds| u32::try_from(seconds).ok())
-                .map(f64::from)
-                .ok_or_else(|| Exception::type_error("a timeout is a number of seconds"))?,
+    fn close(&self) -> ObjectResult {
+        match self.connection() {
+            Ok(connection) => connection.close().map_err(Exception::from)?,
+            // It is closed already.
+            Err(_) => {}
+        }
+        Ok(Any::NONE)
+    }
+
+    fn ping(&self, args: Vec<Option<Any>>) -> ObjectResult {
+        let timeout = timeout(&args[1], 3.0)?;
+        let connection = self.connection()?;
+        let answered = match args.into_iter().next().flatten() {
+            None | Some(Any::Value(Value::None)) => connection.ping_with(PING_DATA, timeout),
+            Some(Any::Value(data)) => connection.ping_with(data, timeout),
+            Some(_) => {
+                return Err(Exception::type_error(
+                    "ping() takes data that goes by value",
+                ));
+            }
         };
-        let timeout = Duration::try_from_secs_f64(seconds)
-            .map_err(|_| Exception::value_error("a timeout is a number of seconds, at least 0"))?;
-        let served = self.connection()?.poll(timeout).map_err(Exception::from)?;
-        Ok(Any::from(served))
+        answered.map_err(Exception::from)?;
+        Ok(Any::NONE)
+    }
+
+    fn sync_request(&self, args: Vec<Option<Any>>) -> ObjectResult {
+        let mut args = args.into_iter().flatten();
+        let handler = args.next();
+        let handler = handler.as_ref().and_then(Any::as_value);
+        let handler = handler
+            .and_then(Value::as_i64)
+            .ok_or_else(|| Exception::type_error("a handler is an int"))?;
+        let connection = self.connection()?;
+        let answer = connection.sync_request(Handler::from_number(handler), args.collect());
+        answer.map_err(Exception::from)
+    }
+
+    /// `conn.teleport`: the function of `rpyc.utils.classic`, bound to this connection.
+    fn teleport(&self, cx: &Context<'_>) -> ObjectResult {
+        let session = self.session.upgrade().ok_or_else(gone)?;
+        let this = self.this.upgrade().ok_or_else(gone)?;
+        let classic = session.import(cx, "rpyc.utils.classic")?;
+        let function = attr(cx, &classic, "teleport_function")?;
+        let partial = attr(cx, &session.import(cx, "functools")?, "partial")?;
+        partial.call(cx, args![function, Any::Local(this)])
     }
 }
+
+fn gone() -> Exception {
+    Exception::eof_error("the connection is closed")
+}
+
+/// Seconds from Python: None waits for ever, as a negative number does.
+fn timeout(given: &Option<Any>, default: f64) -> Result<Option<Duration>, Exception> {
+    let wrong = || Exception::type_error("a timeout is a number of seconds, or None");
+    let seconds = match given.as_ref() {
+        None => default,
+        Some(given) => match given.as_value() {
+            Some(Value::None) => return Ok(None),
+            Some(Value::Float(seconds)) => *seconds,
+            Some(value) => {
+                let seconds = value
+                    .as_i64()
+                    .and_then(|seconds| i32::try_from(seconds).ok());
+                f64::from(seconds.ok_or_else(wrong)?)
+            }
+            None => return Err(wrong()),
+        },
+    };
+    if seconds < 0.0 {
+        return Ok(None);
+    }
+    Duration::try_from_secs_f64(seconds)
+        .map(Some)
+        .map_err(|_| wrong())
+}
+
+/// What is sent where nothing is given.
+const PING_DATA: &str = "abcdefghijklmnopqrstuvwxyz";
 
 /// `conn.modules`: the peer's modules, by attribute or in brackets.
 struct Modules {
@@ -199,7 +327,7 @@ impl Object for Modules {
             return Err(self.no_attribute(name));
         }
         self.module(cx, Any::from(name)).map_err(|exception| {
-            if exception.is("ImportError") || exception.is("ModuleNotFoundError") {
+            if is_import_error(&exception) {
                 return Exception::attribute_error(name);
             }
             exception
@@ -210,7 +338,11 @@ impl Object for Modules {
         let argument = args.positional.into_iter().next();
         match (name, argument) {
             ("__getitem__", Some(module)) => self.module(cx, module),
-            ("__contains__", Some(module)) => Ok(Any::from(self.module(cx, module).is_ok())),
+            ("__contains__", Some(module)) => match self.module(cx, module) {
+                Ok(_) => Ok(Any::from(true)),
+                Err(missing) if is_import_error(&missing) => Ok(Any::from(false)),
+                Err(other) => Err(other),
+            },
             _ => Err(self.no_attribute(name)),
         }
     }
@@ -218,6 +350,10 @@ impl Object for Modules {
     fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
         Ok(names(&["__contains__", "__getitem__"]))
     }
+}
+
+fn is_import_error(exception: &Exception) -> bool {
+    exception.is("ImportError") || exception.is("ModuleNotFoundError")
 }
 
 /// `conn._config`: the options that programs read and change while a connection lives.
@@ -273,8 +409,7 @@ impl ConfigView {
 
     fn set_option(&self, key: &str, value: &Any) -> ObjectResult {
         let connection = self.connection.upgrade();
-        let connection =
-            connection.ok_or_else(|| Exception::eof_error("the connection is closed"))?;
+        let connection = connection.ok_or_else(gone)?;
         let value = value.as_value();
         if key == "sync_request_timeout" {
             let wrong = || {

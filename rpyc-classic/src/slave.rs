@@ -114,6 +114,7 @@ impl Object for Root {
         let plain = name.strip_prefix("exposed_").unwrap_or(name);
         match plain {
             "namespace" => return self.session.namespace(cx),
+            "_conn" => return self.session.this().map(Any::Local).ok_or_else(gone),
             "ALIASES" => return Ok(Any::tuple([])),
             "__doc__" => return Ok(Any::NONE),
             _ => {}

@@ -1,6 +1,6 @@
 //! Exceptions of the server at the client, and back.
 
-use rpyc_tests::Server;
+use rpyc_tests::{Server, better_than_stock};
 
 #[test]
 fn a_builtin_exception_arrives_as_its_class_with_its_arguments() {
@@ -305,6 +305,252 @@ fn a_raise_in_attribute_access_arrives() {
         with raises(ValueError, 'no eq'):
             t == 1
         conn.ping()
+        "#,
+    );
+}
+
+#[test]
+fn a_syntax_errors_arguments_tell_its_place_as_cpythons_do() {
+    Server::start().check(
+        r#"
+        with raises(SyntaxError) as raised:
+            conn.execute('x = 1\ny = = 2\n')
+        message, (name, line, column, text, *_) = raised.value.args
+        same((name, line, column, text.strip()), ('<string>', 2, 5, 'y = = 2'))
+        same((raised.value.filename, raised.value.lineno, raised.value.msg), ('<string>', 2, message))
+        with raises(SyntaxError) as raised:
+            conn.execute('raise SyntaxError("own")')
+        same(raised.value.args, ('own',))
+        "#,
+    );
+}
+
+#[test]
+fn errors_of_the_system_have_two_arguments() {
+    Server::start().check(
+        r#"
+        import errno
+        with raises(ConnectionRefusedError) as raised:
+            conn.modules.socket.create_connection(('127.0.0.1', 1), timeout=5)
+        same(raised.value.args[0], errno.ECONNREFUSED)
+        same(len(raised.value.args), 2)
+        with raises(FileNotFoundError) as raised:
+            conn.modules.os.stat('/no/such/file')
+        same((len(raised.value.args), raised.value.filename), (2, '/no/such/file'))
+        "#,
+    );
+}
+
+#[test]
+fn import_and_name_errors_name_what_was_not_found() {
+    Server::start().check(
+        r#"
+        with raises(ModuleNotFoundError) as raised:
+            conn.execute('import no_such_module')
+        same(raised.value.name, 'no_such_module')
+        with raises(ImportError) as raised:
+            conn.execute('from os import no_such_name')
+        same(raised.value.name, 'os')
+        with raises(ImportError) as raised:
+            conn.execute('raise ImportError("text", name="a name", path="a path")')
+        same((raised.value.name, raised.value.path, raised.value.msg), ('a name', 'a path', 'text'))
+        with raises(NameError) as raised:
+            conn.eval('no_such_name')
+        same(raised.value.name, 'no_such_name')
+        "#,
+    );
+}
+
+#[test]
+fn a_group_arrives_as_an_exception_that_tells_what_is_in_it() {
+    if better_than_stock("the client fails to make the exception, and loses it") {
+        return;
+    }
+    Server::start().check(
+        r#"
+        with raises(rpyc.GenericException) as raised:
+            conn.execute('raise ExceptionGroup("several", [ValueError(1), TypeError("two")])')
+        assert type(raised.value).__name__.endswith('ExceptionGroup')
+        same(raised.value.message, 'several')
+        for part in ('ValueError: 1', 'TypeError: two', 'several (2 sub-exceptions)'):
+            assert part in raised.value._remote_tb, raised.value._remote_tb
+        # Of a client's group the server gets one whose member is what has come as text.
+        conn.execute(dedent('''
+            def catch(f):
+                try: f()
+                except* Exception as group:
+                    return group.message, str(group.exceptions[0])
+        '''))
+        def failing():
+            raise ExceptionGroup('mine', [KeyError('k')])
+        if sys.version_info >= (3, 11):
+            same(eval("conn.namespace['catch'](failing)"), ('mine', "[KeyError('k')]"))
+        "#,
+    );
+}
+
+#[test]
+fn notes_stand_in_the_traceback() {
+    Server::start().check(
+        r#"
+        with raises(ValueError) as raised:
+            conn.execute('error = ValueError("text")\nerror.add_note("first note")\nerror.add_note("second note")\nraise error')
+        assert 'first note\nsecond note' in raised.value._remote_tb, raised.value._remote_tb
+        "#,
+    );
+}
+
+/// A class of the client's own, where its module has it.
+const OWN_ERROR: &str = r#"
+class OwnError(Exception):
+    def __init__(self, text, code=None):
+        super().__init__(text)
+        self.code = code
+def failing():
+    raise OwnError('of the client', code=5)
+"#;
+
+#[test]
+fn the_clients_own_exception_passes_through_the_server_as_itself() {
+    if better_than_stock("it comes back as a class made for the occasion") {
+        return;
+    }
+    Server::start().check(&format!(
+        r#"{OWN_ERROR}
+conn.execute('def passing(f): f()')
+with raises(OwnError, 'of the client') as raised:
+    conn.namespace['passing'](failing)
+same((raised.value.args, raised.value.code), (('of the client',), 5))
+assert 'Remote Traceback (2)' in str(raised.value)
+"#
+    ));
+}
+
+#[test]
+fn the_clients_own_exception_keeps_its_attributes_at_the_server() {
+    Server::start().check(&format!(
+        r#"{OWN_ERROR}
+conn.execute('def catch(f):\n    try: f()\n    except Exception as error: return type(error).__name__, error.args, error.code')
+same(conn.namespace['catch'](failing)[1:], (('of the client',), 5))
+"#
+    ));
+}
+
+#[test]
+fn a_child_that_fails_is_told_with_its_code_command_and_output() {
+    Server::start().check(
+        r#"
+        import subprocess
+        with raises(subprocess.CalledProcessError) as raised:
+            conn.execute('import subprocess\nsubprocess.run(["sh", "-c", "echo out; echo err >&2; exit 3"], check=True, capture_output=True)')
+        error = raised.value
+        same((error.returncode, error.output, error.stdout, error.stderr), (3, b'out\n', b'out\n', b'err\n'))
+        assert 'exit 3' in error.cmd
+        with raises(subprocess.TimeoutExpired):
+            conn.execute('subprocess.run(["sleep", "9"], timeout=0.01)')
+        "#,
+    );
+}
+
+#[test]
+fn an_attribute_that_fails_to_be_read_is_left_out() {
+    if better_than_stock("it loses the connection") {
+        return;
+    }
+    Server::start().check(
+        r#"
+        conn.execute(dedent('''
+            class Odd(Exception):
+                @property
+                def bad(self): raise RuntimeError("no")
+                @property
+                def fixed(self): return 9
+        '''))
+        with raises(Exception, 'text') as raised:
+            conn.execute('raise Odd("text")')
+        same(raised.value.fixed, 9)
+        assert not hasattr(raised.value, 'bad')
+        same(conn.eval('2 + 2'), 4)
+        "#,
+    );
+}
+
+#[test]
+fn a_failed_call_leaves_no_memory_behind() {
+    if better_than_stock("it keeps the frames of failed calls") {
+        return;
+    }
+    Server::start().check(
+        r#"
+        conn.execute(dedent('''
+            def resident():
+                with open("/proc/self/statm") as f:
+                    return int(f.read().split()[1]) * 4096
+            def failing():
+                large = b"x" * 100_000_000
+                raise ValueError("text")
+        '''))
+        resident, failing = conn.namespace['resident'], conn.namespace['failing']
+        before = resident()
+        with raises(ValueError):
+            failing()
+        # `pm` sees the frames of a failure until the next one.
+        with raises(ZeroDivisionError):
+            conn.eval('1 / 0')
+        eventually(lambda: resident() < before + 50_000_000, 'the memory of the failed call is free')
+        "#,
+    );
+}
+
+#[test]
+fn tracebacks_show_the_lines_of_each_sessions_own_text() {
+    if better_than_stock("it shows no lines of executed text") {
+        return;
+    }
+    Server::start().check(
+        r#"
+        conn.execute('def failing():\n    raise KeyError("mine")  # of the first session\n')
+        failing = conn.namespace['failing']
+        with connect() as other:
+            for i in range(1100):
+                other.execute(f'def failing():\n    raise KeyError("theirs {i}")  # of the second session\n')
+            with raises(KeyError) as raised:
+                other.namespace['failing']()
+            assert '# of the second session' in raised.value._remote_tb
+        with raises(KeyError) as raised:
+            failing()
+        assert '# of the first session' in raised.value._remote_tb, raised.value._remote_tb
+        # What a session has executed isn't kept beyond its end.
+        kept = 'any("second" + " session" in line for entry in list(__import__("linecache").cache.values()) for line in entry[2])'
+        eventually(lambda: not conn.eval(kept), 'the texts of the ended session are gone')
+        "#,
+    );
+}
+
+#[test]
+fn the_last_traceback_is_the_connections_own() {
+    Server::start().check(
+        r#"
+        import io
+        def debugged(c, commands):
+            real = sys.stdin, sys.stdout
+            sys.stdin, sys.stdout = io.StringIO(commands), io.StringIO()
+            try:
+                rpyc.classic.pm(c)
+                return sys.stdout.getvalue()
+            finally:
+                sys.stdin, sys.stdout = real
+        with connect() as other:
+            with raises(ZeroDivisionError):
+                other.execute('def failing():\n    theirs = 99\n    1 / 0\nfailing()')
+            with raises(KeyError):
+                conn.execute('def failing():\n    mine = 77\n    {}["k"]\nfailing()')
+            assert '77' in debugged(conn, 'p mine\nw\nu\nd\nq\n')
+            assert '99' in debugged(other, 'p theirs\nq\n')
+        with connect() as fresh:
+            assert fresh.root.getconn()._last_traceback is None
+            with raises(ValueError):
+                rpyc.classic.pm(fresh)
         "#,
     );
 }

@@ -71,15 +71,26 @@ impl Server {
     /// When it can't be built or does not come up.
     #[must_use]
     pub fn with_options(options: &[&str]) -> Self {
-        let mut command = if is_stock() {
-            let mut command = Command::new(python::interpreter());
-            command.args(["-u", "-c", include_str!("python/stock_server.py")]);
-            command
-        } else {
-            let mut command = Command::new(binary());
-            command.args(["--classic", "--port", "0"]).args(options);
-            command
-        };
+        if is_stock() {
+            return Self::python();
+        }
+        let mut command = Command::new(binary());
+        command.args(["--classic", "--port", "0"]).args(options);
+        Self::launch(command)
+    }
+
+    /// Starts Python's own classic server, whatever is under test: a peer for chains.
+    ///
+    /// # Panics
+    /// When there is no Python, or it does not come up.
+    #[must_use]
+    pub fn python() -> Self {
+        let mut command = Command::new(python::interpreter());
+        command.args(["-u", "-c", include_str!("python/stock_server.py")]);
+        Self::launch(command)
+    }
+
+    fn launch(mut command: Command) -> Self {
         python::clear_environment(&mut command)
             .env_remove("RUST_LOG")
             .current_dir(env::temp_dir());

@@ -8,7 +8,7 @@ use rpyc_core::codec::{Str, Value};
 use rpyc_core::object::{Any, Args, Context, Netref};
 use rustpython_vm::builtins::{PyBaseException, PyBaseExceptionRef, PyStr, PyType, PyTypeRef};
 use rustpython_vm::function::FuncArgs;
-use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
+use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyResult, VirtualMachine};
 
 use super::convert::{to_python, to_value, value_to_python};
 use super::object::text;
@@ -27,10 +27,10 @@ pub(super) fn to_exception(
     if let (Some(session), Some(traceback)) = (session, raised.__traceback__()) {
         session.remember_traceback(traceback.into());
     }
-    let (module, class) = class_parts(vm, raised.class().as_object());
+    let (module, class) = class_parts(vm, raised.class());
     let mut exception = Exception::new(module, class);
-    for arg in raised.args().as_slice() {
-        exception = exception.with_arg(value_or_repr(vm, arg));
+    for arg in arguments(vm, raised) {
+        exception = exception.with_arg(value_or_repr(vm, &arg));
     }
     for (name, value) in public_attributes(vm, raised.as_object()) {
         exception = exception.with_attr(name, value);
@@ -38,12 +38,57 @@ pub(super) fn to_exception(
     exception.with_traceback(traceback_text(vm, raised))
 }
 
-fn class_parts(vm: &VirtualMachine, class: &PyObject) -> (Str, Str) {
-    let name = names::class_name(vm, class);
-    match name.rsplit_once('.') {
-        Some((module, class)) => (Str::from(module), Str::from(class)),
-        None => (Str::from_static("builtins"), name),
+/// The module and the name of the class, as the peer is told them.
+fn class_parts(vm: &VirtualMachine, class: &Py<PyType>) -> (Str, Str) {
+    // The peer's own class comes back to it under its own name.
+    if let Some((module, name)) = modules::origin(vm, class) {
+        return (module, name);
     }
+    let name = names::class_name(vm, class.as_object());
+    let (module, class_name) = match name.rsplit_once('.') {
+        Some((module, class)) => (Str::from(module), Str::from(class)),
+        None => (Str::from_static("builtins"), name.clone()),
+    };
+    // Python's rpyc makes exceptions without arguments and loses one to which that can't be done,
+    // unless it doesn't know the class.
+    if module == "builtins" && class.fast_issubclass(vm.ctx.exceptions.base_exception_group) {
+        return (Str::from_static(GROUPS), class_name);
+    }
+    (module, class_name)
+}
+
+/// The arguments, as CPython has them.
+fn arguments(vm: &VirtualMachine, raised: &PyBaseExceptionRef) -> Vec<PyObjectRef> {
+    let mut args = raised.args().as_slice().to_vec();
+    let exceptions = &vm.ctx.exceptions;
+    let class = raised.class();
+    if class.fast_issubclass(exceptions.os_error) && args.len() == 5 {
+        // What RustPython itself raises has the file names among them.
+        args.truncate(2);
+    }
+    if class.fast_issubclass(exceptions.syntax_error) && args.len() == 1 {
+        let place = [
+            "filename",
+            "lineno",
+            "offset",
+            "text",
+            "end_lineno",
+            "end_offset",
+        ];
+        let place = place.map(|name| raised.as_object().get_attr(name, vm));
+        if let Ok(mut place) = place.into_iter().collect::<PyResult<Vec<_>>>()
+            && !vm.is_none(&place[1])
+        {
+            if let Some(file) = place[0]
+                .downcast_ref::<PyStr>()
+                .and_then(|file| file.to_str())
+            {
+                place[0] = vm.ctx.new_str(sources::as_python_name(file)).into();
+            }
+            args.push(vm.ctx.new_tuple(place).into());
+        }
+    }
+    args
 }
 
 /// The attributes that go along, with their values or else their reprs.
@@ -55,9 +100,10 @@ fn public_attributes(vm: &VirtualMachine, raised: &PyObject) -> Vec<(Str, Value)
     let names = names.iter().filter_map(|name| name.downcast_ref::<PyStr>());
     let public = names.filter(|name| {
         let name = name.to_str().unwrap_or("_");
-        !name.starts_with('_') && !matches!(name, "args" | "with_traceback")
+        // `name_from` is RustPython's.
+        !name.starts_with('_') && !matches!(name, "args" | "with_traceback" | "name_from")
     });
-    let attribute = |name: &rustpython_vm::Py<PyStr>| {
+    let attribute = |name: &Py<PyStr>| {
         let value = raised.get_attr(name, vm).ok()?;
         let value = match value_or_repr(vm, &value) {
             // A SyntaxError's file.
@@ -161,13 +207,18 @@ fn instance(
     args: Vec<PyObjectRef>,
 ) -> PyResult<PyBaseExceptionRef> {
     let new = class.get_attr("__new__", vm)?;
-    let made = match new.call((class.to_owned(),), vm) {
-        Ok(made) => made,
-        // Groups need their arguments.
-        Err(_) => {
-            let mut with_class = vec![class.to_owned()];
-            with_class.extend(args.iter().cloned());
-            new.call(with_class, vm)?
+    let is_group = class
+        .downcast_ref::<PyType>()
+        .is_some_and(|class| class.fast_issubclass(vm.ctx.exceptions.base_exception_group));
+    let made = match is_group {
+        false => new.call((class.to_owned(),), vm)?,
+        true => {
+            // Of what is in a group, only the text has come.
+            let message = args.first().cloned().unwrap_or_else(|| vm.ctx.none());
+            let text = args.get(1).cloned().unwrap_or_else(|| vm.ctx.none());
+            let member = modules::generic_class(vm, "builtins", "Exception")?.call((text,), vm)?;
+            let members = vm.ctx.new_list(vec![member]);
+            new.call((class.to_owned(), message.str(vm)?, members), vm)?
         }
     };
     let raised: PyBaseExceptionRef = made
@@ -196,7 +247,7 @@ pub(super) fn loaded_attribute(
 ) -> Option<PyObjectRef> {
     let module = match module {
         // Python 2's name for it.
-        "exceptions" | "builtins" => vm.builtins.as_object().to_owned(),
+        "exceptions" | "builtins" | GROUPS => vm.builtins.as_object().to_owned(),
         module => {
             let modules = vm.sys_module.get_attr("modules", vm).ok()?;
             modules.get_item(module, vm).ok()?
@@ -264,6 +315,9 @@ fn args_of_current(cx: &Context<'_>, class: &Netref) -> Option<Any> {
     let is_that = current.first()?.as_netref()? == class;
     is_that.then(|| current.get(1)?.attr("args").ok())?
 }
+
+/// The module that groups are said to be of: one that no Python has.
+const GROUPS: &str = "builtins.groups";
 
 /// The last frames of a deep traceback are told, so many.
 const MAX_FRAMES: i64 = 2000;

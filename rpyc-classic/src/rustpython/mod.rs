@@ -4,6 +4,7 @@
 //! [`run_as_python`].
 
 mod classes;
+mod connections;
 mod convert;
 mod exception;
 mod frameless;
@@ -14,6 +15,7 @@ mod netref;
 mod object;
 mod program;
 mod proxy;
+mod requests;
 mod session;
 mod sources;
 mod thread;
@@ -31,6 +33,7 @@ use rpyc_core::object::Space;
 use rustpython::{InterpreterBuilder, InterpreterBuilderExt};
 use rustpython_vm::{AsObject, Interpreter, PyResult, Settings, VirtualMachine};
 
+use self::connections::Connections;
 pub use self::program::{is_for_python, run_as_python};
 use self::proxy::Proxies;
 use self::session::{OpenSession, PythonSession};
@@ -101,7 +104,8 @@ pub(crate) struct Shared {
     space: Space,
     proxies: Proxies,
     classes: classes::Classes,
-    sources: sources::Sources,
+    names: Arc<sources::Names>,
+    connections: Connections,
 }
 
 impl Engine {
@@ -137,8 +141,10 @@ impl Engine {
             space: Space::unique(),
             proxies: Proxies::default(),
             classes: classes::Classes::new(),
-            sources: sources::Sources::default(),
+            names: Arc::default(),
+            connections: Connections::default(),
         });
+        requests::introduce(&shared).map_err(|error| StartError::Python(error.to_string()))?;
         Ok(Arc::new(Engine {
             shared,
             stop,
@@ -182,8 +188,7 @@ impl fmt::Debug for Shared {
 
 impl Evaluator for Engine {
     fn name(&self) -> String {
-        use rustpython_vm::version::{MAJOR, MINOR};
-        format!("RustPython (Python {MAJOR}.{MINOR})")
+        version()
     }
 
     fn executor(&self) -> Arc<dyn Executor> {
@@ -193,6 +198,11 @@ impl Evaluator for Engine {
     fn open(&self) -> Arc<dyn Session> {
         Arc::new(OpenSession(PythonSession::new(self.shared.clone())))
     }
+}
+
+fn version() -> String {
+    use rustpython_vm::version::{MAJOR, MINOR};
+    format!("RustPython (Python {MAJOR}.{MINOR})")
 }
 
 type Started = Sender<Result<Arc<Source>, String>>;
@@ -211,10 +221,7 @@ fn live(options: &Options, started: &Started, stopping: &Receiver<()>) {
     // Not attached here, so that the garbage collector needn't wait for this thread. An error says
     // that nobody is left to ask for the end, which is the end as well.
     let _ = stopping.recv();
-    interpreter.enter(|_| {
-        drop(source.stop());
-        source.bury();
-    });
+    interpreter.enter(|_| source.stop());
     interpreter.finalize(None);
 }
 
@@ -228,7 +235,11 @@ fn start(options: &Options) -> Result<Interpreter, String> {
     settings.argv.clone_from(&options.argv);
     let builder = InterpreterBuilder::new().settings(settings).init_stdlib();
     let native = netref::module_def(&builder.ctx);
-    let interpreter = builder.add_native_module(native).interpreter();
+    let requests = requests::module_def(&builder.ctx);
+    let builder = builder
+        .add_native_module(native)
+        .add_native_module(requests);
+    let interpreter = builder.interpreter();
     interpreter.enter(|vm| {
         prepare(vm, options).map_err(|error| {
             let mut text = String::new();

@@ -1,7 +1,9 @@
 //! The part of this crate that is written in Python, and the modules that clients expect.
 
+use rpyc_core::codec::Str;
+use rustpython_vm::builtins::{PyStr, PyTuple, PyType};
 use rustpython_vm::scope::Scope;
-use rustpython_vm::{PyObject, PyObjectRef, PyResult, VirtualMachine};
+use rustpython_vm::{Py, PyObject, PyObjectRef, PyResult, VirtualMachine};
 
 /// Makes `_rpyc_support` and the small `rpyc` package importable.
 pub(super) fn install(vm: &VirtualMachine) -> PyResult<()> {
@@ -40,9 +42,25 @@ pub(super) fn generic_class(vm: &VirtualMachine, module: &str, name: &str) -> Py
     support(vm, "generic_class")?.call((module, name), vm)
 }
 
+/// The module and the name of the peer's class that `class` stands for, if it does.
+pub(super) fn origin(vm: &VirtualMachine, class: &Py<PyType>) -> Option<(Str, Str)> {
+    let origin = class.get_attr(vm.ctx.intern_str("_rpyc_origin"))?;
+    let origin = origin.downcast_ref::<PyTuple>()?;
+    let text = |place: usize| {
+        let text: &PyStr = origin.as_slice().get(place)?.downcast_ref::<PyStr>()?;
+        text.to_str().map(Str::from)
+    };
+    Some((text(0)?, text(1)?))
+}
+
 /// The class for peers' exceptions of that class: with the remote traceback in their text.
 pub(super) fn remote_class(vm: &VirtualMachine, class: &PyObject) -> PyResult {
     support(vm, "remote_class")?.call((class.to_owned(),), vm)
+}
+
+/// The class of proxies' classes: their repr says what they are.
+pub(super) fn netref_metaclass(vm: &VirtualMachine) -> PyResult {
+    support(vm, "NetrefMetaclass")
 }
 
 fn support(vm: &VirtualMachine, name: &'static str) -> PyResult<PyObjectRef> {
@@ -64,23 +82,47 @@ const PACKAGE: &[(&str, bool, &str)] = &[
     ),
     ("rpyc", true, include_str!("python/rpyc.py")),
     ("rpyc.core", true, include_str!("python/empty.py")),
+    ("rpyc.core.async_", false, include_str!("python/async_.py")),
+    ("rpyc.core.brine", false, include_str!("python/brine.py")),
+    ("rpyc.core.consts", false, include_str!("python/consts.py")),
     ("rpyc.core.netref", false, include_str!("python/netref.py")),
+    (
+        "rpyc.core.protocol",
+        false,
+        include_str!("python/protocol.py"),
+    ),
+    (
+        "rpyc.core.service",
+        false,
+        include_str!("python/service.py"),
+    ),
     (
         "rpyc.core.vinegar",
         false,
         include_str!("python/vinegar.py"),
     ),
-    ("rpyc.lib", true, include_str!("python/empty.py")),
+    ("rpyc.lib", true, include_str!("python/lib.py")),
     ("rpyc.lib.compat", false, include_str!("python/compat.py")),
-    ("rpyc.utils", true, include_str!("python/empty.py")),
+    ("rpyc.utils", true, include_str!("python/utils.py")),
     (
         "rpyc.utils.classic",
         false,
         include_str!("python/classic.py"),
     ),
     (
+        "rpyc.utils.factory",
+        false,
+        include_str!("python/factory.py"),
+    ),
+    (
+        "rpyc.utils.helpers",
+        false,
+        include_str!("python/helpers.py"),
+    ),
+    (
         "rpyc.utils.teleportation",
         false,
         include_str!("python/teleportation.py"),
     ),
+    ("rpyc.version", false, include_str!("python/version.py")),
 ];

@@ -1,8 +1,9 @@
 //! The native classes of proxies: `BaseNetref`, and the methods that its subclasses forward.
 
+use rpyc_core::args;
 use rpyc_core::codec::Handler;
-use rpyc_core::object::Any;
-use rustpython_vm::builtins::{PyStr, PyTuple};
+use rpyc_core::object::{Any, Args, ObjectRef};
+use rustpython_vm::builtins::{PyBaseException, PyStr, PyTuple};
 use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyPayload, PyResult, VirtualMachine};
 
 pub(super) use self::_rpyc_native::{NetRef, module_def};
@@ -25,6 +26,7 @@ mod _rpyc_native {
     use std::fmt;
     use std::sync::Arc;
 
+    use rpyc_core::Connection;
     use rustpython_vm::builtins::{PyBoundMethod, PyStr};
     use rustpython_vm::common::hash::PyHash;
     use rustpython_vm::function::{Either, FuncArgs, PyComparisonValue, PySetterValue};
@@ -38,25 +40,36 @@ mod _rpyc_native {
 
     use super::super::convert::{to_any, to_args};
     use super::super::proxy::{Place, Question, Target, ask};
-    use super::super::session::PythonSession;
+    use super::super::session::{ClassLease, PythonSession};
 
     /// A proxy: of a peer's object, or of one of this process outside of the interpreter.
     #[pyattr]
     #[pyclass(module = "rpyc.core.netref", name = "BaseNetref")]
     #[derive(PyPayload)]
     pub(in super::super) struct NetRef {
+        // Given up before the target is: see `ClassLease`.
+        _class: ClassLease,
         target: Target,
         session: Arc<PythonSession>,
         place: Option<Place>,
+        // Keeps a connection open that Python code has made.
+        _owner: Option<Arc<Connection>>,
     }
 
     impl NetRef {
         pub(in super::super) fn new(
             target: Target,
             session: Arc<PythonSession>,
+            class: ClassLease,
             place: Option<Place>,
         ) -> NetRef {
+            let owner = match &target {
+                Target::Peer(netref) => session.shared().connections.owner(netref.peer_number()),
+                Target::Here(_) => None,
+            };
             NetRef {
+                _class: class,
+                _owner: owner,
                 target,
                 session,
                 place,
@@ -107,7 +120,7 @@ mod _rpyc_native {
             Ok(vm.ctx.new_list(names).into())
         }
 
-        /// The exception itself goes, so that its owner's side can be asked for what it holds.
+        /// An exception of the peer's own goes, if it lets one be made; else the exception itself.
         #[pymethod]
         fn __exit__(
             zelf: PyRef<Self>,
@@ -116,8 +129,11 @@ mod _rpyc_native {
             _traceback: PyObjectRef,
             vm: &VirtualMachine,
         ) -> PyResult {
-            let left_by = if vm.is_none(&exc) { class } else { exc };
-            let left_by = to_any(vm, &zelf.session, left_by);
+            let left_by = match super::exception_at_peer(vm, &zelf, &exc) {
+                Some(exception) => exception,
+                None if vm.is_none(&exc) => to_any(vm, &zelf.session, class),
+                None => to_any(vm, &zelf.session, exc),
+            };
             zelf.ask(vm, Question::Exit(left_by))
         }
 
@@ -192,9 +208,16 @@ mod _rpyc_native {
             let Some(proxy) = zelf.downcast_ref::<NetRef>() else {
                 return Ok(Either::B(PyComparisonValue::NotImplemented));
             };
-            let op = op.method_name(&vm.ctx).as_str();
-            let other = to_any(vm, &proxy.session, other.to_owned());
-            proxy.ask(vm, Question::Compare(op, other)).map(Either::A)
+            let name = op.method_name(&vm.ctx).as_str();
+            let sent = to_any(vm, &proxy.session, other.to_owned());
+            let answer = proxy.ask(vm, Question::Compare(name, sent))?;
+            // Python's rpyc doesn't look into a reference to a container.
+            if answer.is(&vm.ctx.not_implemented)
+                && let Some(copy) = super::copy_of_container(vm, other, zelf)?
+            {
+                return copy.rich_compare(other.to_owned(), op, vm).map(Either::A);
+            }
+            Ok(Either::A(answer))
         }
 
         fn cmp(
@@ -311,13 +334,25 @@ fn attribute(proxy: &Py<NetRef>, name: &Py<PyStr>, vm: &VirtualMachine) -> PyRes
     }
     match name.to_str() {
         Some("__class__") => class_of(proxy, vm),
-        Some("__doc__") => proxy.ask(vm, Question::Attr("__doc__".to_owned())),
+        // Of these a proxy has none itself.
+        Some(text @ ("__dict__" | "__doc__")) => proxy.ask(vm, Question::Attr(text.to_owned())),
         Some("____id_pack__") => id_pack(proxy, vm),
-        Some("____conn__") => match proxy.session().connection() {
-            Some((_, this)) => to_python(vm, proxy.session(), Any::Local(this)),
+        Some("____conn__") => match connection_of(proxy) {
+            Some(this) => to_python(vm, proxy.session(), Any::Local(this)),
             None => Err(vm.new_attribute_error("the connection is closed")),
         },
         _ => proxy.as_object().generic_getattr(name, vm),
+    }
+}
+
+/// The connection that the proxy came over, as Python code knows it.
+fn connection_of(proxy: &Py<NetRef>) -> Option<ObjectRef> {
+    match proxy.target() {
+        Target::Peer(netref) => {
+            let connections = &proxy.session().shared().connections;
+            connections.this(netref.peer_number())
+        }
+        Target::Here(_) => proxy.session().connection().map(|(_, this)| this),
     }
 }
 
@@ -342,13 +377,20 @@ fn remote_name(name: &Py<PyStr>, vm: &VirtualMachine) -> PyResult<Option<String>
 /// peer's.
 fn class_of(proxy: &Py<NetRef>, vm: &VirtualMachine) -> PyResult {
     match types::class_here(vm, &proxy.target().name()) {
-        Some(class) if proxy.target().is_class() => class.get_attr("__class__", vm),
-        Some(class) => Ok(class),
-        None => match proxy.target() {
-            Target::Peer(_) => proxy.ask(vm, Question::Attr("__class__".to_owned())),
-            Target::Here(_) => Ok(proxy.class().to_owned().into()),
-        },
+        Some(class) if proxy.target().is_class() => return class.get_attr("__class__", vm),
+        Some(class) => return Ok(class),
+        None => {}
     }
+    if let Target::Here(_) = proxy.target() {
+        return Ok(proxy.class().to_owned().into());
+    }
+    let class = proxy.ask(vm, Question::Attr("__class__".to_owned()))?;
+    // A peer's class is a class here, too: its metaclass mostly is `type`.
+    let here = class
+        .downcast_ref::<NetRef>()
+        .filter(|class| class.target().is_class())
+        .and_then(|class| types::class_here(vm, &class.target().name()));
+    Ok(here.unwrap_or(class))
 }
 
 fn id_pack(proxy: &Py<NetRef>, vm: &VirtualMachine) -> PyResult {
@@ -397,6 +439,34 @@ fn is_subclass(class: &Py<NetRef>, other: PyObjectRef, vm: &VirtualMachine) -> P
     let args = vec![to_any(vm, class.session(), other)].into();
     let question = Question::CallMethod("__subclasscheck__".to_owned(), args);
     class.ask(vm, question)?.is_true(vm)
+}
+
+/// An exception at the peer that stands for this one: of the nearest builtin class, with the
+/// same arguments.
+///
+/// Python's rpyc raises what it is sent before it calls `__exit__`, and can't raise a reference: it
+/// takes an object of its own only. A full classic client lets one be made; others are asked in vain.
+fn exception_at_peer(vm: &VirtualMachine, proxy: &Py<NetRef>, exc: &PyObject) -> Option<Any> {
+    let Target::Peer(netref) = proxy.target() else {
+        return None;
+    };
+    let raised = exc.downcast_ref::<PyBaseException>()?;
+    let classes = raised.class().mro_collect();
+    let builtin = classes.iter().find(|class| {
+        let known = vm.builtins.get_attr(&*vm.ctx.new_str(&*class.name()), vm);
+        known.is_ok_and(|known| known.is(*class))
+    })?;
+    let name = builtin.name().to_string();
+    let args = raised.args();
+    let args = args.as_slice().iter().cloned();
+    let args: Vec<Any> = args.map(|arg| to_any(vm, proxy.session(), arg)).collect();
+    let made = detached(vm, || {
+        let root = netref.connection()?.root().ok()?;
+        let builtins = root.call_method("getmodule", args!["builtins"]).ok()?;
+        let class = builtins.attr(&name).ok()?;
+        class.netref().ok()?.call(Args::from(args)).ok()
+    })?;
+    matches!(made, Any::Netref(_)).then_some(made)
 }
 
 /// How a proxy is pickled: by its owner, if that allows it. Nothing is unpickled here by this.

@@ -9,15 +9,15 @@ use rpyc_core::Exception;
 use rpyc_core::codec::{Handler, Value};
 use rpyc_core::object::{Any, Args, Context, Method, Netref, ObjectRef, ObjectResult};
 use rustpython_vm::builtins::{PyTypeRef, PyWeak};
-use rustpython_vm::{AsObject, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};
+use rustpython_vm::{PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};
 
 use super::classes::LOCAL_NAMES;
 use super::convert::to_python;
 use super::exception::to_python_exception;
 use super::netref::{NetRef, method};
-use super::session::{PythonSession, closed};
+use super::session::{ClassLease, PythonSession, closed};
 use super::thread::{detached, lock};
-use super::types;
+use super::{modules, types};
 
 /// What a proxy stands for.
 #[derive(Clone)]
@@ -202,10 +202,10 @@ pub(super) fn of_netref(
     if let Some(known) = known.and_then(|weak| weak.upgrade()) {
         return Ok(known);
     }
-    let class = class_of(vm, session, &netref)?;
+    let (class, lease) = class_of(vm, session, &netref)?;
     let ticket = proxies.tickets.fetch_add(1, Ordering::Relaxed);
     let place = Place { key, ticket };
-    let proxy = NetRef::new(Target::Peer(netref), session.clone(), Some(place));
+    let proxy = NetRef::new(Target::Peer(netref), session.clone(), lease, Some(place));
     let proxy: PyObjectRef = proxy.into_ref_with_type(vm, class)?.into();
     let weak = proxy.downgrade(None, vm)?;
     let mut live = lock(&proxies.live);
@@ -235,7 +235,7 @@ pub(super) fn of_object(
 ) -> PyResult {
     let name = object.id_parts().name.to_string();
     let key = ClassKey::Named(format!("here {name}"));
-    let class = session.proxy_class(key, || {
+    let (class, lease) = session.proxy_class(key, || {
         let methods = match session.connection() {
             Some((connection, _)) => detached(vm, || object.methods(&Context::new(&connection)))
                 .map_err(|exception| to_python_exception(vm, &exception))?,
@@ -247,16 +247,16 @@ pub(super) fn of_object(
             .chain(["__call__"]);
         make_class(vm, &name, names)
     })?;
-    let proxy = NetRef::new(Target::Here(object), session.clone(), None);
+    let proxy = NetRef::new(Target::Here(object), session.clone(), lease, None);
     Ok(proxy.into_ref_with_type(vm, class)?.into())
 }
 
-/// The class for the proxy: ready-made for builtins, else asked for once.
+/// The class for the proxy: ready-made for builtins, else the peer is asked.
 fn class_of(
     vm: &VirtualMachine,
     session: &Arc<PythonSession>,
     netref: &Netref,
-) -> PyResult<PyTypeRef> {
+) -> PyResult<(PyTypeRef, ClassLease)> {
     let id_pack = netref.id_pack();
     let is_class = netref.is_class();
     if !is_class && let Some(local) = types::builtin(vm, &id_pack.name) {
@@ -295,13 +295,8 @@ fn make_class<'a>(
 ) -> PyResult<PyTypeRef> {
     let namespace = vm.ctx.new_dict();
     namespace.set_item("__slots__", vm.ctx.new_tuple(Vec::new()).into(), vm)?;
-    let short_name = match name.rsplit_once('.') {
-        Some((module, short_name)) => {
-            namespace.set_item("__module__", vm.ctx.new_str(module).into(), vm)?;
-            short_name
-        }
-        None => name,
-    };
+    let module = vm.ctx.new_str("rpyc.core.netref");
+    namespace.set_item("__module__", module.into(), vm)?;
     for method_name in methods {
         if is_forwarded(method_name) {
             namespace.set_item(method_name, method(vm, method_name), vm)?;
@@ -309,8 +304,8 @@ fn make_class<'a>(
     }
     let base = NetRef::class(&vm.ctx).to_owned();
     let bases = vm.ctx.new_tuple(vec![base.into()]);
-    let class = vm.ctx.types.type_type.as_object();
-    let class = class.call((vm.ctx.new_str(short_name), bases, namespace), vm)?;
+    let metaclass = modules::netref_metaclass(vm)?;
+    let class = metaclass.call((vm.ctx.new_str(name), bases, namespace), vm)?;
     class
         .downcast()
         .map_err(|_| vm.new_type_error("type() made no class"))
@@ -327,6 +322,9 @@ const OWN_NAMES: &[&str] = &[
     "__array__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__",
     "__getnewargs_ex__", "__init_subclass__", "__subclasshook__", "__subclasscheck__",
     "__instancecheck__", "__prepare__", "__mro_entries__", "__buffer__", "__release_buffer__",
+    // What these are makes a class, or doesn't.
+    "__qualname__", "__classcell__", "__classdictcell__", "__set_name__", "__abstractmethods__",
+    "__annotations__", "__annotate__", "__type_params__", "__mro__", "__bases__", "__name__",
 ];
 
 const MAX_METHODS: usize = 10_000;

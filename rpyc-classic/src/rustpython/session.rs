@@ -1,7 +1,8 @@
 //! [`PythonSession`]: what one connection owns inside the interpreter.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rpyc_core::Exception;
@@ -15,7 +16,7 @@ use super::convert::{to_any, to_python};
 use super::exception;
 use super::interrupt::{self, Work};
 use super::proxy::ClassKey;
-use super::sources::Kind;
+use super::sources::{Kind, Sources};
 use super::thread::{Held, lock};
 use crate::evaluator::Session;
 
@@ -26,21 +27,40 @@ pub(super) struct PythonSession {
     namespace: Mutex<Option<Held>>,
     last_traceback: Mutex<Option<Held>>,
     connection: Mutex<Option<(WeakConnection, ObjectRef)>>,
-    // The classes of the peer's proxies.
-    classes: Mutex<HashMap<ClassKey, Arc<Held>>>,
     work: Arc<Work>,
+    // The classes of proxies.
+    classes: Mutex<HashMap<ClassKey, Known>>,
+    sources: Sources,
+    // The connection's number, once there is one.
+    number: AtomicU64,
     is_over: AtomicBool,
+}
+
+/// A class of proxies.
+struct Known {
+    class: Arc<Held>,
+    // The live proxies of it. A peer may free its class with the last object that is held here,
+    // and make another one under the same id.
+    users: usize,
+}
+
+/// A proxy's share in its class.
+pub(super) struct ClassLease {
+    session: Arc<PythonSession>,
+    key: ClassKey,
 }
 
 impl PythonSession {
     pub(super) fn new(shared: Arc<Shared>) -> Arc<PythonSession> {
         Arc::new(PythonSession {
+            sources: Sources::new(&shared.names),
             shared,
             namespace: Mutex::new(None),
             last_traceback: Mutex::new(None),
             connection: Mutex::new(None),
             classes: Mutex::new(HashMap::new()),
             work: Arc::new(Work::new()),
+            number: 0.into(),
             is_over: false.into(),
         })
     }
@@ -79,23 +99,44 @@ impl PythonSession {
         drop(before);
     }
 
-    /// The class for proxies of that key, made at its first use.
+    /// The class for a proxy of that key, made where no live proxy has it.
     pub(super) fn proxy_class(
-        &self,
+        self: &Arc<PythonSession>,
         key: ClassKey,
         make: impl FnOnce() -> PyResult<PyTypeRef>,
-    ) -> PyResult<PyTypeRef> {
-        let known = lock(&self.classes).get(&key).cloned();
-        if let Some(known) = known.and_then(|held| held.object().clone().downcast().ok()) {
-            return Ok(known);
+    ) -> PyResult<(PyTypeRef, ClassLease)> {
+        let lease = || ClassLease {
+            session: self.clone(),
+            key: key.clone(),
+        };
+        let known = lock(&self.classes).get_mut(&key).map(|known| {
+            known.users += 1;
+            known.class.clone()
+        });
+        if let Some(known) = known {
+            let lease = lease();
+            if let Ok(class) = known.object().clone().downcast() {
+                return Ok((class, lease));
+            }
         }
         let class = make()?;
         if !self.is_over() {
             let held = Arc::new(Held::new(class.clone().into(), &self.shared.source));
-            let before = lock(&self.classes).insert(key, held);
-            drop(before);
+            let known = Known {
+                class: held,
+                users: 0,
+            };
+            // Another thread may have been faster; its class is as good.
+            let mut classes = lock(&self.classes);
+            let (users, spare) = match classes.entry(key.clone()) {
+                Entry::Occupied(entry) => (&mut entry.into_mut().users, Some(known)),
+                Entry::Vacant(entry) => (&mut entry.insert(known).users, None),
+            };
+            *users += 1;
+            drop(classes);
+            drop(spare);
         }
-        Ok(class)
+        Ok((class, lease()))
     }
 
     /// Whether everything has been let go of, and nothing is to be kept any more.
@@ -138,7 +179,7 @@ impl PythonSession {
                         Kind::Eval => text.trim_start_matches([' ', '\t']).to_owned(),
                         Kind::Execute => text,
                     };
-                    let (code, name) = self.shared.sources.compile(vm, &text, kind)?;
+                    let (code, name) = self.sources.compile(vm, &text, kind)?;
                     (code, Some((text, name)))
                 }
                 None => (source, None),
@@ -146,7 +187,7 @@ impl PythonSession {
             let function = vm.builtins.get_attr(kind.builtin(), vm)?;
             let result = function.call((code, namespace), vm);
             if let (Err(_), Some((text, name)), Kind::Eval) = (&result, text, kind) {
-                self.shared.sources.show(vm, &text, &name);
+                self.sources.show(vm, &text, &name);
             }
             Ok(to_any(vm, self, result?))
         })
@@ -169,7 +210,10 @@ pub(super) struct OpenSession(pub(super) Arc<PythonSession>);
 
 impl Session for OpenSession {
     fn connected(&self, connection: &Connection, this: ObjectRef) {
+        let connections = &self.0.shared.connections;
+        connections.add(connection.number(), this.clone());
         *lock(&self.0.connection) = Some((connection.downgrade(), this));
+        self.0.number.store(connection.number(), Ordering::Release);
     }
 
     fn this(&self) -> Option<ObjectRef> {
@@ -212,6 +256,8 @@ impl Session for OpenSession {
         let session = &self.0;
         session.is_over.store(true, Ordering::Release);
         // Taken out one by one, and dropped without a lock: destructors run Python.
+        let number = session.number.load(Ordering::Acquire);
+        session.shared.connections.remove(number);
         let connection = lock(&session.connection).take();
         let client = connection.as_ref().and_then(|(client, _)| client.upgrade());
         let client = client.map(|client| client.connid().to_owned());
@@ -227,6 +273,33 @@ impl Session for OpenSession {
         drop(traceback);
         let classes = std::mem::take(&mut *lock(&session.classes));
         drop(classes);
+        // With the interpreter gone there is nothing to forget.
+        let _ = session
+            .shared
+            .source
+            .attached(|vm| session.sources.clear(vm));
+    }
+}
+
+impl Drop for ClassLease {
+    fn drop(&mut self) {
+        // A name means the same class for ever.
+        if matches!(self.key, ClassKey::Named(_)) {
+            return;
+        }
+        let mut classes = lock(&self.session.classes);
+        let is_last = classes.get_mut(&self.key).is_some_and(|known| {
+            known.users = known.users.saturating_sub(1);
+            known.users == 0
+        });
+        let last = if is_last {
+            classes.remove(&self.key)
+        } else {
+            None
+        };
+        // A Python object isn't dropped under a lock.
+        drop(classes);
+        drop(last);
     }
 }
 

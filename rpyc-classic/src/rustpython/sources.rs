@@ -1,7 +1,7 @@
 //! The text of what clients evaluate, kept so that tracebacks can show its lines.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
 
@@ -24,29 +24,70 @@ impl Kind {
     }
 }
 
-/// Texts under the names by which code objects refer to them.
+/// The texts of one session, under the names by which code objects refer to them.
 ///
-/// The names are used in turn, over and over, because the interpreter never frees one.
-#[derive(Default)]
-pub(super) struct Sources(Mutex<Kept>);
+/// A session uses its names in turn, over and over, because the interpreter never frees one.
+pub(super) struct Sources {
+    names: Arc<Names>,
+    kept: Mutex<Kept>,
+}
 
 #[derive(Default)]
 struct Kept {
-    evals: usize,
-    executes: usize,
-    // Oldest first, with their lengths.
-    names: VecDeque<(String, usize)>,
+    evals: VecDeque<Name>,
+    executes: VecDeque<Name>,
+    // What tracebacks can show: oldest first, with the lengths.
+    shown: VecDeque<(Name, usize)>,
     bytes: usize,
 }
 
+/// What stands between the angle brackets, and tells texts of all sessions apart.
+type Name = Arc<str>;
+
+/// The names that no session uses, for all sessions.
+#[derive(Default)]
+pub(super) struct Names(Mutex<Free>);
+
+#[derive(Default)]
+struct Free {
+    made: u64,
+    // Those that were given back first are the first to be used again.
+    names: VecDeque<Name>,
+}
+
+impl Names {
+    fn take(&self) -> Name {
+        let mut free = lock(&self.0);
+        // Code of a session that has ended may live on: its names rest for a while.
+        if free.names.len() > MIN_RESTING
+            && let Some(name) = free.names.pop_front()
+        {
+            return name;
+        }
+        free.made += 1;
+        Arc::from(format!("<text {}>", free.made))
+    }
+
+    fn give_back(&self, names: impl IntoIterator<Item = Name>) {
+        lock(&self.0).names.extend(names);
+    }
+}
+
 impl Sources {
+    pub(super) fn new(names: &Arc<Names>) -> Sources {
+        Sources {
+            names: names.clone(),
+            kept: Mutex::default(),
+        }
+    }
+
     /// Compiles the text, under a name of its own that is returned as well.
     pub(super) fn compile(
         &self,
         vm: &VirtualMachine,
         text: &str,
         kind: Kind,
-    ) -> PyResult<(PyObjectRef, String)> {
+    ) -> PyResult<(PyObjectRef, Name)> {
         let name = self.next_name(kind);
         let compile = vm.builtins.get_attr("compile", vm)?;
         let mode = match kind {
@@ -66,48 +107,65 @@ impl Sources {
         Ok((code?, name))
     }
 
-    /// Lets tracebacks show the text's lines. That it fails is no reason to fail.
-    pub(super) fn show(&self, vm: &VirtualMachine, text: &str, name: &str) {
-        let outdated = lock(&self.0).keep(name, text.len());
-        let shown = || -> PyResult<()> {
-            let cache = vm.import("linecache", 0)?.get_attr("cache", vm)?;
+    /// Lets tracebacks show the text's lines.
+    pub(super) fn show(&self, vm: &VirtualMachine, text: &str, name: &Name) {
+        let outdated = lock(&self.kept).show(name, text.len());
+        let lines = text.split_inclusive('\n');
+        let lines = lines.map(|line| vm.ctx.new_str(line).into());
+        let entry = vm.ctx.new_tuple(vec![
+            vm.ctx.new_int(text.len()).into(),
+            // No time of modification: it isn't looked for in the file system.
+            vm.ctx.none(),
+            vm.ctx.new_list(lines.collect()).into(),
+            vm.ctx.new_str(&**name).into(),
+        ]);
+        change_cache(vm, |cache| {
             for name in outdated {
                 let _ = cache.del_item(&*name, vm);
             }
-            let lines = text.split_inclusive('\n');
-            let lines = lines.map(|line| vm.ctx.new_str(line).into());
-            let entry = vm.ctx.new_tuple(vec![
-                vm.ctx.new_int(text.len()).into(),
-                // No time of modification: it isn't looked for in the file system.
-                vm.ctx.none(),
-                vm.ctx.new_list(lines.collect()).into(),
-                vm.ctx.new_str(name).into(),
-            ]);
-            cache.set_item(name, entry.into(), vm)
-        };
-        if let Err(error) = shown() {
-            log::debug!("linecache: {}", error.class().name());
-        }
+            cache.set_item(&**name, entry.into(), vm)
+        });
     }
 
-    fn next_name(&self, kind: Kind) -> String {
-        let mut kept = lock(&self.0);
-        match kind {
-            Kind::Eval => {
-                kept.evals = (kept.evals + 1) % MAX_EVALS;
-                format!("<eval {}>", kept.evals)
+    /// The session has ended: forgets its texts.
+    pub(super) fn clear(&self, vm: &VirtualMachine) {
+        let kept = std::mem::take(&mut *lock(&self.kept));
+        change_cache(vm, |cache| {
+            for (name, _) in kept.shown {
+                let _ = cache.del_item(&*name, vm);
             }
-            Kind::Execute => {
-                kept.executes = (kept.executes + 1) % MAX_EXECUTES;
-                format!("<execute {}>", kept.executes)
-            }
-        }
+            Ok(())
+        });
+        self.names
+            .give_back(kept.evals.into_iter().chain(kept.executes));
+    }
+
+    fn next_name(&self, kind: Kind) -> Name {
+        let mut kept = lock(&self.kept);
+        let (names, most) = match kind {
+            Kind::Eval => (&mut kept.evals, MAX_EVALS),
+            Kind::Execute => (&mut kept.executes, MAX_EXECUTES),
+        };
+        let name = match names.len() < most {
+            true => self.names.take(),
+            false => names.pop_front().unwrap_or_else(|| self.names.take()),
+        };
+        names.push_back(name.clone());
+        name
+    }
+}
+
+/// Changes what `linecache` knows. That it fails is no reason to fail.
+fn change_cache(vm: &VirtualMachine, change: impl FnOnce(&PyObjectRef) -> PyResult<()>) {
+    let changed = || change(&vm.import("linecache", 0)?.get_attr("cache", vm)?);
+    if let Err(error) = changed() {
+        log::debug!("linecache: {}", error.class().name());
     }
 }
 
 /// The text of a traceback, with the name that Python has for evaluated text in place of ours.
 pub(super) fn as_python_names(traceback: String) -> String {
-    if !traceback.contains("File \"<e") {
+    if !traceback.contains("File \"<text ") {
         return traceback;
     }
     let line = |line: &str| match line.trim_start().strip_prefix("File \"") {
@@ -126,26 +184,24 @@ pub(super) fn as_python_name(name: &str) -> &str {
 }
 
 fn is_ours(name: &str) -> bool {
-    let name = name
-        .strip_prefix("<eval ")
-        .or_else(|| name.strip_prefix("<execute "));
-    let number = name.and_then(|name| name.strip_suffix('>'));
+    let number = name.strip_prefix("<text ");
+    let number = number.and_then(|number| number.strip_suffix('>'));
     number.is_some_and(|number| number.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 impl Kept {
     /// Counts the text in; the result are the names whose texts must go.
-    fn keep(&mut self, name: &str, length: usize) -> Vec<String> {
-        if let Some(place) = self.names.iter().rposition(|(known, _)| known == name)
-            && let Some((_, length)) = self.names.remove(place)
+    fn show(&mut self, name: &Name, length: usize) -> Vec<Name> {
+        if let Some(place) = self.shown.iter().rposition(|(known, _)| known == name)
+            && let Some((_, length)) = self.shown.remove(place)
         {
             self.bytes -= length;
         }
-        self.names.push_back((name.to_owned(), length));
+        self.shown.push_back((name.clone(), length));
         self.bytes += length;
         let mut outdated = Vec::new();
         while self.bytes > MAX_BYTES
-            && let Some((name, length)) = self.names.pop_front()
+            && let Some((name, length)) = self.shown.pop_front()
         {
             self.bytes -= length;
             outdated.push(name);
@@ -155,6 +211,11 @@ impl Kept {
 }
 
 const PYTHON_NAME: &str = "<string>";
+
+// Of one session.
 const MAX_EVALS: usize = 64;
 const MAX_EXECUTES: usize = 1024;
-const MAX_BYTES: usize = 16 << 20;
+const MAX_BYTES: usize = 4 << 20;
+
+/// So many names rest before one is used again.
+const MIN_RESTING: usize = 16_384;

@@ -24,8 +24,9 @@ use super::interrupt;
 pub(super) struct Source {
     // The thread from which others are made; none once the interpreter is stopped.
     template: Mutex<Option<ThreadedVirtualMachine>>,
-    // Objects that were let go by threads that can't touch the interpreter.
-    graveyard: Mutex<Vec<PyObjectRef>>,
+    // Objects that were let go by threads that can't touch the interpreter; none once that is
+    // stopped.
+    graveyard: Mutex<Option<Vec<PyObjectRef>>>,
     is_burial_due: AtomicBool,
     executor: OnceLock<Weak<dyn Executor>>,
 }
@@ -34,7 +35,7 @@ impl Source {
     pub(super) fn new(template: ThreadedVirtualMachine) -> Arc<Source> {
         Arc::new(Source {
             template: Mutex::new(Some(template)),
-            graveyard: Mutex::new(Vec::new()),
+            graveyard: Mutex::new(Some(Vec::new())),
             is_burial_due: AtomicBool::new(false),
             executor: OnceLock::new(),
         })
@@ -59,9 +60,13 @@ impl Source {
         pool
     }
 
-    /// No thread joins the interpreter from now on. The result is to be dropped attached.
-    pub(super) fn stop(&self) -> Option<ThreadedVirtualMachine> {
-        lock(&self.template).take()
+    /// No thread joins the interpreter from now on, and what is let go of later stays in memory:
+    /// without an interpreter, no object can be freed. To be called attached.
+    pub(super) fn stop(&self) {
+        let template = lock(&self.template).take();
+        drop(template);
+        let dead = lock(&self.graveyard).take();
+        drop(dead);
     }
 
     /// Whether [`stop`](Source::stop) has been called.
@@ -130,7 +135,7 @@ impl Source {
     pub(super) fn bury(&self) {
         if self.is_burial_due.swap(false, Ordering::Acquire) {
             // A statement of its own: destructors run Python, and may come back here.
-            let dead = std::mem::take(&mut *lock(&self.graveyard));
+            let dead = lock(&self.graveyard).as_mut().map(std::mem::take);
             drop(dead);
         }
     }
@@ -141,7 +146,10 @@ impl Source {
             with_current_vm(|vm| vm.attach_for_callback(|| drop(object)));
             return;
         }
-        lock(&self.graveyard).push(object);
+        match &mut *lock(&self.graveyard) {
+            Some(graveyard) => graveyard.push(object),
+            None => return std::mem::forget(object),
+        }
         if self.is_burial_due.swap(true, Ordering::Release) {
             return;
         }

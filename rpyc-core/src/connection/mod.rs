@@ -198,6 +198,12 @@ impl Connection {
         Ok((here, there))
     }
 
+    /// A number that no other connection of this process has; its netrefs know it as
+    /// [`peer_number`](crate::object::Netref::peer_number).
+    pub fn number(&self) -> u64 {
+        self.shared.number
+    }
+
     /// The connection's name in logs.
     pub fn connid(&self) -> &str {
         &self.shared.connid

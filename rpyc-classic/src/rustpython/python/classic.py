@@ -1,17 +1,169 @@
-"""By-value copies, for code that runs on this side."""
+"""What rpyc.utils.classic has, for code on this side that drives a peer, its client among them."""
 
+import contextlib
+import inspect
+import os
 import pickle
+import sys
 
 from _rpyc_native import BaseNetref, pickled
+from rpyc.core.consts import STREAM_CHUNK
+from rpyc.core.service import ClassicService, ModuleNamespace, Slave
+from rpyc.utils import factory
+
+DEFAULT_SERVER_PORT = 18812
+DEFAULT_SERVER_SSL_PORT = 18821
+SlaveService = ClassicService
+
+
+def connect(host, port=DEFAULT_SERVER_PORT, ipv6=False, keepalive=False):
+    """Connects to a classic server; both sides may run code at the other."""
+    return factory.connect(host, port, ClassicService, ipv6=ipv6, keepalive=keepalive)
+
+
+def unix_connect(path):
+    """Connects to a classic server on a Unix socket."""
+    return factory.unix_connect(path, ClassicService)
+
+
+def upload(conn, localpath, remotepath, filter=None, ignore_invalid=False, chunk_size=STREAM_CHUNK):
+    """Copies a file or a directory of this side to the peer."""
+    if os.path.isdir(localpath):
+        upload_dir(conn, localpath, remotepath, filter, chunk_size)
+    elif os.path.isfile(localpath):
+        upload_file(conn, localpath, remotepath, chunk_size)
+    elif not ignore_invalid:
+        raise ValueError(f"cannot upload {localpath!r}")
+
+
+def upload_file(conn, localpath, remotepath, chunk_size=STREAM_CHUNK):
+    """Copies a file of this side to the peer."""
+    with open(localpath, "rb") as source, conn.builtins.open(remotepath, "wb") as target:
+        while chunk := source.read(chunk_size):
+            target.write(chunk)
+
+
+def upload_dir(conn, localpath, remotepath, filter=None, chunk_size=STREAM_CHUNK):
+    """Copies a directory of this side to the peer."""
+    path = conn.modules["os.path"]
+    if not path.isdir(remotepath):
+        conn.modules.os.makedirs(remotepath)
+    for name in os.listdir(localpath):
+        if filter is None or filter(name):
+            places = os.path.join(localpath, name), path.join(remotepath, name)
+            upload(conn, *places, filter, True, chunk_size)
+
+
+def download(conn, remotepath, localpath, filter=None, ignore_invalid=False, chunk_size=STREAM_CHUNK):
+    """Copies a file or a directory of the peer to this side."""
+    path = conn.modules["os.path"]
+    if path.isdir(remotepath):
+        download_dir(conn, remotepath, localpath, filter, chunk_size)
+    elif path.isfile(remotepath):
+        download_file(conn, remotepath, localpath, chunk_size)
+    elif not ignore_invalid:
+        raise ValueError(f"cannot download {remotepath!r}")
+
+
+def download_file(conn, remotepath, localpath, chunk_size=STREAM_CHUNK):
+    """Copies a file of the peer to this side."""
+    with conn.builtins.open(remotepath, "rb") as source, open(localpath, "wb") as target:
+        while chunk := source.read(chunk_size):
+            target.write(chunk)
+
+
+def download_dir(conn, remotepath, localpath, filter=None, chunk_size=STREAM_CHUNK):
+    """Copies a directory of the peer to this side."""
+    path = conn.modules["os.path"]
+    os.makedirs(localpath, exist_ok=True)
+    for name in conn.modules.os.listdir(remotepath):
+        if filter is None or filter(name):
+            places = path.join(remotepath, name), os.path.join(localpath, name)
+            download(conn, *places, filter, True, chunk_size)
+
+
+def upload_package(conn, module, remotepath=None, chunk_size=STREAM_CHUNK):
+    """Copies the directory of a package of this side to the peer."""
+    if remotepath is None:
+        site = conn.modules["distutils.sysconfig"].get_python_lib()
+        remotepath = conn.modules["os.path"].join(site, module.__name__)
+    localpath = os.path.dirname(os.path.abspath(inspect.getsourcefile(module)))
+    upload(conn, localpath, remotepath, chunk_size=chunk_size)
+
+
+upload_module = upload_package
 
 
 def obtain(proxy):
-    """A copy of the client's object, unpickled here. Whoever calls it trusts the client."""
+    """A copy of the peer's object, unpickled here. Whoever calls it trusts the peer."""
     if not isinstance(proxy, BaseNetref):
         return pickle.loads(pickle.dumps(proxy))
     return pickle.loads(pickled(proxy, 4))
 
 
 def deliver(conn, localobj):
-    """A copy of a local object at the client's side."""
+    """A copy of a local object at the peer."""
     return conn.modules["rpyc.lib.compat"].pickle.loads(pickle.dumps(localobj, 4))
+
+
+@contextlib.contextmanager
+def redirected_stdio(conn):
+    """The peer's standard streams are this side's for a while."""
+    theirs, ours = conn.modules.sys, sys
+    names = "stdin", "stdout", "stderr"
+    before = [getattr(theirs, name) for name in names]
+    try:
+        for name in names:
+            setattr(theirs, name, getattr(ours, name))
+        yield
+    finally:
+        for name, stream in zip(names, before):
+            setattr(theirs, name, stream)
+
+
+def pm(conn):
+    """Debugs the last exception that the peer raised for this side."""
+    with redirected_stdio(conn):
+        conn.modules.pdb.post_mortem(conn.root.getconn()._last_traceback)
+
+
+def interact(conn, namespace=None):
+    """A prompt of the peer's interpreter at this side."""
+    namespace = {} if namespace is None else namespace
+    namespace["conn"] = conn
+    with redirected_stdio(conn):
+        conn.execute("def _interact(ns):\n    import code\n    code.interact(local=dict(ns))")
+        conn.namespace["_interact"](namespace)
+
+
+class MockClassicConnection:
+    """Looks as a connection does, and is this interpreter itself."""
+
+    def __init__(self):
+        self.root = Slave()
+        self.modules = ModuleNamespace(self.root.getmodule)
+        self.eval, self.execute = self.root.eval, self.root.execute
+        self.namespace = self.root.namespace
+        self.builtins = self.builtin = self.modules.builtins
+
+    def teleport(self, func, globals=None, def_=True):
+        """The function itself: it is here."""
+        if def_:
+            (self.namespace if globals is None else globals)[func.__name__] = func
+        return func
+
+
+def teleport_function(conn, func, globals=None, def_=True):
+    """Makes a function of this side at the peer, by its source."""
+    from rpyc.utils.teleportation import export_source
+
+    target = conn.namespace if globals is None else globals
+    name, missing = func.__name__, object()
+    before = missing if def_ else target.get(name, missing)
+    conn.builtins.exec(export_source(func), target)
+    function = target[name]
+    if before is not missing:
+        target[name] = before
+    elif not def_:
+        del target[name]
+    return function

@@ -1,7 +1,7 @@
 """What the interpreter's Rust side needs in Python: exceptions of peers, and a small rpyc package.
 
-The package stands in for the real one, which is found first if it is installed: clients look for
-some of its modules on the server's side.
+The package is this server's rpyc: netrefs here are native, and another rpyc on the path wouldn't
+know them.
 """
 
 import sys
@@ -9,6 +9,15 @@ from importlib.machinery import ModuleSpec
 
 _HEADER = "\n\n========= Remote Traceback "
 _TRAILER = " =========\n"
+
+
+class NetrefMetaclass(type):
+    """The class of proxies' classes."""
+
+    __slots__ = ()
+
+    def __repr__(cls):
+        return f"<netref class '{cls.__module__}.{cls.__name__}'>"
 
 
 class GenericException(Exception):
@@ -27,7 +36,10 @@ def generic_class(module, name):
     if known is None:
         if len(_generic_classes) >= _MAX_GENERIC:
             return GenericException
-        namespace = {"__module__": f"rpyc.core.vinegar/{module}"}
+        namespace = {
+            "__module__": f"rpyc.core.vinegar/{module}",
+            "_rpyc_origin": (module, name),
+        }
         known = type(full_name, (GenericException,), namespace)
         known = _generic_classes.setdefault(full_name, known)
     return known
@@ -59,7 +71,7 @@ def remote_class(cls):
 
 
 class _Finder:
-    """Finds the modules of the small package, after all other finders."""
+    """Finds the modules of the small package."""
 
     def __init__(self, sources):
         self._sources = sources
@@ -80,4 +92,7 @@ class _Finder:
 
 def install(sources):
     """Makes the modules importable: names to pairs of is_package and source text."""
+    ours = {name: source for name, source in sources.items() if name.split(".")[0] == "rpyc"}
+    sys.meta_path.insert(0, _Finder(ours))
+    # What stands in for parts of the standard library comes last.
     sys.meta_path.append(_Finder(sources))
