@@ -85,7 +85,11 @@ impl Object for ServerConnection {
             }
             "modules" => {
                 let getmodule = self.peer_root(cx, "getmodule")?;
-                return Ok(Any::object(Modules { getmodule }));
+                let owner = self.owner.clone();
+                return Ok(Any::object(Modules {
+                    getmodule,
+                    _owner: owner,
+                }));
             }
             "closed" => {
                 return Ok(Any::from(
@@ -309,6 +313,7 @@ const PING_DATA: &str = "abcdefghijklmnopqrstuvwxyz";
 /// `conn.modules`: the peer's modules, by attribute or in brackets.
 struct Modules {
     getmodule: Any,
+    _owner: Option<Arc<Connection>>,
 }
 
 impl Modules {

@@ -100,10 +100,18 @@ fn a_circle_of_netrefs_ends_in_an_error() {
 far = conn.modules['rpyc.utils.classic'].connect('127.0.0.1', {port})
 conn.namespace['far'] = far
 # Each asks the other for what it is asked for itself.
-conn.execute('class Near:\n    def __getattr__(self, name): return getattr(self.other, name)\n    def __call__(self): return self.other()\nnear = Near()')
-far.execute('class Far:\n    def __getattr__(self, name): return getattr(self.other, name)\n    def __call__(self): return self.other()\nfar = Far()')
-conn.execute('other = far.namespace["far"]\nother.__dict__["other"] = near\nnear.__dict__["other"] = other')
-for attempt in ('near()', 'near.missing'):
+for where in (conn, far):
+    where.execute(dedent("""
+        class Asking:
+            other = None
+            def __getattr__(self, name):
+                if not name.startswith("asked_"): raise AttributeError(name)
+                return getattr(self.other, name)
+            def __call__(self): return self.other()
+        asking = Asking()
+    """))
+conn.execute('other = far.namespace["asking"]\nother.other = asking\nasking.other = other')
+for attempt in ('asking()', 'asking.asked_for'):
     with raises(Exception) as raised:
         conn.eval(attempt)
     assert isinstance(raised.value, (RecursionError, EOFError, TimeoutError)), repr(raised.value)[:300]

@@ -379,7 +379,8 @@ fn a_group_arrives_as_an_exception_that_tells_what_is_in_it() {
             def catch(f):
                 try: f()
                 except* Exception as group:
-                    return group.message, str(group.exceptions[0])
+                    caught = group.message, str(group.exceptions[0])
+                return caught
         '''))
         def failing():
             raise ExceptionGroup('mine', [KeyError('k')])

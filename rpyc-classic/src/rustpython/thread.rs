@@ -236,4 +236,20 @@ mod tests {
         assert!(after.is_ok());
         engine.stop();
     }
+
+    #[test]
+    fn what_is_let_go_of_after_the_end_is_left_alone() {
+        let engine = Engine::start(Options::default()).expect("the interpreter starts");
+        let source = engine.shared.source.clone();
+        let held = source.attached(|vm| {
+            let object = vm.ctx.new_list(vec![vm.ctx.new_str("item").into()]);
+            super::Held::new(object.into(), &source)
+        });
+        let held = held.expect("the interpreter runs");
+        engine.stop();
+        // No interpreter is left that could free it, and this thread is none of its.
+        drop(held);
+        assert!(source.attached(|_| ()).is_err());
+        assert!(super::lock(&source.graveyard).is_none());
+    }
 }

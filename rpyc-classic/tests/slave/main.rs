@@ -13,6 +13,7 @@ macro_rules! assert_is {
 mod client;
 mod evaluation;
 mod exceptions;
+mod inspection;
 mod limits;
 mod modules;
 mod netrefs;

@@ -163,10 +163,12 @@ impl Connection {
             root: Mutex::new(None),
             local_root: Mutex::new(Some(root.clone())),
             this: this.clone(),
+            guard: Mutex::default(),
         });
         shared.exports.lock().pin(&root, root.id_parts());
-        let guard = Some(Arc::new(Guard(shared.clone())));
-        let connection = Connection { shared, guard };
+        let guard = Arc::new(Guard(shared.clone()));
+        *shared.guard.lock() = Arc::downgrade(&guard);
+        let connection = Connection::guarded(shared, guard);
         if let Err(refusal) = service.on_connect(&Context::new(&connection)) {
             let reason = CloseReason::Refused(refusal);
             let mut core = connection.shared.core.lock();
@@ -420,6 +422,14 @@ impl Connection {
     /// A handle that keeps the connection neither open nor in memory.
     pub fn downgrade(&self) -> WeakConnection {
         WeakConnection(Arc::downgrade(&self.shared))
+    }
+
+    /// A handle that keeps the connection open.
+    fn guarded(shared: Arc<Shared>, guard: Arc<Guard>) -> Connection {
+        Connection {
+            shared,
+            guard: Some(guard),
+        }
     }
 
     /// A handle for handlers and hooks: it doesn't keep the connection open.

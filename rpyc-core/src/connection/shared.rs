@@ -20,7 +20,7 @@ use super::outbox::Outbox;
 use super::pending::{Call, Pending};
 use super::turns::{Asker, Bond, Job, PlaceId, Turns};
 use super::wire::{ReplyTo, Wire};
-use super::{AsyncResult, Connection};
+use super::{AsyncResult, Connection, Guard};
 use crate::channel::{ReadHalf, Stream};
 use crate::codec::{Handler, IdPack, Limits, Message};
 use crate::config::Config;
@@ -61,6 +61,8 @@ pub(crate) struct Shared {
     pub(super) root: Mutex<Option<Any>>,
     pub(super) local_root: Mutex<Option<ObjectRef>>,
     pub(super) this: Weak<Shared>,
+    /// What closes the connection when nobody has it any more.
+    pub(super) guard: Mutex<Weak<Guard>>,
 }
 
 /// What the lock guards.
@@ -238,6 +240,11 @@ impl Peer for Shared {
 
     fn connection(&self) -> Option<Connection> {
         self.this.upgrade().map(Connection::internal)
+    }
+
+    fn keep_open(&self) -> Option<Connection> {
+        let guard = self.guard.lock().upgrade()?;
+        Some(Connection::guarded(self.this.upgrade()?, guard))
     }
 
     fn release(&self, id_pack: &IdPack, count: u64) {

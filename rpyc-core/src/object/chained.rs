@@ -8,19 +8,25 @@ use super::{
     Any, Args, Context, IdParts, Identity, Method, Netref, Object, ObjectRef, ObjectResult, Space,
 };
 use crate::codec::{Handler, InstanceId, Str, Value};
+use crate::connection::Connection;
 use crate::exception::Exception;
 
 /// Forwards every operation to the connection that the netref came over.
 ///
 /// It gets ids of the connection that it goes out on, its class mapped one to one; the name stays.
+/// The peer who holds it can't hold the connection that it came over: that stays open for it.
 #[derive(Debug)]
 pub(crate) struct Chained {
     netref: Netref,
+    _open: Option<Connection>,
 }
 
 impl Chained {
     pub(crate) fn new(netref: Netref) -> Chained {
-        Chained { netref }
+        Chained {
+            _open: netref.keep_open(),
+            netref,
+        }
     }
 
     /// The netref itself, where that's what the object is: it comes back as it went out.

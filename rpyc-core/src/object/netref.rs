@@ -102,6 +102,11 @@ impl Netref {
         self.0.peer.connection()
     }
 
+    /// A handle that keeps the connection open, unless the program's own have all been dropped.
+    pub(crate) fn keep_open(&self) -> Option<Connection> {
+        self.0.peer.keep_open()
+    }
+
     /// The object's methods and their docstrings, along its class hierarchy.
     ///
     /// # Errors

@@ -16,6 +16,9 @@ pub(crate) trait Peer: Send + Sync {
     /// A handle that doesn't keep the connection open.
     fn connection(&self) -> Option<Connection>;
 
+    /// A handle that keeps the connection open, unless the program's own have all been dropped.
+    fn keep_open(&self) -> Option<Connection>;
+
     /// Gives `count` references back. Never blocks: it is called by destructors.
     fn release(&self, id_pack: &IdPack, count: u64);
 
