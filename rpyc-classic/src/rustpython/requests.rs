@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use rpyc_core::{Config, Exception};
-use rustpython_vm::builtins::PyDictRef;
-use rustpython_vm::{PyPayload, PyResult, VirtualMachine};
+use rustpython_vm::builtins::{PyBaseExceptionRef, PyDictRef};
+use rustpython_vm::{AsObject, PyPayload, PyResult, VirtualMachine};
 
 pub(super) use self::_rpyc_requests::module_def;
 use super::Shared;
+use super::convert::value_to_python;
+use super::exception::to_python_exception;
 
 /// Tells the module which interpreter it is in.
 pub(super) fn introduce(shared: &Arc<Shared>) -> Result<(), Exception> {
@@ -205,7 +207,7 @@ mod _rpyc_requests {
         };
         match detached(vm, || open(&shared, &address, manner)) {
             Ok((this, session)) => super::super::proxy::of_object(vm, &session, this),
-            Err(exception) => Err(to_python_exception(vm, &exception)),
+            Err(exception) => Err(super::not_connected(vm, &exception)),
         }
     }
 
@@ -239,6 +241,19 @@ mod _rpyc_requests {
             Err(error) => Err(vm.new_value_error(error.to_string())),
         }
     }
+}
+
+/// An error of this side's own: of the class that its number belongs to, without a remote traceback.
+fn not_connected(vm: &VirtualMachine, exception: &Exception) -> PyBaseExceptionRef {
+    if exception.is("OSError") {
+        let args = exception.args().iter().cloned();
+        let args: PyResult<Vec<_>> = args.map(|arg| value_to_python(vm, arg)).collect();
+        let made = args.and_then(|args| vm.ctx.exceptions.os_error.as_object().call(args, vm));
+        if let Some(made) = made.ok().and_then(|made| made.downcast().ok()) {
+            return made;
+        }
+    }
+    to_python_exception(vm, exception)
 }
 
 /// A connection's config from a dict with the names of Python's rpyc.
