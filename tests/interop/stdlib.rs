@@ -23,7 +23,7 @@ fn the_table_of_modules_says_what_works() {
         .split_once("\n| module |")
         .expect("the page has the table at its end");
     let fresh = format!("{head}\n{}\n", table.trim_end());
-    if env::var_os("RPYC_WRITE_TABLES").is_some() {
+    if env::var_os("RPYC_UPDATE_DOCS").is_some() {
         fs::write(&page, fresh).unwrap_or_else(|e| panic!("{}: {e}", page.display()));
         return;
     }
@@ -35,7 +35,7 @@ fn the_table_of_modules_says_what_works() {
         .collect();
     assert!(
         fresh == text,
-        "docs/stdlib.md is out of date: RPYC_WRITE_TABLES=1 writes it anew; what differs:\n{}",
+        "docs/stdlib.md is out of date: RPYC_UPDATE_DOCS=1 writes it anew; what differs:\n{}",
         changed.join("\n")
     );
 }
