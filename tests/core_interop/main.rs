@@ -1,6 +1,7 @@
 //! Services in Rust as unmodified Python programs see them: clients of the rpyc from PyPI.
 
 mod callbacks;
+mod calling;
 mod collections;
 mod exceptions;
 mod idle;

@@ -158,6 +158,7 @@ impl Connection {
             unanswered: AtomicU64::new(0),
             requests_served: AtomicU64::new(0),
             last_detached: Mutex::new(None),
+            noted: AtomicBool::new(false),
             watched: AtomicBool::new(false),
             closing_here: AtomicBool::new(false),
             root: Mutex::new(None),

@@ -53,6 +53,8 @@ pub(crate) struct Shared {
     pub(super) requests_served: AtomicU64,
     // When the last asynchronous request was sent.
     pub(super) last_detached: Mutex<Option<Instant>>,
+    // There are notes for the log.
+    pub(super) noted: AtomicBool,
     // The watchdog looks at this connection.
     pub(super) watched: AtomicBool,
     // `close` has been called here.
@@ -198,12 +200,14 @@ impl Shared {
         if log::max_level() >= log::Level::Debug && self.config().debug {
             let note = what(core);
             core.notes.push(note);
+            self.noted.store(true, Ordering::Relaxed);
         }
     }
 
     /// Logs what was noted.
     pub(super) fn log_notes(&self) {
-        if log::max_level() < log::Level::Debug {
+        // Noted by this thread, or to be logged by the one that did.
+        if !self.noted.load(Ordering::Relaxed) || !self.noted.swap(false, Ordering::Relaxed) {
             return;
         }
         let notes = std::mem::take(&mut self.core.lock().notes);

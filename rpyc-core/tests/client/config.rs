@@ -307,3 +307,76 @@ fn close_catchall_ignores_what_closing_fails_with() -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[test]
+fn bind_threads_has_callbacks_run_on_the_thread_that_waits_for_them() -> Result<(), Error> {
+    for bound in [true, false] {
+        let binds = || config(|config| config.bind_threads = bound);
+        let (conn, _) = client_of(everything(), binds(), binds());
+        let me = thread::current().id();
+        let callback = Scripted::object("builtins.function", move |_, _, _| {
+            Ok(Any::from(thread::current().id() == me))
+        });
+        let answer = conn.root()?.call_method("apply", args![callback])?;
+        assert_eq!(answer.extract::<bool>()?, bound);
+        conn.close()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn bind_threads_is_on_where_the_environment_says_so() {
+    const NAME: &str = "RPYC_BIND_THREADS";
+    if std::env::var_os(NAME).is_some() {
+        // In the child, or in an environment of the user's.
+        let on = std::env::var(NAME).is_ok_and(|value| value == "true");
+        assert_eq!(Config::default().bind_threads, on);
+        return;
+    }
+    assert!(!Config::default().bind_threads);
+    for value in ["true", "1"] {
+        let this = std::env::current_exe().expect("this test");
+        let child = std::process::Command::new(this)
+            .args([
+                "--exact",
+                "config::bind_threads_is_on_where_the_environment_says_so",
+            ])
+            .env(NAME, value)
+            .output()
+            .expect("a child");
+        assert!(child.status.success(), "{child:?}");
+    }
+}
+
+#[test]
+fn a_peer_that_does_not_bind_threads_ends_a_connection_that_does_and_is_told_why()
+-> Result<(), Error> {
+    let (here, there) = memory_pair();
+    thread::spawn(move || -> Option<()> {
+        there.read(&mut [0; 256]).ok()?;
+        // A reply to the first request, as a peer writes it that has the option off.
+        let mut frames = FrameBuf::new();
+        let objection = DumpedException::Text("what are these numbers?".into());
+        let (dialect, seq) = (codec::Dialect::V6, codec::Seq::new(0));
+        let limits = Limits::default();
+        encode_exception(&mut frames, dialect, &limits, false, &seq, &objection).ok()?;
+        for chunk in frames.take_chunks() {
+            there
+                .write_vectored(&[std::io::IoSlice::new(&chunk)])
+                .ok()?;
+        }
+        there.read(&mut [0; 16]).ok().map(drop)
+    });
+    let binding = config(|config| config.bind_threads = true);
+    let conn = Connection::open(here, Arc::new(VoidService), binding)?;
+    let error = conn
+        .ping_with(1, Some(PATIENCE))
+        .expect_err("they disagree");
+    assert!(
+        error
+            .to_string()
+            .contains("it has bind_threads off, and this side on"),
+        "{error}"
+    );
+    Ok(())
+}

@@ -192,7 +192,8 @@ fn a_child_that_serves_over_stdio() {
     let conn = connector.connect_stdio().expect("a connection");
     // This is no frame: it must not get into the stream.
     println!("printed while the connection is there");
-    assert!(conn.serve_all().is_normal());
+    let reason = conn.serve_all();
+    assert!(reason.is_normal(), "{reason}");
 }
 
 #[test]
@@ -206,7 +207,7 @@ fn over_stdin_and_stdout_which_printing_does_not_disturb() {
         .env(CHILD, "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .expect("a child");
     let mut output = child.stdout.take().expect("its stdout");
@@ -223,8 +224,21 @@ fn over_stdin_and_stdout_which_printing_does_not_disturb() {
         .connect_pipes(output, input)
         .expect("a connection");
     assert!(matches!(add(&conn), Ok(3)));
+    // Its own connecting has ended then, too, and what it prints is here.
+    let errors = child.stderr.take().expect("its stderr");
+    let mut errors = io::BufRead::lines(io::BufReader::new(errors));
+    let printed = errors.by_ref().map_while(Result::ok);
+    assert!(
+        printed
+            .into_iter()
+            .any(|line| line.contains("printed while the connection"))
+    );
     assert!(conn.close().is_ok());
-    assert!(child.wait().is_ok_and(|status| status.success()));
+    let rest: Vec<String> = errors.map_while(Result::ok).collect();
+    assert!(
+        child.wait().is_ok_and(|status| status.success()),
+        "{rest:?}"
+    );
 }
 
 const CHILD: &str = "RPYC_CORE_TEST_CHILD";
