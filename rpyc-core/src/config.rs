@@ -12,6 +12,7 @@ use crate::connection::Connection;
 use crate::exception::KnownExceptions;
 use crate::executor::{Executor, ThreadPool};
 use crate::object::Any;
+use crate::observer::Observer;
 
 /// What runs before a connection closes, while it still works.
 pub type BeforeClosed = Arc<dyn Fn(&Connection) + Send + Sync>;
@@ -128,6 +129,8 @@ pub struct Config {
     /// How many objects the peer may hold references to; it stops a peer that takes
     /// references for ever. Default: 1,000,000.
     pub max_objects: usize,
+    /// Is told of each request, for metrics. Default: nobody.
+    pub observer: Option<Arc<dyn Observer>>,
     /// Runs requests that can't run where they were read.
     pub executor: Arc<dyn Executor>,
 }
@@ -188,6 +191,7 @@ impl Default for Config {
             max_queued: 10_000,
             max_pending: 65_536,
             max_objects: 1_000_000,
+            observer: None,
             executor: ThreadPool::shared(),
         }
     }

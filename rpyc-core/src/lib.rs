@@ -113,6 +113,7 @@ mod exception;
 pub mod executor;
 pub mod object;
 pub mod registry;
+mod observer;
 pub mod service;
 mod sync;
 
@@ -229,4 +230,5 @@ pub use rpyc_macros::expose;
 /// ```
 pub use rpyc_macros::service;
 
+pub use self::observer::Observer;
 pub use self::service::{Service, ServiceFactory, VoidService};

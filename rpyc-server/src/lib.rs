@@ -18,7 +18,8 @@
 //! ```
 //!
 //! [`Builder`] has the options and the limits, [`Mode`] says which threads serve, a [`Listener`]
-//! is where clients come from, and an [`Authenticator`] decides who is one: [`auth`] has TLS, a shared secret and an allow-list.
+//! is where clients come from, and an [`Authenticator`] decides who is one: [`auth`] has TLS, a shared secret and an allow-list. [`metrics`] are numbers for
+//! Prometheus.
 //!
 //! # Features
 //!
@@ -42,8 +43,8 @@
 pub mod registry;
 mod server;
 
-pub use self::server::auth;
 pub use self::server::{
     Address, Authenticated, Authenticator, Builder, ListenError, Listener, Mode, RawStream,
     Rejection, Running, Server, Stopper,
 };
+pub use self::server::{auth, metrics};

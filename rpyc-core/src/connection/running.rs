@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Connection;
 use super::current::Current;
@@ -164,7 +165,11 @@ impl Shared {
         // them must not overtake it.
         let netrefs = netrefs(&args);
         let handle = || handlers::handle(&context, &config, handler, args);
-        match catch_unwind(AssertUnwindSafe(handle)) {
+        let observer = config.observer.as_deref();
+        let observed = observer.map(|observer| (observer, Instant::now()));
+        let outcome = catch_unwind(AssertUnwindSafe(handle));
+        let raised = !matches!(outcome, Ok(Ok(_)));
+        match outcome {
             Ok(Ok(result)) => self.reply_under(&config, &to, result),
             Ok(Err(exception)) => self.raised(&config, &to, &exception),
             Err(panic) => {
@@ -173,6 +178,9 @@ impl Shared {
                 let exception = Exception::runtime_error(format!("the handler panicked: {what}"));
                 self.reply_exception(&to, &exception);
             }
+        }
+        if let Some((observer, began)) = observed {
+            observer.request_ended(handler, began.elapsed(), raised);
         }
         drop(netrefs);
     }

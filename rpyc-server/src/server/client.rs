@@ -13,6 +13,7 @@ use rpyc_core::{CloseReason, Config, Connection};
 use socket2::{SockRef, TcpKeepalive};
 
 use super::clients::Place;
+use super::metrics::Refused;
 use super::{RawStream, Shared};
 
 /// A client that was let in and isn't served yet.
@@ -42,21 +43,24 @@ impl Admitted {
         // The service's own code must not end the accept loop.
         let admit = || Admitted::try_new(shared, stream, &peer);
         let outcome = catch_unwind(AssertUnwindSafe(admit));
-        match outcome.unwrap_or_else(|_| Err(PANICKED.to_owned())) {
+        match outcome.unwrap_or_else(|_| Err((Refused::Service, PANICKED.to_owned()))) {
             Ok(admitted) => Some(admitted),
-            Err(reason) => {
-                shared.refusals.log(&peer, &reason);
+            Err((why, reason)) => {
+                shared.refuse(why, &peer, &reason);
                 None
             }
         }
     }
 
-    fn try_new(shared: &Shared, stream: RawStream, peer: &PeerAddr) -> Result<Admitted, String> {
+    fn try_new(
+        shared: &Shared,
+        stream: RawStream,
+        peer: &PeerAddr,
+    ) -> Result<Admitted, (Refused, String)> {
+        let broken = |error: std::io::Error| (Refused::System, error.to_string());
         let options = &shared.options;
         // Some systems pass the listener's mode on.
-        stream
-            .set_nonblocking(false)
-            .map_err(|error| error.to_string())?;
+        stream.set_nonblocking(false).map_err(broken)?;
         set_options(&stream, peer, options.keepalive);
 
         let mut config = options.connection.clone();
@@ -71,20 +75,18 @@ impl Admitted {
         let place = shared
             .clients
             .admit(&name, peer)
-            .map_err(|refusal| refusal.to_string())?;
+            .map_err(|refusal| (refusal.reason(), refusal.to_string()))?;
         let service = shared
             .factory
             .0
             .create()
-            .map_err(|exception| exception.to_string())?;
+            .map_err(|exception| (Refused::Service, exception.to_string()))?;
         if options.authenticator.is_some() {
             // Each single read and write is bounded, and all of them together by the loop.
             let limit = options.handshake_timeout;
             let socket = stream.try_clone();
-            let socket = socket.map_err(|error| error.to_string())?;
-            socket
-                .set_timeouts(limit)
-                .map_err(|error| error.to_string())?;
+            let socket = socket.map_err(broken)?;
+            socket.set_timeouts(limit).map_err(broken)?;
             place.authenticating(socket, limit.map(|limit| Instant::now() + limit));
         }
 
@@ -139,21 +141,26 @@ impl Admitted {
                         authenticated.stream
                     }
                     (Err(rejection), true, _) => {
-                        shared.refusals.log(&peer, &with_sources(&rejection));
+                        let reason = with_sources(&rejection);
+                        shared.refuse(Refused::Authentication, &peer, &reason);
                         return None;
                     }
                     (_, true, Err(error)) => {
-                        shared.refusals.log(&peer, &error);
+                        shared.refuse(Refused::System, &peer, &error);
                         return None;
                     }
                     (_, false, _) => {
                         let limit = shared.options.handshake_timeout.unwrap_or_default();
                         let late = format!("it wasn't authenticated within {limit:?}");
-                        shared.refusals.log(&peer, &late);
+                        shared.refuse(Refused::HandshakeTimeout, &peer, &late);
                         return None;
                     }
                 }
             }
+        };
+        let stream = match &shared.options.metrics {
+            Some(metrics) => metrics.count(stream, &mut config),
+            None => stream,
         };
         info!("{name} from {peer}: connected");
         let start = Instant::now();

@@ -12,6 +12,7 @@ use rpyc_core::channel::PeerAddr;
 use rpyc_core::executor::{Executor, ThreadPool};
 
 use super::RawStream;
+use super::metrics::Refused;
 
 /// The set of connected clients.
 #[derive(Clone, Debug)]
@@ -77,6 +78,17 @@ pub(super) enum Refusal {
     Stopping,
 }
 
+impl Refusal {
+    /// As metrics count it.
+    pub(super) fn reason(&self) -> Refused {
+        match self {
+            Refusal::Full(_) => Refused::Full,
+            Refusal::FullForAddress(_) => Refused::AddressFull,
+            Refusal::Stopping => Refused::Stopping,
+        }
+    }
+}
+
 impl Clients {
     pub(super) fn new(caps: Caps) -> Clients {
         Clients {
@@ -90,6 +102,19 @@ impl Clients {
 
     pub(super) fn len(&self) -> usize {
         self.inner.set().present.len()
+    }
+
+    /// The connections that are served now.
+    pub(super) fn connections(&self) -> Vec<Connection> {
+        let set = self.inner.set();
+        let served = set
+            .present
+            .values()
+            .filter_map(|client| match &client.stage {
+                Stage::Serving(connection) => Some(connection.clone()),
+                _ => None,
+            });
+        served.collect()
     }
 
     /// Takes up a client; it is in the set until its [`Place`] is dropped.

@@ -10,6 +10,7 @@ use rpyc_core::Config;
 use rpyc_core::service::ServiceFactory;
 
 use super::hooks::Hooks;
+use super::metrics::Metrics;
 use super::{Address, Authenticator, ListenError, Listener, Server};
 
 /// Options of a [`Server`], each with a default.
@@ -55,6 +56,7 @@ pub(super) struct Options {
     pub(super) keepalive: Option<Duration>,
     pub(super) max_clients: usize,
     pub(super) max_clients_per_address: Option<usize>,
+    pub(super) metrics: Option<Metrics>,
     pub(super) mode: Mode,
 }
 
@@ -88,6 +90,7 @@ impl Builder {
                 keepalive: Some(Duration::from_secs(60)),
                 max_clients: 4000,
                 max_clients_per_address: None,
+                metrics: None,
                 mode: Mode::default(),
             },
             hooks: Hooks::default(),
@@ -155,6 +158,13 @@ impl Builder {
     #[must_use]
     pub fn max_clients_per_address(mut self, max_clients: usize) -> Builder {
         self.options.max_clients_per_address = Some(max_clients);
+        self
+    }
+
+    /// Counts what this server does. Default: nobody counts.
+    #[must_use]
+    pub fn metrics(mut self, metrics: Metrics) -> Builder {
+        self.options.metrics = Some(metrics);
         self
     }
 

@@ -8,10 +8,12 @@ mod clients;
 mod config;
 mod hooks;
 mod listener;
+pub mod metrics;
 mod raw;
 mod refusals;
 mod threaded;
 
+use std::fmt;
 use std::io;
 use std::io::{PipeReader, PipeWriter, Write};
 use std::net::SocketAddr;
@@ -31,6 +33,7 @@ pub use self::config::{Builder, Mode};
 use self::config::{Factory, Options};
 use self::hooks::Hooks;
 pub use self::listener::{Address, ListenError, Listener};
+use self::metrics::Refused;
 pub use self::raw::RawStream;
 use self::refusals::Refusals;
 
@@ -56,6 +59,16 @@ struct Shared {
     refusals: Refusals,
     stopping: AtomicBool,
     wake: PipeWriter,
+}
+
+impl Shared {
+    /// Logs and counts a client that isn't served.
+    fn refuse(&self, why: Refused, peer: &PeerAddr, reason: &dyn fmt::Display) {
+        if let Some(metrics) = &self.options.metrics {
+            metrics.refused(why);
+        }
+        self.refusals.log(peer, reason);
+    }
 }
 
 impl Server {
@@ -97,12 +110,16 @@ impl Server {
             stopping: AtomicBool::new(false),
             wake: waker,
         };
+        let shared = Arc::new(shared);
+        if let Some(metrics) = &shared.options.metrics {
+            metrics.watch(Arc::downgrade(&shared));
+        }
         Ok(Server {
             listeners,
             addresses,
             wake,
             hooks,
-            shared: Arc::new(shared),
+            shared,
         })
     }
 

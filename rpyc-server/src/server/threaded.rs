@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rpyc_core::channel::PeerAddr;
 
 use super::client::Admitted;
+use super::metrics::Refused;
 use super::{RawStream, Shared};
 
 /// Serves a client on a thread of its own; says whether it was let in.
@@ -20,7 +21,7 @@ pub(super) fn take(shared: &Arc<Shared>, stream: RawStream, peer: PeerAddr) -> b
     });
     let started = executor.execute(job);
     if let Err(error) = &started {
-        shared.refusals.log(&peer, error);
+        shared.refuse(Refused::System, &peer, error);
     }
     started.is_ok()
 }

@@ -4,6 +4,7 @@
 mod authenticating;
 mod bench;
 mod listening;
+mod metrics;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;

@@ -1,0 +1,82 @@
+//! A stream whose bytes are counted.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+use rpyc_core::channel::Stream;
+
+pub(super) struct Counted {
+    stream: Arc<dyn Stream>,
+    received: Counter,
+    sent: Counter,
+}
+
+impl Counted {
+    pub(super) fn new(stream: Arc<dyn Stream>, received: Counter, sent: Counter) -> Counted {
+        Counted {
+            stream,
+            received,
+            sent,
+        }
+    }
+}
+
+impl Stream for Counted {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.read(buffer)?;
+        self.received.inc_by(count as u64);
+        Ok(count)
+    }
+
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.stream.set_read_timeout(timeout)
+    }
+
+    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let count = self.stream.write_vectored(slices)?;
+        self.sent.inc_by(count as u64);
+        Ok(count)
+    }
+
+    fn try_write(&self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
+        let count = self.stream.try_write(bytes, patience)?;
+        self.sent.inc_by(count as u64);
+        Ok(count)
+    }
+
+    fn one_frame_a_write(&self) -> bool {
+        self.stream.one_frame_a_write()
+    }
+
+    fn has_unsent(&self) -> bool {
+        self.stream.has_unsent()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.stream.flush()
+    }
+
+    fn shutdown(&self) {
+        self.stream.shutdown();
+    }
+
+    fn quick_ack(&self) {
+        self.stream.quick_ack();
+    }
+
+    fn endpoints(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.stream.endpoints()
+    }
+
+    fn raw_fd(&self) -> Option<RawFd> {
+        self.stream.raw_fd()
+    }
+
+    fn peer_label(&self) -> String {
+        self.stream.peer_label()
+    }
+}

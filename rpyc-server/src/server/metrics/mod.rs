@@ -1,0 +1,276 @@
+//! [`Metrics`]: numbers about servers, for Prometheus.
+
+mod counted;
+mod endpoint;
+mod process;
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use rpyc_core::channel::Stream;
+use rpyc_core::{Config, Handler, Observer};
+
+use self::counted::Counted;
+pub use self::endpoint::MetricsEndpoint;
+use super::Shared;
+
+/// Counts what servers do. Cheap to clone; clones count together.
+///
+/// A server counts when it is [given](super::Builder::metrics) one; one without costs nothing. In process mode the
+/// numbers are those of the process that accepts.
+///
+/// | metric | what |
+/// |---|---|
+/// | `rpyc_clients` | clients that are connected now |
+/// | `rpyc_connections_total` | connections that were served |
+/// | `rpyc_refused_total{reason}` | clients that weren't: `full`, `address_full`, `stopping`, `authentication`, `handshake_timeout`, `service`, `system` |
+/// | `rpyc_requests_total{handler,outcome}` | requests that have run, by handler (`GETATTR`, `CALL`, ...) and by `ok` or `exception` |
+/// | `rpyc_request_duration_seconds{handler}` | how long they ran: a histogram |
+/// | `rpyc_received_bytes_total`, `rpyc_sent_bytes_total` | bytes of frames, as they are within TLS |
+/// | `rpyc_objects` | objects that clients hold references to |
+/// | `rpyc_netrefs` | objects of clients that are referred to here |
+/// | `process_resident_memory_bytes`, `process_open_fds`, `process_threads` | of this process (Linux) |
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    numbers: Numbers,
+    servers: Mutex<Vec<Weak<Shared>>>,
+}
+
+struct Numbers {
+    clients: Gauge,
+    connections: Counter,
+    refused: Family<Labels<1>, Counter>,
+    requests: Family<Labels<2>, Counter>,
+    durations: Family<Labels<1>, Histogram, fn() -> Histogram>,
+    received: Counter,
+    sent: Counter,
+    objects: Gauge,
+    netrefs: Gauge,
+    memory: Gauge<u64, AtomicU64>,
+    files: Gauge<u64, AtomicU64>,
+    threads: Gauge<u64, AtomicU64>,
+}
+
+/// Names and values.
+type Labels<const N: usize> = [(&'static str, &'static str); N];
+
+/// Why a client wasn't served, as metrics count it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Refused {
+    AddressFull,
+    Authentication,
+    Full,
+    HandshakeTimeout,
+    Service,
+    Stopping,
+    System,
+}
+
+impl Metrics {
+    /// Numbers that are all zero.
+    #[must_use]
+    pub fn new() -> Metrics {
+        let numbers = Numbers {
+            clients: Gauge::default(),
+            connections: Counter::default(),
+            refused: Family::default(),
+            requests: Family::default(),
+            durations: Family::new_with_constructor(histogram as fn() -> Histogram),
+            received: Counter::default(),
+            sent: Counter::default(),
+            objects: Gauge::default(),
+            netrefs: Gauge::default(),
+            memory: Gauge::default(),
+            files: Gauge::default(),
+            threads: Gauge::default(),
+        };
+        Metrics(Arc::new(Inner {
+            registry: registry(&numbers),
+            numbers,
+            servers: Mutex::default(),
+        }))
+    }
+
+    /// The numbers in the text format that Prometheus reads.
+    pub fn text(&self) -> String {
+        self.look();
+        let mut text = String::new();
+        // Writing into a String never fails.
+        let _ = encode(&mut text, &self.0.registry);
+        text
+    }
+
+    /// Takes those numbers that nobody counts.
+    fn look(&self) {
+        let servers: Vec<_> = {
+            let mut servers = self
+                .0
+                .servers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            servers.retain(|server| server.strong_count() > 0);
+            servers.iter().filter_map(Weak::upgrade).collect()
+        };
+        let (mut clients, mut objects, mut netrefs) = (0, 0, 0);
+        for server in servers {
+            clients += server.clients.len();
+            for connection in server.clients.connections() {
+                objects += connection.exported_objects();
+                netrefs += connection.live_netrefs();
+            }
+        }
+        let numbers = &self.0.numbers;
+        let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        numbers.clients.set(whole(clients));
+        numbers.objects.set(whole(objects));
+        numbers.netrefs.set(whole(netrefs));
+        let process = process::look();
+        numbers.memory.set(process.memory);
+        numbers.files.set(process.files);
+        numbers.threads.set(process.threads);
+    }
+
+    pub(super) fn watch(&self, server: Weak<Shared>) {
+        let mut servers = self
+            .0
+            .servers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        servers.push(server);
+    }
+
+    pub(super) fn refused(&self, why: Refused) {
+        let label = match why {
+            Refused::AddressFull => "address_full",
+            Refused::Authentication => "authentication",
+            Refused::Full => "full",
+            Refused::HandshakeTimeout => "handshake_timeout",
+            Refused::Service => "service",
+            Refused::Stopping => "stopping",
+            Refused::System => "system",
+        };
+        self.0
+            .numbers
+            .refused
+            .get_or_create(&[("reason", label)])
+            .inc();
+    }
+
+    /// Counts a connection that is about to be opened, and what goes over its stream.
+    pub(super) fn count(&self, stream: Arc<dyn Stream>, config: &mut Config) -> Arc<dyn Stream> {
+        let numbers = &self.0.numbers;
+        numbers.connections.inc();
+        config.observer = Some(Arc::new(self.clone()));
+        Arc::new(Counted::new(
+            stream,
+            numbers.received.clone(),
+            numbers.sent.clone(),
+        ))
+    }
+}
+
+impl Observer for Metrics {
+    fn request_ended(&self, handler: Handler, took: Duration, raised: bool) {
+        let numbers = &self.0.numbers;
+        let handler = ("handler", handler.name());
+        let outcome = if raised { "exception" } else { "ok" };
+        let labels = [handler, ("outcome", outcome)];
+        numbers.requests.get_or_create(&labels).inc();
+        let durations = numbers.durations.get_or_create(&[handler]);
+        durations.observe(took.as_secs_f64());
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        Metrics::new()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+fn registry(numbers: &Numbers) -> Registry {
+    let mut registry = Registry::default();
+    let process = registry.sub_registry_with_prefix("process");
+    process.register_with_unit(
+        "resident_memory",
+        "Memory in use",
+        Unit::Bytes,
+        numbers.memory.clone(),
+    );
+    process.register("open_fds", "Open descriptors", numbers.files.clone());
+    process.register("threads", "Threads", numbers.threads.clone());
+    let rpyc = registry.sub_registry_with_prefix("rpyc");
+    rpyc.register(
+        "clients",
+        "Clients that are connected",
+        numbers.clients.clone(),
+    );
+    rpyc.register(
+        "connections",
+        "Connections that were served",
+        numbers.connections.clone(),
+    );
+    rpyc.register(
+        "refused",
+        "Clients that were not served",
+        numbers.refused.clone(),
+    );
+    rpyc.register(
+        "requests",
+        "Requests that have run",
+        numbers.requests.clone(),
+    );
+    rpyc.register_with_unit(
+        "request_duration",
+        "How long requests ran",
+        Unit::Seconds,
+        numbers.durations.clone(),
+    );
+    rpyc.register_with_unit(
+        "received",
+        "Bytes from clients",
+        Unit::Bytes,
+        numbers.received.clone(),
+    );
+    rpyc.register_with_unit(
+        "sent",
+        "Bytes to clients",
+        Unit::Bytes,
+        numbers.sent.clone(),
+    );
+    rpyc.register(
+        "objects",
+        "Objects that clients hold references to",
+        numbers.objects.clone(),
+    );
+    rpyc.register(
+        "netrefs",
+        "Objects of clients that are referred to",
+        numbers.netrefs.clone(),
+    );
+    registry
+}
+
+/// From a call on the loopback interface to one that a stock client gives up.
+fn histogram() -> Histogram {
+    Histogram::new([
+        0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+        0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    ])
+}
