@@ -112,8 +112,8 @@ mod error;
 mod exception;
 pub mod executor;
 pub mod object;
-pub mod registry;
 mod observer;
+pub mod registry;
 pub mod service;
 mod sync;
 

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 
 use env_logger::{Builder, Env, Target};
 use log::Record;
+use serde_json::json;
 
-use crate::cli::Logging;
+use crate::cli::{LogFormat, Logging};
 use crate::failure::Failure;
 
 /// Sets the program's logger up.
@@ -15,7 +16,10 @@ use crate::failure::Failure;
 /// When the log file can't be opened.
 pub(crate) fn start(options: &Logging) -> Result<(), Failure> {
     let mut builder = choose_lines(options.quiet, options.verbose);
-    builder.format(format_line);
+    match options.format {
+        LogFormat::Text => builder.format(format_line),
+        LogFormat::Json => builder.format(format_json),
+    };
     if let Some(path) = &options.logfile {
         let file = File::options().create(true).append(true).open(path);
         let file = file.map_err(|error| {
@@ -45,6 +49,22 @@ fn format_line(out: &mut env_logger::fmt::Formatter, record: &Record<'_>) -> io:
     let time = out.timestamp_millis();
     let text = printable(&record.args().to_string());
     writeln!(out, "{time} {style}{level:<5}{style:#} {text}")
+}
+
+/// An object a line: `time` (UTC), `level`, `target`, `message`.
+fn format_json(out: &mut env_logger::fmt::Formatter, record: &Record<'_>) -> io::Result<()> {
+    let time = out.timestamp_millis().to_string();
+    writeln!(out, "{}", json_line(&time, record))
+}
+
+fn json_line(time: &str, record: &Record<'_>) -> String {
+    let line = json!({
+        "time": time,
+        "level": record.level().as_str(),
+        "target": record.target(),
+        "message": record.args().to_string(),
+    });
+    line.to_string()
 }
 
 /// A peer has its say in some lines (the text of an exception): it must not be able to forge a
@@ -93,5 +113,20 @@ mod tests {
     fn control_characters_are_shown_instead_of_sent() {
         assert_eq!(printable("\u{1b}[2Jx\r\u{9b}"), "\\u{1b}[2Jx\\r\\u{9b}");
         assert_eq!(printable("plain ünïcode"), "plain ünïcode");
+    }
+
+    #[test]
+    fn a_line_of_json_is_one_object_whatever_a_peer_says() {
+        let args = format_args!("ended: \"a\"\n{{\"level\":\"INFO\"}}\u{1b}[2J");
+        let mut record = Record::builder();
+        let record = record.level(Level::Warn).target("rpyc").args(args).build();
+        let line = json_line("2030-01-01T00:00:00.000Z", &record);
+        assert!(!line.contains('\n') && !line.contains('\u{1b}'), "{line}");
+        let object: serde_json::Value = serde_json::from_str(&line).expect("an object");
+        assert_eq!(object["level"], "WARN");
+        assert_eq!(
+            object["message"],
+            "ended: \"a\"\n{\"level\":\"INFO\"}\u{1b}[2J"
+        );
     }
 }

@@ -10,6 +10,7 @@ mod plan;
 mod serve;
 mod serve_registry;
 mod signals;
+mod systemd;
 
 use std::io::{self, Write};
 use std::process::{self, ExitCode};

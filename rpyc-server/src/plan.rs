@@ -42,7 +42,8 @@ impl Plan {
         let addresses = addresses(&options.socket, port)?;
         let is_reachable = addresses.iter().any(|address| !is_loopback(address.ip()));
         if is_reachable && access.is_open() && !options.access.insecure {
-            return Err(not_loopback(&options.socket));
+            let host = options.socket.host.as_deref().unwrap_or_default();
+            return Err(not_loopback(&format!("--host {host}")));
         }
         if options.serving.mode == Mode::OneShot && addresses.is_empty() {
             return Err(Failure::usage("--mode oneshot prints a TCP address")
@@ -113,10 +114,10 @@ fn is_loopback(ip: IpAddr) -> bool {
     ip.to_canonical().is_loopback()
 }
 
-fn not_loopback(socket: &Socket) -> Failure {
-    let host = socket.host.as_deref().unwrap_or_default();
+/// A refusal to listen where everybody would get in.
+pub(crate) fn not_loopback(what: &str) -> Failure {
     Failure::usage(format!(
-        "--host {host} is reached from other machines, which classic mode isn't safe for"
+        "{what} is reached from other machines, which classic mode isn't safe for"
     ))
     .hint(
         "Whoever connects can run any code as this user. Say who may: clients with a certificate \

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use log::{error, info, warn};
+use rpyc_server::metrics::{Metrics, MetricsEndpoint};
 use rpyc_server::registry::Registration;
 use rpyc_server::{Address, Builder, ListenError, Listener, Mode, Server};
 
@@ -11,7 +12,7 @@ use crate::classic::Evaluator;
 use crate::cli::{Registering, ServeOptions};
 use crate::failure::Failure;
 use crate::plan::Plan;
-use crate::{logging, signals};
+use crate::{logging, plan, signals, systemd};
 
 /// Serves until a signal stops it, or says whether it could.
 pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
@@ -38,7 +39,11 @@ pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
     if let Some(max_clients) = limits.max_clients_per_address {
         builder = builder.max_clients_per_address(max_clients);
     }
-    let server = register(builder, options, &plan)
+    let endpoint = metrics(options)?;
+    if let Some((metrics, _)) = &endpoint {
+        builder = builder.metrics(metrics.clone());
+    }
+    let server = systemd::keep_informed(register(builder, options, &plan))
         .serve_on(listeners)
         .map_err(|error| Failure::new("the server can't start").because(error))?;
     for address in server.addresses() {
@@ -50,6 +55,7 @@ pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
     let stopper = server.stopper();
     signals.stop_with(move || stopper.stop()).map_err(broken)?;
     server.run().map_err(broken)?;
+    drop(endpoint);
     evaluator.stop();
     info!("stopped");
     Ok(())
@@ -59,7 +65,34 @@ fn broken(error: io::Error) -> Failure {
     Failure::new("the server can't go on").because(error)
 }
 
+/// The endpoint of the metrics, if it was asked for.
+fn metrics(options: &ServeOptions) -> Result<Option<(Metrics, MetricsEndpoint)>, Failure> {
+    let Some(address) = options.operations.metrics else {
+        return Ok(None);
+    };
+    let metrics = Metrics::new();
+    match MetricsEndpoint::start(address, metrics.clone()) {
+        Ok(endpoint) => {
+            info!("metrics at http://{}/metrics", endpoint.address());
+            Ok(Some((metrics, endpoint)))
+        }
+        Err(error) => {
+            Err(Failure::new(format!("--metrics {address}: can't be had")).because(error))
+        }
+    }
+}
+
 fn listen(options: &ServeOptions, plan: &Plan) -> Result<Vec<Listener>, Failure> {
+    let inherited = systemd::inherited().map_err(|error| {
+        Failure::new("LISTEN_FDS: an inherited socket can't be served").because(error)
+    })?;
+    if !inherited.is_empty() {
+        let is_remote = inherited.iter().any(|socket| socket.address().is_remote());
+        if is_remote && plan.access.is_open() && !options.access.insecure {
+            return Err(plan::not_loopback("the inherited socket (LISTEN_FDS)"));
+        }
+        return Ok(inherited);
+    }
     let mut listeners = Vec::new();
     if !plan.addresses.is_empty() {
         let listener = Listener::tcp(&plan.addresses[..]);

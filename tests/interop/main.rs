@@ -27,5 +27,6 @@ mod shutdown;
 mod stdio;
 mod stdlib;
 mod threads;
+mod tls;
 mod transfer;
 mod values;

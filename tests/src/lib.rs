@@ -4,6 +4,7 @@
 //! Environment variables:
 //! - `RPYC_TEST_PEER=stock` runs the tests of the classic server against Python's own server
 //!   instead, which shows whether a test asks for what Python does.
+//! - `RPYC_TEST_TLS` set runs the tests of the classic server over TLS.
 //! - `RPYC_SERVER_BIN` names a built `rpyc-server`; without it the harness builds one.
 
 pub mod certs;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 pub use rustix::process::Signal;
 
+use crate::certs::Authority;
 use crate::deadline::PATIENCE;
 use crate::process::Process;
 use crate::python::{self, Script};
@@ -53,6 +54,7 @@ pub fn names_peer(line: &str, peer: SocketAddr) -> bool {
 pub struct Server {
     process: Process,
     address: SocketAddr,
+    authority: Option<Authority>,
 }
 
 impl Server {
@@ -62,7 +64,33 @@ impl Server {
     /// When it can't be built or does not come up.
     #[must_use]
     pub fn start() -> Self {
-        Self::with_options(&[])
+        match env::var_os("RPYC_TEST_TLS") {
+            Some(_) => Self::with_tls(&[]),
+            None => Self::with_options(&[]),
+        }
+    }
+
+    /// The same over TLS, with a certificate of its own; scripts connect so that they verify it.
+    ///
+    /// # Panics
+    /// When it can't be built or does not come up.
+    #[must_use]
+    pub fn with_tls(options: &[&str]) -> Self {
+        let authority = Authority::new("authority");
+        let identity = authority.server();
+        let path = |path: &Path| path.to_str().unwrap_or_default().to_owned();
+        let files = [path(&identity.certificate), path(&identity.key)];
+        let [certificate, key] = files.each_ref().map(String::as_str);
+        let tls = ["--ssl-certfile", certificate, "--ssl-keyfile", key];
+        let mut server = Self::with_options(&[&tls, options].concat());
+        server.authority = Some(authority);
+        server
+    }
+
+    /// The authority of its certificate, over TLS.
+    #[must_use]
+    pub fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
     }
 
     /// The same with more options (which Python's own server ignores).
@@ -97,10 +125,15 @@ impl Server {
         let process = Process::spawn(&mut command);
         let address = process.wait_for_line(PATIENCE, |line| {
             let (_, address) = line.split_once("listening on ")?;
-            address.split_whitespace().next()?.parse().ok()
+            let ends = |c: char| c.is_whitespace() || c == '"';
+            address.split(ends).next()?.parse().ok()
         });
         match address {
-            Some(address) => Self { process, address },
+            Some(address) => Self {
+                process,
+                address,
+                authority: None,
+            },
             None => panic!(
                 "the server did not say where it listens:\n{}",
                 process.stderr_lines().join("\n")
@@ -132,9 +165,13 @@ impl Server {
     /// A script that makes its connections itself (`connect()`).
     #[must_use]
     pub fn program(&self, code: &str) -> Script {
-        Script::new(code)
+        let script = Script::new(code)
             .variable("PEER_HOST", self.address.ip().to_string())
-            .variable("PEER_PORT", self.address.port().to_string())
+            .variable("PEER_PORT", self.address.port().to_string());
+        match &self.authority {
+            Some(authority) => script.variable("PEER_CA", authority.path().to_string_lossy()),
+            None => script,
+        }
     }
 
     /// Runs the code of a [`client`](Self::client) and returns its standard output.

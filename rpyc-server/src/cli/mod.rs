@@ -10,6 +10,7 @@ mod file;
 mod help;
 mod limits;
 mod logging;
+mod operations;
 mod registering;
 mod registry;
 mod serving;
@@ -23,7 +24,8 @@ use clap_complete::Shell;
 
 pub(crate) use self::access::AccessOptions;
 pub(crate) use self::limits::Limits;
-pub(crate) use self::logging::Logging;
+pub(crate) use self::logging::{LogFormat, Logging};
+pub(crate) use self::operations::Operations;
 pub(crate) use self::registering::Registering;
 pub(crate) use self::registry::RegistryOptions;
 pub(crate) use self::serving::{Serving, begins_with_mode};
@@ -49,6 +51,7 @@ pub(crate) struct ServeOptions {
     pub(crate) access: AccessOptions,
     pub(crate) limits: Limits,
     pub(crate) logging: Logging,
+    pub(crate) operations: Operations,
     pub(crate) registering: Registering,
     pub(crate) serving: Serving,
     pub(crate) socket: Socket,
@@ -116,6 +119,7 @@ fn invocation(matches: &ArgMatches) -> Invocation {
             access: AccessOptions::from_matches(matches),
             limits: Limits::from_matches(matches),
             logging: Logging::from_matches(matches),
+            operations: Operations::from_matches(matches),
             registering: Registering::from_matches(matches),
             serving: Serving::from_matches(matches),
             socket: Socket::from_matches(matches),
@@ -138,6 +142,7 @@ fn command() -> Command {
         .args(limits::args())
         .args(registering::args())
         .args(logging::args())
+        .args(operations::args())
         .arg(file::arg("RPYC_SERVER_CONFIG"))
         .subcommand(registry::command())
         .subcommand(

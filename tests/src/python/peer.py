@@ -19,6 +19,9 @@ PATIENCE = 30
 
 def connect():
     """A connection to the server, as any program makes it."""
+    ca = os.environ.get("PEER_CA")
+    if ca:
+        return rpyc.classic.ssl_connect(HOST, PORT, ca_certs=ca)
     return rpyc.classic.connect(HOST, PORT)
 
 

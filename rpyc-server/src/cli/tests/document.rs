@@ -21,6 +21,55 @@ fn the_page_of_options_is_up_to_date() {
     );
 }
 
+#[test]
+fn the_command_lines_of_the_operations_page_and_of_the_deployments_are_understood() {
+    let docs = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let read = |name: &str| fs::read_to_string(docs.join(name)).expect("a page");
+    let mut lines: Vec<Vec<String>> = Vec::new();
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+    let page = read("operations.md");
+    let commands = page.lines().filter(|line| line.starts_with("rpyc-server "));
+    lines.extend(commands.map(words));
+    let unit = read("deploy/rpyc-server.service").replace("\\\n", " ");
+    let starts = unit
+        .lines()
+        .filter_map(|line| line.strip_prefix("ExecStart="));
+    lines.extend(starts.map(words));
+    for (name, begins) in [
+        ("deploy/Dockerfile", "CMD "),
+        ("deploy/kubernetes.yaml", "args: "),
+    ] {
+        let text = read(name);
+        let arrays = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix(begins));
+        lines.extend(arrays.map(|array| {
+            let arguments: Vec<String> = serde_json::from_str(array).expect("a JSON array");
+            [vec!["rpyc-server".to_owned()], arguments].concat()
+        }));
+    }
+    assert!(lines.len() >= 7, "{lines:?}");
+    for line in lines {
+        let parsed = super::command().try_get_matches_from(&line);
+        assert!(parsed.is_ok(), "{line:?}: {:?}", parsed.err());
+    }
+    // Options that the text names.
+    let mut root = super::command();
+    root.build();
+    let known = |name: &str| {
+        let commands = root.get_subcommands().chain([&root]);
+        let mut args = commands.flat_map(Command::get_arguments);
+        args.any(|arg| arg.get_long() == Some(name))
+    };
+    for quoted in page.split('`').skip(1).step_by(2) {
+        let Some(name) = quoted.strip_prefix("--") else {
+            continue;
+        };
+        let name = name.split([' ', '=']).next().unwrap_or_default();
+        assert!(known(name), "--{name} is no option");
+    }
+}
+
 fn page() -> String {
     let mut root = super::command();
     root.build();
