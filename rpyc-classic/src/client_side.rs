@@ -231,10 +231,9 @@ static CONNECTION_METHODS: &[MethodDef<ServerConnection>] = &[
 
 impl ServerConnection {
     fn close(&self) -> ObjectResult {
-        match self.connection() {
-            Ok(connection) => connection.close().map_err(Exception::from)?,
-            // It is closed already.
-            Err(_) => {}
+        // Else it is closed already.
+        if let Ok(connection) = self.connection() {
+            connection.close().map_err(Exception::from)?;
         }
         Ok(Any::NONE)
     }

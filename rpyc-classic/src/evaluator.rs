@@ -51,6 +51,12 @@ pub trait Session: Send + Sync {
     /// What the statements raised, a SyntaxError included.
     fn execute(&self, cx: &Context<'_>, source: Any) -> ObjectResult;
 
+    /// Puts a value, or an object of this process's, into the namespace.
+    ///
+    /// # Errors
+    /// When the engine has been stopped.
+    fn define(&self, cx: &Context<'_>, name: &str, value: Any) -> ObjectResult<()>;
+
     /// Imports the module of that dotted name and returns it.
     ///
     /// # Errors

@@ -16,16 +16,61 @@ use crate::client_side::ServerConnection;
 use crate::evaluator::{Evaluator, Session};
 
 /// What a [`SlaveService`] lets its clients do besides running code.
-#[derive(Clone, Debug)]
+///
+/// ```
+/// use rpyc_classic::SlaveOptions;
+/// use rpyc_core::Any;
+/// use rpyc_core::object::Function;
+///
+/// let now = Function::new("now", |_, _| Ok(Any::from(1_700_000_000)));
+/// let options = SlaveOptions::default()
+///     .name("now", Any::object(now))
+///     .names(|cx| Ok(vec![("me".to_owned(), Any::from(cx.connection().peer_label()))]));
+/// ```
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct SlaveOptions {
     /// Clients may have objects pickled, as `obtain` does. Default: true.
     pub allow_pickle: bool,
+    names: Vec<Names>,
 }
+
+type Names = Arc<dyn Fn(&Context<'_>) -> Result<Vec<(String, Any)>, Exception> + Send + Sync>;
 
 impl Default for SlaveOptions {
     fn default() -> SlaveOptions {
-        SlaveOptions { allow_pickle: true }
+        SlaveOptions {
+            allow_pickle: true,
+            names: Vec::new(),
+        }
+    }
+}
+
+impl SlaveOptions {
+    /// Puts a value, or an object of the program's, into the namespace of each session.
+    #[must_use]
+    pub fn name(self, name: impl Into<String>, value: impl Into<Any>) -> SlaveOptions {
+        let (name, value) = (name.into(), value.into());
+        self.names(move |_| Ok(vec![(name.clone(), value.clone())]))
+    }
+
+    /// Puts what the function gives into the namespace of each session; it is asked when a client
+    /// has connected, and refuses the client with an exception.
+    #[must_use]
+    pub fn names(
+        mut self,
+        names: impl Fn(&Context<'_>) -> Result<Vec<(String, Any)>, Exception> + Send + Sync + 'static,
+    ) -> SlaveOptions {
+        self.names.push(Arc::new(names));
+        self
+    }
+}
+
+impl fmt::Debug for SlaveOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SlaveOptions")
+            .field("allow_pickle", &self.allow_pickle)
+            .finish_non_exhaustive()
     }
 }
 
@@ -82,6 +127,11 @@ impl Service for SlaveService {
         let connection = cx.connection();
         let this = ServerConnection::object(connection, Arc::downgrade(&self.root.session));
         self.root.session.connected(connection, this);
+        for names in &self.options.names {
+            for (name, value) in names(cx)? {
+                self.root.session.define(cx, &name, value)?;
+            }
+        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 mod classes;
 mod connections;
 mod convert;
+mod embed;
 mod exception;
 mod frameless;
 mod interrupt;
@@ -24,7 +25,7 @@ mod types;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Builder;
 use std::time::Duration;
 
@@ -34,10 +35,12 @@ use rustpython::{InterpreterBuilder, InterpreterBuilderExt};
 use rustpython_vm::{AsObject, Interpreter, PyResult, Settings, VirtualMachine};
 
 use self::connections::Connections;
+use self::embed::{Home, Parts};
+pub use self::embed::{Imports, Init, Module};
 pub use self::program::{is_for_python, run_as_python};
 use self::proxy::Proxies;
 use self::session::{OpenSession, PythonSession};
-use self::thread::{Source, lock};
+use self::thread::{Held, Source, lock};
 use crate::evaluator::{Evaluator, Session};
 
 /// How the interpreter is set up.
@@ -46,6 +49,12 @@ use crate::evaluator::{Evaluator, Session};
 pub struct Options {
     /// Directories that modules are looked for in, ahead of the standard library.
     pub search_path: Vec<String>,
+    /// Modules of the program's.
+    pub modules: Vec<Module>,
+    /// Which modules clients may import; no sandbox, see [`Imports`]. Default: all.
+    pub imports: Imports,
+    /// A script that runs before the first client. Default: none.
+    pub init: Option<Init>,
     /// `sys.argv`. Default: one empty string.
     pub argv: Vec<String>,
     /// `sys.executable`. Default: this process's own program.
@@ -65,6 +74,9 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             search_path: Vec::new(),
+            modules: Vec::new(),
+            imports: Imports::all(),
+            init: None,
             argv: vec![String::new()],
             executable: None,
             max_threads: 4096,
@@ -81,6 +93,10 @@ pub enum StartError {
     /// The system refused a thread.
     #[error("no thread for the Python interpreter")]
     Thread(#[source] std::io::Error),
+    /// The program's modules can't be made, or the start-up script raised an exception: its
+    /// traceback.
+    #[error("the start-up script failed: {0}")]
+    Init(rpyc_core::Exception),
     /// The interpreter failed to initialise.
     #[error("the Python interpreter doesn't start: {0}")]
     Python(String),
@@ -94,6 +110,7 @@ pub struct Engine {
     shared: Arc<Shared>,
     stop: Sender<()>,
     stopped: Mutex<Option<Receiver<()>>>,
+    _home: Home,
 }
 
 /// What sessions, objects and proxies share.
@@ -106,6 +123,9 @@ pub(crate) struct Shared {
     classes: classes::Classes,
     names: Arc<sources::Names>,
     connections: Connections,
+    imports: Imports,
+    // What every namespace begins with; set once the interpreter is set up.
+    beginning: OnceLock<Held>,
 }
 
 impl Engine {
@@ -119,6 +139,11 @@ impl Engine {
         let (finished, stopped) = channel();
         let pool = (options.stack_size, options.max_threads);
         let limit = options.request_time_limit;
+        let parts = Parts {
+            modules: options.modules.clone(),
+            imports: options.imports.clone(),
+            init: options.init.clone(),
+        };
         Builder::new()
             .name("python".to_owned())
             .stack_size(STACK_SIZE)
@@ -143,13 +168,20 @@ impl Engine {
             classes: classes::Classes::new(),
             names: Arc::default(),
             connections: Connections::default(),
+            imports: parts.imports.clone(),
+            beginning: OnceLock::new(),
         });
         requests::introduce(&shared).map_err(|error| StartError::Python(error.to_string()))?;
-        Ok(Arc::new(Engine {
+        let home = Home::new(&shared).map_err(|error| StartError::Python(error.to_string()))?;
+        let session = home.session.clone();
+        let engine = Arc::new(Engine {
             shared,
             stop,
             stopped: Mutex::new(Some(stopped)),
-        }))
+            _home: home,
+        });
+        set_up(&engine.shared.executor, session, parts)?;
+        Ok(engine)
     }
 
     /// Stops the interpreter: functions of Python's `atexit` run and the standard streams are flushed.
@@ -203,6 +235,35 @@ impl Evaluator for Engine {
 fn version() -> String {
     use rustpython_vm::version::{MAJOR, MINOR};
     format!("RustPython (Python {MAJOR}.{MINOR})")
+}
+
+/// Puts the program's parts into the interpreter, on a thread with a stack for Python code.
+fn set_up(
+    executor: &Arc<dyn Executor>,
+    home: Arc<PythonSession>,
+    parts: Parts,
+) -> Result<(), StartError> {
+    let (done, wait) = channel();
+    let job = move || {
+        let outcome = home.run(|vm| {
+            let names = embed::install(vm, &home, &parts)?;
+            // Set once: this is the only one who does.
+            let _ = home
+                .shared()
+                .beginning
+                .set(Held::new(names, &home.shared().source));
+            Ok(())
+        });
+        // Somebody waits for it.
+        let _ = done.send(outcome);
+    };
+    executor
+        .execute(Box::new(job))
+        .map_err(StartError::Thread)?;
+    let outcome = wait.recv();
+    outcome
+        .map_err(|_| StartError::Python("it panicked".to_owned()))?
+        .map_err(StartError::Init)
 }
 
 type Started = Sender<Result<Arc<Source>, String>>;

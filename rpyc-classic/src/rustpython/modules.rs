@@ -63,7 +63,7 @@ pub(super) fn netref_metaclass(vm: &VirtualMachine) -> PyResult {
     support(vm, "NetrefMetaclass")
 }
 
-fn support(vm: &VirtualMachine, name: &'static str) -> PyResult<PyObjectRef> {
+pub(super) fn support(vm: &VirtualMachine, name: &'static str) -> PyResult<PyObjectRef> {
     let modules = vm.sys_module.get_attr("modules", vm)?;
     modules
         .get_item(&*vm.ctx.new_str(SUPPORT), vm)?

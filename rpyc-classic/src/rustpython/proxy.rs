@@ -13,6 +13,7 @@ use rustpython_vm::{PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};
 
 use super::classes::LOCAL_NAMES;
 use super::convert::to_python;
+use super::embed;
 use super::exception::to_python_exception;
 use super::netref::{NetRef, method};
 use super::session::{ClassLease, PythonSession, closed};
@@ -71,9 +72,10 @@ pub(super) fn ask(
     target: &Target,
     question: Question,
 ) -> PyResult {
-    let answer = detached(vm, || put(session, target, question));
+    let session = embed::acting(session);
+    let answer = detached(vm, || put(&session, target, question));
     match answer {
-        Ok(answer) => to_python(vm, session, answer),
+        Ok(answer) => to_python(vm, &session, answer),
         Err(exception) => Err(to_python_exception(vm, &exception)),
     }
 }

@@ -9,10 +9,11 @@ use rpyc_core::Exception;
 use rpyc_core::object::{Any, Context, ObjectRef, ObjectResult};
 use rpyc_core::{Connection, WeakConnection};
 use rustpython_vm::builtins::{PyBytes, PyCode, PyStr, PyTypeRef};
-use rustpython_vm::{PyObjectRef, PyResult, VirtualMachine};
+use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
 
 use super::Shared;
 use super::convert::{to_any, to_python};
+use super::embed::{Acting, check_import};
 use super::exception;
 use super::interrupt::{self, Work};
 use super::proxy::ClassKey;
@@ -34,6 +35,8 @@ pub(super) struct PythonSession {
     // The connection's number, once there is one.
     number: AtomicU64,
     is_over: AtomicBool,
+    // Whether it belongs to no client.
+    is_home: bool,
 }
 
 /// A class of proxies.
@@ -62,7 +65,26 @@ impl PythonSession {
             work: Arc::new(Work::new()),
             number: 0.into(),
             is_over: false.into(),
+            is_home: false,
         })
+    }
+
+    /// The session for what belongs to no client.
+    pub(super) fn home(
+        shared: Arc<Shared>,
+        connection: &Connection,
+        this: ObjectRef,
+    ) -> Arc<PythonSession> {
+        let mut session = PythonSession::new(shared);
+        if let Some(session) = Arc::get_mut(&mut session) {
+            session.is_home = true;
+            session.connection = Mutex::new(Some((connection.downgrade(), this)));
+        }
+        session
+    }
+
+    pub(super) fn is_home(&self) -> bool {
+        self.is_home
     }
 
     /// The interpreter.
@@ -83,6 +105,7 @@ impl PythonSession {
     ) -> ObjectResult<R> {
         let outcome = self.shared.source.attached(|vm| {
             let _call = self.work.begin();
+            let _acting = Acting::enter(self);
             work(vm).map_err(|error| exception::to_exception(vm, Some(self), &error))
         });
         outcome?
@@ -90,7 +113,7 @@ impl PythonSession {
 
     /// Keeps the traceback for a post-mortem debugger.
     pub(super) fn remember_traceback(&self, traceback: PyObjectRef) {
-        if self.is_over() {
+        if self.is_over() || self.is_home {
             return;
         }
         let traceback = Held::new(traceback, &self.shared.source);
@@ -153,6 +176,14 @@ impl PythonSession {
             return known;
         }
         let fresh: PyObjectRef = vm.ctx.new_dict().into();
+        if let Some(names) = self.shared.beginning.get()
+            && let Err(error) = vm.call_method(&fresh, "update", (names.object().clone(),))
+        {
+            log::error!(
+                "a namespace without the program's names: {}",
+                error.class().name()
+            );
+        }
         if self.is_over() {
             return fresh;
         }
@@ -228,8 +259,16 @@ impl Session for OpenSession {
         self.0.evaluate(source, Kind::Execute)
     }
 
+    fn define(&self, _: &Context<'_>, name: &str, value: Any) -> ObjectResult<()> {
+        self.0.run(|vm| {
+            let value = to_python(vm, &self.0, value)?;
+            self.0.namespace_object(vm).set_item(name, value, vm)
+        })
+    }
+
     fn import(&self, _: &Context<'_>, name: &str) -> ObjectResult {
         self.0.run(|vm| {
+            check_import(vm, &self.0.shared.imports, name)?;
             let importlib = vm.import("importlib", 0)?;
             let import = importlib.get_attr("import_module", vm)?;
             let module = import.call((vm.ctx.new_str(name),), vm)?;

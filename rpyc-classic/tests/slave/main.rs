@@ -11,6 +11,7 @@ macro_rules! assert_is {
 }
 
 mod client;
+mod embedding;
 mod evaluation;
 mod exceptions;
 mod inspection;

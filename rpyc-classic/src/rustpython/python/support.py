@@ -4,7 +4,9 @@ The package is this server's rpyc: netrefs here are native, and another rpyc on 
 know them.
 """
 
+import builtins
 import sys
+import types
 from importlib.machinery import ModuleSpec
 
 _HEADER = "\n\n========= Remote Traceback "
@@ -96,3 +98,39 @@ def install(sources):
     sys.meta_path.insert(0, _Finder(ours))
     # What stands in for parts of the standard library comes last.
     sys.meta_path.append(_Finder(sources))
+
+
+def add_module(name, doc, members):
+    """Makes a module of the program's importable, and the packages that it is in."""
+    module = types.ModuleType(name, doc)
+    module.__spec__ = ModuleSpec(name, None, origin="built-in")
+    vars(module).update(members)
+    sys.modules[name] = module
+    while "." in name:
+        parent, _, child = name.rpartition(".")
+        if parent in sys.modules:
+            package = sys.modules[parent]
+        else:
+            package = types.ModuleType(parent)
+            package.__spec__ = ModuleSpec(parent, None, origin="built-in", is_package=True)
+            package.__path__ = []
+            sys.modules[parent] = package
+        setattr(package, child, module)
+        name, module = parent, package
+
+
+def refuse_import(name):
+    raise ImportError(f"the module {name!r} may not be imported on this server", name=name)
+
+
+def guarded_builtins(permit):
+    """Builtins whose import statement asks for permission."""
+    real = builtins.__import__
+
+    def __import__(name, globals=None, locals=None, fromlist=(), level=0):
+        wanted = [name] if not fromlist else [f"{name}.{part}" for part in fromlist]
+        if level == 0 and not all(map(permit, wanted)):
+            refuse_import(name)
+        return real(name, globals, locals, fromlist, level)
+
+    return {**vars(builtins), "__import__": __import__}
