@@ -1,24 +1,42 @@
 //! Classic mode: the evaluator's life, and its service.
 
+use std::env;
+use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use log::warn;
-use rpyc_classic::rustpython::{Engine, Options, StartError};
+use rpyc_classic::rustpython::{Engine, Init, Options, StartError};
 use rpyc_classic::{SlaveOptions, SlaveService};
 use rpyc_core::service::ServiceFactory;
 
 use crate::cli::ServeOptions;
+use crate::failure::Failure;
 
 /// The evaluator behind classic mode.
 pub(crate) struct Evaluator(Arc<Engine>);
 
 impl Evaluator {
-    pub(crate) fn start(options: &ServeOptions) -> Result<Evaluator, StartError> {
+    pub(crate) fn start(options: &ServeOptions) -> Result<Evaluator, Failure> {
         let mut engine = Options::default();
+        engine.search_path = search_path(&options.python.path)?;
+        if let Some(file) = &options.python.init {
+            let init = Init::from_file(file).map_err(|error| {
+                Failure::usage(format!("--init {}: can't be read", file.display())).because(error)
+            })?;
+            engine.init = Some(init);
+        }
         engine.request_time_limit = options.limits.request_time_limit;
-        Engine::start(engine).map(Evaluator)
+        Engine::start(engine)
+            .map(Evaluator)
+            .map_err(|error| match error {
+                StartError::Init(exception) => Failure::new(format!(
+                    "--init: the script raised an exception\n{}",
+                    exception.traceback().map_or("", |text| text.trim_end())
+                )),
+                error => Failure::new("the evaluator doesn't start").because(error),
+            })
     }
 
     pub(crate) fn factory(&self, options: &ServeOptions) -> Arc<dyn ServiceFactory> {
@@ -42,6 +60,29 @@ impl Evaluator {
             warn!("Python code is still running; its clean-up is skipped");
         }
     }
+}
+
+/// The directories of --path, and those of PYTHONPATH.
+fn search_path(path: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    for folder in path {
+        if !folder.is_dir() {
+            return Err(
+                Failure::usage(format!("--path {}: no such directory", folder.display()))
+                    .hint("It must be there when the server starts."),
+            );
+        }
+    }
+    let pythonpath = env::var_os("PYTHONPATH").unwrap_or_default();
+    let pythonpath = env::split_paths(&pythonpath).filter(|folder| !folder.as_os_str().is_empty());
+    let text = |folder: PathBuf| {
+        folder.into_os_string().into_string().map_err(|folder| {
+            let folder = folder.to_string_lossy().into_owned();
+            Failure::usage(format!(
+                "{folder}: Python needs a directory's name to be Unicode"
+            ))
+        })
+    };
+    path.iter().cloned().chain(pythonpath).map(text).collect()
 }
 
 /// How long Python's clean-up may take.

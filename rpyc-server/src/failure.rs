@@ -32,6 +32,14 @@ impl Failure {
         }
     }
 
+    /// There is no connection to a server, or it was lost: exit code 255, as ssh has it.
+    pub(crate) fn connection(message: impl Into<String>) -> Failure {
+        Failure {
+            code: 255,
+            ..Failure::new(message)
+        }
+    }
+
     /// What it came from.
     #[must_use]
     pub(crate) fn because(mut self, source: impl Into<Box<dyn Error>>) -> Failure {

@@ -11,6 +11,7 @@ mod serve;
 mod serve_registry;
 mod signals;
 mod systemd;
+mod tools;
 
 use std::io::{self, Write};
 use std::process::{self, ExitCode};
@@ -45,6 +46,10 @@ fn run() -> Result<(), Failure> {
         Invocation::Completions(shell) => print(&cli::completions(shell)),
         Invocation::Man(page) => print(&cli::man(page)?),
         Invocation::Registry(options) => serve_registry::run(&options),
+        Invocation::Tool(tool) => match tool.run()? {
+            0 => Ok(()),
+            code => process::exit(code.into()),
+        },
         Invocation::Serve(options) => serve::run(&options),
     }
 }

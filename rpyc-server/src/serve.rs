@@ -22,8 +22,7 @@ pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
     }
     logging::start(&options.logging)?;
     let signals = signals::catch(plan.tls.clone()).map_err(broken)?;
-    let evaluator = Evaluator::start(options)
-        .map_err(|error| Failure::new("the evaluator doesn't start").because(error))?;
+    let evaluator = Evaluator::start(options)?;
     let listeners = listen(options, &plan)?;
     let limits = &options.limits;
     let mut builder = Server::builder_from(evaluator.factory(options))

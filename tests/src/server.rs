@@ -269,7 +269,10 @@ impl Server {
 }
 
 /// The program under test, built once per test process, so that it is never a stale one.
-pub(crate) fn binary() -> &'static Path {
+///
+/// # Panics
+/// When it can't be built.
+pub fn binary() -> &'static Path {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = BINARY.get_or_init(|| match env::var_os("RPYC_SERVER_BIN") {
         Some(path) => Ok(PathBuf::from(path)),

@@ -12,6 +12,7 @@ use crate::servers::{PythonServer, eventually};
 
 #[test]
 fn code_of_either_side_works_in_the_other() {
+    rpyc_tests::server::binary();
     within(2 * PATIENCE, "the session", || {
         let engine = Engine::start(Options::default()).expect("an interpreter");
         let connect = |address: std::net::SocketAddr| {

@@ -50,6 +50,8 @@ def serve(service):
 
 /// Runs the scenario with a connection to each of the servers.
 pub(crate) fn on_both(scenario: fn(&ClassicConnection)) {
+    // Building takes longer than a scenario may.
+    rpyc_tests::server::binary();
     within(2 * PATIENCE, "the scenario", move || {
         let python = PythonServer::start();
         let conn = connect(python.address()).expect("a connection to Python's server");

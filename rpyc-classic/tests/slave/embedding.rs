@@ -9,7 +9,7 @@ use rpyc_core::object::Function;
 use rpyc_core::{Any, Config, Connection, Exception, Exposed, VoidService, args, expose};
 
 #[path = "../../examples/embedding.rs"]
-mod embedding;
+mod example;
 
 fn connect(engine: &Engine, options: SlaveOptions, name: &str) -> ClassicConnection {
     let service = Arc::new(SlaveService::new(engine, options));
@@ -54,7 +54,7 @@ fn import_error(result: Result<(), rpyc_core::Error>, name: &str) {
 
 #[test]
 fn the_example_runs() {
-    let outcome = embedding::run().unwrap_or_else(|error| panic!("{error}"));
+    let outcome = example::run().unwrap_or_else(|error| panic!("{error}"));
     let refused = "ImportError: the module 'subprocess' may not be imported on this server";
     assert!(
         outcome.starts_with(&format!("at 500; {refused}")),

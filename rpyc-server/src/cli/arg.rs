@@ -88,7 +88,7 @@ pub(super) fn value<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name
 }
 
 /// Seconds, where 0 stands for no end.
-pub(super) fn optional_seconds(text: &str) -> Result<Option<Duration>, String> {
+pub(crate) fn optional_seconds(text: &str) -> Result<Option<Duration>, String> {
     match text.parse::<f64>() {
         Ok(0.0) => Ok(None),
         Ok(seconds) => Duration::try_from_secs_f64(seconds)

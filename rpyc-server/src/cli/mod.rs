@@ -11,6 +11,7 @@ mod help;
 mod limits;
 mod logging;
 mod operations;
+mod python;
 mod registering;
 mod registry;
 mod serving;
@@ -23,14 +24,17 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
 pub(crate) use self::access::AccessOptions;
+pub(crate) use self::arg::optional_seconds;
 pub(crate) use self::limits::Limits;
 pub(crate) use self::logging::{LogFormat, Logging};
 pub(crate) use self::operations::Operations;
+pub(crate) use self::python::Python;
 pub(crate) use self::registering::Registering;
 pub(crate) use self::registry::RegistryOptions;
 pub(crate) use self::serving::{Serving, begins_with_mode};
 pub(crate) use self::socket::Socket;
 use crate::failure::Failure;
+use crate::tools::{self, ToolCall};
 
 /// What the program was asked to do.
 #[derive(Debug)]
@@ -41,6 +45,8 @@ pub(crate) enum Invocation {
     Man(Option<String>),
     /// Run a registry.
     Registry(Box<RegistryOptions>),
+    /// Do something at a server, as its client.
+    Tool(ToolCall),
     /// Serve, which needs no command.
     Serve(Box<ServeOptions>),
 }
@@ -52,6 +58,7 @@ pub(crate) struct ServeOptions {
     pub(crate) limits: Limits,
     pub(crate) logging: Logging,
     pub(crate) operations: Operations,
+    pub(crate) python: Python,
     pub(crate) registering: Registering,
     pub(crate) serving: Serving,
     pub(crate) socket: Socket,
@@ -115,11 +122,15 @@ fn invocation(matches: &ArgMatches) -> Invocation {
         Some(("registry", matches)) => {
             Invocation::Registry(Box::new(RegistryOptions::from_matches(matches)))
         }
+        Some((name, matches)) if let Some(tool) = tools::find(name, matches) => {
+            Invocation::Tool(tool)
+        }
         _ => Invocation::Serve(Box::new(ServeOptions {
             access: AccessOptions::from_matches(matches),
             limits: Limits::from_matches(matches),
             logging: Logging::from_matches(matches),
             operations: Operations::from_matches(matches),
+            python: Python::from_matches(matches),
             registering: Registering::from_matches(matches),
             serving: Serving::from_matches(matches),
             socket: Socket::from_matches(matches),
@@ -137,6 +148,7 @@ fn command() -> Command {
         .disable_help_subcommand(true)
         .subcommand_help_heading("Commands (without one, it serves)")
         .args(serving::args())
+        .args(python::args())
         .args(socket::args())
         .args(access::args())
         .args(limits::args())
@@ -145,6 +157,7 @@ fn command() -> Command {
         .args(operations::args())
         .arg(file::arg("RPYC_SERVER_CONFIG"))
         .subcommand(registry::command())
+        .subcommands(tools::commands())
         .subcommand(
             Command::new("completions")
                 .about("Prints the completions for a shell")

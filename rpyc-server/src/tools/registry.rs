@@ -1,0 +1,106 @@
+//! What the registry knows: `services`, and where a service is.
+
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgMatches, Command, value_parser};
+use rpyc_core::registry::{RegistryClient, RegistryError};
+
+use crate::failure::Failure;
+
+/// How to reach the registry.
+pub(super) fn args() -> Vec<Arg> {
+    let args = [
+        Arg::new("registry-type")
+            .long("registry-type")
+            .value_name("TYPE")
+            .default_value("UDP")
+            .ignore_case(true)
+            .value_parser(PossibleValuesParser::new(["UDP", "TCP"]))
+            .help("Whether the registry is asked over UDP or TCP"),
+        Arg::new("registry-host")
+            .long("registry-host")
+            .value_name("HOST")
+            .help("The registry's host [default: whichever hears a UDP broadcast]"),
+        Arg::new("registry-port")
+            .long("registry-port")
+            .value_name("PORT")
+            .default_value("18811")
+            .value_parser(value_parser!(u16).range(1..))
+            .help("The registry's port"),
+    ];
+    let headed = args.into_iter().map(|arg| arg.help_heading("Registry"));
+    headed.collect()
+}
+
+/// The registry of these options.
+pub(super) fn client(matches: &ArgMatches) -> Result<RegistryClient, Failure> {
+    let kind = matches
+        .get_one::<String>("registry-type")
+        .expect("has a default");
+    let host = matches.get_one::<String>("registry-host").cloned();
+    let client = match (kind.eq_ignore_ascii_case("tcp"), host) {
+        (true, Some(host)) => RegistryClient::tcp(host),
+        (true, None) => {
+            return Err(Failure::usage("--registry-type TCP needs --registry-host")
+                .hint("Only over UDP a registry is found by itself, with a broadcast."));
+        }
+        (false, Some(host)) => RegistryClient::udp(host),
+        (false, None) => RegistryClient::broadcast(),
+    };
+    let port = *matches
+        .get_one::<u16>("registry-port")
+        .expect("has a default");
+    Ok(client.port(port).timeout(PATIENCE))
+}
+
+pub(super) fn command() -> Command {
+    Command::new("services")
+        .about("Lists what a registry knows: services, and where they are")
+        .after_help("Examples:\n  rpyc-server services\n  rpyc-server services --registry-host registry.example calculator\n  rpyc-server shell --connect service:slave")
+        .arg(Arg::new("name").value_name("NAME").help("Only this service"))
+}
+
+pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
+    let client = client(matches)?;
+    let names = match matches.get_one::<String>("name") {
+        Some(name) => vec![name.to_uppercase()],
+        None => {
+            let mut names = client.list(None).map_err(failed)?;
+            names.sort();
+            names
+        }
+    };
+    for name in &names {
+        for server in client.discover(name).map_err(failed)? {
+            let host = match server.host.contains(':') {
+                true => format!("[{}]", server.host),
+                false => server.host,
+            };
+            crate::print(format!("{name}\t{host}:{}\n", server.port).as_bytes())?;
+        }
+    }
+    Ok(u8::from(names.is_empty()))
+}
+
+fn failed(error: RegistryError) -> Failure {
+    let hint = match &error {
+        RegistryError::NoAnswer { .. } => {
+            "--registry-host names the registry where a broadcast doesn't reach it; \
+             `rpyc-server registry` runs one."
+        }
+        RegistryError::ListingOff { .. } => "Name the service, or run the registry with --listing.",
+        _ => "--registry-host, --registry-port and --registry-type say which registry is asked.",
+    };
+    let is_silent = matches!(
+        error,
+        RegistryError::NoAnswer { .. } | RegistryError::Io { .. }
+    );
+    let failure = match is_silent {
+        true => Failure::connection("the registry doesn't answer"),
+        false => Failure::new("the registry can't tell"),
+    };
+    failure.because(error).hint(hint)
+}
+
+const PATIENCE: Duration = Duration::from_secs(2);

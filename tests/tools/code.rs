@@ -1,0 +1,163 @@
+//! `eval` and `exec`.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use rpyc_tests::deadline::{PATIENCE, within};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::tool::{Peer, command, on_both, run, tool};
+
+#[test]
+fn an_expression_is_printed_as_python_prints_it() {
+    on_both(|peer| {
+        let ran = tool(peer, "", &["eval", "[6 * 7, 'ä']"]);
+        assert_eq!(
+            (ran.code, ran.out.as_str(), ran.err.as_str()),
+            (Some(0), "[42, 'ä']\n", "")
+        );
+        let ran = tool(peer, "", &["eval", "-1"]);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(0), "-1\n"));
+        let ran = tool(peer, "", &["eval", "print('printed')"]);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(0), "printed\n"));
+        let ran = tool(peer, "", &["eval", "1 / 0"]);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+        assert!(
+            ran.err.starts_with("Traceback")
+                && ran.err.ends_with("ZeroDivisionError: division by zero\n"),
+            "{}",
+            ran.err
+        );
+    });
+}
+
+#[test]
+fn a_file_runs_there_with_the_streams_here_and_its_exit_code() {
+    on_both(|peer| {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let file = folder.path().join("script.py");
+        fs::write(&file, "import sys\nname = input()\nprint('hello', name)\nprint('bad', file=sys.stderr)\nsys.exit(7 if __name__ == '__main__' else 1)\n").expect("written");
+        let file = file.to_str().expect("a plain path");
+        let ran = tool(peer, "Ada\n", &["exec", file]);
+        assert_eq!(
+            (ran.code, ran.out.as_str(), ran.err.as_str()),
+            (Some(7), "hello Ada\n", "bad\n")
+        );
+        let ran = tool(
+            peer,
+            "print('x' * 100000)\nimport sys; sys.exit('sorry')",
+            &["exec", "-"],
+        );
+        assert_eq!(
+            (ran.code, ran.out.len(), ran.err.as_str()),
+            (Some(1), 100_001, "sorry\n")
+        );
+        let ran = tool(
+            peer,
+            "def f():\n    raise KeyError(1)\nf()\n",
+            &["exec", "-"],
+        );
+        assert_eq!(ran.code, Some(1));
+        assert!(
+            ran.err
+                .contains("File \"<stdin>\", line 2, in f\n    raise KeyError(1)"),
+            "{}",
+            ran.err
+        );
+        assert!(!ran.err.contains("\x1b["), "{}", ran.err);
+        let ran = tool(peer, "", &["exec", "/no/such/file.py"]);
+        assert!(
+            ran.code == Some(1) && ran.err.contains("/no/such/file.py"),
+            "{ran:?}"
+        );
+    });
+}
+
+#[test]
+fn ctrl_c_ends_what_runs() {
+    fn interrupted(peer: &Peer, presses: usize) {
+        let mut child = command(&["exec", "-"])
+            .env("RPYC_CONNECT", &peer.address)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        std::io::Write::write_all(
+            &mut stdin,
+            b"print('running', flush=True)\nwhile True: pass\n",
+        )
+        .expect("written");
+        drop(stdin);
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("a pipe"))
+            .read_line(&mut line)
+            .expect("a line");
+        assert_eq!(line, "running\n");
+        let pid = i32::try_from(child.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .expect("a process");
+        let mut errors = BufReader::new(child.stderr.take().expect("a pipe"));
+        kill_process(pid, Signal::INT).expect("a signal");
+        if presses > 1 {
+            let mut said = String::new();
+            errors.read_line(&mut said).expect("a line");
+            assert!(said.contains("Ctrl-C again"), "{said}");
+            kill_process(pid, Signal::INT).expect("a signal");
+        }
+        let status = child.wait().expect("its end");
+        let expected = if presses > 1 { 130 } else { 1 };
+        assert_eq!(status.code(), Some(expected));
+    }
+    within(PATIENCE, "the sessions", || {
+        // CPython can be asked to interrupt; the other server does when its client has gone.
+        interrupted(&Peer::python(), 1);
+        let ours = Peer::ours();
+        interrupted(&ours, 2);
+        assert_eq!(tool(&ours, "", &["eval", "1"]).out, "1\n");
+    });
+}
+
+#[test]
+fn what_is_wrong_is_said_with_the_way_out() {
+    let ran = run(command(&["eval", "--connect", "127.0.0.1:1", "1"]), "");
+    assert_eq!(ran.code, Some(255));
+    assert!(
+        ran.err.contains("--connect 127.0.0.1:1: no connection")
+            && ran.err.contains("Is the server running"),
+        "{}",
+        ran.err
+    );
+    let ran = run(command(&["eval", "--connect", "host:port", "1"]), "");
+    assert!(
+        ran.code == Some(2) && ran.err.contains("\"port\" is no port"),
+        "{ran:?}"
+    );
+    let ran = run(
+        command(&["eval", "--connect", "unix:/no/such/socket", "1"]),
+        "",
+    );
+    assert_eq!(ran.code, Some(255));
+    // A server that accepts and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("an address").to_string();
+    let ran = run(
+        command(&["eval", "--timeout", "0.2", "--connect", &address, "1"]),
+        "",
+    );
+    assert!(
+        ran.code == Some(255) && ran.err.contains("tls:HOST:PORT"),
+        "{ran:?}"
+    );
+    for tool in ["shell", "eval", "exec", "upload", "download", "ping"] {
+        let ran = run(command(&[tool, "--help"]), "");
+        assert!(
+            ran.code == Some(0) && ran.out.contains("Exit codes:") && ran.out.contains("Examples:"),
+            "{}",
+            ran.out
+        );
+    }
+}

@@ -1,0 +1,10 @@
+//! The client's tools of `rpyc-server` as a person uses them, on Python's classic server and on
+//! this project's.
+
+mod code;
+mod embedding;
+mod files;
+mod pings;
+mod services;
+mod shell;
+mod tool;
