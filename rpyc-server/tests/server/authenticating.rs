@@ -22,9 +22,11 @@ fn picky(mut stream: RawStream, _: &PeerAddr) -> Result<Authenticated, Rejection
 }
 
 fn greet(address: Option<std::net::SocketAddr>, word: &[u8]) -> TcpStream {
-    let mut stream = TcpStream::connect(address.unwrap()).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream.write_all(word).unwrap();
+    let mut stream = TcpStream::connect(address.expect("an address")).expect("a stream");
+    stream
+        .set_read_timeout(Some(DEADLINE))
+        .expect("a time limit");
+    stream.write_all(word).expect("written");
     stream
 }
 
