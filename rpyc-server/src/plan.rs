@@ -1,5 +1,6 @@
 //! From options to what is going to happen: resolved, checked, and nothing started yet.
 
+use std::fs::File;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::path::Path;
 
@@ -66,18 +67,17 @@ pub(crate) fn check_logging(logging: &Logging) -> Result<(), Failure> {
     let Some(path) = &logging.logfile else {
         return Ok(());
     };
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    if path.exists() || folder.is_dir() {
-        return Ok(());
+    let failure = Failure::new(format!("--logfile {}: can't be written", path.display()));
+    if path.exists() {
+        let opened = File::options().append(true).open(path);
+        return opened.map(drop).map_err(|error| failure.because(error));
     }
-    Err(Failure::new(format!(
-        "--logfile {}: can't be written: there is no folder {}",
-        path.display(),
-        folder.display()
-    )))
+    match path.parent() {
+        Some(folder) if folder != Path::new("") && !folder.is_dir() => {
+            Err(failure.because(format!("there is no folder {}", folder.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn addresses(socket: &Socket, port: u16) -> Result<Vec<SocketAddr>, Failure> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::builder::RangedU64ValueParser;
 use clap::{Arg, ArgMatches, value_parser};
 
-use super::arg::{bytes, option, optional_seconds, seconds, value};
+use super::arg::{bytes, option, optional_seconds, value};
 
 /// What clients can do at most. A time of `None` is no limit.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Limits {
         let per_address = matches.get_one::<u32>("max-clients-per-address");
         Limits {
             frame_timeout: value(matches, "frame-timeout"),
-            grace: value(matches, "grace"),
+            grace: value::<Option<Duration>>(matches, "grace").unwrap_or_default(),
             handshake_timeout: value(matches, "handshake-timeout"),
             idle_timeout: value(matches, "idle-timeout"),
             keepalive: value(matches, "keepalive"),
@@ -150,7 +150,7 @@ fn deadlines() -> Vec<Arg> {
             "How long running requests may take when the server is told to stop",
         )
         .default_value("5")
-        .value_parser(seconds),
+        .value_parser(optional_seconds),
     ]
 }
 

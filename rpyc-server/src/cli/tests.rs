@@ -76,6 +76,7 @@ fn a_timeout_of_zero_is_none_and_fractions_count() {
     };
     assert_eq!(timeout("0"), None);
     assert_eq!(timeout("0.5"), Some(Duration::from_millis(500)));
+    assert!(serve(&["--grace", "0"]).limits.grace.is_zero());
 }
 
 #[test]

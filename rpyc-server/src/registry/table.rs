@@ -80,6 +80,10 @@ impl Table {
 
     /// Removes the server from all services. Gives those that it was in.
     pub(super) fn unregister(&mut self, server: &Address) -> Vec<ServiceName> {
+        if !self.hosts.contains_key(&server.0) {
+            // Forged senders shouldn't have everything looked at.
+            return Vec::new();
+        }
         let removed = self.remove(|address, _| address == server);
         removed.into_iter().map(|(name, _)| name).collect()
     }

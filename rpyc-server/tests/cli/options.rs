@@ -87,6 +87,11 @@ fn check_says_whether_it_would_work_and_starts_nothing() {
             "--logfile",
         ),
         (
+            &["--classic", "--check", "--logfile", "/"],
+            1,
+            "--logfile /: can't be written",
+        ),
+        (
             &["--classic", "--check", "--ipv6", "--host", "127.0.0.1"],
             2,
             "--ipv6",
