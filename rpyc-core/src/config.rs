@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::channel::PeerAddr;
-use crate::codec::Limits;
+use crate::codec::{Dialect, Limits};
 use crate::connection::Connection;
 use crate::exception::KnownExceptions;
 use crate::executor::{Executor, ThreadPool};
@@ -93,6 +93,10 @@ pub struct Config {
     /// environment variable `RPYC_BIND_THREADS` is `true`.
     pub bind_threads: bool,
 
+    /// The version of the wire that this side begins with. A side that is spoken to first, as a
+    /// server is, takes on what the peer speaks; a [`Connector`](crate::Connector) tries the other
+    /// one by itself. Default: that of rpyc 6.
+    pub dialect: Dialect,
     /// Bounds on what the peer may send.
     pub limits: Limits,
     /// Payload bytes of a frame, compressed or not, until the peer has sent a valid one. It stops
@@ -178,6 +182,7 @@ impl Default for Config {
             before_closed: None,
             close_catchall: false,
             bind_threads: *BIND_THREADS,
+            dialect: Dialect::V6,
             limits: Limits::default(),
             max_first_frame: 64 << 10,
             handshake_timeout: None,

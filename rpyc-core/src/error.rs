@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::by_value::CopyError;
-use crate::codec::{DecodeError, EncodeError, FrameError};
+use crate::codec::{DecodeError, Dialect, EncodeError, FrameError};
 use crate::exception::Exception;
 use crate::object::ConversionError;
 use crate::registry::RegistryError;
@@ -93,6 +93,13 @@ pub enum CloseReason {
     Io(Arc<io::Error>),
     /// The peer sent what isn't the protocol.
     Wire(DecodeError),
+    /// The peer speaks another version of the wire than the one that it was spoken to in.
+    Dialect {
+        /// What this side spoke.
+        ours: Dialect,
+        /// What the peer speaks, as far as its first message shows.
+        theirs: Dialect,
+    },
     /// The peer sent what isn't a sequence of frames.
     Frame(FrameError),
     /// The peer's code raised an exception that ends its connection (SystemExit or
@@ -132,6 +139,9 @@ impl fmt::Display for CloseReason {
             }
             CloseReason::Io(error) => write!(f, "the stream failed: {error}"),
             CloseReason::Wire(error) => write!(f, "protocol error: {error}"),
+            CloseReason::Dialect { ours, theirs } => {
+                write!(f, "the peer speaks {theirs}, and was spoken to as {ours}")
+            }
             CloseReason::Frame(error) => write!(f, "protocol error: {error}"),
             CloseReason::Raised(exception) => write!(f, "ended by the peer's code: {exception}"),
             CloseReason::Conduct(what) => write!(f, "protocol error: {what}"),

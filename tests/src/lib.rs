@@ -13,6 +13,7 @@ mod process;
 pub mod python;
 pub mod registry;
 pub mod server;
+pub mod versions;
 
 pub use python::Script;
 pub use server::{Server, better_than_stock};

@@ -262,7 +262,7 @@ pub(crate) fn target_folder() -> Result<PathBuf, String> {
         .ok_or_else(|| format!("no target folder above {}", test.display()))
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = clear_environment(command)
         .stdin(Stdio::null())

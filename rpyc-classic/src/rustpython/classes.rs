@@ -170,7 +170,10 @@ fn collect_from(
             let Some(name) = name.downcast_ref::<PyStr>().and_then(|name| name.to_str()) else {
                 continue;
             };
-            if LOCAL_NAMES.contains(&name) {
+            // Old peers look for these two (the protocol's handler knows which).
+            let wanted =
+                !LOCAL_NAMES.contains(&name) || matches!(name, "__exit__" | "__instancecheck__");
+            if !wanted {
                 continue;
             }
             let name = Str::from(name);

@@ -282,13 +282,25 @@ pub(super) fn leaving(
                 .map_err(|_| vm.new_type_error("__exit__ needs an exception"));
         }
     };
-    let name = netref.id_pack().name.clone();
+    let is_nameless = matches!(
+        &*netref.id_pack().name,
+        "builtins.type" | "__builtin__.type"
+    );
+    let name = match is_nameless {
+        false => netref.id_pack().name.to_string(),
+        true => super::thread::detached(vm, || name_of_class(&netref)),
+    };
     let (module, class) = name.rsplit_once('.').unwrap_or(("builtins", &name));
+    let module = if module == "exceptions" {
+        "builtins"
+    } else {
+        module
+    };
     let class = match known_class(vm, module, class) {
         Some(class) => class.into(),
         None => modules::generic_class(vm, module, class)?,
     };
-    let sent = super::thread::detached(vm, || match netref.is_class() {
+    let sent = super::thread::detached(vm, || match netref.is_class() || is_nameless {
         true => args_of_current(cx, &netref),
         false => netref.attr("args").ok(),
     });
@@ -302,6 +314,23 @@ pub(super) fn leaving(
     match made.and_then(|made| made.downcast::<PyBaseException>().ok()) {
         Some(made) => Ok(Some(made)),
         None => instance(vm, &class, args).map(Some),
+    }
+}
+
+/// The name of a class that goes by that of its own class, as all do with rpyc 4.0 and older. A client that isn't a
+/// classic one doesn't tell it.
+fn name_of_class(class: &Netref) -> String {
+    let text = |name: &str| {
+        let text = class.attr(name).ok()?;
+        match text {
+            Any::Value(Value::Str(text)) => Some(text.to_string()),
+            Any::Value(Value::Bytes(text)) => String::from_utf8(text.to_vec()).ok(),
+            _ => None,
+        }
+    };
+    match (text("__module__"), text("__name__")) {
+        (Some(module), Some(class)) => format!("{module}.{class}"),
+        _ => "builtins.Exception".to_owned(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     decode,
-    dialect::Dialect,
+    dialect::{self, Dialect},
     encode::{Sink, Writer},
     error::{DecodeError, DecodeErrorKind, EncodeError, ShapeError},
     idpack::{ClassId, IdPack, InstanceId},
@@ -44,8 +44,7 @@ impl Boxed {
     ///
     /// The value is no such pair, or tuples are nested deeper than [`max_depth`](Limits#structfield.max_depth).
     pub fn from_value(value: Value, dialect: Dialect, limits: &Limits) -> Result<Self, ShapeError> {
-        let _ = dialect;
-        from_pair(value, limits.depth())
+        from_pair(value, dialect, limits.depth())
     }
 
     /// Reads one.
@@ -53,8 +52,8 @@ impl Boxed {
         Ok(match label(reader)? {
             Label::Value => Self::Value(decode::value(reader)?),
             Label::Tuple => Self::tuple(items(reader, Self::read)?),
-            Label::LocalRef => Self::LocalRef(id_pack(reader)?),
-            Label::RemoteRef => Self::RemoteRef(id_pack(reader)?),
+            Label::LocalRef => Self::LocalRef(local(reader)?),
+            Label::RemoteRef => Self::RemoteRef(remote(reader)?),
         })
     }
 
@@ -78,8 +77,8 @@ impl Boxed {
                 writer.value(value)
             }
             Self::Tuple(items) => Self::write_items(items, writer),
-            Self::LocalRef(id_pack) => write_reference(LOCAL_REF, id_pack, writer),
-            Self::RemoteRef(id_pack) => write_reference(REMOTE_REF, id_pack, writer),
+            Self::LocalRef(id_pack) => write_local(id_pack, writer),
+            Self::RemoteRef(id_pack) => write_remote(id_pack, writer),
         }
     }
 
@@ -203,6 +202,44 @@ fn items<T>(
     Ok(items)
 }
 
+/// Reads what stands for an object that lives here.
+fn local(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
+    if !reader.dialect().references().are_numbers() {
+        return id_pack(reader);
+    }
+    let value = decode::value(reader)?;
+    dialect::named_by(&value).ok_or_else(|| ShapeError::new(NUMBER, value.type_name()).into())
+}
+
+/// Reads what stands for an object that lives at the peer.
+fn remote(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
+    if !reader.dialect().references().are_numbers() {
+        return id_pack(reader);
+    }
+    if tuple_count(reader, TRIPLE)? != 3 {
+        return Err(ShapeError::new(TRIPLE, "a tuple of another length").into());
+    }
+    let parts = [
+        decode::value(reader)?,
+        decode::value(reader)?,
+        decode::value(reader)?,
+    ];
+    Ok(remote_of(parts)?)
+}
+
+/// The number, the class and the module that rpyc 4.0 and older call an object by, as an id_pack: it tells nothing
+/// of the class but its name.
+fn remote_of([number, class, module]: [Value; 3]) -> Result<IdPack, ShapeError> {
+    let instance = InstanceId::from_value(&number)?;
+    let class = dialect::name(class, TRIPLE)?;
+    let module = dialect::name(module, TRIPLE)?;
+    Ok(IdPack::new(
+        format!("{module}.{class}"),
+        ClassId(0),
+        instance,
+    ))
+}
+
 /// Reads an id_pack, without the detour over a value.
 fn id_pack(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
     let count = tuple_count(reader, "an id_pack (str, int, int)")?;
@@ -211,14 +248,7 @@ fn id_pack(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
             ShapeError::new("an id_pack (str, int, int)", "a tuple of another length").into(),
         );
     }
-    let name = match decode::value(reader)? {
-        Value::Str(name) => name,
-        other => {
-            return Err(
-                ShapeError::new("a str as the name in an id_pack", other.type_name()).into(),
-            );
-        }
-    };
+    let name = dialect::name(decode::value(reader)?, "a str as the name in an id_pack")?;
     let class = ClassId::from_value(&decode::value(reader)?)?;
     let instance = InstanceId::from_value(&decode::value(reader)?)?;
     if count == 4 {
@@ -232,21 +262,53 @@ fn id_pack(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
     })
 }
 
-fn write_reference<S: Sink>(
-    label: i64,
+/// Writes a reference to an object of the peer's: as it came.
+fn write_local<S: Sink>(id_pack: &IdPack, writer: &mut Writer<'_, S>) -> Result<(), EncodeError> {
+    writer.small_int(LOCAL_REF);
+    if writer.dialect().references().are_numbers() {
+        writer.unsigned(dialect::number_of(id_pack));
+        return Ok(());
+    }
+    write_id_pack(id_pack, &id_pack.name, writer)
+}
+
+/// Writes a reference to an object that lives here.
+fn write_remote<S: Sink>(id_pack: &IdPack, writer: &mut Writer<'_, S>) -> Result<(), EncodeError> {
+    writer.small_int(REMOTE_REF);
+    let dialect = writer.dialect();
+    if !dialect.references().are_numbers() {
+        // A peer that turns out to know objects by numbers takes the name for one: it is the root's, which nothing
+        // else could be as long as that isn't known.
+        return write_id_pack(id_pack, &dialect.class_name(&id_pack.name), writer);
+    }
+    // What is a class, the peer is to know by the class of classes.
+    let name = if id_pack.is_class() {
+        "builtins.type"
+    } else {
+        &*id_pack.name
+    };
+    let name = dialect.class_name(name);
+    let (class, module) = dialect::split(&name);
+    writer.tuple_header(3)?;
+    writer.unsigned(dialect::number_of(id_pack));
+    writer.text(class)?;
+    writer.text(module)
+}
+
+fn write_id_pack<S: Sink>(
     id_pack: &IdPack,
+    name: &str,
     writer: &mut Writer<'_, S>,
 ) -> Result<(), EncodeError> {
-    writer.small_int(label);
     writer.tuple_header(3)?;
-    writer.text(&id_pack.name)?;
+    writer.text(name)?;
     writer.unsigned(id_pack.class.0);
     writer.unsigned(id_pack.instance.0);
     Ok(())
 }
 
 /// What a value stands for, with at most `levels` of nested tuples.
-fn from_pair(value: Value, levels: usize) -> Result<Boxed, ShapeError> {
+fn from_pair(value: Value, dialect: Dialect, levels: usize) -> Result<Boxed, ShapeError> {
     let found = value.type_name();
     let pair = value
         .into_tuple()
@@ -254,6 +316,19 @@ fn from_pair(value: Value, levels: usize) -> Result<Boxed, ShapeError> {
     let [label, value] = pair.ok_or_else(|| ShapeError::new(PAIR, found))?;
     Ok(match Label::from_value(&label)? {
         Label::Value => Boxed::Value(value),
+        Label::LocalRef if dialect.references().are_numbers() => {
+            let id_pack = dialect::named_by(&value);
+            Boxed::LocalRef(id_pack.ok_or_else(|| ShapeError::new(NUMBER, value.type_name()))?)
+        }
+        Label::RemoteRef if dialect.references().are_numbers() => {
+            let found = value.type_name();
+            let parts = value
+                .into_tuple()
+                .and_then(|parts| <[Value; 3]>::try_from(parts).ok());
+            Boxed::RemoteRef(remote_of(
+                parts.ok_or_else(|| ShapeError::new(TRIPLE, found))?,
+            )?)
+        }
         Label::LocalRef => Boxed::LocalRef(IdPack::from_value(&value)?),
         Label::RemoteRef => Boxed::RemoteRef(IdPack::from_value(&value)?),
         Label::Tuple => {
@@ -266,13 +341,15 @@ fn from_pair(value: Value, levels: usize) -> Result<Boxed, ShapeError> {
                 .ok_or_else(|| ShapeError::new("tuples nested less deep", found))?;
             let items: Result<_, _> = items
                 .into_iter()
-                .map(|item| from_pair(item, levels))
+                .map(|item| from_pair(item, dialect, levels))
                 .collect();
             Boxed::tuple(items?)
         }
     })
 }
 
+const NUMBER: &str = "the number of an object";
+const TRIPLE: &str = "a reference (int, str, str)";
 const PAIR: &str = "a pair of label and value";
 
 const VALUE: i64 = 1;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{error::EncodeError, int::Int, limits::Limits, tag, value::Value};
+use super::{dialect::Dialect, error::EncodeError, int::Int, limits::Limits, tag, value::Value};
 
 /// Where encoded bytes go: a `Vec<u8>`, or a frame ([`FrameBuf`](super::FrameBuf)).
 pub trait Sink {
@@ -53,6 +53,7 @@ pub(super) struct Writer<'a, S> {
     /// Items that may still be written.
     items: usize,
     limits: &'a Limits,
+    dialect: Dialect,
 }
 
 impl<'a, S: Sink> Writer<'a, S> {
@@ -62,7 +63,18 @@ impl<'a, S: Sink> Writer<'a, S> {
             levels: limits.depth(),
             items: limits.max_items,
             limits,
+            dialect: Dialect::V6,
         }
+    }
+
+    /// The same, for a message of the dialect.
+    pub(super) fn of(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// Writes one value.

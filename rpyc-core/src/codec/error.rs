@@ -104,13 +104,11 @@ pub enum DecodeErrorKind {
         /// The limit.
         limit: usize,
     },
-    /// The first payload is no message of a dialect spoken here.
-    #[error("first payload starts with {first:#04x}: {looks_like}")]
+    /// The first payload is no message of any version of RPyC.
+    #[error("first message starts with {first:#04x}, as none of RPyC does")]
     UnknownDialect {
-        /// The payload's first byte.
+        /// The message's first byte.
         first: u8,
-        /// What sends such a byte.
-        looks_like: &'static str,
     },
 }
 

@@ -40,7 +40,10 @@ impl DumpedException {
     pub fn from_value(value: Value, limits: &Limits) -> Result<Self, ShapeError> {
         match value {
             Value::Int(int) if int == STOP_ITERATION => Ok(Self::StopIteration),
-            Value::Str(text) => Ok(Self::Text(cut_middle(&text, limits.max_traceback))),
+            Value::Str(_) | Value::Bytes(_) => {
+                let text = text(value, EXCEPTION)?;
+                Ok(Self::Text(cut_middle(&text, limits.max_traceback)))
+            }
             Value::Tuple(parts) => named(parts, limits).map(|named| Self::Named(Box::new(named))),
             other => Err(ShapeError::new(EXCEPTION, other.type_name())),
         }
@@ -128,6 +131,8 @@ fn tuple(value: Value, expected: &'static str) -> Result<Vec<Value>, ShapeError>
 fn text(value: Value, expected: &'static str) -> Result<Str, ShapeError> {
     match value {
         Value::Str(text) => Ok(text),
+        // Of Python 2.
+        Value::Bytes(bytes) => Ok(Str::from(&*String::from_utf8_lossy(&bytes))),
         other => Err(ShapeError::new(expected, other.type_name())),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{error::ShapeError, string::Str, value::Value};
+use super::{dialect, error::ShapeError, string::Str, value::Value};
 
 /// What stands for an object on the wire: the name of its class, and two numbers that its owner gave.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -32,7 +32,8 @@ impl IdPack {
         self.instance.0 == 0
     }
 
-    /// The id_pack that this value is: a tuple of a str and two ints. A fourth item, which rpyc-ng adds, is ignored.
+    /// The id_pack that this value is: a tuple of a str (bytes from Python 2) and two ints. A fourth item, which rpyc-ng
+    /// adds, is ignored.
     ///
     /// # Errors
     ///
@@ -49,14 +50,8 @@ impl IdPack {
         };
         let (name, class, instance) =
             parts.ok_or_else(|| ShapeError::new(EXPECTED, value.type_name()))?;
-        let Value::Str(name) = name else {
-            return Err(ShapeError::new(
-                "a str as the name in an id_pack",
-                name.type_name(),
-            ));
-        };
         Ok(Self {
-            name: name.clone(),
+            name: dialect::name(name.clone(), "a str as the name in an id_pack")?,
             class: ClassId::from_value(class)?,
             instance: InstanceId::from_value(instance)?,
         })

@@ -5,12 +5,13 @@ use bytes::Bytes;
 use super::{
     boxed::{self, Boxed, Problem},
     decode,
-    dialect::Dialect,
+    dialect::{Dialect, Framing},
     envelope::Envelope,
     error::{DecodeError, DecodeErrorKind, EncodeError, ShapeError},
     exception::DumpedException,
     framebuf::FrameBuf,
     handler::Handler,
+    int::Int,
     limits::Limits,
     message_write::{encode_exception, encode_reply, encode_request},
     reader::Reader,
@@ -81,8 +82,28 @@ impl Message {
         dialect: Dialect,
         limits: &Limits,
     ) -> Result<Self, MessageError> {
-        let _ = dialect;
-        v6(payload, limits)
+        let reader = &mut Reader::new(payload, limits).of(dialect);
+        let kind = kind(reader)?;
+        let seq = seq(reader)?;
+        let message = match kind {
+            REQUEST => request(reader).map(|(handler, args)| Self::Request {
+                seq: seq.clone(),
+                handler,
+                args,
+            }),
+            REPLY => Boxed::read(reader).map(|result| Self::Reply {
+                seq: seq.clone(),
+                result,
+            }),
+            _ => exception(reader).map(|exception| Self::Exception {
+                seq: seq.clone(),
+                exception,
+            }),
+        };
+        message.map_err(|problem| match problem {
+            Problem::Decode(error) => error.into(),
+            Problem::Shape(error) => misshapen(payload, dialect, limits, kind, seq, &error),
+        })
     }
 
     /// Appends it to `out`, as a whole frame.
@@ -112,50 +133,49 @@ impl Message {
     }
 }
 
-fn v6(payload: &Bytes, limits: &Limits) -> Result<Message, MessageError> {
-    let mut reader = Reader::new(payload, limits);
-    let kind = reader.u8("message type")?;
-    if !matches!(kind, REQUEST | REPLY | EXCEPTION) {
-        return Err(DecodeError::new(0, DecodeErrorKind::UnknownMessage(kind)).into());
-    }
-    let seq = seq(&mut reader)?;
-    let reader = &mut reader;
-    let message = match kind {
-        REQUEST => request(reader).map(|(handler, args)| Message::Request {
-            seq: seq.clone(),
-            handler,
-            args,
-        }),
-        REPLY => Boxed::read(reader).map(|result| Message::Reply {
-            seq: seq.clone(),
-            result,
-        }),
-        _ => exception(reader).map(|exception| Message::Exception {
-            seq: seq.clone(),
-            exception,
-        }),
+/// Reads the head of a message, up to its sequence number.
+fn kind(reader: &mut Reader<'_>) -> Result<u8, DecodeError> {
+    let start = reader.offset();
+    let known = |kind: u8| match kind {
+        REQUEST | REPLY | EXCEPTION => Ok(kind),
+        _ => Err(DecodeError::new(
+            start,
+            DecodeErrorKind::UnknownMessage(kind),
+        )),
     };
-    message.map_err(|problem| match problem {
-        Problem::Decode(error) => error.into(),
-        Problem::Shape(error) => misshapen(payload, limits, kind, seq, &error),
-    })
+    match reader.dialect().framing() {
+        Framing::Pair => {
+            let kind = known(reader.u8("message type")?)?;
+            parts(reader, 2)?;
+            Ok(kind)
+        }
+        Framing::Triple => {
+            parts(reader, 3)?;
+            let kind = decode::value(reader)?.as_int().and_then(Int::to_u64);
+            known(kind.and_then(|kind| u8::try_from(kind).ok()).unwrap_or(0))
+        }
+    }
 }
 
-/// Reads the head of the pair that follows the message type, and the sequence number in it.
-fn seq(reader: &mut Reader<'_>) -> Result<Seq, DecodeError> {
+/// Reads the head of the tuple that a message is.
+fn parts(reader: &mut Reader<'_>, expected: usize) -> Result<(), DecodeError> {
     let start = reader.offset();
     let tag = reader.u8("message")?;
     let found = decode::tuple_count(reader, tag, "message", start)?;
-    if found != 2 {
-        return Err(DecodeError::new(
-            start,
-            DecodeErrorKind::WrongCount {
-                reading: "message",
-                expected: 2,
-                found,
-            },
-        ));
+    if found == expected {
+        return Ok(());
     }
+    Err(DecodeError::new(
+        start,
+        DecodeErrorKind::WrongCount {
+            reading: "message",
+            expected,
+            found,
+        },
+    ))
+}
+
+fn seq(reader: &mut Reader<'_>) -> Result<Seq, DecodeError> {
     let start = reader.offset();
     let seq = decode::value(reader)?;
     let (length, limit) = (
@@ -177,23 +197,30 @@ fn request(reader: &mut Reader<'_>) -> Result<(Handler, Vec<Boxed>), Problem> {
         return Err(ShapeError::new(EXPECTED, "a tuple of another length").into());
     }
     let handler = Handler::from_value(&decode::value(reader)?)?;
-    Ok((handler, Boxed::read_args(reader)?))
+    let args = Boxed::read_args(reader)?;
+    Ok(reader.dialect().read_request(handler, args))
 }
 
 fn exception(reader: &mut Reader<'_>) -> Result<DumpedException, Problem> {
     let limits = reader.limits();
-    Ok(DumpedException::from_value(decode::value(reader)?, limits)?)
+    let exception = DumpedException::from_value(decode::value(reader)?, limits)?;
+    Ok(reader.dialect().read_exception(exception))
 }
 
 /// The error for a message with a part that does not belong there: fatal after all if its bytes are no value.
 fn misshapen(
     payload: &Bytes,
+    dialect: Dialect,
     limits: &Limits,
     kind: u8,
     seq: Seq,
     error: &ShapeError,
 ) -> MessageError {
-    if let Err(error) = decode::value(&mut Reader::lenient(payload, 1, limits)) {
+    let before = match dialect.framing() {
+        Framing::Pair => 1,
+        Framing::Triple => 0,
+    };
+    if let Err(error) = decode::value(&mut Reader::lenient(payload, before, limits)) {
         return error.into();
     }
     let reason = error.to_string();

@@ -2,6 +2,7 @@
 
 use super::{
     boxed::Boxed,
+    dialect::{self, Framing},
     encode::Writer,
     envelope::Envelope,
     error::EncodeError,
@@ -27,19 +28,17 @@ pub fn encode_request(
     handler: Handler,
     args: &[Boxed],
 ) -> Result<(), EncodeError> {
-    frame(
-        out,
-        envelope.into(),
-        limits,
-        compress,
-        REQUEST,
-        seq,
-        |writer| {
-            writer.tuple_header(2)?;
-            writer.small_int(handler.number());
-            Boxed::write_tuple(args, writer)
-        },
-    )
+    let envelope = envelope.into();
+    let translated = envelope.dialect.write_request(handler, args);
+    let (handler, args) = match &translated {
+        Some((handler, args)) => (*handler, args.as_slice()),
+        None => (handler, args),
+    };
+    frame(out, envelope, limits, compress, REQUEST, seq, |writer| {
+        writer.tuple_header(2)?;
+        writer.small_int(handler.number());
+        Boxed::write_tuple(args, writer)
+    })
 }
 
 /// Appends a reply to `out`, as a whole frame.
@@ -86,7 +85,7 @@ pub fn encode_exception(
         compress,
         EXCEPTION,
         seq,
-        |writer| writer.value(&exception.to_value(limits)),
+        |writer| writer.value(&dialect::as_sent(writer.dialect(), exception, limits)),
     )
 }
 
@@ -101,11 +100,18 @@ fn frame(
     body: impl FnOnce(&mut Writer<'_, FrameBuf>) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
     out.begin();
-    let mut writer = Writer::new(out, limits);
+    let mut writer = Writer::new(out, limits).of(envelope.dialect);
     envelope.write(&mut writer);
-    writer.put(&[kind]);
-    let written = writer
-        .tuple_header(2)
+    let head = match envelope.dialect.framing() {
+        Framing::Pair => {
+            writer.put(&[kind]);
+            writer.tuple_header(2)
+        }
+        Framing::Triple => writer
+            .tuple_header(3)
+            .map(|()| writer.small_int(kind.into())),
+    };
+    let written = head
         .and_then(|()| match seq.foreign() {
             Ok(counter) => {
                 writer.unsigned(counter);

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{
+    dialect::Dialect,
     error::{DecodeError, DecodeErrorKind},
     limits::Limits,
     string::SHARE_MIN,
@@ -20,6 +21,7 @@ pub(super) struct Reader<'a> {
     /// Items announced and not yet begun; each of them takes at least one byte of the rest.
     owed: usize,
     limits: &'a Limits,
+    dialect: Dialect,
 }
 
 impl<'a> Reader<'a> {
@@ -31,7 +33,14 @@ impl<'a> Reader<'a> {
             items: limits.max_items,
             owed: 0,
             limits,
+            dialect: Dialect::V6,
         }
+    }
+
+    /// The same, over a message of the dialect.
+    pub(super) fn of(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
     }
 
     /// One that only finds out whether the payload, less its first `skip` bytes, is a value at all.
@@ -47,11 +56,16 @@ impl<'a> Reader<'a> {
             items: usize::MAX,
             owed: 0,
             limits,
+            dialect: Dialect::V6,
         }
     }
 
     pub(super) fn limits(&self) -> &'a Limits {
         self.limits
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// Where the next byte lies in the payload.

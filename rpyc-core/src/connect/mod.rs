@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod deploy;
+mod known;
 #[cfg(unix)]
 mod process;
 
@@ -14,9 +15,10 @@ use std::time::{Duration, Instant};
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::channel::{Stream, memory_pair};
+use crate::codec::Dialect;
 use crate::config::Config;
 use crate::connection::Connection;
-use crate::error::{Error, Timeout};
+use crate::error::{CloseReason, Error, Timeout};
 use crate::registry::{RegistryClient, RegistryError};
 use crate::service::{Service, VoidService};
 
@@ -158,13 +160,23 @@ impl Connector {
 
     /// Connects over TCP: to the first address that takes the connection.
     ///
+    /// A server with rpyc 5.3 or older ends the connection; then there is a second one, in its
+    /// version of the wire. The next time this process connects to the same address it begins with
+    /// that.
+    ///
     /// # Errors
     /// [`Error::Io`] when none does; [`Error::Timeout`] when the peer doesn't answer in time, also
     /// if it accepts the connection and then says nothing; what the peer's service refuses with.
     pub fn connect(&self, address: impl ToSocketAddrs) -> Result<Connection, Error> {
         let began = Instant::now();
-        let (stream, address) = self.reach(address, began)?;
-        self.open(stream, &address.to_string(), began)
+        let addresses = address.to_socket_addrs();
+        let addresses: Vec<SocketAddr> = addresses
+            .map_err(io_error("resolving the address"))?
+            .collect();
+        self.converse(began, || {
+            let (stream, address) = self.reach(&*addresses, began)?;
+            Ok((stream, address.to_string()))
+        })
     }
 
     /// Connects over TCP and TLS. The server's certificate has to be for `host`, unless `tls` says
@@ -182,12 +194,14 @@ impl Connector {
         tls: &crate::channel::TlsClient,
     ) -> Result<Connection, Error> {
         let began = Instant::now();
-        let (stream, address) = self.reach((host, port), began)?;
-        let left = self
-            .timeout
-            .map(|limit| limit.saturating_sub(began.elapsed()));
-        let stream = tls.connect(stream, host, left)?;
-        self.open(stream, &address.to_string(), began)
+        self.converse(began, || {
+            let (stream, address) = self.reach((host, port), began)?;
+            let left = self
+                .timeout
+                .map(|limit| limit.saturating_sub(began.elapsed()));
+            let stream = tls.connect(stream, host, left)?;
+            Ok((stream, address.to_string()))
+        })
     }
 
     /// The first address that takes a connection over TCP.
@@ -266,9 +280,11 @@ impl Connector {
     pub fn connect_unix(&self, path: impl AsRef<std::path::Path>) -> Result<Connection, Error> {
         let began = Instant::now();
         let path = path.as_ref();
-        let stream = std::os::unix::net::UnixStream::connect(path);
-        let stream = stream.map_err(io_error("connecting to a Unix socket"))?;
-        self.open(stream, &path.display().to_string(), began)
+        self.converse(began, || {
+            let stream = std::os::unix::net::UnixStream::connect(path);
+            let stream = stream.map_err(io_error("connecting to a Unix socket"))?;
+            Ok((stream, path.display().to_string()))
+        })
     }
 
     /// Connects to a service in this process: over memory, served by a thread of its own until the
@@ -288,26 +304,49 @@ impl Connector {
             .name(format!("rpyc-{}", there.connid()))
             .spawn(move || there.serve_all())
             .map_err(io_error("starting a serving thread"))?;
-        self.open(here, "this process", began)
+        self.open(here, self.config.dialect, "this process", began)
     }
 
-    /// Connects over any other stream.
+    /// Connects over any other stream. A server with rpyc 5.3 or older takes that only if
+    /// [`Config::dialect`] says so.
     ///
     /// # Errors
     /// [`Error::Timeout`] when the peer doesn't answer in time; what the service refuses with.
     pub fn connect_stream(&self, stream: impl Stream + 'static) -> Result<Connection, Error> {
         let label = stream.peer_label();
-        self.open(stream, &label, Instant::now())
+        self.open(stream, self.config.dialect, &label, Instant::now())
+    }
+
+    /// Makes a connection over what `dial` gives, a stream and where it leads, and another one where
+    /// the server turns out to speak an older version of the wire: it has ended the first one then.
+    fn converse<S: Stream + 'static>(
+        &self,
+        began: Instant,
+        mut dial: impl FnMut() -> Result<(S, String), Error>,
+    ) -> Result<Connection, Error> {
+        let (stream, place) = dial()?;
+        let dialect = KNOWN.get(&place).unwrap_or(self.config.dialect);
+        match self.open(stream, dialect, &place, began) {
+            Err(Error::Closed(CloseReason::Dialect { theirs, .. })) => {
+                KNOWN.set(&place, theirs);
+                let (stream, place) = dial()?;
+                self.open(stream, theirs, &place, began)
+            }
+            outcome => outcome,
+        }
     }
 
     /// Makes the connection, and has the peer answer for the first time.
     fn open(
         &self,
         stream: impl Stream + 'static,
+        dialect: Dialect,
         whom: &str,
         began: Instant,
     ) -> Result<Connection, Error> {
-        let connection = Connection::open(stream, self.service.clone(), self.config.clone())?;
+        let mut config = self.config.clone();
+        config.dialect = dialect;
+        let connection = Connection::open(stream, self.service.clone(), config)?;
         let left = self
             .timeout
             .map(|limit| limit.saturating_sub(began.elapsed()));
@@ -360,6 +399,8 @@ fn io_error(doing: &'static str) -> impl Fn(io::Error) -> Error {
         source: Arc::new(source),
     }
 }
+
+static KNOWN: known::Known = known::Known::new();
 
 #[cfg(unix)]
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);

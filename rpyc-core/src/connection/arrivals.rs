@@ -91,10 +91,11 @@ impl Shared {
             }
             if half.is_first_frame() {
                 let spoken = self.next_seq.load(Ordering::Relaxed) > 0;
-                self.wire.settle(&payload, spoken)?;
+                self.wire.meet(&payload, spoken)?;
             }
-            let dialect = self.wire.dialect();
-            let (threads, payload) = Envelope::open(dialect, payload).map_err(CloseReason::Wire)?;
+            let opened = Envelope::open(self.wire.dialect(), payload);
+            let (threads, payload) = opened.map_err(CloseReason::Wire)?;
+            let dialect = self.wire.learn(&payload, limits);
             match Message::decode(&payload, dialect, limits) {
                 Ok(message) => {
                     half.trust();

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::params::Params;
-use crate::codec::{Handler, Str, Value};
+use crate::codec::{Handler, Value, python3_name};
 use crate::config::Config;
 use crate::exception::Exception;
 use crate::object::chained::Chained;
@@ -120,6 +120,10 @@ fn call_attr(
     if let Some(decided) = object.access_override(cx, Access::Get, name, None) {
         return decided?.call(cx, args);
     }
+    let name = match python3_name(name) {
+        Some(renamed) if !object.has_attr(cx, name) => renamed,
+        _ => name,
+    };
     let name = resolve(cx, config, object, Access::Get, name)?;
     object.call_method(cx, &name, args)
 }
@@ -187,13 +191,11 @@ fn inspect(cx: &Context<'_>, mut params: Params) -> ObjectResult {
         return Err(Exception::key_error(id_pack));
     };
     let methods = object.methods(cx)?;
-    let told = methods
-        .iter()
-        .filter(|(name, _)| !is_local_to_proxies(name));
-    let pair = |(name, doc): &(Str, Option<Str>)| {
-        Value::Tuple(vec![Value::from(name.clone()), Value::from(doc.clone())])
-    };
-    Ok(Any::Value(Value::Tuple(told.map(pair).collect())))
+    let told = cx.connection().dialect().inspected(&methods);
+    let pair = |(name, doc)| Value::Tuple(vec![Value::Str(name), Value::from(doc)]);
+    Ok(Any::Value(Value::Tuple(
+        told.into_iter().map(pair).collect(),
+    )))
 }
 
 fn buffiter(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectResult {
@@ -245,18 +247,3 @@ pub(super) fn as_object(any: Any) -> Result<ObjectRef, Any> {
         value => Err(value),
     }
 }
-
-/// Whether a Python proxy has the method itself, whatever the object has.
-fn is_local_to_proxies(name: &str) -> bool {
-    LOCAL_TO_PROXIES.contains(&name)
-}
-
-#[rustfmt::skip]
-const LOCAL_TO_PROXIES: &[&str] = &[
-    "____conn__", "____id_pack__", "____refcount__", "__array_interface__", "__array_struct__",
-    "__class__", "__cmp__", "__del__", "__delattr__", "__dict__", "__dir__", "__doc__", "__eq__",
-    "__exit__", "__ge__", "__getattr__", "__getattribute__", "__gt__", "__hash__", "__init__",
-    "__instancecheck__", "__le__", "__lt__", "__metaclass__", "__methods__", "__module__",
-    "__ne__", "__new__", "__reduce__", "__reduce_ex__", "__repr__", "__setattr__", "__slots__",
-    "__str__", "__weakref__",
-];

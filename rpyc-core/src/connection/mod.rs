@@ -116,9 +116,9 @@ impl Connection {
         config.endpoints = config.endpoints.or_else(|| stream.endpoints());
         let limits = config.limits.clone();
         let dialect = if config.bind_threads {
-            Dialect::V6.with_threads()
+            config.dialect.with_threads()
         } else {
-            Dialect::V6
+            config.dialect
         };
         let core = Core {
             read_half: Some(ReadHalf::new(
@@ -226,6 +226,11 @@ impl Connection {
         self.shared.stream.raw_fd()
     }
 
+    /// The version of the wire, as far as the peer's messages have shown it.
+    pub fn dialect(&self) -> Dialect {
+        self.shared.wire.dialect()
+    }
+
     /// The config as it is now.
     pub fn config(&self) -> Arc<Config> {
         self.shared.config()
@@ -263,6 +268,17 @@ impl Connection {
         let root = self
             .shared
             .request_within(Handler::GetRoot, Vec::new(), timeout)?;
+        if self.dialect().needs_probe() {
+            // rpyc 3 or 4.0: a request that neither can do anything with tells them apart.
+            let probed = self
+                .shared
+                .request_within(Handler::CtxExit, Vec::new(), timeout);
+            match probed {
+                Err(Error::Remote(exception)) => self.shared.wire.probed(exception.is("KeyError")),
+                Err(error) => return Err(error),
+                Ok(_) => self.shared.wire.probed(false),
+            }
+        }
         let old = self.shared.root.lock().replace(root.clone());
         drop(old);
         Ok(root)

@@ -1,7 +1,9 @@
 //! Which version of the wire a connection speaks, and between which threads its messages go.
 
+use bytes::Bytes;
+
 use super::current::Current;
-use crate::codec::{Dialect, Envelope, Seq, Threads};
+use crate::codec::{Dialect, Envelope, Limits, Seq, Threads};
 use crate::error::CloseReason;
 use crate::sync::atomic::{AtomicU8, Ordering};
 
@@ -25,21 +27,50 @@ impl Wire {
         Dialect::from_bits(self.dialect.load(Ordering::Relaxed))
     }
 
-    /// Takes on the peer's dialect, which its first payload shows; `spoken` says whether this side
-    /// has sent anything in its own.
-    pub(super) fn settle(&self, first_payload: &[u8], spoken: bool) -> Result<(), CloseReason> {
-        let dialect = Dialect::detect(first_payload).map_err(CloseReason::Wire)?;
+    /// Takes on the peer's dialect, which its first payload shows; `spoken` says that this side
+    /// has sent something in its own.
+    ///
+    /// # Errors
+    /// The peer can't have understood it, or speaks none.
+    pub(super) fn meet(&self, first_payload: &[u8], spoken: bool) -> Result<(), CloseReason> {
+        let theirs = Dialect::detect(first_payload).map_err(CloseReason::Wire)?;
         let ours = self.dialect();
-        if spoken && dialect.has_threads() != ours.has_threads() {
+        if ours.agrees_with(theirs) {
+            return Ok(());
+        }
+        if spoken && theirs.agrees_with(ours.with_threads_of(theirs)) {
             let on = |on| if on { "on" } else { "off" };
             return Err(CloseReason::Conduct(format!(
                 "it has bind_threads {}, and this side {}: both must agree",
-                on(dialect.has_threads()),
+                on(theirs.has_threads()),
                 on(ours.has_threads())
             )));
         }
-        self.dialect.store(dialect.to_bits(), Ordering::Relaxed);
+        if spoken {
+            return Err(CloseReason::Dialect { ours, theirs });
+        }
+        self.set(theirs);
         Ok(())
+    }
+
+    /// The dialect in which to read a message that has just come: it may show more of it.
+    pub(super) fn learn(&self, message: &Bytes, limits: &Limits) -> Dialect {
+        let known = self.dialect();
+        if known.is_settled() {
+            return known;
+        }
+        let learnt = known.learn(message, limits);
+        self.set(learnt);
+        learnt
+    }
+
+    /// Learns from how a request was answered that some versions don't know.
+    pub(super) fn probed(&self, no_such_handler: bool) {
+        self.set(self.dialect().learn_from_probe(no_such_handler));
+    }
+
+    fn set(&self, dialect: Dialect) {
+        self.dialect.store(dialect.to_bits(), Ordering::Relaxed);
     }
 
     /// The envelope of a request of ours: from this thread, for the one whose request it runs.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::codec::{ClassId, IdPack, InstanceId};
+use crate::codec::{ClassId, IdPack, InstanceId, Str};
 use crate::counter_hash::CounterState;
 use crate::object::{IdParts, Identity, ObjectRef};
 
@@ -20,6 +20,8 @@ pub(crate) struct Exports {
     // Kept when a class leaves the table: isinstance at the peer compares these.
     class_ids: HashMap<Identity, u64>,
     last_id: u64,
+    // The root, and its name: a peer of an old version that has shown no more of itself calls it by that.
+    root: Option<(Str, u64)>,
     // The connection is over.
     closed: bool,
 }
@@ -80,21 +82,24 @@ impl Exports {
         ))
     }
 
-    /// Keeps the object for the connection's life, without a reference that could be given
+    /// Keeps the root object for the connection's life, without a reference that could be given
     /// back.
     pub(crate) fn pin(&mut self, object: &ObjectRef, parts: IdParts) {
-        let id_pack = self.add(object, parts, usize::MAX);
-        let entry = id_pack.and_then(|id_pack| self.entries.get_mut(&key(&id_pack)));
-        if let Some(entry) = entry {
+        let Some(id_pack) = self.add(object, parts, usize::MAX) else {
+            return;
+        };
+        let id = self.key(&id_pack);
+        if let Some(entry) = self.entries.get_mut(&id) {
             entry.count -= 1;
             entry.pinned = true;
+            self.root = Some((id_pack.name, id));
         }
     }
 
     /// The object that the peer's `id_pack` names.
     pub(crate) fn resolve(&self, id_pack: &IdPack) -> Option<ObjectRef> {
         self.entries
-            .get(&key(id_pack))
+            .get(&self.key(id_pack))
             .map(|entry| entry.object.clone())
     }
 
@@ -105,7 +110,7 @@ impl Exports {
         id_pack: &IdPack,
         count: u64,
     ) -> Result<Option<ObjectRef>, ReleaseError> {
-        let id = key(id_pack);
+        let id = self.key(id_pack);
         let entry = self.entries.get_mut(&id).ok_or(ReleaseError::Unknown)?;
         if count == 0 || count > entry.count {
             return Err(ReleaseError::TooMany);
@@ -156,16 +161,17 @@ impl Exports {
         id
     }
 
+    fn key(&self, id_pack: &IdPack) -> u64 {
+        match (id_pack.class, id_pack.instance, &self.root) {
+            (ClassId(0), InstanceId(0), Some((name, id))) if *name == id_pack.name => *id,
+            (ClassId(class), InstanceId(0), _) => class,
+            (_, InstanceId(id), _) => id,
+        }
+    }
+
     fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
-    }
-}
-
-fn key(id_pack: &IdPack) -> u64 {
-    match id_pack.instance {
-        InstanceId(0) => id_pack.class.0,
-        InstanceId(id) => id,
     }
 }
 

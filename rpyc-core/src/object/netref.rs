@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 
 use super::Any;
 use super::peer::Peer;
-use crate::codec::{Handler, IdPack, Value};
+use crate::codec::{Handler, IdPack, Str, Value};
 use crate::connection::{AsyncResult, Connection};
 use crate::error::Error;
 
@@ -161,13 +161,21 @@ impl fmt::Debug for Netref {
 }
 
 fn method_of(item: Value) -> Result<super::Method, Error> {
-    match item.into_tuple().as_deref() {
-        Some([Value::Str(name), Value::Str(doc)]) => Ok((name.clone(), Some(doc.clone()))),
-        Some([Value::Str(name), _]) => Ok((name.clone(), None)),
-        _ => Err(Error::Protocol(
+    let text = |value: &Value| match value {
+        Value::Str(text) => Some(text.clone()),
+        // Of Python 2.
+        Value::Bytes(bytes) => std::str::from_utf8(bytes).ok().map(Str::from),
+        _ => None,
+    };
+    let method = match item.into_tuple().as_deref() {
+        Some([name, doc]) => text(name).map(|name| (name, text(doc))),
+        _ => None,
+    };
+    method.ok_or_else(|| {
+        Error::Protocol(
             "INSPECT was answered with something else than names and docstrings".to_owned(),
-        )),
-    }
+        )
+    })
 }
 
 pub(super) fn unexpected(handler: &str, expected: &str, answer: &Any) -> Error {

@@ -299,6 +299,8 @@ pub(super) fn call_args(args: Args) -> [Any; 2] {
 fn expect_str(handler: &str, answer: Any) -> Result<Str, Error> {
     match answer {
         Any::Value(Value::Str(text)) => Ok(text),
+        // Of Python 2.
+        Any::Value(Value::Bytes(bytes)) => Ok(Str::from(&*String::from_utf8_lossy(&bytes))),
         other => Err(unexpected(handler, "a str", &other)),
     }
 }

@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use rpyc_core::codec::{
-    DecodeErrorKind, Dialect, Envelope, FrameBuf, FrameDecoder, Handler, Message, Seq, Threads,
+    Boxed, ClassId, DecodeErrorKind, Dialect, Envelope, FrameBuf, FrameDecoder, Handler, IdPack,
+    InstanceId, Message, MessageError, Seq, Threads,
 };
 
-use crate::{bytes_of, frames::feed, limits};
+use crate::{bytes_of, frames::feed, hex, limits};
 
 const GETROOT: &[u8] = b"\x01\x11\x50\x11\x53\x11\x51\x02";
 
@@ -21,19 +22,29 @@ fn the_first_payload_tells_the_dialect() {
     let thread = b"\0\0\x7f\x12\x34\x56\x78\x90";
     let bound = behind(thread, &behind(&[0; 8], GETROOT));
     assert_eq!(Dialect::detect(&bound), Ok(Dialect::V6.with_threads()));
-    for (payload, looks_like) in [
-        (&b"\x12\x51\x50"[..], "a peer with rpyc 5.3 or older"),
-        (b"\x04", "not a message of RPyC"),
-        (b"\xff", "not a message of RPyC"),
-        (&behind(&[0; 16], b"\x04\x11"), "not a message of RPyC"),
+    for head in [&b"\x12"[..], b"\x14\x03", b"\x15\0\0\0\x03"] {
+        assert_eq!(Dialect::detect(head), Ok(Dialect::LEGACY));
+        let bound = behind(&[0; 16], head);
+        let threads = Dialect::LEGACY.with_threads();
+        assert_eq!(Dialect::detect(&bound), Ok(threads));
+    }
+    // rpyc 5.3.0 has ids of 32 bits.
+    let short = Dialect::detect(&behind(&[0, 0, 0, 9, 0, 0, 0, 0], b"\x12")).unwrap();
+    assert!(short.has_threads() && short != Dialect::LEGACY.with_threads());
+    for payload in [
+        &b"\x04"[..],
+        b"\xff",
+        b"\x14\x02",
+        b"\x14",
+        b"\x15\0\0\x03\0",
+        &behind(&[0; 16], b"\x04\x11"),
         // A short header in front of a message of rpyc 6: no version sends it.
-        (&behind(&[0; 8], GETROOT), "not a message of RPyC"),
-        (&[0; 17], "not a message of RPyC"),
+        &behind(&[0; 8], &behind(GETROOT, &[0; 8])),
+        &[0; 17],
     ] {
         let kind = Dialect::detect(payload).unwrap_err().kind;
-        let found = matches!(kind, DecodeErrorKind::UnknownDialect { looks_like: found, .. } if found == looks_like);
         assert!(
-            found || matches!(kind, DecodeErrorKind::Truncated { .. }),
+            matches!(kind, DecodeErrorKind::UnknownDialect { .. }),
             "{payload:x?}: {kind:?}"
         );
     }
@@ -85,5 +96,134 @@ fn a_payload_shorter_than_its_threads_is_an_error() {
         let truncated =
             matches!(error.kind, DecodeErrorKind::Truncated { left, .. } if left == length);
         assert!(truncated, "{length} bytes: {error}");
+    }
+}
+
+/// What the messages of a conversation show of its dialect, one after the other.
+#[track_caller]
+fn learnt(messages: &[&str]) -> String {
+    let mut dialect = Dialect::LEGACY;
+    for message in messages {
+        dialect = dialect.learn(&Bytes::from(hex(message)), &limits());
+    }
+    dialect.to_string()
+}
+
+// Requests of a client: its messages and those of rpyc 3, 4.0 and 4.1 about the root.
+const ROOT_ASKED: &str = "12 51 50 11 53 11 51 02";
+const INSPECT_STR: &str = "12 51 51 11 60 11 51 10 08 0c 612e62";
+const INSPECT_ID_PACK: &str = "12 51 51 11 60 11 51 10 12 08 0c 612e62 51 52";
+const GETATTR_BARE: &str = "12 51 52 11 54 11 51 11 08 0c 612e62 08 0a 78";
+const GETATTR_BARE_PYTHON_2: &str = "12 51 52 11 54 11 51 11 08 0c 612e62 0a 78";
+const GETATTR_BOXED: &str = "12 51 52 11 54 11 52 11 11 53 08 0c 612e62 11 51 08 0a 78";
+const GETATTR_ID_PACK: &str = "12 51 52 11 54 11 52 11 11 53 12 08 0c 612e62 51 52 11 51 08 0a 78";
+
+#[test]
+fn what_a_legacy_peer_says_tells_its_version() {
+    for (messages, version) in [
+        (&[][..], "rpyc 5.3 or older"),
+        (&[ROOT_ASKED], "rpyc 5.3 or older"),
+        (&[ROOT_ASKED, INSPECT_STR], "rpyc 4.0 or older"),
+        (&[ROOT_ASKED, INSPECT_STR, GETATTR_BARE], "rpyc 3"),
+        (
+            &[ROOT_ASKED, INSPECT_STR, GETATTR_BARE_PYTHON_2],
+            "rpyc 3 on Python 2",
+        ),
+        (&[ROOT_ASKED, INSPECT_STR, GETATTR_BOXED], "rpyc 4.0"),
+        (&[ROOT_ASKED, INSPECT_ID_PACK], "rpyc 4.1 to 5.3"),
+        (&[ROOT_ASKED, GETATTR_ID_PACK], "rpyc 4.1 to 5.3"),
+        // A root that is answered with.
+        (
+            &["12 52 50 11 54 12 16 03 393939 08 0a 41 08 0a 6d"],
+            "rpyc 4.0 or older",
+        ),
+        (&["12 52 50 11 54 12 08 0a 41 51 52"], "rpyc 4.1 to 5.3"),
+        // What is no message, or says nothing.
+        (
+            &[
+                "",
+                "12",
+                "50",
+                "12 51 50 11 51 11 51 10 11 54 12 51 0a 41 0a 6d",
+            ],
+            "rpyc 5.3 or older",
+        ),
+    ] {
+        assert_eq!(learnt(messages), version, "{messages:?}");
+    }
+}
+
+#[test]
+fn what_has_been_learnt_stays() {
+    let all = [
+        ROOT_ASKED,
+        INSPECT_STR,
+        GETATTR_BARE,
+        INSPECT_ID_PACK,
+        GETATTR_ID_PACK,
+    ];
+    assert_eq!(learnt(&all), "rpyc 3");
+    let v6 = Dialect::V6.learn(&Bytes::from(hex(GETATTR_BARE)), &limits());
+    assert_eq!(v6, Dialect::V6);
+}
+
+#[test]
+fn requests_of_old_versions_are_read_in_the_terms_of_the_newest() {
+    let read = |messages: &[&str]| {
+        let mut dialect = Dialect::LEGACY;
+        let mut last = None;
+        for message in messages {
+            let payload = Bytes::from(hex(message));
+            dialect = dialect.learn(&payload, &limits());
+            last = Some(Message::decode(&payload, dialect, &limits()).unwrap());
+        }
+        last.unwrap()
+    };
+    let root = IdPack::new("a.b", ClassId(0), InstanceId(0));
+    let getattr = Message::Request {
+        seq: Seq::new(2),
+        handler: Handler::GetAttr,
+        args: vec![Boxed::LocalRef(root.clone()), Boxed::from("x")],
+    };
+    assert_eq!(read(&[ROOT_ASKED, INSPECT_STR, GETATTR_BARE]), getattr);
+    assert_eq!(read(&[ROOT_ASKED, INSPECT_STR, GETATTR_BOXED]), getattr);
+    let inspect = Message::Request {
+        seq: Seq::new(1),
+        handler: Handler::Inspect,
+        args: vec![Boxed::Value(root.to_value())],
+    };
+    assert_eq!(read(&[ROOT_ASKED, INSPECT_STR]), inspect);
+    // rpyc 3: CALLATTR(9, "__eq__", (1,), ()) is CMP(9, 1, "__eq__").
+    let equal = "12 51 53 11 58 11 51 13 59 08 0e 06 5f5f65715f5f 10 51 02";
+    let Message::Request { handler, args, .. } =
+        read(&[ROOT_ASKED, INSPECT_STR, GETATTR_BARE, equal])
+    else {
+        panic!("no request");
+    };
+    assert_eq!(handler, Handler::Cmp);
+    let nine = IdPack::new("", ClassId(0), InstanceId(9));
+    assert_eq!(
+        args,
+        [Boxed::LocalRef(nine), Boxed::from(1), Boxed::from("__eq__")]
+    );
+}
+
+#[test]
+fn another_dialect_within_a_connection_is_no_message() {
+    let legacy = Bytes::from(hex(ROOT_ASKED));
+    let newer = Bytes::from_static(GETROOT);
+    let bound = Bytes::from(behind(&[0; 16], GETROOT));
+    let cases = [
+        (Dialect::V6, &legacy),
+        (Dialect::V6, &bound),
+        (Dialect::LEGACY, &newer),
+        (Dialect::LEGACY, &bound),
+    ];
+    for (dialect, payload) in cases {
+        let read = Message::decode(payload, dialect, &limits());
+        assert!(
+            matches!(read, Err(MessageError::Fatal(_))),
+            "{dialect}: {read:?}"
+        );
     }
 }

@@ -191,8 +191,8 @@ fn arguments_are_a_boxed_tuple() {
         "expected an id_pack (str, int, int), got a tuple of another length",
     );
     with(
-        "11 52 10 11 54 12 0a61 51 51",
-        "expected a str as the name in an id_pack, got bytes",
+        "11 52 10 11 54 12 0aff 51 51",
+        "expected a str as the name in an id_pack, got bytes that are not UTF-8",
     );
     with(
         "11 52 10 11 53 12 08 0a61 03 51",

@@ -1,0 +1,216 @@
+//! Which dialect a peer speaks: what its messages show, one after the other.
+
+use bytes::Bytes;
+
+use super::super::{
+    decode,
+    error::{DecodeError, DecodeErrorKind},
+    handler::Handler,
+    limits::Limits,
+    reader::Reader,
+    tag,
+    value::Value,
+};
+use super::{Dialect, Python, References, ThreadIds};
+
+impl Dialect {
+    /// The dialect of a peer whose first payload (not an empty one) this is.
+    ///
+    /// # Errors
+    ///
+    /// No dialect spoken here starts so.
+    pub fn detect(first_payload: &[u8]) -> Result<Self, DecodeError> {
+        // An id of a thread has a zero in its top byte wherever Python runs; no message begins so.
+        let threads = match first_payload {
+            [0, _, _, _, _, _, _, _, tag::TUPLE_3, ..] => ThreadIds::Short,
+            [0, ..] => ThreadIds::Long,
+            _ => ThreadIds::Absent,
+        };
+        let message = first_payload.get(threads.length()..).unwrap_or_default();
+        let dialect = match message {
+            [1..=3, ..] => Self::V6,
+            [tag::TUPLE_3, ..] | [tag::TUPLE_L1, 3, ..] | [tag::TUPLE_L4, 0, 0, 0, 3, ..] => {
+                Self::LEGACY
+            }
+            [first, ..] => {
+                let kind = DecodeErrorKind::UnknownDialect { first: *first };
+                return Err(DecodeError::new(threads.length(), kind));
+            }
+            [] => {
+                let kind = DecodeErrorKind::Truncated {
+                    reading: "message type",
+                    needed: threads.length().saturating_add(1),
+                    left: first_payload.len(),
+                };
+                return Err(DecodeError::new(0, kind));
+            }
+        };
+        Ok(Self { threads, ..dialect })
+    }
+
+    /// What is known of the dialect once this message, [opened](super::super::Envelope::open), has come.
+    ///
+    /// Nothing else is needed to read this very message right. What isn't a message teaches nothing.
+    #[must_use]
+    pub fn learn(self, message: &Bytes, limits: &Limits) -> Self {
+        if self.is_settled() {
+            return self;
+        }
+        let value = decode::value(&mut Reader::new(message, limits));
+        let Ok(Value::Tuple(parts)) = value else {
+            return self;
+        };
+        match parts.as_slice() {
+            [kind, _, body] => match kind.as_i64() {
+                Some(1) => self.learn_from_request(body),
+                Some(2) => self.learn_from_boxed(body),
+                Some(3) => self.learn_from_exception(body),
+                _ => self,
+            },
+            _ => self,
+        }
+    }
+
+    /// What is known once a request that only rpyc 4.0 can make sense of was answered: whether the answer told of a
+    /// handler that isn't there.
+    pub(crate) fn learn_from_probe(mut self, no_such_handler: bool) -> Self {
+        if self.references == References::Number {
+            self.references = match no_such_handler {
+                true => References::NumberBare,
+                false => References::NumberBoxed,
+            };
+        }
+        self
+    }
+
+    /// Whether the peer has to be asked which version it is before it can be asked about an object. The question is
+    /// [`CtxExit`](Handler::CtxExit) without arguments, which does nothing wherever it goes.
+    pub(crate) fn needs_probe(self) -> bool {
+        self.references == References::Number
+    }
+
+    fn learn_from_request(mut self, body: &Value) -> Self {
+        let Some([handler, args]) = pair(body) else {
+            return self;
+        };
+        let Ok(handler) = Handler::from_value(handler) else {
+            return self;
+        };
+        let Some([label, args]) = pair(args) else {
+            return self;
+        };
+        let Value::Tuple(items) = args else {
+            return self;
+        };
+        let by_value = label.as_i64() == Some(VALUE);
+        if !by_value {
+            self = items.iter().fold(self, Self::learn_from_boxed);
+        }
+        if !has_target(handler) {
+            return self;
+        }
+        let target = match (items.first(), by_value) {
+            (Some(target), true) => Some((VALUE, target)),
+            (Some(boxed), false) => {
+                pair(boxed).and_then(|[label, value]| Some((label.as_i64()?, value)))
+            }
+            (None, _) => None,
+        };
+        let undecided = matches!(self.references, References::Unknown | References::Number);
+        if let Some((label, target)) = target.filter(|_| undecided) {
+            let number = matches!(target, Value::Int(_) | Value::Str(_) | Value::Bytes(_));
+            self.references = match (number, handler, label) {
+                (true, Handler::Inspect, _) => References::Number,
+                (true, _, VALUE) => References::NumberBare,
+                (true, _, LOCAL_REF) => References::NumberBoxed,
+                (false, Handler::Inspect, _) | (false, _, LOCAL_REF) => References::IdPack,
+                _ => self.references,
+            };
+        }
+        if is_about_a_name(handler) {
+            let name = match (items.get(1), by_value) {
+                (Some(name), true) => Some(name),
+                (Some(boxed), false) => pair(boxed).map(|[_, name]| name),
+                (None, _) => None,
+            };
+            self = self.learn_from_name(name);
+        }
+        self
+    }
+
+    fn learn_from_boxed(mut self, boxed: &Value) -> Self {
+        let Some([label, value]) = pair(boxed) else {
+            return self;
+        };
+        match (label.as_i64(), value) {
+            (Some(TUPLE), Value::Tuple(items)) => items.iter().fold(self, Self::learn_from_boxed),
+            (Some(REMOTE_REF), Value::Tuple(parts)) => match parts.as_slice() {
+                [Value::Int(_), name, _] => {
+                    if self.references == References::Unknown {
+                        self.references = References::Number;
+                    }
+                    self.learn_from_name(Some(name))
+                }
+                [name @ (Value::Str(_) | Value::Bytes(_)), ..] => {
+                    if self.references == References::Unknown {
+                        self.references = References::IdPack;
+                    }
+                    self.learn_from_name(Some(name))
+                }
+                _ => self,
+            },
+            _ => self,
+        }
+    }
+
+    fn learn_from_exception(self, dumped: &Value) -> Self {
+        match dumped {
+            Value::Tuple(parts) => match parts.first().and_then(pair) {
+                Some([module, _]) => self.learn_from_name(Some(module)),
+                None => self,
+            },
+            _ => self,
+        }
+    }
+
+    /// A name that Python itself made: bytes in Python 2, a str in Python 3.
+    fn learn_from_name(mut self, name: Option<&Value>) -> Self {
+        match (self.python, name) {
+            (Python::Unknown, Some(Value::Bytes(_))) => self.python = Python::Two,
+            (Python::Unknown, Some(Value::Str(_))) => self.python = Python::Three,
+            _ => {}
+        }
+        self
+    }
+}
+
+/// Whether a request's first argument is the object that it is about.
+pub(super) fn has_target(handler: Handler) -> bool {
+    !matches!(
+        handler,
+        Handler::Ping | Handler::Close | Handler::GetRoot | Handler::Other(_)
+    )
+}
+
+/// Whether a request's second argument is the name of an attribute.
+fn is_about_a_name(handler: Handler) -> bool {
+    matches!(
+        handler,
+        Handler::GetAttr | Handler::DelAttr | Handler::SetAttr | Handler::CallAttr
+    )
+}
+
+fn pair(value: &Value) -> Option<[&Value; 2]> {
+    match value {
+        Value::Tuple(parts) => match parts.as_slice() {
+            [first, second] => Some([first, second]),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+const VALUE: i64 = 1;
+const TUPLE: i64 = 2;
+const LOCAL_REF: i64 = 3;
+const REMOTE_REF: i64 = 4;

@@ -1,0 +1,78 @@
+//! Which methods of an object a peer is told of, and by which names.
+
+use super::super::string::Str;
+use super::Dialect;
+
+impl Dialect {
+    /// Of an object's methods and their docstrings, those that INSPECT tells: what a proxy at the peer answers
+    /// itself is left out, what it looks for by another name is added.
+    pub(crate) fn inspected(self, methods: &[(Str, Option<Str>)]) -> Vec<(Str, Option<Str>)> {
+        let numbers = self.references.are_numbers();
+        let has = |name: &str| methods.iter().any(|(known, _)| **known == *name);
+        let told = methods.iter().filter(|(name, _)| {
+            let known_since_4 = CALLED_BY_NAME_BEFORE_4_1.contains(&&**name);
+            !(LOCAL_TO_PROXIES.contains(&&**name) || (known_since_4 && !numbers))
+        });
+        let mut told: Vec<_> = told.cloned().collect();
+        let add = |told: &mut Vec<_>, name| told.push((Str::from_static(name), None));
+        if numbers {
+            // Every object can be compared and hashed; the policy and the object say what comes of it.
+            for name in FOR_EVERY_OBJECT.iter().filter(|name| !has(name)) {
+                add(&mut told, name);
+            }
+        }
+        if self.is_python2() {
+            for (name, _) in PYTHON_2.iter().filter(|(old, new)| !has(old) && has(new)) {
+                add(&mut told, name);
+            }
+        }
+        told
+    }
+}
+
+/// What Python 3 calls the method that Python 2 calls so.
+pub(crate) fn python3_name(method: &str) -> Option<&'static str> {
+    let found = PYTHON_2.iter().find(|(old, _)| *old == method);
+    found.map(|(_, new)| *new)
+}
+
+#[rustfmt::skip]
+const LOCAL_TO_PROXIES: &[&str] = &[
+    "____conn__", "____id_pack__", "____refcount__", "__array_interface__", "__array_struct__",
+    "__class__", "__cmp__", "__del__", "__delattr__", "__dict__", "__dir__", "__doc__",
+    "__getattr__", "__getattribute__", "__hash__", "__init__", "__metaclass__", "__methods__",
+    "__module__", "__new__", "__reduce__", "__reduce_ex__", "__repr__", "__setattr__", "__slots__",
+    "__str__", "__weakref__",
+];
+
+/// What proxies before rpyc 4.1 have no methods of their own for; `__exit__` got one in 4.0, which ignores it here.
+const CALLED_BY_NAME_BEFORE_4_1: [&str; 8] = [
+    "__eq__",
+    "__exit__",
+    "__ge__",
+    "__gt__",
+    "__instancecheck__",
+    "__le__",
+    "__lt__",
+    "__ne__",
+];
+
+/// What proxies of rpyc 3 and 4.0 have only if they are told of it; rpyc 3 ignores the last one.
+const FOR_EVERY_OBJECT: [&str; 7] = [
+    "__eq__", "__ne__", "__lt__", "__gt__", "__le__", "__ge__", "__hash__",
+];
+
+/// Methods that Python 3 has renamed.
+const PYTHON_2: [(&str, &str); 11] = [
+    ("__div__", "__truediv__"),
+    ("__idiv__", "__itruediv__"),
+    ("__long__", "__int__"),
+    ("__nonzero__", "__bool__"),
+    ("__rdiv__", "__rtruediv__"),
+    ("__unicode__", "__str__"),
+    ("has_key", "__contains__"),
+    ("iteritems", "items"),
+    ("iterkeys", "keys"),
+    ("itervalues", "values"),
+    ("next", "__next__"),
+];

@@ -1,0 +1,265 @@
+//! The versions of the wire, and how their messages are put in the terms of the newest one.
+//!
+//! Everything above the codec knows the messages of rpyc 6 only. What an older peer says differently is said in
+//! those terms when it is read, and put back when it is written.
+
+mod detect;
+mod exceptions;
+mod methods;
+mod names;
+mod requests;
+
+use std::fmt;
+
+pub(super) use self::exceptions::as_sent;
+pub(crate) use self::methods::python3_name;
+pub(super) use self::names::{name, split};
+pub(super) use self::requests::{named_by, number_of};
+
+/// A version of the wire format, fixed for a connection by its first frames.
+///
+/// The first payload shows most of it ([`detect`](Dialect::detect)), the messages behind it the rest
+/// ([`learn`](Dialect::learn)).
+///
+/// ```
+/// use rpyc_core::codec::Dialect;
+///
+/// // The same request in rpyc 6, with the ids of threads in front of it, and in rpyc 3 to 5.
+/// let getroot = b"\x01\x11\x50\x11\x53\x11\x51\x02";
+/// assert_eq!(Dialect::detect(getroot)?, Dialect::V6);
+/// assert_eq!(Dialect::detect(&[&[0; 16][..], getroot].concat())?, Dialect::V6.with_threads());
+/// assert_eq!(Dialect::detect(b"\x12\x51\x50\x11\x53\x11\x51\x02")?, Dialect::LEGACY);
+/// # Ok::<(), rpyc_core::codec::DecodeError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Dialect {
+    framing: Framing,
+    threads: ThreadIds,
+    references: References,
+    python: Python,
+}
+
+/// How a message is put together.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) enum Framing {
+    /// A byte and a pair: rpyc 6.
+    #[default]
+    Pair,
+    /// A triple: all before.
+    Triple,
+}
+
+/// What stands in front of each message about threads.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) enum ThreadIds {
+    /// Nothing.
+    #[default]
+    Absent,
+    /// Two numbers of 32 bits: bind_threads of rpyc 5.3.0.
+    Short,
+    /// Two numbers of 64 bits: bind_threads of all later ones.
+    Long,
+}
+
+/// What a reference is, and what a request is about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) enum References {
+    /// An id_pack: rpyc 4.1 and later.
+    #[default]
+    IdPack,
+    /// Not known yet: nothing but the root can have been asked for.
+    Unknown,
+    /// A number, and the peer is rpyc 3 or 4.0.
+    Number,
+    /// A number, which stands bare where a request is about it: rpyc 3.
+    NumberBare,
+    /// A number, which is boxed as any argument: rpyc 4.0.
+    NumberBoxed,
+}
+
+/// Which Python the peer runs on: Python 2 has other names for things.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+enum Python {
+    /// Python 3.
+    #[default]
+    Three,
+    Unknown,
+    Two,
+}
+
+impl Dialect {
+    /// Python's rpyc 6.0 and later.
+    pub const V6: Self = Self {
+        framing: Framing::Pair,
+        threads: ThreadIds::Absent,
+        references: References::IdPack,
+        python: Python::Three,
+    };
+
+    /// Python's rpyc 3.2 to 5.3; which of them is still to be learnt.
+    pub const LEGACY: Self = Self {
+        framing: Framing::Triple,
+        threads: ThreadIds::Absent,
+        references: References::Unknown,
+        python: Python::Unknown,
+    };
+
+    /// The same, of a peer that has `bind_threads` on: each message tells between which threads it goes.
+    #[must_use]
+    pub const fn with_threads(mut self) -> Self {
+        self.threads = ThreadIds::Long;
+        self
+    }
+
+    /// Whether each message tells between which threads it goes.
+    #[must_use]
+    pub const fn has_threads(self) -> bool {
+        !matches!(self.threads, ThreadIds::Absent)
+    }
+
+    /// Whether nothing is left to be learnt.
+    #[must_use]
+    pub const fn is_settled(self) -> bool {
+        !matches!(self.references, References::Unknown | References::Number)
+            && !matches!(self.python, Python::Unknown)
+    }
+
+    /// Whether a peer that was spoken to in this dialect may answer in the other one: it differs at most in what
+    /// was still to be learnt.
+    #[must_use]
+    pub fn agrees_with(self, other: Self) -> bool {
+        (self.framing, self.threads) == (other.framing, other.threads)
+    }
+
+    /// The same, with threads told as in the other one.
+    pub(crate) fn with_threads_of(mut self, other: Self) -> Self {
+        self.threads = other.threads;
+        self
+    }
+
+    /// It, as a number for an atomic.
+    pub(crate) const fn to_bits(self) -> u8 {
+        let framing = match self.framing {
+            Framing::Pair => 0,
+            Framing::Triple => 1,
+        };
+        let threads = match self.threads {
+            ThreadIds::Absent => 0,
+            ThreadIds::Short => 1,
+            ThreadIds::Long => 2,
+        };
+        let references = match self.references {
+            References::IdPack => 0,
+            References::Unknown => 1,
+            References::Number => 2,
+            References::NumberBare => 3,
+            References::NumberBoxed => 4,
+        };
+        let python = match self.python {
+            Python::Three => 0,
+            Python::Unknown => 1,
+            Python::Two => 2,
+        };
+        framing | threads << 1 | references << 3 | python << 6
+    }
+
+    /// What [`to_bits`](Self::to_bits) made the number of.
+    pub(crate) const fn from_bits(bits: u8) -> Self {
+        Self {
+            framing: match bits & 1 {
+                0 => Framing::Pair,
+                _ => Framing::Triple,
+            },
+            threads: match bits >> 1 & 3 {
+                0 => ThreadIds::Absent,
+                1 => ThreadIds::Short,
+                _ => ThreadIds::Long,
+            },
+            references: match bits >> 3 & 7 {
+                0 => References::IdPack,
+                1 => References::Unknown,
+                2 => References::Number,
+                3 => References::NumberBare,
+                _ => References::NumberBoxed,
+            },
+            python: match bits >> 6 {
+                0 => Python::Three,
+                1 => Python::Unknown,
+                _ => Python::Two,
+            },
+        }
+    }
+
+    pub(super) const fn framing(self) -> Framing {
+        self.framing
+    }
+
+    pub(super) const fn threads(self) -> ThreadIds {
+        self.threads
+    }
+
+    pub(super) const fn references(self) -> References {
+        self.references
+    }
+
+    pub(super) const fn is_python2(self) -> bool {
+        matches!(self.python, Python::Two)
+    }
+}
+
+impl References {
+    /// Whether a reference is a number, not an id_pack.
+    pub(super) const fn are_numbers(self) -> bool {
+        matches!(self, Self::Number | Self::NumberBare | Self::NumberBoxed)
+    }
+}
+
+impl ThreadIds {
+    /// How many bytes they take.
+    pub(super) const fn length(self) -> usize {
+        match self {
+            Self::Absent => 0,
+            Self::Short => 8,
+            Self::Long => 16,
+        }
+    }
+}
+
+/// Which versions speak it: `rpyc 4.1 to 5.3`.
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.framing, self.references) {
+            (Framing::Pair, _) => "rpyc 6",
+            (Framing::Triple, References::IdPack) => "rpyc 4.1 to 5.3",
+            (Framing::Triple, References::Unknown) => "rpyc 5.3 or older",
+            (Framing::Triple, References::Number) => "rpyc 4.0 or older",
+            (Framing::Triple, References::NumberBoxed) => "rpyc 4.0",
+            (Framing::Triple, References::NumberBare) => "rpyc 3",
+        })?;
+        if self.is_python2() {
+            f.write_str(" on Python 2")?;
+        }
+        if self.has_threads() {
+            f.write_str(" with bind_threads")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_dialect_survives_as_a_number() {
+        let mut dialects = std::collections::HashSet::new();
+        for bits in 0..=u8::MAX {
+            let dialect = Dialect::from_bits(bits);
+            assert_eq!(Dialect::from_bits(dialect.to_bits()), dialect);
+            dialects.insert(dialect);
+        }
+        assert_eq!(dialects.len(), 2 * 3 * 5 * 3);
+        assert_eq!(Dialect::default(), Dialect::V6);
+        assert_eq!(Dialect::V6.to_bits(), 0);
+    }
+}

@@ -1,0 +1,100 @@
+"""A classic client, as programs with this version of rpyc are."""
+from peer import *
+
+conn = rpyc.classic.connect(HOST, PORT)
+os_ = conn.modules.os
+assert os.path.isabs(os_.getcwd())
+same(conn.modules["os.path"].join("a", "b"), "a/b")
+
+# keyword arguments
+split = conn.modules.os.path.split
+same(tuple(map(text, conn.eval("'a,b,c'").split(","))), ("a", "b", "c"))
+box = conn.eval("dict")(one=1, two=2)
+same(sorted(map(text, box.keys())), ["one", "two"])
+same(conn.eval("lambda a, b=2, **more: (a, b, sorted(more))")(1, b=3, c=4)[:2], (1, 3))
+
+# callbacks
+seen = []
+same(list(conn.eval("lambda f, xs: [f(x) for x in xs]")(lambda x: x + 1, (1, 2, 3))), [2, 3, 4])
+conn.eval("lambda f: f(b'', key=7)")(lambda data, key: seen.append(key))
+same(seen, [7])
+with raises(ZeroDivisionError):
+    conn.eval("lambda f: f()")(lambda: 1 // 0)
+
+# exceptions
+with raises(KeyError, "Remote Traceback") as raised:
+    conn.eval("{}")["nothing"]
+assert [text(arg) for arg in raised.value.args] == ["nothing"], raised.value.args
+with raises(ValueError, "not this") as raised:
+    conn.execute("raise ValueError('not this', 5)")
+assert [text(arg) if arg != 5 else arg for arg in raised.value.args] == ["not this", 5], raised.value.args
+with raises((IOError, OSError)) as raised:
+    conn.modules.os.stat("/no/such/file")
+assert raised.value.errno == 2, raised.value.errno
+
+# iteration
+same([number for number in conn.eval("iter([1, 2, 3])")], [1, 2, 3])
+same([number for number in conn.eval("[1, 2, 3]")], [1, 2, 3])
+same([number * 2 for number in conn.eval("(n for n in (1, 2, 3))")], [2, 4, 6])
+same(len(conn.eval("[1, 2, 3]")), 3)
+same(conn.eval("[1, 2, 3]")[1], 2)
+same(list(conn.eval("[1, 2, 3]")[1:]), [2, 3])
+same(sum(rpyc.buffiter(conn.eval("iter(range(100))"), 30)), 4950)
+same(bool(conn.eval("[]")), False)
+assert 2 in conn.eval("[1, 2, 3]")
+
+# a context
+folder = conn.modules.tempfile.mkdtemp()
+path = os.path.join(folder, "file")
+with conn.eval("open")(path, u"w") as file:
+    file.write(conn.eval("'some text'"))
+assert file.closed
+same(conn.eval("open")(path).read(), "some text")
+conn.modules.shutil.rmtree(folder)
+conn.execute("""
+class Context:
+    seen = None
+    def __enter__(self):
+        return self
+    def __exit__(self, kind, value, traceback):
+        Context.seen = kind and kind.__name__
+        return kind is not None and issubclass(kind, KeyError)
+""")
+context = conn.eval("Context()")
+with context:
+    pass
+same(context.seen, None)
+with context:
+    raise KeyError("swallowed")
+same(context.seen, "KeyError")
+
+# what things are
+assert isinstance(conn.modules.sys.path, list)
+same(conn.modules.sys.path.__class__, list)
+assert conn.eval("[1]") == conn.eval("[1]")
+assert conn.eval("[1]") != conn.eval("[2]")
+assert (conn.eval("[1]") < conn.eval("[2]")) is True
+same(repr(conn.eval("[1, 2]")), "[1, 2]")
+same(str(conn.eval("[1, 2]")), "[1, 2]")
+assert "append" in dir(conn.eval("[]"))
+if VERSION >= (4,) or PYTHON_2:
+    hash(conn.eval("object()"))
+    hash(conn.eval("type('Thing', (), {})()"))
+conn.execute("count = 40")
+same(conn.eval("count + 2"), 42)
+conn.builtins.isinstance(conn.eval("[]"), conn.builtins.list)
+conn.ping()
+
+# attributes
+thing = conn.eval("type('Thing', (), {'a': 1})()")
+thing.b = 2
+same(thing.a + thing.b, 3)
+del thing.b
+with raises(AttributeError):
+    thing.b
+
+for number in range(50):
+    conn.eval("[%d]" % number)
+conn.close()
+assert conn.closed
+print("ok")
