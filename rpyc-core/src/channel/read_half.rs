@@ -17,6 +17,8 @@ pub(crate) struct ReadHalf {
     // What the stream was told last: telling it costs a system call.
     timeout: Option<Duration>,
     patience: Patience,
+    // Since when somebody else watches the stream, if somebody does.
+    parked: Option<Instant>,
     // What holds from the first valid frame on.
     limits: Limits,
     // The last read left no room: the next one won't wait for an acknowledgement of ours.
@@ -56,6 +58,7 @@ impl ReadHalf {
             decoder: FrameDecoder::new(first.max_inflated(inflated.min(max_first_frame))),
             timeout: None,
             patience: Patience::new(silence),
+            parked: None,
             limits,
             more_is_there: false,
             frames: 0,
@@ -75,6 +78,7 @@ impl ReadHalf {
     /// Python peer sends them with Nagle's algorithm on, and the second one waits for our
     /// acknowledgement of the first.
     pub(crate) fn read(&mut self, deadline: Option<Instant>, expect_more: bool) -> Input {
+        self.parked = None;
         let phase = self.phase();
         let began = match self.patience.left(phase) {
             None => None,
@@ -101,6 +105,49 @@ impl ReadHalf {
             let count = outcome.as_ref().map_or(0, |count| *count);
             self.patience.waited(began.elapsed(), count);
         }
+        self.judge(outcome)
+    }
+
+    /// Reads what has come, and doesn't wait. The time since [`park`](ReadHalf::park) counts as
+    /// waiting for the peer.
+    pub(crate) fn read_ready(&mut self, expect_more: bool) -> Input {
+        // For the streams that can't help waiting.
+        if let Err(error) = self.bound_reads(Some(Instant::now())) {
+            return Input::Failed(error);
+        }
+        let phase = self.phase();
+        let left = self.patience.left(phase);
+        if expect_more || self.decoder.is_mid_frame() {
+            self.stream.quick_ack();
+        }
+        let outcome = self.stream.read_ready(self.decoder.space());
+        self.more_is_there = false;
+        let waited = self.parked.take().map(|since| since.elapsed());
+        let count = outcome.as_ref().map_or(0, |count| *count);
+        self.patience.waited(waited.unwrap_or_default(), count);
+        match self.judge(outcome) {
+            Input::Quiet if left.is_some() && self.is_overdue(phase) => {
+                let limit = self.patience.limit().unwrap_or_default();
+                self.patience.restart();
+                Input::Overdue(phase, limit)
+            }
+            input => input,
+        }
+    }
+
+    /// Nobody reads from now on, but somebody watches the stream: says how long the peer may
+    /// be silent.
+    pub(crate) fn park(&mut self) -> Option<Duration> {
+        let since = *self.parked.get_or_insert_with(Instant::now);
+        let left = self.patience.left(self.phase());
+        left.map(|left| left.saturating_sub(since.elapsed()))
+    }
+
+    fn is_overdue(&mut self, phase: Phase) -> bool {
+        self.patience.left(phase).is_some_and(|left| left.is_zero())
+    }
+
+    fn judge(&mut self, outcome: io::Result<usize>) -> Input {
         match outcome {
             Ok(0) => Input::Eof,
             Ok(count) => {

@@ -12,6 +12,15 @@ pub trait Stream: Send + Sync {
     /// `WouldBlock` or `TimedOut` when the read timeout has passed; else what the system says.
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
 
+    /// Reads what has come already. Where a stream can't do without waiting, it may wait for the
+    /// read timeout, which is as short as can be whenever this is called.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing has come; else as [`read`](Stream::read).
+    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read(buffer)
+    }
+
     /// Bounds the reads from now on; `None` lets them block.
     ///
     /// # Errors
@@ -85,6 +94,12 @@ impl Stream for TcpStream {
         Read::read(&mut stream, buffer)
     }
 
+    #[cfg(unix)]
+    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        check_readable(self)?;
+        Stream::read(self, buffer)
+    }
+
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         TcpStream::set_read_timeout(self, timeout)
     }
@@ -128,6 +143,11 @@ impl Stream for std::os::unix::net::UnixStream {
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut stream = self;
         Read::read(&mut stream, buffer)
+    }
+
+    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        check_readable(self)?;
+        Stream::read(self, buffer)
     }
 
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
@@ -182,3 +202,14 @@ fn write_within(
 /// A socket that is writable takes this much at once: less than a packet.
 #[cfg(unix)]
 const SURE_WRITE: usize = 1024;
+
+/// Fails with `WouldBlock` unless the socket can be read at once.
+#[cfg(unix)]
+fn check_readable(socket: &impl std::os::fd::AsFd) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut fds = [PollFd::new(socket, PollFlags::IN)];
+    match poll(&mut fds, Some(&Timespec::default()))? {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(()),
+    }
+}

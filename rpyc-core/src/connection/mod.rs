@@ -5,6 +5,7 @@
 
 mod arrivals;
 mod async_result;
+mod attended;
 mod background;
 mod boxing;
 mod closing;
@@ -33,6 +34,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 pub use self::async_result::AsyncResult;
+pub use self::attended::Attendant;
 pub use self::background::BackgroundServing;
 use self::outbox::Outbox;
 use self::pending::Pending;
@@ -138,6 +140,7 @@ impl Connection {
             closing: Closing::default(),
             watch: watch::Watch::default(),
             notes: Vec::new(),
+            attendant: None,
         };
         let root = service.root();
         let shared = Arc::new_cyclic(|this| Shared {

@@ -88,6 +88,8 @@ pub(super) struct Core {
     pub(super) watch: super::watch::Watch,
     /// What is to be logged, once the lock is given back.
     pub(super) notes: Vec<String>,
+    /// Told when nobody reads, where no thread of the connection's own does.
+    pub(super) attendant: Option<Arc<dyn super::Attendant>>,
 }
 
 /// Who reads.

@@ -210,14 +210,16 @@ impl Shared {
 
     /// Tells a sleeping thread that it should read, if nobody does.
     pub(super) fn pass_on_reading(&self, core: &mut Core) {
-        if core.read_half.is_some()
-            && core.turns.wants_input()
-            && let Some(heir) = core.turns.heir()
-        {
+        if core.read_half.is_none() || !core.turns.wants_input() {
+            return;
+        }
+        if let Some(heir) = core.turns.heir() {
             self.note(core, |core| {
                 format!("the reading goes to {}", core.whose(heir))
             });
             Shared::wake(core, heir);
+        } else {
+            Shared::hand_to_attendant(core);
         }
     }
 

@@ -17,7 +17,7 @@ use crate::sync::atomic::Ordering;
 pub(super) struct Watch {
     progress: u64,
     writes: u64,
-    stuck_writes: u32,
+    pub(super) stuck_writes: u32,
     idle: u32,
     since_closed: u32,
     /// A helper reads, or is about to.
@@ -93,7 +93,7 @@ impl Shared {
         }
         let unread = core.read_half.is_some() && core.turns.wants_input();
         if unread && !moved && !core.watch.helping && self.needs_help(core) {
-            if core.turns.heir().is_some() {
+            if core.turns.heir().is_some() || core.attendant.is_some() {
                 self.pass_on_reading(core);
             } else {
                 core.watch.helping = true;

@@ -14,6 +14,7 @@ use socket2::{SockRef, TcpKeepalive};
 
 use super::clients::Place;
 use super::metrics::Refused;
+pub(super) use super::raw::Socket;
 use super::{RawStream, Shared};
 
 /// A client that was let in and isn't served yet.
@@ -107,6 +108,11 @@ impl Admitted {
     /// Opens the connection on this thread, which may block: for the authenticator, and for the
     /// service's `on_connect`. What fails is logged.
     pub(super) fn open(self, shared: &Shared) -> Option<Served> {
+        self.open_watched(shared).map(|(served, _)| served)
+    }
+
+    /// The same, with the socket, for somebody who watches it.
+    pub(super) fn open_watched(self, shared: &Shared) -> Option<(Served, Socket)> {
         let (name, peer) = (self.name.clone(), self.peer.clone());
         match catch_unwind(AssertUnwindSafe(|| self.try_open(shared))) {
             Ok(served) => served,
@@ -117,7 +123,7 @@ impl Admitted {
         }
     }
 
-    fn try_open(self, shared: &Shared) -> Option<Served> {
+    fn try_open(self, shared: &Shared) -> Option<(Served, Socket)> {
         let Admitted {
             stream,
             peer,
@@ -127,8 +133,8 @@ impl Admitted {
             place,
             ..
         } = self;
-        let stream = match &shared.options.authenticator {
-            None => stream.into_stream(),
+        let (stream, socket) = match &shared.options.authenticator {
+            None => stream.into_shared(),
             Some(authenticator) => {
                 let socket = stream.try_clone();
                 let authenticated = authenticator.0.authenticate(stream, &peer);
@@ -138,7 +144,7 @@ impl Admitted {
                         // It fails when the client is gone, which will show.
                         let _ = socket.set_timeouts(None);
                         config.credentials = authenticated.credentials;
-                        authenticated.stream
+                        (authenticated.stream, Socket::Raw(socket))
                     }
                     (Err(rejection), true, _) => {
                         let reason = with_sources(&rejection);
@@ -167,12 +173,13 @@ impl Admitted {
         match Connection::over(stream, service, config) {
             Ok(connection) => {
                 place.serving(&connection);
-                Some(Served {
+                let served = Served {
                     connection,
                     peer,
                     start,
                     place,
-                })
+                };
+                Some((served, socket))
             }
             Err(error) => {
                 warn!("{name} from {peer}: ended: {}", with_sources(&error));

@@ -65,6 +65,7 @@ pub(super) struct Options {
 /// | mode | a client costs | for |
 /// |---|---|---|
 /// | [`Threaded`](Mode::Threaded) | a thread | most servers: hundreds of clients, each answered without a hand-over |
+/// | [`Pool`](Mode::Pool) | memory; a thread only while it is served | thousands of clients, most of them idle |
 /// | [`OneShot`](Mode::OneShot) | the server | a server that another program starts for itself |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -72,6 +73,14 @@ pub enum Mode {
     /// A thread for each client.
     #[default]
     Threaded,
+    /// So many threads for all clients: a client that has sent something is served by one that is
+    /// free. While a request waits for its own client, another thread takes its place. Requests
+    /// that keep all threads busy keep all clients waiting. Only on Linux.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    Pool {
+        /// How many threads.
+        workers: usize,
+    },
     /// One client is served, and the server ends with it.
     OneShot,
 }

@@ -9,6 +9,8 @@ mod config;
 mod hooks;
 mod listener;
 pub mod metrics;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod pool;
 mod raw;
 mod refusals;
 mod threaded;
@@ -146,21 +148,28 @@ impl Server {
     /// # Errors
     /// When waiting for clients fails for good. A single client's failure is never one, nor is
     /// a lack of file descriptors or memory, which passes.
-    pub fn run(mut self) -> io::Result<()> {
-        self.hooks.start(&self.addresses);
+    pub fn run(self) -> io::Result<()> {
         let Server {
             listeners,
+            addresses,
             wake,
-            hooks,
+            mut hooks,
             shared,
-            ..
         } = self;
-        let mut arrivals = Reception(shared.clone());
+        let mut arrivals = Reception {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            pool: match shared.options.mode {
+                Mode::Pool { workers } => Some(pool::Pool::start(workers)?),
+                _ => None,
+            },
+            shared: shared.clone(),
+        };
+        hooks.start(&addresses);
         let accepted = accept::run(&listeners, &wake, &shared.stopping, &mut arrivals);
         // From here on new clients are refused by the system.
         drop(listeners);
-        if accepted.is_ok() {
-            // Unless it was stopped, the clients that there are may stay until they go.
+        if accepted.is_ok() && shared.options.mode == Mode::OneShot {
+            // Unless it was stopped, the one client that there is may stay until it goes.
             shared.clients.wait_until_gone(&shared.stopping);
         }
         shared.stopping.store(true, Ordering::SeqCst);
@@ -197,21 +206,30 @@ impl Server {
 }
 
 /// What the accept loop does with clients.
-struct Reception(Arc<Shared>);
+struct Reception {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pool: Option<pool::Pool>,
+    shared: Arc<Shared>,
+}
 
 impl accept::Arrivals for Reception {
     fn arrived(&mut self, stream: RawStream, peer: PeerAddr) -> ControlFlow<()> {
-        let taken = threaded::take(&self.0, stream, peer);
-        match self.0.options.mode {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let Some(pool) = &self.pool {
+            pool.take(&self.shared, stream, peer);
+            return ControlFlow::Continue(());
+        }
+        let taken = threaded::take(&self.shared, stream, peer);
+        match self.shared.options.mode {
             Mode::OneShot if taken => ControlFlow::Break(()),
-            Mode::OneShot | Mode::Threaded => ControlFlow::Continue(()),
+            _ => ControlFlow::Continue(()),
         }
     }
 
     fn tick(&mut self) -> Option<Duration> {
         let now = Instant::now();
-        let handshakes = self.0.clients.cut_overdue(now);
-        let refusals = self.0.refusals.tick(now);
+        let handshakes = self.shared.clients.cut_overdue(now);
+        let refusals = self.shared.refusals.tick(now);
         [handshakes, refusals].into_iter().flatten().min()
     }
 }

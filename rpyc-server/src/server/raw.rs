@@ -65,10 +65,42 @@ impl RawStream {
         }
     }
 
+    /// The same, and the socket for somebody who watches it.
+    pub(super) fn into_shared(self) -> (Arc<dyn Stream>, Socket) {
+        match self {
+            RawStream::Tcp(stream) => {
+                let stream = Arc::new(stream);
+                (stream.clone(), Socket::Tcp(stream))
+            }
+            RawStream::Unix(stream) => {
+                let stream = Arc::new(stream);
+                (stream.clone(), Socket::Unix(stream))
+            }
+        }
+    }
+
     pub(super) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         match self {
             RawStream::Tcp(stream) => stream.set_nonblocking(nonblocking),
             RawStream::Unix(stream) => stream.set_nonblocking(nonblocking),
+        }
+    }
+}
+
+/// A client's socket, to be watched: the one that its connection has, where nothing is between.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(Arc<TcpStream>),
+    Unix(Arc<UnixStream>),
+    Raw(RawStream),
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Socket::Tcp(stream) => stream.as_fd(),
+            Socket::Unix(stream) => stream.as_fd(),
+            Socket::Raw(stream) => stream.as_fd(),
         }
     }
 }

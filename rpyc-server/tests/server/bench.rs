@@ -102,7 +102,7 @@ impl Service for Demo {
     }
 }
 
-/// Its `echo` gives its argument back, its `hold` returns when the test says so.
+/// Its `echo` gives its argument back, its `call` calls it, its `hold` returns when the test says so.
 struct Root(Arc<Wires>);
 
 impl Object for Root {
@@ -111,12 +111,19 @@ impl Object for Root {
     }
 
     fn has_attr(&self, _: &Context<'_>, name: &str) -> bool {
-        matches!(name, "exposed_echo" | "exposed_hold")
+        matches!(name, "exposed_call" | "exposed_echo" | "exposed_hold")
     }
 
     fn call_method(&self, _: &Context<'_>, name: &str, args: Args) -> ObjectResult {
         match name {
             "exposed_echo" => Ok(args.positional.into_iter().next().unwrap_or(Any::NONE)),
+            "exposed_call" => match args.positional.first() {
+                Some(Any::Netref(callback)) => {
+                    let outcome = callback.call(Args::new().arg(1));
+                    outcome.map_err(rpyc_core::Error::into_exception)
+                }
+                _ => Err(Exception::type_error("nothing to call")),
+            },
             "exposed_hold" => {
                 let _ = self.0.held.send(());
                 let released = self

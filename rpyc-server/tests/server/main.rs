@@ -5,6 +5,7 @@ mod authenticating;
 mod bench;
 mod listening;
 mod metrics;
+mod pool;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;

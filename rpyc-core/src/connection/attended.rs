@@ -1,0 +1,174 @@
+//! Connections that no thread of their own serves: somebody watches their streams, and has them
+//! served when something has come. No thread waits for a peer's bytes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Connection;
+use super::current::Current;
+use super::shared::{Core, Reader, Shared};
+use super::turns::{Asker, Doing};
+use crate::channel::Input;
+use crate::error::CloseReason;
+
+/// Watches the streams of connections, so that no thread has to wait for each of them.
+///
+/// A server with a pool of threads is one; see [`Connection::attend`].
+pub trait Attendant: Send + Sync {
+    /// Nobody reads the connection now. When something can be read from its stream, or when
+    /// `within` has passed, [`Connection::serve_ready`] or [`Connection::take_in`] is to be
+    /// called.
+    ///
+    /// Called under a lock of the connection's: it must neither block nor use the connection.
+    /// It may be called again before anything has come; the latest time counts.
+    fn unattended(&self, within: Option<Duration>);
+}
+
+impl Connection {
+    /// From now on the attendant is told whenever nobody reads the connection, and has it served.
+    pub fn attend(&self, attendant: Arc<dyn Attendant>) {
+        let mut core = self.shared.core.lock();
+        let before = core.attendant.replace(attendant);
+        self.shared.pass_on_reading(&mut core);
+        drop(core);
+        drop(before);
+    }
+
+    /// Serves what has come, and doesn't wait for more: not for the rest of a frame, either.
+    /// Requests run on this thread, and wait for the peer as they do elsewhere. Returns the
+    /// reason when the connection has closed; [`serve_all`](Connection::serve_all) then sees to
+    /// its end.
+    pub fn serve_ready(&self) -> Option<CloseReason> {
+        self.shared.serve_ready()
+    }
+
+    /// Takes in what has come and runs nothing; it may be called while requests run. Says whether
+    /// [`serve_ready`](Connection::serve_ready) should be called, on a thread that may block.
+    pub fn take_in(&self) -> bool {
+        self.shared.take_in_ready();
+        self.wants_thread()
+    }
+
+    /// Whether there is something to do that no thread is about to do: requests are queued and
+    /// none runs, or the connection has closed.
+    pub fn wants_thread(&self) -> bool {
+        let core = self.shared.core.lock();
+        let waiting = core.turns.queued() > 0 || core.closing.is_asked();
+        core.closing.reason.is_some() || (waiting && core.turns.tasks() == 0)
+    }
+
+    /// Whether a thread that works for this connection waits for the peer: for an answer, or for
+    /// it to read what is sent.
+    pub fn awaits_peer(&self) -> bool {
+        let core = self.shared.core.lock();
+        core.turns.somebody_waits() || core.watch.stuck_writes > 0
+    }
+}
+
+impl Shared {
+    fn serve_ready(self: &Arc<Self>) -> Option<CloseReason> {
+        let (task, bond) = (Current::task(self.number), Current::bond(self.number));
+        let mut core = self.core.lock();
+        let place = core.turns.begin_serving(task, bond);
+        let reason = loop {
+            let (locked, job) = self.give_out(core, Asker::Place(place));
+            core = locked;
+            if let Some((task, request)) = job.or_else(|| core.turns.take_assigned(place)) {
+                self.pass_on_reading(&mut core);
+                drop(core);
+                core = self.run_task(task, request);
+                core.turns.uncover(place);
+                continue;
+            }
+            if let Some(reason) = &core.closing.reason {
+                break Some(reason.clone());
+            }
+            // Where another thread runs a request, what comes now may belong beneath its wait.
+            if core.turns.tasks() > 0 {
+                break None;
+            }
+            if !core.garbage.is_empty() || self.outbox.needs_writer() {
+                core.turns.set_doing(place, Doing::Busy);
+                drop(core);
+                self.flush();
+                self.drop_garbage();
+                core = self.core.lock();
+                core.turns.set_doing(place, Doing::Awake);
+                continue;
+            }
+            core.turns.set_doing(place, Doing::Reading);
+            let (locked, came) = self.read_ready(core);
+            core = locked;
+            core.turns.set_doing(place, Doing::Awake);
+            if !came {
+                break None;
+            }
+        };
+        core.turns.leave(place);
+        let others = core.turns.tasks() > 0;
+        self.pass_on_reading(&mut core);
+        drop(core);
+        if others && reason.is_none() {
+            self.take_in_ready();
+        }
+        self.flush();
+        reason
+    }
+
+    fn take_in_ready(self: &Arc<Self>) {
+        let mut core = self.core.lock();
+        // A stream with a buffer of its own is emptied: nobody sees from outside what is in it.
+        for _ in 0..MAX_READS {
+            let (locked, came) = self.read_ready(core);
+            core = locked;
+            if !came {
+                break;
+            }
+            if core.turns.tasks() > 0 {
+                // For a wait that it belongs beneath, or a thread of the executor's.
+                core = self.give_out(core, Asker::Nobody).0;
+            }
+        }
+        self.pass_on_reading(&mut core);
+        drop(core);
+        // What is refused is answered by the reader, who must not block in a write.
+        if self.outbox.needs_writer() {
+            self.watch();
+        }
+    }
+
+    /// Reads once without waiting, if nobody else reads; says whether anything came.
+    fn read_ready<'a>(
+        self: &'a Arc<Self>,
+        mut core: super::running::Locked<'a>,
+    ) -> (super::running::Locked<'a>, bool) {
+        if !core.turns.wants_input() {
+            return (core, false);
+        }
+        let Some(mut half) = core.read_half.take() else {
+            return (core, false);
+        };
+        core.reader = Some(Reader::Helper);
+        let expects_more = self.expects_more(core.pending.len());
+        drop(core);
+        let input = half.read_ready(expects_more);
+        let came = !matches!(input, Input::Quiet);
+        let arrivals = self.interpret(&mut half, input);
+        let mut core = self.core.lock();
+        core.read_half = Some(half);
+        core.reader = None;
+        Shared::take_in(self, &mut core, arrivals);
+        (core, came)
+    }
+
+    /// Tells the attendant, if there is one, that nobody reads.
+    pub(super) fn hand_to_attendant(core: &mut Core) {
+        if let (Some(attendant), Some(half)) = (&core.attendant, &mut core.read_half) {
+            let within = half.park();
+            attendant.unattended(within);
+        }
+    }
+}
+
+/// Reads at a time for a peer whose requests can't run: others want to be read, too.
+const MAX_READS: u32 = 1_000;

@@ -1,0 +1,387 @@
+//! A pool of threads for all clients: idle clients cost none.
+//!
+//! One thread watches the sockets of all clients (epoll). A client that has sent something is
+//! queued for the workers, threads of its service's executor, of which there are as many as the
+//! mode says. A worker serves what is there, down to half a frame, and turns to the next client.
+//!
+//! While all workers are busy, or a request of this client's runs, what it sends is taken in by a
+//! thread that runs nothing, so that its socket is always drained and callbacks find their way.
+//!
+//! **Architecture Invariant:** a worker that waits for its own client (for the answer to a
+//! callback, for a write to get on) is replaced while it waits: no client's silence takes a worker
+//! from the others.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use log::warn;
+use rpyc_core::channel::PeerAddr;
+use rpyc_core::executor::Executor;
+use rpyc_core::{Attendant, Connection};
+use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
+
+use super::client::{Admitted, Served, Socket};
+use super::{RawStream, Shared};
+
+/// The watching threads of a server; they end when it is dropped.
+#[derive(Debug)]
+pub(super) struct Pool {
+    inner: Arc<Inner>,
+    take_in: Option<Sender<Arc<Ward>>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    epoll: OwnedFd,
+    workers: usize,
+    start: Instant,
+    stopping: AtomicBool,
+    wards: Mutex<HashMap<u64, Arc<Ward>>>,
+    last: AtomicU64,
+    queue: Mutex<Queue>,
+    // Workers that were waiting for their own clients when somebody last looked.
+    held_up: AtomicUsize,
+    take_in: Sender<Arc<Ward>>,
+}
+
+/// Clients that wait for a worker.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Arc<Ward>>,
+    workers: usize,
+}
+
+/// A client that is watched.
+struct Ward {
+    number: u64,
+    socket: Socket,
+    connection: Connection,
+    executor: Arc<dyn Executor>,
+    served: Mutex<Option<Served>>,
+    // The socket's next event will be reported.
+    armed: AtomicBool,
+    // It is queued or a worker serves it.
+    busy: AtomicBool,
+    // Milliseconds since the pool's start; 0 is none.
+    deadline: AtomicU64,
+    inner: std::sync::Weak<Inner>,
+}
+
+impl Pool {
+    pub(super) fn start(workers: usize) -> io::Result<Pool> {
+        let (take_in, taken_in) = unbounded();
+        let inner = Arc::new(Inner {
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            workers: workers.max(1),
+            start: Instant::now(),
+            stopping: AtomicBool::new(false),
+            wards: Mutex::default(),
+            last: AtomicU64::new(0),
+            queue: Mutex::default(),
+            held_up: AtomicUsize::new(0),
+            take_in: take_in.clone(),
+        });
+        let watching = inner.clone();
+        let threads = vec![
+            thread::Builder::new()
+                .name("rpyc-poll".to_owned())
+                .spawn(move || watching.watch())?,
+            thread::Builder::new()
+                .name("rpyc-take-in".to_owned())
+                .spawn(move || take_in_all(&taken_in))?,
+        ];
+        Ok(Pool {
+            inner,
+            take_in: Some(take_in),
+            threads,
+        })
+    }
+
+    /// Serves a client; says whether it was let in.
+    pub(super) fn take(&self, shared: &Arc<Shared>, stream: RawStream, peer: PeerAddr) -> bool {
+        let Some(client) = Admitted::new(shared, stream, peer.clone()) else {
+            return false;
+        };
+        let (executor, server) = (client.executor.clone(), shared.clone());
+        let inner = self.inner.clone();
+        // It may take its time, so it isn't the workers' business.
+        let open = Box::new(move || {
+            let executor = client.executor.clone();
+            if let Some((served, socket)) = client.open_watched(&server) {
+                inner.watch_over(served, socket, executor);
+            }
+        });
+        let started = executor.execute(open);
+        if let Err(error) = &started {
+            shared.refusals.log(&peer, error);
+        }
+        started.is_ok()
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.inner.stopping.store(true, Ordering::SeqCst);
+        // The clients that haven't ended by now have been given up.
+        let left = std::mem::take(&mut *lock(&self.inner.wards));
+        drop(left);
+        drop(self.take_in.take());
+        // The thread that takes in ends with the last sender, which is the watching thread's.
+        for thread in self.threads.drain(..1) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Inner {
+    fn watch_over(self: &Arc<Self>, served: Served, socket: Socket, executor: Arc<dyn Executor>) {
+        let ward = Arc::new(Ward {
+            number: self.last.fetch_add(1, Ordering::Relaxed) + 1,
+            socket,
+            connection: served.connection.clone(),
+            executor,
+            served: Mutex::new(Some(served)),
+            armed: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
+            deadline: AtomicU64::new(0),
+            inner: Arc::downgrade(self),
+        });
+        let data = epoll::EventData::new_u64(ward.number);
+        // Nothing is reported before it is armed, except that the peer has gone.
+        let added = epoll::add(&self.epoll, &ward.socket, data, epoll::EventFlags::ONESHOT);
+        lock(&self.wards).insert(ward.number, ward.clone());
+        if let Err(error) = added {
+            warn!("{}: can't be watched: {error}", ward.connection.connid());
+            ward.connection.shut_down(Duration::ZERO);
+            ward.end();
+            return;
+        }
+        ward.connection.attend(ward.clone());
+        // What came before is reported now, and what has been read by on_connect is queued.
+        self.look_after(&ward);
+    }
+
+    /// Waits for events until the pool ends.
+    fn watch(self: Arc<Self>) {
+        let mut events = Vec::with_capacity(MAX_EVENTS);
+        let mut looked = Instant::now();
+        while !self.stopping.load(Ordering::SeqCst) {
+            events.clear();
+            let crowded = !lock(&self.queue).waiting.is_empty();
+            let pause = if crowded { SHORT } else { TICK };
+            let pause = Timespec::try_from(pause).ok();
+            let buffer = rustix::buffer::spare_capacity(&mut events);
+            match epoll::wait(&self.epoll, buffer, pause.as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => {
+                    warn!("the clients' sockets can't be watched for now: {error}");
+                    thread::sleep(TICK);
+                }
+            }
+            for event in &events {
+                let ward = lock(&self.wards).get(&event.data.u64()).cloned();
+                if let Some(ward) = ward {
+                    ward.armed.store(false, Ordering::SeqCst);
+                    self.report(ward);
+                }
+            }
+            if crowded {
+                self.replace_held_up();
+            }
+            if looked.elapsed() >= TICK {
+                looked = Instant::now();
+                self.report_overdue();
+            }
+        }
+    }
+
+    /// Something can be read from the client, or its time is up.
+    fn report(self: &Arc<Self>, ward: Arc<Ward>) {
+        let crowded = {
+            let queue = lock(&self.queue);
+            queue.workers >= self.workers
+        };
+        if ward.busy.load(Ordering::SeqCst) || crowded {
+            // It fails when the pool has ended.
+            let _ = self.take_in.send(ward);
+        } else {
+            self.enqueue(ward);
+        }
+    }
+
+    /// Queues the client if it needs a worker and has none.
+    fn look_after(self: &Arc<Self>, ward: &Arc<Ward>) {
+        if ward.connection.wants_thread() {
+            self.enqueue(ward.clone());
+        }
+    }
+
+    fn enqueue(self: &Arc<Self>, ward: Arc<Ward>) {
+        if ward.busy.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let mut queue = lock(&self.queue);
+        queue.waiting.push_back(ward);
+        self.start_worker(queue);
+    }
+
+    /// Starts a worker if clients wait and there may be one more.
+    fn start_worker(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>) {
+        let Some(ward) = queue.waiting.front() else {
+            return;
+        };
+        if queue.workers >= self.workers + self.held_up.load(Ordering::SeqCst) {
+            return;
+        }
+        let executor = ward.executor.clone();
+        queue.workers += 1;
+        drop(queue);
+        let (inner, kind) = (self.clone(), executor.clone());
+        if let Err(error) = executor.execute(Box::new(move || inner.work(&kind))) {
+            warn!("no thread for another worker: {error}");
+            lock(&self.queue).workers -= 1;
+        }
+    }
+
+    /// A worker's life, on a thread of this executor.
+    fn work(self: Arc<Self>, executor: &Arc<dyn Executor>) {
+        while let Some(ward) = self.next(executor) {
+            let closed = ward.connection.serve_ready().is_some();
+            if closed {
+                ward.end();
+                continue;
+            }
+            ward.busy.store(false, Ordering::SeqCst);
+            // What was taken in meanwhile found it busy.
+            self.look_after(&ward);
+        }
+    }
+
+    /// The next client for a worker of this executor's; none ends the worker.
+    fn next(self: &Arc<Self>, executor: &Arc<dyn Executor>) -> Option<Arc<Ward>> {
+        let mut queue = lock(&self.queue);
+        let enough = self.workers + self.held_up.load(Ordering::SeqCst);
+        let ours = |ward: &&Arc<Ward>| Arc::ptr_eq(&ward.executor, executor);
+        if queue.workers <= enough && queue.waiting.front().is_some_and(|ward| ours(&ward)) {
+            return queue.waiting.pop_front();
+        }
+        queue.workers -= 1;
+        self.start_worker(queue);
+        None
+    }
+
+    /// Starts workers in place of those that wait for their own clients.
+    fn replace_held_up(self: &Arc<Self>) {
+        let busy = |ward: &&Arc<Ward>| ward.busy.load(Ordering::SeqCst);
+        let busy: Vec<_> = lock(&self.wards).values().filter(busy).cloned().collect();
+        let held_up = busy.iter().filter(|ward| ward.connection.awaits_peer());
+        self.held_up.store(held_up.count(), Ordering::SeqCst);
+        self.start_worker(lock(&self.queue));
+    }
+
+    /// Has those looked at whose time is up.
+    fn report_overdue(self: &Arc<Self>) {
+        let now = self.millis(Instant::now());
+        let overdue = |ward: &&Arc<Ward>| {
+            let deadline = ward.deadline.load(Ordering::Relaxed);
+            deadline > 0 && deadline <= now
+        };
+        let overdue: Vec<_> = lock(&self.wards)
+            .values()
+            .filter(overdue)
+            .cloned()
+            .collect();
+        for ward in overdue {
+            ward.deadline.store(0, Ordering::Relaxed);
+            self.report(ward);
+        }
+    }
+
+    fn millis(&self, at: Instant) -> u64 {
+        let millis = at.saturating_duration_since(self.start).as_millis();
+        u64::try_from(millis).unwrap_or(u64::MAX)
+    }
+}
+
+impl Ward {
+    /// The connection has closed: its service is told, on this thread unless requests still run.
+    fn end(self: &Arc<Self>) {
+        let Some(served) = lock(&self.served).take() else {
+            return;
+        };
+        if let Some(inner) = self.inner.upgrade() {
+            lock(&inner.wards).remove(&self.number);
+            // It fails if it was never added.
+            let _ = epoll::delete(&inner.epoll, &self.socket);
+        }
+        if self.connection.running_requests() == 0 {
+            served.serve();
+        } else if let Err(error) = self.executor.execute(Box::new(move || served.serve())) {
+            warn!(
+                "{}: no thread to wait for its last request: {error}",
+                self.connection.connid()
+            );
+        }
+    }
+}
+
+impl Attendant for Ward {
+    fn unattended(&self, within: Option<Duration>) {
+        let Some(inner) = self.inner.upgrade() else {
+            return;
+        };
+        let deadline = within.and_then(|within| Instant::now().checked_add(within));
+        let deadline = deadline.map_or(0, |deadline| inner.millis(deadline).saturating_add(1));
+        self.deadline.store(deadline, Ordering::Relaxed);
+        if self.armed.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let data = epoll::EventData::new_u64(self.number);
+        let flags = epoll::EventFlags::IN | epoll::EventFlags::RDHUP | epoll::EventFlags::ONESHOT;
+        if let Err(error) = epoll::modify(&inner.epoll, &self.socket, data, flags)
+            && error != Errno::NOENT
+        {
+            warn!("{}: can't be watched: {error}", self.connection.connid());
+        }
+    }
+}
+
+impl std::fmt::Debug for Ward {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ward")
+            .field("connection", &self.connection)
+            .finish_non_exhaustive()
+    }
+}
+
+fn take_in_all(reports: &Receiver<Arc<Ward>>) {
+    for ward in reports {
+        if ward.connection.take_in()
+            && let Some(inner) = ward.inner.upgrade()
+        {
+            inner.enqueue(ward);
+        }
+    }
+}
+
+/// What is guarded is never left half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many events are taken at a time.
+const MAX_EVENTS: usize = 256;
+
+/// How often deadlines are looked at.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How often it is looked whether workers are held up, while clients wait for one.
+const SHORT: Duration = Duration::from_millis(10);

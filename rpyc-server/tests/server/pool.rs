@@ -1,0 +1,222 @@
+//! A pool of threads: what clients do there keeps no worker from the others.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use rpyc_core::object::{Any, Args, Function};
+use rpyc_core::{Config, Connection, VoidService};
+use rpyc_server::{Builder, Mode, Running};
+
+use crate::bench::{DEADLINE, assert_serves, connect, demo, root};
+
+fn pool(builder: Builder, workers: usize) -> Running {
+    let server = builder
+        .mode(Mode::Pool { workers })
+        .listen("127.0.0.1:0")
+        .unwrap();
+    server.start().unwrap()
+}
+
+#[test]
+fn more_clients_than_workers_are_served_again_and_again() {
+    let (builder, watch) = demo();
+    let server = pool(builder, 2);
+    let clients: Vec<_> = (0..20).map(|_| connect(server.local_addr())).collect();
+    for _ in 0..5 {
+        clients.iter().for_each(assert_serves);
+    }
+    assert_eq!(server.clients(), 20);
+    drop(clients);
+    for _ in 0..20 {
+        watch.disconnected.recv_timeout(DEADLINE).unwrap();
+    }
+    while server.clients() > 0 {
+        thread::yield_now();
+    }
+    server.stop();
+    assert_eq!(watch.ended().len(), 0, "told of an end twice");
+}
+
+#[test]
+fn requests_sent_without_waiting_are_all_answered() {
+    let (builder, _watch) = demo();
+    let server = pool(builder, 2);
+    let client = connect(server.local_addr());
+    let root = root(&client);
+    let results: Vec<_> = (0..1000)
+        .map(|n| root.async_call_method("echo", Args::new().arg(n)).unwrap())
+        .collect();
+    for (n, result) in results.into_iter().enumerate() {
+        let echo = result.value().unwrap();
+        assert_eq!(echo.extract::<usize>().unwrap(), n);
+    }
+}
+
+#[test]
+fn half_frames_hold_no_worker() {
+    let (builder, _watch) = demo();
+    let server = pool(builder, 2);
+    let slow: Vec<TcpStream> = (0..20)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.local_addr().unwrap()).unwrap();
+            stream.write_all(b"\0\0\0").unwrap();
+            stream
+        })
+        .collect();
+    assert_serves(&connect(server.local_addr()));
+    drop(slow);
+}
+
+#[test]
+fn a_frame_that_comes_byte_by_byte_is_served_and_one_that_stops_is_ended() {
+    let (builder, _watch) = demo();
+    let mut config = Config::default();
+    config.frame_timeout = Some(Duration::from_millis(500));
+    let server = pool(builder.connection_config(config), 1);
+    let mut stream = TcpStream::connect(server.local_addr().unwrap()).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    // An empty frame is a frame, too.
+    for byte in b"\0\0\0\0\0\n" {
+        stream.write_all(&[*byte]).unwrap();
+    }
+    stream.write_all(b"\0\0").unwrap();
+    let ended = stream.read_to_end(&mut Vec::new());
+    assert!(!matches!(&ended, Err(error) if error.kind() == ErrorKind::WouldBlock));
+}
+
+#[test]
+fn callbacks_work_while_all_other_workers_are_busy() {
+    let (builder, watch) = demo();
+    let server = pool(builder, 2);
+    let busy = connect(server.local_addr());
+    let held = thread::spawn({
+        let root = root(&busy);
+        move || root.call_method("hold", Args::new())
+    });
+    watch.held.recv_timeout(DEADLINE).unwrap();
+    let client = connect(server.local_addr());
+    let back = root(&client);
+    let inner = back.clone();
+    // The callback itself calls the server: a nested request.
+    let callback = Function::new("callback", move |_, _| {
+        let echo = inner.call_method("echo", Args::new().arg(7));
+        echo.map_err(rpyc_core::Error::into_exception)
+    });
+    let answer = back
+        .call_method("call", Args::new().arg(Any::object(callback)))
+        .unwrap();
+    assert_eq!(answer.extract::<i64>().unwrap(), 7);
+    watch.release.send(()).unwrap();
+    held.join().unwrap().unwrap();
+}
+
+#[test]
+fn clients_that_dont_answer_callbacks_hold_no_worker() {
+    let (builder, _watch) = demo();
+    let server = pool(builder, 2);
+    let (entered, see_entered) = mpsc::channel();
+    let (keep, never) = mpsc::channel::<()>();
+    let never = Arc::new(std::sync::Mutex::new(never));
+    let stuck: Vec<_> = (0..6)
+        .map(|_| {
+            let client = connect(server.local_addr());
+            let (entered, never) = (entered.clone(), never.clone());
+            let callback = Function::new("callback", move |_, _| {
+                let _ = entered.send(());
+                let _ = never.lock().map(|never| never.recv());
+                Ok(Any::NONE)
+            });
+            thread::spawn(move || {
+                let args = Args::new().arg(Any::object(callback));
+                let _ = root(&client).call_method("call", args);
+            })
+        })
+        .collect();
+    for _ in &stuck {
+        see_entered.recv_timeout(DEADLINE).unwrap();
+    }
+    assert_serves(&connect(server.local_addr()));
+    drop(keep);
+    for client in stuck {
+        client.join().unwrap();
+    }
+}
+
+#[test]
+fn a_client_that_never_sends_a_message_is_ended_in_time() {
+    let (builder, watch) = demo();
+    let mut config = Config::default();
+    config.handshake_timeout = Some(Duration::from_millis(300));
+    let server = pool(builder.connection_config(config), 1);
+    let silent = TcpStream::connect(server.local_addr().unwrap()).unwrap();
+    watch.disconnected.recv_timeout(DEADLINE).unwrap();
+    drop(silent);
+}
+
+#[test]
+fn an_idle_client_stays_unless_there_is_a_limit_and_is_then_ended() {
+    let (builder, watch) = demo();
+    let mut config = Config::default();
+    config.idle_timeout = Some(Duration::from_millis(500));
+    let server = pool(builder.connection_config(config), 1);
+    let client = connect(server.local_addr());
+    assert_serves(&client);
+    watch.disconnected.recv_timeout(DEADLINE).unwrap();
+    drop(client);
+}
+
+#[test]
+fn a_stop_lets_a_workers_request_finish_and_tells_each_service_once() {
+    let (builder, watch) = demo();
+    let server = pool(builder.grace(DEADLINE), 2);
+    let idle: Vec<_> = (0..30).map(|_| connect(server.local_addr())).collect();
+    idle.iter().for_each(assert_serves);
+    let busy = connect(server.local_addr());
+    let held = thread::spawn({
+        let root = root(&busy);
+        move || root.call_method("hold", Args::new())
+    });
+    watch.held.recv_timeout(DEADLINE).unwrap();
+    let stopping = thread::spawn(move || server.stop());
+    watch.disconnected.recv_timeout(DEADLINE).unwrap();
+    watch.release.send(()).unwrap();
+    let answer = held.join().unwrap().unwrap();
+    assert_eq!(answer.as_str(), Some("released"));
+    stopping.join().unwrap();
+    assert_eq!(watch.ended().len(), 30);
+}
+
+#[test]
+fn a_thread_of_the_program_may_call_a_client_of_the_pool() {
+    struct Keeper(mpsc::Sender<Connection>);
+    impl rpyc_core::Service for Keeper {
+        fn root(&self) -> rpyc_core::ObjectRef {
+            VoidService.root()
+        }
+        fn on_connect(&self, cx: &rpyc_core::Context<'_>) -> Result<(), rpyc_core::Exception> {
+            let _ = self.0.send(cx.connection().clone());
+            Ok(())
+        }
+    }
+    let (tell, told) = mpsc::channel();
+    let builder = rpyc_server::Server::builder(move || Keeper(tell.clone()));
+    let server = pool(builder, 1);
+    let client = connect(server.local_addr());
+    let serving = thread::spawn({
+        let client = client.clone();
+        move || client.serve_all()
+    });
+    let connection = told.recv_timeout(DEADLINE).unwrap();
+    for _ in 0..100 {
+        connection.ping().unwrap();
+        client.ping().unwrap();
+    }
+    drop(connection);
+    server.stop();
+    serving.join().unwrap();
+}
