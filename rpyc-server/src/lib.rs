@@ -44,7 +44,7 @@ pub mod registry;
 mod server;
 
 pub use self::server::{
-    Address, Authenticated, Authenticator, Builder, ListenError, Listener, Mode, RawStream,
-    Rejection, Running, Server, Stopper,
+    Address, Authenticated, Authenticator, Builder, ChildCommand, InheritedClient, ListenError,
+    Listener, Mode, RawStream, Rejection, Running, Server, Stopper,
 };
 pub use self::server::{auth, metrics};

@@ -31,7 +31,7 @@ pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
         .handshake_timeout(limits.handshake_timeout)
         .keepalive(limits.keepalive)
         .max_clients(limits.max_clients)
-        .mode(options.serving.mode);
+        .mode(options.serving.mode.clone());
     if plan.tls.is_some() || !plan.access.is_open() {
         builder = builder.authenticator(plan.access.clone());
     }

@@ -1,12 +1,13 @@
 //! A client's life, whichever thread leads it: admitted, authenticated, served, logged.
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use log::{debug, info, log, warn};
-use rpyc_core::channel::PeerAddr;
+use rpyc_core::channel::{PeerAddr, Stream};
 use rpyc_core::executor::Executor;
 use rpyc_core::service::Service;
 use rpyc_core::{CloseReason, Config, Connection};
@@ -19,7 +20,7 @@ use super::{RawStream, Shared};
 
 /// A client that was let in and isn't served yet.
 pub(super) struct Admitted {
-    stream: RawStream,
+    stream: Incoming,
     peer: PeerAddr,
     name: String,
     config: Config,
@@ -27,6 +28,23 @@ pub(super) struct Admitted {
     place: Place,
     /// Which threads its service wants its connections served on.
     pub(super) executor: Arc<dyn Executor>,
+}
+
+/// What a client comes over.
+pub(super) enum Incoming {
+    /// A socket, to be authenticated where that is asked for.
+    Raw(RawStream),
+    /// A stream whose other end started this process, and needs no authentication.
+    Given(Arc<dyn Stream>),
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Incoming::Raw(stream) => stream.fmt(f),
+            Incoming::Given(_) => f.write_str("Given"),
+        }
+    }
 }
 
 /// A client that is served.
@@ -40,7 +58,7 @@ pub(super) struct Served {
 impl Admitted {
     /// Lets a client in, or refuses it. Runs in the accept loop: it returns at once, and what
     /// may take its time happens in [`open`](Admitted::open).
-    pub(super) fn new(shared: &Shared, stream: RawStream, peer: PeerAddr) -> Option<Admitted> {
+    pub(super) fn new(shared: &Shared, stream: Incoming, peer: PeerAddr) -> Option<Admitted> {
         // The service's own code must not end the accept loop.
         let admit = || Admitted::try_new(shared, stream, &peer);
         let outcome = catch_unwind(AssertUnwindSafe(admit));
@@ -55,22 +73,23 @@ impl Admitted {
 
     fn try_new(
         shared: &Shared,
-        stream: RawStream,
+        stream: Incoming,
         peer: &PeerAddr,
     ) -> Result<Admitted, (Refused, String)> {
         let broken = |error: std::io::Error| (Refused::System, error.to_string());
         let options = &shared.options;
-        // Some systems pass the listener's mode on.
-        stream.set_nonblocking(false).map_err(broken)?;
-        set_options(&stream, peer, options.keepalive);
-
         let mut config = options.connection.clone();
         let name = config.connid.clone().unwrap_or_else(next_name);
         config.connid = Some(name.clone());
-        if let (RawStream::Tcp(stream), PeerAddr::Tcp(peer)) = (&stream, peer)
-            && let Ok(local) = stream.local_addr()
-        {
-            config.endpoints = Some((local, *peer));
+        if let Incoming::Raw(stream) = &stream {
+            // Some systems pass the listener's mode on.
+            stream.set_nonblocking(false).map_err(broken)?;
+            set_options(stream, peer, options.keepalive);
+            if let (RawStream::Tcp(stream), PeerAddr::Tcp(peer)) = (stream, peer)
+                && let Ok(local) = stream.local_addr()
+            {
+                config.endpoints = Some((local, *peer));
+            }
         }
         config.peer = Some(peer.clone());
         let place = shared
@@ -82,7 +101,7 @@ impl Admitted {
             .0
             .create()
             .map_err(|exception| (Refused::Service, exception.to_string()))?;
-        if options.authenticator.is_some() {
+        if let (Some(_), Incoming::Raw(stream)) = (&options.authenticator, &stream) {
             // Each single read and write is bounded, and all of them together by the loop.
             let limit = options.handshake_timeout;
             let socket = stream.try_clone();
@@ -111,8 +130,8 @@ impl Admitted {
         self.open_watched(shared).map(|(served, _)| served)
     }
 
-    /// The same, with the socket, for somebody who watches it.
-    pub(super) fn open_watched(self, shared: &Shared) -> Option<(Served, Socket)> {
+    /// The same, with the socket, if it is one, for somebody who watches it.
+    pub(super) fn open_watched(self, shared: &Shared) -> Option<(Served, Option<Socket>)> {
         let (name, peer) = (self.name.clone(), self.peer.clone());
         match catch_unwind(AssertUnwindSafe(|| self.try_open(shared))) {
             Ok(served) => served,
@@ -123,7 +142,7 @@ impl Admitted {
         }
     }
 
-    fn try_open(self, shared: &Shared) -> Option<(Served, Socket)> {
+    fn try_open(self, shared: &Shared) -> Option<(Served, Option<Socket>)> {
         let Admitted {
             stream,
             peer,
@@ -133,9 +152,13 @@ impl Admitted {
             place,
             ..
         } = self;
-        let (stream, socket) = match &shared.options.authenticator {
-            None => stream.into_shared(),
-            Some(authenticator) => {
+        let (stream, socket) = match (stream, &shared.options.authenticator) {
+            (Incoming::Given(stream), _) => (stream, None),
+            (Incoming::Raw(stream), None) => {
+                let (stream, socket) = stream.into_shared();
+                (stream, Some(socket))
+            }
+            (Incoming::Raw(stream), Some(authenticator)) => {
                 let socket = stream.try_clone();
                 let authenticated = authenticator.0.authenticate(stream, &peer);
                 let in_time = place.authenticated();
@@ -144,7 +167,7 @@ impl Admitted {
                         // It fails when the client is gone, which will show.
                         let _ = socket.set_timeouts(None);
                         config.credentials = authenticated.credentials;
-                        (authenticated.stream, Socket::Raw(socket))
+                        (authenticated.stream, Some(Socket::Raw(socket)))
                     }
                     (Err(rejection), true, _) => {
                         let reason = with_sources(&rejection);
@@ -217,7 +240,7 @@ impl Served {
     }
 }
 
-fn set_options(stream: &RawStream, peer: &PeerAddr, keepalive: Option<Duration>) {
+pub(super) fn set_options(stream: &RawStream, peer: &PeerAddr, keepalive: Option<Duration>) {
     let RawStream::Tcp(stream) = stream else {
         return;
     };
@@ -247,7 +270,7 @@ fn with_sources(error: &dyn std::error::Error) -> String {
 }
 
 /// Names of this process's clients, whichever server they are of.
-fn next_name() -> String {
+pub(super) fn next_name() -> String {
     static LAST: AtomicU64 = AtomicU64::new(0);
     format!("conn{}", LAST.fetch_add(1, Ordering::Relaxed) + 1)
 }

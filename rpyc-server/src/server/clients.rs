@@ -10,6 +10,7 @@ use log::warn;
 use rpyc_core::Connection;
 use rpyc_core::channel::PeerAddr;
 use rpyc_core::executor::{Executor, ThreadPool};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::RawStream;
 use super::metrics::Refused;
@@ -63,6 +64,8 @@ enum Stage {
     Opening,
     /// It is served.
     Serving(Connection),
+    /// A process serves it, which nobody has reaped yet.
+    Process(Pid),
 }
 
 /// Why a client isn't let in.
@@ -203,6 +206,7 @@ impl Clients {
                     socket.shutdown();
                     client.stage = Stage::Cut;
                 }
+                Stage::Process(pid) => signal(*pid, Signal::TERM),
                 Stage::Cut | Stage::Opening => {}
             }
         }
@@ -225,6 +229,11 @@ impl Clients {
                 }
             };
         }
+        for client in set.present.values() {
+            if let Stage::Process(pid) = client.stage {
+                signal(pid, Signal::KILL);
+            }
+        }
         // The last handle of a connection may do work: not under the lock.
         let left = std::mem::take(&mut set.present);
         drop(set);
@@ -236,6 +245,16 @@ impl Clients {
                 grace.as_secs_f32()
             );
         }
+    }
+}
+
+/// Under the set's lock: the process is there, if only as a zombie.
+fn signal(pid: Pid, signal: Signal) {
+    if let Err(error) = kill_process(pid, signal) {
+        warn!(
+            "process {pid}: signal {signal:?}: {error}",
+            pid = pid.as_raw_nonzero()
+        );
     }
 }
 
@@ -325,6 +344,25 @@ impl Place {
         }
         if let Some(client) = set.present.get_mut(&self.number) {
             client.stage = Stage::Serving(connection.clone());
+        }
+    }
+
+    /// The client is served by a process.
+    pub(super) fn served_by(&self, process: Pid) {
+        let mut set = self.clients.inner.set();
+        if set.closing {
+            // It was started while the others were being ended.
+            signal(process, Signal::TERM);
+        }
+        if let Some(client) = set.present.get_mut(&self.number) {
+            client.stage = Stage::Process(process);
+        }
+    }
+
+    /// The process has ended, and is about to be reaped.
+    pub(super) fn process_ended(&self) {
+        if let Some(client) = self.clients.inner.set().present.get_mut(&self.number) {
+            client.stage = Stage::Cut;
         }
     }
 

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rpyc_core::Config;
+use rpyc_core::channel::{PeerAddr, PipeStream};
 use rpyc_core::service::ServiceFactory;
 
+use super::client::Incoming;
 use super::hooks::Hooks;
 use super::metrics::Metrics;
-use super::{Address, Authenticator, ListenError, Listener, Server};
+use super::process::ChildCommand;
+use super::{Address, Authenticator, InheritedClient, ListenError, Listener, Server};
 
 /// Options of a [`Server`], each with a default.
 ///
@@ -42,9 +45,9 @@ use super::{Address, Authenticator, ListenError, Listener, Server};
 /// seconds, and how many more there were.
 #[derive(Debug)]
 pub struct Builder {
-    factory: Factory,
-    options: Options,
-    hooks: Hooks,
+    pub(super) factory: Factory,
+    pub(super) options: Options,
+    pub(super) hooks: Hooks,
 }
 
 #[derive(Debug)]
@@ -66,8 +69,9 @@ pub(super) struct Options {
 /// |---|---|---|
 /// | [`Threaded`](Mode::Threaded) | a thread | most servers: hundreds of clients, each answered without a hand-over |
 /// | [`Pool`](Mode::Pool) | memory; a thread only while it is served | thousands of clients, most of them idle |
+/// | [`Process`](Mode::Process) | a process | clients that are kept apart: what one of them breaks, or uses up, is its own |
 /// | [`OneShot`](Mode::OneShot) | the server | a server that another program starts for itself |
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mode {
     /// A thread for each client.
@@ -81,6 +85,12 @@ pub enum Mode {
         /// How many threads.
         workers: usize,
     },
+    /// A process for each client, in which this command runs: started anew, with the socket as
+    /// its standard input, which it takes over by
+    /// [`InheritedClient::take`](super::InheritedClient::take). Authentication happens there. A
+    /// server that stops sends its processes SIGTERM, and kills those that are still there after
+    /// the grace period.
+    Process(ChildCommand),
     /// One client is served, and the server ends with it.
     OneShot,
 }
@@ -218,8 +228,34 @@ impl Builder {
         self,
         listeners: impl IntoIterator<Item = Listener>,
     ) -> Result<Server, ListenError> {
-        let listeners = listeners.into_iter().collect();
-        Server::new(listeners, self.factory, self.options, self.hooks)
+        let listeners: Vec<Listener> = listeners.into_iter().collect();
+        if listeners.is_empty() {
+            return Err(ListenError::Nothing);
+        }
+        Server::new(listeners, None, self)
+    }
+
+    /// Serves one client that is there already, and nobody else: the one that this process was
+    /// started for in [`Mode::Process`]. The server ends with it.
+    ///
+    /// # Errors
+    /// [`ListenError::Pipe`] when there are no more descriptors.
+    pub fn serve_client(self, client: InheritedClient) -> Result<Server, ListenError> {
+        let InheritedClient { stream, peer } = client;
+        Server::new(Vec::new(), Some((Incoming::Raw(stream), peer)), self)
+    }
+
+    /// Serves whoever started this process, over its standard input and output, and nobody else.
+    /// From now on they are the connection's alone: what the process prints goes to its standard
+    /// error. The server ends with its client. Authenticators aren't asked.
+    ///
+    /// # Errors
+    /// [`ListenError::Stdio`] when they can't be taken over, [`ListenError::Pipe`] when there are
+    /// no more descriptors.
+    pub fn serve_stdio(self) -> Result<Server, ListenError> {
+        let stream = PipeStream::stdio().map_err(|source| ListenError::Stdio { source })?;
+        let client = (Incoming::Given(Arc::new(stream)), PeerAddr::Stdio);
+        Server::new(Vec::new(), Some(client), self)
     }
 }
 

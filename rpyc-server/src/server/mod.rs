@@ -3,14 +3,17 @@
 mod accept;
 pub mod auth;
 mod authenticator;
+mod child;
 mod client;
 mod clients;
 mod config;
+mod descriptors;
 mod hooks;
 mod listener;
 pub mod metrics;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod pool;
+mod process;
 mod raw;
 mod refusals;
 mod threaded;
@@ -30,12 +33,16 @@ use rpyc_core::channel::PeerAddr;
 use rpyc_core::service::ServiceFactory;
 
 pub use self::authenticator::{Authenticated, Authenticator, Rejection};
+pub use self::child::InheritedClient;
+use self::client::Incoming;
 use self::clients::{Caps, Clients};
 pub use self::config::{Builder, Mode};
 use self::config::{Factory, Options};
 use self::hooks::Hooks;
 pub use self::listener::{Address, ListenError, Listener};
 use self::metrics::Refused;
+pub use self::process::ChildCommand;
+use self::process::Nursery;
 pub use self::raw::RawStream;
 use self::refusals::Refusals;
 
@@ -49,6 +56,8 @@ pub struct Server {
     addresses: Vec<Address>,
     wake: PipeReader,
     hooks: Hooks,
+    // A client that is there already: the only one.
+    client: Option<(Incoming, PeerAddr)>,
     shared: Arc<Shared>,
 }
 
@@ -88,15 +97,16 @@ impl Server {
 
     fn new(
         listeners: Vec<Listener>,
-        factory: Factory,
-        options: Options,
-        hooks: Hooks,
+        client: Option<(Incoming, PeerAddr)>,
+        builder: Builder,
     ) -> Result<Server, ListenError> {
+        let Builder {
+            factory,
+            options,
+            hooks,
+        } = builder;
         let address_of = |listener: &Listener| listener.address().clone();
-        let addresses: Vec<Address> = listeners.iter().map(address_of).collect();
-        if addresses.is_empty() {
-            return Err(ListenError::Nothing);
-        }
+        let addresses = listeners.iter().map(address_of).collect();
         let (wake, waker) = io::pipe().map_err(|source| ListenError::Pipe { source })?;
         let caps = Caps {
             all: options.max_clients,
@@ -121,6 +131,7 @@ impl Server {
             addresses,
             wake,
             hooks,
+            client,
             shared,
         })
     }
@@ -154,9 +165,18 @@ impl Server {
             addresses,
             wake,
             mut hooks,
+            client,
             shared,
         } = self;
+        descriptors::raise_descriptor_limit();
         let mut arrivals = Reception {
+            nursery: match &shared.options.mode {
+                Mode::Process(command) => {
+                    let most = shared.options.max_clients;
+                    Some(Nursery::new(command.clone(), most))
+                }
+                _ => None,
+            },
             #[cfg(any(target_os = "linux", target_os = "android"))]
             pool: match shared.options.mode {
                 Mode::Pool { workers } => Some(pool::Pool::start(workers)?),
@@ -165,10 +185,17 @@ impl Server {
             shared: shared.clone(),
         };
         hooks.start(&addresses);
-        let accepted = accept::run(&listeners, &wake, &shared.stopping, &mut arrivals);
+        let only = client.is_some() || shared.options.mode == Mode::OneShot;
+        let accepted = match client {
+            Some((stream, peer)) => {
+                threaded::take(&shared, stream, peer);
+                Ok(())
+            }
+            None => accept::run(&listeners, &wake, &shared.stopping, &mut arrivals),
+        };
         // From here on new clients are refused by the system.
         drop(listeners);
-        if accepted.is_ok() && shared.options.mode == Mode::OneShot {
+        if accepted.is_ok() && only {
             // Unless it was stopped, the one client that there is may stay until it goes.
             shared.clients.wait_until_gone(&shared.stopping);
         }
@@ -207,6 +234,7 @@ impl Server {
 
 /// What the accept loop does with clients.
 struct Reception {
+    nursery: Option<Nursery>,
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pool: Option<pool::Pool>,
     shared: Arc<Shared>,
@@ -219,7 +247,11 @@ impl accept::Arrivals for Reception {
             pool.take(&self.shared, stream, peer);
             return ControlFlow::Continue(());
         }
-        let taken = threaded::take(&self.shared, stream, peer);
+        if let Some(nursery) = &self.nursery {
+            nursery.take(&self.shared, stream, peer);
+            return ControlFlow::Continue(());
+        }
+        let taken = threaded::take(&self.shared, Incoming::Raw(stream), peer);
         match self.shared.options.mode {
             Mode::OneShot if taken => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),

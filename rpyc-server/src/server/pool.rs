@@ -27,7 +27,7 @@ use rpyc_core::{Attendant, Connection};
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
-use super::client::{Admitted, Served, Socket};
+use super::client::{Admitted, Incoming, Served, Socket};
 use super::{RawStream, Shared};
 
 /// The watching threads of a server; they end when it is dropped.
@@ -107,7 +107,7 @@ impl Pool {
 
     /// Serves a client; says whether it was let in.
     pub(super) fn take(&self, shared: &Arc<Shared>, stream: RawStream, peer: PeerAddr) -> bool {
-        let Some(client) = Admitted::new(shared, stream, peer.clone()) else {
+        let Some(client) = Admitted::new(shared, Incoming::Raw(stream), peer.clone()) else {
             return false;
         };
         let (executor, server) = (client.executor.clone(), shared.clone());
@@ -115,7 +115,7 @@ impl Pool {
         // It may take its time, so it isn't the workers' business.
         let open = Box::new(move || {
             let executor = client.executor.clone();
-            if let Some((served, socket)) = client.open_watched(&server) {
+            if let Some((served, Some(socket))) = client.open_watched(&server) {
                 inner.watch_over(served, socket, executor);
             }
         });

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use rpyc_core::channel::PeerAddr;
 
-use super::client::Admitted;
+use super::Shared;
+use super::client::{Admitted, Incoming};
 use super::metrics::Refused;
-use super::{RawStream, Shared};
 
 /// Serves a client on a thread of its own; says whether it was let in.
-pub(super) fn take(shared: &Arc<Shared>, stream: RawStream, peer: PeerAddr) -> bool {
+pub(super) fn take(shared: &Arc<Shared>, stream: Incoming, peer: PeerAddr) -> bool {
     let Some(client) = Admitted::new(shared, stream, peer.clone()) else {
         return false;
     };

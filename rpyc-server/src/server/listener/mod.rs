@@ -14,6 +14,7 @@ use rpyc_core::channel::PeerAddr;
 use socket2::Socket;
 
 use self::unix::SocketFile;
+pub(super) use self::unix::peer_of as unix_peer;
 use super::RawStream;
 
 /// A socket that clients connect to, for [`Builder::serve_on`](super::Builder::serve_on).
@@ -104,6 +105,12 @@ pub enum ListenError {
     /// There is nothing to listen on.
     #[error("no listener was given")]
     Nothing,
+    /// Standard input and output can't be taken over.
+    #[error("standard input and output can't be taken over")]
+    Stdio {
+        /// The system's reason.
+        source: io::Error,
+    },
     /// The system has no more descriptors.
     #[error("a pipe to stop the server with can't be had")]
     Pipe {
@@ -170,6 +177,8 @@ impl Listener {
     pub fn from_fd(descriptor: impl Into<OwnedFd>) -> Result<Listener, ListenError> {
         let socket = Socket::from(descriptor.into());
         let inherited = |source| ListenError::Inherited { source };
+        // Not for the children of this process.
+        socket.set_cloexec(true).map_err(inherited)?;
         let address = socket.local_addr().map_err(inherited)?;
         if !socket.is_listener().map_err(inherited)? {
             let source = io::Error::new(io::ErrorKind::InvalidInput, "it doesn't listen");

@@ -60,7 +60,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 }
 
 /// The process that connected, where the system tells.
-pub(super) fn peer_of(stream: &UnixStream) -> Option<UnixPeer> {
+pub(in crate::server) fn peer_of(stream: &UnixStream) -> Option<UnixPeer> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};

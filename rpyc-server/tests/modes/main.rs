@@ -1,0 +1,269 @@
+//! Each mode of serving, with unmodified Python clients: the example `modes` as they see it.
+
+mod server;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use rpyc_tests::deadline::PATIENCE;
+
+use self::server::{Example, stdio_script};
+
+/// What every mode has to do for a client.
+const USUAL: &str = r#"
+same(conn.root.add(2, 3), 5)
+same(conn.root.call(lambda x: conn.root.add(x, 1), 41), 42)
+with raises(ValueError):
+    conn.root.fail()
+same(conn.root.add(4, 5), 9)
+text = 'x' * 300_000
+same(conn.root.echo(text), text)
+"#;
+
+#[test]
+fn threads_serve_a_stock_client() {
+    Example::start("threaded").check(USUAL);
+}
+
+#[test]
+fn a_pool_serves_a_stock_client() {
+    Example::start("pool").check(USUAL);
+}
+
+#[test]
+fn a_process_serves_a_stock_client() {
+    Example::start("process").check(USUAL);
+}
+
+#[test]
+fn a_one_shot_server_serves_a_stock_client_and_ends() {
+    let mut example = Example::start("oneshot");
+    example.check(USUAL);
+    assert!(example.ends(PATIENCE), "it is still there");
+}
+
+#[test]
+fn stdio_serves_a_stock_client_and_ends_with_it() {
+    stdio_script(
+        r#"
+        same(conn.root.add(2, 3), 5)
+        same(conn.root.call(lambda x: conn.root.add(x, 1), 41), 42)
+        with raises(ValueError):
+            conn.root.fail()
+        same(conn.root.caller(), 'stdio')
+        "#,
+    );
+}
+
+#[test]
+fn what_a_stdio_server_prints_never_reaches_the_stream() {
+    stdio_script(
+        r#"
+        for n in range(50):
+            conn.root.print('x' * n)
+            same(conn.root.add(n, 1), n + 1)
+        "#,
+    );
+}
+
+#[test]
+fn a_ping_over_stdio_takes_less_than_a_millisecond() {
+    stdio_script(
+        r#"
+        def ping():
+            began = time.perf_counter()
+            conn.ping()
+            return time.perf_counter() - began
+        # The best of several medians: the machine may be busy.
+        median = min(sorted(ping() for _ in range(101))[50] for _ in range(10))
+        assert median < 0.001, median
+        "#,
+    );
+}
+
+#[test]
+fn each_client_has_a_process_of_its_own_and_one_that_dies_takes_nobody_along() {
+    Example::start("process").check(
+        r#"
+        other = connect()
+        mine, others = conn.root.process_id(), other.root.process_id()
+        assert mine != others, mine
+        with raises(EOFError):
+            other.root.abort()
+        same(conn.root.add(1, 1), 2)
+        same(connect().root.add(1, 1), 2)
+        "#,
+    );
+}
+
+#[test]
+fn processes_leave_no_zombies_and_end_with_their_clients() {
+    let example = Example::start("process");
+    example.check(
+        r#"
+        for _ in range(20):
+            c = connect()
+            c.root.add(1, 2)
+            c.close()
+        conn.close()
+        "#,
+    );
+    let deadline = Instant::now() + PATIENCE;
+    while !example.children().is_empty() {
+        assert!(Instant::now() < deadline, "{:?}", example.children());
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_stop_ends_the_processes_too() {
+    let mut example = Example::start("process");
+    let client = example.spawn("conn.root.add(1, 2)\nsay('ready')\nwith raises(EOFError):\n    while True: conn.serve(PATIENCE)");
+    client.wait_for("ready");
+    let children = example.children();
+    assert_eq!(children.len(), 1);
+    example.stop();
+    assert!(example.ends(PATIENCE));
+    client.finish().unwrap_or_else(|e| panic!("{e}"));
+    for child in children {
+        assert!(!fs::exists(format!("/proc/{child}")).unwrap(), "{child}");
+    }
+}
+
+#[test]
+fn a_service_knows_who_calls() {
+    Example::start("pool").check(
+        r#"
+        host, port = conn._channel.stream.sock.getsockname()
+        same(conn.root.caller(), f'{host}:{port}')
+        "#,
+    );
+}
+
+#[test]
+fn clients_that_ask_and_dont_read_hold_no_worker() {
+    // Four workers, eight clients.
+    Example::start("pool").check(
+        r#"
+        stuck = [connect() for _ in range(8)]
+        for c in stuck:
+            c.root
+            for _ in range(20):
+                c.async_request(rpyc.core.consts.HANDLE_PING, b'x' * 2_000_000)
+        began = time.monotonic()
+        for _ in range(20):
+            same(connect().root.add(1, 2), 3)
+        assert time.monotonic() - began < 20, 'the pool is stuck'
+        "#,
+    );
+}
+
+#[test]
+fn idle_clients_of_a_pool_cost_no_threads_and_little_memory() {
+    let example = Example::start("pool");
+    let before = example.status("Threads");
+    let idle: Vec<TcpStream> = (0..2000)
+        .map(|_| {
+            let mut client = TcpStream::connect(example.address()).unwrap();
+            client.write_all(PING).unwrap();
+            client
+        })
+        .collect();
+    for mut client in &idle {
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        assert!(client.read(&mut [0; 64]).unwrap() > 0);
+    }
+    let deadline = Instant::now() + PATIENCE;
+    // Idle threads of the executor end after a while.
+    while example.status("Threads") > before + 8 {
+        assert!(
+            Instant::now() < deadline,
+            "{} threads",
+            example.status("Threads")
+        );
+        std::thread::yield_now();
+    }
+    // 5,000 in 150 MB.
+    assert!(
+        example.status("VmRSS") < 60_000,
+        "{} kB",
+        example.status("VmRSS")
+    );
+    example.check(
+        r#"
+        conn.root
+        def call():
+            began = time.perf_counter()
+            same(conn.root.add(1, 2), 3)
+            return time.perf_counter() - began
+        best = min(call() for _ in range(200))
+        assert best < 0.010, best
+        "#,
+    );
+}
+
+#[test]
+fn clients_that_come_call_and_vanish_at_random_see_no_unexpected_end() {
+    let example = Example::start("pool");
+    example.check(
+        r#"
+        import random, socket
+        errors = []
+        def one(seed):
+            r = random.Random(seed)
+            try:
+                for _ in range(5):
+                    c = connect()
+                    for n in range(r.randrange(5)):
+                        same(c.root.add(n, 1), n + 1)
+                    how = r.randrange(3)
+                    if how == 0:
+                        c.close()
+                    elif how == 1:
+                        c._channel.stream.sock.shutdown(socket.SHUT_RDWR)
+                    else:
+                        sock = c._channel.stream.sock
+                        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
+                        sock.close()
+            except Exception as error:
+                errors.append(repr(error))
+        for start in range(0, 60, 20):
+            threads = [threading.Thread(target=one, args=(start + n,)) for n in range(20)]
+            for t in threads: t.start()
+            for t in threads: t.join(PATIENCE)
+        same(errors, [])
+        "#,
+    );
+    assert!(
+        example.status("Threads") < 80,
+        "{}",
+        example.status("Threads")
+    );
+}
+
+#[test]
+fn a_server_whose_clients_have_all_vanished_uses_no_processor() {
+    for mode in ["threaded", "pool"] {
+        let example = Example::start(mode);
+        for n in 0..200 {
+            let mut client = TcpStream::connect(example.address()).unwrap();
+            // Some within a frame, some before one.
+            client.write_all(&PING[..n % PING.len()]).unwrap();
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let before = example.cpu_ticks();
+            std::thread::sleep(Duration::from_secs(1));
+            // One tick is 10 ms.
+            if example.cpu_ticks() - before <= 2 {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{mode}: still busy");
+        }
+    }
+}
+
+/// PING, seq 0, of an empty string, as rpyc 6 sends it.
+const PING: &[u8] = b"\x00\x00\x00\n\x00\x01\x11P\x11Q\x11Q\x10\x08\x01\n";
