@@ -28,6 +28,10 @@ impl Evaluator {
             engine.init = Some(init);
         }
         engine.request_time_limit = options.limits.request_time_limit;
+        if options.limits.process.memory.is_some() {
+            // Stacks count as memory in full.
+            engine.stack_size = SMALL_STACK;
+        }
         Engine::start(engine)
             .map(Evaluator)
             .map_err(|error| match error {
@@ -84,6 +88,9 @@ fn search_path(path: &[PathBuf]) -> Result<Vec<String>, Failure> {
     };
     path.iter().cloned().chain(pythonpath).map(text).collect()
 }
+
+/// The least that deep recursion, the parser and the freeing of nested containers do well with.
+const SMALL_STACK: usize = 16 << 20;
 
 /// How long Python's clean-up may take.
 const CLEAN_UP: Duration = Duration::from_secs(2);

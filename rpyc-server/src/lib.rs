@@ -45,6 +45,6 @@ mod server;
 
 pub use self::server::{
     Address, Authenticated, Authenticator, Builder, ChildCommand, InheritedClient, ListenError,
-    Listener, Mode, RawStream, Rejection, Running, Server, Stopper,
+    Listener, Mode, ProcessLimits, RawStream, Rejection, Running, Server, Stopper,
 };
 pub use self::server::{auth, metrics};

@@ -4,12 +4,16 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use log::{error, info, warn};
+use rpyc_core::service::VoidService;
 use rpyc_server::metrics::{Metrics, MetricsEndpoint};
 use rpyc_server::registry::Registration;
-use rpyc_server::{Address, Builder, ListenError, Listener, Mode, Server};
+use rpyc_server::{
+    Address, Builder, ChildCommand, InheritedClient, ListenError, Listener, Mode, ProcessLimits,
+    Server,
+};
 
 use crate::classic::Evaluator;
-use crate::cli::{Registering, ServeOptions};
+use crate::cli::{Registering, SERVES_CLIENT, ServeOptions};
 use crate::failure::Failure;
 use crate::plan::Plan;
 use crate::{logging, plan, signals, systemd};
@@ -17,24 +21,43 @@ use crate::{logging, plan, signals, systemd};
 /// Serves until a signal stops it, or says whether it could.
 pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
     let plan = Plan::new(options)?;
+    if options.limits.process != ProcessLimits::default() && !options.serving.process {
+        return Err(Failure::usage(
+            "--max-memory, --max-cpu and --max-lifetime are limits of processes",
+        )
+        .hint("Say --mode process, too: each client gets a process of its own."));
+    }
     if options.serving.check {
         return crate::print(b"the options make sense\n");
     }
     logging::start(&options.logging)?;
-    let signals = signals::catch(plan.tls.clone()).map_err(broken)?;
-    let evaluator = Evaluator::start(options)?;
-    let listeners = listen(options, &plan)?;
-    let limits = &options.limits;
-    let mut builder = Server::builder_from(evaluator.factory(options))
-        .connection_config(plan.config.clone())
-        .grace(limits.grace)
-        .handshake_timeout(limits.handshake_timeout)
-        .keepalive(limits.keepalive)
-        .max_clients(limits.max_clients)
-        .mode(options.serving.mode.clone());
-    if plan.tls.is_some() || !plan.access.is_open() {
-        builder = builder.authenticator(plan.access.clone());
+    if options.serving.serves_client {
+        return serve_client(options, &plan);
     }
+    let signals = signals::catch(plan.tls.clone()).map_err(broken)?;
+    if options.serving.process {
+        let builder = Server::builder(|| VoidService).mode(Mode::Process(child_command()?));
+        return serve(builder, options, &plan, signals);
+    }
+    let evaluator = Evaluator::start(options)?;
+    let builder =
+        Server::builder_from(evaluator.factory(options)).mode(options.serving.mode.clone());
+    serve(builder, options, &plan, signals)?;
+    evaluator.stop();
+    info!("stopped");
+    Ok(())
+}
+
+/// Serves until a signal stops it.
+fn serve(
+    builder: Builder,
+    options: &ServeOptions,
+    plan: &Plan,
+    signals: signals::Caught,
+) -> Result<(), Failure> {
+    let listeners = listen(options, plan)?;
+    let limits = &options.limits;
+    let mut builder = configure(builder, options, plan).max_clients(limits.max_clients);
     if let Some(max_clients) = limits.max_clients_per_address {
         builder = builder.max_clients_per_address(max_clients);
     }
@@ -42,11 +65,11 @@ pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
     if let Some((metrics, _)) = &endpoint {
         builder = builder.metrics(metrics.clone());
     }
-    let server = systemd::keep_informed(register(builder, options, &plan))
+    let server = systemd::keep_informed(register(builder, options, plan))
         .serve_on(listeners)
         .map_err(|error| Failure::new("the server can't start").because(error))?;
     for address in server.addresses() {
-        announce(address, &plan);
+        announce(address, plan);
     }
     if options.serving.mode == Mode::OneShot {
         print_address(server.addresses())?;
@@ -55,9 +78,52 @@ pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
     signals.stop_with(move || stopper.stop()).map_err(broken)?;
     server.run().map_err(broken)?;
     drop(endpoint);
-    evaluator.stop();
-    info!("stopped");
     Ok(())
+}
+
+/// Serves the client for whom this process was started, and ends with it.
+fn serve_client(options: &ServeOptions, plan: &Plan) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::new("the client can't be served").because(error);
+    // First of all, as nothing else may read from the standard input.
+    let client = InheritedClient::take().map_err(failed)?;
+    let signals = signals::catch(plan.tls.clone()).map_err(broken)?;
+    let evaluator = Evaluator::start(options)?;
+    let builder = configure(
+        Server::builder_from(evaluator.factory(options)),
+        options,
+        plan,
+    );
+    let server = builder
+        .serve_client(client)
+        .map_err(|error| Failure::new("the client can't be served").because(error))?;
+    let stopper = server.stopper();
+    signals.stop_with(move || stopper.stop()).map_err(broken)?;
+    options.limits.process.apply().map_err(failed)?;
+    server.run().map_err(broken)?;
+    evaluator.stop();
+    Ok(())
+}
+
+/// This program with the same options, and the one that tells it to serve a client.
+fn child_command() -> Result<ChildCommand, Failure> {
+    let program = ChildCommand::this_program()
+        .map_err(|error| Failure::new("this program doesn't know its own path").because(error))?;
+    let arguments = std::env::args_os().skip(1);
+    let command = arguments.fold(program, ChildCommand::arg);
+    Ok(command.arg(format!("--{SERVES_CLIENT}")))
+}
+
+fn configure(builder: Builder, options: &ServeOptions, plan: &Plan) -> Builder {
+    let limits = &options.limits;
+    let builder = builder
+        .connection_config(plan.config.clone())
+        .grace(limits.grace)
+        .handshake_timeout(limits.handshake_timeout)
+        .keepalive(limits.keepalive);
+    if plan.tls.is_some() || !plan.access.is_open() {
+        return builder.authenticator(plan.access.clone());
+    }
+    builder
 }
 
 fn broken(error: io::Error) -> Failure {

@@ -20,6 +20,7 @@ mod logging;
 mod misuse;
 mod modules;
 mod operators;
+mod processes;
 mod proxies;
 mod references;
 mod sessions;

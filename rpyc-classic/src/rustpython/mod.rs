@@ -61,7 +61,7 @@ pub struct Options {
     pub executable: Option<String>,
     /// How many threads may run clients' code at the same time. Default: 4,096.
     pub max_threads: usize,
-    /// The stack of each of them. Default: 64 MiB of address space; memory is used as far as the
+    /// The stack of each of them, and of each thread that their code starts. Default: 64 MiB of address space; memory is used as far as the
     /// stack grows. Below 16 MiB, code can crash the process by freeing deeply nested containers.
     pub stack_size: usize,
     /// How long a request may run, from the moment when it reaches the interpreter; then a
@@ -320,7 +320,7 @@ fn prepare(vm: &VirtualMachine, options: &Options) -> PyResult<()> {
     }
     // Python's own threads would get 2 MiB, less than deep recursion needs.
     let threads = vm.import("_thread", 0)?;
-    let stack_size = vm.ctx.new_int(STACK_SIZE);
+    let stack_size = vm.ctx.new_int(options.stack_size);
     threads
         .get_attr("stack_size", vm)?
         .call((stack_size,), vm)?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Arg, ArgMatches, value_parser};
+use rpyc_server::ProcessLimits;
 
 use super::arg::{bytes, option, optional_seconds, value};
 
@@ -18,6 +19,7 @@ pub(crate) struct Limits {
     pub(crate) keepalive: Option<Duration>,
     pub(crate) max_clients: usize,
     pub(crate) max_clients_per_address: Option<usize>,
+    pub(crate) process: ProcessLimits,
     pub(crate) max_frame: usize,
     pub(crate) max_inflated: usize,
     pub(crate) max_nested: usize,
@@ -33,7 +35,14 @@ impl Limits {
     pub(super) fn from_matches(matches: &ArgMatches) -> Limits {
         let count = |name: &str| value::<u32>(matches, name) as usize;
         let per_address = matches.get_one::<u32>("max-clients-per-address");
+        let mut process = ProcessLimits::default();
+        process.memory = matches
+            .get_one::<usize>("max-memory")
+            .map(|&bytes| bytes as u64);
+        process.cpu_time = value(matches, "max-cpu");
+        process.lifetime = value(matches, "max-lifetime");
         Limits {
+            process,
             frame_timeout: value(matches, "frame-timeout"),
             grace: value::<Option<Duration>>(matches, "grace").unwrap_or_default(),
             handshake_timeout: value(matches, "handshake-timeout"),
@@ -58,6 +67,7 @@ pub(super) fn args() -> Vec<Arg> {
     let mut args = clients();
     args.extend(deadlines());
     args.extend(sizes());
+    args.extend(process());
     let headed = args
         .into_iter()
         .map(|arg| arg.help_heading("Limits and deadlines (0 seconds: none)"));
@@ -150,6 +160,35 @@ fn deadlines() -> Vec<Arg> {
             "How long running requests may take when the server is told to stop",
         )
         .default_value("5")
+        .value_parser(optional_seconds),
+    ]
+}
+
+fn process() -> Vec<Arg> {
+    vec![
+        option(
+            "max-memory",
+            "RPYC_SERVER_MAX_MEMORY",
+            "SIZE",
+            "With --mode process: bytes that a client's process may allocate (512MiB) [default: no \
+             limit]",
+        )
+        .value_parser(bytes),
+        option(
+            "max-cpu",
+            "RPYC_SERVER_MAX_CPU",
+            "SECS",
+            "With --mode process: time that a client's process may compute, in whole seconds",
+        )
+        .default_value("0")
+        .value_parser(optional_seconds),
+        option(
+            "max-lifetime",
+            "RPYC_SERVER_MAX_LIFETIME",
+            "SECS",
+            "With --mode process: time after which a client's process is ended",
+        )
+        .default_value("0")
         .value_parser(optional_seconds),
     ]
 }

@@ -1,7 +1,7 @@
 //! What is served, in which way.
 
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgMatches};
+use clap::{Arg, ArgAction, ArgMatches};
 use rpyc_server::Mode;
 
 use super::arg::{is_on, option, switch, value};
@@ -15,6 +15,10 @@ pub(crate) struct Serving {
     pub(crate) mode: Mode,
     pub(crate) no_pickle: bool,
     pub(crate) no_traceback: bool,
+    /// Each client gets a process.
+    pub(crate) process: bool,
+    /// This is such a process; its client is on the standard input.
+    pub(crate) serves_client: bool,
 }
 
 impl Serving {
@@ -29,6 +33,11 @@ impl Serving {
             },
             no_pickle: is_on(matches, "no-pickle"),
             no_traceback: is_on(matches, "no-traceback"),
+            process: matches!(
+                value::<String>(matches, "mode").as_str(),
+                "process" | "forking"
+            ),
+            serves_client: matches.get_flag(SERVES_CLIENT),
         }
     }
 }
@@ -39,7 +48,8 @@ pub(super) fn args() -> Vec<Arg> {
             "mode",
             "RPYC_SERVER_MODE",
             "MODE",
-            "How clients are served: threaded (a thread for each), oneshot (one client, then the \
+            "How clients are served: threaded (a thread for each), process or forking (a process \
+             for each, started anew), oneshot (one client, then the \
              server ends; it prints its address to the standard output)",
         )
         .short('m')
@@ -47,6 +57,12 @@ pub(super) fn args() -> Vec<Arg> {
         .hide_possible_values(true)
         .value_parser(PossibleValuesParser::new(MODES)),
     ];
+    args.push(
+        Arg::new(SERVES_CLIENT)
+            .long(SERVES_CLIENT)
+            .action(ArgAction::SetTrue)
+            .hide(true),
+    );
     let switches = [
         switch(
             "classic",
@@ -95,4 +111,7 @@ pub(crate) fn begins_with_mode(arguments: &[String]) -> bool {
     MODES.contains(&mode.trim_start_matches('='))
 }
 
-const MODES: [&str; 2] = ["threaded", "oneshot"];
+/// What a server in process mode adds to its own arguments for the process of a client.
+pub(crate) const SERVES_CLIENT: &str = "serves-client";
+
+const MODES: [&str; 4] = ["threaded", "process", "forking", "oneshot"];

@@ -9,6 +9,7 @@ mod clients;
 mod config;
 mod descriptors;
 mod hooks;
+mod limits;
 mod listener;
 pub mod metrics;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -39,6 +40,7 @@ use self::clients::{Caps, Clients};
 pub use self::config::{Builder, Mode};
 use self::config::{Factory, Options};
 use self::hooks::Hooks;
+pub use self::limits::ProcessLimits;
 pub use self::listener::{Address, ListenError, Listener};
 use self::metrics::Refused;
 pub use self::process::ChildCommand;

@@ -28,6 +28,7 @@ use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
 use super::client::{Admitted, Incoming, Served, Socket};
+use super::metrics::Refused;
 use super::{RawStream, Shared};
 
 /// The watching threads of a server; they end when it is dropped.
@@ -121,7 +122,7 @@ impl Pool {
         });
         let started = executor.execute(open);
         if let Err(error) = &started {
-            shared.refusals.log(&peer, error);
+            shared.refuse(Refused::System, &peer, error);
         }
         started.is_ok()
     }

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use log::{info, warn};
 use rpyc_core::channel::PeerAddr;
 use rpyc_core::executor::{Executor, ThreadPool};
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use super::client::{next_name, set_options};
 use super::clients::Place;
+use super::metrics::Refused;
 use super::{RawStream, Shared};
 
 /// The program that serves a client in [`Mode::Process`](super::Mode::Process). It is started
@@ -79,7 +80,7 @@ impl Nursery {
         let name = next_name();
         let place = match shared.clients.admit(&name, &peer) {
             Ok(place) => place,
-            Err(refusal) => return shared.refusals.log(&peer, &refusal),
+            Err(refusal) => return shared.refuse(refusal.reason(), &peer, &refusal),
         };
         let (command, server, client) = (self.command.clone(), shared.clone(), peer.clone());
         let job = Box::new(move || {
@@ -90,12 +91,12 @@ impl Nursery {
                 Ok(child) => see_through(child, &place, &name, &client),
                 Err(error) => {
                     let reason = format!("no process for it: {error}");
-                    server.refusals.log(&client, &reason);
+                    server.refuse(Refused::System, &client, &reason);
                 }
             }
         });
         if let Err(error) = self.threads.execute(job) {
-            shared.refusals.log(&peer, &error);
+            shared.refuse(Refused::System, &peer, &error);
         }
     }
 }
@@ -127,7 +128,16 @@ fn see_through(mut child: Child, place: &Place, name: &str, peer: &PeerAddr) {
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),
-        (_, Some(signal)) => format!("killed by signal {signal}"),
+        (_, Some(signal)) => {
+            let cause = match Signal::from_named_raw(signal) {
+                Some(Signal::ABORT) => " (abort: most often no more memory)",
+                Some(Signal::ALARM) => " (the limit on its lifetime)",
+                Some(Signal::BUS | Signal::ILL | Signal::SEGV) => " (a fault)",
+                Some(Signal::XCPU) => " (the limit on processor time)",
+                _ => "",
+            };
+            format!("killed by signal {signal}{cause}")
+        }
         _ => status.to_string(),
     }
 }

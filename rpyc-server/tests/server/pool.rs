@@ -17,8 +17,8 @@ fn pool(builder: Builder, workers: usize) -> Running {
     let server = builder
         .mode(Mode::Pool { workers })
         .listen("127.0.0.1:0")
-        .unwrap();
-    server.start().unwrap()
+        .expect("loopback can be had");
+    server.start().expect("it starts")
 }
 
 #[test]
