@@ -150,8 +150,9 @@ fn queued_references_count_as_what_they_take_in_memory() {
         request(7, Handler::Ping, &[Boxed::tuple(references.collect())])
     });
     let flood: Vec<u8> = frames.collect::<Vec<_>>().concat();
-    // What is refused is released, and the peer reads none of it: what `check_unread` allows.
-    bounded(2 * (16 << 20) + (64 << 20), || {
+    // The queue's frame, the one that is taken in, and what may stay unread: two frames of answers
+    // and 64 MiB. What is refused is released, and the peer reads none of it.
+    bounded(4 * (16 << 20) + (64 << 20), || {
         push(&mut peer, &flood, Duration::from_secs(2));
     });
     drop(peer.socket);

@@ -120,14 +120,30 @@ fn other_protocols_are_turned_away_at_once() {
 }
 
 #[test]
-fn other_dialects_close_also_in_the_middle() {
+fn another_dialect_in_the_middle_closes() {
     let victim = Victim::start();
     let legacy = frame(b"\x12\x51\x50\x11\x53\x11\x51\x02");
     let bound = frame(b"\0\0\x7f\0\0\0\0\x01\0\0\0\0\0\0\0\0\x01\x11\x50\x11\x53\x11\x51\x02");
-    closes(&victim, "rpyc 5.3 or older", &legacy);
-    closes(&victim, "bind_threads", &bound);
-    closes(&victim, "one behind a ping", &[PING, &legacy].concat());
-    closes(&victim, "the other behind a ping", &[PING, &bound].concat());
+    closes(
+        &victim,
+        "rpyc 5.3 or older behind 6",
+        &[PING, &legacy].concat(),
+    );
+    closes(
+        &victim,
+        "bind_threads behind none",
+        &[PING, &bound].concat(),
+    );
+    closes(
+        &victim,
+        "6 behind rpyc 5.3 or older",
+        &[&legacy[..], PING].concat(),
+    );
+    closes(
+        &victim,
+        "none behind bind_threads",
+        &[&bound[..], PING].concat(),
+    );
 }
 
 /// So many zero bytes as a valid frame's payload: a PING with them, compressed.

@@ -115,13 +115,16 @@ fn what_is_no_command_is_an_error_that_says_why() {
             "IP address",
         ),
         (
-            bytes(("RPYC", "UNREGISTER", ())),
+            bytes(("RPYC", "UNREGISTER", tuple([]))),
             "UNREGISTER with a wrong number",
         ),
         (bytes(("RPYC", "UNREGISTER", (1.5,))), "port"),
-        (bytes(("RPYC", "LIST", ())), "LIST with a wrong number"),
+        (
+            bytes(("RPYC", "LIST", tuple([]))),
+            "LIST with a wrong number",
+        ),
         (bytes(("RPYC", "LIST", (7,))), "filter"),
-        (bytes(("RPYC", "LIST", ((),))), "filter"),
+        (bytes(("RPYC", "LIST", (tuple([]),))), "filter"),
         (bytes(("RPYC", "LIST", ((7,),))), "filter"),
     ] {
         let error = Command::decode(&datagram).expect_err(problem).to_string();
