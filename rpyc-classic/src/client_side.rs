@@ -27,7 +27,8 @@ impl ServerConnection {
         ServerConnection::with_owner(connection.downgrade(), None, session)
     }
 
-    /// The same, and it keeps the connection open.
+    /// The same, and it keeps the connection open: what the code of an evaluator opens.
+    #[cfg(feature = "rustpython")]
     pub(crate) fn owning(owner: Arc<Connection>, session: Weak<dyn Session>) -> ObjectRef {
         ServerConnection::with_owner(owner.downgrade(), Some(owner), session)
     }
