@@ -149,6 +149,11 @@ impl FrameBuf {
         slices(&self.copied, 0, &self.shared)
     }
 
+    /// All bytes, if they are in one piece.
+    pub(crate) fn whole(&self) -> Option<&[u8]> {
+        self.shared.is_empty().then_some(&self.copied)
+    }
+
     /// Where the frame ends that begins at this byte of all: for streams that take frames one by
     /// one.
     pub(crate) fn end_of_frame(&self, begin: usize) -> usize {

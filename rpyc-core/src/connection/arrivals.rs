@@ -27,7 +27,8 @@ pub(super) struct Arrivals {
     end: Option<CloseReason>,
 }
 
-enum Arrival {
+/// One of them.
+pub(super) enum Arrival {
     Request { request: Request, bytes: usize },
     Close(ReplyTo),
     Reply { seq: Seq, reply: Reply },
@@ -35,13 +36,18 @@ enum Arrival {
 }
 
 impl Shared {
-    /// Decodes and resolves what the input has completed.
-    pub(super) fn interpret(&self, half: &mut ReadHalf, input: Input) -> Arrivals {
+    /// Decodes and resolves what the input has completed; `room` is the core's, to be filled.
+    pub(super) fn interpret(
+        &self,
+        half: &mut ReadHalf,
+        input: Input,
+        room: Vec<Arrival>,
+    ) -> Arrivals {
         if self.stream.has_unsent() {
             self.outbox.nudge();
         }
         let mut arrivals = Arrivals {
-            items: Vec::new(),
+            items: room,
             idle: None,
             end: None,
         };
@@ -237,15 +243,18 @@ impl Shared {
     }
 
     /// Puts what arrived where it belongs, and ends the connection where the input ended.
-    pub(super) fn take_in(&self, core: &mut Core, arrivals: Arrivals) {
+    pub(super) fn take_in(&self, core: &mut Core, mut arrivals: Arrivals) {
         core.messages += arrivals.items.len() as u64;
-        for arrival in arrivals.items {
+        for arrival in arrivals.items.drain(..) {
             match arrival {
                 Arrival::Request { request, bytes } => self.take_in_request(core, request, bytes),
                 Arrival::Close(to) => self.ask_to_close(core, to),
                 Arrival::Reply { seq, reply } => self.take_in_reply(core, &seq, reply),
                 Arrival::Garbage(garbage) => core.garbage.push(garbage),
             }
+        }
+        if arrivals.items.capacity() <= MAX_ROOM {
+            core.room = arrivals.items;
         }
         let idle = core.turns.tasks() == 0 && core.turns.queued() == 0 && core.pending.len() == 0;
         let idled = arrivals.idle.filter(|_| idle);
@@ -343,6 +352,9 @@ fn memory_of(args: &[Any]) -> usize {
 
 /// A netref with its place in the table of imports, about.
 const NETREF: usize = 256;
+
+/// How many arrivals there is room for from one read to the next: idle connections hold little.
+const MAX_ROOM: usize = 4;
 
 /// They cost the peer six bytes each, and mean nothing.
 const MAX_EMPTY_FRAMES: u32 = 1_000;

@@ -150,10 +150,11 @@ impl Shared {
         };
         core.reader = Some(Reader::Helper);
         let expects_more = self.expects_more(core.pending.len());
+        let room = std::mem::take(&mut core.room);
         drop(core);
         let input = half.read_ready(expects_more);
         let came = !matches!(input, Input::Quiet);
-        let arrivals = self.interpret(&mut half, input);
+        let arrivals = self.interpret(&mut half, input, room);
         let mut core = self.core.lock();
         core.read_half = Some(half);
         core.reader = None;

@@ -9,12 +9,28 @@ use crate::object::chained::Chained;
 use crate::object::peer::Peer;
 use crate::object::{Any, ObjectRef};
 
+/// What must live until a frame is queued: of one thing, as a rule.
+#[derive(Default)]
+pub(super) struct Kept {
+    first: Option<Any>,
+    more: Vec<Any>,
+}
+
+impl Kept {
+    fn push(&mut self, any: Any) {
+        match self.first {
+            None => self.first = Some(any),
+            Some(_) => self.more.push(any),
+        }
+    }
+}
+
 /// What was boxed, and what must live until its frame is queued: the release of a netref that
 /// dies earlier would overtake the frame that names it.
 #[derive(Default)]
 pub(super) struct BoxedArgs {
     pub(super) boxed: Vec<Boxed>,
-    pub(super) kept: Vec<Any>,
+    pub(super) kept: Kept,
 }
 
 impl Shared {
@@ -25,7 +41,7 @@ impl Shared {
     pub(super) fn box_args(&self, args: Vec<Any>) -> Result<BoxedArgs, Exception> {
         let mut message = BoxedArgs {
             boxed: Vec::with_capacity(args.len()),
-            kept: Vec::new(),
+            kept: Kept::default(),
         };
         for arg in args {
             match self.box_any(arg, &mut message.kept) {
@@ -40,7 +56,7 @@ impl Shared {
     }
 
     /// Boxes one thing; see [`box_args`](Shared::box_args).
-    pub(super) fn box_any(&self, any: Any, kept: &mut Vec<Any>) -> Result<Boxed, Exception> {
+    pub(super) fn box_any(&self, any: Any, kept: &mut Kept) -> Result<Boxed, Exception> {
         match any {
             Any::Value(value) => Ok(Boxed::Value(value)),
             Any::Tuple(items) => {
@@ -66,7 +82,7 @@ impl Shared {
         }
     }
 
-    fn box_object(&self, object: ObjectRef, kept: &mut Vec<Any>) -> Result<Boxed, Exception> {
+    fn box_object(&self, object: ObjectRef, kept: &mut Kept) -> Result<Boxed, Exception> {
         // Foreign code: not under the lock.
         let parts = object.id_parts();
         let limit = self.config().max_objects;

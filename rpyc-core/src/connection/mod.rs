@@ -123,12 +123,13 @@ impl Connection {
             config.dialect
         };
         let core = Core {
-            read_half: Some(ReadHalf::new(
+            read_half: Some(Box::new(ReadHalf::new(
                 stream.clone(),
                 limits.clone(),
                 config.max_first_frame,
                 silence(&config),
-            )),
+            ))),
+            room: Vec::new(),
             reader: None,
             turns: Turns::new(bounds(&config)),
             pending: Pending::default(),

@@ -226,21 +226,9 @@ impl Outbox {
                     frames.len()
                 };
             }
-            let (mut skip, mut left) = (done, end - done);
-            let mut rest = frames.slices().filter_map(|slice| {
-                let part = slice.get(skip.min(slice.len())..).unwrap_or_default();
-                skip -= slice.len() - part.len();
-                let part = part.get(..left).unwrap_or(part);
-                left -= part.len();
-                (!part.is_empty()).then(|| IoSlice::new(part))
-            });
-            let written = match (rest.next(), rest.next()) {
-                (Some(only), None) => stream.write_vectored(&[only]),
-                (first, second) => {
-                    let head = first.into_iter().chain(second);
-                    let slices: Vec<_> = head.chain(rest).take(MAX_SLICES).collect();
-                    stream.write_vectored(&slices)
-                }
+            let written = match frames.whole().and_then(|bytes| bytes.get(done..end)) {
+                Some(bytes) => stream.write_vectored(&[IoSlice::new(bytes)]),
+                None => write_part(stream, frames, done, end),
             };
             match written {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -252,6 +240,25 @@ impl Outbox {
         }
         Ok(())
     }
+}
+
+/// Writes some of the bytes from `done` to `end`.
+fn write_part(
+    stream: &dyn Stream,
+    frames: &FrameBuf,
+    done: usize,
+    end: usize,
+) -> io::Result<usize> {
+    let (mut skip, mut left) = (done, end - done);
+    let parts = frames.slices().filter_map(|slice| {
+        let part = slice.get(skip.min(slice.len())..).unwrap_or_default();
+        skip -= slice.len() - part.len();
+        let part = part.get(..left).unwrap_or(part);
+        left -= part.len();
+        (!part.is_empty()).then(|| IoSlice::new(part))
+    });
+    let slices: Vec<_> = parts.take(MAX_SLICES).collect();
+    stream.write_vectored(&slices)
 }
 
 /// How much may wait before whoever adds to it has to wait, too.

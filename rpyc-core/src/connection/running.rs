@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Connection;
+use super::boxing::Kept;
 use super::current::Current;
 use super::handlers;
 use super::shared::{Core, Garbage, Request, Shared};
@@ -212,7 +213,7 @@ impl Shared {
     }
 
     fn reply_under(&self, config: &Config, to: &ReplyTo, result: Any) {
-        let mut kept = Vec::new();
+        let mut kept = Kept::default();
         let boxed = match self.box_any(result, &mut kept) {
             Ok(boxed) => boxed,
             Err(exception) => return self.reply_exception(to, &exception),

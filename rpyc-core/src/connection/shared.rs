@@ -16,6 +16,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use super::arrivals::Arrival;
 use super::outbox::Outbox;
 use super::pending::{Call, Pending};
 use super::turns::{Asker, Bond, Job, PlaceId, Turns};
@@ -70,11 +71,13 @@ pub(crate) struct Shared {
 /// What the lock guards.
 pub(super) struct Core {
     /// Whoever takes it out is the reader.
-    pub(super) read_half: Option<ReadHalf>,
+    pub(super) read_half: Option<Box<ReadHalf>>, // boxed: every read moves it
     /// Who that is.
     pub(super) reader: Option<Reader>,
     pub(super) turns: Turns<Request>,
     pub(super) pending: Pending,
+    /// An empty vector with room for what the next read brings.
+    pub(super) room: Vec<Arrival>,
     /// How many messages have come.
     pub(super) messages: u64,
     /// How many waits for replies have begun.

@@ -178,10 +178,11 @@ impl Shared {
             core.turns.set_doing(place, Doing::Reading);
             core.reader = Some(Reader::Place(place));
             let expects_more = self.expects_more(core.pending.len());
+            let room = std::mem::take(&mut core.room);
             drop(core);
             self.log_notes();
             let input = half.read(deadline, expects_more);
-            let arrivals = self.interpret(&mut half, input);
+            let arrivals = self.interpret(&mut half, input, room);
             core = self.core.lock();
             core.read_half = Some(half);
             core.reader = None;
@@ -253,10 +254,11 @@ impl Shared {
                 "a helper reads: all others are busy".to_owned()
             });
             let expects_more = self.expects_more(core.pending.len());
+            let room = std::mem::take(&mut core.room);
             drop(core);
             self.log_notes();
             let input = half.read(None, expects_more);
-            let arrivals = self.interpret(&mut half, input);
+            let arrivals = self.interpret(&mut half, input, room);
             core = self.core.lock();
             core.read_half = Some(half);
             core.reader = None;

@@ -30,6 +30,9 @@ impl Any {
     /// A tuple of the items; by value where every item is a plain value.
     pub fn tuple(items: impl IntoIterator<Item = Any>) -> Any {
         let items: Vec<Any> = items.into_iter().collect();
+        if items.is_empty() {
+            return Any::Value(Value::Tuple(Vec::new()));
+        }
         if items.iter().all(|item| matches!(item, Any::Value(_))) {
             let values = items.into_iter().filter_map(Any::into_value);
             return Any::Value(Value::Tuple(values.collect()));
