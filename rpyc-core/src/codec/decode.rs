@@ -80,8 +80,14 @@ fn leaf(reader: &mut Reader<'_>, tag: u8, start: usize) -> Result<Value, DecodeE
         }
         tag::PY2_LONG => {
             let inner = reader.offset();
-            let tag = reader.u8("int")?;
-            let length = bytes_length(reader, tag, "int", inner)?;
+            let length = match reader.u8("int")? {
+                small @ tag::SMALL_INT_FIRST..=tag::SMALL_INT_LAST => {
+                    return Ok(Value::from(i64::from(small) - tag::SMALL_INT_BIAS));
+                }
+                tag::INT_L1 => reader.short_length("int")?,
+                tag::INT_L4 => reader.long_length("int")?,
+                tag => bytes_length(reader, tag, "int", inner)?,
+            };
             Value::Int(int(reader, length)?)
         }
         tag::FLOAT => Value::Float(reader.f64("float")?),

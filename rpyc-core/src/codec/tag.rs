@@ -9,7 +9,8 @@ pub(super) const NOT_IMPLEMENTED: u8 = 0x05;
 pub(super) const ELLIPSIS: u8 = 0x06;
 /// Text: the tag, then a bytes value.
 pub(super) const STR: u8 = 0x08;
-/// An int of Python 2's long type, as decimal text in a bytes value: read, never written.
+/// An int of Python 2's long type: the tag, then an int value, or a bytes value with its decimal
+/// text. Read, never written.
 pub(super) const PY2_LONG: u8 = 0x09;
 pub(super) const BYTES_1: u8 = 0x0a;
 pub(super) const BYTES_2: u8 = 0x0b;

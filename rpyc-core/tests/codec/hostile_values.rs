@@ -249,6 +249,10 @@ fn unknown_tags_are_refused_wherever_they_stand() {
 
 #[test]
 fn a_long_of_python_2_is_an_int() {
+    // As Python 2 sends them, whatever their size.
+    accepted("09 55", 5);
+    accepted("09 16 03 323030", 200);
+    accepted("09 17 00000002 3737", 77);
     accepted("09 0a 35", 5);
     accepted("09 0e 05 2d31323334", -1234);
     accepted("09 0f 00000002 3737", 77);
