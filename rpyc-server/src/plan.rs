@@ -6,12 +6,11 @@ use std::path::Path;
 
 use rpyc_core::Config;
 use rpyc_core::registry::RegistryClient;
-use rpyc_server::Mode;
 use rpyc_server::auth::{Access, Tls};
 use rpyc_server::registry::Transport;
 
 use crate::access;
-use crate::cli::{Limits, Logging, Registering, ServeOptions, Socket};
+use crate::cli::{Limits, Logging, Registering, ServeMode, ServeOptions, Socket};
 use crate::failure::Failure;
 
 /// What a server is going to do.
@@ -40,13 +39,18 @@ impl Plan {
         let access = access::access(&options.access, tls.as_ref())?;
         let default_port = if tls.is_some() { TLS_PORT } else { PORT };
         let port = options.socket.port.unwrap_or(default_port);
-        let addresses = addresses(&options.socket, port)?;
+        let addresses = if options.serving.mode == ServeMode::Stdio {
+            check_stdio(options, tls.is_none() && access.is_open())?;
+            Vec::new()
+        } else {
+            addresses(&options.socket, port)?
+        };
         let is_reachable = addresses.iter().any(|address| !is_loopback(address.ip()));
         if is_reachable && access.is_open() && !options.access.insecure {
             let host = options.socket.host.as_deref().unwrap_or_default();
             return Err(not_loopback(&format!("--host {host}")));
         }
-        if options.serving.mode == Mode::OneShot && addresses.is_empty() {
+        if options.serving.mode == ServeMode::OneShot && addresses.is_empty() {
             return Err(Failure::usage("--mode oneshot prints a TCP address")
                 .hint("Give it one with --port, beside --unix or instead of it."));
         }
@@ -60,6 +64,23 @@ impl Plan {
             tls,
         })
     }
+}
+
+/// Refuses what would have no effect on a client that is there already.
+fn check_stdio(options: &ServeOptions, everybody: bool) -> Result<(), Failure> {
+    let useless = if !everybody {
+        "--ssl-keyfile, --ssl-certfile, --secret-file and --allow keep nobody out"
+    } else if options.socket.unix.is_some() {
+        "--unix isn't listened on"
+    } else if options.registering.register {
+        "--register has nothing to tell"
+    } else if options.operations.metrics.is_some() {
+        "--metrics are those of servers that listen"
+    } else {
+        return Ok(());
+    };
+    let refused = format!("--mode stdio serves whoever started the server: {useless}");
+    Err(Failure::usage(refused).hint("Leave them away."))
 }
 
 /// Whether the log file can be written, without making it.

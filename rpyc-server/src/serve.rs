@@ -13,7 +13,7 @@ use rpyc_server::{
 };
 
 use crate::classic::Evaluator;
-use crate::cli::{Registering, SERVES_CLIENT, ServeOptions};
+use crate::cli::{Registering, SERVES_CLIENT, ServeMode, ServeOptions};
 use crate::failure::Failure;
 use crate::plan::Plan;
 use crate::{logging, plan, signals, systemd};
@@ -21,7 +21,7 @@ use crate::{logging, plan, signals, systemd};
 /// Serves until a signal stops it, or says whether it could.
 pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
     let plan = Plan::new(options)?;
-    if options.limits.process != ProcessLimits::default() && !options.serving.process {
+    if options.limits.process != ProcessLimits::default() && !options.serving.mode.is_process() {
         return Err(Failure::usage(
             "--max-memory, --max-cpu and --max-lifetime are limits of processes",
         )
@@ -31,17 +31,23 @@ pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
         return crate::print(b"the options make sense\n");
     }
     logging::start(&options.logging)?;
-    if options.serving.serves_client {
-        return serve_client(options, &plan);
-    }
+    // A client that is there already is taken first of all: nothing else may read from the
+    // standard input, or write to the standard output.
+    let mode = match options.serving.mode {
+        ServeMode::Child => return serve_client(InheritedClient::take(), options, &plan),
+        ServeMode::Stdio => return serve_client(InheritedClient::stdio(), options, &plan),
+        ServeMode::Process => Mode::Process(child_command()?),
+        ServeMode::OneShot => Mode::OneShot,
+        ServeMode::Pool => pool(options.serving.workers)?,
+        ServeMode::Threaded => Mode::Threaded,
+    };
     let signals = signals::catch(plan.tls.clone()).map_err(broken)?;
-    if options.serving.process {
-        let builder = Server::builder(|| VoidService).mode(Mode::Process(child_command()?));
+    if options.serving.mode == ServeMode::Process {
+        let builder = Server::builder(|| VoidService).mode(mode);
         return serve(builder, options, &plan, signals);
     }
     let evaluator = Evaluator::start(options)?;
-    let builder =
-        Server::builder_from(evaluator.factory(options)).mode(options.serving.mode.clone());
+    let builder = Server::builder_from(evaluator.factory(options)).mode(mode);
     serve(builder, options, &plan, signals)?;
     evaluator.stop();
     info!("stopped");
@@ -71,7 +77,7 @@ fn serve(
     for address in server.addresses() {
         announce(address, plan);
     }
-    if options.serving.mode == Mode::OneShot {
+    if options.serving.mode == ServeMode::OneShot {
         print_address(server.addresses())?;
     }
     let stopper = server.stopper();
@@ -82,10 +88,13 @@ fn serve(
 }
 
 /// Serves the client for whom this process was started, and ends with it.
-fn serve_client(options: &ServeOptions, plan: &Plan) -> Result<(), Failure> {
+fn serve_client(
+    client: io::Result<InheritedClient>,
+    options: &ServeOptions,
+    plan: &Plan,
+) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::new("the client can't be served").because(error);
-    // First of all, as nothing else may read from the standard input.
-    let client = InheritedClient::take().map_err(failed)?;
+    let client = client.map_err(failed)?;
     let signals = signals::catch(plan.tls.clone()).map_err(broken)?;
     let evaluator = Evaluator::start(options)?;
     let builder = configure(
@@ -102,6 +111,17 @@ fn serve_client(options: &ServeOptions, plan: &Plan) -> Result<(), Failure> {
     server.run().map_err(broken)?;
     evaluator.stop();
     Ok(())
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn pool(workers: u16) -> Result<Mode, Failure> {
+    let workers = workers.into();
+    Ok(Mode::Pool { workers })
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn pool(_: u16) -> Result<Mode, Failure> {
+    Err(Failure::usage("--mode pool needs Linux").hint("Take --mode threaded."))
 }
 
 /// This program with the same options, and the one that tells it to serve a client.

@@ -18,6 +18,7 @@ mod inside;
 mod isolation;
 mod logging;
 mod misuse;
+mod modes;
 mod modules;
 mod operators;
 mod processes;

@@ -58,7 +58,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `rpyc-server --classic` on a free port of 127.0.0.1.
+    /// Starts `rpyc-server --classic` on a free port of 127.0.0.1: over TLS with
+    /// `RPYC_TEST_TLS` in the environment, in the mode that `RPYC_TEST_MODE` names.
     ///
     /// # Panics
     /// When it can't be built or does not come up.
@@ -103,7 +104,11 @@ impl Server {
             return Self::python();
         }
         let mut command = Command::new(binary());
-        command.args(["--classic", "--port", "0"]).args(options);
+        command.args(["--classic", "--port", "0"]);
+        if let (Some(mode), false) = (env::var_os("RPYC_TEST_MODE"), options.contains(&"--mode")) {
+            command.arg("--mode").arg(mode);
+        }
+        command.args(options);
         Self::launch(command)
     }
 

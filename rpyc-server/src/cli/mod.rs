@@ -31,7 +31,7 @@ pub(crate) use self::operations::Operations;
 pub(crate) use self::python::Python;
 pub(crate) use self::registering::Registering;
 pub(crate) use self::registry::RegistryOptions;
-pub(crate) use self::serving::{SERVES_CLIENT, Serving, begins_with_mode};
+pub(crate) use self::serving::{SERVES_CLIENT, ServeMode, Serving, begins_with_mode};
 pub(crate) use self::socket::Socket;
 use crate::failure::Failure;
 use crate::tools::{self, ToolCall};

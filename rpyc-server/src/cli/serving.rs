@@ -1,8 +1,7 @@
 //! What is served, in which way.
 
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgAction, ArgMatches};
-use rpyc_server::Mode;
+use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use super::arg::{is_on, option, switch, value};
 
@@ -12,13 +11,33 @@ pub(crate) struct Serving {
     pub(crate) check: bool,
     pub(crate) classic: bool,
     pub(crate) compress: bool,
-    pub(crate) mode: Mode,
+    pub(crate) mode: ServeMode,
     pub(crate) no_pickle: bool,
     pub(crate) no_traceback: bool,
-    /// Each client gets a process.
-    pub(crate) process: bool,
-    /// This is such a process; its client is on the standard input.
-    pub(crate) serves_client: bool,
+    /// The threads of a pool.
+    pub(crate) workers: u16,
+}
+
+/// How clients are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ServeMode {
+    /// In a process that was started for one client by a server in process mode.
+    Child,
+    OneShot,
+    Pool,
+    Process,
+    Stdio,
+    Threaded,
+}
+
+impl ServeMode {
+    /// Whether each client has a process of its own.
+    pub(crate) fn is_process(self) -> bool {
+        matches!(
+            self,
+            ServeMode::Child | ServeMode::Process | ServeMode::Stdio
+        )
+    }
 }
 
 impl Serving {
@@ -28,16 +47,16 @@ impl Serving {
             classic: is_on(matches, "classic"),
             compress: is_on(matches, "compress"),
             mode: match value::<String>(matches, "mode").as_str() {
-                "oneshot" => Mode::OneShot,
-                _ => Mode::Threaded,
+                _ if matches.get_flag(SERVES_CLIENT) => ServeMode::Child,
+                "forking" | "process" => ServeMode::Process,
+                "oneshot" => ServeMode::OneShot,
+                "pool" => ServeMode::Pool,
+                "stdio" => ServeMode::Stdio,
+                _ => ServeMode::Threaded,
             },
             no_pickle: is_on(matches, "no-pickle"),
             no_traceback: is_on(matches, "no-traceback"),
-            process: matches!(
-                value::<String>(matches, "mode").as_str(),
-                "process" | "forking"
-            ),
-            serves_client: matches.get_flag(SERVES_CLIENT),
+            workers: value(matches, "workers"),
         }
     }
 }
@@ -48,14 +67,23 @@ pub(super) fn args() -> Vec<Arg> {
             "mode",
             "RPYC_SERVER_MODE",
             "MODE",
-            "How clients are served: threaded (a thread for each), process or forking (a process \
-             for each, started anew), oneshot (one client, then the \
-             server ends; it prints its address to the standard output)",
+            "How clients are served: threaded (a thread for each), pool (--workers threads for \
+             all), process or forking (a process for each, started anew), oneshot (one client, then \
+             the server ends; it prints its address to the standard output), stdio (whoever \
+             started the server, over its standard input and output)",
         )
         .short('m')
         .default_value("threaded")
         .hide_possible_values(true)
         .value_parser(PossibleValuesParser::new(MODES)),
+        option(
+            "workers",
+            "RPYC_SERVER_WORKERS",
+            "N",
+            "With --mode pool: threads that serve the clients",
+        )
+        .default_value("20")
+        .value_parser(value_parser!(u16).range(1..=1000)),
     ];
     args.push(
         Arg::new(SERVES_CLIENT)
@@ -114,4 +142,4 @@ pub(crate) fn begins_with_mode(arguments: &[String]) -> bool {
 /// What a server in process mode adds to its own arguments for the process of a client.
 pub(crate) const SERVES_CLIENT: &str = "serves-client";
 
-const MODES: [&str; 4] = ["threaded", "process", "forking", "oneshot"];
+const MODES: [&str; 6] = ["threaded", "pool", "process", "forking", "oneshot", "stdio"];

@@ -266,7 +266,7 @@ fn the_classic_server_has_the_switches_of_pythons() {
                      --ssl-keyfile k --ssl-certfile c --ssl-cafile a";
     let arguments: Vec<&str> = arguments.split_whitespace().collect();
     let options = serve(&arguments);
-    assert_eq!(options.serving.mode, rpyc_server::Mode::OneShot);
+    assert_eq!(options.serving.mode, ServeMode::OneShot);
     assert!(options.socket.ipv6 && options.logging.quiet);
     let access = options.access;
     assert!(access.ssl_keyfile.is_some() && access.ssl_certfile.is_some());
@@ -307,6 +307,7 @@ fn a_mode_in_front_is_not_the_module_that_a_python_would_run() {
         begins_with_mode(&arguments)
     };
     assert!(begins(&["-m", "oneshot"]) && begins(&["-mthreaded"]) && begins(&["-m=oneshot"]));
+    assert!(begins(&["-m", "stdio"]) && begins(&["-mpool"]));
     assert!(!begins(&["-m", "http.server"]) && !begins(&["-mtimeit"]) && !begins(&[]));
     assert!(!begins(&["-c", "oneshot"]) && !begins(&["-m"]));
 }

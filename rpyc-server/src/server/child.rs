@@ -1,24 +1,25 @@
-//! The client that a process was started for: the child's side of
-//! [`Mode::Process`](super::Mode::Process).
+//! The client that a process was started for: by a server in
+//! [`Mode::Process`](super::Mode::Process), or by the client itself.
 
 use std::fs::File;
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
-use rpyc_core::channel::PeerAddr;
+use rpyc_core::channel::{PeerAddr, PipeStream};
 use socket2::Socket;
 
-use super::RawStream;
+use super::client::Incoming;
 use super::listener::unix_peer;
 
-/// The client that this process was started for by a server in
-/// [`Mode::Process`](super::Mode::Process), for
+/// The client that this process was started for, by a server in
+/// [`Mode::Process`](super::Mode::Process) or by the client itself, for
 /// [`Builder::serve_client`](super::Builder::serve_client).
 #[derive(Debug)]
 pub struct InheritedClient {
-    pub(super) stream: RawStream,
+    pub(super) stream: Incoming,
     pub(super) peer: PeerAddr,
 }
 
@@ -37,6 +38,18 @@ impl InheritedClient {
         Ok(client)
     }
 
+    /// Takes whoever started this process, over its standard input and output. From now on they
+    /// are the connection's alone: the standard input reads nothing, and what is printed, by
+    /// children, too, goes to the standard error.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn stdio() -> io::Result<InheritedClient> {
+        let stream = Incoming::Given(Arc::new(PipeStream::stdio()?));
+        let peer = PeerAddr::Stdio;
+        Ok(InheritedClient { stream, peer })
+    }
+
     fn from_fd(descriptor: OwnedFd) -> io::Result<InheritedClient> {
         let socket = Socket::from(descriptor);
         let peer = socket.peer_addr()?;
@@ -45,7 +58,7 @@ impl InheritedClient {
         if is_unix {
             let stream = UnixStream::from(descriptor);
             let peer = PeerAddr::Unix(unix_peer(&stream));
-            let stream = stream.into();
+            let stream = Incoming::Raw(stream.into());
             return Ok(InheritedClient { stream, peer });
         }
         let Some(peer) = peer else {
@@ -53,7 +66,7 @@ impl InheritedClient {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         };
         Ok(InheritedClient {
-            stream: TcpStream::from(descriptor).into(),
+            stream: Incoming::Raw(TcpStream::from(descriptor).into()),
             peer: PeerAddr::Tcp(peer),
         })
     }

@@ -7,10 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rpyc_core::Config;
-use rpyc_core::channel::{PeerAddr, PipeStream};
 use rpyc_core::service::ServiceFactory;
 
-use super::client::Incoming;
 use super::hooks::Hooks;
 use super::metrics::Metrics;
 use super::process::ChildCommand;
@@ -236,13 +234,13 @@ impl Builder {
     }
 
     /// Serves one client that is there already, and nobody else: the one that this process was
-    /// started for in [`Mode::Process`]. The server ends with it.
+    /// started for. The server ends with it.
     ///
     /// # Errors
     /// [`ListenError::Pipe`] when there are no more descriptors.
     pub fn serve_client(self, client: InheritedClient) -> Result<Server, ListenError> {
         let InheritedClient { stream, peer } = client;
-        Server::new(Vec::new(), Some((Incoming::Raw(stream), peer)), self)
+        Server::new(Vec::new(), Some((stream, peer)), self)
     }
 
     /// Serves whoever started this process, over its standard input and output, and nobody else.
@@ -253,9 +251,8 @@ impl Builder {
     /// [`ListenError::Stdio`] when they can't be taken over, [`ListenError::Pipe`] when there are
     /// no more descriptors.
     pub fn serve_stdio(self) -> Result<Server, ListenError> {
-        let stream = PipeStream::stdio().map_err(|source| ListenError::Stdio { source })?;
-        let client = (Incoming::Given(Arc::new(stream)), PeerAddr::Stdio);
-        Server::new(Vec::new(), Some(client), self)
+        let client = InheritedClient::stdio().map_err(|source| ListenError::Stdio { source })?;
+        self.serve_client(client)
     }
 }
 

@@ -72,6 +72,16 @@ fn check_says_whether_it_would_work_and_starts_nothing() {
     for (arguments, expected, text) in [
         (&["--check"][..], 2, "--classic"),
         (
+            &["--classic", "--check", "--mode", "stdio", "--allow", "::1"],
+            2,
+            "--mode stdio",
+        ),
+        (
+            &["--classic", "--check", "--mode", "stdio", "--register"],
+            2,
+            "--register has nothing to tell",
+        ),
+        (
             &["--classic", "--check", "--host", "0.0.0.0"],
             2,
             "--insecure",

@@ -1,0 +1,160 @@
+//! The ways to serve: the scenarios in each of them, and the server over its standard streams.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use rpyc_core::{Connector, Error, args};
+use rpyc_tests::deadline::{PATIENCE, within};
+use rpyc_tests::python::Script;
+use rpyc_tests::server::{binary, is_stock};
+
+#[track_caller]
+fn runs(mode: &str, scenarios: &[&str]) {
+    if is_stock() {
+        return;
+    }
+    let this = std::env::current_exe().expect("this test");
+    let output = Command::new(this)
+        .args(scenarios)
+        .env("RPYC_TEST_MODE", mode)
+        .output()
+        .expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(!text.contains("running 0 tests"), "{text}");
+}
+
+#[test]
+fn a_pool_runs_the_scenarios() {
+    runs(
+        "pool",
+        &["calls::", "callbacks::", "exceptions::", "references::"],
+    );
+}
+
+#[test]
+fn a_process_for_each_client_runs_the_scenarios() {
+    // Not those of references: one of them has two clients share a module of the server.
+    runs("process", &["calls::", "callbacks::", "exceptions::"]);
+}
+
+#[test]
+fn one_thread_serves_many_clients_whose_callbacks_call_back() {
+    if is_stock() {
+        return;
+    }
+    let server = rpyc_tests::Server::with_options(&["--mode", "pool", "--workers", "1"]);
+    server.check(
+        "
+        others = [connect() for _ in range(20)]
+        call = conn.eval('lambda f, x: f(x)')
+        same(call(lambda x: others[3].eval('lambda f, x: f(x)')(lambda x: x + 1, x) * 2, 20), 42)
+        for other in others:
+            same(other.eval('1 + 1'), 2)
+            other.close()
+        ",
+    );
+}
+
+/// A Python program that starts the server for itself.
+fn over_stdio(code: &str) -> Script {
+    let start = "conn = rpyc.utils.factory.connect_subproc(\
+                 [os.environ['SERVER'], '--classic', '--mode', 'stdio', *sys.argv[1:]], \
+                 service=rpyc.core.service.ClassicService)\n";
+    let code = rpyc_tests::python::dedent(code);
+    Script::new(&format!("{start}{code}"))
+        .variable("SERVER", binary().to_str().expect("a plain path"))
+}
+
+#[test]
+fn a_python_program_has_a_server_over_its_standard_streams() {
+    if is_stock() {
+        return;
+    }
+    let script = over_stdio(
+        "
+        assert 'RustPython' in conn.modules.sys.version
+        same(conn.eval('lambda f, x: f(x)')(lambda x: x * 2, 21), 42)
+        same(len(conn.eval('bytes(3_000_000)')), 3_000_000)
+        times = []
+        for _ in range(300):
+            begin = time.perf_counter()
+            conn.ping()
+            times.append(time.perf_counter() - begin)
+        # Some 0.1 ms on a machine with nothing else to do.
+        assert sorted(times)[150] < 0.05, sorted(times)[150]
+        conn.close()
+        same(conn.proc.wait(PATIENCE), 0)
+        ",
+    );
+    script.outcome().unwrap_or_else(|reason| panic!("{reason}"));
+}
+
+#[test]
+fn what_the_code_prints_over_stdio_goes_to_the_standard_error() {
+    if is_stock() {
+        return;
+    }
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let init = folder.path().join("init.py");
+    fs::write(&init, "print('from the start-up script')\n").expect("a script");
+    let script = over_stdio(
+        r#"
+        conn.execute("import os, subprocess, sys")
+        conn.execute("print('from print' + '.' * 100_000, 'end of print', sep='\\n', flush=True)")
+        conn.execute("os.write(1, b'from the descriptor\\n')")
+        conn.execute("subprocess.run(['sh', '-c', 'echo from a child; cat'])")
+        same(conn.eval("sys.stdin.read()"), '')
+        same(conn.eval("6 * 7"), 42)
+        conn.close()
+        same(conn.proc.wait(PATIENCE), 0)
+        "#,
+    );
+    let init = init.to_str().expect("a plain path");
+    let running = script.argument("--init").argument(init).spawn();
+    for line in [
+        "from the start-up script",
+        "end of print",
+        "from the descriptor",
+        "from a child",
+    ] {
+        running.wait_for(line);
+    }
+    running.finish().unwrap_or_else(|reason| panic!("{reason}"));
+}
+
+/// Does what `ssh host command` does, on this machine.
+const REMOTE_SHELL: &str = r#"#!/bin/sh
+[ "$1 $2 $3 $4 $5" = "-T -o BatchMode=yes -- somebody@somewhere" ] || exit 255
+exec sh -c "$6"
+"#;
+
+#[test]
+fn the_program_is_copied_to_a_host_serves_there_and_is_gone_afterwards() {
+    if is_stock() {
+        return;
+    }
+    within(PATIENCE, "the session", || -> Result<(), Error> {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let ssh = folder.path().join("ssh");
+        fs::write(&ssh, REMOTE_SHELL).expect("a script");
+        fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).expect("executable");
+        let connector = Connector::new().timeout(Some(PATIENCE)).ssh(&ssh);
+        let arguments = ["--classic", "--mode", "stdio", "--quiet"];
+        let conn = connector.connect_deployed("somebody@somewhere", binary(), arguments)?;
+        let root = conn.root()?;
+        let code = "print('not a frame', flush=True)";
+        root.call_method("execute", args![code])?;
+        let code = "__import__('sys').executable";
+        let copy = root.call_method("eval", args![code])?.extract::<String>()?;
+        assert_ne!(copy, binary().to_string_lossy());
+        drop(root);
+        conn.close()?;
+        while fs::exists(&copy).expect("a folder that can be read") {
+            std::thread::yield_now();
+        }
+        Ok(())
+    })
+    .unwrap_or_else(|error| panic!("{error}"));
+}
