@@ -151,8 +151,9 @@ fn queued_references_count_as_what_they_take_in_memory() {
     });
     let flood: Vec<u8> = frames.collect::<Vec<_>>().concat();
     // The queue's frame, the one that is taken in, and what may stay unread: two frames of answers
-    // and 64 MiB. What is refused is released, and the peer reads none of it.
-    bounded(4 * (16 << 20) + (64 << 20), || {
+    // and 64 MiB, twice while the buffer grows. What is refused is released, and the peer reads none
+    // of it.
+    bounded(4 * (16 << 20) + 2 * (64 << 20), || {
         push(&mut peer, &flood, Duration::from_secs(2));
     });
     drop(peer.socket);

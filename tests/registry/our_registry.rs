@@ -132,7 +132,7 @@ fn our_server_registers_is_found_by_python_and_by_rust_and_unregisters_at_sigter
             "--service-name",
             "spare",
         ]);
-        registry.wait_for(&format!("{} offers SPARE", server.address()));
+        registry.wait_for(&format!("{} offers SLAVE, SPARE", server.address()));
         registry.check(&format!(
             "
             client = {transport}RegistryClient('127.0.0.1', REGISTRY)
@@ -149,7 +149,7 @@ fn our_server_registers_is_found_by_python_and_by_rust_and_unregisters_at_sigter
         let status = server.stop(Signal::TERM, Duration::from_secs(30));
         assert_eq!(status.code(), Some(0), "{}", server.log());
         registry.wait_for(&format!(
-            "{} is no more offering SLAVE: unregistered",
+            "{} is no more offering SLAVE, SPARE: unregistered",
             server.address()
         ));
         let gone = client.discover("slave");

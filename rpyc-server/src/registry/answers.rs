@@ -167,8 +167,8 @@ impl Answers {
         match self.table.register(names, &server, now) {
             Ok(new) => {
                 let server = ServerAddress::new(server.0, port);
-                for name in new {
-                    info!("{server} offers {name}");
+                if !new.is_empty() {
+                    info!("{server} offers {}", listed(&new));
                 }
                 encode_done()
             }
@@ -184,9 +184,14 @@ impl Answers {
             Ok(server) => server,
             Err(refusal) => return refusal,
         };
-        for name in self.table.unregister(&server) {
+        let mut names = self.table.unregister(&server);
+        names.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        if !names.is_empty() {
             let server = ServerAddress::new(&*server.0, port);
-            info!("{server} is no more offering {name}: unregistered");
+            info!(
+                "{server} is no more offering {}: unregistered",
+                listed(&names)
+            );
         }
         encode_done()
     }
@@ -224,6 +229,20 @@ impl Unheard {
         self.next = Some(now + TELL);
     }
 }
+
+/// The first of some names, and how many there are beside them: one line a datagram, however many
+/// names are in it.
+fn listed(names: &[ServiceName]) -> String {
+    let (shown, rest) = names.split_at(names.len().min(SHOWN));
+    let shown: Vec<&str> = shown.iter().map(ServiceName::as_str).collect();
+    match rest.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// How many names a log line shows.
+const SHOWN: usize = 3;
 
 /// What a server is told that wants to be somewhere else.
 const FOREIGN: &str = "this registry registers servers where they ask from only";
