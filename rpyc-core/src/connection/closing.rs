@@ -202,6 +202,10 @@ impl Shared {
         let mut core = self.core.lock();
         core.closing.done = true;
         core.ended.notify_all();
+        // It may hold this connection, and each would keep the other in memory.
+        let attendant = core.attendant.take();
+        drop(core);
+        drop(attendant);
     }
 
     /// Drops everything that the connection holds: what it handed out and what it was given.

@@ -126,6 +126,10 @@ fn repeated(this: &This, times: &Any) -> ObjectResult<Vec<Any>> {
             "a list of more than {MAX_REPEATED} items is not made by repeating"
         )));
     }
+    if items.is_empty() {
+        // Nothing, however often: a peer's 2**62 times would take years.
+        return Ok(items);
+    }
     let mut all = Vec::with_capacity(items.len() * times);
     for _ in 0..times {
         all.extend(items.iter().cloned());
