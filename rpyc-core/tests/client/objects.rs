@@ -211,6 +211,11 @@ pub(crate) fn everything() -> Arc<dyn Service> {
         }
         "numbers" => Ok(List::of(0..3000)),
         "list" => Ok(List::of([1, 2, 3])),
+        "circle" => {
+            let list = object::List::of([1])?;
+            list.push(Any::from(list.clone()))?;
+            Ok(Any::from(list))
+        }
         "counting" => Ok(Any::object(Counting {
             next: AtomicU64::new(0),
             raises_at: args.positional[0]

@@ -17,6 +17,22 @@ fn list(conn: &Connection) -> Netref {
 }
 
 #[test]
+fn a_list_within_itself_is_an_error_to_show_and_to_compare_and_ends_nothing() {
+    let conn = client();
+    let root = conn.root().expect("the root");
+    let get = || root.call_method("circle", args![]).expect("a list");
+    let (one, other) = (get(), get());
+    let text = one.as_netref().expect("a netref").repr();
+    assert!(text.is_err_and(|error| error.as_remote().is_some_and(|e| e.is("RecursionError"))));
+    let same = one
+        .as_netref()
+        .expect("a netref")
+        .request(Handler::Cmp, [other, Any::from("__eq__")]);
+    assert!(same.is_err_and(|error| error.as_remote().is_some_and(|e| e.is("RecursionError"))));
+    conn.ping().expect("an answer");
+}
+
+#[test]
 fn a_method_of_the_root_is_called_and_its_result_extracted() -> Result<(), Error> {
     let conn = client();
     let sum = conn.root()?.call_method("add", args![1, 2])?;

@@ -1,5 +1,6 @@
 //! Whether two things are equal, by Python's rules.
 
+use super::depth::deeper;
 use crate::codec::{Handler, Int, Value};
 use crate::object::{Any, Context, ObjectResult};
 
@@ -18,7 +19,7 @@ pub(in crate::object) fn same(cx: &Context<'_>, one: &Any, other: &Any) -> Objec
             all_same(cx, &one, &other)
         }
         (Any::Local(object), other) | (other, Any::Local(object)) => {
-            Ok(is_true(&object.compare(cx, "__eq__", other)?))
+            deeper(|| Ok(is_true(&object.compare(cx, "__eq__", other)?)))
         }
         (Any::Netref(netref), other) | (other, Any::Netref(netref)) => {
             let args = [other.clone(), Any::from("__eq__")];

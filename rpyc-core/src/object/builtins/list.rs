@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::depth::deeper;
 use super::equality::{all_same, same};
 use super::iter::Iter;
 use super::position::Position;
@@ -409,7 +410,7 @@ fn repr(this: &This, cx: &Context<'_>) -> ObjectResult {
 pub(super) fn repr_of(cx: &Context<'_>, item: &Any) -> ObjectResult<String> {
     match item {
         Any::Value(value) => Ok(value.to_string()),
-        Any::Local(object) => Ok(object.repr(cx)?.to_string()),
+        Any::Local(object) => deeper(|| Ok(object.repr(cx)?.to_string())),
         Any::Netref(netref) => Ok(netref.repr()?.to_string()),
         Any::Tuple(items) => {
             let texts: ObjectResult<Vec<String>> =

@@ -5,6 +5,7 @@
 //! `in` work without a question. As in Python, methods like `append` are public, not exposed: a
 //! peer can call them only where `allow_public_attrs` lets it.
 
+mod depth;
 mod dict;
 mod equality;
 mod iter;

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::depth::deeper;
 use super::equality::{integer, same, same_value};
 use crate::codec::{Handler, Value};
 use crate::exception::Exception;
@@ -28,7 +29,7 @@ pub(super) fn less(cx: &Context<'_>, one: &Any, other: &Any) -> ObjectResult<boo
     }
     for (asked, op, operand) in [(one, "__lt__", other), (other, "__gt__", one)] {
         let answer = match asked {
-            Any::Local(object) => object.compare(cx, op, operand)?,
+            Any::Local(object) => deeper(|| object.compare(cx, op, operand))?,
             Any::Netref(netref) => {
                 netref.request(Handler::Cmp, [operand.clone(), Any::from(op)])?
             }
