@@ -57,7 +57,8 @@ use crate::sync::{Condvar, Mutex};
 /// Requests of the peer are served while a thread waits for an answer of its, and by
 /// [`serve`](Connection::serve), [`serve_all`](Connection::serve_all) and
 /// [`poll`](Connection::poll). When the last clone that a program holds is dropped, the connection
-/// is closed; netrefs don't keep it open.
+/// is closed; netrefs don't keep it open, but for those that were handed on to a peer of another
+/// connection, for as long as that peer holds them.
 ///
 /// ```
 /// use rpyc_core::{Connection, Config, VoidService};

@@ -8,8 +8,8 @@
 //! thread that runs nothing, so that its socket is always drained and callbacks find their way.
 //!
 //! **Architecture Invariant:** a worker that waits for its own client (for the answer to a
-//! callback, for a write to get on) is replaced while it waits: no client's silence takes a worker
-//! from the others.
+//! callback, for a write to get on) is replaced while it waits: its silence takes no worker from the
+//! others. One that waits for another client isn't, so callbacks between clients need workers to spare.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
