@@ -25,6 +25,8 @@ pub struct FrameDecoder {
     /// What was received (the first `filled` bytes), then room whose contents mean nothing.
     buffer: BytesMut,
     filled: usize,
+    /// How large the buffer is while no large frame is being received.
+    small: usize,
     /// Where in the stream the buffer begins.
     offset: u64,
     /// The end of the frame in the buffer, once its header is there.
@@ -41,6 +43,7 @@ impl FrameDecoder {
             limits,
             buffer: BytesMut::new(),
             filled: 0,
+            small: SMALLEST,
             offset: 0,
             frame_end: None,
             failed: None,
@@ -79,14 +82,16 @@ impl FrameDecoder {
                     .min(end)
                     .min(self.filled.saturating_add(STEP))
             }
-            _ if self.buffer.len().saturating_sub(self.filled) >= SMALL_LEFT => self.buffer.len(),
+            _ if self.buffer.len().saturating_sub(self.filled) >= self.small / 4 => {
+                self.buffer.len()
+            }
             _ => {
                 self.buffer.truncate(self.filled);
-                self.buffer
-                    .reserve(SMALL.saturating_sub(self.filled).max(SMALL_LEFT));
+                let room = self.small.saturating_sub(self.filled);
+                self.buffer.reserve(room.max(self.small / 4));
                 self.buffer
                     .capacity()
-                    .min(self.filled.saturating_add(SMALL))
+                    .min(self.filled.saturating_add(self.small))
             }
         };
         // Leaves what is already cleared as it is.
@@ -103,6 +108,10 @@ impl FrameDecoder {
             "advanced beyond the space given"
         );
         self.filled = self.filled.saturating_add(count).min(self.buffer.len());
+        if self.filled == self.buffer.len() {
+            // More was there: from now on a read takes it at once.
+            self.small = SMALL;
+        }
     }
 
     /// The next payload, inflated if it came compressed; `None` if more bytes are needed first.
@@ -198,7 +207,7 @@ impl FrameDecoder {
         self.frame_end = None;
         if end > SMALL {
             // What came after a large frame must not keep its buffer alive, nor an idle connection a large one.
-            let mut small = BytesMut::with_capacity(SMALL.max(self.filled));
+            let mut small = BytesMut::with_capacity(self.small.max(self.filled));
             small.extend_from_slice(self.buffer.get(..self.filled).unwrap_or_default());
             self.buffer = small;
         }
@@ -221,10 +230,11 @@ fn other_protocol(start: &[u8]) -> Option<&'static str> {
 
 /// The bytes before the payload.
 pub(super) const HEADER: usize = 5;
-/// The buffer while no large frame is being received.
+/// The buffer of a connection on which one small message at a time comes: most are idle most of the time.
+const SMALLEST: usize = 1 << 10;
+/// The buffer once a read has filled that one, while no large frame is being received. A quarter of it is the least
+/// room that is worth a read of its own.
 const SMALL: usize = 4 << 10;
-/// The least room in a small buffer that is worth a read of its own.
-const SMALL_LEFT: usize = 1 << 10;
 /// The first buffer of a large frame.
 const LARGE_START: usize = 64 << 10;
 /// How full the buffer of a large frame is before it grows.

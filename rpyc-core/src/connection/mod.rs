@@ -11,6 +11,7 @@ mod boxing;
 mod closing;
 mod current;
 mod handlers;
+mod opening;
 mod outbox;
 mod params;
 mod pending;
@@ -28,7 +29,6 @@ mod wire;
 #[cfg(all(test, shuttle))]
 mod model;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -36,21 +36,16 @@ use std::time::{Duration, Instant};
 pub use self::async_result::AsyncResult;
 pub use self::attended::Attendant;
 pub use self::background::BackgroundServing;
-use self::outbox::Outbox;
-use self::pending::Pending;
-use self::shared::{Closing, Core, Shared};
+use self::shared::Shared;
 use self::standing::{Stood, Until};
-use self::turns::{Bounds, Turns};
-use self::wire::Wire;
-use crate::channel::{ReadHalf, Silence, Stream, memory_pair};
+use crate::channel::{Stream, memory_pair};
 use crate::codec::{Dialect, Handler, Value};
 use crate::config::Config;
 use crate::error::{CloseReason, Error};
 use crate::exception::Exception;
-use crate::object::{Any, Context, ObjectResult, Space};
+use crate::object::{Any, ObjectResult};
 use crate::service::Service;
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Condvar, Mutex};
+use crate::sync::atomic::Ordering;
 
 /// A connection to a peer: cheap to clone, usable from any number of threads.
 ///
@@ -110,84 +105,12 @@ impl Connection {
     pub fn over(
         stream: Arc<dyn Stream>,
         service: Arc<dyn Service>,
-        mut config: Config,
+        config: Config,
     ) -> Result<Connection, Error> {
-        service.configure(&mut config);
-        let number = Space::unique().number();
-        let connid = config.connid.clone().unwrap_or_else(next_connid);
-        config.connid = Some(connid.clone());
-        config.endpoints = config.endpoints.or_else(|| stream.endpoints());
-        let limits = config.limits.clone();
-        let dialect = if config.bind_threads {
-            config.dialect.with_threads()
-        } else {
-            config.dialect
-        };
-        let core = Core {
-            read_half: Some(Box::new(ReadHalf::new(
-                stream.clone(),
-                limits.clone(),
-                config.max_first_frame,
-                silence(&config),
-            ))),
-            room: Vec::new(),
-            reader: None,
-            turns: Turns::new(bounds(&config)),
-            pending: Pending::default(),
-            messages: 0,
-            waits: 0,
-            sleepers: HashMap::default(),
-            ended: Arc::new(Condvar::new()),
-            garbage: Vec::new(),
-            closing: Closing::default(),
-            watch: watch::Watch::default(),
-            notes: Vec::new(),
-            attendant: None,
-        };
-        let root = service.root();
-        let shared = Arc::new_cyclic(|this| Shared {
-            number,
-            connid,
-            // Later, a stream may not know any more.
-            peer_label: stream.peer_label(),
-            stream,
-            service: service.clone(),
-            config: Mutex::new(Arc::new(config)),
-            core: Mutex::new(core),
-            exports: Mutex::default(),
-            imports: Mutex::default(),
-            outbox: Outbox::new(),
-            wire: Wire::new(dialect, number),
-            limits,
-            next_seq: AtomicU64::new(0),
-            unanswered: AtomicU64::new(0),
-            requests_served: AtomicU64::new(0),
-            last_detached: Mutex::new(None),
-            noted: AtomicBool::new(false),
-            watched: AtomicBool::new(false),
-            closing_here: AtomicBool::new(false),
-            root: Mutex::new(None),
-            local_root: Mutex::new(Some(root.clone())),
-            this: this.clone(),
-            guard: Mutex::default(),
-        });
-        shared.exports.lock().pin(&root, root.id_parts());
+        let shared = Shared::new(stream, service, config);
         let guard = Arc::new(Guard(shared.clone()));
         *shared.guard.lock() = Arc::downgrade(&guard);
-        let connection = Connection::guarded(shared, guard);
-        if let Err(refusal) = service.on_connect(&Context::new(&connection)) {
-            let reason = CloseReason::Refused(refusal);
-            let mut core = connection.shared.core.lock();
-            // A service that refused a connection isn't told of its end.
-            core.closing.claimed = true;
-            core.closing.done = true;
-            connection.shared.fail(&mut core, reason.clone());
-            drop(core);
-            // What it was given meanwhile would hold the connection in memory, and its descriptor.
-            connection.shared.empty();
-            return Err(Error::Closed(reason));
-        }
-        Ok(connection)
+        Connection::guarded(shared, guard).introduced()
     }
 
     /// Two connections that are each other's peers, inside this process.
@@ -500,31 +423,6 @@ impl WeakConnection {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.0.abandon();
-    }
-}
-
-fn next_connid() -> String {
-    // One of the process, not of a model's schedule.
-    use std::sync::atomic::AtomicU64;
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    format!("conn{}", NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-fn bounds(config: &Config) -> Bounds {
-    Bounds {
-        concurrency: config.concurrency.max(1),
-        max_tasks: config.max_nested.max(1),
-        max_queued: config.max_queued.max(1),
-        max_queued_bytes: config.limits.max_frame,
-        nesting: config.nesting,
-    }
-}
-
-fn silence(config: &Config) -> Silence {
-    Silence {
-        first_frame: config.handshake_timeout,
-        within_frame: config.frame_timeout,
-        idle: config.idle_timeout,
     }
 }
 

@@ -159,7 +159,7 @@ impl Shared {
     /// Puts a new config in the place of the one that it was made of, unless that isn't the
     /// connection's any more; says whether it did. Requests that may start by it do.
     pub(super) fn replace_config(self: &Arc<Self>, old: &Arc<Config>, new: Config) -> bool {
-        let bounds = super::bounds(&new);
+        let bounds = super::opening::bounds(&new);
         let mut core = self.core.lock();
         {
             let mut config = self.config.lock();

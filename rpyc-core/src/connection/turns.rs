@@ -153,12 +153,13 @@ impl<J: Job> Turns<J> {
     pub(crate) fn new(bounds: Bounds) -> Turns<J> {
         Turns {
             bounds,
-            queue: VecDeque::new(),
+            // Most connections never need more, and there are thousands of them.
+            queue: VecDeque::with_capacity(1),
             named: 0,
             queued_bytes: 0,
             tasks: HashMap::default(),
             waiting_tasks: 0,
-            places: Vec::new(),
+            places: Vec::with_capacity(1),
             next_number: 0,
             progress: 0,
         }

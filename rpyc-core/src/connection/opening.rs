@@ -1,0 +1,155 @@
+//! What a new connection is made of.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Connection;
+use super::outbox::Outbox;
+use super::pending::Pending;
+use super::shared::{Closing, Core, Shared};
+use super::turns::{Bounds, Turns};
+use super::watch::Watch;
+use super::wire::Wire;
+use crate::channel::{ReadHalf, Silence, Stream};
+use crate::config::Config;
+use crate::error::{CloseReason, Error};
+use crate::exception::Exception;
+use crate::object::{Context, Space};
+use crate::service::Service;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex};
+
+impl Shared {
+    pub(super) fn new(
+        stream: Arc<dyn Stream>,
+        service: Arc<dyn Service>,
+        mut config: Config,
+    ) -> Arc<Shared> {
+        service.configure(&mut config);
+        config.connid.get_or_insert_with(next_connid);
+        config.endpoints = config.endpoints.or_else(|| stream.endpoints());
+        let root = service.root();
+        let shared = Shared::idle(stream, service, Arc::new(config));
+        shared.exports.lock().pin(&root, root.id_parts());
+        *shared.local_root.lock() = Some(root);
+        shared
+    }
+
+    fn idle(
+        stream: Arc<dyn Stream>,
+        service: Arc<dyn Service>,
+        config: Arc<Config>,
+    ) -> Arc<Shared> {
+        let number = Space::unique().number();
+        let dialect = if config.bind_threads {
+            config.dialect.with_threads()
+        } else {
+            config.dialect
+        };
+        Arc::new_cyclic(|this| Shared {
+            number,
+            connid: config.connid.clone().unwrap_or_default(),
+            // Later, a stream may not know any more.
+            peer_label: stream.peer_label(),
+            core: Mutex::new(Core::new(&stream, &config)),
+            stream,
+            service,
+            exports: Mutex::default(),
+            imports: Mutex::default(),
+            outbox: Outbox::new(),
+            wire: Wire::new(dialect, number),
+            limits: config.limits.clone(),
+            config: Mutex::new(config),
+            next_seq: AtomicU64::new(0),
+            unanswered: AtomicU64::new(0),
+            requests_served: AtomicU64::new(0),
+            last_detached: Mutex::new(None),
+            noted: AtomicBool::new(false),
+            watched: AtomicBool::new(false),
+            closing_here: AtomicBool::new(false),
+            root: Mutex::new(None),
+            local_root: Mutex::new(None),
+            this: this.clone(),
+            guard: Mutex::default(),
+        })
+    }
+}
+
+impl Connection {
+    /// This connection, once the service has been told of it.
+    pub(super) fn introduced(self) -> Result<Connection, Error> {
+        match self.shared.service.on_connect(&Context::new(&self)) {
+            Ok(()) => Ok(self),
+            Err(refusal) => Err(self.refused(refusal)),
+        }
+    }
+
+    #[cold]
+    fn refused(self, refusal: Exception) -> Error {
+        let reason = CloseReason::Refused(refusal);
+        let mut core = self.shared.core.lock();
+        // A service that refused a connection isn't told of its end.
+        core.closing.claimed = true;
+        core.closing.done = true;
+        self.shared.fail(&mut core, reason.clone());
+        drop(core);
+        // What it was given meanwhile would hold the connection in memory, and its descriptor.
+        self.shared.empty();
+        Error::Closed(reason)
+    }
+}
+
+impl Core {
+    fn new(stream: &Arc<dyn Stream>, config: &Config) -> Core {
+        Core {
+            read_half: Some(read_half(stream.clone(), config)),
+            // Most connections never need more, and most are idle most of the time.
+            room: Vec::with_capacity(1),
+            reader: None,
+            turns: Turns::new(bounds(config)),
+            pending: Pending::default(),
+            messages: 0,
+            waits: 0,
+            sleepers: HashMap::default(),
+            ended: Arc::new(Condvar::new()),
+            garbage: Vec::new(),
+            closing: Closing::default(),
+            watch: Watch::default(),
+            notes: Vec::new(),
+            attendant: None,
+        }
+    }
+}
+
+fn read_half(stream: Arc<dyn Stream>, config: &Config) -> Box<ReadHalf> {
+    let silence = Silence {
+        first_frame: config.handshake_timeout,
+        within_frame: config.frame_timeout,
+        idle: config.idle_timeout,
+    };
+    let limits = config.limits.clone();
+    Box::new(ReadHalf::new(
+        stream,
+        limits,
+        config.max_first_frame,
+        silence,
+    ))
+}
+
+fn next_connid() -> String {
+    // One of the process, not of a model's schedule.
+    use std::sync::atomic::AtomicU64;
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("conn{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// What the config says to the turns.
+pub(super) fn bounds(config: &Config) -> Bounds {
+    Bounds {
+        concurrency: config.concurrency.max(1),
+        max_tasks: config.max_nested.max(1),
+        max_queued: config.max_queued.max(1),
+        max_queued_bytes: config.limits.max_frame,
+        nesting: config.nesting,
+    }
+}
