@@ -108,9 +108,7 @@ fn addresses(socket: &Socket, port: u16) -> Result<Vec<SocketAddr>, Failure> {
     let default = if socket.ipv6 { "::1" } else { "127.0.0.1" };
     let host = socket.host.as_deref().unwrap_or(default);
     let mut addresses = resolve("--host", host, port)?;
-    if socket.ipv6 {
-        addresses.retain(SocketAddr::is_ipv6);
-    }
+    choose_family(&mut addresses, socket.ipv6);
     if addresses.is_empty() {
         return Err(
             Failure::usage(format!("--ipv6: --host {host} has no IPv6 address"))
@@ -118,6 +116,15 @@ fn addresses(socket: &Socket, port: u16) -> Result<Vec<SocketAddr>, Failure> {
         );
     }
     Ok(addresses)
+}
+
+/// A name may have addresses of both families. Python's clients ask for IPv4 unless they are told
+/// otherwise, as this server is: then IPv6 it is.
+fn choose_family(addresses: &mut Vec<SocketAddr>, ipv6: bool) {
+    if ipv6 {
+        addresses.retain(SocketAddr::is_ipv6);
+    }
+    addresses.sort_by_key(SocketAddr::is_ipv6);
 }
 
 /// The addresses of a host that an option names.
@@ -245,3 +252,23 @@ fn is_of_this_machine(ip: IpAddr) -> bool {
 /// The port of Python's classic server, and the one that it has with TLS.
 const PORT: u16 = 18812;
 const TLS_PORT: u16 = 18821;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_name_with_both_the_ipv4_address_is_taken_unless_ipv6_is_asked_for() {
+        let chosen = |addresses: &[&str], ipv6| {
+            let parse = |text: &&str| text.parse::<SocketAddr>().expect("an address");
+            let mut addresses: Vec<SocketAddr> = addresses.iter().map(parse).collect();
+            choose_family(&mut addresses, ipv6);
+            addresses.first().map(ToString::to_string)
+        };
+        let both = ["[::1]:1", "127.0.0.1:1"];
+        assert_eq!(chosen(&both, false).as_deref(), Some("127.0.0.1:1"));
+        assert_eq!(chosen(&both, true).as_deref(), Some("[::1]:1"));
+        assert_eq!(chosen(&["[::]:1"], false).as_deref(), Some("[::]:1"));
+        assert_eq!(chosen(&["127.0.0.1:1"], true), None);
+    }
+}

@@ -29,6 +29,7 @@ const HELPERS: &str = include_str!("python/peer.py");
 #[derive(Debug)]
 pub struct Script {
     code: String,
+    launcher: &'static [&'static str],
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
     limit: Duration,
@@ -48,6 +49,7 @@ impl Script {
     pub fn new(code: &str) -> Self {
         Self {
             code: dedent(code),
+            launcher: &[],
             arguments: Vec::new(),
             variables: Vec::new(),
             limit: PATIENCE,
@@ -58,6 +60,22 @@ impl Script {
     #[must_use]
     pub fn argument(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// Has the script run in a network of its own, as its root: nothing but a loopback that is
+    /// down. What it starts ends with it.
+    #[must_use]
+    pub fn in_own_network(mut self) -> Self {
+        self.launcher = &[
+            "unshare",
+            "--map-root-user",
+            "--net",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+        ];
         self
     }
 
@@ -101,7 +119,15 @@ impl Script {
         ] {
             fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         }
-        let mut command = Command::new(interpreter());
+        let interpreter = interpreter();
+        let mut command = match self.launcher {
+            [] => Command::new(interpreter),
+            [launcher, options @ ..] => {
+                let mut command = Command::new(launcher);
+                command.args(options).arg(interpreter);
+                command
+            }
+        };
         clear_environment(&mut command)
             .arg("-u")
             .arg(program)

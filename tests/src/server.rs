@@ -263,10 +263,19 @@ impl Server {
     #[track_caller]
     pub fn stop(&mut self, signal: Signal, limit: Duration) -> ExitStatus {
         self.process.signal(signal);
+        self.ended(limit)
+    }
+
+    /// Waits for the end of the process.
+    ///
+    /// # Panics
+    /// When it does not end within `limit`, with the log.
+    #[track_caller]
+    pub fn ended(&mut self, limit: Duration) -> ExitStatus {
         match self.process.wait(limit) {
             Some(status) => status,
             None => panic!(
-                "the server still runs {limit:?} after the signal\n--- its log ---\n{}",
+                "the server still runs after {limit:?}\n--- its log ---\n{}",
                 self.log()
             ),
         }

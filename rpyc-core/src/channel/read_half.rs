@@ -155,6 +155,10 @@ impl ReadHalf {
                 Input::Bytes
             }
             Err(error) => match error.kind() {
+                // The system has given the peer up, where this isn't its word for a read timeout.
+                io::ErrorKind::TimedOut if cfg!(unix) && error.raw_os_error().is_some() => {
+                    Input::Failed(error)
+                }
                 io::ErrorKind::WouldBlock
                 | io::ErrorKind::TimedOut
                 | io::ErrorKind::Interrupted => Input::Quiet,

@@ -4,16 +4,16 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use log::{debug, info, log, warn};
+use log::{info, log, warn};
 use rpyc_core::channel::{PeerAddr, Stream};
 use rpyc_core::executor::Executor;
 use rpyc_core::service::Service;
 use rpyc_core::{CloseReason, Config, Connection};
-use socket2::{SockRef, TcpKeepalive};
 
 use super::clients::Place;
+use super::keepalive::set_options;
 use super::metrics::Refused;
 pub(super) use super::raw::Socket;
 use super::{RawStream, Shared};
@@ -84,7 +84,7 @@ impl Admitted {
         if let Incoming::Raw(stream) = &stream {
             // Some systems pass the listener's mode on.
             stream.set_nonblocking(false).map_err(broken)?;
-            set_options(stream, peer, options.keepalive);
+            set_options(stream, peer, options);
             if let (RawStream::Tcp(stream), PeerAddr::Tcp(peer)) = (stream, peer)
                 && let Ok(local) = stream.local_addr()
             {
@@ -237,24 +237,6 @@ impl Served {
             self.connection.requests_served(),
             self.start.elapsed().as_secs_f64()
         );
-    }
-}
-
-pub(super) fn set_options(stream: &RawStream, peer: &PeerAddr, keepalive: Option<Duration>) {
-    let RawStream::Tcp(stream) = stream else {
-        return;
-    };
-    let nodelay = stream.set_nodelay(true);
-    let keepalive = keepalive.map_or(Ok(()), |after| {
-        let probes = TcpKeepalive::new()
-            .with_time(after)
-            .with_interval(Duration::from_secs(5))
-            .with_retries(3);
-        SockRef::from(stream).set_tcp_keepalive(&probes)
-    });
-    if let Err(error) = nodelay.and(keepalive) {
-        // The connection works without, only slower.
-        debug!("client {peer}: socket options: {error}");
     }
 }
 

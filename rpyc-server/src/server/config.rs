@@ -154,7 +154,9 @@ impl Builder {
 
     /// After how much silence the system asks whether a TCP client is still there, so that
     /// clients that vanished without a word don't stay for ever; `None` never asks.
-    /// Default: 60 s, then three times every 5 s.
+    /// Default: 60 s, then three times every 5 s (or as often as the silence is long, if that
+    /// is less). A client that vanished with an answer on its way to it is given as much time,
+    /// where [`Config::write_timeout`] isn't longer than that.
     #[must_use]
     pub fn keepalive(mut self, after: Option<Duration>) -> Builder {
         self.options.keepalive = after;

@@ -9,6 +9,7 @@ mod clients;
 mod config;
 mod descriptors;
 mod hooks;
+mod keepalive;
 mod limits;
 mod listener;
 pub mod metrics;

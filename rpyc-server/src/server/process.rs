@@ -13,8 +13,9 @@ use rpyc_core::channel::PeerAddr;
 use rpyc_core::executor::{Executor, ThreadPool};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
-use super::client::{next_name, set_options};
+use super::client::next_name;
 use super::clients::Place;
+use super::keepalive::set_options;
 use super::metrics::Refused;
 use super::{RawStream, Shared};
 
@@ -84,8 +85,7 @@ impl Nursery {
         };
         let (command, server, client) = (self.command.clone(), shared.clone(), peer.clone());
         let job = Box::new(move || {
-            let keepalive = server.options.keepalive;
-            set_options(&stream, &client, keepalive);
+            set_options(&stream, &client, &server.options);
             let blocking = stream.set_nonblocking(false);
             match blocking.and_then(|()| command.spawn(stream)) {
                 Ok(child) => see_through(child, &place, &name, &client),

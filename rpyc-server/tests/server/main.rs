@@ -195,6 +195,55 @@ fn a_stop_waits_no_longer_than_the_grace_for_a_request_that_doesnt_end() {
 }
 
 #[test]
+fn each_of_many_clients_is_told_of_once_when_the_server_stops() {
+    let (builder, watch) = demo();
+    let builder = builder.grace(Duration::from_secs(2));
+    let server = builder.listen("127.0.0.1:0").unwrap().start().unwrap();
+    let address = server.local_addr().unwrap();
+    let idle: Vec<TcpStream> = (0..100)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    let clients = [(); 2].map(|()| connect(Some(address)));
+    let holding = clients.each_ref().map(|client| {
+        let root = root(client);
+        let busy = thread::spawn(move || root.call_method("hold", Args::new()));
+        watch.held.recv_timeout(DEADLINE).unwrap();
+        busy
+    });
+    let reset = socket2::SockRef::from(&idle[0]).set_linger(Some(Duration::ZERO));
+    reset.unwrap();
+    let mut names: Vec<String> = (0..102)
+        .map(|_| watch.connected.recv_timeout(DEADLINE).unwrap())
+        .collect();
+
+    server.stopper().stop();
+    let mut idle = idle.into_iter();
+    drop(idle.next());
+    while TcpStream::connect(address).is_ok() {
+        thread::yield_now();
+    }
+    // One of the two finishes in time, the other one is cut off.
+    watch.release.send(()).unwrap();
+    let answers = holding.map(|busy| busy.join().unwrap());
+    let released =
+        |answer: &&Result<Any, _>| matches!(answer, Ok(any) if any.as_str() == Some("released"));
+    assert_eq!(answers.iter().filter(released).count(), 1, "{answers:?}");
+    server.stop();
+    watch.release.send(()).unwrap();
+    let mut ended: Vec<String> = (0..names.len())
+        .map(|_| watch.disconnected.recv_timeout(DEADLINE).unwrap())
+        .collect();
+    // A probe that was faster than the stop was a client, too, for a moment.
+    let late: Vec<String> = watch.connected.try_iter().collect();
+    ended.extend((0..late.len()).map(|_| watch.disconnected.recv_timeout(DEADLINE).unwrap()));
+    names.extend(late);
+    ended.sort();
+    names.sort();
+    assert_eq!(ended, names);
+    assert_eq!(watch.ended().len(), 0);
+}
+
+#[test]
 fn a_stop_doesnt_wait_for_silent_clients() {
     let (builder, watch) = demo();
     let server = builder

@@ -1,0 +1,6 @@
+//! rpyc-server as its operators know it: how it stops, whom it notices to be gone, what it does
+//! with signals, with systemd, and with the files in docs/deploy.
+
+mod addresses;
+mod stopping;
+mod vanishing;
