@@ -235,8 +235,8 @@ const SMALLEST: usize = 1 << 10;
 /// The buffer once a read has filled that one, while no large frame is being received. A quarter of it is the least
 /// room that is worth a read of its own.
 const SMALL: usize = 4 << 10;
-/// The first buffer of a large frame.
-const LARGE_START: usize = 64 << 10;
+/// The first buffer of a large frame: room for 64 KiB of data and what is around it.
+const LARGE_START: usize = 68 << 10;
 /// How full the buffer of a large frame is before it grows.
 const GROWTH_SLACK: usize = 1 << 10;
 /// The most of a large frame that is received at a time.
