@@ -35,11 +35,16 @@
 //! | info | one line when a connection starts, one when it ends |
 //! | debug | socket options that couldn't be set |
 //!
+//! A source that floods the server doesn't flood its log. Each address (the clients of the machine
+//! itself; each /64 network of IPv6) has 400 lines of connections at once and two a second, 10 lines
+//! of refusals and one a second. Of further ones it says how many there were, and the last one.
+//!
 //! # What is absent
 //!
 //! No async runtime: threads block.
 #![forbid(unsafe_code)]
 
+mod rate;
 pub mod registry;
 mod server;
 

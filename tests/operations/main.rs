@@ -2,5 +2,6 @@
 //! with signals, with systemd, and with the files in docs/deploy.
 
 mod addresses;
+mod flooding;
 mod stopping;
 mod vanishing;

@@ -12,8 +12,8 @@ use rpyc_core::registry::message::{
 };
 
 use super::Transport;
-use super::rate::Rate;
 use super::table::{Address, Limits, Table};
+use crate::rate::Rate;
 
 /// The options that answers depend on.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ impl Answers {
         };
         Answers {
             table: Table::new(limits),
-            rate: Rate::new(options.rate),
+            rate: Rate::new(options.rate, options.rate.saturating_mul(BURST)),
             options,
             next_prune: now,
             unheard: Unheard::default(),
@@ -86,8 +86,12 @@ impl Answers {
                 None
             }
         };
-        self.rate
-            .take(source, answer.as_ref().map_or(0, Vec::len), now);
+        // An answer costs what it weighs: over UDP it goes to whoever the question's source says,
+        // which may be the victim of somebody else.
+        let weight = answer
+            .as_ref()
+            .map_or(0.0, |answer| answer.len() as f64 / BYTES);
+        self.rate.take(source, weight, now);
         answer
     }
 
@@ -246,6 +250,10 @@ const SHOWN: usize = 3;
 
 /// What a server is told that wants to be somewhere else.
 const FOREIGN: &str = "this registry registers servers where they ask from only";
+/// Questions that a source may ask at once, in seconds of its rate.
+const BURST: u32 = 10;
+/// Bytes of answer that cost as much as a question.
+const BYTES: f64 = 1_500.0;
 const TELL: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

@@ -27,7 +27,6 @@
 //! trusted, and [`Builder::allow`] to say which ones those are.
 
 mod answers;
-mod rate;
 mod registration;
 mod table;
 mod tcp;

@@ -22,7 +22,8 @@ pub(super) trait Arrivals {
     fn tick(&mut self) -> Option<Duration>;
 }
 
-/// Accepts clients until `stopping` is set and `wake` is readable, or no more are wanted.
+/// Accepts clients until `stopping` is set, or no more are wanted. What is written to the other end
+/// of `wake` has it look.
 ///
 /// # Errors
 /// When a listening socket itself is broken.
@@ -34,7 +35,11 @@ pub(super) fn run(
 ) -> io::Result<()> {
     let mut shortage = Backoff::default();
     loop {
-        let ready = wait(listeners, wake, arrivals.tick())?;
+        let (ready, woken) = wait(listeners, wake, arrivals.tick())?;
+        if woken {
+            // Before the look at `stopping`: this may be its byte.
+            rustix::io::read(wake, &mut [0; 64])?;
+        }
         if stopping.load(Ordering::SeqCst) {
             return Ok(());
         }
@@ -65,13 +70,13 @@ pub(super) fn run(
     }
 }
 
-/// Sleeps until there is a client, an order to stop, or the time is up. Gives the listeners
-/// that clients wait at.
+/// Sleeps until there is a client, somebody wakes it, or the time is up. Gives the listeners
+/// that clients wait at, and whether it was woken.
 fn wait<'a>(
     listeners: &'a [Listener],
     wake: &impl AsFd,
     timeout: Option<Duration>,
-) -> io::Result<Vec<&'a Listener>> {
+) -> io::Result<(Vec<&'a Listener>, bool)> {
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     let mut watched = vec![PollFd::new(wake, PollFlags::IN)];
     let of_listener = |listener| PollFd::new(listener, PollFlags::IN);
@@ -80,9 +85,10 @@ fn wait<'a>(
         Ok(_) => {
             let ready = |(_, fd): &(_, &PollFd<'_>)| !fd.revents().is_empty();
             let pairs = listeners.iter().zip(&watched[1..]);
-            Ok(pairs.filter(ready).map(|(listener, _)| listener).collect())
+            let ready = pairs.filter(ready).map(|(listener, _)| listener).collect();
+            Ok((ready, !watched[0].revents().is_empty()))
         }
-        Err(Errno::INTR | Errno::NOMEM) => Ok(Vec::new()),
+        Err(Errno::INTR | Errno::NOMEM) => Ok((Vec::new(), false)),
         Err(error) => Err(error.into()),
     }
 }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use log::{info, log, warn};
+use log::Level;
 use rpyc_core::channel::{PeerAddr, Stream};
 use rpyc_core::executor::Executor;
 use rpyc_core::service::Service;
 use rpyc_core::{CloseReason, Config, Connection};
 
 use super::clients::Place;
+use super::journal::Journal;
 use super::keepalive::set_options;
 use super::metrics::Refused;
 pub(super) use super::raw::Socket;
@@ -50,6 +51,7 @@ impl fmt::Debug for Incoming {
 /// A client that is served.
 pub(super) struct Served {
     pub(super) connection: Connection,
+    journal: Arc<Journal>,
     peer: PeerAddr,
     start: Instant,
     place: Place,
@@ -136,7 +138,8 @@ impl Admitted {
         match catch_unwind(AssertUnwindSafe(|| self.try_open(shared))) {
             Ok(served) => served,
             Err(_) => {
-                warn!("{name} from {peer}: ended: {PANICKED}");
+                let ended = format_args!("ended: {PANICKED}");
+                shared.journal.session(Level::Warn, &name, &peer, ended);
                 None
             }
         }
@@ -191,13 +194,15 @@ impl Admitted {
             Some(metrics) => metrics.count(stream, &mut config),
             None => stream,
         };
-        info!("{name} from {peer}: connected");
+        let connected = format_args!("connected");
+        shared.journal.session(Level::Info, &name, &peer, connected);
         let start = Instant::now();
         match Connection::over(stream, service, config) {
             Ok(connection) => {
                 place.serving(&connection);
                 let served = Served {
                     connection,
+                    journal: shared.journal.clone(),
                     peer,
                     start,
                     place,
@@ -205,7 +210,8 @@ impl Admitted {
                 Some((served, socket))
             }
             Err(error) => {
-                warn!("{name} from {peer}: ended: {}", with_sources(&error));
+                let ended = format_args!("ended: {}", with_sources(&error));
+                shared.journal.session(Level::Warn, &name, &peer, ended);
                 None
             }
         }
@@ -225,18 +231,15 @@ impl Served {
             return;
         }
         let level = if reason.is_normal() {
-            log::Level::Info
+            Level::Info
         } else {
-            log::Level::Warn
+            Level::Warn
         };
-        log!(
-            level,
-            "{} from {}: ended: {reason}, {} requests, {:.1} s",
-            self.connection.connid(),
-            self.peer,
-            self.connection.requests_served(),
-            self.start.elapsed().as_secs_f64()
-        );
+        let requests = self.connection.requests_served();
+        let seconds = self.start.elapsed().as_secs_f64();
+        let ended = format_args!("ended: {reason}, {requests} requests, {seconds:.1} s");
+        let name = self.connection.connid();
+        self.journal.session(level, name, &self.peer, ended);
     }
 }
 

@@ -39,8 +39,8 @@ use super::{Address, Authenticator, InheritedClient, ListenError, Listener, Serv
 /// | [`Config::max_pending`] | 65,536 | callbacks that are never answered |
 /// | [`Config::max_nested`] | 200 | callbacks of callbacks without end |
 ///
-/// A refused client is logged with the reason; of a flood of them the first ten within ten
-/// seconds, and how many more there were.
+/// A refused client is logged with the reason; of a flood from one address the first ten, and how
+/// many more there were.
 #[derive(Debug)]
 pub struct Builder {
     pub(super) factory: Factory,

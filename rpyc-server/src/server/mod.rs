@@ -9,6 +9,7 @@ mod clients;
 mod config;
 mod descriptors;
 mod hooks;
+mod journal;
 mod keepalive;
 mod limits;
 mod listener;
@@ -17,7 +18,6 @@ pub mod metrics;
 mod pool;
 mod process;
 mod raw;
-mod refusals;
 mod threaded;
 
 use std::fmt;
@@ -41,13 +41,13 @@ use self::clients::{Caps, Clients};
 pub use self::config::{Builder, Mode};
 use self::config::{Factory, Options};
 use self::hooks::Hooks;
+use self::journal::Journal;
 pub use self::limits::ProcessLimits;
 pub use self::listener::{Address, ListenError, Listener};
 use self::metrics::Refused;
 pub use self::process::ChildCommand;
 use self::process::Nursery;
 pub use self::raw::RawStream;
-use self::refusals::Refusals;
 
 /// A server that listens and doesn't accept clients yet.
 ///
@@ -70,7 +70,7 @@ struct Shared {
     factory: Factory,
     options: Options,
     clients: Clients,
-    refusals: Refusals,
+    journal: Arc<Journal>,
     stopping: AtomicBool,
     wake: PipeWriter,
 }
@@ -81,7 +81,7 @@ impl Shared {
         if let Some(metrics) = &self.options.metrics {
             metrics.refused(why);
         }
-        self.refusals.log(peer, reason);
+        self.journal.refused(peer, reason);
     }
 }
 
@@ -110,7 +110,8 @@ impl Server {
         } = builder;
         let address_of = |listener: &Listener| listener.address().clone();
         let addresses = listeners.iter().map(address_of).collect();
-        let (wake, waker) = io::pipe().map_err(|source| ListenError::Pipe { source })?;
+        let broken = |source| ListenError::Pipe { source };
+        let (wake, waker) = io::pipe().map_err(broken)?;
         let caps = Caps {
             all: options.max_clients,
             per_address: options
@@ -121,7 +122,7 @@ impl Server {
             factory,
             clients: Clients::new(caps),
             options,
-            refusals: Refusals::default(),
+            journal: Arc::new(Journal::new(waker.try_clone().map_err(broken)?)),
             stopping: AtomicBool::new(false),
             wake: waker,
         };
@@ -207,7 +208,7 @@ impl Server {
         let hooks = hooks.stop();
         shared.clients.close_all(grace);
         hooks.wait(grace.saturating_add(Duration::from_secs(1)));
-        shared.refusals.close();
+        shared.journal.close();
         accepted
     }
 
@@ -264,8 +265,8 @@ impl accept::Arrivals for Reception {
     fn tick(&mut self) -> Option<Duration> {
         let now = Instant::now();
         let handshakes = self.shared.clients.cut_overdue(now);
-        let refusals = self.shared.refusals.tick(now);
-        [handshakes, refusals].into_iter().flatten().min()
+        let journal = self.shared.journal.tick(now);
+        [handshakes, journal].into_iter().flatten().min()
     }
 }
 

@@ -2,13 +2,14 @@
 //! nothing of anybody else's.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 
-use log::{info, warn};
+use log::Level;
 use rpyc_core::channel::PeerAddr;
 use rpyc_core::executor::{Executor, ThreadPool};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
@@ -88,7 +89,9 @@ impl Nursery {
             set_options(&stream, &client, &server.options);
             let blocking = stream.set_nonblocking(false);
             match blocking.and_then(|()| command.spawn(stream)) {
-                Ok(child) => see_through(child, &place, &name, &client),
+                Ok(child) => see_through(child, &place, |level, what| {
+                    server.journal.session(level, &name, &client, what);
+                }),
                 Err(error) => {
                     let reason = format!("no process for it: {error}");
                     server.refuse(Refused::System, &client, &reason);
@@ -102,9 +105,9 @@ impl Nursery {
 }
 
 /// Waits for a child's end.
-fn see_through(mut child: Child, place: &Place, name: &str, peer: &PeerAddr) {
+fn see_through(mut child: Child, place: &Place, log: impl Fn(Level, fmt::Arguments<'_>)) {
     let number = child.id();
-    info!("{name} from {peer}: process {number} serves it");
+    log(Level::Info, format_args!("process {number} serves it"));
     let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
     if let Some(pid) = pid {
         place.served_by(pid);
@@ -115,13 +118,16 @@ fn see_through(mut child: Child, place: &Place, name: &str, peer: &PeerAddr) {
     }
     match child.wait() {
         Ok(status) if status.success() => {
-            info!("{name} from {peer}: process {number} ended");
+            log(Level::Info, format_args!("process {number} ended"));
         }
-        Ok(status) => warn!(
-            "{name} from {peer}: process {number} ended: {}",
-            describe(status)
+        Ok(status) => {
+            let how = describe(status);
+            log(Level::Warn, format_args!("process {number} ended: {how}"));
+        }
+        Err(error) => log(
+            Level::Warn,
+            format_args!("process {number} is lost: {error}"),
         ),
-        Err(error) => warn!("{name} from {peer}: process {number} is lost: {error}"),
     }
 }
 

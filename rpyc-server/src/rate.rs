@@ -1,15 +1,12 @@
-//! How often each source may ask. Pure: the time is a parameter.
+//! How often each source may do something. Pure: the time is a parameter.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// A bucket of credit for each source, refilled at a rate.
-///
-/// An answer costs what it weighs, because a registry over UDP answers whoever a question's
-/// source says, and that may be the victim of somebody else.
 #[derive(Debug)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     /// Credit that comes back in a second.
     per_second: f64,
     /// Credit that a source may save up.
@@ -26,27 +23,37 @@ struct Bucket {
 }
 
 impl Rate {
-    /// `per_second` questions with short answers, and ten times as many at once.
-    pub(super) fn new(per_second: u32) -> Rate {
+    /// As often as that in a second, and at once. A rate of 0 is no limit.
+    pub(crate) fn new(per_second: u32, at_once: u32) -> Rate {
         Rate {
             per_second: f64::from(per_second),
-            burst: f64::from(per_second) * 10.0,
+            burst: f64::from(at_once),
             sources: HashMap::new(),
             next_sweep: None,
         }
     }
 
-    /// Whether the source may ask now.
-    pub(super) fn allows(&mut self, source: IpAddr, now: Instant) -> bool {
+    /// Whether the source may do it now.
+    pub(crate) fn allows(&mut self, source: IpAddr, now: Instant) -> bool {
         self.bucket(source, now)
             .is_none_or(|bucket| bucket.credit >= 1.0)
     }
 
-    /// Takes for a question, and `bytes` of answer.
-    pub(super) fn take(&mut self, source: IpAddr, bytes: usize, now: Instant) {
+    /// Takes for doing it once, and for what it weighs beyond that.
+    pub(crate) fn take(&mut self, source: IpAddr, weight: f64, now: Instant) {
         if let Some(bucket) = self.bucket(source, now) {
-            bucket.credit -= 1.0 + bytes as f64 / BYTES;
+            bucket.credit -= 1.0 + weight;
         }
+    }
+
+    /// As whom an address counts: one for all that are beyond the number of known ones.
+    pub(crate) fn source(&mut self, address: IpAddr, now: Instant) -> IpAddr {
+        let key = network(address);
+        if self.sources.contains_key(&key) || self.has_room(now) {
+            return key;
+        }
+        // A flood from everywhere, most likely forged: who comes new shares a bucket.
+        SHARED
     }
 
     /// The source's bucket as it is now; `None` when there is no limit.
@@ -54,12 +61,8 @@ impl Rate {
         if self.per_second == 0.0 {
             return None;
         }
-        let key = network(source);
-        if self.sources.contains_key(&key) || self.has_room(now) {
-            return Some(self.refill(key, now));
-        }
-        // A flood from everywhere, most likely forged: who comes new shares a bucket.
-        Some(self.refill(SHARED, now))
+        let key = self.source(source, now);
+        Some(self.refill(key, now))
     }
 
     /// Whether one more source can be known. Forgets, at most once a second because it looks at
@@ -109,8 +112,6 @@ const SOURCES: usize = 10_000;
 const SWEEP: Duration = Duration::from_secs(1);
 /// The bucket of all others.
 const SHARED: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
-/// Bytes of answer that cost as much as a question.
-const BYTES: f64 = 1_500.0;
 
 #[cfg(test)]
 mod tests {
@@ -118,11 +119,11 @@ mod tests {
 
     use super::*;
 
-    fn allowed(rate: &mut Rate, source: &str, bytes: usize, now: Instant) -> usize {
+    fn allowed(rate: &mut Rate, source: &str, weight: f64, now: Instant) -> usize {
         let source = source.parse().expect("an address");
         let mut count = 0;
         while count < 100_000 && rate.allows(source, now) {
-            rate.take(source, bytes, now);
+            rate.take(source, weight, now);
             count += 1;
         }
         count
@@ -130,52 +131,52 @@ mod tests {
 
     #[test]
     fn a_source_has_its_burst_and_then_its_rate_and_another_one_is_not_concerned() {
-        let (mut rate, start) = (Rate::new(5), Instant::now());
-        assert_eq!(allowed(&mut rate, "10.0.0.1", 0, start), 50);
-        assert_eq!(allowed(&mut rate, "::ffff:10.0.0.1", 0, start), 0);
-        assert_eq!(allowed(&mut rate, "10.0.0.2", 0, start), 50);
+        let (mut rate, start) = (Rate::new(5, 50), Instant::now());
+        assert_eq!(allowed(&mut rate, "10.0.0.1", 0.0, start), 50);
+        assert_eq!(allowed(&mut rate, "::ffff:10.0.0.1", 0.0, start), 0);
+        assert_eq!(allowed(&mut rate, "10.0.0.2", 0.0, start), 50);
         let later = start + Duration::from_secs(2);
-        assert_eq!(allowed(&mut rate, "10.0.0.1", 0, later), 10);
+        assert_eq!(allowed(&mut rate, "10.0.0.1", 0.0, later), 10);
         let much_later = start + Duration::from_secs(1_000);
-        assert_eq!(allowed(&mut rate, "10.0.0.1", 0, much_later), 50);
+        assert_eq!(allowed(&mut rate, "10.0.0.1", 0.0, much_later), 50);
     }
 
     #[test]
-    fn long_answers_cost_more() {
-        let (mut rate, start) = (Rate::new(11), Instant::now());
-        assert_eq!(allowed(&mut rate, "10.0.0.1", 15_000, start), 10);
+    fn what_weighs_more_costs_more() {
+        let (mut rate, start) = (Rate::new(11, 110), Instant::now());
+        assert_eq!(allowed(&mut rate, "10.0.0.1", 10.0, start), 10);
     }
 
     #[test]
     fn zero_is_no_limit() {
-        let mut rate = Rate::new(0);
-        assert_eq!(allowed(&mut rate, "10.0.0.1", 9, Instant::now()), 100_000);
+        let mut rate = Rate::new(0, 0);
+        assert_eq!(allowed(&mut rate, "10.0.0.1", 9.0, Instant::now()), 100_000);
         assert!(rate.sources.is_empty());
     }
 
     #[test]
     fn an_ipv6_network_is_one_source() {
-        let (mut rate, start) = (Rate::new(1), Instant::now());
-        assert_eq!(allowed(&mut rate, "2001:db8::1", 0, start), 10);
-        assert_eq!(allowed(&mut rate, "2001:db8::2", 0, start), 0);
-        assert_eq!(allowed(&mut rate, "2001:db8:0:1::2", 0, start), 10);
+        let (mut rate, start) = (Rate::new(1, 10), Instant::now());
+        assert_eq!(allowed(&mut rate, "2001:db8::1", 0.0, start), 10);
+        assert_eq!(allowed(&mut rate, "2001:db8::2", 0.0, start), 0);
+        assert_eq!(allowed(&mut rate, "2001:db8:0:1::2", 0.0, start), 10);
     }
 
     #[test]
     fn forged_sources_fill_nothing_and_leave_the_known_ones_alone() {
-        let (mut rate, start) = (Rate::new(1), Instant::now());
-        assert_eq!(allowed(&mut rate, "10.0.0.1", 0, start), 10);
+        let (mut rate, start) = (Rate::new(1, 10), Instant::now());
+        assert_eq!(allowed(&mut rate, "10.0.0.1", 0.0, start), 10);
         for n in 0..30_000_u32 {
             let forged = Ipv4Addr::from(0x2000_0000 + n).into();
             if rate.allows(forged, start) {
-                rate.take(forged, 0, start);
+                rate.take(forged, 0.0, start);
             }
         }
         assert!(rate.sources.len() <= SOURCES + 1);
-        assert_eq!(allowed(&mut rate, "10.0.0.1", 0, start), 0);
-        assert_eq!(allowed(&mut rate, "9.9.9.9", 0, start), 0, "shared");
+        assert_eq!(allowed(&mut rate, "10.0.0.1", 0.0, start), 0);
+        assert_eq!(allowed(&mut rate, "9.9.9.9", 0.0, start), 0, "shared");
         // When the flood is over, everybody has a bucket again.
         let later = start + Duration::from_secs(60);
-        assert_eq!(allowed(&mut rate, "9.9.9.9", 0, later), 10);
+        assert_eq!(allowed(&mut rate, "9.9.9.9", 0.0, later), 10);
     }
 }
