@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use env_logger::{Builder, Env, Target};
 use log::Record;
@@ -10,25 +12,79 @@ use serde_json::json;
 use crate::cli::{LogFormat, Logging};
 use crate::failure::Failure;
 
+/// The log file, if there is one.
+#[derive(Clone, Debug)]
+pub(crate) struct LogFile(Option<Arc<Reopening>>);
+
+#[derive(Debug)]
+struct Reopening {
+    path: PathBuf,
+    file: Mutex<File>,
+}
+
+impl LogFile {
+    /// Opens the file anew, so that whoever moved the old one away gets a new one; says whether
+    /// there is any.
+    ///
+    /// # Errors
+    /// When it can't be opened: the old one stays in use.
+    pub(crate) fn reopen(&self) -> Result<bool, Failure> {
+        let Some(log) = &self.0 else {
+            return Ok(false);
+        };
+        let file = open(&log.path)?;
+        *log.file() = file;
+        Ok(true)
+    }
+}
+
+impl Reopening {
+    fn file(&self) -> MutexGuard<'_, File> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the logger writes to.
+struct Writer(Arc<Reopening>);
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.file().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.file().flush()
+    }
+}
+
+fn open(path: &Path) -> Result<File, Failure> {
+    let file = File::options().create(true).append(true).open(path);
+    file.map_err(|error| {
+        Failure::new(format!("--logfile {}: can't be written", path.display())).because(error)
+    })
+}
+
 /// Sets the program's logger up.
 ///
 /// # Errors
 /// When the log file can't be opened.
-pub(crate) fn start(options: &Logging) -> Result<(), Failure> {
+pub(crate) fn start(options: &Logging) -> Result<LogFile, Failure> {
     let mut builder = choose_lines(options.quiet, options.verbose);
     match options.format {
         LogFormat::Text => builder.format(format_line),
         LogFormat::Json => builder.format(format_json),
     };
+    let mut log = LogFile(None);
     if let Some(path) = &options.logfile {
-        let file = File::options().create(true).append(true).open(path);
-        let file = file.map_err(|error| {
-            Failure::new(format!("--logfile {}: can't be written", path.display())).because(error)
-        })?;
-        builder.target(Target::Pipe(Box::new(file)));
+        let file = Arc::new(Reopening {
+            path: path.clone(),
+            file: Mutex::new(open(path)?),
+        });
+        builder.target(Target::Pipe(Box::new(Writer(file.clone()))));
+        log.0 = Some(file);
     }
     builder.init();
-    Ok(())
+    Ok(log)
 }
 
 /// Targets begin with the crate's name, rpyc_core and so on; a connection's own lines have rpyc.

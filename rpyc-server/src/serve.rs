@@ -15,6 +15,7 @@ use rpyc_server::{
 use crate::classic::Evaluator;
 use crate::cli::{Registering, SERVES_CLIENT, ServeMode, ServeOptions};
 use crate::failure::Failure;
+use crate::logging::LogFile;
 use crate::plan::Plan;
 use crate::{logging, plan, signals, systemd};
 
@@ -30,18 +31,18 @@ pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
     if options.serving.check {
         return crate::print(b"the options make sense\n");
     }
-    logging::start(&options.logging)?;
+    let log = logging::start(&options.logging)?;
     // A client that is there already is taken first of all: nothing else may read from the
     // standard input, or write to the standard output.
     let mode = match options.serving.mode {
-        ServeMode::Child => return serve_client(InheritedClient::take(), options, &plan),
-        ServeMode::Stdio => return serve_client(InheritedClient::stdio(), options, &plan),
+        ServeMode::Child => return serve_client(InheritedClient::take(), options, &plan, log),
+        ServeMode::Stdio => return serve_client(InheritedClient::stdio(), options, &plan, log),
         ServeMode::Process => Mode::Process(child_command()?),
         ServeMode::OneShot => Mode::OneShot,
         ServeMode::Pool => pool(options.serving.workers)?,
         ServeMode::Threaded => Mode::Threaded,
     };
-    let signals = signals::catch(plan.tls.clone()).map_err(broken)?;
+    let signals = signals::catch(log, plan.tls.clone()).map_err(broken)?;
     if options.serving.mode == ServeMode::Process {
         let builder = Server::builder(|| VoidService).mode(mode);
         return serve(builder, options, &plan, signals);
@@ -92,10 +93,11 @@ fn serve_client(
     client: io::Result<InheritedClient>,
     options: &ServeOptions,
     plan: &Plan,
+    log: LogFile,
 ) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::new("the client can't be served").because(error);
     let client = client.map_err(failed)?;
-    let signals = signals::catch(plan.tls.clone()).map_err(broken)?;
+    let signals = signals::catch(log, plan.tls.clone()).map_err(broken)?;
     let evaluator = Evaluator::start(options)?;
     let builder = configure(
         Server::builder_from(evaluator.factory(options)),

@@ -14,9 +14,9 @@ pub(crate) fn run(options: &RegistryOptions) -> Result<(), Failure> {
     if options.check {
         return crate::print(b"the options make sense\n");
     }
-    logging::start(&options.logging)?;
+    let log = logging::start(&options.logging)?;
     let broken = |error| Failure::new("the registry can't go on").because(error);
-    let signals = signals::catch(None).map_err(broken)?;
+    let signals = signals::catch(log, None).map_err(broken)?;
     let registry = Registry::builder()
         .transport(options.transport)
         .listing(options.listing)

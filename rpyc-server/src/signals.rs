@@ -1,7 +1,7 @@
 //! SIGINT and SIGTERM: the first one stops the server, the second one ends the program. SIGHUP has
-//! a server that speaks TLS read its files anew.
+//! it read the files of TLS anew, and write to a new log file.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::thread;
 
 use log::{error, info};
@@ -11,21 +11,25 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level;
 
 use crate::failure::Failure;
+use crate::logging::LogFile;
 
-/// From here on the signals are caught; they wait until [`Caught::stop_with`]. Without TLS, SIGHUP
-/// does what it does to any program: it comes when the terminal is closed.
-pub(crate) fn catch(tls: Option<Tls>) -> io::Result<Caught> {
-    let signals = Signals::new([SIGINT, SIGTERM])?;
-    if tls.is_some() {
-        signals.add_signal(SIGHUP)?;
-    }
-    Ok(Caught { signals, tls })
+/// From here on the signals are caught; they wait until [`Caught::stop_with`].
+pub(crate) fn catch(log: LogFile, tls: Option<Tls>) -> io::Result<Caught> {
+    Ok(Caught {
+        signals: Signals::new([SIGHUP, SIGINT, SIGTERM])?,
+        terminals: terminals(),
+        log,
+        tls,
+    })
 }
 
 /// Caught signals.
 #[derive(Debug)]
 pub(crate) struct Caught {
     signals: Signals,
+    /// Which of the standard streams were terminals at the start.
+    terminals: [bool; 3],
+    log: LogFile,
     tls: Option<Tls>,
 }
 
@@ -35,8 +39,8 @@ impl Caught {
         let watch = move || {
             let mut stopping = false;
             for signal in self.signals.forever() {
-                if signal == SIGHUP {
-                    reload(self.tls.as_ref());
+                if signal == SIGHUP && self.terminals == terminals() {
+                    reload(&self.log, self.tls.as_ref());
                     continue;
                 }
                 if stopping {
@@ -56,7 +60,25 @@ impl Caught {
     }
 }
 
-fn reload(tls: Option<&Tls>) {
+/// Which of the standard streams are terminals. One that was closed isn't one any more: then
+/// SIGHUP is its end, not an operator's wish.
+fn terminals() -> [bool; 3] {
+    [
+        io::stdin().is_terminal(),
+        io::stdout().is_terminal(),
+        io::stderr().is_terminal(),
+    ]
+}
+
+fn reload(log: &LogFile, tls: Option<&Tls>) {
+    match log.reopen() {
+        Ok(true) => info!("SIGHUP: the log file is opened anew"),
+        Ok(false) if tls.is_none() => {
+            info!("SIGHUP: neither TLS nor a log file is in use, nothing is read anew");
+        }
+        Ok(false) => {}
+        Err(error) => error!("SIGHUP: the log goes on as it was: {}", error.with_causes()),
+    }
     match tls.map(Tls::reload) {
         Some(Ok(())) => info!("SIGHUP: the files of TLS are read anew"),
         Some(Err(error)) => {

@@ -3,5 +3,6 @@
 
 mod addresses;
 mod flooding;
+mod hangup;
 mod stopping;
 mod vanishing;

@@ -84,6 +84,11 @@ impl Registry {
         assert!(found.is_some(), "never logged: {text}\n{}", self.log());
     }
 
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
     /// Whether the process still runs.
     pub fn is_running(&mut self) -> bool {
         self.process.is_running()

@@ -83,7 +83,7 @@ fn args_of(
         "logfile",
         logfile,
         "FILE",
-        "Append the log to FILE instead of writing it to the standard error",
+        "Append the log to FILE instead of writing it to the standard error; SIGHUP opens it anew",
     );
     let log_format = option(
         "log-format",
