@@ -4,6 +4,8 @@
 mod access;
 mod classic;
 mod cli;
+mod effect;
+mod exposure;
 mod failure;
 mod logging;
 mod plan;

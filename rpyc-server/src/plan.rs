@@ -6,11 +6,14 @@ use std::path::Path;
 
 use rpyc_core::Config;
 use rpyc_core::registry::RegistryClient;
+use rpyc_server::Address;
 use rpyc_server::auth::{Access, Tls};
 use rpyc_server::registry::Transport;
 
 use crate::access;
 use crate::cli::{Limits, Logging, Registering, ServeMode, ServeOptions, Socket};
+use crate::effect;
+use crate::exposure::{self, Guard};
 use crate::failure::Failure;
 
 /// What a server is going to do.
@@ -21,8 +24,7 @@ pub(crate) struct Plan {
     pub(crate) access: Access,
     pub(crate) config: Config,
     pub(crate) port: u16,
-    /// Whether other machines reach the addresses.
-    pub(crate) is_reachable: bool,
+    pub(crate) guard: Guard,
     pub(crate) registry: Option<RegistryClient>,
     pub(crate) tls: Option<Tls>,
 }
@@ -34,6 +36,7 @@ impl Plan {
             return Err(Failure::usage("nothing to serve")
                 .hint("Say --classic to serve classic mode; --help shows examples."));
         }
+        effect::check(options.serving.mode, &options.given)?;
         check_logging(&options.logging)?;
         let tls = access::tls(&options.access)?;
         let access = access::access(&options.access, tls.as_ref())?;
@@ -45,10 +48,11 @@ impl Plan {
         } else {
             addresses(&options.socket, port)?
         };
-        let is_reachable = addresses.iter().any(|address| !is_loopback(address.ip()));
-        if is_reachable && access.is_open() && !options.access.insecure {
+        let guard = Guard::new(&options.access);
+        let is_unsafe = |&address: &SocketAddr| !guard.suffices(&Address::Tcp(address));
+        if addresses.iter().any(is_unsafe) {
             let host = options.socket.host.as_deref().unwrap_or_default();
-            return Err(not_loopback(&format!("--host {host}")));
+            return Err(exposure::refusal(&format!("--host {host}")));
         }
         if options.serving.mode == ServeMode::OneShot && addresses.is_empty() {
             return Err(Failure::usage("--mode oneshot prints a TCP address")
@@ -60,7 +64,7 @@ impl Plan {
             access,
             addresses,
             port,
-            is_reachable,
+            guard,
             tls,
         })
     }
@@ -140,19 +144,6 @@ pub(crate) fn resolve(option: &str, host: &str, port: u16) -> Result<Vec<SocketA
 
 fn is_loopback(ip: IpAddr) -> bool {
     ip.to_canonical().is_loopback()
-}
-
-/// A refusal to listen where everybody would get in.
-pub(crate) fn not_loopback(what: &str) -> Failure {
-    Failure::usage(format!(
-        "{what} is reached from other machines, which classic mode isn't safe for"
-    ))
-    .hint(
-        "Whoever connects can run any code as this user. Say who may: clients with a certificate \
-         (--ssl-keyfile, --ssl-certfile, --ssl-cafile), with a secret (--secret-file), of a \
-         network (--allow); or keep to 127.0.0.1 and come through a tunnel (ssh -L \
-         18812:127.0.0.1:18812 user@server); or let in everybody with --insecure.",
-    )
 }
 
 fn config(options: &ServeOptions) -> Config {

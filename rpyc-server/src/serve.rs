@@ -17,7 +17,7 @@ use crate::cli::{Registering, SERVES_CLIENT, ServeMode, ServeOptions};
 use crate::failure::Failure;
 use crate::logging::LogFile;
 use crate::plan::Plan;
-use crate::{logging, plan, signals, systemd};
+use crate::{exposure, logging, signals, systemd};
 
 /// Serves until a signal stops it, or says whether it could.
 pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
@@ -174,9 +174,9 @@ fn listen(options: &ServeOptions, plan: &Plan) -> Result<Vec<Listener>, Failure>
         Failure::new("LISTEN_FDS: an inherited socket can't be served").because(error)
     })?;
     if !inherited.is_empty() {
-        let is_remote = inherited.iter().any(|socket| socket.address().is_remote());
-        if is_remote && plan.access.is_open() && !options.access.insecure {
-            return Err(plan::not_loopback("the inherited socket (LISTEN_FDS)"));
+        let is_unsafe = |socket: &Listener| !plan.guard.suffices(socket.address());
+        if inherited.iter().any(is_unsafe) {
+            return Err(exposure::refusal("the inherited socket (LISTEN_FDS)"));
         }
         return Ok(inherited);
     }
@@ -257,6 +257,7 @@ fn print_address(addresses: &[Address]) -> Result<(), Failure> {
 
 fn announce(address: &Address, plan: &Plan) {
     info!("listening on {address}");
+    let is_reachable = plan.guard.lets_strangers_in(address);
     let Some(address) = address.tcp() else {
         return;
     };
@@ -274,7 +275,7 @@ fn announce(address: &Address, plan: &Plan) {
     );
     let ipv6 = if address.is_ipv6() { ", ipv6=True" } else { "" };
     info!("from Python: import rpyc; conn = rpyc.classic.{function}({host}, port={port}{ipv6})");
-    if plan.is_reachable && plan.access.is_open() {
+    if is_reachable {
         warn!("whoever reaches {address} can run any code as this user (--insecure)");
     }
 }

@@ -20,7 +20,8 @@ mod socket;
 use std::ffi::OsString;
 use std::process;
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command, Id, value_parser};
 use clap_complete::Shell;
 
 pub(crate) use self::access::AccessOptions;
@@ -55,6 +56,8 @@ pub(crate) enum Invocation {
 #[derive(Debug)]
 pub(crate) struct ServeOptions {
     pub(crate) access: AccessOptions,
+    /// The names of those on the command line.
+    pub(crate) given: Vec<String>,
     pub(crate) limits: Limits,
     pub(crate) logging: Logging,
     pub(crate) operations: Operations,
@@ -108,12 +111,16 @@ fn parse_from(arguments: Vec<OsString>) -> Result<Result<Invocation, clap::Error
         Ok(matches) => matches,
         Err(error) => return Ok(Err(error)),
     };
+    let on_command_line =
+        |id: &&Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+    let given = matches.ids().filter(on_command_line);
+    let given = given.map(|id| id.as_str().to_owned()).collect();
     let arguments = file::extend(arguments, &matches)?;
     let parsed = command().try_get_matches_from(arguments);
-    Ok(parsed.map(|matches| invocation(&matches)))
+    Ok(parsed.map(|matches| invocation(&matches, given)))
 }
 
-fn invocation(matches: &ArgMatches) -> Invocation {
+fn invocation(matches: &ArgMatches, given: Vec<String>) -> Invocation {
     match matches.subcommand() {
         Some(("completions", matches)) => {
             Invocation::Completions(*matches.get_one("shell").expect("is required"))
@@ -127,6 +134,7 @@ fn invocation(matches: &ArgMatches) -> Invocation {
         }
         _ => Invocation::Serve(Box::new(ServeOptions {
             access: AccessOptions::from_matches(matches),
+            given,
             limits: Limits::from_matches(matches),
             logging: Logging::from_matches(matches),
             operations: Operations::from_matches(matches),
@@ -136,6 +144,14 @@ fn invocation(matches: &ArgMatches) -> Invocation {
             socket: Socket::from_matches(matches),
         })),
     }
+}
+
+/// The names of the options of serving.
+#[cfg(test)]
+pub(crate) fn options_of_serving() -> Vec<String> {
+    let command = command();
+    let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    shown.map(|arg| arg.get_id().to_string()).collect()
 }
 
 /// The whole command line.

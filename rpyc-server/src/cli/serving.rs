@@ -31,6 +31,17 @@ pub(crate) enum ServeMode {
 }
 
 impl ServeMode {
+    /// As --mode has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            ServeMode::Child | ServeMode::Process => "process",
+            ServeMode::OneShot => "oneshot",
+            ServeMode::Pool => "pool",
+            ServeMode::Stdio => "stdio",
+            ServeMode::Threaded => "threaded",
+        }
+    }
+
     /// Whether each client has a process of its own.
     pub(crate) fn is_process(self) -> bool {
         matches!(

@@ -79,10 +79,30 @@ fn check_says_whether_it_would_work_and_starts_nothing() {
         (
             &["--classic", "--check", "--mode", "stdio", "--register"],
             2,
-            "--register has nothing to tell",
+            "--register has no effect with --mode stdio",
+        ),
+        (
+            &["--classic", "--check", "--mode", "stdio", "--port", "0"],
+            2,
+            "--port has no effect with --mode stdio",
+        ),
+        (
+            &["--classic", "--check", "--workers", "7"],
+            2,
+            "Say --mode pool, too",
+        ),
+        (
+            &["--classic", "--check", "--max-memory", "1GiB"],
+            2,
+            "Say --mode process, too",
         ),
         (
             &["--classic", "--check", "--host", "0.0.0.0"],
+            2,
+            "--insecure",
+        ),
+        (
+            &["--classic", "--check", "--host", "::", "--allow", "::/0"],
             2,
             "--insecure",
         ),
