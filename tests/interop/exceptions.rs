@@ -66,6 +66,25 @@ fn an_os_error_keeps_errno_and_filename() {
 }
 
 #[test]
+fn a_system_error_reads_at_the_client_as_it_does_at_the_server() {
+    if better_than_stock("it sets what wasn't given to None, and that is shown") {
+        return;
+    }
+    Server::start().check(
+        r#"
+        for code in [
+            'OSError("x")', 'OSError()', 'OSError(2, "b")', 'OSError(2, "b", "f")', 'OSError(2, "b", "f", None, "g")',
+            'PermissionError("p")', 'TimeoutError()', 'ConnectionError("q")', 'BlockingIOError(11, "x", 5)',
+        ]:
+            with raises(OSError) as raised:
+                conn.execute('raise ' + code)
+            same(str(raised.value).split('\n')[0], str(eval(code)))
+            same(raised.value.filename2, eval(code).filename2)
+        "#,
+    );
+}
+
+#[test]
 fn a_unicode_error_keeps_what_could_not_be_decoded() {
     Server::start().check(
         r#"

@@ -28,12 +28,18 @@ pub(super) fn to_exception(
         session.remember_traceback(traceback.into());
     }
     let (module, class) = class_parts(vm, raised.class());
+    // Python's constructor knows what was given from what wasn't; set to None afterwards, it is shown:
+    // "[Errno None] None: None -> None".
+    let is_system_error =
+        &*module == "builtins" && raised.class().fast_issubclass(vm.ctx.exceptions.os_error);
     let mut exception = Exception::new(module, class);
     for arg in arguments(vm, raised) {
         exception = exception.with_arg(value_or_repr(vm, &arg));
     }
     for (name, value) in public_attributes(vm, raised.as_object()) {
-        exception = exception.with_attr(name, value);
+        if !(is_system_error && value == Value::None) {
+            exception = exception.with_attr(name, value);
+        }
     }
     exception.with_traceback(traceback_text(vm, raised))
 }
