@@ -46,6 +46,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Failure> {
     match cli::parse()? {
         Invocation::Completions(shell) => print(&cli::completions(shell)),
+        Invocation::HelpAll => print(&cli::help_all()),
         Invocation::Man(page) => print(&cli::man(page)?),
         Invocation::Registry(options) => serve_registry::run(&options),
         Invocation::Tool(tool) => match tool.run()? {

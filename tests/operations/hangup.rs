@@ -23,9 +23,10 @@ fn with_nothing_to_read_anew_it_says_so_and_goes_on() {
     assert_eq!(registry.stop(), Some(0));
 }
 
-/// Runs with its log in a file: a program that says nothing to its standard error.
+/// Runs it with its log in a file, and nothing to say to its standard error.
 const LOGGING: &str = r#"
 import signal, subprocess
+subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
 server = subprocess.Popen(
     [os.environ['SERVER'], '--classic', '--port', '0', '--logfile', 'log'],
     stderr=subprocess.PIPE, text=True)
@@ -50,7 +51,10 @@ fn with_log_file(code: &str) {
     let code = rpyc_tests::python::dedent(code);
     let script = Script::new(&format!("{LOGGING}{code}"));
     let script = script.variable("SERVER", binary().to_string_lossy());
-    script.outcome().unwrap_or_else(|reason| panic!("{reason}"));
+    script
+        .in_own_network()
+        .outcome()
+        .unwrap_or_else(|reason| panic!("{reason}"));
 }
 
 #[test]

@@ -5,4 +5,6 @@ mod addresses;
 mod flooding;
 mod hangup;
 mod stopping;
+mod switches;
+mod systemd;
 mod vanishing;

@@ -226,6 +226,22 @@ pub fn interpreter() -> &'static Path {
     }
 }
 
+/// What a program of the virtual environment (`rpyc_classic`) writes to its standard output.
+///
+/// # Panics
+/// When it fails.
+#[must_use]
+pub fn program_output(name: &str, arguments: &[&str]) -> String {
+    let mut command = Command::new(interpreter().with_file_name(name));
+    let output = clear_environment(&mut command)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|e| panic!("{name}: {e}"));
+    assert!(output.status.success(), "{name}: {output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 /// Removes what would change how Python or rpyc behave from the environment of a child.
 pub(crate) fn clear_environment(command: &mut Command) -> &mut Command {
     for name in [

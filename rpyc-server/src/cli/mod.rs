@@ -21,7 +21,7 @@ use std::ffi::OsString;
 use std::process;
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command, Id, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, Id, value_parser};
 use clap_complete::Shell;
 
 pub(crate) use self::access::AccessOptions;
@@ -42,6 +42,8 @@ use crate::tools::{self, ToolCall};
 pub(crate) enum Invocation {
     /// Print a shell's completions.
     Completions(Shell),
+    /// Print the help of the program and of its commands.
+    HelpAll,
     /// Print the man page of the program, or of one of its commands.
     Man(Option<String>),
     /// Run a registry.
@@ -85,6 +87,17 @@ pub(crate) fn completions(shell: Shell) -> Vec<u8> {
     script
 }
 
+/// The help of the program and of its commands.
+pub(crate) fn help_all() -> Vec<u8> {
+    let mut root = command();
+    root.build();
+    let mut text = root.render_long_help().to_string();
+    for command in root.get_subcommands_mut() {
+        text.push_str(&format!("\n\n{}", command.render_long_help()));
+    }
+    text.into_bytes()
+}
+
 /// The man page of the program, or of one of its commands.
 pub(crate) fn man(page: Option<String>) -> Result<Vec<u8>, Failure> {
     let mut root = command();
@@ -122,6 +135,8 @@ fn parse_from(arguments: Vec<OsString>) -> Result<Result<Invocation, clap::Error
 
 fn invocation(matches: &ArgMatches, given: Vec<String>) -> Invocation {
     match matches.subcommand() {
+        _ if matches.get_flag(HELP_ALL) => Invocation::HelpAll,
+        Some(("registry", matches)) if matches.get_flag(HELP_ALL) => Invocation::HelpAll,
         Some(("completions", matches)) => {
             Invocation::Completions(*matches.get_one("shell").expect("is required"))
         }
@@ -172,7 +187,8 @@ fn command() -> Command {
         .args(logging::args())
         .args(operations::args())
         .arg(file::arg("RPYC_SERVER_CONFIG"))
-        .subcommand(registry::command())
+        .arg(help_all_arg())
+        .subcommand(registry::command().arg(help_all_arg()))
         .subcommands(tools::commands())
         .subcommand(
             Command::new("completions")
@@ -198,7 +214,16 @@ fn command() -> Command {
         )
 }
 
+/// Python's programs have it.
+fn help_all_arg() -> Arg {
+    Arg::new(HELP_ALL)
+        .long(HELP_ALL)
+        .action(ArgAction::SetTrue)
+        .hide(true)
+}
+
 const NAME: &str = "rpyc-server";
+const HELP_ALL: &str = "help-all";
 
 #[cfg(test)]
 mod tests;

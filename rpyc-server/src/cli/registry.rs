@@ -69,6 +69,7 @@ pub(super) fn transports() -> PossibleValuesParser {
 
 pub(super) fn command() -> Command {
     Command::new("registry")
+        .version(env!("CARGO_PKG_VERSION"))
         .about("Runs a registry: servers register, clients ask where a service is")
         .after_help(help::REGISTRY)
         .args(args())
