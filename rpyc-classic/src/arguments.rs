@@ -11,8 +11,8 @@ pub(crate) type Body<T> = fn(&T, &Context<'_>, Vec<Option<Any>>) -> ObjectResult
 
 /// A method: its name, its parameters, how many of them must be given, and what it does.
 ///
-/// A last parameter with an asterisk before its name takes all further positional arguments: they
-/// follow the values of the others.
+/// A parameter with an asterisk before its name takes all further positional arguments: they follow
+/// the values of the others. Parameters behind it are given by keyword.
 pub(crate) struct MethodDef<T: 'static> {
     pub(crate) name: &'static str,
     pub(crate) parameters: &'static [&'static str],
@@ -50,21 +50,24 @@ impl<T: Send + Sync + 'static> BoundMethod<T> {
             ..
         } = *self.def;
         let given = args.positional.len();
-        let takes_more = parameters.last().is_some_and(|last| last.starts_with('*'));
-        let parameters = match takes_more {
-            true => &parameters[..parameters.len() - 1],
-            false => parameters,
+        let star = parameters.iter().position(|name| name.starts_with('*'));
+        let (named, by_keyword) = match star {
+            Some(star) => (&parameters[..star], &parameters[star + 1..]),
+            None => (parameters, &parameters[..0]),
         };
-        if given > parameters.len() && !takes_more {
+        if given > named.len() && star.is_none() {
             return Err(Exception::type_error(format!(
                 "{name}() takes {} arguments but {given} were given",
-                parameters.len()
+                named.len()
             )));
         }
-        let mut bound: Vec<Option<Any>> = args.positional.into_iter().map(Some).collect();
-        bound.resize_with(given.max(parameters.len()), || None);
+        let mut positional = args.positional.into_iter().map(Some);
+        let mut bound: Vec<Option<Any>> = positional.by_ref().take(named.len()).collect();
+        bound.resize_with(named.len() + by_keyword.len(), || None);
+        bound.extend(positional);
         for (keyword, value) in args.keyword {
-            let Some(place) = parameters.iter().position(|known| **known == *keyword) else {
+            let mut places = named.iter().chain(by_keyword);
+            let Some(place) = places.position(|known| **known == *keyword) else {
                 return Err(Exception::type_error(format!(
                     "{name}() got an unexpected keyword argument '{keyword}'"
                 )));

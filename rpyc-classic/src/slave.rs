@@ -125,7 +125,8 @@ impl Service for SlaveService {
 
     fn on_connect(&self, cx: &Context<'_>) -> Result<(), Exception> {
         let connection = cx.connection();
-        let this = ServerConnection::object(connection, Arc::downgrade(&self.root.session));
+        let session = Arc::downgrade(&self.root.session);
+        let this = ServerConnection::object(connection, session, &self.root());
         self.root.session.connected(connection, this);
         for names in &self.options.names {
             for (name, value) in names(cx)? {

@@ -166,11 +166,12 @@ fn sixteen_clients_with_mixed_work_leave_nothing_behind() {
         settles(watcher, 'objects', objects, before[2], slack=2000)
         settles(watcher, 'threads', threads, 24)
         grown = megabytes() - before[1]
-        say(f'{sessions} sessions, {grown:.1f} MB more, threads {threads()}, objects {before[2]} -> {objects()}')
+        print(f'{sessions} sessions, {grown:+.1f} MB, threads {threads()}, objects {before[2]} -> {objects()}')
         # Names of classes and the like are interned for good.
         assert grown < 40 + sessions / 50, grown
         "#;
-    endures(&mut server, &code.replace("SECONDS", &seconds));
+    let measured = endures(&mut server, &code.replace("SECONDS", &seconds));
+    rpyc_tests::python::progress(&measured);
 }
 
 #[test]
@@ -228,15 +229,21 @@ fn references_that_are_taken_and_dropped_are_gone() {
             gc.collect()
         take(5000)
         before = objects(), megabytes()
-        take(REFERENCES)
+        took = []
+        for tenth in range(10):
+            began = time.monotonic()
+            take(REFERENCES // 10)
+            took.append(time.monotonic() - began)
         eventually(lambda: objects() <= before[0] + 100, 'the objects are gone')
         grown = megabytes() - before[1]
+        print(f'REFERENCES references in {sum(took):.1f} s, the first tenth {took[0]:.1f} s, the last {took[-1]:.1f} s; {grown:+.1f} MB')
         assert grown < 10, grown
         "#;
-    endures(
+    let measured = endures(
         &mut Server::start(),
         &code.replace("REFERENCES", &references),
     );
+    rpyc_tests::python::progress(&measured);
 }
 
 #[test]

@@ -86,8 +86,12 @@ pub(super) fn connect(
     };
     let service: Arc<dyn Service> = match manner.is_classic {
         true => Arc::new(SlaveService::new(&evaluator, SlaveOptions::default())),
-        false => Arc::new(Caller(evaluator)),
+        false => Arc::new(Caller {
+            evaluator,
+            root: VoidService.root(),
+        }),
     };
+    let root = service.root();
     let mut connector = Connector::new().config(manner.config).service(service);
     if !manner.keepalive {
         connector = connector.keepalive(None);
@@ -98,7 +102,7 @@ pub(super) fn connect(
     };
     let owner = Arc::new(connection.map_err(Exception::from)?);
     shared.connections.own(&owner);
-    let this = ServerConnection::owning(owner, Arc::downgrade(&open));
+    let this = ServerConnection::owning(owner, Arc::downgrade(&open), &root);
     Ok((this, session))
 }
 
@@ -123,26 +127,29 @@ impl Evaluator for OneSession {
 }
 
 /// The service of a connection that offers nothing: its code runs in the interpreter all the same.
-struct Caller(OneSession);
+struct Caller {
+    evaluator: OneSession,
+    root: ObjectRef,
+}
 
 impl Service for Caller {
     fn root(&self) -> ObjectRef {
-        VoidService.root()
+        self.root.clone()
     }
 
     fn configure(&self, config: &mut Config) {
         config.nesting = Nesting::Stack;
-        config.executor = self.0.executor();
+        config.executor = self.evaluator.executor();
     }
 
     fn on_connect(&self, cx: &Context<'_>) -> Result<(), Exception> {
-        let session = &self.0.session;
-        let this = ServerConnection::object(cx.connection(), Arc::downgrade(session));
+        let session = &self.evaluator.session;
+        let this = ServerConnection::object(cx.connection(), Arc::downgrade(session), &self.root);
         session.connected(cx.connection(), this);
         Ok(())
     }
 
     fn on_disconnect(&self, _: &Connection) {
-        self.0.session.disconnected();
+        self.evaluator.session.disconnected();
     }
 }

@@ -1,15 +1,24 @@
 //! The server's end of a connection as Python code gets it from `conn.root.getconn()`: through it, code
 //! on the server's side drives the client.
 
+mod answer;
+mod channel;
+mod config;
+mod modules;
+
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use rpyc_core::Exception;
 use rpyc_core::args;
 use rpyc_core::codec::{Handler, Str, Value};
-use rpyc_core::object::{Any, Args, Context, IdParts, Method, Object, ObjectRef, ObjectResult};
+use rpyc_core::object::{Any, Context, IdParts, Method, Object, ObjectRef, ObjectResult};
 use rpyc_core::{Connection, WeakConnection};
 
+use self::answer::Answer;
+use self::channel::Channel;
+use self::config::ConfigView;
+use self::modules::Modules;
 use crate::arguments::MethodDef;
 use crate::evaluator::Session;
 
@@ -19,29 +28,42 @@ pub(crate) struct ServerConnection {
     // Of a connection that Python code has made: it is closed when nothing holds it any more.
     owner: Option<Arc<Connection>>,
     session: Weak<dyn Session>,
+    // What this side offers, as long as the connection is open.
+    root: Weak<dyn Object>,
     this: Weak<ServerConnection>,
 }
 
 impl ServerConnection {
-    pub(crate) fn object(connection: &Connection, session: Weak<dyn Session>) -> ObjectRef {
-        ServerConnection::with_owner(connection.downgrade(), None, session)
+    pub(crate) fn object(
+        connection: &Connection,
+        session: Weak<dyn Session>,
+        root: &ObjectRef,
+    ) -> ObjectRef {
+        ServerConnection::with_owner(connection.downgrade(), None, session, Arc::downgrade(root))
     }
 
     /// The same, and it keeps the connection open: what the code of an evaluator opens.
     #[cfg(feature = "rustpython")]
-    pub(crate) fn owning(owner: Arc<Connection>, session: Weak<dyn Session>) -> ObjectRef {
-        ServerConnection::with_owner(owner.downgrade(), Some(owner), session)
+    pub(crate) fn owning(
+        owner: Arc<Connection>,
+        session: Weak<dyn Session>,
+        root: &ObjectRef,
+    ) -> ObjectRef {
+        let root = Arc::downgrade(root);
+        ServerConnection::with_owner(owner.downgrade(), Some(owner), session, root)
     }
 
     fn with_owner(
         connection: WeakConnection,
         owner: Option<Arc<Connection>>,
         session: Weak<dyn Session>,
+        root: Weak<dyn Object>,
     ) -> ObjectRef {
         Arc::new_cyclic(|this| ServerConnection {
             connection,
             owner,
             session,
+            root,
             this: this.clone(),
         })
     }
@@ -52,6 +74,11 @@ impl ServerConnection {
             None => self.connection.upgrade(),
         };
         connection.ok_or_else(gone)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.connection()
+            .map_or(true, |connection| connection.is_closed())
     }
 
     fn peer_root(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
@@ -79,7 +106,9 @@ impl Object for ServerConnection {
 
     fn attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
         match name {
-            "root" => return self.connection()?.root().map_err(Exception::from),
+            "root" | "_remote_root" => {
+                return self.connection()?.root().map_err(Exception::from);
+            }
             "eval" | "execute" | "namespace" => return self.peer_root(cx, name),
             "builtins" | "builtin" => {
                 return self.peer_root(cx, "getmodule")?.call(cx, args!["builtins"]);
@@ -92,18 +121,18 @@ impl Object for ServerConnection {
                     _owner: owner,
                 }));
             }
-            "closed" => {
-                return Ok(Any::from(
-                    self.connection()
-                        .map_or(true, |connection| connection.is_closed()),
+            "closed" | "_closed" => return Ok(Any::from(self.is_closed())),
+            "_bind_threads" => return Ok(Any::from(self.connection()?.config().bind_threads)),
+            "_channel" => {
+                return Ok(Channel::object(
+                    self.connection.clone(),
+                    self.session.clone(),
                 ));
             }
-            "_config" => {
-                let connection = self.connection.clone();
-                return Ok(Any::Local(Arc::new_cyclic(|this| ConfigView {
-                    connection,
-                    this: this.clone(),
-                })));
+            "_config" => return Ok(ConfigView::object(self.connection.clone())),
+            "_local_root" => {
+                let root = self.root.upgrade().filter(|_| !self.is_closed());
+                return Ok(root.map_or(Any::NONE, Any::Local));
             }
             "_last_traceback" => {
                 return match self.session.upgrade() {
@@ -136,8 +165,13 @@ impl Object for ServerConnection {
 
     fn dir(&self, _: &Context<'_>) -> ObjectResult<Vec<Str>> {
         let attributes = [
+            "_bind_threads",
+            "_channel",
+            "_closed",
             "_config",
             "_last_traceback",
+            "_local_root",
+            "_remote_root",
             "builtin",
             "builtins",
             "closed",
@@ -153,11 +187,7 @@ impl Object for ServerConnection {
     }
 
     fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
-        let methods: Vec<_> = CONNECTION_METHODS
-            .iter()
-            .map(|method| method.name)
-            .collect();
-        Ok(names(&methods))
+        Ok(method_names(CONNECTION_METHODS))
     }
 }
 
@@ -176,9 +206,19 @@ static CONNECTION_METHODS: &[MethodDef<ServerConnection>] = &[
     },
     MethodDef {
         name: "serve",
-        parameters: &["timeout", "wait_for_lock"],
+        parameters: &["timeout", "wait_for_lock", "waiting"],
         required: 0,
-        body: |this, _, args| {
+        body: |this, cx, args| {
+            // What Python's AsyncResult passes: whether its answer is still to come.
+            if let Some(waiting) = &args[2]
+                && waiting
+                    .call(cx, args![])?
+                    .as_value()
+                    .and_then(Value::as_bool)
+                    == Some(false)
+            {
+                return Ok(Any::from(false));
+            }
             let served = this.connection()?.serve(timeout(&args[0], 1.0)?);
             Ok(Any::from(served.map_err(Exception::from)?))
         },
@@ -203,6 +243,21 @@ static CONNECTION_METHODS: &[MethodDef<ServerConnection>] = &[
         },
     },
     MethodDef {
+        name: "serve_all",
+        parameters: &[],
+        required: 0,
+        body: |this, _, _| {
+            this.connection()?.serve_all();
+            Ok(Any::NONE)
+        },
+    },
+    MethodDef {
+        name: "serve_threaded",
+        parameters: &["thread_count"],
+        required: 0,
+        body: |this, _, args| this.serve_threaded(args[0].as_ref()),
+    },
+    MethodDef {
         name: "fileno",
         parameters: &[],
         required: 0,
@@ -216,6 +271,12 @@ static CONNECTION_METHODS: &[MethodDef<ServerConnection>] = &[
         parameters: &["handler", "*args"],
         required: 1,
         body: |this, _, args| this.sync_request(args),
+    },
+    MethodDef {
+        name: "async_request",
+        parameters: &["handler", "*args", "timeout"],
+        required: 1,
+        body: |this, _, args| this.async_request(args),
     },
     MethodDef {
         name: "__enter__",
@@ -256,15 +317,36 @@ impl ServerConnection {
     }
 
     fn sync_request(&self, args: Vec<Option<Any>>) -> ObjectResult {
-        let mut args = args.into_iter().flatten();
-        let handler = args.next();
-        let handler = handler.as_ref().and_then(Any::as_value);
-        let handler = handler
-            .and_then(Value::as_i64)
-            .ok_or_else(|| Exception::type_error("a handler is an int"))?;
-        let connection = self.connection()?;
-        let answer = connection.sync_request(Handler::from_number(handler), args.collect());
+        let (handler, args) = request(args)?;
+        let answer = self.connection()?.sync_request(handler, args);
         answer.map_err(Exception::from)
+    }
+
+    fn async_request(&self, mut args: Vec<Option<Any>>) -> ObjectResult {
+        let expiry = timeout(&args.remove(1), -1.0)?;
+        let (handler, args) = request(args)?;
+        let connection = self.connection()?;
+        let result = connection.async_request(handler, args);
+        let result = result.map_err(Exception::from)?;
+        result.set_expiry(expiry);
+        Ok(Answer::object(result, connection.downgrade()))
+    }
+
+    fn serve_threaded(&self, threads: Option<&Any>) -> ObjectResult {
+        let threads = match threads {
+            None => Some(10),
+            Some(threads) => threads.as_value().and_then(Value::as_u64),
+        };
+        let threads = threads.and_then(|threads| usize::try_from(threads).ok());
+        match threads {
+            Some(threads @ 1..=MAX_SERVING) => {
+                self.connection()?.serve_threaded(threads);
+                Ok(Any::NONE)
+            }
+            _ => Err(Exception::value_error(format!(
+                "a connection is served by 1 to {MAX_SERVING} threads"
+            ))),
+        }
     }
 
     /// `conn.teleport`: the function of `rpyc.utils.classic`, bound to this connection.
@@ -276,6 +358,17 @@ impl ServerConnection {
         let partial = attr(cx, &session.import(cx, "functools")?, "partial")?;
         partial.call(cx, args![function, Any::Local(this)])
     }
+}
+
+/// The handler's number, and what it is given.
+fn request(args: Vec<Option<Any>>) -> Result<(Handler, Vec<Any>), Exception> {
+    let mut args = args.into_iter().flatten();
+    let handler = args.next();
+    let handler = handler.as_ref().and_then(Any::as_value);
+    let handler = handler
+        .and_then(Value::as_i64)
+        .ok_or_else(|| Exception::type_error("a handler is an int"))?;
+    Ok((Handler::from_number(handler), args.collect()))
 }
 
 fn gone() -> Exception {
@@ -307,197 +400,20 @@ fn timeout(given: &Option<Any>, default: f64) -> Result<Option<Duration>, Except
         .map_err(|_| wrong())
 }
 
+/// Threads that one call of `serve_threaded` may start: it stops a number that was mistyped.
+const MAX_SERVING: usize = 1000;
+
 /// What is sent where nothing is given.
 const PING_DATA: &str = "abcdefghijklmnopqrstuvwxyz";
-
-/// `conn.modules`: the peer's modules, by attribute or in brackets.
-struct Modules {
-    getmodule: Any,
-    _owner: Option<Arc<Connection>>,
-}
-
-impl Modules {
-    fn module(&self, cx: &Context<'_>, name: Any) -> ObjectResult {
-        self.getmodule.call(cx, Args::from(vec![name]))
-    }
-}
-
-impl Object for Modules {
-    fn id_parts(&self) -> IdParts {
-        IdParts::instance("rpyc.core.service.ModuleNamespace", self)
-    }
-
-    fn attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
-        if name.starts_with("__") {
-            return Err(self.no_attribute(name));
-        }
-        self.module(cx, Any::from(name)).map_err(|exception| {
-            if is_import_error(&exception) {
-                return Exception::attribute_error(name);
-            }
-            exception
-        })
-    }
-
-    fn call_method(&self, cx: &Context<'_>, name: &str, args: Args) -> ObjectResult {
-        let argument = args.positional.into_iter().next();
-        match (name, argument) {
-            ("__getitem__", Some(module)) => self.module(cx, module),
-            ("__contains__", Some(module)) => match self.module(cx, module) {
-                Ok(_) => Ok(Any::from(true)),
-                Err(missing) if is_import_error(&missing) => Ok(Any::from(false)),
-                Err(other) => Err(other),
-            },
-            _ => Err(self.no_attribute(name)),
-        }
-    }
-
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
-        Ok(names(&["__contains__", "__getitem__"]))
-    }
-}
-
-fn is_import_error(exception: &Exception) -> bool {
-    exception.is("ImportError") || exception.is("ModuleNotFoundError")
-}
-
-/// `conn._config`: the options that programs read and change while a connection lives.
-struct ConfigView {
-    connection: WeakConnection,
-    this: Weak<ConfigView>,
-}
-
-impl Object for ConfigView {
-    fn id_parts(&self) -> IdParts {
-        IdParts::instance("rpyc.core.protocol.Config", self)
-    }
-
-    fn attr(&self, _: &Context<'_>, name: &str) -> ObjectResult {
-        let this = self.this.upgrade();
-        match this.and_then(|this| MethodDef::find(CONFIG_METHODS, &this, name)) {
-            Some(method) => Ok(Any::object(method)),
-            None => Err(self.no_attribute(name)),
-        }
-    }
-
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
-        let methods: Vec<_> = CONFIG_METHODS.iter().map(|method| method.name).collect();
-        Ok(names(&methods))
-    }
-}
-
-impl ConfigView {
-    fn option(&self, key: &str) -> Option<Any> {
-        let connection = self.connection.upgrade()?;
-        let config = connection.config();
-        Some(match key {
-            "allow_all_attrs" => Any::from(config.allow_all_attrs),
-            "allow_delattr" => Any::from(config.allow_delattr),
-            "allow_exposed_attrs" => Any::from(config.allow_exposed_attrs),
-            "allow_getattr" => Any::from(config.allow_getattr),
-            "allow_pickle" => Any::from(config.allow_pickle),
-            "allow_public_attrs" => Any::from(config.allow_public_attrs),
-            "allow_safe_attrs" => Any::from(config.allow_safe_attrs),
-            "allow_setattr" => Any::from(config.allow_setattr),
-            "connid" => Any::from(connection.connid()),
-            "exposed_prefix" => Any::from(config.exposed_prefix.as_str()),
-            "include_local_traceback" => Any::from(config.include_local_traceback),
-            "include_local_version" => Any::from(config.include_local_version),
-            "log_exceptions" => Any::from(config.log_exceptions),
-            "sync_request_timeout" => match config.sync_request_timeout {
-                Some(timeout) => Any::from(timeout.as_secs_f64()),
-                None => Any::NONE,
-            },
-            _ => return None,
-        })
-    }
-
-    fn set_option(&self, key: &str, value: &Any) -> ObjectResult {
-        let connection = self.connection.upgrade();
-        let connection = connection.ok_or_else(gone)?;
-        let value = value.as_value();
-        if key == "sync_request_timeout" {
-            let wrong = || {
-                Exception::value_error("'sync_request_timeout' takes seconds, 0 or more, or None")
-            };
-            let timeout = match value {
-                Some(Value::None) => None,
-                Some(Value::Float(seconds)) => {
-                    Some(Duration::try_from_secs_f64(*seconds).map_err(|_| wrong())?)
-                }
-                other => {
-                    let seconds = other.and_then(Value::as_u64).ok_or_else(wrong)?;
-                    Some(Duration::from_secs(seconds))
-                }
-            };
-            connection.update_config(|config| config.sync_request_timeout = timeout);
-            return Ok(Any::NONE);
-        }
-        let Some(on) = value.and_then(Value::as_bool) else {
-            return Err(Exception::type_error(format!("'{key}' takes a bool here")));
-        };
-        let mut is_known = true;
-        connection.update_config(|config| match key {
-            "allow_public_attrs" => config.allow_public_attrs = on,
-            "allow_safe_attrs" => config.allow_safe_attrs = on,
-            "include_local_traceback" => config.include_local_traceback = on,
-            "include_local_version" => config.include_local_version = on,
-            "log_exceptions" => config.log_exceptions = on,
-            _ => is_known = false,
-        });
-        match is_known {
-            true => Ok(Any::NONE),
-            false => Err(Exception::key_error(key)),
-        }
-    }
-}
-
-static CONFIG_METHODS: &[MethodDef<ConfigView>] = &[
-    MethodDef {
-        name: "__getitem__",
-        parameters: &["key"],
-        required: 1,
-        body: |this, _, args| {
-            let key = key(&args)?;
-            this.option(&key)
-                .ok_or_else(|| Exception::key_error(key.as_str()))
-        },
-    },
-    MethodDef {
-        name: "__setitem__",
-        parameters: &["key", "value"],
-        required: 2,
-        body: |this, _, args| match &args[1] {
-            Some(value) => this.set_option(&key(&args)?, value),
-            None => Err(Exception::type_error("a value is missing")),
-        },
-    },
-    MethodDef {
-        name: "__contains__",
-        parameters: &["key"],
-        required: 1,
-        body: |this, _, args| Ok(Any::from(this.option(&key(&args)?).is_some())),
-    },
-    MethodDef {
-        name: "get",
-        parameters: &["key", "default"],
-        required: 1,
-        body: |this, _, mut args| {
-            let known = this.option(&key(&args)?);
-            Ok(known.or_else(|| args[1].take()).unwrap_or(Any::NONE))
-        },
-    },
-];
-
-fn key(args: &[Option<Any>]) -> Result<String, Exception> {
-    let key = args.first().and_then(Option::as_ref).and_then(Any::as_str);
-    key.map(str::to_owned)
-        .ok_or_else(|| Exception::type_error("an option's name is a str"))
-}
 
 fn names(names: &[&'static str]) -> Arc<[Method]> {
     names
         .iter()
         .map(|name| (Str::from_static(name), None))
         .collect()
+}
+
+fn method_names<T>(methods: &[MethodDef<T>]) -> Arc<[Method]> {
+    let methods: Vec<_> = methods.iter().map(|method| method.name).collect();
+    names(&methods)
 }

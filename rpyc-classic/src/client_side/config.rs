@@ -1,0 +1,286 @@
+//! `conn._config`: the options that programs read and change while a connection lives.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use rpyc_core::codec::Value;
+use rpyc_core::object::{Any, Context, IdParts, Iter, Method, Object, ObjectResult};
+use rpyc_core::{Config, Connection, Exception, WeakConnection};
+
+use super::{gone, method_names};
+use crate::arguments::MethodDef;
+
+/// The config as a dict that has the names of Python's rpyc.
+pub(super) struct ConfigView {
+    connection: WeakConnection,
+    this: Weak<ConfigView>,
+}
+
+impl ConfigView {
+    pub(super) fn object(connection: WeakConnection) -> Any {
+        Any::Local(Arc::new_cyclic(|this| ConfigView {
+            connection,
+            this: this.clone(),
+        }))
+    }
+
+    fn connection(&self) -> Result<Connection, Exception> {
+        self.connection.upgrade().ok_or_else(gone)
+    }
+
+    fn option(&self, key: &str) -> ObjectResult<Option<Any>> {
+        let connection = self.connection()?;
+        let mut config = Config::clone(&connection.config());
+        if let Some(flag) = flag(&mut config, key) {
+            return Ok(Some(Any::from(*flag)));
+        }
+        let text = |text: &str| Any::from(text);
+        Ok(Some(match key {
+            "before_closed" => match config.before_closed {
+                // What is called is the program's.
+                Some(_) => text("<a function of the server's>"),
+                None => Any::NONE,
+            },
+            "connid" => text(connection.connid()),
+            "credentials" => config.credentials.unwrap_or(Any::NONE),
+            "endpoints" => match config.endpoints {
+                Some((ours, theirs)) => {
+                    let end = |end: std::net::SocketAddr| {
+                        let port = i64::from(end.port());
+                        Any::tuple([Any::from(end.ip().to_string()), Any::from(port)])
+                    };
+                    Any::tuple([end(ours), end(theirs)])
+                }
+                None => Any::NONE,
+            },
+            "exposed_prefix" => text(&config.exposed_prefix),
+            "logger" => text(&config.logger),
+            "safe_attrs" => {
+                let names = config.safe_attrs.iter().map(|name| Value::from(*name));
+                Any::from(Value::FrozenSet(names.collect()))
+            }
+            "sync_request_timeout" => match config.sync_request_timeout {
+                Some(timeout) => Any::from(timeout.as_secs_f64()),
+                None => Any::NONE,
+            },
+            _ => return Ok(None),
+        }))
+    }
+
+    fn item(&self, key: &str) -> ObjectResult {
+        self.option(key)?.ok_or_else(|| Exception::key_error(key))
+    }
+
+    fn set_option(&self, key: &str, value: &Any) -> ObjectResult {
+        let connection = self.connection()?;
+        if self.option(key)?.is_none() {
+            return Err(Exception::key_error(key));
+        }
+        if FIXED.contains(&key) {
+            return Err(Exception::value_error(format!(
+                "'{key}' can't be changed at the server"
+            )));
+        }
+        let value = value.as_value();
+        if key == "sync_request_timeout" {
+            let timeout = request_timeout(value)?;
+            connection.update_config(|config| config.sync_request_timeout = timeout);
+            return Ok(Any::NONE);
+        }
+        let Some(on) = value.and_then(Value::as_bool) else {
+            return Err(Exception::type_error(format!("'{key}' takes a bool here")));
+        };
+        connection.update_config(|config| {
+            if let Some(flag) = flag(config, key) {
+                *flag = on;
+            }
+        });
+        Ok(Any::NONE)
+    }
+
+    fn items(&self) -> ObjectResult<Vec<(&'static str, Any)>> {
+        KEYS.iter().map(|key| Ok((*key, self.item(key)?))).collect()
+    }
+}
+
+impl Object for ConfigView {
+    fn id_parts(&self) -> IdParts {
+        IdParts::instance("rpyc.core.protocol.Config", self)
+    }
+
+    fn attr(&self, _: &Context<'_>, name: &str) -> ObjectResult {
+        let this = self.this.upgrade();
+        match this.and_then(|this| MethodDef::find(METHODS, &this, name)) {
+            Some(method) => Ok(Any::object(method)),
+            None => Err(self.no_attribute(name)),
+        }
+    }
+
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+        Ok(method_names(METHODS))
+    }
+}
+
+static METHODS: &[MethodDef<ConfigView>] = &[
+    MethodDef {
+        name: "__getitem__",
+        parameters: &["key"],
+        required: 1,
+        body: |this, _, args| this.item(&key(&args)?),
+    },
+    MethodDef {
+        name: "__setitem__",
+        parameters: &["key", "value"],
+        required: 2,
+        body: |this, _, args| match &args[1] {
+            Some(value) => this.set_option(&key(&args)?, value),
+            None => Err(Exception::type_error("a value is missing")),
+        },
+    },
+    MethodDef {
+        name: "__contains__",
+        parameters: &["key"],
+        required: 1,
+        body: |this, _, args| Ok(Any::from(this.option(&key(&args)?)?.is_some())),
+    },
+    MethodDef {
+        name: "__iter__",
+        parameters: &[],
+        required: 0,
+        body: |_, _, _| {
+            Ok(Any::object(Iter::new(
+                KEYS.iter().map(|key| Any::from(*key)),
+            )))
+        },
+    },
+    MethodDef {
+        name: "__len__",
+        parameters: &[],
+        required: 0,
+        body: |_, _, _| Ok(Any::from(i64::try_from(KEYS.len()).unwrap_or(i64::MAX))),
+    },
+    MethodDef {
+        name: "get",
+        parameters: &["key", "default"],
+        required: 1,
+        body: |this, _, mut args| {
+            let known = this.option(&key(&args)?)?;
+            Ok(known.or_else(|| args[1].take()).unwrap_or(Any::NONE))
+        },
+    },
+    MethodDef {
+        name: "items",
+        parameters: &[],
+        required: 0,
+        body: |this, _, _| {
+            let items = this.items()?.into_iter();
+            Ok(Any::tuple(
+                items.map(|(key, value)| Any::tuple([Any::from(key), value])),
+            ))
+        },
+    },
+    MethodDef {
+        name: "keys",
+        parameters: &[],
+        required: 0,
+        body: |_, _, _| Ok(Any::tuple(KEYS.iter().map(|key| Any::from(*key)))),
+    },
+    MethodDef {
+        name: "values",
+        parameters: &[],
+        required: 0,
+        body: |this, _, _| {
+            Ok(Any::tuple(
+                this.items()?.into_iter().map(|(_, value)| value),
+            ))
+        },
+    },
+];
+
+fn key(args: &[Option<Any>]) -> Result<String, Exception> {
+    let key = args.first().and_then(Option::as_ref).and_then(Any::as_str);
+    key.map(str::to_owned)
+        .ok_or_else(|| Exception::type_error("an option's name is a str"))
+}
+
+fn request_timeout(value: Option<&Value>) -> Result<Option<Duration>, Exception> {
+    let wrong =
+        || Exception::value_error("'sync_request_timeout' takes seconds, 0 or more, or None");
+    Ok(match value {
+        Some(Value::None) => None,
+        Some(Value::Float(seconds)) => {
+            Some(Duration::try_from_secs_f64(*seconds).map_err(|_| wrong())?)
+        }
+        other => {
+            let seconds = other.and_then(Value::as_u64).ok_or_else(wrong)?;
+            Some(Duration::from_secs(seconds))
+        }
+    })
+}
+
+fn flag<'a>(config: &'a mut Config, key: &str) -> Option<&'a mut bool> {
+    Some(match key {
+        "allow_all_attrs" => &mut config.allow_all_attrs,
+        "allow_delattr" => &mut config.allow_delattr,
+        "allow_exposed_attrs" => &mut config.allow_exposed_attrs,
+        "allow_getattr" => &mut config.allow_getattr,
+        "allow_pickle" => &mut config.allow_pickle,
+        "allow_public_attrs" => &mut config.allow_public_attrs,
+        "allow_safe_attrs" => &mut config.allow_safe_attrs,
+        "allow_setattr" => &mut config.allow_setattr,
+        "bind_threads" => &mut config.bind_threads,
+        "close_catchall" => &mut config.close_catchall,
+        "import_custom_exceptions" => &mut config.import_custom_exceptions,
+        "include_local_traceback" => &mut config.include_local_traceback,
+        "include_local_version" => &mut config.include_local_version,
+        "instantiate_custom_exceptions" => &mut config.instantiate_custom_exceptions,
+        "instantiate_oldstyle_exceptions" => &mut config.instantiate_oldstyle_exceptions,
+        "log_exceptions" => &mut config.log_exceptions,
+        "propagate_KeyboardInterrupt_locally" => &mut config.propagate_keyboard_interrupt_locally,
+        "propagate_SystemExit_locally" => &mut config.propagate_system_exit_locally,
+        _ => return None,
+    })
+}
+
+/// In the order of Python's rpyc.
+const KEYS: &[&str] = &[
+    "allow_safe_attrs",
+    "allow_exposed_attrs",
+    "allow_public_attrs",
+    "allow_all_attrs",
+    "safe_attrs",
+    "exposed_prefix",
+    "allow_getattr",
+    "allow_setattr",
+    "allow_delattr",
+    "include_local_traceback",
+    "include_local_version",
+    "instantiate_custom_exceptions",
+    "import_custom_exceptions",
+    "instantiate_oldstyle_exceptions",
+    "propagate_SystemExit_locally",
+    "propagate_KeyboardInterrupt_locally",
+    "log_exceptions",
+    "allow_pickle",
+    "connid",
+    "credentials",
+    "endpoints",
+    "logger",
+    "sync_request_timeout",
+    "before_closed",
+    "close_catchall",
+    "bind_threads",
+];
+
+/// What is the operator's to say, or settled when a connection begins.
+const FIXED: &[&str] = &[
+    "allow_pickle",
+    "before_closed",
+    "bind_threads",
+    "connid",
+    "credentials",
+    "endpoints",
+    "exposed_prefix",
+    "logger",
+    "safe_attrs",
+];
