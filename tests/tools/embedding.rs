@@ -1,8 +1,11 @@
 //! `--path`, `--init` and PYTHONPATH.
 
 use std::fs;
+use std::process::Command;
 
+use rpyc_core::{Connector, Netref, args};
 use rpyc_tests::Server;
+use rpyc_tests::deadline::PATIENCE;
 
 use crate::tool::{command, run};
 
@@ -49,4 +52,58 @@ fn what_is_wrong_with_them_keeps_the_server_from_starting() {
         ran.code == Some(2) && ran.err.contains("--path /no/such/folder"),
         "{ran:?}"
     );
+}
+
+#[test]
+fn modules_are_looked_for_where_the_options_and_the_environment_say_in_that_order() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let folders = ["flag", "variable", "other", "python"].map(|name| {
+        let path = folder.path().join(name);
+        fs::create_dir(&path).expect("a folder");
+        // The same module in each, and one of its own.
+        for module in ["shared", &format!("of_{name}")] {
+            let file = path.join(format!("{module}.py"));
+            fs::write(file, format!("place = {name:?}\n")).expect("written");
+        }
+        path.display().to_string()
+    });
+    let [flag, variable, other, python] = &folders;
+    let place = |mut command: Command, module: &str| {
+        let conn = Connector::new().timeout(Some(PATIENCE));
+        let conn = conn.connect_subprocess(&mut command).expect("a server");
+        let code = format!("__import__({module:?}).place");
+        let root = conn.root().and_then(|root| root.extract::<Netref>());
+        let place = root.expect("a root").call_method("eval", args![code]);
+        let place = place.and_then(|place| place.extract::<String>());
+        conn.close().expect("closed");
+        place.map_err(|error| error.to_string())
+    };
+    let serve = |flags: &[&str]| {
+        let mut command = command(&[&["--classic", "--mode", "stdio", "-q"], flags].concat());
+        command
+            .env_remove("RPYC_SERVER_PATH")
+            .env_remove("PYTHONPATH");
+        command
+    };
+    let variables = |mut command: Command| {
+        command
+            .env("RPYC_SERVER_PATH", format!("{variable}:{other}"))
+            .env("PYTHONPATH", python);
+        command
+    };
+    let found = |name: &str| Ok(name.to_owned());
+    // A flag wins over its variable; PYTHONPATH comes behind both.
+    let with_flag = || variables(serve(&["--path", flag]));
+    assert_eq!(place(with_flag(), "shared"), found("flag"));
+    assert_eq!(place(with_flag(), "of_python"), found("python"));
+    assert!(place(with_flag(), "of_variable").is_err());
+    let without = || variables(serve(&[]));
+    assert_eq!(place(without(), "shared"), found("variable"));
+    assert_eq!(place(without(), "of_other"), found("other"));
+    assert_eq!(place(without(), "of_python"), found("python"));
+    let mut pythonpath = serve(&[]);
+    pythonpath.env("PYTHONPATH", format!("{python}:{other}"));
+    assert_eq!(place(pythonpath, "shared"), found("python"));
+    let missing = place(serve(&[]), "shared").expect_err("it is nowhere");
+    assert!(missing.contains("ModuleNotFoundError"), "{missing}");
 }

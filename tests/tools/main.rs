@@ -8,3 +8,4 @@ mod pings;
 mod services;
 mod shell;
 mod tool;
+mod ways;
