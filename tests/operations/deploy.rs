@@ -1,0 +1,159 @@
+//! The files in docs/deploy: what they start is understood, and serves.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+
+use rpyc_tests::certs::Authority;
+use rpyc_tests::deadline::PATIENCE;
+use rpyc_tests::python;
+use rpyc_tests::server::binary;
+use rpyc_tests::{Server, better_than_stock};
+
+fn read(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/deploy");
+    fs::read_to_string(path.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+/// What stands in quotes in the line that begins so.
+fn quoted(text: &str, beginning: &str) -> Vec<String> {
+    let mut lines = text.lines().map(str::trim_start);
+    let line = lines.find(|line| line.starts_with(beginning));
+    let parts = line.expect("a line").split('"').skip(1).step_by(2);
+    parts.map(str::to_owned).collect()
+}
+
+/// The command of a unit, less the program.
+fn exec_start(unit: &str) -> Vec<String> {
+    let (_, command) = unit.split_once("ExecStart=").expect("a command");
+    let command = command.replace("\\\n", " ");
+    let words = command.lines().next().unwrap_or_default();
+    words
+        .split_whitespace()
+        .skip(1)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The same with files that are there.
+fn with_files(arguments: &[String], authority: &Authority) -> Vec<String> {
+    let identity = authority.server();
+    let mut arguments = arguments.to_vec();
+    for (flag, path) in [
+        ("--ssl-keyfile", &identity.key),
+        ("--ssl-certfile", &identity.certificate),
+        ("--ssl-cafile", &authority.path()),
+    ] {
+        set(&mut arguments, flag, &path.to_string_lossy());
+    }
+    arguments
+}
+
+fn set(arguments: &mut [String], flag: &str, value: &str) {
+    let at = arguments.iter().position(|argument| argument == flag);
+    arguments[at.expect("the flag") + 1] = value.to_owned();
+}
+
+/// Takes out a flag that the server of a test has anyway, of so many words.
+fn take_out(arguments: &mut Vec<String>, flag: &str, words: usize) {
+    let at = arguments.iter().position(|argument| argument == flag);
+    let at = at.expect("the flag");
+    arguments.drain(at..at + words);
+}
+
+#[test]
+fn what_they_start_is_understood() {
+    let (docker, kubernetes) = (read("Dockerfile"), read("kubernetes.yaml"));
+    let unit = read("rpyc-server.service");
+    let authority = Authority::new("authority");
+    for (name, arguments) in [
+        ("Dockerfile", quoted(&docker, "CMD ")),
+        ("kubernetes.yaml", quoted(&kubernetes, "args: ")),
+        ("rpyc-server.service", exec_start(&unit)),
+    ] {
+        assert!(arguments.len() > 8, "{name}: {arguments:?}");
+        let arguments = with_files(&arguments, &authority);
+        let mut command = Command::new(binary());
+        let checked = command.args(&arguments).arg("--check").output();
+        let checked = checked.expect("it runs");
+        let text = String::from_utf8_lossy(&checked.stderr).into_owned();
+        assert_eq!(checked.status.code(), Some(0), "{name}: {text}");
+    }
+    // The ports that they open are those that are listened on.
+    assert!(docker.contains("EXPOSE 18821 9112"), "{docker}");
+    for port in ["containerPort: 18821", "containerPort: 9112", "port: 18821"] {
+        assert!(kubernetes.contains(port), "no {port}");
+    }
+    assert!(read("rpyc-server.socket").contains("ListenStream=18821"));
+}
+
+#[test]
+fn a_pod_answers_its_probe_and_serves_who_has_a_certificate() {
+    if better_than_stock("it has no such options") {
+        return;
+    }
+    let authority = Authority::new("authority");
+    let mut arguments = with_files(&quoted(&read("kubernetes.yaml"), "args: "), &authority);
+    // Ports that are free; the rest as it stands there.
+    set(&mut arguments, "--metrics", "127.0.0.1:0");
+    take_out(&mut arguments, "--port", 2);
+    take_out(&mut arguments, "--classic", 1);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let server = Server::with_options(&arguments);
+    let probed = server.wait_for_log("where the metrics are", |lines| {
+        let place = |line: &String| {
+            let (_, place) = line.split_once("metrics at http://")?;
+            Some(place.split('/').next()?.to_owned())
+        };
+        lines.iter().find_map(place)
+    });
+    let mut probe = TcpStream::connect(&probed).expect("it listens");
+    probe.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    write!(
+        probe,
+        "GET /metrics HTTP/1.1\r\nHost: {probed}\r\nConnection: close\r\n\r\n"
+    )
+    .expect("asked");
+    let mut answer = String::new();
+    probe.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let client = authority.client();
+    let script = server
+        .program(
+            "
+            conn = rpyc.classic.ssl_connect('127.0.0.1', PORT, ca_certs=os.environ['CA'],
+                keyfile=os.environ['KEY'], certfile=os.environ['CERTIFICATE'])
+            same(conn.eval('6 * 7'), 42)
+            ",
+        )
+        .variable("CA", authority.path().to_string_lossy())
+        .variable("KEY", client.key.to_string_lossy())
+        .variable("CERTIFICATE", client.certificate.to_string_lossy());
+    server.succeed(script.outcome());
+}
+
+#[test]
+fn systemd_finds_nothing_wrong_with_the_units() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let names = ["rpyc-server.service", "rpyc-server.socket"];
+    let paths = names.map(|name| {
+        let path = folder.path().join(name);
+        let unit = read(name).replace("/usr/local/bin/rpyc-server", &binary().to_string_lossy());
+        fs::write(&path, unit).expect("written");
+        path
+    });
+    let mut verify = Command::new("systemd-analyze");
+    match verify.arg("verify").args(paths).output() {
+        Ok(verified) => {
+            let text = String::from_utf8_lossy(&verified.stderr).into_owned();
+            let ours: Vec<&str> = text
+                .lines()
+                .filter(|line| names.iter().any(|name| line.contains(name)))
+                .collect();
+            assert!(verified.status.success() && ours.is_empty(), "{text}");
+        }
+        Err(_) => python::progress("no systemd-analyze here: the units aren't verified"),
+    }
+}
