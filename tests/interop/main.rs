@@ -7,6 +7,7 @@ mod callbacks;
 mod calls;
 mod chains;
 mod classes;
+mod classic_module;
 mod connecting;
 mod contexts;
 mod endurance;
