@@ -9,6 +9,8 @@
 
 pub mod certs;
 pub mod deadline;
+#[cfg(test)]
+mod documentation;
 mod process;
 pub mod python;
 pub mod registry;
