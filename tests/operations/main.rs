@@ -5,6 +5,7 @@ mod addresses;
 mod deploy;
 mod flooding;
 mod hangup;
+mod names;
 mod stopping;
 mod switches;
 mod systemd;
