@@ -318,3 +318,113 @@ fn a_dict_is_merged_updated_and_copied_as_in_python() {
         "#,
     );
 }
+
+/// Lists, dicts and sets of either side were taken as keys and elements, by their identity.
+#[test]
+fn what_python_cannot_hash_is_neither_key_nor_element() {
+    run_with(
+        shop(),
+        with_public_names(),
+        r#"
+        import collections
+        prices, tags, stock = root.prices(), root.tags(), root.stock()
+        bad = {"list": [[], stock, (1, []), ((stock,),)], "dict": [{}, prices],
+               "set": [set(), tags], "bytearray": [bytearray()],
+               "OrderedDict": [collections.OrderedDict()]}
+        for name, things in bad.items():
+            for thing in things:
+                for use in (
+                    lambda: prices[thing],
+                    lambda: prices.__setitem__(thing, 1),
+                    lambda: thing in prices,
+                    lambda: prices.setdefault(thing, 1),
+                    lambda: prices.update([(thing, 1)]),
+                    lambda: tags.add(thing),
+                    lambda: thing in tags,
+                    lambda: tags.discard(thing),
+                    lambda: tags.update([thing]),
+                ):
+                    with raises(TypeError, f"unhashable type: '{name}'"):
+                        use()
+        same((len(prices), len(tags)), (2, 2))
+        # What has a hash is a key: an object, a class, a tuple that holds them.
+        class Thing:
+            pass
+        thing = Thing()
+        for key in thing, Thing, (1, thing), ((thing,), "x"), frozenset([1, 2]), len:
+            prices[key] = "here"
+            same(prices[key], "here")
+            tags.add(key)
+            assert key in tags
+        same(prices[frozenset([2.0, True])], "here")
+        "#,
+    );
+}
+
+#[test]
+fn an_operator_of_sets_gives_the_left_operands_type() {
+    run_with(
+        shop(),
+        with_public_names(),
+        r#"
+        tags = root.tags()
+        fixed = frozenset(["hot", "dry"])
+        results = [
+            (fixed & tags, {"hot"}),
+            (fixed | tags, {"hot", "dry", "cold"}),
+            (fixed - tags, {"dry"}),
+            (fixed ^ tags, {"dry", "cold"}),
+        ]
+        for result, expected in results:
+            same(type(result), frozenset)
+            same(set(result), expected)
+        for result in tags & fixed, tags | fixed, tags - fixed, tags ^ fixed:
+            same(type(result).__name__, "builtins.set")
+        for result in set(fixed) & tags, set(fixed) - tags:
+            same(type(result).__name__, "builtins.set")
+        "#,
+    );
+}
+
+/// All frozensets had one hash: each was compared with all that were there.
+#[test]
+fn many_frozensets_are_as_many_keys_in_no_time() {
+    run_with(
+        shop(),
+        with_public_names(),
+        r#"
+        prices = root.prices()
+        many = {frozenset([n, -n, "x"]): n for n in range(20000)}
+        prices.update(list(many.items()))
+        same(len(prices), 2 + len(many))
+        same(prices[frozenset(["x", -9, 9])], 9)
+        "#,
+    );
+}
+
+/// It went round 2**62 times to add nothing.
+#[test]
+fn an_empty_list_is_repeated_at_once_and_a_full_one_only_so_often() {
+    run_with(
+        shop(),
+        with_public_names(),
+        r#"
+        stock = root.stock()
+        stock.clear()
+        for times in 2**62, 2**63 - 1, -(2**62):
+            same(list(stock * times), [])
+            same(list(times * stock), [])
+        stock *= 2**62
+        same(len(stock), 0)
+        stock.append(1)
+        for times in 2**62, 2**63 - 1:
+            with raises(MemoryError, "not made by repeating"):
+                stock * times
+            with raises(MemoryError, "not made by repeating"):
+                stock *= times
+        with raises(OverflowError):
+            stock * 2**64
+        same(list(stock), [1])
+        "#,
+    );
+}

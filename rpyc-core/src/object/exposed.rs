@@ -230,13 +230,18 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
                     Exception::type_error("__hash__ method should return an integer")
                 })
             }
-            // As in Python: who defines equality defines the hash, or has none.
-            None if self.0.class.method("__eq__").is_some() => Err(Exception::type_error(format!(
+            None if !self.is_hashable() => Err(Exception::type_error(format!(
                 "unhashable type: '{}'",
                 self.0.class.name()
             ))),
             None => Ok(identity_hash(self)),
         }
+    }
+
+    fn is_hashable(&self) -> bool {
+        // As in Python: who defines equality defines the hash, or has none.
+        let defines = |name| self.0.class.method(name).is_some();
+        defines("__hash__") || !defines("__eq__")
     }
 
     fn compare(&self, cx: &Context<'_>, op: &str, other: &Any) -> ObjectResult {

@@ -183,6 +183,12 @@ pub trait Object: StdAny + Send + Sync {
         Ok((hasher.finish() >> 4).cast_signed())
     }
 
+    /// Whether it can be a key of a [`Dict`] or an element of a [`Set`] of this side, which it is by
+    /// its identity: not where Python would say `unhashable type`.
+    fn is_hashable(&self) -> bool {
+        true
+    }
+
     /// A comparison: `op` is one of `__eq__ __ne__ __lt__ __gt__ __le__ __ge__ __cmp__`.
     ///
     /// The result may be `NotImplemented`, which lets the peer try the other operand.

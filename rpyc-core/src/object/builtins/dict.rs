@@ -18,7 +18,8 @@ use crate::sync::Mutex;
 
 /// A dict that both sides see: Python's `dict`, given by reference, in the order of insertion.
 ///
-/// It is a shared handle: clones are the same dict. `1`, `1.0` and `True` are the same key.
+/// It is a shared handle: clones are the same dict. `1`, `1.0` and `True` are the same key, objects
+/// are keys by their identity. Removing an entry moves those behind it, as the order is kept.
 #[derive(Clone, Debug)]
 pub struct Dict(Exposed<Entries>);
 
@@ -54,7 +55,7 @@ impl Dict {
     pub fn insert(&self, key: impl IntoAny, value: impl IntoAny) -> ObjectResult<Option<Any>> {
         let key = Key::new(key.into_any()?)?;
         let value = value.into_any()?;
-        Ok(self.0.0.lock().insert(key, value))
+        Ok(set_entry(&self.0, key, value))
     }
 
     /// The value of a key.
@@ -72,7 +73,7 @@ impl Dict {
     /// As [`get`](Dict::get).
     pub fn remove(&self, key: impl IntoAny) -> ObjectResult<Option<Any>> {
         let key = Key::new(key.into_any()?)?;
-        Ok(self.0.0.lock().shift_remove(&key))
+        Ok(remove_entry(&self.0, &key))
     }
 
     /// The entries as they are now.
@@ -161,14 +162,13 @@ fn class() -> Class<Entries> {
             &[],
             |this, _, args| {
                 let (key, value) = (first(args)?, second(args));
-                let old = this.0.lock().insert(key, value);
-                drop(old);
+                set_entry(this, key, value);
                 Ok(Any::NONE)
             },
         ))
         .method(method("__delitem__", &["key"], &[], |this, _, args| {
             let key = first(args)?;
-            let old = this.0.lock().shift_remove(&key);
+            let old = remove_entry(this, &key);
             old.map(|_| Any::NONE).ok_or_else(|| missing(key))
         }))
         .method(method("__contains__", &["key"], &[], |this, _, args| {
@@ -243,7 +243,7 @@ fn class() -> Class<Entries> {
         }))
         .public_method(method("pop", &["key"], &["default"], |this, _, args| {
             let key = first(args)?;
-            let old = this.0.lock().shift_remove(&key);
+            let old = remove_entry(this, &key);
             let default = args.get(1).cloned().flatten();
             old.or(default).ok_or_else(|| missing(key))
         }))
@@ -253,8 +253,13 @@ fn class() -> Class<Entries> {
             &["default"],
             |this, _, args| {
                 let key = first(args)?;
+                let default = second(args);
                 let mut entries = this.0.lock();
-                Ok(entries.entry(key).or_insert_with(|| second(args)).clone())
+                if let Some(value) = entries.get(&key) {
+                    return Ok(value.clone());
+                }
+                entries.insert(key, default.clone());
+                Ok(default)
             },
         ))
         .public_method(method("clear", &[], &[], |this, _, _| {
@@ -287,8 +292,7 @@ fn union(one: Vec<(Any, Any)>, other: Vec<(Any, Any)>) -> ObjectResult {
 
 fn update(this: &This, more: Vec<(Any, Any)>) -> ObjectResult<()> {
     for (key, value) in more {
-        let old = this.0.lock().insert(Key::new(key)?, value);
-        drop(old);
+        set_entry(this, Key::new(key)?, value);
     }
     Ok(())
 }
@@ -330,6 +334,23 @@ fn update_from(this: &This, _: &Context<'_>, args: Args) -> ObjectResult {
     );
     update(this, more)?;
     Ok(Any::NONE)
+}
+
+/// Sets an entry. What is dropped may have a destructor that comes back here, so that nothing is
+/// dropped under the lock: not the key either, where an equal one is there.
+fn set_entry(this: &This, key: Key, value: Any) -> Option<Any> {
+    let mut entries = this.0.lock();
+    if let Some(known) = entries.get_mut(&key) {
+        let old = std::mem::replace(known, value);
+        drop(entries);
+        return Some(old);
+    }
+    entries.insert(key, value)
+}
+
+fn remove_entry(this: &This, key: &Key) -> Option<Any> {
+    let removed = this.0.lock().shift_remove_entry(key);
+    removed.map(|(_, value)| value)
 }
 
 fn first(args: &[Option<Any>]) -> ObjectResult<Key> {

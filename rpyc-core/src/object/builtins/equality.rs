@@ -1,5 +1,9 @@
 //! Whether two things are equal, by Python's rules.
 
+use std::collections::HashSet;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::LazyLock;
+
 use super::depth::deeper;
 use crate::codec::{Handler, Int, Value};
 use crate::object::{Any, Context, ObjectResult};
@@ -49,24 +53,88 @@ pub(super) fn all_same(cx: &Context<'_>, one: &[Any], other: &[Any]) -> ObjectRe
 pub(super) fn same_value(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Tuple(one), Value::Tuple(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| same_value(a, b))
+            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| same_item(a, b))
         }
         (Value::FrozenSet(one), Value::FrozenSet(other)) => {
-            let within = |some: &[Value], all: &[Value]| {
-                some.iter().all(|a| all.iter().any(|b| same_value(a, b)))
-            };
             within(one, other) && within(other, one)
         }
         (Value::Slice(one), Value::Slice(other)) => {
-            one.iter().zip(&**other).all(|(a, b)| same_value(a, b))
+            one.iter().zip(&**other).all(|(a, b)| same_item(a, b))
         }
         _ => match (integer(one), integer(other)) {
             (Some(one), Some(other)) => one == other,
-            (Some(int), None) => number_is(&int, other),
-            (None, Some(int)) => number_is(&int, one),
-            (None, None) => one == other,
+            (None, None) => match (complex(one), complex(other)) {
+                (Some(one), Some(other)) => one == other,
+                _ => one == other,
+            },
+            _ => false,
         },
     }
+}
+
+/// Whether two items of collections are the same: equal, or both the same thing, which in Python
+/// a NaN is to itself.
+pub(super) fn same_item(one: &Value, other: &Value) -> bool {
+    same_value(one, other)
+        || match (complex(one), complex(other)) {
+            (Some(one), Some(other)) => bits(one) == bits(other),
+            _ => false,
+        }
+}
+
+/// Whether each item of one frozenset is in the other.
+pub(super) fn within(part: &[Value], whole: &[Value]) -> bool {
+    let whole: HashSet<Item<'_>> = whole.iter().map(Item).collect();
+    part.iter().all(|item| whole.contains(&Item(item)))
+}
+
+/// An item of a collection: equal items hash alike.
+pub(super) struct Item<'a>(pub(super) &'a Value);
+
+impl PartialEq for Item<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        same_item(self.0, other.0)
+    }
+}
+
+impl Eq for Item<'_> {}
+
+impl Hash for Item<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        if let Some(int) = integer(self.0) {
+            // Small ones, nearly all, without an allocation.
+            match int.to_i64() {
+                Some(small) => small.hash(state),
+                None => int.to_bigint().hash(state),
+            }
+            return;
+        }
+        match self.0 {
+            Value::Bytes(bytes) => bytes.hash(state),
+            Value::Str(text) => text.hash(state),
+            Value::Tuple(items) => {
+                items.len().hash(state);
+                items.iter().for_each(|item| Item(item).hash(state));
+            }
+            // Equal in any order, and however often an item comes.
+            Value::FrozenSet(items) => {
+                let mut hashes: Vec<u64> = items.iter().map(|item| hash_of(&Item(item))).collect();
+                hashes.sort_unstable();
+                hashes.dedup();
+                hashes.hash(state);
+            }
+            other => match complex(other) {
+                Some(number) => bits(number).hash(state),
+                None => other.type_name().hash(state),
+            },
+        }
+    }
+}
+
+/// A hash that no peer can foretell, so that none finds keys that collide.
+pub(super) fn hash_of(hashed: &impl Hash) -> u64 {
+    static SECRET: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    SECRET.hash_one(hashed)
 }
 
 /// The integer that a bool, an int or a whole float is.
@@ -87,8 +155,21 @@ fn whole(float: f64) -> Option<Int> {
     big.map(Int::from)
 }
 
-fn number_is(int: &Int, other: &Value) -> bool {
-    integer(other).is_some_and(|other| other == *int)
+/// The number that a float or a complex is.
+fn complex(value: &Value) -> Option<(f64, f64)> {
+    match value {
+        Value::Float(float) => Some((*float, 0.0)),
+        Value::Complex(real, imaginary) => Some((*real, *imaginary)),
+        _ => None,
+    }
+}
+
+/// The same for both zeros, and for every NaN.
+fn bits((real, imaginary): (f64, f64)) -> [u64; 2] {
+    [real, imaginary].map(|part| match part {
+        part if part.is_nan() => f64::NAN.to_bits(),
+        part => (part + 0.0).to_bits(),
+    })
 }
 
 fn is_true(answer: &Any) -> bool {

@@ -1,17 +1,29 @@
-//! [`Key`]: what a dict can be indexed with, by Python's rules of hash and equality.
+//! [`Key`]: what a dict can be indexed with and a set can hold, by Python's rules of hash and
+//! equality.
 
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-use super::equality::{integer, same_value};
+use super::equality::{Item, hash_of, same_item};
 use crate::codec::Value;
 use crate::exception::Exception;
-use crate::object::{Any, Netref, ObjectRef};
+use crate::object::{Any, Identity, Netref, ObjectRef, short_name};
 
-/// A hashable thing. `1`, `1.0` and `True` are the same key.
+/// A hashable thing. `1`, `1.0` and `True` are the same key; objects are keys by their identity.
+///
+/// All that may run foreign code happens when it is made: it is hashed and compared under locks.
 #[derive(Clone)]
-pub(super) enum Key {
+pub(super) struct Key {
+    hash: u64,
+    kind: Kind,
+}
+
+#[derive(Clone)]
+enum Kind {
     Value(Value),
-    Local(ObjectRef),
+    /// A tuple that holds a reference.
+    Tuple(Arc<[Key]>),
+    Local(ObjectRef, Identity),
     Netref(Netref),
 }
 
@@ -20,41 +32,93 @@ impl Key {
     /// A TypeError for what isn't hashable.
     pub(super) fn new(any: Any) -> Result<Key, Exception> {
         match any {
-            Any::Value(value) if is_hashable(&value) => Ok(Key::Value(value)),
-            Any::Local(object) => Ok(Key::Local(object)),
-            Any::Netref(netref) => Ok(Key::Netref(netref)),
-            other => Err(Exception::type_error(format!(
-                "unhashable type: '{}'",
-                other.type_name()
-            ))),
+            Any::Value(value) => Key::of_value(value),
+            Any::Tuple(items) => match Any::tuple(items) {
+                Any::Tuple(items) => {
+                    let keys: Result<Vec<Key>, Exception> =
+                        items.into_iter().map(Key::new).collect();
+                    let keys = keys?;
+                    let hashes: Vec<u64> = keys.iter().map(|key| key.hash).collect();
+                    Ok(Key {
+                        hash: hash_of(&hashes),
+                        kind: Kind::Tuple(keys.into()),
+                    })
+                }
+                plain => Key::new(plain),
+            },
+            Any::Local(object) => {
+                let parts = object.id_parts();
+                if !object.is_hashable() {
+                    return Err(unhashable(short_name(&parts.name)));
+                }
+                let identity = parts.instance.unwrap_or(parts.class);
+                Ok(Key {
+                    hash: hash_of(&identity),
+                    kind: Kind::Local(object, identity),
+                })
+            }
+            Any::Netref(netref) => {
+                let name = &netref.id_pack().name;
+                if !netref.is_class() && UNHASHABLE.contains(&&**name) {
+                    return Err(unhashable(short_name(name)));
+                }
+                Ok(Key {
+                    hash: hash_of(&netref),
+                    kind: Kind::Netref(netref),
+                })
+            }
+        }
+    }
+
+    pub(super) fn of_value(value: Value) -> Result<Key, Exception> {
+        if let Some(bad) = unhashable_within(&value) {
+            return Err(unhashable(bad.type_name()));
+        }
+        Ok(Key {
+            hash: hash_of(&Item(&value)),
+            kind: Kind::Value(value),
+        })
+    }
+
+    pub(super) fn as_value(&self) -> Option<&Value> {
+        match &self.kind {
+            Kind::Value(value) => Some(value),
+            _ => None,
         }
     }
 
     pub(super) fn into_any(self) -> Any {
-        match self {
-            Key::Value(value) => Any::Value(value),
-            Key::Local(object) => Any::Local(object),
-            Key::Netref(netref) => Any::Netref(netref),
+        match self.kind {
+            Kind::Value(value) => Any::Value(value),
+            Kind::Tuple(keys) => Any::tuple(keys.iter().cloned().map(Key::into_any)),
+            Kind::Local(object, _) => Any::Local(object),
+            Kind::Netref(netref) => Any::Netref(netref),
         }
     }
 }
 
-fn is_hashable(value: &Value) -> bool {
+fn unhashable_within(value: &Value) -> Option<&Value> {
     match value {
-        Value::Slice(_) => false,
-        Value::Tuple(items) => items.iter().all(is_hashable),
-        _ => true,
+        Value::Slice(_) => Some(value),
+        Value::Tuple(items) | Value::FrozenSet(items) => items.iter().find_map(unhashable_within),
+        _ => None,
     }
+}
+
+fn unhashable(name: &str) -> Exception {
+    Exception::type_error(format!("unhashable type: '{name}'"))
 }
 
 impl PartialEq for Key {
     fn eq(&self, other: &Key) -> bool {
-        match (self, other) {
-            (Key::Value(one), Key::Value(other)) => same_value(one, other),
-            (Key::Local(one), Key::Local(other)) => one.id_parts() == other.id_parts(),
-            (Key::Netref(one), Key::Netref(other)) => one == other,
-            _ => false,
-        }
+        self.hash == other.hash
+            && match (&self.kind, &other.kind) {
+                (Kind::Value(one), Kind::Value(other)) => same_item(one, other),
+                (Kind::Tuple(one), Kind::Tuple(other)) => one == other,
+                (Kind::Local(_, one), Kind::Local(_, other)) => one == other,
+                (Kind::Netref(one), Kind::Netref(other)) => one == other,
+                _ => false,
+            }
     }
 }
 
@@ -62,34 +126,108 @@ impl Eq for Key {}
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        match self {
-            Key::Value(value) => hash_value(value, state),
-            Key::Local(object) => object.id_parts().instance.hash(state),
-            Key::Netref(netref) => netref.hash(state),
-        }
+        self.hash.hash(state);
     }
 }
 
-fn hash_value<H: Hasher>(value: &Value, state: &mut H) {
-    if let Some(int) = integer(value) {
-        // Small ones, nearly all, without an allocation.
-        match int.to_i64() {
-            Some(small) => small.hash(state),
-            None => int.to_bigint().hash(state),
+/// What has no hash at a Python peer, of the types that everybody has. Of any other type only a
+/// question to the peer could tell; its objects are keys by their identity.
+const UNHASHABLE: [&str; 8] = [
+    "builtins.list",
+    "builtins.dict",
+    "builtins.set",
+    "builtins.bytearray",
+    "collections.deque",
+    "collections.defaultdict",
+    "collections.OrderedDict",
+    "collections.Counter",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::{Dict, List, Set};
+
+    #[test]
+    fn numbers_are_one_key_across_their_types_and_so_is_every_nan() {
+        let key = |value: Value| Key::of_value(value).unwrap();
+        let same = [
+            (Value::from(1), Value::from(1.0)),
+            (Value::from(true), Value::Complex(1.0, 0.0)),
+            (Value::from(0), Value::from(-0.0)),
+            (Value::from(0.5), Value::Complex(0.5, -0.0)),
+            (Value::Complex(0.0, 1.5), Value::Complex(-0.0, 1.5)),
+            (Value::from(f64::NAN), Value::from(-f64::NAN)),
+            (
+                Value::FrozenSet(vec![Value::from(1), Value::from("a")]),
+                Value::FrozenSet(vec![Value::from("a"), Value::from(1.0), Value::from(true)]),
+            ),
+        ];
+        for (one, other) in same {
+            assert!(key(one.clone()) == key(other.clone()), "{one} {other}");
+            let tuple = |value| key(Value::tuple([value]));
+            assert!(tuple(one.clone()) == tuple(other.clone()), "({one},)");
         }
-        return;
+        let different = [
+            (Value::from(1), Value::from("1")),
+            (
+                Value::from("a"),
+                Value::Bytes(bytes::Bytes::from_static(b"a")),
+            ),
+            (Value::FrozenSet(Vec::new()), Value::tuple([])),
+            (
+                Value::FrozenSet(vec![Value::from(1)]),
+                Value::FrozenSet(vec![Value::from(2)]),
+            ),
+        ];
+        for (one, other) in different {
+            assert!(key(one.clone()) != key(other.clone()), "{one} {other}");
+        }
     }
-    match value {
-        Value::Float(float) => float.to_bits().hash(state),
-        Value::Complex(real, imaginary) => (real.to_bits(), imaginary.to_bits()).hash(state),
-        Value::Bytes(bytes) => bytes.hash(state),
-        Value::Str(text) => text.hash(state),
-        Value::Tuple(items) => {
-            items.len().hash(state);
-            items.iter().for_each(|item| hash_value(item, state));
+
+    /// All of them once had one hash: a peer's thousands of keys were each compared with all others.
+    #[test]
+    fn frozensets_and_nans_have_hashes_of_their_own() {
+        let frozenset = |n: i64| Value::FrozenSet(vec![Value::from(n), Value::from("x")]);
+        let hashes: std::collections::HashSet<u64> = (0..1000)
+            .map(|n| Key::of_value(frozenset(n)).unwrap().hash)
+            .collect();
+        assert_eq!(hashes.len(), 1000);
+        // A table of NaNs that equal nothing would be such a heap, too.
+        let set = Set::of((0..1000).map(|_| f64::NAN)).unwrap();
+        assert_eq!(set.len(), 1);
+    }
+
+    /// Their items were compared each with each: 10,000,000,000 times.
+    #[test]
+    fn large_frozensets_are_compared_in_linear_time() {
+        let up: Vec<Value> = (0..100_000).map(Value::from).collect();
+        let down: Vec<Value> = up.iter().rev().cloned().collect();
+        let dict = Dict::new();
+        dict.insert(Value::FrozenSet(up), "up").unwrap();
+        let found = dict.get(Value::FrozenSet(down)).unwrap();
+        assert!(found.is_some());
+    }
+
+    /// Lists, dicts and sets of ours were taken, by their identity.
+    #[test]
+    fn what_python_cannot_hash_is_no_key() {
+        let of = |any: Any| match Key::new(any) {
+            Ok(_) => "a key".to_owned(),
+            Err(exception) => exception.to_string(),
+        };
+        let slice = || Value::Slice(Box::new([Value::None, Value::None, Value::None]));
+        let held = Any::tuple([Any::from(1), Any::from(List::new())]);
+        let cases = [
+            (Any::from(List::new()), "list"),
+            (Any::from(Dict::new()), "dict"),
+            (Any::from(Set::new()), "set"),
+            (held, "list"),
+            (Any::Value(slice()), "slice"),
+            (Any::Value(Value::FrozenSet(vec![slice()])), "slice"),
+        ];
+        for (any, name) in cases {
+            assert_eq!(of(any), format!("TypeError: unhashable type: '{name}'"));
         }
-        // Equal in any order: only what no order changes.
-        Value::FrozenSet(_) => "frozenset".hash(state),
-        other => other.type_name().hash(state),
     }
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::depth::deeper;
-use super::equality::{integer, same, same_value};
+use super::equality::{integer, same, within};
 use crate::codec::{Handler, Value};
 use crate::exception::Exception;
 use crate::object::{Any, Context, ObjectResult};
@@ -112,8 +112,7 @@ fn less_values(one: &Value, other: &Value) -> Option<bool> {
         (Value::Str(one), Value::Str(other)) => Some(**one < **other),
         (Value::Bytes(one), Value::Bytes(other)) => Some(one < other),
         (Value::FrozenSet(part), Value::FrozenSet(whole)) => {
-            let within = part.iter().all(|a| whole.iter().any(|b| same_value(a, b)));
-            Some(within && !same_value(one, other))
+            Some(within(part, whole) && !within(whole, part))
         }
         (one, other) if is_number(one) && is_number(other) => {
             Some(compare_numbers(one, other) == Some(Ordering::Less))

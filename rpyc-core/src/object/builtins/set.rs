@@ -15,10 +15,13 @@ use crate::object::{
 };
 use crate::sync::Mutex;
 
-/// A set that both sides see: Python's `set`, given by reference, in the order of insertion.
+/// A set that both sides see: Python's `set`, given by reference, in no particular order.
 ///
-/// It is a shared handle: clones are the same set. `1`, `1.0` and `True` are the same element. A
-/// `HashSet` of plain values crosses as a frozenset, in one piece.
+/// It is a shared handle: clones are the same set. `1`, `1.0` and `True` are the same element,
+/// objects are elements by their identity. A `HashSet` of plain values crosses as a frozenset, in
+/// one piece.
+///
+/// Adding, finding and removing take the same time however many elements there are.
 #[derive(Clone, Debug)]
 pub struct Set(Exposed<Elements>);
 
@@ -63,7 +66,7 @@ impl Set {
     /// What its conversion raised; a TypeError if it isn't hashable.
     pub fn insert(&self, element: impl IntoAny) -> ObjectResult<bool> {
         let key = Key::new(element.into_any()?)?;
-        Ok(self.0.0.lock().insert(key))
+        Ok(add(&self.0, key))
     }
 
     /// Removes an element; says whether it was there.
@@ -72,8 +75,7 @@ impl Set {
     /// As [`insert`](Set::insert).
     pub fn remove(&self, element: impl IntoAny) -> ObjectResult<bool> {
         let key = Key::new(element.into_any()?)?;
-        let removed = self.0.0.lock().shift_take(&key);
-        Ok(removed.is_some())
+        Ok(take(&self.0, &key).is_some())
     }
 
     /// Whether the element is there.
@@ -153,19 +155,29 @@ where
 /// An operator: for anything but a set, the other operand is asked.
 fn operator(name: &'static str, combine: fn(&Keys, &Keys) -> Keys) -> Method<Elements> {
     method(name, Some("other"), move |this, _, other| {
-        match keys_of_set(other)? {
-            Some(other) => {
-                let mine = this.0.lock().clone();
-                // `a - b` asked of `b`.
-                let combined = match name {
-                    "__rsub__" => combine(&other, &mine),
-                    _ => combine(&mine, &other),
-                };
-                Set::holding(combined).into_any()
-            }
-            None => Ok(Any::Value(Value::NotImplemented)),
+        let Some(others) = keys_of_set(other.clone())? else {
+            return Ok(Any::Value(Value::NotImplemented));
+        };
+        let mine = snapshot(this);
+        // `a - b` asked of `b`: the result is of the type of `a`, which is the other one.
+        if name.starts_with("__r") {
+            let combined = combine(&others, &mine);
+            return match &*other.type_name() {
+                "builtins.set" => Set::holding(combined).into_any(),
+                _ => frozen(combined),
+            };
         }
+        Set::holding(combine(&mine, &others)).into_any()
     })
+}
+
+/// A frozenset of plain values; one that holds a reference can't be, and is a set.
+fn frozen(keys: Keys) -> ObjectResult {
+    let values: Option<Vec<Value>> = keys.iter().map(|key| key.as_value().cloned()).collect();
+    match values {
+        Some(values) => Ok(Any::Value(Value::FrozenSet(values))),
+        None => Set::holding(keys).into_any(),
+    }
 }
 
 /// `a |= b` and its kin: changes the set itself.
@@ -202,7 +214,7 @@ fn of_iterables(name: &str, changes: bool, combine: fn(&Keys, &Keys) -> Keys) ->
             change(this, all);
             return Ok(Any::NONE);
         }
-        let mine = this.0.lock().clone();
+        let mine = snapshot(this);
         Set::holding(all(&mine)).into_any()
     })
 }
@@ -212,7 +224,7 @@ fn comparison(name: &str, holds: fn(&Keys, &Keys) -> bool) -> Method<Elements> {
         name,
         Some("other"),
         move |this, _, other| match keys_of_set(other)? {
-            Some(other) => Ok(Any::from(holds(&this.0.lock().clone(), &other))),
+            Some(other) => Ok(Any::from(holds(&snapshot(this), &other))),
             None => Ok(Any::Value(Value::NotImplemented)),
         },
     )
@@ -221,7 +233,7 @@ fn comparison(name: &str, holds: fn(&Keys, &Keys) -> bool) -> Method<Elements> {
 fn question(name: &str, holds: fn(&Keys, &Keys) -> bool) -> Method<Elements> {
     method(name, Some("other"), move |this, _, other| {
         let other = keys(other)?;
-        Ok(Any::from(holds(&this.0.lock().clone(), &other)))
+        Ok(Any::from(holds(&snapshot(this), &other)))
     })
 }
 
@@ -269,7 +281,7 @@ fn class() -> Class<Elements> {
             Some("other"),
             |this, _, other| {
                 let other = keys(other)?;
-                let mine = this.0.lock().clone();
+                let mine = snapshot(this);
                 Set::holding(xor(&mine, &other)).into_any()
             },
         ))
@@ -284,32 +296,31 @@ fn class() -> Class<Elements> {
         ))
         .public_method(method("add", Some("element"), |this, _, element| {
             let key = Key::new(element)?;
-            this.0.lock().insert(key);
+            add(this, key);
             Ok(Any::NONE)
         }))
         .public_method(method("discard", Some("element"), |this, _, element| {
             let key = Key::new(element)?;
-            let old = this.0.lock().shift_take(&key);
-            drop(old);
+            take(this, &key);
             Ok(Any::NONE)
         }))
         .public_method(method("remove", Some("element"), |this, _, element| {
             let key = Key::new(element)?;
-            let old = this.0.lock().shift_take(&key);
+            let old = take(this, &key);
             old.map(|_| Any::NONE)
                 .ok_or_else(|| super::dict::missing(key))
         }))
         .public_method(method("pop", None, |this, _, _| {
-            let first = this.0.lock().shift_remove_index(0);
+            let last = this.0.lock().pop();
             let empty = || Exception::key_error("pop from an empty set");
-            first.map(Key::into_any).ok_or_else(empty)
+            last.map(Key::into_any).ok_or_else(empty)
         }))
         .public_method(method("clear", None, |this, _, _| {
             change(this, |_| Keys::new());
             Ok(Any::NONE)
         }))
         .public_method(method("copy", None, |this, _, _| {
-            let mine = this.0.lock().clone();
+            let mine = snapshot(this);
             Set::holding(mine).into_any()
         }))
         .build()
@@ -337,6 +348,25 @@ fn within(part: &Keys, whole: &Keys) -> bool {
 
 fn equal(one: &Keys, other: &Keys) -> bool {
     one.len() == other.len() && one.is_subset(other)
+}
+
+/// Adds an element; says whether it is new. What is dropped may have a destructor that comes back
+/// here, so that nothing is dropped under the lock: not the element either, where it is there.
+fn add(this: &This, key: Key) -> bool {
+    let mut elements = this.0.lock();
+    let is_new = !elements.contains(&key);
+    if is_new {
+        elements.insert(key);
+    }
+    is_new
+}
+
+fn take(this: &This, key: &Key) -> Option<Key> {
+    this.0.lock().swap_take(key)
+}
+
+fn snapshot(this: &This) -> Keys {
+    this.0.lock().clone()
 }
 
 fn change(this: &This, how: impl FnOnce(&Keys) -> Keys) {
@@ -376,4 +406,70 @@ fn repr(this: &This, cx: &Context<'_>) -> ObjectResult {
         [] => "set()".to_owned(),
         texts => format!("{{{}}}", texts.join(", ")),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::object::{Dict, IdParts, Object};
+
+    /// Every handle is the same object to the peer; each one looks at the collections as it dies.
+    struct Looking {
+        set: Set,
+        dict: Dict,
+    }
+
+    impl Object for Looking {
+        fn id_parts(&self) -> IdParts {
+            IdParts::instance("test.Looking", &*self.set.0)
+        }
+    }
+
+    impl Drop for Looking {
+        fn drop(&mut self) {
+            let _ = (self.set.len(), self.dict.len());
+        }
+    }
+
+    /// The second handle was dropped under the collection's lock, and waited for it for ever.
+    #[test]
+    fn an_element_may_use_its_collection_while_it_is_dropped() {
+        let (done, ended) = mpsc::channel();
+        std::thread::spawn(move || {
+            let (set, dict) = (Set::new(), Dict::new());
+            let looking = || {
+                Any::object(Looking {
+                    set: set.clone(),
+                    dict: dict.clone(),
+                })
+            };
+            assert!(set.insert(looking()).unwrap());
+            assert!(!set.insert(looking()).unwrap());
+            assert!(set.remove(looking()).unwrap());
+            dict.insert(looking(), looking()).unwrap();
+            dict.insert(looking(), looking()).unwrap();
+            assert!(dict.remove(looking()).unwrap().is_some());
+            done.send((set.len(), dict.len())).unwrap();
+        });
+        let lens = ended.recv_timeout(Duration::from_secs(20));
+        assert_eq!(lens, Ok((0, 0)));
+    }
+
+    #[test]
+    fn removing_leaves_every_other_element() {
+        let set = Set::of(0..100).unwrap();
+        for element in 0..50 {
+            assert!(set.remove(element).unwrap());
+        }
+        let mut left: Vec<i64> = set
+            .elements()
+            .iter()
+            .filter_map(|element| element.as_value()?.as_i64())
+            .collect();
+        left.sort_unstable();
+        assert_eq!(left, Vec::from_iter(50..100));
+    }
 }
