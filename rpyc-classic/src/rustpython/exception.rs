@@ -134,7 +134,7 @@ fn value_or_repr(vm: &VirtualMachine, object: &PyObject) -> Value {
 /// The traceback as Python prints it, from the exception's chain and notes to its own line.
 fn traceback_text(vm: &VirtualMachine, raised: &PyBaseExceptionRef) -> String {
     let formatted = || -> PyResult<String> {
-        let traceback = vm.import("traceback", 0)?;
+        let traceback = modules::library(vm, "traceback")?;
         let format = traceback.get_attr("format_exception", vm)?;
         let mut args = FuncArgs::from(vec![PyObjectRef::from(raised.clone())]);
         if is_deep(vm, raised) {
@@ -253,7 +253,12 @@ pub(super) fn loaded_attribute(
 ) -> Option<PyObjectRef> {
     let module = match module {
         // Python 2's name for it.
-        "exceptions" | "builtins" | GROUPS => vm.builtins.as_object().to_owned(),
+        "exceptions" | "builtins" | GROUPS => {
+            if let Ok(builtin) = modules::builtin(vm, name) {
+                return Some(builtin);
+            }
+            vm.builtins.as_object().to_owned()
+        }
         module => {
             let modules = vm.sys_module.get_attr("modules", vm).ok()?;
             modules.get_item(module, vm).ok()?

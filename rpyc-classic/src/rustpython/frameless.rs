@@ -3,6 +3,8 @@
 use rustpython_vm::function::FuncArgs;
 use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
 
+use super::modules;
+
 /// Calls `function`. What depends on the names around the call sees those of `namespace`, as at
 /// the top level of a module: without a frame it would find none and panic.
 pub(super) fn call(
@@ -46,6 +48,6 @@ fn name_of_builtin(vm: &VirtualMachine, function: &PyObject) -> Option<String> {
     }
     let name = function.get_attr("__name__", vm).ok()?;
     let name = name.str(vm).ok()?.to_str()?.to_owned();
-    let same = vm.builtins.get_attr(&*vm.ctx.new_str(&*name), vm).ok()?;
+    let same = modules::builtin(vm, &name).ok()?;
     same.is(function).then_some(name)
 }

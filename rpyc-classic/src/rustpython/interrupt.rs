@@ -18,6 +18,7 @@ use rustpython_vm::signal::{SignalNum, set_interrupt_ex};
 use rustpython_vm::stdlib::_thread::get_ident;
 use rustpython_vm::{AsObject, PyResult, VirtualMachine};
 
+use super::modules;
 use super::thread::{Source, lock};
 
 /// What runs on behalf of one session, seen from outside.
@@ -164,7 +165,7 @@ impl Drop for Listening {
 
 /// Sets the handler in this thread's part of the interpreter.
 fn install(vm: &VirtualMachine) -> PyResult<()> {
-    let signal = vm.import("_signal", 0)?.get_attr("signal", vm)?;
+    let signal = modules::library(vm, "_signal")?.get_attr("signal", vm)?;
     let handler = vm.new_function(
         "interrupted",
         |_: rustpython_vm::function::FuncArgs, vm: &VirtualMachine| raise(vm),

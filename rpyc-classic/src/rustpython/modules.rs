@@ -3,7 +3,7 @@
 use rpyc_core::codec::Str;
 use rustpython_vm::builtins::{PyStr, PyTuple, PyType};
 use rustpython_vm::scope::Scope;
-use rustpython_vm::{Py, PyObject, PyObjectRef, PyResult, VirtualMachine};
+use rustpython_vm::{Py, PyObject, PyObjectRef, PyPayload, PyResult, VirtualMachine};
 
 /// Makes `_rpyc_support` and the small `rpyc` package importable.
 pub(super) fn install(vm: &VirtualMachine) -> PyResult<()> {
@@ -30,6 +30,9 @@ pub(super) fn install(vm: &VirtualMachine) -> PyResult<()> {
 fn run(vm: &VirtualMachine, name: &str, source: &str) -> PyResult {
     let namespace = vm.ctx.new_dict();
     namespace.set_item("__name__", vm.ctx.new_str(name).into(), vm)?;
+    // Builtins of its own: clients may delete or replace those that all share.
+    let builtins = vm.builtins.dict().copy().into_ref(&vm.ctx);
+    namespace.set_item("__builtins__", builtins.into(), vm)?;
     let module = vm.new_module(name, namespace.clone(), None);
     let scope = Scope::with_builtins(None, namespace, vm);
     vm.run_string(scope, source, &format!("<{name}>"))?;
@@ -68,6 +71,31 @@ pub(super) fn support(vm: &VirtualMachine, name: &'static str) -> PyResult<PyObj
     modules
         .get_item(&*vm.ctx.new_str(SUPPORT), vm)?
         .get_attr(name, vm)
+}
+
+/// The module of that name, if it has been imported, and whole.
+pub(super) fn loaded(vm: &VirtualMachine, name: &str) -> Option<PyObjectRef> {
+    let modules = vm.sys_module.get_attr("modules", vm).ok()?;
+    let module = modules.get_item(name, vm).ok()?;
+    let spec = module.get_attr("__spec__", vm).ok()?;
+    let half_done = match spec.get_attr("_initializing", vm) {
+        Ok(initializing) => initializing.is_true(vm).ok()?,
+        Err(_) => false,
+    };
+    (!half_done).then_some(module)
+}
+
+/// A module that is needed here, whatever clients have made of `import`.
+pub(super) fn library(vm: &VirtualMachine, name: &'static str) -> PyResult {
+    match loaded(vm, name) {
+        Some(module) => Ok(module),
+        None => builtin(vm, "__import__")?.call((vm.ctx.new_str(name),), vm),
+    }
+}
+
+/// A builtin as it was at the start, whatever clients have made of it.
+pub(super) fn builtin(vm: &VirtualMachine, name: &str) -> PyResult<PyObjectRef> {
+    support(vm, "BUILTINS")?.get_item(name, vm)
 }
 
 const SUPPORT: &str = "_rpyc_support";

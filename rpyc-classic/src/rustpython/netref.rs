@@ -12,7 +12,7 @@ use super::convert::{to_any, to_python};
 use super::exception::to_python_exception;
 use super::proxy::{Question, Target};
 use super::thread::detached;
-use super::types;
+use super::{modules, types};
 
 /// A method of proxy classes that is forwarded under that name.
 pub(super) fn method(vm: &VirtualMachine, name: &str) -> PyObjectRef {
@@ -453,7 +453,7 @@ fn exception_at_peer(vm: &VirtualMachine, proxy: &Py<NetRef>, exc: &PyObject) ->
     let raised = exc.downcast_ref::<PyBaseException>()?;
     let classes = raised.class().mro_collect();
     let builtin = classes.iter().find(|class| {
-        let known = vm.builtins.get_attr(&*vm.ctx.new_str(&*class.name()), vm);
+        let known = modules::builtin(vm, &class.name());
         known.is_ok_and(|known| known.is(*class))
     })?;
     let name = builtin.name().to_string();
@@ -471,7 +471,7 @@ fn exception_at_peer(vm: &VirtualMachine, proxy: &Py<NetRef>, exc: &PyObject) ->
 
 /// How a proxy is pickled: by its owner, if that allows it. Nothing is unpickled here by this.
 fn reduce(proxy: &Py<NetRef>, protocol: i64, vm: &VirtualMachine) -> PyResult {
-    let loads = vm.import("pickle", 0)?.get_attr("loads", vm)?;
+    let loads = modules::library(vm, "pickle")?.get_attr("loads", vm)?;
     let bytes = proxy.ask(vm, Question::Pickle(protocol))?;
     let args = vm.ctx.new_tuple(vec![bytes]);
     Ok(vm.ctx.new_tuple(vec![loads, args.into()]).into())

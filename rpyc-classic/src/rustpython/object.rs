@@ -13,7 +13,7 @@ use rustpython_vm::{AsObject, Py, PyObjectRef, PyResult, VirtualMachine};
 use super::convert::{to_any, to_func_args, to_python};
 use super::session::PythonSession;
 use super::thread::Held;
-use super::{exception, frameless, names, netref};
+use super::{exception, frameless, modules, names, netref};
 
 /// A Python object, as the protocol sees it.
 pub(super) struct PyHandle {
@@ -211,7 +211,7 @@ impl Object for PyHandle {
 
     fn pickle(&self, _: &Context<'_>, protocol: i64) -> ObjectResult<Bytes> {
         self.run(|vm, object| {
-            let pickle = vm.import("pickle", 0)?;
+            let pickle = modules::library(vm, "pickle")?;
             let dumps = pickle.get_attr("dumps", vm)?;
             let protocol = vm.ctx.new_int(pickle_protocol(protocol));
             let pickled = dumps.call((object.clone(), protocol), vm)?;

@@ -11,11 +11,12 @@ pub(super) use self::_rpyc_requests::module_def;
 use super::Shared;
 use super::convert::value_to_python;
 use super::exception::to_python_exception;
+use super::modules;
 
 /// Tells the module which interpreter it is in.
 pub(super) fn introduce(shared: &Arc<Shared>) -> Result<(), Exception> {
     let introduced = shared.source.attached(|vm| -> PyResult<()> {
-        let module = vm.import("_rpyc_requests", 0)?;
+        let module = modules::library(vm, "_rpyc_requests")?;
         let interpreter = _rpyc_requests::Interpreter(Arc::downgrade(shared));
         module.set_attr("interpreter", interpreter.into_pyobject(vm), vm)
     })?;
@@ -39,6 +40,7 @@ mod _rpyc_requests {
     use super::super::connections::{Address, Manner, connect as open};
     use super::super::convert::{to_any, to_python, to_value, value_to_python};
     use super::super::exception::to_python_exception;
+    use super::super::modules;
     use super::super::netref::NetRef;
     use super::super::proxy::Target;
     use super::super::session::PythonSession;
@@ -190,7 +192,7 @@ mod _rpyc_requests {
         keepalive: bool,
         vm: &VirtualMachine,
     ) -> PyResult {
-        let module = vm.import("_rpyc_requests", 0)?;
+        let module = modules::library(vm, "_rpyc_requests")?;
         let interpreter = module.get_attr("interpreter", vm)?;
         let shared = interpreter
             .downcast_ref::<Interpreter>()

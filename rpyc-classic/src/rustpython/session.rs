@@ -16,6 +16,7 @@ use super::convert::{to_any, to_python};
 use super::embed::{Acting, check_import};
 use super::exception;
 use super::interrupt::{self, Work};
+use super::modules;
 use super::proxy::ClassKey;
 use super::sources::{Kind, Sources};
 use super::thread::{Held, lock};
@@ -215,7 +216,7 @@ impl PythonSession {
                 }
                 None => (source, None),
             };
-            let function = vm.builtins.get_attr(kind.builtin(), vm)?;
+            let function = modules::builtin(vm, kind.builtin())?;
             let result = function.call((code, namespace), vm);
             if let (Err(_), Some((text, name)), Kind::Eval) = (&result, text, kind) {
                 self.sources.show(vm, &text, &name);
@@ -269,7 +270,10 @@ impl Session for OpenSession {
     fn import(&self, _: &Context<'_>, name: &str) -> ObjectResult {
         self.0.run(|vm| {
             check_import(vm, &self.0.shared.imports, name)?;
-            let importlib = vm.import("importlib", 0)?;
+            if let Some(module) = modules::loaded(vm, name) {
+                return Ok(to_any(vm, &self.0, module));
+            }
+            let importlib = modules::library(vm, "importlib")?;
             let import = importlib.get_attr("import_module", vm)?;
             let module = import.call((vm.ctx.new_str(name),), vm)?;
             Ok(to_any(vm, &self.0, module))

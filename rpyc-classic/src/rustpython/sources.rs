@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
 
+use super::modules;
 use super::thread::lock;
 
 /// Whether an expression or statements are evaluated.
@@ -89,7 +90,7 @@ impl Sources {
         kind: Kind,
     ) -> PyResult<(PyObjectRef, Name)> {
         let name = self.next_name(kind);
-        let compile = vm.builtins.get_attr("compile", vm)?;
+        let compile = modules::builtin(vm, "compile")?;
         let mode = match kind {
             Kind::Eval => "eval",
             Kind::Execute => "exec",
@@ -157,7 +158,7 @@ impl Sources {
 
 /// Changes what `linecache` knows. That it fails is no reason to fail.
 fn change_cache(vm: &VirtualMachine, change: impl FnOnce(&PyObjectRef) -> PyResult<()>) {
-    let changed = || change(&vm.import("linecache", 0)?.get_attr("cache", vm)?);
+    let changed = || change(&modules::library(vm, "linecache")?.get_attr("cache", vm)?);
     if let Err(error) = changed() {
         log::debug!("linecache: {}", error.class().name());
     }

@@ -9,6 +9,9 @@ import sys
 import types
 from importlib.machinery import ModuleSpec
 
+# As they were at the start: clients may delete or replace those that all share.
+BUILTINS = __builtins__
+
 _HEADER = "\n\n========= Remote Traceback "
 _TRAILER = " =========\n"
 
@@ -89,6 +92,7 @@ class _Finder:
 
     def exec_module(self, module):
         _, source = self._sources[module.__name__]
+        vars(module)["__builtins__"] = BUILTINS
         exec(compile(source, f"<rpyc {module.__name__}>", "exec"), module.__dict__)
 
 
