@@ -1,7 +1,7 @@
 //! Classic mode: the evaluator's life, and its service.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use rpyc_classic::rustpython::{Engine, Init, Options, StartError};
 use rpyc_classic::{SlaveOptions, SlaveService};
 use rpyc_core::service::ServiceFactory;
 
-use crate::cli::ServeOptions;
+use crate::cli::{Python, ServeOptions};
 use crate::failure::Failure;
 
 /// The evaluator behind classic mode.
@@ -21,12 +21,7 @@ impl Evaluator {
     pub(crate) fn start(options: &ServeOptions) -> Result<Evaluator, Failure> {
         let mut engine = Options::default();
         engine.search_path = search_path(&options.python.path)?;
-        if let Some(file) = &options.python.init {
-            let init = Init::from_file(file).map_err(|error| {
-                Failure::usage(format!("--init {}: can't be read", file.display())).because(error)
-            })?;
-            engine.init = Some(init);
-        }
+        engine.init = init(options.python.init.as_deref())?;
         engine.request_time_limit = options.limits.request_time_limit;
         if options.limits.process.memory.is_some() {
             // Stacks count as memory in full.
@@ -64,6 +59,22 @@ impl Evaluator {
             warn!("Python code is still running; its clean-up is skipped");
         }
     }
+}
+
+/// Whether the evaluator would find what the options name.
+pub(crate) fn check(options: &Python) -> Result<(), Failure> {
+    search_path(&options.path)?;
+    init(options.init.as_deref()).map(drop)
+}
+
+/// The script of --init.
+fn init(file: Option<&Path>) -> Result<Option<Init>, Failure> {
+    let read = |file: &Path| {
+        Init::from_file(file).map_err(|error| {
+            Failure::usage(format!("--init {}: can't be read", file.display())).because(error)
+        })
+    };
+    file.map(read).transpose()
 }
 
 /// The directories of --path, and those of PYTHONPATH.

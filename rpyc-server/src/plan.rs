@@ -11,6 +11,7 @@ use rpyc_server::auth::{Access, Tls};
 use rpyc_server::registry::Transport;
 
 use crate::access;
+use crate::classic;
 use crate::cli::{Limits, Logging, Registering, ServeMode, ServeOptions, Socket};
 use crate::effect;
 use crate::exposure::{self, Guard};
@@ -38,6 +39,8 @@ impl Plan {
         }
         effect::check(options.serving.mode, &options.given)?;
         check_logging(&options.logging)?;
+        classic::check(&options.python)?;
+        check_unix(options.socket.unix.as_deref())?;
         let tls = access::tls(&options.access)?;
         let access = access::access(&options.access, tls.as_ref())?;
         let default_port = if tls.is_some() { TLS_PORT } else { PORT };
@@ -99,6 +102,18 @@ pub(crate) fn check_logging(logging: &Logging) -> Result<(), Failure> {
     }
     match path.parent() {
         Some(folder) if folder != Path::new("") && !folder.is_dir() => {
+            Err(failure.because(format!("there is no folder {}", folder.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the Unix socket has a place to be.
+fn check_unix(path: Option<&Path>) -> Result<(), Failure> {
+    match path.and_then(Path::parent) {
+        Some(folder) if folder != Path::new("") && !folder.is_dir() => {
+            let shown = path.unwrap_or(folder).display();
+            let failure = Failure::new(format!("--unix {shown} can't be had"));
             Err(failure.because(format!("there is no folder {}", folder.display())))
         }
         _ => Ok(()),

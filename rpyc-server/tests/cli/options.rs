@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use rpyc_core::{Any, connect, connect_unix};
 use rustix::process::Signal;
@@ -85,6 +85,31 @@ fn check_says_whether_it_would_work_and_starts_nothing() {
             &["--classic", "--check", "--mode", "stdio", "--port", "0"],
             2,
             "--port has no effect with --mode stdio",
+        ),
+        (
+            &["--classic", "--check", "--init", "/no/such/script.py"],
+            2,
+            "--init /no/such/script.py: can't be read",
+        ),
+        (
+            &["--classic", "--check", "--path", "/no/such/folder"],
+            2,
+            "--path /no/such/folder: no such directory",
+        ),
+        (
+            &["--classic", "--check", "--unix", "/no/such/folder/socket"],
+            1,
+            "--unix /no/such/folder/socket can't be had: there is no folder",
+        ),
+        (
+            &["--classic", "--check", "--secret-file", "/no/such/secret"],
+            1,
+            "--secret-file /no/such/secret",
+        ),
+        (
+            &["--classic", "--check", "--ssl-keyfile", "/no/such/key"],
+            2,
+            "--ssl-keyfile needs --ssl-certfile",
         ),
         (
             &["--classic", "--check", "--workers", "7"],
@@ -195,6 +220,57 @@ fn completions_and_man_pages_are_printed() {
     let (code, stdout, _) = run(&["man", "registry"]);
     assert!(code == Some(0) && stdout.contains("listing"), "{stdout}");
     assert_eq!(run(&["man", "nothing"]).0, Some(2));
+}
+
+#[test]
+fn bash_takes_the_completions_and_completes_with_them() {
+    let script = r#"
+        eval "$("$0" completions bash)"
+        [[ $(complete -p rpyc-server) =~ -F\ ([^ ]+) ]]
+        function=${BASH_REMATCH[1]}
+        COMP_WORDS=(rpyc-server --max-cl) COMP_CWORD=1
+        $function rpyc-server --max-cl rpyc-server
+        echo "${COMPREPLY[@]}"
+        COMP_WORDS=(rpyc-server dow) COMP_CWORD=1
+        $function rpyc-server dow rpyc-server
+        echo "${COMPREPLY[@]}"
+    "#;
+    let bash = Command::new("bash")
+        .args(["-c", script, env!("CARGO_BIN_EXE_rpyc-server")])
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&bash.stdout),
+        "--max-clients --max-clients-per-address\ndownload\n",
+        "{bash:?}"
+    );
+}
+
+#[test]
+fn log_lines_may_be_json_and_metrics_are_this_machines_own() {
+    let mut program = Program::start(&[
+        "--classic",
+        "--port",
+        "0",
+        "--log-format",
+        "json",
+        "--metrics",
+        "0",
+    ]);
+    // A port alone is one of this machine's own.
+    let metrics = program.line_with("metrics at ");
+    assert!(metrics.contains("http://127.0.0.1:"), "{metrics}");
+    program.line_with("listening on ");
+    program.signal(Signal::TERM);
+    let (status, log) = program.end();
+    assert_eq!(status.code(), Some(0));
+    for line in &log {
+        let object: serde_json::Value = serde_json::from_str(line).expect(line);
+        for name in ["time", "level", "target", "message"] {
+            assert!(object[name].is_string(), "no {name} in {line}");
+        }
+    }
+    assert!(log.len() >= 4, "{log:#?}");
 }
 
 #[test]
