@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::terminal;
 use crate::tool::{on_both, tool};
 
 #[test]
@@ -66,5 +67,58 @@ fn files_and_directories_go_both_ways() {
                 "{ran:?}"
             );
         }
+    });
+}
+
+#[test]
+fn a_directory_comes_back_as_it_went_and_what_is_the_same_is_kept() {
+    on_both(|peer| {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        fs::create_dir_all(path("there/a/b")).expect("a folder");
+        fs::create_dir_all(path("there/empty")).expect("a folder");
+        for (name, text) in [("a/one", "1"), ("a/b/two", "22"), ("ünï cödé", "")] {
+            fs::write(path(&format!("there/{name}")), text).expect("written");
+        }
+        let copy = |options: &[&str]| {
+            let (there, back) = (path("there"), path("back"));
+            let arguments = [&["download"], options, &[&there, &back]].concat();
+            tool(peer, "", &arguments)
+        };
+        let ran = copy(&[]);
+        assert!(
+            ran.code == Some(0) && ran.err.starts_with("3 files, 3 B in "),
+            "{ran:?}"
+        );
+        for (name, text) in [("a/one", "1"), ("a/b/two", "22"), ("ünï cödé", "")] {
+            let copied = fs::read_to_string(path(&format!("back/{name}")));
+            assert_eq!(copied.expect("it is back"), text, "{name}");
+        }
+        assert!(fs::metadata(path("back/empty")).is_ok_and(|empty| empty.is_dir()));
+        // One is another one by now, of the same length; the other two are kept.
+        fs::write(path("back/a/b/two"), "2x").expect("written");
+        let ran = copy(&["--resume", "--verify"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let copied = fs::read_to_string(path("back/a/b/two"));
+        assert_eq!(copied.expect("it is back"), "22");
+    });
+}
+
+#[test]
+fn at_a_terminal_the_progress_is_shown() {
+    on_both(|peer| {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        fs::write(path("here"), vec![7; 20 << 20]).expect("written");
+        let (here, there) = (path("here"), path("there"));
+        let arguments = ["upload", "--verify", &here, &there];
+        let shown = terminal::shows(peer, &arguments, &[]);
+        for part in ["copying", "/20.00 MiB [", "1 file, 20.00 MiB in "] {
+            assert!(shown.contains(part), "no {part} in {shown:?}");
+        }
+        assert!(shown.trim_end().ends_with("exit code 0"), "{shown:?}");
+        let quietly = ["upload", "--quiet", &here, &there];
+        let shown = terminal::shows(peer, &quietly, &[]);
+        assert_eq!(shown.trim(), "exit code 0");
     });
 }

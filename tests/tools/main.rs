@@ -7,5 +7,6 @@ mod files;
 mod pings;
 mod services;
 mod shell;
+mod terminal;
 mod tool;
 mod ways;
