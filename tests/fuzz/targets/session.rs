@@ -1,6 +1,8 @@
-//! Any messages into a connection that serves a few objects: it ends when the stream does, frees
-//! everything, and tells its service once.
+//! Any messages of any dialect into a connection that serves a few objects, or that has asked for some: it ends
+//! when the stream does, frees everything, and tells its service once.
 #![no_main]
+
+mod dialects;
 
 use std::io::{self, IoSlice};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,16 +11,17 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use rpyc_core::channel::Stream;
-use rpyc_core::codec::Str;
+use rpyc_core::codec::{Handler, Str};
 use rpyc_core::object::{IdParts, Method, ObjectResult};
 use rpyc_core::{
     Any, Args, Config, Connection, Context, Exception, Limits, Nesting, Object, ObjectRef, Service,
 };
 
 fuzz_target!(|data: &[u8]| {
-    let Some((&options, rest)) = data.split_first() else {
+    let [options, dialect, rest @ ..] = data else {
         return;
     };
+    let options = *options;
     let mut config = Config::default();
     config.limits = Limits::default().max_frame(1 << 20).max_inflated(1 << 20);
     config.allow_all_attrs = options & 1 != 0;
@@ -26,12 +29,20 @@ fuzz_target!(|data: &[u8]| {
     config.allow_pickle = options & 2 != 0;
     config.concurrency = if options & 4 != 0 { 4 } else { 1 };
     config.nesting = if options & 8 != 0 { Nesting::Stack } else { Nesting::Pool };
+    config.dialect = dialects::dialect(*dialect);
     config.max_objects = 100;
     config.max_nested = 20;
     config.sync_request_timeout = Some(Duration::from_millis(200));
     let service = Arc::new(Fuzzed::default());
     let script = Script(Mutex::new(stream(rest, options & 16 != 0).into()));
     let connection = Connection::open(script, service.clone(), config).expect("it isn't refused");
+    if options & 32 != 0 {
+        // A side that has spoken: what comes is read in its own dialect, and may be the answer.
+        let root = connection.async_request(Handler::GetRoot, Vec::new());
+        if let Ok(root) = root.and_then(|root| root.value()) {
+            let _ = root.call_method("make", Args::from([Any::object(Thing(3))]));
+        }
+    }
     let _ = connection.serve_all();
     assert_eq!(connection.exported_objects(), 0);
     assert_eq!(service.ended.load(Ordering::SeqCst), 1);
