@@ -124,7 +124,9 @@ pub use self::connect::connect_tls;
 #[cfg(unix)]
 pub use self::connect::connect_unix;
 pub use self::connect::{Connector, connect, connect_by_service, connect_thread};
-pub use self::connection::{AsyncResult, Attendant, BackgroundServing, Connection, WeakConnection};
+pub use self::connection::{
+    AsyncResult, Attendant, BackgroundServing, Connection, Enlisted, Waiters, WeakConnection,
+};
 pub use self::error::{CloseReason, Error, Timeout};
 pub use self::exception::{Exception, KnownExceptions, PythonException};
 pub use self::executor::{Executor, ThreadPool};

@@ -92,6 +92,10 @@ impl Stream for MemoryStream {
         self.incoming.read(buffer, timeout)
     }
 
+    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.incoming.read(buffer, Some(Duration::ZERO))
+    }
+
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         *self.read_timeout.lock() = timeout;
         Ok(())

@@ -74,6 +74,16 @@ impl PipeStream {
         Ok(stream)
     }
 
+    fn read_within(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
+        let Some(input) = self.input.lock().clone() else {
+            return Ok(0);
+        };
+        if !self.wait(&input, PollFlags::IN, timeout)? {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(rustix::io::read(&*input, buffer)?)
+    }
+
     /// Waits until the descriptor is ready; says whether it is, within the time.
     fn wait(&self, fd: &OwnedFd, ready: PollFlags, timeout: Option<Duration>) -> io::Result<bool> {
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
@@ -97,14 +107,12 @@ fn ended() -> io::Error {
 
 impl Stream for PipeStream {
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(input) = self.input.lock().clone() else {
-            return Ok(0);
-        };
         let timeout = *self.read_timeout.lock();
-        if !self.wait(&input, PollFlags::IN, timeout)? {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        Ok(rustix::io::read(&*input, buffer)?)
+        self.read_within(buffer, timeout)
+    }
+
+    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_within(buffer, Some(Duration::ZERO))
     }
 
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {

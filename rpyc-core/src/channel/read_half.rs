@@ -108,10 +108,15 @@ impl ReadHalf {
         self.judge(outcome)
     }
 
+    /// Whether there may be something to read of which the stream's descriptor shows nothing.
+    pub(crate) fn has_buffered(&self) -> bool {
+        self.stream.has_buffered()
+    }
+
     /// Reads what has come, and doesn't wait. The time since [`park`](ReadHalf::park) counts as
     /// waiting for the peer.
     pub(crate) fn read_ready(&mut self, expect_more: bool) -> Input {
-        // For the streams that can't help waiting.
+        // A system may call a socket readable and have nothing in it after all.
         if let Err(error) = self.bound_reads(Some(Instant::now())) {
             return Input::Failed(error);
         }

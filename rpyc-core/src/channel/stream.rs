@@ -12,13 +12,17 @@ pub trait Stream: Send + Sync {
     /// `WouldBlock` or `TimedOut` when the read timeout has passed; else what the system says.
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Reads what has come already. Where a stream can't do without waiting, it may wait for the
-    /// read timeout, which is as short as can be whenever this is called.
+    /// Reads what has come already, and doesn't wait.
     ///
     /// # Errors
     /// `WouldBlock` when nothing has come; else as [`read`](Stream::read).
-    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.read(buffer)
+    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Whether something can be read, or may be, of which the descriptor below shows nothing:
+    /// what the stream has received and not given out. A stream over another stream answers for
+    /// both.
+    fn has_buffered(&self) -> bool {
+        false
     }
 
     /// Bounds the reads from now on; `None` lets them block.
@@ -94,9 +98,10 @@ impl Stream for TcpStream {
         Read::read(&mut stream, buffer)
     }
 
-    #[cfg(unix)]
     fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        #[cfg(unix)]
         check_readable(self)?;
+        // Elsewhere the read timeout bounds it, which is as short as can be by now.
         Stream::read(self, buffer)
     }
 

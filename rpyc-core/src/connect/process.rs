@@ -119,6 +119,10 @@ impl Stream for ChildStream {
         self.pipes.read(buffer)
     }
 
+    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.pipes.read_ready(buffer)
+    }
+
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         self.pipes.set_read_timeout(timeout)
     }

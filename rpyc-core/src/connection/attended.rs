@@ -17,9 +17,11 @@ use crate::error::CloseReason;
 pub trait Attendant: Send + Sync {
     /// Nobody reads the connection now. When something can be read from its stream, or when
     /// `within` has passed, [`Connection::serve_ready`] or [`Connection::take_in`] is to be
-    /// called.
+    /// called. A `within` of zero is to be taken at its word: something has come that the
+    /// stream's descriptor doesn't show.
     ///
-    /// Called under a lock of the connection's: it must neither block nor use the connection.
+    /// Called under a lock of the connection's: it must neither block nor use the connection, nor
+    /// drop what may be the last of anything.
     /// It may be called again before anything has come; the latest time counts.
     fn unattended(&self, within: Option<Duration>);
 }
@@ -55,13 +57,6 @@ impl Connection {
         let core = self.shared.core.lock();
         let waiting = core.turns.queued() > 0 || core.closing.is_asked();
         core.closing.reason.is_some() || (waiting && core.turns.tasks() == 0)
-    }
-
-    /// Whether a thread that works for this connection waits for the peer: for an answer, or for
-    /// it to read what is sent.
-    pub fn awaits_peer(&self) -> bool {
-        let core = self.shared.core.lock();
-        core.turns.somebody_waits() || core.watch.stuck_writes > 0
     }
 }
 
@@ -125,8 +120,11 @@ impl Shared {
                 break;
             }
             if core.turns.tasks() > 0 {
-                // For a wait that it belongs beneath, or a thread of the executor's.
-                core = self.give_out(core, Asker::Nobody).0;
+                // For a wait that it belongs beneath, or a thread of the executor's. A CLOSE
+                // isn't answered here: the last words to a peer that doesn't read take a while.
+                while let Some(next) = core.turns.next(Asker::Nobody) {
+                    core = self.send_off(core, next);
+                }
             }
         }
         self.pass_on_reading(&mut core);
@@ -166,6 +164,11 @@ impl Shared {
     pub(super) fn hand_to_attendant(core: &mut Core) {
         if let (Some(attendant), Some(half)) = (&core.attendant, &mut core.read_half) {
             let within = half.park();
+            let is_open = core.closing.reason.is_none();
+            let within = match is_open && half.has_buffered() {
+                true => Some(Duration::ZERO),
+                false => within,
+            };
             attendant.unattended(within);
         }
     }

@@ -21,6 +21,7 @@ mod shared;
 mod slot;
 mod standing;
 mod turns;
+mod waiters;
 mod watch;
 #[cfg_attr(shuttle, path = "model/watchdog.rs")]
 mod watchdog;
@@ -38,6 +39,7 @@ pub use self::attended::Attendant;
 pub use self::background::BackgroundServing;
 use self::shared::Shared;
 use self::standing::{Stood, Until};
+pub use self::waiters::{Enlisted, Waiters};
 use crate::channel::{Stream, memory_pair};
 use crate::codec::{Dialect, Handler, Value};
 use crate::config::Config;

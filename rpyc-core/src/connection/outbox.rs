@@ -7,6 +7,7 @@
 use std::io::{self, IoSlice};
 use std::time::Instant;
 
+use super::waiters::Waiting;
 use crate::channel::Stream;
 use crate::codec::{EncodeError, FrameBuf};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -168,6 +169,7 @@ impl Outbox {
 
     /// Blocks while more than `limit` bytes wait and somebody is writing them.
     pub(crate) fn wait_below(&self, limit: usize) {
+        let _waiting = Waiting::begin();
         let mut state = self.state.lock();
         while state.frames.len() + state.in_flight > limit
             && !state.closed
@@ -183,6 +185,7 @@ impl Outbox {
     /// the last words of a connection.
     pub(crate) fn drain(&self, stream: &dyn Stream, deadline: Instant) {
         let flushed = self.flush(stream);
+        let _waiting = Waiting::begin();
         let mut state = self.state.lock();
         while flushed.is_ok()
             && state.frames.len() + state.in_flight > 0
@@ -216,6 +219,7 @@ impl Outbox {
     }
 
     fn write_all(&self, stream: &dyn Stream, frames: &FrameBuf) -> io::Result<()> {
+        let _waiting = Waiting::begin();
         let apart = stream.one_frame_a_write();
         let (mut done, mut end) = (0, 0);
         while done < frames.len() {
@@ -284,6 +288,9 @@ mod tests {
         fn read(&self, _: &mut [u8]) -> io::Result<usize> {
             Ok(0)
         }
+        fn read_ready(&self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
         fn set_read_timeout(&self, _: Option<Duration>) -> io::Result<()> {
             Ok(())
         }
@@ -303,6 +310,9 @@ mod tests {
 
     impl Stream for Records {
         fn read(&self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+        fn read_ready(&self, _: &mut [u8]) -> io::Result<usize> {
             Ok(0)
         }
         fn set_read_timeout(&self, _: Option<Duration>) -> io::Result<()> {

@@ -10,6 +10,7 @@ use super::running::Locked;
 use super::shared::{Core, Reader, Shared};
 use super::slot::Slot;
 use super::turns::{Asker, Doing, PlaceId};
+use super::waiters::Waiting;
 use crate::codec::Handler;
 use crate::error::{CloseReason, Timeout};
 use crate::sync::{Condvar, passed, wait};
@@ -77,6 +78,7 @@ impl Shared {
         until: Until<'_>,
         deadline: Option<Instant>,
     ) -> Stood {
+        let _waiting = until.is_wait().then(Waiting::begin);
         let (task, bond) = (Current::task(self.number), Current::bond(self.number));
         let mut core = self.core.lock();
         let place = match place {

@@ -17,7 +17,7 @@ use crate::sync::atomic::Ordering;
 pub(super) struct Watch {
     progress: u64,
     writes: u64,
-    pub(super) stuck_writes: u32,
+    stuck_writes: u32,
     idle: u32,
     since_closed: u32,
     /// A helper reads, or is about to.

@@ -7,23 +7,23 @@
 //! While all workers are busy, or a request of this client's runs, what it sends is taken in by a
 //! thread that runs nothing, so that its socket is always drained and callbacks find their way.
 //!
-//! **Architecture Invariant:** a worker that waits for its own client (for the answer to a
-//! callback, for a write to get on) is replaced while it waits: its silence takes no worker from the
-//! others. One that waits for another client isn't, so callbacks between clients need workers to spare.
+//! **Architecture Invariant:** a worker that waits for a client, its own or another (for the answer
+//! to a callback, for a write to get on), is replaced while it waits: nobody's silence takes a worker
+//! from the others.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use log::warn;
 use rpyc_core::channel::PeerAddr;
 use rpyc_core::executor::Executor;
-use rpyc_core::{Attendant, Connection};
+use rpyc_core::{Attendant, Connection, Waiters};
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
@@ -35,22 +35,32 @@ use super::{RawStream, Shared};
 #[derive(Debug)]
 pub(super) struct Pool {
     inner: Arc<Inner>,
-    take_in: Option<Sender<Arc<Ward>>>,
     threads: Vec<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    epoll: OwnedFd,
+    epoll: Arc<OwnedFd>,
     workers: usize,
     start: Instant,
     stopping: AtomicBool,
     wards: Mutex<HashMap<u64, Arc<Ward>>>,
     last: AtomicU64,
     queue: Mutex<Queue>,
-    // Workers that were waiting for their own clients when somebody last looked.
-    held_up: AtomicUsize,
-    take_in: Sender<Arc<Ward>>,
+    // The workers that wait for clients.
+    waiters: Waiters,
+    take_in: Sender<TakeIn>,
+}
+
+/// What the thread that takes in is told.
+#[derive(Clone, Copy, Debug)]
+enum TakeIn {
+    /// Something has come from this ward.
+    From(u64),
+    /// A client waits for a worker, and there may be no more of them for now.
+    Crowd,
+    /// The pool has ended.
+    End,
 }
 
 /// Clients that wait for a worker.
@@ -73,37 +83,38 @@ struct Ward {
     busy: AtomicBool,
     // Milliseconds since the pool's start; 0 is none.
     deadline: AtomicU64,
-    inner: std::sync::Weak<Inner>,
+    // What `unattended` needs: under a lock of the connection's it must not come to hold the last
+    // handle of the pool.
+    epoll: Arc<OwnedFd>,
+    start: Instant,
+    take_in: Sender<TakeIn>,
+    inner: Weak<Inner>,
 }
 
 impl Pool {
     pub(super) fn start(workers: usize) -> io::Result<Pool> {
         let (take_in, taken_in) = unbounded();
         let inner = Arc::new(Inner {
-            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            epoll: Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?),
             workers: workers.max(1),
             start: Instant::now(),
             stopping: AtomicBool::new(false),
             wards: Mutex::default(),
             last: AtomicU64::new(0),
             queue: Mutex::default(),
-            held_up: AtomicUsize::new(0),
-            take_in: take_in.clone(),
+            waiters: Waiters::new(),
+            take_in,
         });
-        let watching = inner.clone();
+        let (watching, taking) = (inner.clone(), Arc::downgrade(&inner));
         let threads = vec![
             thread::Builder::new()
                 .name("rpyc-poll".to_owned())
                 .spawn(move || watching.watch())?,
             thread::Builder::new()
                 .name("rpyc-take-in".to_owned())
-                .spawn(move || take_in_all(&taken_in))?,
+                .spawn(move || take_in_all(&taken_in, &taking))?,
         ];
-        Ok(Pool {
-            inner,
-            take_in: Some(take_in),
-            threads,
-        })
+        Ok(Pool { inner, threads })
     }
 
     /// Serves a client; says whether it was let in.
@@ -134,9 +145,8 @@ impl Drop for Pool {
         // The clients that haven't ended by now have been given up.
         let left = std::mem::take(&mut *lock(&self.inner.wards));
         drop(left);
-        drop(self.take_in.take());
-        // The thread that takes in ends with the last sender, which is the watching thread's.
-        for thread in self.threads.drain(..1) {
+        let _ = self.inner.take_in.send(TakeIn::End);
+        for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }
@@ -153,6 +163,9 @@ impl Inner {
             armed: AtomicBool::new(false),
             busy: AtomicBool::new(false),
             deadline: AtomicU64::new(0),
+            epoll: self.epoll.clone(),
+            start: self.start,
+            take_in: self.take_in.clone(),
             inner: Arc::downgrade(self),
         });
         let data = epoll::EventData::new_u64(ward.number);
@@ -176,9 +189,7 @@ impl Inner {
         let mut looked = Instant::now();
         while !self.stopping.load(Ordering::SeqCst) {
             events.clear();
-            let crowded = !lock(&self.queue).waiting.is_empty();
-            let pause = if crowded { SHORT } else { TICK };
-            let pause = Timespec::try_from(pause).ok();
+            let pause = Timespec::try_from(TICK).ok();
             let buffer = rustix::buffer::spare_capacity(&mut events);
             match epoll::wait(&self.epoll, buffer, pause.as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
@@ -193,9 +204,6 @@ impl Inner {
                     ward.armed.store(false, Ordering::SeqCst);
                     self.report(ward);
                 }
-            }
-            if crowded {
-                self.replace_held_up();
             }
             if looked.elapsed() >= TICK {
                 looked = Instant::now();
@@ -212,7 +220,7 @@ impl Inner {
         };
         if ward.busy.load(Ordering::SeqCst) || crowded {
             // It fails when the pool has ended.
-            let _ = self.take_in.send(ward);
+            let _ = self.take_in.send(TakeIn::From(ward.number));
         } else {
             self.enqueue(ward);
         }
@@ -231,16 +239,18 @@ impl Inner {
         }
         let mut queue = lock(&self.queue);
         queue.waiting.push_back(ward);
-        self.start_worker(queue);
+        if !self.start_worker(queue) {
+            let _ = self.take_in.send(TakeIn::Crowd);
+        }
     }
 
-    /// Starts a worker if clients wait and there may be one more.
-    fn start_worker(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>) {
+    /// Starts a worker if clients wait and there may be one more; says whether none waits without.
+    fn start_worker(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>) -> bool {
         let Some(ward) = queue.waiting.front() else {
-            return;
+            return true;
         };
-        if queue.workers >= self.workers + self.held_up.load(Ordering::SeqCst) {
-            return;
+        if queue.workers >= self.workers + self.waiters.count() {
+            return false;
         }
         let executor = ward.executor.clone();
         queue.workers += 1;
@@ -249,11 +259,14 @@ impl Inner {
         if let Err(error) = executor.execute(Box::new(move || inner.work(&kind))) {
             warn!("no thread for another worker: {error}");
             lock(&self.queue).workers -= 1;
+            return false;
         }
+        true
     }
 
     /// A worker's life, on a thread of this executor.
     fn work(self: Arc<Self>, executor: &Arc<dyn Executor>) {
+        let _enlisted = self.waiters.enlist();
         while let Some(ward) = self.next(executor) {
             let closed = ward.connection.serve_ready().is_some();
             if closed {
@@ -269,28 +282,21 @@ impl Inner {
     /// The next client for a worker of this executor's; none ends the worker.
     fn next(self: &Arc<Self>, executor: &Arc<dyn Executor>) -> Option<Arc<Ward>> {
         let mut queue = lock(&self.queue);
-        let enough = self.workers + self.held_up.load(Ordering::SeqCst);
+        let enough = self.workers + self.waiters.count();
         let ours = |ward: &&Arc<Ward>| Arc::ptr_eq(&ward.executor, executor);
         if queue.workers <= enough && queue.waiting.front().is_some_and(|ward| ours(&ward)) {
             return queue.waiting.pop_front();
         }
         queue.workers -= 1;
-        self.start_worker(queue);
+        if !self.start_worker(queue) {
+            let _ = self.take_in.send(TakeIn::Crowd);
+        }
         None
-    }
-
-    /// Starts workers in place of those that wait for their own clients.
-    fn replace_held_up(self: &Arc<Self>) {
-        let busy = |ward: &&Arc<Ward>| ward.busy.load(Ordering::SeqCst);
-        let busy: Vec<_> = lock(&self.wards).values().filter(busy).cloned().collect();
-        let held_up = busy.iter().filter(|ward| ward.connection.awaits_peer());
-        self.held_up.store(held_up.count(), Ordering::SeqCst);
-        self.start_worker(lock(&self.queue));
     }
 
     /// Has those looked at whose time is up.
     fn report_overdue(self: &Arc<Self>) {
-        let now = self.millis(Instant::now());
+        let now = millis(self.start, Instant::now());
         let overdue = |ward: &&Arc<Ward>| {
             let deadline = ward.deadline.load(Ordering::Relaxed);
             deadline > 0 && deadline <= now
@@ -304,11 +310,6 @@ impl Inner {
             ward.deadline.store(0, Ordering::Relaxed);
             self.report(ward);
         }
-    }
-
-    fn millis(&self, at: Instant) -> u64 {
-        let millis = at.saturating_duration_since(self.start).as_millis();
-        u64::try_from(millis).unwrap_or(u64::MAX)
     }
 }
 
@@ -336,18 +337,21 @@ impl Ward {
 
 impl Attendant for Ward {
     fn unattended(&self, within: Option<Duration>) {
-        let Some(inner) = self.inner.upgrade() else {
+        if within == Some(Duration::ZERO) {
+            // It fails when the pool has ended.
+            let _ = self.take_in.send(TakeIn::From(self.number));
             return;
-        };
+        }
         let deadline = within.and_then(|within| Instant::now().checked_add(within));
-        let deadline = deadline.map_or(0, |deadline| inner.millis(deadline).saturating_add(1));
+        let deadline =
+            deadline.map_or(0, |deadline| millis(self.start, deadline).saturating_add(1));
         self.deadline.store(deadline, Ordering::Relaxed);
         if self.armed.swap(true, Ordering::SeqCst) {
             return;
         }
         let data = epoll::EventData::new_u64(self.number);
         let flags = epoll::EventFlags::IN | epoll::EventFlags::RDHUP | epoll::EventFlags::ONESHOT;
-        if let Err(error) = epoll::modify(&inner.epoll, &self.socket, data, flags)
+        if let Err(error) = epoll::modify(&self.epoll, &self.socket, data, flags)
             && error != Errno::NOENT
         {
             warn!("{}: can't be watched: {error}", self.connection.connid());
@@ -363,14 +367,41 @@ impl std::fmt::Debug for Ward {
     }
 }
 
-fn take_in_all(reports: &Receiver<Arc<Ward>>) {
-    for ward in reports {
-        if ward.connection.take_in()
-            && let Some(inner) = ward.inner.upgrade()
-        {
-            inner.enqueue(ward);
+/// Reads for clients that have no worker, and finds workers for those that wait for one.
+fn take_in_all(reports: &Receiver<TakeIn>, inner: &Weak<Inner>) {
+    let mut crowded = false;
+    loop {
+        let report = match crowded {
+            true => reports.recv_timeout(SHORT),
+            false => reports.recv().map_err(RecvTimeoutError::from),
+        };
+        let Some(inner) = inner.upgrade() else {
+            return;
+        };
+        match report {
+            Ok(TakeIn::From(number)) => {
+                let ward = lock(&inner.wards).get(&number).cloned();
+                if let Some(ward) = ward
+                    && ward.connection.take_in()
+                {
+                    inner.enqueue(ward);
+                }
+            }
+            Ok(TakeIn::Crowd) => crowded = true,
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(TakeIn::End) | Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if crowded {
+            // In place of workers that wait for clients, or of a thread that couldn't be had.
+            inner.start_worker(lock(&inner.queue));
+            crowded = !lock(&inner.queue).waiting.is_empty();
         }
     }
+}
+
+fn millis(start: Instant, at: Instant) -> u64 {
+    let millis = at.saturating_duration_since(start).as_millis();
+    u64::try_from(millis).unwrap_or(u64::MAX)
 }
 
 /// What is guarded is never left half changed.

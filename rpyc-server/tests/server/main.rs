@@ -6,6 +6,7 @@ mod bench;
 mod listening;
 mod metrics;
 mod pool;
+mod pool_tls;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;

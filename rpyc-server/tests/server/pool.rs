@@ -2,14 +2,14 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use rpyc_core::object::{Any, Args, Function};
-use rpyc_core::{Config, Connection, VoidService};
-use rpyc_server::{Builder, Mode, Running};
+use rpyc_core::{Config, Connection, Exception, Exposed, Netref, VoidService, service};
+use rpyc_server::{Builder, Mode, Running, Server};
 
 use crate::bench::{DEADLINE, assert_serves, connect, demo, root};
 
@@ -121,7 +121,7 @@ fn clients_that_dont_answer_callbacks_hold_no_worker() {
     let server = pool(builder, 2);
     let (entered, see_entered) = mpsc::channel();
     let (keep, never) = mpsc::channel::<()>();
-    let never = Arc::new(std::sync::Mutex::new(never));
+    let never = Arc::new(Mutex::new(never));
     let stuck: Vec<_> = (0..6)
         .map(|_| {
             let client = connect(server.local_addr());
@@ -217,6 +217,70 @@ fn a_thread_of_the_program_may_call_a_client_of_the_pool() {
         client.ping().unwrap();
     }
     drop(connection);
+    server.stop();
+    serving.join().unwrap();
+}
+
+/// Keeps a function of one client's for the others to call.
+struct Board(Arc<Mutex<Option<Netref>>>);
+
+#[service(module = "board")]
+impl Board {
+    #[exposed]
+    fn keep(&self, callback: Netref) {
+        *self.0.lock().expect("nobody panics") = Some(callback);
+    }
+
+    #[exposed]
+    fn ask(&self) -> Result<Any, Exception> {
+        let kept = self.0.lock().expect("nobody panics").clone();
+        let kept = kept.ok_or_else(|| Exception::value_error("nothing is kept"))?;
+        kept.call(Args::new())
+            .map_err(rpyc_core::Error::into_exception)
+    }
+}
+
+#[test]
+fn workers_that_wait_for_another_client_keep_nobody_waiting() {
+    let kept = Arc::new(Mutex::new(None));
+    let of_all = Arc::clone(&kept);
+    let builder = Server::builder(move || Exposed::new(Board(of_all.clone())));
+    let server = pool(builder, 2);
+    let (entered, see_entered) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let callback = Function::new("callback", move |_, _| {
+        let _ = entered.send(());
+        let _ = released.lock().map(|released| released.recv());
+        Ok(Any::NONE)
+    });
+    let mut config = Config::default();
+    config.concurrency = 8;
+    let keeper = TcpStream::connect(server.local_addr().unwrap()).unwrap();
+    let keeper = Connection::open(keeper, Arc::new(VoidService), config).unwrap();
+    let args = Args::new().arg(Any::object(callback));
+    root(&keeper).call_method("keep", args).unwrap();
+    let serving = thread::spawn({
+        let keeper = keeper.clone();
+        move || keeper.serve_all()
+    });
+    let askers: Vec<_> = (0..6)
+        .map(|_| {
+            let client = connect(server.local_addr());
+            thread::spawn(move || root(&client).call_method("ask", Args::new()).map(drop))
+        })
+        .collect();
+    see_entered.recv_timeout(DEADLINE).unwrap();
+    // All workers wait for the keeper, and one more client is served again and again.
+    let client = connect(server.local_addr());
+    for _ in 0..20 {
+        client.ping().unwrap();
+    }
+    drop(release);
+    for asker in askers {
+        asker.join().unwrap().unwrap();
+    }
+    *kept.lock().unwrap() = None;
     server.stop();
     serving.join().unwrap();
 }

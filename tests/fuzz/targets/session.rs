@@ -75,6 +75,9 @@ impl Stream for Script {
         let mut rest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         io::Read::read(&mut *rest, buffer)
     }
+    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read(buffer)
+    }
     fn set_read_timeout(&self, _: Option<Duration>) -> io::Result<()> {
         Ok(())
     }

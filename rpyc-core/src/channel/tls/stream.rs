@@ -25,6 +25,9 @@ pub struct TlsStream {
     sealed: Mutex<Vec<u8>>,
     // The reader's side has records to be sent.
     unsent: AtomicBool,
+    // More may be opened without receiving more: what came with the end of the handshake, what the
+    // last reader had no room for.
+    unopened: AtomicBool,
     // Somebody sends, or nobody may any more.
     sending: AtomicBool,
 }
@@ -39,6 +42,7 @@ impl TlsStream {
             received: Mutex::default(),
             sealed: Mutex::default(),
             unsent: AtomicBool::new(false),
+            unopened: AtomicBool::new(true),
             sending: AtomicBool::new(false),
         }
     }
@@ -66,19 +70,38 @@ impl TlsStream {
     ) -> Result<Option<usize>, TlsError> {
         let mut session = self.session.lock();
         let outcome = received.open(&mut session, buffer);
+        let unopened = !matches!(outcome, Ok(Opened { all: true, .. }));
+        self.unopened.store(unopened, Ordering::SeqCst);
         if session.wants_write() {
             self.unsent.store(true, Ordering::SeqCst);
         }
+        outcome.map(|opened| opened.count)
+    }
+
+    /// Opens what is there, and else what one call of `receive` brings.
+    fn read_with(
+        &self,
+        buffer: &mut [u8],
+        receive: impl FnOnce(&dyn Stream, &mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let mut received = std::mem::take(&mut *self.received.lock());
+        let outcome = self.read_into(&mut received, buffer, receive);
+        *self.received.lock() = received;
         outcome
     }
 
-    fn read_with(&self, received: &mut Received, buffer: &mut [u8]) -> io::Result<usize> {
+    fn read_into(
+        &self,
+        received: &mut Received,
+        buffer: &mut [u8],
+        receive: impl FnOnce(&dyn Stream, &mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
         if let Some(count) = self.open(received, buffer).map_err(invalid)? {
             return Ok(count);
         }
         // Once: the caller decides how long it waits for a peer that sends a byte now and then.
-        if received.receive(&*self.inner)? == 0 {
+        if received.receive_with(|space| receive(&*self.inner, space))? == 0 {
             return Ok(0);
         }
         let opened = self.open(received, buffer).map_err(invalid)?;
@@ -157,10 +180,15 @@ fn take_records(session: &mut Session, sealed: &mut Vec<u8>) -> io::Result<()> {
 
 impl Stream for TlsStream {
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut received = std::mem::take(&mut *self.received.lock());
-        let outcome = self.read_with(&mut received, buffer);
-        *self.received.lock() = received;
-        outcome
+        self.read_with(buffer, |stream, space| stream.read(space))
+    }
+
+    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_with(buffer, |stream, space| stream.read_ready(space))
+    }
+
+    fn has_buffered(&self) -> bool {
+        self.unopened.load(Ordering::SeqCst) || self.inner.has_buffered()
     }
 
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
@@ -246,6 +274,13 @@ impl Received {
 
     /// Receives once; only when everything has been opened.
     pub(super) fn receive(&mut self, stream: &dyn Stream) -> io::Result<usize> {
+        self.receive_with(|space| stream.read(space))
+    }
+
+    fn receive_with(
+        &mut self,
+        receive: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
         // More when the last time left no room, less when it left much: idle sessions hold little.
         let size = match (self.buffer.len(), self.end) {
             (0, _) => SMALL,
@@ -257,23 +292,23 @@ impl Received {
             self.buffer = vec![0; size];
         }
         (self.begin, self.end) = (0, 0);
-        self.end = stream.read(&mut self.buffer)?.min(self.buffer.len());
+        self.end = receive(&mut self.buffer)?.min(self.buffer.len());
         Ok(self.end)
     }
 
-    fn open(
-        &mut self,
-        session: &mut Session,
-        buffer: &mut [u8],
-    ) -> Result<Option<usize>, TlsError> {
+    fn open(&mut self, session: &mut Session, buffer: &mut [u8]) -> Result<Opened, TlsError> {
+        let some = |count| Opened {
+            count: Some(count),
+            all: false,
+        };
         let mut count = 0;
         loop {
             let Some(room) = buffer.get_mut(count..).filter(|room| !room.is_empty()) else {
-                return Ok(Some(count));
+                return Ok(some(count));
             };
             match session.reader().read(room) {
                 // A close_notify; what comes behind it doesn't count.
-                Ok(0) => return Ok(Some(count)),
+                Ok(0) => return Ok(some(count)),
                 Ok(opened) => {
                     count += opened;
                     continue;
@@ -282,13 +317,16 @@ impl Received {
                 Err(error) => return Err(TlsError::Io(error)),
             }
             if self.bytes().is_empty() && !self.failed {
-                return Ok((count > 0).then_some(count));
+                return Ok(Opened {
+                    count: (count > 0).then_some(count),
+                    all: true,
+                });
             }
             if let Err(error) = self.feed(session) {
                 // What was sent before it is heard first; the session repeats the error.
                 self.failed = true;
                 return if count > 0 {
-                    Ok(Some(count))
+                    Ok(some(count))
                 } else {
                     Err(error)
                 };
@@ -311,6 +349,13 @@ impl Received {
         }
         Ok(())
     }
+}
+
+/// What was opened: so many bytes, or none where more must be received first.
+struct Opened {
+    count: Option<usize>,
+    /// Nothing that has been received is left.
+    all: bool,
 }
 
 /// How much is sealed at a time: whole records of 16 KiB, and few of them, so that a write that gets on shows.

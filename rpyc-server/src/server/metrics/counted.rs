@@ -32,6 +32,16 @@ impl Stream for Counted {
         Ok(count)
     }
 
+    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.read_ready(buffer)?;
+        self.received.inc_by(count as u64);
+        Ok(count)
+    }
+
+    fn has_buffered(&self) -> bool {
+        self.stream.has_buffered()
+    }
+
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         self.stream.set_read_timeout(timeout)
     }

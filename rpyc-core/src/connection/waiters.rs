@@ -1,0 +1,125 @@
+//! [`Waiters`]: how many of some threads wait for peers.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::marker::PhantomData;
+// Of the process, not of a model's schedule.
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Counts those of a set of threads that wait for a peer: for an answer, or for it to read what is
+/// sent. Cheap to clone; clones are the same.
+///
+/// Who has a fixed number of threads for many clients lets others run in place of those that
+/// wait, whichever connection they wait for.
+#[derive(Clone, Debug, Default)]
+pub struct Waiters(Arc<AtomicUsize>);
+
+impl Waiters {
+    /// None yet.
+    pub fn new() -> Waiters {
+        Waiters::default()
+    }
+
+    /// How many of the threads wait now.
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Counts the current thread, whenever it waits, until the guard is dropped. A thread is in one
+    /// set at a time: the last one.
+    pub fn enlist(&self) -> Enlisted {
+        let local = Local {
+            waiting: self.0.clone(),
+            depth: 0,
+        };
+        let before = LOCAL.with(|enlisted| enlisted.borrow_mut().replace(local));
+        Enlisted {
+            before,
+            of_this_thread: PhantomData,
+        }
+    }
+}
+
+/// Keeps a thread in the set of a [`Waiters`].
+pub struct Enlisted {
+    before: Option<Local>,
+    of_this_thread: PhantomData<*const ()>,
+}
+
+impl Drop for Enlisted {
+    fn drop(&mut self) {
+        let before = self.before.take();
+        drop(LOCAL.try_with(|enlisted| std::mem::replace(&mut *enlisted.borrow_mut(), before)));
+    }
+}
+
+impl fmt::Debug for Enlisted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Enlisted").finish_non_exhaustive()
+    }
+}
+
+/// The current thread waits until this is dropped.
+pub(super) struct Waiting(());
+
+impl Waiting {
+    pub(super) fn begin() -> Waiting {
+        change_depth(|depth| depth + 1);
+        Waiting(())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        change_depth(|depth| depth.saturating_sub(1));
+    }
+}
+
+struct Local {
+    waiting: Arc<AtomicUsize>,
+    // Waits on top of one another are one.
+    depth: usize,
+}
+
+fn change_depth(change: impl FnOnce(usize) -> usize) {
+    // A thread that ends isn't counted any more.
+    let _ = LOCAL.try_with(|enlisted| {
+        if let Some(local) = &mut *enlisted.borrow_mut() {
+            let before = local.depth;
+            local.depth = change(before);
+            match (before, local.depth) {
+                (0, 1..) => local.waiting.fetch_add(1, Ordering::Relaxed),
+                (1.., 0) => local.waiting.fetch_sub(1, Ordering::Relaxed),
+                _ => before,
+            };
+        }
+    });
+}
+
+thread_local! {
+    static LOCAL: RefCell<Option<Local>> = const { RefCell::new(None) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_counts_once_however_many_waits_stand_on_each_other() {
+        let waiters = Waiters::new();
+        drop(Waiting::begin());
+        let enlisted = waiters.enlist();
+        assert_eq!(waiters.count(), 0);
+        let outer = Waiting::begin();
+        let inner = Waiting::begin();
+        assert_eq!(waiters.count(), 1);
+        drop(inner);
+        assert_eq!(waiters.count(), 1);
+        drop(outer);
+        assert_eq!(waiters.count(), 0);
+        drop(enlisted);
+        let _waiting = Waiting::begin();
+        assert_eq!(waiters.count(), 0);
+    }
+}
