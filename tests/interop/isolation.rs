@@ -369,19 +369,21 @@ fn the_finally_of_interrupted_code_runs() {
     let client = server
         .client(
             r#"
-            def runs(): say('runs')
-            conn.namespace['runs'] = runs
-            conn.execute(dedent('''
-                import string
-                string.told = []
-                runs()
+            conn.execute('import string\nstring.told, string.runs = [], False')
+            result = rpyc.async_(conn.root.execute)(dedent('''
                 try:
-                    while True: pass
+                    while True: string.runs = True
                 except KeyboardInterrupt as error:
                     string.told.append(str(error))
                 finally:
                     string.told.append('finally')
             '''))
+            # Killed before its code is there, it would take that along.
+            with connect() as other:
+                other.execute('import string')
+                eventually(lambda: other.eval('string.runs'), 'it runs')
+            say('runs')
+            result.wait()
             "#,
         )
         .spawn();

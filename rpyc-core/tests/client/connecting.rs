@@ -188,7 +188,10 @@ fn a_child_that_serves_over_stdio() {
         return;
     }
     println!("{READY}");
-    let connector = Connector::new().service(everything());
+    // As patient as the other side: a busy machine may let one of them wait.
+    let connector = Connector::new()
+        .timeout(Some(PATIENCE))
+        .service(everything());
     let conn = connector.connect_stdio().expect("a connection");
     // This is no frame: it must not get into the stream.
     println!("printed while the connection is there");
@@ -223,7 +226,8 @@ fn over_stdin_and_stdout_which_printing_does_not_disturb() {
     let conn = connector
         .connect_pipes(output, input)
         .expect("a connection");
-    assert!(matches!(add(&conn), Ok(3)));
+    let sum = add(&conn);
+    assert!(matches!(sum, Ok(3)), "{sum:?}");
     // Its own connecting has ended then, too, and what it prints is here.
     let errors = child.stderr.take().expect("its stderr");
     let mut errors = io::BufRead::lines(io::BufReader::new(errors));
@@ -233,7 +237,8 @@ fn over_stdin_and_stdout_which_printing_does_not_disturb() {
             .into_iter()
             .any(|line| line.contains("printed while the connection"))
     );
-    assert!(conn.close().is_ok());
+    let closed = conn.close();
+    assert!(closed.is_ok(), "{closed:?}");
     let rest: Vec<String> = errors.map_while(Result::ok).collect();
     assert!(
         child.wait().is_ok_and(|status| status.success()),
