@@ -189,11 +189,15 @@ fn install(version: &str) -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-const PROGRAMS: [(&str, &str); 4] = [
+const PROGRAMS: [(&str, &str); 5] = [
     ("peer.py", include_str!("../versions/peer.py")),
     (
         "classic_client.py",
         include_str!("../versions/classic_client.py"),
+    ),
+    (
+        "normal_sessions.py",
+        include_str!("../versions/normal_sessions.py"),
     ),
     (
         "service_client.py",

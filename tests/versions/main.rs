@@ -6,8 +6,9 @@ mod service;
 
 use std::sync::LazyLock;
 
-use rpyc_tests::Server;
+use rpyc_tests::server::is_warning;
 use rpyc_tests::versions::Peer;
+use rpyc_tests::{Server, better_than_stock};
 
 /// The Rust servers, which clients of every version share.
 static CLASSIC: LazyLock<Server> = LazyLock::new(Server::start);
@@ -20,6 +21,11 @@ macro_rules! versions {
             #[test]
             fn its_classic_clients_are_served() {
                 super::classic_client($version);
+            }
+
+            #[test]
+            fn its_normal_sessions_are_two_lines_each_in_the_log_and_no_warning() {
+                super::normal_sessions($version);
             }
 
             #[test]
@@ -59,4 +65,29 @@ fn classic_client(version: &'static str) {
 fn service_client(version: &'static str) {
     let outcome = Peer::new(version).client("service_client.py", *SERVICE);
     outcome.unwrap_or_else(|reason| panic!("{reason}"));
+}
+
+#[track_caller]
+fn normal_sessions(version: &'static str) {
+    if better_than_stock("it logs more lines") {
+        return;
+    }
+    let server = Server::start();
+    let outcome = Peer::new(version).client("normal_sessions.py", server.address().port());
+    outcome.unwrap_or_else(|reason| panic!("{reason}"));
+    let of_sessions = |log: &[String]| {
+        let lines = log.iter().filter(|line| line.contains(" from 127.0.0.1:"));
+        lines.cloned().collect::<Vec<_>>()
+    };
+    let lines = server.wait_for_log("two lines for each session", |log| {
+        Some(of_sessions(log)).filter(|lines| lines.len() >= 200)
+    });
+    assert_eq!(lines.len(), 200, "{lines:#?}");
+    for (part, count) in [(": connected", 100), (": ended: ", 100)] {
+        let with = lines.iter().filter(|line| line.contains(part));
+        assert_eq!(with.count(), count, "{part}: {lines:#?}");
+    }
+    let log = server.log();
+    let warnings: Vec<&str> = log.lines().filter(|line| is_warning(line)).collect();
+    assert!(warnings.is_empty(), "{warnings:#?}");
 }
