@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::boxing::unknown_object;
 use super::pending::Reply;
+use super::running::Locked;
 use super::shared::{Core, Garbage, Request, Shared};
 use super::standing::MAX_UNREAD;
 use super::turns::Doing;
@@ -243,13 +244,20 @@ impl Shared {
     }
 
     /// Puts what arrived where it belongs, and ends the connection where the input ended.
-    pub(super) fn take_in(&self, core: &mut Core, mut arrivals: Arrivals) {
+    pub(super) fn take_in<'a>(
+        &'a self,
+        mut core: Locked<'a>,
+        mut arrivals: Arrivals,
+    ) -> Locked<'a> {
+        let mut refused = Vec::new();
         core.messages += arrivals.items.len() as u64;
         for arrival in arrivals.items.drain(..) {
             match arrival {
-                Arrival::Request { request, bytes } => self.take_in_request(core, request, bytes),
-                Arrival::Close(to) => self.ask_to_close(core, to),
-                Arrival::Reply { seq, reply } => self.take_in_reply(core, &seq, reply),
+                Arrival::Request { request, bytes } => {
+                    refused.extend(Shared::take_in_request(&mut core, request, bytes));
+                }
+                Arrival::Close(to) => self.ask_to_close(&mut core, to),
+                Arrival::Reply { seq, reply } => self.take_in_reply(&mut core, &seq, reply),
                 Arrival::Garbage(garbage) => core.garbage.push(garbage),
             }
         }
@@ -264,31 +272,40 @@ impl Shared {
         });
         match arrivals.end.or(idled) {
             // The requests ahead of the CLOSE run all the same.
-            Some(CloseReason::Eof) if core.closing.is_asked() => self.hear_no_more(core),
-            Some(reason) => self.fail(core, reason),
+            Some(CloseReason::Eof) if core.closing.is_asked() => self.hear_no_more(&mut core),
+            Some(reason) => self.fail(&mut core, reason),
             None => {}
         }
         if !core.garbage.is_empty() {
             // A thread that only waits drops nothing.
             self.watch();
         }
+        if refused.is_empty() && !core.closing.uncut {
+            return core;
+        }
+        drop(core);
+        for to in refused {
+            let busy = Exception::runtime_error(
+                "too many requests are queued here, while this side waits for an answer",
+            );
+            self.reply_exception(&to, &busy);
+        }
+        self.cut_off();
+        self.core.lock()
     }
 
-    fn take_in_request(&self, core: &mut Core, request: Request, bytes: usize) {
+    /// Queues a request; gives the place for the answer where it is refused.
+    fn take_in_request(core: &mut Core, request: Request, bytes: usize) -> Option<ReplyTo> {
         if core.closing.heard || core.closing.reason.is_some() {
             // Nothing behind a CLOSE is executed.
             core.garbage
                 .extend(request.args.into_iter().map(Garbage::Any));
-            return;
+            return None;
         }
-        if let Err(refused) = core.turns.arrive(request, bytes) {
-            let busy = Exception::runtime_error(
-                "too many requests are queued here, while this side waits for an answer",
-            );
-            self.reply_exception(&refused.to, &busy);
-            core.garbage
-                .extend(refused.args.into_iter().map(Garbage::Any));
-        }
+        let refused = core.turns.arrive(request, bytes).err()?;
+        core.garbage
+            .extend(refused.args.into_iter().map(Garbage::Any));
+        Some(refused.to)
     }
 
     fn take_in_reply(&self, core: &mut Core, seq: &Seq, reply: Reply) {

@@ -156,8 +156,7 @@ impl Shared {
         let mut core = self.core.lock();
         core.read_half = Some(half);
         core.reader = None;
-        Shared::take_in(self, &mut core, arrivals);
-        (core, came)
+        (Shared::take_in(self, core, arrivals), came)
     }
 
     /// Tells the attendant, if there is one, that nobody reads.

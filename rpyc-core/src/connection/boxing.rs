@@ -77,8 +77,13 @@ impl Shared {
                 kept.push(Any::Netref(netref));
                 Ok(Boxed::LocalRef(id_pack))
             }
-            Any::Netref(netref) => self.box_object(Arc::new(Chained::new(netref)), kept),
-            Any::Local(object) => self.box_object(object, kept),
+            Any::Netref(netref) => {
+                self.box_object(Arc::new(Chained::handed_on(netref, self.number)), kept)
+            }
+            Any::Local(object) => match Chained::unwrap(object) {
+                Any::Local(object) => self.box_object(object, kept),
+                netref => self.box_any(netref, kept),
+            },
         }
     }
 

@@ -64,13 +64,18 @@ impl Shared {
         self.reply(&to, Any::NONE);
         // Nobody needs to read any more; a peer that doesn't read the answer either is cut off.
         self.outbox.drain(&*self.stream, Instant::now() + GRACE);
-        let mut core = self.core.lock();
-        self.fail(&mut core, CloseReason::Peer);
-        core
+        self.end(CloseReason::Peer);
+        self.core.lock()
     }
 
     /// Ends the connection: every wait fails, nothing more is sent or read. The first reason
     /// sticks. The service is told by [`finish`](Shared::finish).
+    pub(super) fn end(&self, reason: CloseReason) {
+        self.fail(&mut self.core.lock(), reason);
+        self.cut_off();
+    }
+
+    /// Does what [`end`](Shared::end) does under the lock; [`cut_off`](Shared::cut_off) comes next.
     pub(super) fn fail(&self, core: &mut Core, reason: CloseReason) {
         if core.closing.reason.is_some() {
             return;
@@ -91,9 +96,18 @@ impl Shared {
             sleeper.notify_one();
         }
         core.ended.notify_all();
+        core.closing.uncut = true;
         self.outbox.close();
-        self.stream.shutdown();
         self.watch();
+    }
+
+    /// Ends the stream of a connection that has failed. To do so a TLS stream locks and writes: it
+    /// isn't done under the lock.
+    pub(super) fn cut_off(&self) {
+        let uncut = std::mem::take(&mut self.core.lock().closing.uncut);
+        if uncut {
+            self.stream.shutdown();
+        }
     }
 
     /// Closes by this side: tells the peer, waits a little for its consent, cleans up.
@@ -110,7 +124,7 @@ impl Shared {
         }
         let patience = config.sync_request_timeout.unwrap_or(GRACE).min(GRACE);
         let answer = self.request_within(Handler::Close, Vec::new(), Some(patience));
-        self.fail(&mut self.core.lock(), CloseReason::Local);
+        self.end(CloseReason::Local);
         // A handler that closes its own connection can't wait for its own end.
         if Current::task(self.number).is_none() {
             self.finish_within(GRACE);
@@ -158,10 +172,10 @@ impl Shared {
             drop(sent);
             // Even after a burst of requests: nothing is written once the connection has failed.
             shared.outbox.drain(&*shared.stream, Instant::now() + GRACE);
-            shared.fail(&mut shared.core.lock(), CloseReason::Local);
+            shared.end(CloseReason::Local);
         };
         if super::watchdog::helpers().execute(Box::new(close)).is_err() {
-            self.fail(&mut self.core.lock(), CloseReason::Local);
+            self.end(CloseReason::Local);
         }
     }
 
@@ -178,7 +192,9 @@ impl Shared {
             }
             if core.closing.reason.is_none() && late {
                 // Whoever was to tell the peer has not got through.
-                self.fail(&mut core, CloseReason::Local);
+                drop(core);
+                self.end(CloseReason::Local);
+                core = self.core.lock();
             }
             let finishable = core.closing.reason.is_some() && (core.turns.tasks() == 0 || late);
             if finishable && !core.closing.claimed {

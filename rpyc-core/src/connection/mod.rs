@@ -11,6 +11,7 @@ mod boxing;
 mod closing;
 mod current;
 mod handlers;
+mod needs;
 mod opening;
 mod outbox;
 mod params;
@@ -55,7 +56,8 @@ use crate::sync::atomic::Ordering;
 /// [`serve`](Connection::serve), [`serve_all`](Connection::serve_all) and
 /// [`poll`](Connection::poll). When the last clone that a program holds is dropped, the connection
 /// is closed; netrefs don't keep it open, but for those that were handed on to a peer of another
-/// connection, for as long as that peer holds them.
+/// connection: for as long as that peer holds them, and that connection stays open. Connections
+/// that only hold each other's netrefs close, too.
 ///
 /// ```
 /// use rpyc_core::{Connection, Config, VoidService};
@@ -84,7 +86,8 @@ pub struct Connection {
 #[derive(Clone, Debug)]
 pub struct WeakConnection(Weak<Shared>);
 
-/// Closes the connection when the program's last handle is dropped.
+/// Closes the connection when the program's last handle is dropped, unless the peer of another one
+/// needs it.
 struct Guard(Arc<Shared>);
 
 impl Connection {
@@ -110,9 +113,9 @@ impl Connection {
         config: Config,
     ) -> Result<Connection, Error> {
         let shared = Shared::new(stream, service, config);
-        let guard = Arc::new(Guard(shared.clone()));
-        *shared.guard.lock() = Arc::downgrade(&guard);
-        Connection::guarded(shared, guard).introduced()
+        needs::begin(shared.number);
+        let guard = Some(Arc::new(Guard(shared.clone())));
+        Connection { shared, guard }.introduced()
     }
 
     /// Two connections that are each other's peers, inside this process.
@@ -371,14 +374,6 @@ impl Connection {
         WeakConnection(Arc::downgrade(&self.shared))
     }
 
-    /// A handle that keeps the connection open.
-    fn guarded(shared: Arc<Shared>, guard: Arc<Guard>) -> Connection {
-        Connection {
-            shared,
-            guard: Some(guard),
-        }
-    }
-
     /// A handle for handlers and hooks: it doesn't keep the connection open.
     pub(crate) fn internal(shared: Arc<Shared>) -> Connection {
         Connection {
@@ -424,7 +419,9 @@ impl WeakConnection {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.abandon();
+        if needs::end_use(self.0.number) {
+            self.0.abandon();
+        }
     }
 }
 

@@ -70,7 +70,6 @@ impl Shared {
             root: Mutex::new(None),
             local_root: Mutex::new(None),
             this: this.clone(),
-            guard: Mutex::default(),
         })
     }
 }
@@ -93,6 +92,7 @@ impl Connection {
         core.closing.done = true;
         self.shared.fail(&mut core, reason.clone());
         drop(core);
+        self.shared.cut_off();
         // What it was given meanwhile would hold the connection in memory, and its descriptor.
         self.shared.empty();
         Error::Closed(reason)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::outbox::CONGESTED;
 use super::shared::Shared;
 use super::slot::Slot;
-use super::standing::{Stood, Until};
+use super::standing::{Early, Stood, Until};
 use super::turns::PlaceId;
 use crate::codec::{Boxed, Handler, IdPack, Int, Message, Seq, Value, encode_request};
 use crate::config::Config;
@@ -50,14 +50,8 @@ impl Shared {
             .dialect()
             .has_threads()
             .then(|| self.stand_early());
-        let seq = match self.send_request(config, handler, args, began, None) {
-            Ok(seq) => seq,
-            Err(error) => {
-                self.leave(place);
-                return Err(error);
-            }
-        };
-        let waited = self.wait_for(seq, place, deadline);
+        let seq = self.send_request(config, handler, args, began, None)?;
+        let waited = self.wait_for(seq, place.and_then(Early::into_place), deadline);
         waited.unwrap_or_else(|()| {
             let forgotten = self.core.lock().pending.forget(seq);
             drop(forgotten);
@@ -255,7 +249,7 @@ impl Shared {
     fn fail_if_unwritten(&self, outcome: std::io::Result<()>) {
         if let Err(error) = outcome {
             let reason = crate::error::CloseReason::Io(error.into());
-            self.fail(&mut self.core.lock(), reason);
+            self.end(reason);
         }
     }
 }

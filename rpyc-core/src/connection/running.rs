@@ -198,10 +198,7 @@ impl Shared {
         let ends_here = (config.propagate_system_exit_locally && exception.is("SystemExit"))
             || (config.propagate_keyboard_interrupt_locally && exception.is("KeyboardInterrupt"));
         if ends_here {
-            self.fail(
-                &mut self.core.lock(),
-                CloseReason::Raised(exception.clone()),
-            );
+            self.end(CloseReason::Raised(exception.clone()));
         } else {
             self.reply_exception(to, exception);
         }

@@ -6,7 +6,9 @@
 //!    locked under them.
 //! 2. No foreign code runs under any of them: no handler, no callback, no destructor of an object. What
 //!    must be dropped goes into `Core::garbage` and is dropped by an executing thread.
-//! 3. No read, no write and no wait happens under a lock, but for the condition variables' own.
+//! 3. No read, no write and no wait happens under a lock, but for the condition variables' own. Ending
+//!    the stream is a write: who fails the connection calls `Shared::cut_off` once the lock is given
+//!    back. Nor is anything logged.
 //! 4. A thread that leaves a place, or goes off to run a request, passes the reading on:
 //!    `Shared::pass_on_reading`. So a free read half always has somebody who was told of it, or
 //!    nobody who could take it; then the watchdog finds a helper.
@@ -21,7 +23,7 @@ use super::outbox::Outbox;
 use super::pending::{Call, Pending};
 use super::turns::{Asker, Bond, Job, PlaceId, Turns};
 use super::wire::{ReplyTo, Wire};
-use super::{AsyncResult, Connection, Guard};
+use super::{AsyncResult, Connection, needs};
 use crate::channel::{ReadHalf, Stream};
 use crate::codec::{Handler, IdPack, Limits, Message};
 use crate::config::Config;
@@ -64,8 +66,6 @@ pub(crate) struct Shared {
     pub(super) root: Mutex<Option<Any>>,
     pub(super) local_root: Mutex<Option<ObjectRef>>,
     pub(super) this: Weak<Shared>,
-    /// What closes the connection when nobody has it any more.
-    pub(super) guard: Mutex<Weak<Guard>>,
 }
 
 /// What the lock guards.
@@ -145,6 +145,8 @@ pub(super) struct Closing {
     pub(super) draining: bool,
     /// The first reason; it sticks.
     pub(super) reason: Option<CloseReason>,
+    /// The stream is still to be ended.
+    pub(super) uncut: bool,
     /// Somebody has taken it on to tell the service.
     pub(super) claimed: bool,
     /// The service has been told.
@@ -251,9 +253,16 @@ impl Peer for Shared {
         self.this.upgrade().map(Connection::internal)
     }
 
-    fn keep_open(&self) -> Option<Connection> {
-        let guard = self.guard.lock().upgrade()?;
-        Some(Connection::guarded(self.this.upgrade()?, guard))
+    fn hold_for(&self, other: u64) {
+        needs::hold(self.number, other);
+    }
+
+    fn let_go_for(&self, other: u64) {
+        if needs::let_go(self.number, other)
+            && let Some(shared) = self.this.upgrade()
+        {
+            shared.abandon();
+        }
     }
 
     fn release(&self, id_pack: &IdPack, count: u64) {

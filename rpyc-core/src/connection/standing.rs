@@ -46,6 +46,29 @@ pub(super) enum Stood {
     TimedOut,
 }
 
+/// A place that was taken early; it is left when this is dropped.
+pub(super) struct Early<'a> {
+    shared: &'a Shared,
+    place: Option<PlaceId>,
+}
+
+impl Early<'_> {
+    /// The place, for whoever stands at it now.
+    pub(super) fn into_place(mut self) -> Option<PlaceId> {
+        self.place.take()
+    }
+}
+
+impl Drop for Early<'_> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place {
+            let mut core = self.shared.core.lock();
+            core.turns.leave(place);
+            self.shared.pass_on_reading(&mut core);
+        }
+    }
+}
+
 impl Shared {
     /// Stands until what is waited for has come, the deadline has passed or the connection has
     /// closed. Serves, reads and sleeps meanwhile, whatever the turns allow.
@@ -54,20 +77,14 @@ impl Shared {
     }
 
     /// Takes the place of a wait before what it is for is sent.
-    pub(super) fn stand_early(&self) -> PlaceId {
+    pub(super) fn stand_early(&self) -> Early<'_> {
         let (task, bond) = (Current::task(self.number), Current::bond(self.number));
         let mut core = self.core.lock();
         let place = core.turns.begin_wait(task, bond);
         core.turns.set_doing(place, Doing::Busy);
-        place
-    }
-
-    /// Leaves a place that was taken early.
-    pub(super) fn leave(&self, place: Option<PlaceId>) {
-        if let Some(place) = place {
-            let mut core = self.core.lock();
-            core.turns.leave(place);
-            self.pass_on_reading(&mut core);
+        Early {
+            shared: self,
+            place: Some(place),
         }
     }
 
@@ -189,8 +206,7 @@ impl Shared {
             core.read_half = Some(half);
             core.reader = None;
             core.turns.set_doing(place, Doing::Awake);
-            self.take_in(&mut core, arrivals);
-            return core;
+            return self.take_in(core, arrivals);
         }
         self.sleep(core, place, Doing::Asleep, deadline.map(left))
     }
@@ -234,14 +250,16 @@ impl Shared {
         loop {
             let (locked, _) = self.give_out(core, Asker::Nobody);
             core = locked;
+            if self.outbox.needs_writer() {
+                // Who reads because nobody else does must not block in a write.
+                drop(core);
+                let shared = self.clone();
+                self.send_helper(move || shared.flush());
+                core = self.core.lock();
+            }
             let somebody_else = core.watch.woke || core.turns.heir().is_some();
             if core.closing.reason.is_some() || somebody_else || !self.needs_help(&core) {
                 break;
-            }
-            if self.outbox.needs_writer() {
-                // Who reads because nobody else does must not block in a write.
-                let shared = self.clone();
-                self.send_helper(move || shared.flush());
             }
             // Answers of the reader's own pile up where the peer doesn't read them.
             let congested = self.outbox.backlog() > MAX_UNREAD && !core.turns.somebody_waits();
@@ -264,7 +282,7 @@ impl Shared {
             core = self.core.lock();
             core.read_half = Some(half);
             core.reader = None;
-            self.take_in(&mut core, arrivals);
+            core = self.take_in(core, arrivals);
         }
         core.watch.helping = false;
         self.pass_on_reading(&mut core);

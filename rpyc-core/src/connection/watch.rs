@@ -61,6 +61,7 @@ impl Shared {
             self.look(&mut core, &mut errands)
         };
         drop(core);
+        self.cut_off();
         // Executors and the log are foreign code: not under the lock.
         for errand in errands {
             self.run(errand);

@@ -8,7 +8,6 @@ use super::{
     Any, Args, Context, IdParts, Identity, Method, Netref, Object, ObjectRef, ObjectResult, Space,
 };
 use crate::codec::{Handler, InstanceId, Str, Value};
-use crate::connection::Connection;
 use crate::exception::Exception;
 
 /// Forwards every operation to the connection that the netref came over.
@@ -18,14 +17,25 @@ use crate::exception::Exception;
 #[derive(Debug)]
 pub(crate) struct Chained {
     netref: Netref,
-    _open: Option<Connection>,
+    // The number of the connection that it goes out on.
+    holder: Option<u64>,
 }
 
 impl Chained {
+    /// For use on this side.
     pub(crate) fn new(netref: Netref) -> Chained {
         Chained {
-            _open: netref.keep_open(),
             netref,
+            holder: None,
+        }
+    }
+
+    /// For the peer of the connection of this number.
+    pub(crate) fn handed_on(netref: Netref, holder: u64) -> Chained {
+        netref.peer().hold_for(holder);
+        Chained {
+            netref,
+            holder: Some(holder),
         }
     }
 
@@ -40,6 +50,14 @@ impl Chained {
 
     fn ask(&self, handler: Handler, args: impl IntoIterator<Item = Any>) -> ObjectResult {
         self.netref.request(handler, args).map_err(Exception::from)
+    }
+}
+
+impl Drop for Chained {
+    fn drop(&mut self) {
+        if let Some(holder) = self.holder {
+            self.netref.peer().let_go_for(holder);
+        }
     }
 }
 
@@ -93,6 +111,10 @@ impl Object for Chained {
         let hash = self.ask(Handler::Hash, [])?;
         let number = hash.as_value().and_then(Value::as_i64);
         number.ok_or_else(|| Exception::type_error("__hash__ method should return an integer"))
+    }
+
+    fn is_hashable(&self) -> bool {
+        super::is_hashable_remotely(&self.netref)
     }
 
     fn compare(&self, _: &Context<'_>, op: &str, other: &Any) -> ObjectResult {

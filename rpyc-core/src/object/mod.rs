@@ -32,6 +32,7 @@ use bytes::Bytes;
 
 pub use self::any::Any;
 pub use self::args::Args;
+use self::builtins::is_hashable_remotely;
 pub use self::builtins::{Dict, Iter, List, Set};
 pub use self::class::{Class, ClassBuilder, Signature};
 pub use self::context::Context;

@@ -102,9 +102,8 @@ impl Netref {
         self.0.peer.connection()
     }
 
-    /// A handle that keeps the connection open, unless the program's own have all been dropped.
-    pub(crate) fn keep_open(&self) -> Option<Connection> {
-        self.0.peer.keep_open()
+    pub(super) fn peer(&self) -> &dyn Peer {
+        &*self.0.peer
     }
 
     /// The object's methods and their docstrings, along its class hierarchy.

@@ -6,6 +6,8 @@ mod by_value;
 mod config;
 mod connecting;
 mod diagnosis;
+mod ending;
+mod handed_on;
 mod logged;
 mod objects;
 mod operations;

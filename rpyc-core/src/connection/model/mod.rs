@@ -498,10 +498,7 @@ fn serving_threads_that_sleep_because_the_queue_is_full_notice_the_end() {
         while world.server.shared.core.lock().turns.queued() == 0 {
             thread::yield_now();
         }
-        let server = world.server.clone();
-        server
-            .shared
-            .fail(&mut server.shared.core.lock(), CloseReason::Local);
+        world.server.shared.end(CloseReason::Local);
         world.server_gate.open();
         second.join().expect("the second serving thread ends");
         drop((root, passing));

@@ -59,7 +59,7 @@ impl Key {
             }
             Any::Netref(netref) => {
                 let name = &netref.id_pack().name;
-                if !netref.is_class() && UNHASHABLE.contains(&&**name) {
+                if !is_hashable_remotely(&netref) {
                     return Err(unhashable(short_name(name)));
                 }
                 Ok(Key {
@@ -95,6 +95,11 @@ impl Key {
             Kind::Netref(netref) => Any::Netref(netref),
         }
     }
+}
+
+/// Whether what the netref stands for has a hash, as far as the name of its type tells.
+pub(in crate::object) fn is_hashable_remotely(netref: &Netref) -> bool {
+    netref.is_class() || !UNHASHABLE.contains(&&*netref.id_pack().name)
 }
 
 fn unhashable_within(value: &Value) -> Option<&Value> {
