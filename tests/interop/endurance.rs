@@ -267,6 +267,28 @@ fn connecting_and_closing_over_and_over_leaves_nothing_behind() {
 }
 
 #[test]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn memory_of_a_peak_goes_back_to_the_system_when_its_client_has_gone() {
+    if is_stock() {
+        return;
+    }
+    let code = r#"
+        watcher = connect()
+        watcher.execute('kept = []')
+        before = megabytes()
+        for peak in ('[[i] for i in range(500_000)]', '[str(i) * 30 for i in range(500_000)]'):
+            conn = connect()
+            conn.execute(f'peak = {peak}')
+            assert megabytes() > before + 70, 'it is no peak'
+            # What is freed lies between other blocks.
+            watcher.execute('kept.append(bytearray(1000))')
+            conn.close()
+            eventually(lambda: watcher.eval('1') and megabytes() < before + 40, 'the memory is back')
+        "#;
+    endures(&mut Server::start(), code);
+}
+
+#[test]
 fn a_failed_call_keeps_no_memory() {
     let code = r#"
         conn = connect()

@@ -10,6 +10,7 @@ mod embed;
 mod exception;
 mod frameless;
 mod interrupt;
+mod memory;
 mod modules;
 mod names;
 mod netref;

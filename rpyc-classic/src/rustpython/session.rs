@@ -16,10 +16,10 @@ use super::convert::{to_any, to_python};
 use super::embed::{Acting, check_import};
 use super::exception;
 use super::interrupt::{self, Work};
-use super::modules;
 use super::proxy::ClassKey;
 use super::sources::{Kind, Sources};
 use super::thread::{Held, lock};
+use super::{memory, modules};
 use crate::evaluator::Session;
 
 /// A namespace, and what is known of one peer.
@@ -321,6 +321,12 @@ impl Session for OpenSession {
             .shared
             .source
             .attached(|vm| session.sources.clear(vm));
+    }
+}
+
+impl Drop for OpenSession {
+    fn drop(&mut self) {
+        memory::give_back();
     }
 }
 
