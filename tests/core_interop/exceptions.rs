@@ -22,6 +22,23 @@ fn builtin_exceptions_are_of_their_class_with_their_arguments() {
     );
 }
 
+/// `[Errno None] None: None -> None`, as of Python's own server, is what a client shows of
+/// attributes that are None.
+#[test]
+fn a_system_error_with_a_text_alone_reads_as_that_text() {
+    run(
+        shop(),
+        r#"
+        for kind, error, text in ("system", OSError, "x"), ("io", PermissionError, "not today"):
+            with raises(error) as raised:
+                getattr(root, "raise")(kind)
+            same(str(raised.value).splitlines()[0], text)
+            same(raised.value.args, (text,))
+            same((raised.value.errno, raised.value.filename), (None, None))
+        "#,
+    );
+}
+
 #[test]
 fn an_error_of_the_system_has_errno_and_filename() {
     run(

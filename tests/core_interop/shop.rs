@@ -135,6 +135,8 @@ impl ShopService {
         Err(match kind {
             "value" => Exception::value_error("bad value").with_arg(7),
             "key" => Exception::key_error("lost"),
+            "system" => Exception::builtin("OSError").with_arg("x"),
+            "io" => std::io::Error::new(std::io::ErrorKind::PermissionDenied, "not today").into(),
             "file" => match std::fs::read("/no/such/file") {
                 Err(error) => Exception::from_io(&error, "/no/such/file"),
                 Ok(_) => return Ok(()),

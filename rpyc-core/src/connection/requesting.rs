@@ -270,3 +270,37 @@ const BURST: Duration = Duration::from_micros(200);
 
 /// How many bytes of requests pile up at the most.
 const PILE: usize = 16 << 10;
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::connection::Connection;
+    use crate::object::{IdParts, Object};
+    use crate::service::VoidService;
+
+    /// Can't be told from any other object, because it panics when it is asked.
+    struct Nameless;
+
+    impl Object for Nameless {
+        fn id_parts(&self) -> IdParts {
+            panic!("as asked")
+        }
+    }
+
+    /// The place that the wait had taken already stayed taken.
+    #[test]
+    fn a_panic_of_an_argument_leaves_no_wait_behind() {
+        let config = Config {
+            bind_threads: true,
+            ..Config::default()
+        };
+        let service = || Arc::new(VoidService);
+        let pair = Connection::pair(service(), config.clone(), service(), config);
+        let (here, _there) = pair.unwrap();
+        let call = || here.sync_request(Handler::Call, vec![Any::object(Nameless)]);
+        assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
+        assert!(!here.shared.core.lock().turns.somebody_waits());
+    }
+}

@@ -1,17 +1,17 @@
-//! What may happen while a connection ends, and while a request begins.
+//! What may happen while a connection ends, and what is left of it.
 
 use std::io::{self, IoSlice};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rpyc_core::channel::{MemoryStream, Stream, memory_pair};
-use rpyc_core::object::IdParts;
+use rpyc_core::object::{FromAny, Function};
 use rpyc_core::*;
 
-use crate::objects::{PATIENCE, client_of, everything};
+use crate::objects::{PATIENCE, offering};
 
 /// Uses its connection while it is shut down, as a stream may that writes its last words.
 struct Talkative {
@@ -23,6 +23,10 @@ struct Talkative {
 impl Stream for Talkative {
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.stream.read(buffer)
+    }
+
+    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read_ready(buffer)
     }
 
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
@@ -73,26 +77,56 @@ fn the_stream_is_shut_down_outside_of_the_connection_s_lock() {
     }
 }
 
-/// Can't be told from any other object, because it panics when it is asked.
-struct Nameless;
-
-impl Object for Nameless {
-    fn id_parts(&self) -> IdParts {
-        panic!("as asked")
-    }
-}
-
-/// The place that the wait had taken already stayed taken.
+/// What a client leaves unanswered when its connection is reset is not kept for it.
 #[test]
-fn a_panic_of_an_argument_leaves_no_wait_behind() {
-    let mut config = Config::default();
-    config.bind_threads = true;
-    let (conn, _) = client_of(everything(), config.clone(), config);
-    let root = conn.root().expect("a root");
-    let call = || root.call_method("echo", args![Any::object(Nameless)]);
-    assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
-    assert!(!conn.awaits_peer());
-    let echo = root.call_method("echo", args![7]).expect("an echo");
-    assert_eq!(echo.as_value(), Some(&Value::from(7)));
-    conn.close().expect("closed");
+fn a_peer_that_is_gone_in_the_midst_of_callbacks_leaves_nothing_in_memory() {
+    let held = Arc::new(());
+    let waiting = Arc::new(AtomicUsize::new(0));
+    for round in 0..20 {
+        let (mine, calls) = (held.clone(), waiting.clone());
+        let service = offering(move |cx, _, mut args| {
+            let callback = args.positional.remove(0);
+            let kept = mine.clone();
+            let object = Any::object(Function::new("kept", move |_, _| {
+                let _ = &kept;
+                Ok(Any::NONE)
+            }));
+            let netref = Netref::from_any(callback.clone())?;
+            let unanswered = netref.async_call(args![object.clone()])?;
+            calls.fetch_add(1, Ordering::SeqCst);
+            let answer = callback.call(cx, args![object]);
+            drop(unanswered);
+            answer
+        });
+        let (here, there) = memory_pair();
+        let here = Arc::new(here);
+        let server = Connection::open(there, service, Config::default()).expect("open");
+        let (told, ended) = channel();
+        let gone = server.downgrade();
+        thread::spawn(move || {
+            let reason = server.serve_all();
+            drop(server);
+            let _ = told.send(reason);
+        });
+        let client = Connection::over(here.clone(), Arc::new(VoidService), Config::default());
+        let client = client.expect("open");
+        let root = client.root().expect("a root");
+        // Nobody serves the client, so that nobody answers the callbacks.
+        let callback = Any::object(Function::new("callback", |_, _| Ok(Any::NONE)));
+        let call = root
+            .async_call_method("call", args![callback])
+            .expect("sent");
+        let until = Instant::now() + PATIENCE;
+        while waiting.load(Ordering::SeqCst) <= round {
+            assert!(Instant::now() < until, "it isn't called");
+            thread::yield_now();
+        }
+        here.shutdown();
+        ended.recv_timeout(PATIENCE).expect("it ends");
+        drop((call, root, client));
+        while gone.upgrade().is_some() || Arc::strong_count(&held) > 1 {
+            assert!(Instant::now() < until, "round {round} is kept in memory");
+            thread::yield_now();
+        }
+    }
 }
