@@ -194,11 +194,15 @@ impl Admitted {
             Some(metrics) => metrics.count(stream, &mut config),
             None => stream,
         };
+        let observer = config.observer.clone();
         let connected = format_args!("connected");
         shared.journal.session(Level::Info, &name, &peer, connected);
         let start = Instant::now();
         match Connection::over(stream, service, config) {
             Ok(connection) => {
+                if let Some(metrics) = &shared.options.metrics {
+                    metrics.stay(&connection, observer.as_ref());
+                }
                 place.serving(&connection);
                 let served = Served {
                     connection,

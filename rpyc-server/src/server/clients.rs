@@ -56,7 +56,7 @@ struct Client {
 /// How far a client has come.
 #[derive(Debug)]
 enum Stage {
-    /// It is being authenticated; the socket is shut down to end that.
+    /// It is being authenticated, or has yet to send something; the socket is shut down to end that.
     Handshake(RawStream),
     /// The handshake was ended.
     Cut,

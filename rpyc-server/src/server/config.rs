@@ -76,8 +76,7 @@ pub enum Mode {
     #[default]
     Threaded,
     /// So many threads for all clients: a client that has sent something is served by one that is
-    /// free. While a request waits for its own client, another thread takes its place. Requests
-    /// that keep all threads busy keep all clients waiting. Only on Linux.
+    /// free. While a request waits for a client, another thread takes its place. Requests that keep all threads busy keep all clients waiting. Only on Linux.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     Pool {
         /// How many threads.
@@ -85,9 +84,14 @@ pub enum Mode {
     },
     /// A process for each client, in which this command runs: started anew, with the socket as
     /// its standard input, which it takes over by
-    /// [`InheritedClient::take`](super::InheritedClient::take). Authentication happens there. A
-    /// server that stops sends its processes SIGTERM, and kills those that are still there after
-    /// the grace period.
+    /// [`InheritedClient::take`](super::InheritedClient::take). Authentication happens there.
+    ///
+    /// The process is started when the client's first bytes come, so a service that speaks first
+    /// (in its `on_connect`) isn't for this mode; a client that sends nothing within the handshake
+    /// timeout is closed. On Linux a process that is still there a while after its client has gone (the
+    /// grace period or five seconds, whichever is longer, and two more) is killed: its client may have
+    /// stopped it. A server that stops sends its processes SIGTERM, and kills those that are still
+    /// there after the grace period.
     Process(ChildCommand),
     /// One client is served, and the server ends with it.
     OneShot,

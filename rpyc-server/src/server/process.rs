@@ -1,18 +1,27 @@
 //! A process for each client: started anew, not forked off, so that it begins with one thread and
 //! nothing of anybody else's.
+//!
+//! It is started when the client's first bytes have come, so that silence costs no process, and only
+//! so many are started at a time. One that is still there a while after its client has gone is
+//! killed, whatever it does: stopped, say, it would never notice.
 
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use log::Level;
 use rpyc_core::channel::PeerAddr;
 use rpyc_core::executor::{Executor, ThreadPool};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use socket2::SockRef;
 
 use super::client::next_name;
 use super::clients::Place;
@@ -67,6 +76,7 @@ impl ChildCommand {
 pub(super) struct Nursery {
     command: ChildCommand,
     threads: ThreadPool,
+    starts: Arc<Starts>,
 }
 
 impl Nursery {
@@ -74,6 +84,7 @@ impl Nursery {
         Nursery {
             command,
             threads: ThreadPool::new("rpyc-child", STACK, max_clients.saturating_add(1)),
+            starts: Arc::new(Starts::new()),
         }
     }
 
@@ -84,50 +95,221 @@ impl Nursery {
             Ok(place) => place,
             Err(refusal) => return shared.refuse(refusal.reason(), &peer, &refusal),
         };
-        let (command, server, client) = (self.command.clone(), shared.clone(), peer.clone());
-        let job = Box::new(move || {
-            set_options(&stream, &client, &server.options);
-            let blocking = stream.set_nonblocking(false);
-            match blocking.and_then(|()| command.spawn(stream)) {
-                Ok(child) => see_through(child, &place, |level, what| {
-                    server.journal.session(level, &name, &client, what);
-                }),
-                Err(error) => {
-                    let reason = format!("no process for it: {error}");
-                    server.refuse(Refused::System, &client, &reason);
-                }
+        // The accept loop ends the wait for the first bytes.
+        let options = &shared.options;
+        let limits = [
+            options.handshake_timeout,
+            options.connection.handshake_timeout,
+        ];
+        let limit = limits.into_iter().flatten().min();
+        match stream.try_clone() {
+            Ok(socket) => {
+                let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+                place.authenticating(socket, deadline);
             }
-        });
+            Err(error) => return shared.refuse(Refused::System, &peer, &error),
+        }
+        let client = Client {
+            name,
+            peer: peer.clone(),
+            place,
+            server: shared.clone(),
+        };
+        let (command, starts) = (self.command.clone(), self.starts.clone());
+        let job = Box::new(move || client.lead(stream, limit, &command, &starts));
         if let Err(error) = self.threads.execute(job) {
             shared.refuse(Refused::System, &peer, &error);
         }
     }
 }
 
-/// Waits for a child's end.
-fn see_through(mut child: Child, place: &Place, log: impl Fn(Level, fmt::Arguments<'_>)) {
-    let number = child.id();
-    log(Level::Info, format_args!("process {number} serves it"));
-    let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        place.served_by(pid);
-        // Not reaped yet: while it may be sent a signal, nobody else gets its number.
-        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), ended) {}
-        place.process_ended();
+/// A client that was let in, and has or gets a process.
+struct Client {
+    name: String,
+    peer: PeerAddr,
+    place: Place,
+    server: Arc<Shared>,
+}
+
+impl Client {
+    /// A client's life, on a thread that only waits.
+    fn lead(
+        self,
+        stream: RawStream,
+        limit: Option<Duration>,
+        command: &ChildCommand,
+        starts: &Starts,
+    ) {
+        let refuse = |why, reason: &dyn fmt::Display| self.server.refuse(why, &self.peer, reason);
+        set_options(&stream, &self.peer, &self.server.options);
+        let blocking = stream.set_nonblocking(false);
+        let spoken = blocking.and_then(|()| first_bytes(&stream));
+        if !self.place.authenticated() {
+            let limit = limit.unwrap_or_default();
+            let late = format!("it sent nothing within {limit:?}");
+            return refuse(Refused::HandshakeTimeout, &late);
+        }
+        let failed = match spoken {
+            Ok(false) => return self.log(Level::Info, format_args!("ended: it sent nothing")),
+            Ok(true) => {
+                let start = starts.begin();
+                let socket = stream.try_clone();
+                match socket.and_then(|socket| Ok((command.spawn(stream)?, socket))) {
+                    Ok((child, socket)) => return self.see_through(child, socket, start),
+                    Err(error) => error,
+                }
+            }
+            Err(error) => error,
+        };
+        refuse(Refused::System, &format!("no process for it: {failed}"));
     }
-    match child.wait() {
-        Ok(status) if status.success() => {
-            log(Level::Info, format_args!("process {number} ended"));
+
+    /// Waits for the process's end.
+    fn see_through(&self, mut child: Child, socket: RawStream, start: Start<'_>) {
+        let number = child.id();
+        self.log(Level::Info, format_args!("process {number} serves it"));
+        let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            self.place.served_by(pid);
+            until_read(pid, &socket);
+            drop(start);
+            let grace = self.server.options.grace.max(GRACE);
+            if outlives_client(pid, &socket, grace.saturating_add(WIND_UP)) {
+                let what = format_args!("process {number} is killed: its client has gone");
+                self.log(Level::Warn, what);
+                // It fails when it has ended at last.
+                let _ = kill_process(pid, Signal::KILL);
+            }
+            // Not reaped yet: while it may be sent a signal, nobody else gets its number.
+            while let Err(Errno::INTR) = waitid(WaitId::Pid(pid), ended()) {}
+            self.place.process_ended();
         }
-        Ok(status) => {
-            let how = describe(status);
-            log(Level::Warn, format_args!("process {number} ended: {how}"));
+        drop(socket);
+        match child.wait() {
+            Ok(status) if status.success() => {
+                self.log(Level::Info, format_args!("process {number} ended"));
+            }
+            Ok(status) => {
+                let how = describe(status);
+                let what = format_args!("process {number} ended: {how}");
+                self.log(Level::Warn, what);
+            }
+            Err(error) => {
+                let what = format_args!("process {number} is lost: {error}");
+                self.log(Level::Warn, what);
+            }
         }
-        Err(error) => log(
-            Level::Warn,
-            format_args!("process {number} is lost: {error}"),
-        ),
+    }
+
+    fn log(&self, level: Level, what: fmt::Arguments<'_>) {
+        let journal = &self.server.journal;
+        journal.session(level, &self.name, &self.peer, what);
+    }
+}
+
+/// Waits for the client's first bytes, and leaves them where they are; false when it has gone
+/// without any.
+fn first_bytes(stream: &RawStream) -> io::Result<bool> {
+    while let Err(error) = poll(&mut [PollFd::new(stream, PollFlags::IN)], None) {
+        if error != Errno::INTR {
+            return Err(error.into());
+        }
+    }
+    let peeked = SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]);
+    Ok(peeked.is_ok_and(|count| count > 0))
+}
+
+/// Waits until the process has begun to read from its client, has ended, or takes too long for
+/// either.
+fn until_read(pid: Pid, socket: &RawStream) {
+    let deadline = Instant::now() + START;
+    let unread = || {
+        let mut fds = [PollFd::new(socket, PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    };
+    let runs = || {
+        matches!(
+            waitid(WaitId::Pid(pid), ended() | WaitIdOptions::NOHANG),
+            Ok(None)
+        )
+    };
+    while unread() && runs() && Instant::now() < deadline {
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Waits for the end of the process or of its client; says whether the process is still there
+/// `grace` after the client has gone.
+#[cfg(target_os = "linux")]
+fn outlives_client(pid: Pid, socket: &RawStream, grace: Duration) -> bool {
+    use rustix::process::{PidfdFlags, pidfd_open};
+
+    // Systems of before Linux 5.3 have none: there nobody looks.
+    let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else {
+        return false;
+    };
+    let process = PollFd::new(&process, PollFlags::IN);
+    let mut fds = [process.clone(), PollFd::new(socket, PollFlags::RDHUP)];
+    while let Err(Errno::INTR) = poll(&mut fds, None) {}
+    // One that can't be counted never comes.
+    let deadline = Instant::now().checked_add(grace);
+    loop {
+        let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+        let left = left.and_then(|left| Timespec::try_from(left).ok());
+        match poll(&mut [process.clone()], left.as_ref()) {
+            Err(Errno::INTR) => {}
+            Ok(0) => return true,
+            Ok(_) | Err(_) => return false,
+        }
+    }
+}
+
+/// Elsewhere nobody looks.
+#[cfg(not(target_os = "linux"))]
+fn outlives_client(_: Pid, _: &RawStream, _: Duration) -> bool {
+    false
+}
+
+/// How to wait for the end of a process that isn't reaped yet.
+fn ended() -> WaitIdOptions {
+    WaitIdOptions::EXITED | WaitIdOptions::NOWAIT
+}
+
+/// How many processes are being started.
+#[derive(Debug)]
+struct Starts {
+    most: usize,
+    now: Mutex<usize>,
+    fewer: Condvar,
+}
+
+impl Starts {
+    fn new() -> Starts {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Starts {
+            // Some of them wait for the disk.
+            most: 2 * cores,
+            now: Mutex::default(),
+            fewer: Condvar::new(),
+        }
+    }
+
+    /// Waits until one more may be started.
+    fn begin(&self) -> Start<'_> {
+        let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.fewer.wait_while(now, |now| *now >= self.most);
+        *now.unwrap_or_else(PoisonError::into_inner) += 1;
+        Start(self)
+    }
+}
+
+/// A process is being started until this is dropped.
+struct Start<'a>(&'a Starts);
+
+impl Drop for Start<'_> {
+    fn drop(&mut self) {
+        *self.0.now.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.fewer.notify_one();
     }
 }
 
@@ -150,3 +332,12 @@ fn describe(status: ExitStatus) -> String {
 
 /// These threads only wait, and write a log line.
 const STACK: usize = 256 << 10;
+
+/// How long a process may take to begin to read before the next one is started all the same.
+const START: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(5);
+
+/// How long requests that run may take to end once their client has gone, and what the process
+/// needs after that.
+const GRACE: Duration = Duration::from_secs(5);
+const WIND_UP: Duration = Duration::from_secs(2);

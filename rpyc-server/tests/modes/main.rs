@@ -265,5 +265,115 @@ fn a_server_whose_clients_have_all_vanished_uses_no_processor() {
     }
 }
 
+#[test]
+fn clients_that_ask_close_and_dont_read_hold_nobody_up() {
+    // The answer to a CLOSE waits for the answers ahead of it, and they for the client to read.
+    Example::start("pool").check(
+        r#"
+        stuck = [connect() for _ in range(8)]
+        for c in stuck:
+            c.root
+            for _ in range(20):
+                c.async_request(rpyc.core.consts.HANDLE_PING, b'x' * 2_000_000)
+            c.async_request(rpyc.core.consts.HANDLE_CLOSE)
+        other = connect()
+        # Beyond the five seconds after which the CLOSE is answered whatever runs.
+        began, slowest = time.monotonic(), 0
+        while time.monotonic() - began < 6:
+            before = time.monotonic()
+            same(other.root.add(1, 2), 3)
+            slowest = max(slowest, time.monotonic() - before)
+            for c in stuck:
+                try:
+                    c._channel.stream.sock.send(bytes(4) + b'\0\n')
+                except OSError:
+                    pass
+            time.sleep(0.02)
+        assert slowest < 3, slowest
+        "#,
+    );
+}
+
+#[test]
+fn clients_that_have_gone_leave_no_descriptor() {
+    for mode in ["threaded", "pool"] {
+        let example = Example::start(mode);
+        example.check("conn.root.add(1, 2)");
+        let before = example.descriptors();
+        example.check(
+            r#"
+            for _ in range(200):
+                c = connect()
+                c.root.add(1, 2)
+                c.close()
+            "#,
+        );
+        let deadline = Instant::now() + PATIENCE;
+        while example.descriptors() > before {
+            let now = example.descriptors();
+            assert!(Instant::now() < deadline, "{mode}: {before}, then {now}");
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[test]
+fn silent_clients_of_a_process_server_cost_no_process_and_hold_nobody_up() {
+    let example = Example::start("process");
+    let silent: Vec<TcpStream> = (0..400)
+        .map(|_| TcpStream::connect(example.address()).unwrap())
+        .collect();
+    example.check(
+        r#"
+        began = time.monotonic()
+        same(conn.root.add(1, 2), 3)
+        took = time.monotonic() - began
+        assert took < 2, took
+        conn.close()
+        "#,
+    );
+    let deadline = Instant::now() + PATIENCE;
+    while !example.children().is_empty() {
+        assert!(Instant::now() < deadline, "{:?}", example.children());
+        std::thread::yield_now();
+    }
+    drop(silent);
+}
+
+#[test]
+fn many_clients_at_once_of_a_process_server_are_all_served() {
+    Example::start("process").check(
+        r#"
+        errors = []
+        def one(number):
+            try:
+                same(connect().root.add(number, 1), number + 1)
+            except Exception as error:
+                errors.append(repr(error))
+        threads = [threading.Thread(target=one, args=(number,)) for number in range(40)]
+        for t in threads: t.start()
+        for t in threads: t.join(PATIENCE)
+        same(errors, [])
+        "#,
+    );
+}
+
+#[test]
+fn a_process_that_was_stopped_doesnt_outlive_its_client_for_long() {
+    let example = Example::start("process");
+    example.check(
+        r#"
+        import signal
+        os.kill(conn.root.process_id(), signal.SIGSTOP)
+        conn._channel.close()
+        "#,
+    );
+    let deadline = Instant::now() + PATIENCE;
+    while !example.children().is_empty() {
+        assert!(Instant::now() < deadline, "{:?}", example.children());
+        std::thread::yield_now();
+    }
+}
+
 /// PING, seq 0, of an empty string, as rpyc 6 sends it.
 const PING: &[u8] = b"\x00\x00\x00\n\x00\x01\x11P\x11Q\x11Q\x10\x08\x01\n";

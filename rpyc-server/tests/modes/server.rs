@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Once;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -92,6 +93,12 @@ impl Example {
         number.and_then(|number| number.parse().ok()).expect(field)
     }
 
+    /// How many descriptors it has.
+    pub(crate) fn descriptors(&self) -> usize {
+        let path = format!("/proc/{}/fd", self.child.id());
+        fs::read_dir(path).expect("it runs").count()
+    }
+
     /// The processor time that it has used, in ticks.
     pub(crate) fn cpu_ticks(&self) -> u64 {
         let path = format!("/proc/{}/stat", self.child.id());
@@ -150,12 +157,29 @@ pub(crate) fn stdio_script(code: &str) {
     }
 }
 
-/// Cargo builds the examples beside the tests, unless it is asked for one test only: then
-/// `cargo build --example modes` does, with the same flags.
+/// Cargo builds the examples beside the tests, unless it is asked for one test only: then it is asked
+/// here for the example.
 fn program() -> PathBuf {
+    static BUILT: Once = Once::new();
     let test = std::env::current_exe().expect("a path");
     let folder = test.ancestors().nth(2).expect("the profile's folder");
-    folder.join("examples").join("modes")
+    let program = folder.join("examples").join("modes");
+    BUILT.call_once(|| {
+        if program.exists() {
+            return;
+        }
+        // As the aliases of the workspace have it.
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+        cargo.args(["build", "--release", "--locked", "--ignore-rust-version"]);
+        cargo.args(["-p", env!("CARGO_PKG_NAME"), "--example", "modes"]);
+        cargo
+            .arg("--target-dir")
+            .arg(folder.parent().expect("the target folder"));
+        let status = cargo.status().expect("cargo can be run");
+        assert!(status.success(), "the example can't be built");
+    });
+    program
 }
 
 const LOOK: Duration = Duration::from_millis(10);

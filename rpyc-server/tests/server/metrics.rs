@@ -2,12 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use rpyc_core::args;
+use rpyc_core::{Config, Handler, ObjectRef, Observer, Service, VoidService, args};
 use rpyc_server::metrics::{Metrics, MetricsEndpoint};
-use rpyc_server::{RawStream, Rejection};
+use rpyc_server::{RawStream, Rejection, Server};
 
 use crate::bench::{DEADLINE, assert_serves, connect, demo, root};
 
@@ -159,4 +161,52 @@ fn scrapers_that_are_slow_or_many_hold_nothing_for_long() {
     let gone = TcpStream::connect(address).unwrap();
     gone.shutdown(Shutdown::Both).unwrap();
     assert!(get(address, "/metrics").starts_with("HTTP/1.1 200 OK"));
+}
+
+/// Counts the requests that ran.
+#[derive(Default)]
+struct Tally(AtomicUsize);
+
+impl Observer for Tally {
+    fn request_ended(&self, _: Handler, _: Duration, _: bool) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Its `configure` sets an observer, if it has one.
+struct Observed(Option<Arc<Tally>>);
+
+impl Service for Observed {
+    fn root(&self) -> ObjectRef {
+        VoidService.root()
+    }
+
+    fn configure(&self, config: &mut Config) {
+        if let Some(tally) = &self.0 {
+            config.observer = Some(tally.clone());
+        }
+    }
+}
+
+#[test]
+fn a_programs_own_observer_counts_beside_the_metrics() {
+    for by_the_service in [false, true] {
+        let (tally, metrics) = (Arc::new(Tally::default()), Metrics::new());
+        let mut config = Config::default();
+        let mut of_service = Some(tally.clone());
+        if !by_the_service {
+            config.observer = of_service.take().map(|tally| tally as _);
+        }
+        let builder = Server::builder(move || Observed(of_service.clone()));
+        let builder = builder.metrics(metrics.clone()).connection_config(config);
+        let server = builder.listen("127.0.0.1:0").unwrap().start().unwrap();
+        let client = connect(server.local_addr());
+        client.ping().unwrap();
+        client.close().unwrap();
+        let ran = "rpyc_requests_total{handler=\"PING\",outcome=\"ok\"} 1";
+        let began = Instant::now();
+        while tally.0.load(Ordering::SeqCst) == 0 || !metrics.text().contains(ran) {
+            assert!(began.elapsed() < DEADLINE, "{}", metrics.text());
+        }
+    }
 }

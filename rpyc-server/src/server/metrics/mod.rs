@@ -16,7 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use rpyc_core::channel::Stream;
-use rpyc_core::{Config, Handler, Observer};
+use rpyc_core::{Config, Connection, Handler, Observer};
 
 use self::counted::Counted;
 pub use self::endpoint::MetricsEndpoint;
@@ -24,8 +24,11 @@ use super::Shared;
 
 /// Counts what servers do. Cheap to clone; clones count together.
 ///
-/// A server counts when it is [given](super::Builder::metrics) one; one without costs nothing. In process mode the
-/// numbers are those of the process that accepts.
+/// A server counts when it is [given](super::Builder::metrics) one; one without costs nothing. A program's own
+/// [`Config::observer`] counts beside it.
+///
+/// In process mode clients and refusals are those of the server. Connections, requests, bytes and
+/// objects are in the processes of the clients, and not counted.
 ///
 /// | metric | what |
 /// |---|---|
@@ -171,12 +174,34 @@ impl Metrics {
     pub(super) fn count(&self, stream: Arc<dyn Stream>, config: &mut Config) -> Arc<dyn Stream> {
         let numbers = &self.0.numbers;
         numbers.connections.inc();
-        config.observer = Some(Arc::new(self.clone()));
+        self.observe(config);
         Arc::new(Counted::new(
             stream,
             numbers.received.clone(),
             numbers.sent.clone(),
         ))
+    }
+}
+
+impl Metrics {
+    /// A service that put its own observer in the place of `ours` gets both.
+    pub(super) fn stay(&self, connection: &Connection, ours: Option<&Arc<dyn Observer>>) {
+        let same = |config: &Config| match (&config.observer, ours) {
+            (Some(now), Some(ours)) => Arc::ptr_eq(now, ours),
+            _ => false,
+        };
+        if !same(&connection.config()) {
+            connection.update_config(|config| self.observe(config));
+        }
+    }
+
+    /// Counts together with the observer that there is, if there is one: whoever embeds the server
+    /// may count, too.
+    fn observe(&self, config: &mut Config) {
+        config.observer = Some(match config.observer.take() {
+            None => Arc::new(self.clone()),
+            Some(other) => Arc::new(Both(self.clone(), other)),
+        });
     }
 }
 
@@ -189,6 +214,16 @@ impl Observer for Metrics {
         numbers.requests.get_or_create(&labels).inc();
         let durations = numbers.durations.get_or_create(&[handler]);
         durations.observe(took.as_secs_f64());
+    }
+}
+
+/// The metrics, and the observer that the config had.
+struct Both(Metrics, Arc<dyn Observer>);
+
+impl Observer for Both {
+    fn request_ended(&self, handler: Handler, took: Duration, raised: bool) {
+        self.0.request_ended(handler, took, raised);
+        self.1.request_ended(handler, took, raised);
     }
 }
 
@@ -223,7 +258,7 @@ fn registry(numbers: &Numbers) -> Registry {
     );
     rpyc.register(
         "connections",
-        "Connections that were served",
+        "Connections that were served, in this process",
         numbers.connections.clone(),
     );
     rpyc.register(
@@ -233,35 +268,35 @@ fn registry(numbers: &Numbers) -> Registry {
     );
     rpyc.register(
         "requests",
-        "Requests that have run",
+        "Requests that have run, in this process",
         numbers.requests.clone(),
     );
     rpyc.register_with_unit(
         "request_duration",
-        "How long requests ran",
+        "How long requests ran, in this process",
         Unit::Seconds,
         numbers.durations.clone(),
     );
     rpyc.register_with_unit(
         "received",
-        "Bytes from clients",
+        "Bytes from clients, in this process",
         Unit::Bytes,
         numbers.received.clone(),
     );
     rpyc.register_with_unit(
         "sent",
-        "Bytes to clients",
+        "Bytes to clients, in this process",
         Unit::Bytes,
         numbers.sent.clone(),
     );
     rpyc.register(
         "objects",
-        "Objects that clients hold references to",
+        "Objects that clients hold references to, in this process",
         numbers.objects.clone(),
     );
     rpyc.register(
         "netrefs",
-        "Objects of clients that are referred to",
+        "Objects of clients that are referred to, in this process",
         numbers.netrefs.clone(),
     );
     registry
