@@ -194,7 +194,9 @@ impl Shared {
                 // Whoever was to tell the peer has not got through.
                 drop(core);
                 self.end(CloseReason::Local);
+                // Somebody else may have finished meanwhile.
                 core = self.core.lock();
+                continue;
             }
             let finishable = core.closing.reason.is_some() && (core.turns.tasks() == 0 || late);
             if finishable && !core.closing.claimed {
