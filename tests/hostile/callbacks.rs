@@ -146,6 +146,22 @@ fn an_inspection_may_be_answered_with_anything() {
 }
 
 #[test]
+fn an_inspection_answered_with_a_million_methods_closes() {
+    let victim = Victim::alone(|_| {});
+    let mut peer = Peer::known(&victim);
+    let (_, seq) = called_back(&mut peer, "inspect");
+    // A pair, a name and nothing for its text: more items than a message may have.
+    let methods = b"\x11\x0c\x6d\x00".repeat(1_000_000);
+    let seq = u8::try_from(seq.as_u64().unwrap() + 0x50).unwrap();
+    let count = 1_000_000_u32.to_be_bytes();
+    let payload = [&[2, 0x11, seq, 0x11, 0x51, 0x15][..], &count, &methods].concat();
+    bounded(payload.len() + (160 << 20), || {
+        peer.send_payload(&payload);
+        assert!(!peer.closed(&victim).reason.is_normal());
+    });
+}
+
+#[test]
 fn a_callback_that_is_never_answered_ends_at_the_deadline() {
     let victim = Victim::with(|config| {
         config.sync_request_timeout = Some(std::time::Duration::from_millis(100));
