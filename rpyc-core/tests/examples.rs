@@ -36,3 +36,17 @@ fn custom_object_runs() {
 fn echo_runs() {
     echo::main().unwrap_or_else(|error| panic!("{error}"));
 }
+
+#[test]
+fn every_example_is_run_and_short() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for entry in std::fs::read_dir(folder).expect("the examples") {
+        let path = entry.expect("an example").path();
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        let text = std::fs::read_to_string(&path).expect("text");
+        assert!(text.lines().count() < 100, "{name} is long");
+        let elsewhere = name == "classic_client";
+        let here = include_str!("examples.rs").contains(&format!("fn {name}_runs()"));
+        assert!(here || elsewhere, "{name} isn't run");
+    }
+}

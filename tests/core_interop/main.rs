@@ -3,8 +3,10 @@
 mod callbacks;
 mod calling;
 mod collections;
+mod config;
 mod exceptions;
 mod idle;
+mod lasting;
 mod names;
 mod objects;
 mod serving;

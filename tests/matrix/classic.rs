@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use rpyc_core::by_value::deliver;
-use rpyc_core::{Connection, Error, args, connect};
+use rpyc_core::{Connection, Error, Exception, args, connect};
 use rpyc_tests::deadline::{PATIENCE, within};
 use serde::{Deserialize, Serialize};
 
@@ -151,4 +151,41 @@ fn the_example_of_a_classic_client_runs() {
     let server = PythonServer::of(SERVER);
     let address = format!("127.0.0.1:{}", server.port());
     classic_client::run(&address).unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn a_context_over_there_learns_that_the_block_failed_and_may_suppress_that() {
+    session(|conn| {
+        let root = conn.root()?;
+        let code = "
+class Manager:
+    def __init__(self, suppresses):
+        self.suppresses, self.told = suppresses, 'nothing'
+    def __enter__(self):
+        return self
+    def __exit__(self, kind, value, traceback):
+        self.told = kind.__name__ if kind else 'no exception'
+        return self.suppresses
+";
+        root.call_method("execute", args![code])?;
+        let manager = |suppresses: bool| {
+            root.call_method("eval", args![format!("Manager({})", i32::from(suppresses))])
+        };
+        for suppresses in [true, false] {
+            let manager = manager(suppresses)?;
+            let failed = Error::Remote(Exception::value_error("x"));
+            let outcome = manager.netref()?.enter()?.exit::<(), Error>(Err(failed));
+            assert_eq!(matches!(outcome, Ok(None)), suppresses, "{outcome:?}");
+            let passed_on = outcome.is_err_and(|error| {
+                error
+                    .as_remote()
+                    .is_some_and(|raised| raised.is("ValueError"))
+            });
+            assert_eq!(passed_on, !suppresses);
+            // Python's server can't raise a reference: it raises a TypeError about that.
+            let told = manager.attr("told")?;
+            assert_eq!(told.as_str(), Some("TypeError"));
+        }
+        Ok(())
+    });
 }

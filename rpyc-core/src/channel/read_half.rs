@@ -172,6 +172,11 @@ impl ReadHalf {
         }
     }
 
+    /// Whether the last read has taken as much as it could.
+    pub(crate) fn more_is_there(&self) -> bool {
+        self.more_is_there
+    }
+
     /// The next complete frame's payload.
     pub(crate) fn next_frame(&mut self) -> Result<Option<Bytes>, FrameError> {
         let frame = self.decoder.next_frame()?;

@@ -115,6 +115,7 @@ impl Shared {
         }
         core.waits += u64::from(until.is_wait());
         let before = core.messages;
+        let mut late = false;
         let outcome = loop {
             let (locked, job) = self.give_out(core, Asker::Place(place));
             core = locked;
@@ -124,6 +125,9 @@ impl Shared {
                 drop(core);
                 core = self.run_task(task, request);
                 core.turns.uncover(place);
+                if matches!(until, Until::Message) {
+                    break Stood::Served;
+                }
                 continue;
             }
             let come = match until {
@@ -142,10 +146,14 @@ impl Shared {
             if let Some(reason) = &core.closing.reason {
                 break Stood::Closed(reason.clone());
             }
-            if deadline.is_some_and(passed) {
+            // Who looks for a message without any time to wait takes what is there.
+            let passed = deadline.is_some_and(passed);
+            if passed && (late || !matches!(until, Until::Message)) {
                 break Stood::TimedOut;
             }
-            core = self.read_or_sleep(core, place, until, deadline);
+            let (locked, more) = self.read_or_sleep(core, place, until, deadline);
+            core = locked;
+            late = passed && !more;
         };
         match until {
             Until::Reply(seq) => core.pending.remove_waiter(seq, place),
@@ -157,6 +165,10 @@ impl Shared {
             Until::Message | Until::Closed | Until::Over(_) => {}
         }
         core.turns.leave(place);
+        if matches!(until, Until::Message) && core.turns.somebody_stands() {
+            // One request was run here; the next ones are for those who are still here.
+            (core, _) = self.give_out(core, Asker::Nobody);
+        }
         self.pass_on_reading(&mut core);
         drop(core);
         self.log_notes();
@@ -165,14 +177,15 @@ impl Shared {
         outcome
     }
 
-    /// Does the next useful thing that a standing thread can do without anything to run.
+    /// Does the next useful thing that a standing thread can do without anything to run; says
+    /// whether input may be there still.
     fn read_or_sleep<'a>(
         self: &'a Arc<Self>,
         mut core: Locked<'a>,
         place: PlaceId,
         until: Until<'_>,
         deadline: Option<Instant>,
-    ) -> Locked<'a> {
+    ) -> (Locked<'a>, bool) {
         let garbage = !until.is_wait() && !core.garbage.is_empty();
         if garbage || self.outbox.needs_writer() {
             core.turns.set_doing(place, Doing::Busy);
@@ -183,13 +196,13 @@ impl Shared {
             }
             core = self.core.lock();
             core.turns.set_doing(place, Doing::Awake);
-            return core;
+            return (core, true);
         }
         let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
         let relieved = matches!(until, Until::Over(duty) if duty.is_relieved(core.waits));
         if relieved {
             let rest = deadline.map_or(REST, |deadline| left(deadline).min(REST));
-            return self.sleep(core, place, Doing::Resting, Some(rest));
+            return (self.sleep(core, place, Doing::Resting, Some(rest)), false);
         }
         if core.turns.wants_input()
             && let Some(mut half) = core.read_half.take()
@@ -203,12 +216,14 @@ impl Shared {
             let input = half.read(deadline, expects_more);
             let arrivals = self.interpret(&mut half, input, room);
             core = self.core.lock();
+            let more = half.more_is_there();
             core.read_half = Some(half);
             core.reader = None;
             core.turns.set_doing(place, Doing::Awake);
-            return self.take_in(core, arrivals);
+            return (self.take_in(core, arrivals), more);
         }
-        self.sleep(core, place, Doing::Asleep, deadline.map(left))
+        let core = self.sleep(core, place, Doing::Asleep, deadline.map(left));
+        (core, false)
     }
 
     fn sleep<'a>(

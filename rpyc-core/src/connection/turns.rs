@@ -383,6 +383,11 @@ impl<J: Job> Turns<J> {
         self.places.iter().any(|place| place.kind == Kind::Serving)
     }
 
+    /// Whether any thread waits or serves.
+    pub(crate) fn somebody_stands(&self) -> bool {
+        !self.places.is_empty()
+    }
+
     /// A count that grows whenever something starts, ends or is answered.
     pub(crate) fn progress(&self) -> u64 {
         self.progress

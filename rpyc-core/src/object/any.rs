@@ -72,6 +72,9 @@ impl Any {
     }
 
     /// The items, if it is a tuple of either kind.
+    ///
+    /// # Errors
+    /// The thing itself, where it is no tuple.
     pub fn into_items(self) -> Result<Vec<Any>, Any> {
         match self {
             Any::Tuple(items) => Ok(items),

@@ -4,7 +4,14 @@ use std::sync::{Mutex, Once};
 
 /// What has been logged, with the targets. One for the whole process: tests tell theirs apart
 /// by connid.
-static LOGGED: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
+static LOGGED: Mutex<Vec<Line>> = Mutex::new(Vec::new());
+
+#[derive(Clone)]
+struct Line {
+    level: log::Level,
+    target: String,
+    text: String,
+}
 
 struct Keeping;
 
@@ -14,18 +21,34 @@ impl log::Log for Keeping {
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        let line = (record.target().to_owned(), record.args().to_string());
+        let line = Line {
+            level: record.level(),
+            target: record.target().to_owned(),
+            text: record.args().to_string(),
+        };
         LOGGED.lock().expect("no panic").push(line);
     }
 
     fn flush(&self) {}
 }
 
+fn lines_of(connid: &str) -> Vec<Line> {
+    let mut lines = LOGGED.lock().expect("no panic").clone();
+    lines.retain(|line| line.text.starts_with(connid));
+    lines
+}
+
 /// The targets and texts of the lines that a connection has logged so far.
 pub(crate) fn logged_by(connid: &str) -> Vec<(String, String)> {
-    let mut lines = LOGGED.lock().expect("no panic").clone();
-    lines.retain(|(_, text)| text.starts_with(connid));
-    lines
+    let lines = lines_of(connid).into_iter();
+    lines.map(|line| (line.target, line.text)).collect()
+}
+
+/// Those of them that users see without asking for them.
+pub(crate) fn logged_above_debug(connid: &str) -> Vec<String> {
+    let lines = lines_of(connid).into_iter();
+    let seen = lines.filter(|line| line.level < log::Level::Debug);
+    seen.map(|line| line.text).collect()
 }
 
 pub(crate) fn keep_the_log() {

@@ -63,6 +63,48 @@ fn eight_threads_with_nested_callbacks_share_one_connection() {
     });
 }
 
+/// Four threads with a thousand nested callbacks each; how long they took.
+fn four_thousand_nested_callbacks() -> Result<Duration, Error> {
+    let (conn, _) = client_of(everything(), Config::default(), Config::default());
+    let began = Instant::now();
+    let workers = [0, 1, 2, 3].map(|number: i64| {
+        let conn = conn.clone();
+        thread::spawn(move || -> Result<(), Error> {
+            let root = conn.root()?;
+            let inner = root.clone();
+            let callback = function(move |args| {
+                let sum = Args::from(args.positional).arg(1);
+                Ok(inner.call_method("add", sum)?)
+            });
+            for round in 0..1000 {
+                let args = args![callback.clone(), number, round];
+                let sum = root.call_method("apply", args)?.extract::<i64>()?;
+                assert_eq!(sum, number + round + 1);
+            }
+            Ok(())
+        })
+    });
+    for worker in workers {
+        worker.join().expect("no panic")?;
+    }
+    let took = began.elapsed();
+    conn.close()?;
+    Ok(took)
+}
+
+#[test]
+fn four_thousand_nested_callbacks_take_less_than_three_seconds() {
+    within(|| {
+        // Again, where the machine was busy with something else.
+        for _ in 0..5 {
+            if four_thousand_nested_callbacks()? < Duration::from_secs(3) {
+                return Ok(());
+            }
+        }
+        panic!("never");
+    });
+}
+
 #[test]
 fn a_hundred_thousand_netrefs_are_dropped_within_callbacks() {
     within(|| {

@@ -221,3 +221,25 @@ fn instantiate_custom_exceptions_makes_rust_types_of_the_classes_that_they_stand
         serving.join().expect("no panic");
     }
 }
+
+#[test]
+fn options_of_old_are_accepted_and_change_nothing() {
+    let raised_with = |set: fn(&mut Config)| {
+        let mut config = Config::default();
+        set(&mut config);
+        let void = Arc::new(VoidService);
+        let pair = Connection::pair(void, config, Arc::new(failing()), Config::default());
+        let (client, server) = pair.expect("neither end refuses");
+        let serving = std::thread::spawn(move || server.serve_all());
+        let root = client.root().expect("a root");
+        let error = raised(root.call_method("custom", args![]));
+        client.close().expect("a clean end");
+        serving.join().expect("no panic");
+        format!("{error} {:?}", error.attrs())
+    };
+    let plain = raised_with(|_| {});
+    assert!(plain.starts_with("shop.OutOfStock: ('tea', 3)"), "{plain}");
+    let oldstyle = raised_with(|config| config.instantiate_oldstyle_exceptions = true);
+    let imports = raised_with(|config| config.import_custom_exceptions = true);
+    assert_eq!((&oldstyle, &imports), (&plain, &plain));
+}
