@@ -75,6 +75,7 @@ fn sixteen_clients_with_mixed_work_leave_nothing_behind() {
     let seconds = scaled(4, 60);
     let code = r#"
         watcher = connect()
+        alone = descriptors()
         watcher.execute('import string\nstring.shared, string.lock = {}, __import__("threading").RLock()')
 
         DEFINITIONS = dedent('''
@@ -159,12 +160,13 @@ fn sixteen_clients_with_mixed_work_leave_nothing_behind() {
         settles(watcher, 'descriptors', descriptors, descriptors())
         gc.collect()
         def objects(): return watcher.eval('len(__import__("gc").get_objects())')
-        eventually(lambda: descriptors() <= 12, 'only the watcher is connected')
-        before = descriptors(), megabytes(), objects()
+        # Modules may keep one open.
+        eventually(lambda: descriptors() <= alone + 1, 'only the watcher is connected')
+        before = descriptors(), megabytes(), objects(), threads()
         sessions = run(SECONDS)
         settles(watcher, 'descriptors', descriptors, before[0])
         settles(watcher, 'objects', objects, before[2], slack=2000)
-        settles(watcher, 'threads', threads, 24)
+        settles(watcher, 'threads', threads, max(24, before[3]))
         grown = megabytes() - before[1]
         print(f'{sessions} sessions, {grown:+.1f} MB, threads {threads()}, objects {before[2]} -> {objects()}')
         # Names of classes and the like are interned for good.
