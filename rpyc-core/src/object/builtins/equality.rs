@@ -1,6 +1,6 @@
 //! Whether two things are equal, by Python's rules.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::LazyLock;
 
@@ -55,9 +55,7 @@ pub(super) fn same_value(one: &Value, other: &Value) -> bool {
         (Value::Tuple(one), Value::Tuple(other)) => {
             one.len() == other.len() && one.iter().zip(other).all(|(a, b)| same_item(a, b))
         }
-        (Value::FrozenSet(one), Value::FrozenSet(other)) => {
-            within(one, other) && within(other, one)
-        }
+        (Value::FrozenSet(one), Value::FrozenSet(other)) => same_set(one, other),
         (Value::Slice(one), Value::Slice(other)) => {
             one.iter().zip(&**other).all(|(a, b)| same_item(a, b))
         }
@@ -84,36 +82,47 @@ pub(super) fn same_item(one: &Value, other: &Value) -> bool {
 
 /// Whether each item of one frozenset is in the other.
 pub(super) fn within(part: &[Value], whole: &[Value]) -> bool {
-    let whole: HashSet<Item<'_>> = whole.iter().map(Item).collect();
-    part.iter().all(|item| whole.contains(&Item(item)))
+    all_within(&distinct(part), &distinct(whole))
 }
 
-/// An item of a collection: equal items hash alike.
+fn same_set(one: &[Value], other: &[Value]) -> bool {
+    let (one, other) = (distinct(one), distinct(other));
+    one.len() == other.len() && all_within(&one, &other)
+}
+
+/// The items of a frozenset, each one once, by their hashes. As none can be found that collide,
+/// nothing is compared here: with sets of sets that would go on from level to level.
+fn distinct(items: &[Value]) -> HashMap<u64, &Value> {
+    items
+        .iter()
+        .map(|item| (hash_of(&Item(item)), item))
+        .collect()
+}
+
+fn all_within(part: &HashMap<u64, &Value>, whole: &HashMap<u64, &Value>) -> bool {
+    let mut part = part.iter();
+    part.all(|(hash, item)| whole.get(hash).is_some_and(|other| same_item(item, other)))
+}
+
+/// An item of a collection: equal items hash alike, and others don't. What is hashed says of which
+/// kind an item is: a peer could have each `0` in a tuple taken for a `()` else.
 pub(super) struct Item<'a>(pub(super) &'a Value);
-
-impl PartialEq for Item<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        same_item(self.0, other.0)
-    }
-}
-
-impl Eq for Item<'_> {}
 
 impl Hash for Item<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         if let Some(int) = integer(self.0) {
             // Small ones, nearly all, without an allocation.
             match int.to_i64() {
-                Some(small) => small.hash(state),
-                None => int.to_bigint().hash(state),
+                Some(small) => (0_u8, small).hash(state),
+                None => (1_u8, int.to_bigint()).hash(state),
             }
             return;
         }
         match self.0 {
-            Value::Bytes(bytes) => bytes.hash(state),
-            Value::Str(text) => text.hash(state),
+            Value::Bytes(bytes) => (2_u8, bytes).hash(state),
+            Value::Str(text) => (3_u8, text).hash(state),
             Value::Tuple(items) => {
-                items.len().hash(state);
+                (4_u8, items.len()).hash(state);
                 items.iter().for_each(|item| Item(item).hash(state));
             }
             // Equal in any order, and however often an item comes.
@@ -121,11 +130,15 @@ impl Hash for Item<'_> {
                 let mut hashes: Vec<u64> = items.iter().map(|item| hash_of(&Item(item))).collect();
                 hashes.sort_unstable();
                 hashes.dedup();
-                hashes.hash(state);
+                (5_u8, hashes).hash(state);
+            }
+            Value::Slice(parts) => {
+                6_u8.hash(state);
+                parts.iter().for_each(|part| Item(part).hash(state));
             }
             other => match complex(other) {
-                Some(number) => bits(number).hash(state),
-                None => other.type_name().hash(state),
+                Some(number) => (7_u8, bits(number)).hash(state),
+                None => (8_u8, other.type_name()).hash(state),
             },
         }
     }

@@ -214,6 +214,50 @@ mod tests {
         assert!(found.is_some());
     }
 
+    /// Both directions were gone through at each level: 2^60 comparisons.
+    #[test]
+    fn nested_frozensets_are_compared_in_polynomial_time() {
+        let nested = || {
+            (0..60).fold(Value::from(1), |inner, n| {
+                Value::FrozenSet(vec![inner, Value::from(n)])
+            })
+        };
+        let dict = Dict::new();
+        dict.insert(nested(), "nested").unwrap();
+        assert!(dict.get(nested()).unwrap().is_some());
+        // The same item again and again, at each level.
+        let repeated = || {
+            (0..10).fold(Value::from(1), |inner, _| {
+                Value::FrozenSet(vec![inner.clone(), inner.clone(), inner])
+            })
+        };
+        dict.insert(repeated(), "repeated").unwrap();
+        assert!(dict.get(repeated()).unwrap().is_some());
+    }
+
+    /// Each place of a tuple could hold either of two items of one hash: 2^20 keys of one hash.
+    #[test]
+    fn items_of_different_kinds_have_hashes_of_their_own() {
+        let half = 0.5_f64.to_bits().cast_signed();
+        let items = [
+            Value::from(0),
+            Value::tuple([]),
+            Value::FrozenSet(Vec::new()),
+            Value::from(""),
+            Value::Bytes(bytes::Bytes::new()),
+            Value::from(0.5),
+            Value::tuple([Value::from(half), Value::from(0)]),
+            Value::None,
+        ];
+        let hash = |value: &Value| Key::of_value(value.clone()).unwrap().hash;
+        let hashes: std::collections::HashSet<u64> = items.iter().map(hash).collect();
+        assert_eq!(hashes.len(), items.len());
+        let slice = |stop| Value::Slice(Box::new([Value::None, Value::from(stop), Value::None]));
+        let frozenset = |stops: [i64; 2]| Value::FrozenSet(stops.map(slice).to_vec());
+        assert!(same_item(&frozenset([1, 2]), &frozenset([2, 1])));
+        assert!(!same_item(&frozenset([1, 2]), &frozenset([1, 3])));
+    }
+
     /// Lists, dicts and sets of ours were taken, by their identity.
     #[test]
     fn what_python_cannot_hash_is_no_key() {
