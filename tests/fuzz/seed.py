@@ -5,6 +5,7 @@ Usage: seed.py VECTORS CORPUS
 
 import pathlib
 import sys
+import zlib
 
 
 def lines(path):
@@ -48,6 +49,10 @@ def dialects(name, message):
     yield name, bytes([0]), message
     for number in WITH_ID_PACKS[1:]:
         yield "%s_%d" % (name, number), bytes([number]), triple(message)
+
+
+def payload(frame):
+    return zlib.decompress(frame[5:-1]) if frame[4] else frame[5:-1]
 
 
 def framed(payload):
@@ -99,7 +104,7 @@ def main():
         frames = [line.split() for line in path.read_text().splitlines() if line[:1] in "<>"]
         # What the client sends, to a server; what the server sends, to a client who has asked for its root.
         for side, options in ((">", 1), ("<", 33)):
-            messages = [bytes.fromhex(digits)[5:-1] for direction, digits in frames if direction == side]
+            messages = [payload(bytes.fromhex(digits)) for direction, digits in frames if direction == side]
             first = next((message for message in messages), b"")
             dialect = bytes([0 if first[:1] in (b"\x01", b"\x02", b"\x03") else 1])
             seeds["session"][path.stem + side.replace("<", "_back").replace(">", "")] = (

@@ -189,7 +189,7 @@ fn install(version: &str) -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("peer.py", include_str!("../versions/peer.py")),
     (
         "classic_client.py",
@@ -202,6 +202,14 @@ const PROGRAMS: [(&str, &str); 5] = [
     (
         "service_client.py",
         include_str!("../versions/service_client.py"),
+    ),
+    (
+        "session_of_classic.py",
+        include_str!("../versions/session_of_classic.py"),
+    ),
+    (
+        "session_of_service.py",
+        include_str!("../versions/session_of_service.py"),
     ),
     ("server.py", include_str!("../versions/server.py")),
 ];

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use rpyc_core::object::{Comparison, Function};
 use rpyc_core::service::ServiceBuilder;
-use rpyc_core::{Any, Args, Connection, Connector, Context, Error, FromAny, args};
+use rpyc_core::{Any, Args, Connection, Connector, Context, Error, FromAny, Service, args};
 use rpyc_tests::versions::{Peer, PythonServer};
 
 pub(crate) fn uses_classic_server(version: &'static str) {
@@ -24,6 +24,22 @@ pub(crate) fn uses_service(version: &'static str) {
 }
 
 fn connect(server: &PythonServer, version: &str) -> Connection {
+    let connector = Connector::new().service(client_service());
+    let connection = connector.connect(("127.0.0.1", server.port()));
+    let connection = connection.unwrap_or_else(|error| panic!("{version}: {error}"));
+    let spoken = connection.dialect().to_string();
+    let expected = match version.get(..3) {
+        Some("3.4") => "rpyc 3",
+        Some("4.0") => "rpyc 4.0",
+        Some("6.0") => "rpyc 6",
+        _ => "rpyc 4.1 to 5.3",
+    };
+    assert_eq!(spoken, expected);
+    connection
+}
+
+/// What servers find at the client.
+pub(crate) fn client_service() -> Arc<dyn Service> {
     let double = |_: &Context<'_>, args: Args| {
         let number = args.positional.first().and_then(Any::as_value);
         Ok(Any::from(
@@ -38,18 +54,7 @@ fn connect(server: &PythonServer, version: &str) -> Connection {
         .method("execute", "Nothing.", |_, _| Ok(Any::NONE))
         .constant("namespace", ())
         .build();
-    let connector = Connector::new().service(Arc::new(service));
-    let connection = connector.connect(("127.0.0.1", server.port()));
-    let connection = connection.unwrap_or_else(|error| panic!("{version}: {error}"));
-    let spoken = connection.dialect().to_string();
-    let expected = match version.get(..3) {
-        Some("3.4") => "rpyc 3",
-        Some("4.0") => "rpyc 4.0",
-        Some("6.0") => "rpyc 6",
-        _ => "rpyc 4.1 to 5.3",
-    };
-    assert_eq!(spoken, expected);
-    connection
+    Arc::new(service)
 }
 
 fn classic(conn: &Connection) -> Result<(), Error> {

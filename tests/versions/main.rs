@@ -3,6 +3,7 @@
 
 mod client;
 mod service;
+mod sessions;
 
 use std::sync::LazyLock;
 

@@ -96,7 +96,7 @@ impl Dialect {
         python: Python::Three,
     };
 
-    /// Python's rpyc 3.2 to 5.3; which of them is still to be learnt.
+    /// Python's rpyc 3.4 to 5.3; which of them is still to be learnt.
     pub const LEGACY: Self = Self {
         framing: Framing::Triple,
         threads: ThreadIds::Absent,
