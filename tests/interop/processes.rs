@@ -163,3 +163,25 @@ fn limits_without_processes_are_a_usage_error() {
     let reason = reason.expect("the server refuses to start");
     assert!(reason.contains("--mode process"), "{reason}");
 }
+
+#[test]
+fn the_server_and_the_process_of_a_client_call_it_by_the_same_name() {
+    if better_than_stock("its log names no connections") {
+        return;
+    }
+    let server = Server::with_options(&["--mode", "process"]);
+    server.check("connect().close()");
+    let names = server.wait_for_log("both clients' ends", |lines| {
+        let named = |what: &str| -> Vec<String> {
+            let lines = lines.iter().filter(|line| line.contains(what));
+            let name = |line: &String| line.split_whitespace().nth(2).map(str::to_owned);
+            let mut names: Vec<String> = lines.filter_map(name).collect();
+            names.sort();
+            names
+        };
+        let (server, process) = (named(" serves it"), named(": connected"));
+        (server.len() == 2 && process.len() == 2).then_some((server, process))
+    });
+    assert_eq!(names.0, names.1);
+    assert_ne!(names.0[0], names.0[1]);
+}

@@ -21,7 +21,12 @@ use super::listener::unix_peer;
 pub struct InheritedClient {
     pub(super) stream: Incoming,
     pub(super) peer: PeerAddr,
+    /// What the server that has started this process calls the connection.
+    pub(super) name: Option<String>,
 }
+
+/// The variable by which a process is told that name.
+pub(super) const NAME: &str = "RPYC_CONNID";
 
 impl InheritedClient {
     /// Takes the client's socket, which is this process's standard input; that reads nothing
@@ -33,7 +38,8 @@ impl InheritedClient {
     pub fn take() -> io::Result<InheritedClient> {
         // A descriptor of its own, which children of this process don't inherit.
         let socket = io::stdin().as_fd().try_clone_to_owned()?;
-        let client = InheritedClient::from_fd(socket)?;
+        let mut client = InheritedClient::from_fd(socket)?;
+        client.name = std::env::var(NAME).ok();
         rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
         Ok(client)
     }
@@ -46,8 +52,8 @@ impl InheritedClient {
     /// What the system says.
     pub fn stdio() -> io::Result<InheritedClient> {
         let stream = Incoming::Given(Arc::new(PipeStream::stdio()?));
-        let peer = PeerAddr::Stdio;
-        Ok(InheritedClient { stream, peer })
+        let (peer, name) = (PeerAddr::Stdio, None);
+        Ok(InheritedClient { stream, peer, name })
     }
 
     fn from_fd(descriptor: OwnedFd) -> io::Result<InheritedClient> {
@@ -58,8 +64,8 @@ impl InheritedClient {
         if is_unix {
             let stream = UnixStream::from(descriptor);
             let peer = PeerAddr::Unix(unix_peer(&stream));
-            let stream = Incoming::Raw(stream.into());
-            return Ok(InheritedClient { stream, peer });
+            let (stream, name) = (Incoming::Raw(stream.into()), None);
+            return Ok(InheritedClient { stream, peer, name });
         }
         let Some(peer) = peer else {
             let what = "standard input is neither a TCP nor a Unix socket";
@@ -68,6 +74,7 @@ impl InheritedClient {
         Ok(InheritedClient {
             stream: Incoming::Raw(TcpStream::from(descriptor).into()),
             peer: PeerAddr::Tcp(peer),
+            name: None,
         })
     }
 

@@ -244,8 +244,9 @@ impl Builder {
     ///
     /// # Errors
     /// [`ListenError::Pipe`] when there are no more descriptors.
-    pub fn serve_client(self, client: InheritedClient) -> Result<Server, ListenError> {
-        let InheritedClient { stream, peer } = client;
+    pub fn serve_client(mut self, client: InheritedClient) -> Result<Server, ListenError> {
+        let InheritedClient { stream, peer, name } = client;
+        self.options.connection.connid = self.options.connection.connid.or(name);
         Server::new(Vec::new(), Some((stream, peer)), self)
     }
 

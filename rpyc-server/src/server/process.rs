@@ -23,6 +23,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use socket2::SockRef;
 
+use super::child::NAME;
 use super::client::next_name;
 use super::clients::Place;
 use super::keepalive::set_options;
@@ -62,9 +63,9 @@ impl ChildCommand {
         self
     }
 
-    fn spawn(&self, stream: RawStream) -> io::Result<Child> {
+    fn spawn(&self, stream: RawStream, name: &str) -> io::Result<Child> {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments);
+        command.args(&self.arguments).env(NAME, name);
         command.stdin(Stdio::from(OwnedFd::from(stream)));
         command.spawn()
     }
@@ -154,7 +155,7 @@ impl Client {
             Ok(true) => {
                 let start = starts.begin();
                 let socket = stream.try_clone();
-                match socket.and_then(|socket| Ok((command.spawn(stream)?, socket))) {
+                match socket.and_then(|socket| Ok((command.spawn(stream, &self.name)?, socket))) {
                     Ok((child, socket)) => return self.see_through(child, socket, start),
                     Err(error) => error,
                 }
