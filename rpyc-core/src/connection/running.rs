@@ -10,6 +10,7 @@ use super::current::Current;
 use super::handlers;
 use super::shared::{Core, Garbage, Request, Shared};
 use super::turns::{Asker, Next, TaskId};
+use super::waiters::Running;
 use super::wire::ReplyTo;
 use crate::codec::{Message, encode_exception, encode_reply};
 use crate::config::Config;
@@ -89,6 +90,7 @@ impl Shared {
         self.watch();
         self.log_notes();
         let current = Current::enter(self.number, task, request.to.threads.sender);
+        let _running = Running::begin();
         let to = request.to.clone();
         // A panic of an object while it is boxed or dropped must not cost the task its end.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.execute(request))) {

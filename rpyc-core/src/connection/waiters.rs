@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Counts those of a set of threads that wait for a peer: for an answer, or for it to read what is
-/// sent. Cheap to clone; clones are the same.
+/// sent. A thread that runs a request while it waits for an answer isn't one of them.
+/// Cheap to clone; clones are the same.
 ///
 /// Who has a fixed number of threads for many clients lets others run in place of those that
 /// wait, whichever connection they wait for.
@@ -76,6 +77,26 @@ impl Drop for Waiting {
     }
 }
 
+/// The current thread runs something, whatever waits are beneath it, until this is dropped.
+pub(super) struct Running(usize);
+
+impl Running {
+    pub(super) fn begin() -> Running {
+        let mut beneath = 0;
+        change_depth(|depth| {
+            beneath = depth;
+            0
+        });
+        Running(beneath)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        change_depth(|_| self.0);
+    }
+}
+
 struct Local {
     waiting: Arc<AtomicUsize>,
     // Waits on top of one another are one.
@@ -106,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_counts_once_however_many_waits_stand_on_each_other() {
+    fn a_thread_counts_once_however_many_waits_stand_on_each_other_and_not_while_it_runs() {
         let waiters = Waiters::new();
         drop(Waiting::begin());
         let enlisted = waiters.enlist();
@@ -115,6 +136,14 @@ mod tests {
         let inner = Waiting::begin();
         assert_eq!(waiters.count(), 1);
         drop(inner);
+        assert_eq!(waiters.count(), 1);
+        let running = Running::begin();
+        assert_eq!(waiters.count(), 0);
+        let nested = Waiting::begin();
+        assert_eq!(waiters.count(), 1);
+        drop(nested);
+        assert_eq!(waiters.count(), 0);
+        drop(running);
         assert_eq!(waiters.count(), 1);
         drop(outer);
         assert_eq!(waiters.count(), 0);

@@ -19,6 +19,8 @@ pub(super) struct Watch {
     writes: u64,
     stuck_writes: u32,
     idle: u32,
+    /// There was something to be dropped at the last look.
+    littered: bool,
     since_closed: u32,
     /// A helper reads, or is about to.
     pub(super) helping: bool,
@@ -101,7 +103,10 @@ impl Shared {
                 errands.push(Errand::Help);
             }
         }
-        if !core.garbage.is_empty() && (!moved || core.garbage.len() > MUCH_GARBAGE) {
+        // Where calls follow one another all the time, it is never quiet.
+        let left_over = std::mem::replace(&mut core.watch.littered, !core.garbage.is_empty());
+        let overdue = !moved || left_over || core.garbage.len() > MUCH_GARBAGE;
+        if !core.garbage.is_empty() && overdue {
             errands.push(Errand::DropGarbage);
         }
         let busy = moved

@@ -362,3 +362,21 @@ fn nothing_is_logged_above_debug_in_normal_use() -> Result<(), Error> {
     assert_eq!(logged_above_debug("quiet-client").len(), 1);
     Ok(())
 }
+
+#[test]
+fn a_thread_that_runs_a_callback_beneath_its_wait_does_not_count_as_waiting() {
+    let mut bound = Config::default();
+    bound.bind_threads = true;
+    let (connection, _ended) = client_of(everything(), bound.clone(), bound);
+    let waiters = Waiters::new();
+    let _enlisted = waiters.enlist();
+    let (caller, counted) = (thread::current().id(), waiters.clone());
+    let callback = Function::new("callback", move |_, _| {
+        assert_eq!(thread::current().id(), caller);
+        Ok(Any::from(i64::try_from(counted.count()).expect("few")))
+    });
+    let root = connection.root().expect("a root");
+    let count = root.call_method("apply", args![Any::object(callback)]);
+    assert_eq!(count.expect("an answer").as_value(), Some(&Value::from(0)));
+    assert_eq!(waiters.count(), 0);
+}
