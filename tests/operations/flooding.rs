@@ -43,7 +43,8 @@ visit('127.0.0.2')
     server.wait_for_log("the number of the lines that were left out", |log| {
         let (written, counted) = lines_about(log, "127.0.0.1");
         (written + counted == 3000).then(|| {
-            assert!((400..500).contains(&written), "{written} lines");
+            // Two more a second, however long it takes.
+            assert!((400..1000).contains(&written), "{written} lines");
         })
     });
     server.wait_for_log("another source's lines", |log| {
@@ -66,7 +67,7 @@ visit('127.0.0.2')
     server.wait_for_log("the number of the lines that were left out", |log| {
         let (written, counted) = lines_about(log, "127.0.0.1");
         (written + counted == 200).then(|| {
-            assert!((10..30).contains(&written), "{written} lines");
+            assert!((10..100).contains(&written), "{written} lines");
         })
     });
     let log = server.wait_for_log("another source's refusal", |log| {

@@ -49,6 +49,8 @@ struct Inner {
     queue: Mutex<Queue>,
     // The workers that wait for clients.
     waiters: Waiters,
+    // No thread could be had for the last worker: it has been told.
+    short: AtomicBool,
     take_in: Sender<TakeIn>,
 }
 
@@ -103,6 +105,7 @@ impl Pool {
             last: AtomicU64::new(0),
             queue: Mutex::default(),
             waiters: Waiters::new(),
+            short: AtomicBool::new(false),
             take_in,
         });
         let (watching, taking) = (inner.clone(), Arc::downgrade(&inner));
@@ -257,10 +260,14 @@ impl Inner {
         drop(queue);
         let (inner, kind) = (self.clone(), executor.clone());
         if let Err(error) = executor.execute(Box::new(move || inner.work(&kind))) {
-            warn!("no thread for another worker: {error}");
+            // It is tried again a hundred times a second.
+            if !self.short.swap(true, Ordering::Relaxed) {
+                warn!("no thread for another worker, trying again: {error}");
+            }
             lock(&self.queue).workers -= 1;
             return false;
         }
+        self.short.store(false, Ordering::Relaxed);
         true
     }
 
