@@ -9,6 +9,7 @@
 mod callbacks;
 mod closing;
 mod deadlines;
+mod dialects;
 mod exhaustion;
 mod frames;
 mod handlers;
