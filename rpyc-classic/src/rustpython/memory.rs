@@ -3,19 +3,21 @@
 //! glibc keeps what is freed between other blocks: after a peak of a gigabyte the process would stay
 //! at a gigabyte until it ends.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Gives free memory back if there may be much of it: it takes some milliseconds then.
 pub(super) fn give_back() {
+    // Of many clients that go at once, one does it, and the others find it done.
+    let mut after_last = AFTER_LAST.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(resident) = resident() else {
         return;
     };
-    let before = AFTER_LAST.fetch_min(resident, Ordering::Relaxed);
-    if resident < before.saturating_add(WORTHWHILE) {
-        return;
+    if resident >= after_last.saturating_add(WORTHWHILE) {
+        trim();
+        *after_last = self::resident().unwrap_or(resident);
+    } else {
+        *after_last = resident.min(*after_last);
     }
-    trim();
-    AFTER_LAST.store(self::resident().unwrap_or(resident), Ordering::Relaxed);
 }
 
 /// The memory that the process has, in bytes.
@@ -35,7 +37,7 @@ fn trim() {
 fn trim() {}
 
 /// What the process had after the last time, or has had since.
-static AFTER_LAST: AtomicUsize = AtomicUsize::new(0);
+static AFTER_LAST: Mutex<usize> = Mutex::new(0);
 
 /// As much more than that is worth the time.
 const WORTHWHILE: usize = 64 << 20;

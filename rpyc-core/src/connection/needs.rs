@@ -75,9 +75,10 @@ impl Needs {
             && let Some(count) = need.holders.get_mut(&holder)
         {
             *count -= 1;
-            if *count == 0 {
-                need.holders.remove(&holder);
+            if *count > 0 {
+                return false;
             }
+            need.holders.remove(&holder);
         }
         self.settle(connection)
     }
