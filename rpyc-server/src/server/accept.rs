@@ -4,7 +4,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use log::{info, warn};
 use rpyc_core::channel::PeerAddr;
@@ -56,7 +56,7 @@ pub(super) fn run(
                 Err(error) => match judge(&error) {
                     Verdict::NobodyThere => {}
                     Verdict::Shortage => {
-                        if shortage.is_new() {
+                        if shortage.is_news(Instant::now()) {
                             warn!("can't accept clients for now, trying again: {error}");
                         }
                         // The client stays in the queue, so the listener would be readable
@@ -122,15 +122,26 @@ fn judge(error: &io::Error) -> Verdict {
     }
 }
 
-/// Growing pauses while something is short.
+/// Growing pauses while something is short, and what is said of it: in the midst of a crowd a
+/// descriptor is free now and then, which is no end of the shortage.
 #[derive(Debug, Default)]
 struct Backoff {
     last: Option<Duration>,
+    // When it was said that there is one, and whether that it is over is still to be said.
+    told: Option<Instant>,
+    ongoing: bool,
 }
 
 impl Backoff {
-    fn is_new(&self) -> bool {
-        self.last.is_none()
+    /// Whether it is to be said that there is a shortage.
+    fn is_news(&mut self, now: Instant) -> bool {
+        let recent = |told: Instant| now.saturating_duration_since(told) < QUIET;
+        if self.ongoing || self.told.is_some_and(recent) {
+            return false;
+        }
+        self.told = Some(now);
+        self.ongoing = true;
+        true
     }
 
     fn next(&mut self) -> Duration {
@@ -139,14 +150,17 @@ impl Backoff {
         next
     }
 
-    /// Ends the shortage; says whether there was one.
+    /// A client was accepted; says whether it is to be said that the shortage is over.
     fn is_over(&mut self) -> bool {
-        self.last.take().is_some()
+        self.last = None;
+        std::mem::take(&mut self.ongoing)
     }
 }
 
 const SHORTEST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_secs(1);
+/// For so long a shortage that comes back isn't news.
+const QUIET: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
@@ -167,16 +181,26 @@ mod tests {
     #[test]
     fn pauses_grow_to_a_second_and_start_anew_after_a_success() {
         let mut backoff = Backoff::default();
-        assert!(backoff.is_new());
         assert_eq!(backoff.next(), SHORTEST);
         assert_eq!(backoff.next(), SHORTEST * 2);
-        assert!(!backoff.is_new());
         for _ in 0..20 {
             backoff.next();
         }
         assert_eq!(backoff.next(), LONGEST);
-        assert!(backoff.is_over());
-        assert!(!backoff.is_over());
+        backoff.is_over();
         assert_eq!(backoff.next(), SHORTEST);
+    }
+
+    #[test]
+    fn a_shortage_and_its_end_are_told_once_and_again_only_after_a_while() {
+        let mut backoff = Backoff::default();
+        let start = Instant::now();
+        assert!(!backoff.is_over());
+        assert!(backoff.is_news(start));
+        assert!(!backoff.is_news(start + QUIET * 2), "it goes on");
+        assert!(backoff.is_over());
+        assert!(!backoff.is_news(start + QUIET / 2), "it is back at once");
+        assert!(!backoff.is_over());
+        assert!(backoff.is_news(start + QUIET));
     }
 }
