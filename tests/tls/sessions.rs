@@ -29,7 +29,7 @@ fn many_sessions_leave_no_descriptor_behind() {
     };
     session();
     let before = descriptors();
-    for _ in 0..1000 {
+    for _ in 0..5000 {
         session();
     }
     let until = Instant::now() + PATIENCE;
