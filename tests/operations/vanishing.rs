@@ -1,5 +1,7 @@
 //! Clients that are gone without a word: their machine lost its power, or a router its memory.
 
+use std::thread;
+
 use rpyc_tests::python::Script;
 use rpyc_tests::server::{binary, is_stock};
 
@@ -43,24 +45,34 @@ def wait_for(condition):
         time.sleep(0.01)
 "#;
 
-fn in_own_network(code: &str, options: &[&str]) {
+/// Runs the code of clients of a server with these options, in every mode that has one process for
+/// all clients.
+fn in_each_mode(code: &str, options: &[&str]) {
     if is_stock() {
         return;
     }
-    let code = rpyc_tests::python::dedent(code);
-    let script = Script::new(&format!("{NETWORK}{code}"));
-    let script = options
-        .iter()
-        .fold(script, |script, option| script.argument(*option));
-    let script = script
-        .variable("SERVER", binary().to_string_lossy())
-        .in_own_network();
-    script.outcome().unwrap_or_else(|reason| panic!("{reason}"));
+    let code = format!("{NETWORK}{}", rpyc_tests::python::dedent(code));
+    let outcome = |mode: &str| {
+        let options = [&["--mode", mode], options].concat();
+        let script = options.iter().fold(Script::new(&code), |script, option| {
+            script.argument(*option)
+        });
+        let script = script
+            .variable("SERVER", binary().to_string_lossy())
+            .in_own_network();
+        script
+            .outcome()
+            .unwrap_or_else(|reason| panic!("{mode}: {reason}"));
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| outcome("threaded"));
+        scope.spawn(|| outcome("pool"));
+    });
 }
 
 #[test]
 fn a_client_whose_packets_are_lost_is_freed_whether_it_was_idle_or_waited_for_an_answer() {
-    in_own_network(
+    in_each_mode(
         r#"
         first = begin()
         before = threads()
@@ -83,7 +95,7 @@ fn a_client_whose_packets_are_lost_is_freed_whether_it_was_idle_or_waited_for_an
 
 #[test]
 fn a_client_that_does_nothing_is_closed_where_the_operator_wants_it() {
-    in_own_network(
+    in_each_mode(
         r#"
         conn = begin()
         with raises(EOFError):
@@ -93,5 +105,63 @@ fn a_client_that_does_nothing_is_closed_where_the_operator_wants_it() {
         assert 'idle' in ends()[0], ends()
         "#,
         &["--idle-timeout", "0.5"],
+    );
+}
+
+/// A client in a process of its own, which does what the code says with its connection.
+const STOPPED: &str = r#"
+import signal
+def client(code):
+    child = os.fork()
+    if not child:
+        conn = begin()
+        exec(code)
+        while True:
+            conn.serve(PATIENCE)
+    return child
+def stop(child):
+    os.kill(child, signal.SIGSTOP)
+    os.waitpid(child, os.WUNTRACED)
+other = begin()
+def freed():
+    same(other.eval('6 * 7'), 42)
+    return len(ends()) == 1 and os.path.getsize('marks') == 1
+"#;
+
+#[test]
+fn a_stopped_client_that_leaves_its_answer_unread_is_freed() {
+    in_each_mode(
+        &format!(
+            "{STOPPED}{}",
+            r#"
+asks = client("""rpyc.async_(conn.eval)(
+    "open('asked', 'w').close() or [time.sleep(0.01) for _ in iter(lambda: os.path.exists('stopped'), True)] and b'x' * 100_000_000")""")
+wait_for(lambda: os.path.exists('asked'))
+stop(asks)
+open('stopped', 'w').close()
+wait_for(freed)
+assert "didn't read" in ends()[0], ends()
+os.kill(asks, signal.SIGKILL)
+"#
+        ),
+        &["--write-timeout", "1"],
+    );
+}
+
+#[test]
+fn a_stopped_client_that_does_nothing_is_freed_where_the_operator_wants_it() {
+    in_each_mode(
+        &format!(
+            "{STOPPED}{}",
+            r#"
+idle = client("open('connected', 'w').close()")
+wait_for(lambda: os.path.exists('connected'))
+stop(idle)
+wait_for(freed)
+assert 'idle' in ends()[0], ends()
+os.kill(idle, signal.SIGKILL)
+"#
+        ),
+        &["--idle-timeout", "2"],
     );
 }
