@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rpyc_core::{Connector, Error, args};
 use rpyc_tests::deadline::{PATIENCE, within};
@@ -142,4 +144,33 @@ fn a_server_is_reached_through_what_ssh_forwards() {
         conn.close()
     })
     .unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn an_ssh_that_fails_or_says_nothing_is_an_error_in_time_and_gone() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let [ssh, id] = ["ssh", "id"].map(|name| folder.path().join(name));
+    let connector = Connector::new()
+        .timeout(Some(Duration::from_secs(1)))
+        .ssh(&ssh);
+    executable(&ssh, "#!/bin/sh\nexit 255\n");
+    let failed = within(PATIENCE, "the end of ssh", {
+        let connector = connector.clone();
+        move || connector.connect_ssh("nobody@nowhere", 18812)
+    });
+    assert!(failed.is_err_and(|error| error.is_closed()));
+
+    // It doesn't end with its stdin.
+    let silent = format!("#!/bin/sh\necho $$ > {}\nexec sleep 3600\n", id.display());
+    executable(&ssh, &silent);
+    let silent = within(PATIENCE, "the time-out", move || {
+        connector.connect_ssh("nobody@nowhere", 18812)
+    });
+    assert!(silent.is_err_and(|error| matches!(error, Error::Timeout { .. })));
+    let id = fs::read_to_string(id).expect("its process id");
+    let until = Instant::now() + PATIENCE;
+    while fs::exists(format!("/proc/{}", id.trim())).expect("a look") {
+        assert!(Instant::now() < until, "it is still there");
+        thread::sleep(Duration::from_millis(10));
+    }
 }
