@@ -112,7 +112,6 @@ impl Shared {
 
     fn take_in_ready(self: &Arc<Self>) {
         let mut core = self.core.lock();
-        // A stream with a buffer of its own is emptied: nobody sees from outside what is in it.
         for _ in 0..MAX_READS {
             let (locked, came) = self.read_ready(core);
             core = locked;
@@ -173,5 +172,6 @@ impl Shared {
     }
 }
 
-/// Reads at a time for a peer whose requests can't run: others want to be read, too.
-const MAX_READS: u32 = 1_000;
+/// Reads at a time, of up to 256 KiB each, for a peer that sends without end: whoever takes in for
+/// all connections has others to see to.
+const MAX_READS: u32 = 16;

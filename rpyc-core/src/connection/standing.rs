@@ -115,7 +115,7 @@ impl Shared {
         }
         core.waits += u64::from(until.is_wait());
         let before = core.messages;
-        let mut late = false;
+        let (mut late, mut late_reads) = (false, 0);
         let outcome = loop {
             let (locked, job) = self.give_out(core, Asker::Place(place));
             core = locked;
@@ -153,7 +153,8 @@ impl Shared {
             }
             let (locked, more) = self.read_or_sleep(core, place, until, deadline);
             core = locked;
-            late = passed && !more;
+            late_reads += u32::from(passed);
+            late = passed && (!more || late_reads >= MAX_LATE_READS);
         };
         match until {
             Until::Reply(seq) => core.pending.remove_waiter(seq, place),
@@ -366,3 +367,7 @@ fn names(handlers: impl IntoIterator<Item = Handler>) -> String {
 
 /// How many bytes of answers a peer may leave unread before a helper stops reading for it.
 pub(super) const MAX_UNREAD: usize = 64 << 20;
+
+/// Reads, of up to 256 KiB each, for who has no time to wait: more than a system keeps for a
+/// stream. It stops a peer that sends a large frame faster than it is read.
+const MAX_LATE_READS: u32 = 64;

@@ -33,9 +33,13 @@ pub(super) fn run(
     stopping: &AtomicBool,
     arrivals: &mut dyn Arrivals,
 ) -> io::Result<()> {
-    let mut shortage = Backoff::default();
+    let mut shortage = Shortage::default();
     loop {
-        let (ready, woken) = wait(listeners, wake, arrivals.tick())?;
+        let due = [arrivals.tick(), shortage.over_in(Instant::now())];
+        let (ready, woken) = wait(listeners, wake, due.into_iter().flatten().min())?;
+        if shortage.is_over(Instant::now()) {
+            info!("accepting clients again");
+        }
         if woken {
             // Before the look at `stopping`: this may be its byte.
             rustix::io::read(wake, &mut [0; 64])?;
@@ -46,9 +50,7 @@ pub(super) fn run(
         for listener in ready {
             match listener.accept() {
                 Ok((stream, peer)) => {
-                    if shortage.is_over() {
-                        info!("accepting clients again");
-                    }
+                    shortage.accepted();
                     if arrivals.arrived(stream, peer).is_break() {
                         return Ok(());
                     }
@@ -56,12 +58,12 @@ pub(super) fn run(
                 Err(error) => match judge(&error) {
                     Verdict::NobodyThere => {}
                     Verdict::Shortage => {
-                        if shortage.is_news(Instant::now()) {
+                        if shortage.is_new(Instant::now()) {
                             warn!("can't accept clients for now, trying again: {error}");
                         }
                         // The client stays in the queue, so the listener would be readable
                         // all the time.
-                        wait(&[], wake, Some(shortage.next()))?;
+                        wait(&[], wake, Some(shortage.pause()))?;
                     }
                     Verdict::Broken => return Err(error),
                 },
@@ -122,45 +124,52 @@ fn judge(error: &io::Error) -> Verdict {
     }
 }
 
-/// Growing pauses while something is short, and what is said of it: in the midst of a crowd a
-/// descriptor is free now and then, which is no end of the shortage.
+/// Growing pauses while something is short. At the limit each client that goes lets one in, so a
+/// shortage that comes back soon is the same one.
 #[derive(Debug, Default)]
-struct Backoff {
-    last: Option<Duration>,
-    // When it was said that there is one, and whether that it is over is still to be said.
-    told: Option<Instant>,
-    ongoing: bool,
+struct Shortage {
+    /// The last pause, until a client could be accepted.
+    paused: Option<Duration>,
+    /// When accepting failed last.
+    failed: Option<Instant>,
 }
 
-impl Backoff {
-    /// Whether it is to be said that there is a shortage.
-    fn is_news(&mut self, now: Instant) -> bool {
-        let recent = |told: Instant| now.saturating_duration_since(told) < QUIET;
-        if self.ongoing || self.told.is_some_and(recent) {
-            return false;
-        }
-        self.told = Some(now);
-        self.ongoing = true;
-        true
+impl Shortage {
+    /// Accepting has failed; says whether that has to be told.
+    fn is_new(&mut self, now: Instant) -> bool {
+        self.failed.replace(now).is_none()
     }
 
-    fn next(&mut self) -> Duration {
-        let next = self.last.map_or(SHORTEST, |last| (last * 2).min(LONGEST));
-        self.last = Some(next);
+    fn pause(&mut self) -> Duration {
+        let next = self.paused.map_or(SHORTEST, |last| (last * 2).min(LONGEST));
+        self.paused = Some(next);
         next
     }
 
-    /// A client was accepted; says whether it is to be said that the shortage is over.
-    fn is_over(&mut self) -> bool {
-        self.last = None;
-        std::mem::take(&mut self.ongoing)
+    fn accepted(&mut self) {
+        self.paused = None;
+    }
+
+    /// How long until it is over, if accepting goes on as it does.
+    fn over_in(&self, now: Instant) -> Option<Duration> {
+        let failed = self.failed.filter(|_| self.paused.is_none())?;
+        Some(CALM.saturating_sub(now.saturating_duration_since(failed)))
+    }
+
+    /// Ends it if it is over; says so once.
+    fn is_over(&mut self, now: Instant) -> bool {
+        let over = self.over_in(now).is_some_and(|left| left.is_zero());
+        if over {
+            self.failed = None;
+        }
+        over
     }
 }
 
 const SHORTEST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_secs(1);
-/// For so long a shortage that comes back isn't news.
-const QUIET: Duration = Duration::from_secs(30);
+/// So long nobody has to have been kept waiting until a shortage is over.
+const CALM: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
@@ -180,27 +189,37 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_a_second_and_start_anew_after_a_success() {
-        let mut backoff = Backoff::default();
-        assert_eq!(backoff.next(), SHORTEST);
-        assert_eq!(backoff.next(), SHORTEST * 2);
+        let mut shortage = Shortage::default();
+        assert_eq!(shortage.pause(), SHORTEST);
+        assert_eq!(shortage.pause(), SHORTEST * 2);
         for _ in 0..20 {
-            backoff.next();
+            shortage.pause();
         }
-        assert_eq!(backoff.next(), LONGEST);
-        backoff.is_over();
-        assert_eq!(backoff.next(), SHORTEST);
+        assert_eq!(shortage.pause(), LONGEST);
+        shortage.accepted();
+        assert_eq!(shortage.pause(), SHORTEST);
     }
 
     #[test]
-    fn a_shortage_and_its_end_are_told_once_and_again_only_after_a_while() {
-        let mut backoff = Backoff::default();
-        let start = Instant::now();
-        assert!(!backoff.is_over());
-        assert!(backoff.is_news(start));
-        assert!(!backoff.is_news(start + QUIET * 2), "it goes on");
-        assert!(backoff.is_over());
-        assert!(!backoff.is_news(start + QUIET / 2), "it is back at once");
-        assert!(!backoff.is_over());
-        assert!(backoff.is_news(start + QUIET));
+    fn a_shortage_is_told_once_however_many_clients_get_in_meanwhile_and_once_that_it_is_over() {
+        let mut shortage = Shortage::default();
+        let mut now = Instant::now();
+        assert!(!shortage.is_over(now));
+        assert!(shortage.is_new(now));
+        for _ in 0..20 {
+            shortage.pause();
+            assert_eq!(shortage.over_in(now), None);
+            now += CALM / 2;
+            shortage.accepted();
+            assert_eq!(shortage.over_in(now), Some(CALM / 2));
+            assert!(!shortage.is_over(now));
+            assert!(!shortage.is_new(now));
+        }
+        shortage.accepted();
+        now += CALM;
+        assert!(shortage.is_over(now));
+        assert!(!shortage.is_over(now));
+        assert_eq!(shortage.over_in(now), None);
+        assert!(shortage.is_new(now));
     }
 }

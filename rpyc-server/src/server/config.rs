@@ -160,7 +160,8 @@ impl Builder {
     /// clients that vanished without a word don't stay for ever; `None` never asks.
     /// Default: 60 s, then three times every 5 s (or as often as the silence is long, if that
     /// is less). A client that vanished with an answer on its way to it is given as much time,
-    /// where [`Config::write_timeout`] isn't longer than that.
+    /// where [`Config::write_timeout`] isn't longer than that; so is one that is there and reads
+    /// nothing of an answer, since the system tells the two apart no better.
     #[must_use]
     pub fn keepalive(mut self, after: Option<Duration>) -> Builder {
         self.options.keepalive = after;

@@ -1,8 +1,8 @@
 //! The log lines of clients: when each comes and goes, and why one isn't let in. A flood of
 //! clients must not become a flood of lines.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io::{PipeWriter, Write};
 use std::net::{IpAddr, Ipv4Addr};
@@ -33,6 +33,8 @@ struct Strands {
 struct Strand {
     rate: Rate,
     held_back: HashMap<IpAddr, HeldBack>,
+    // When each of them is due, in order; for some there is nothing to tell any more.
+    due: VecDeque<(Instant, IpAddr)>,
 }
 
 /// Lines of one source that weren't written.
@@ -109,14 +111,16 @@ impl Journal {
         &self,
         peer: &PeerAddr,
         level: Level,
-        line: String,
+        mut line: String,
         strand: fn(&mut Strands) -> &mut Strand,
     ) {
+        line.truncate(line.floor_char_boundary(LONGEST));
         let noted = strand(&mut self.strands()).note(Instant::now(), peer, level, line);
         match noted {
             Noted::Lines(lines) => write(lines),
             Noted::FirstHeldBack => {
-                // It fails when the accept loop has ended, which closes the journal, too.
+                // It fails when the accept loop has ended, which closes the journal, too, or is
+                // about to look anyway.
                 let _ = (&self.wake).write_all(b".");
             }
             Noted::HeldBack => {}
@@ -148,6 +152,7 @@ impl Strand {
         Strand {
             rate: Rate::new(per_second, at_once),
             held_back: HashMap::new(),
+            due: VecDeque::new(),
         }
     }
 
@@ -168,8 +173,10 @@ impl Strand {
                 Noted::HeldBack
             }
             Entry::Vacant(entry) => {
+                let until = now + STRETCH;
+                self.due.push_back((until, source));
                 entry.insert(HeldBack {
-                    until: now + STRETCH,
+                    until,
                     lines: 1,
                     level,
                     last: line,
@@ -180,17 +187,24 @@ impl Strand {
     }
 
     fn due(&mut self, now: Instant) -> Vec<Line> {
-        let due = self
-            .held_back
-            .extract_if(|_, held_back| held_back.until <= now);
-        due.map(|(_, held_back)| held_back.summary()).collect()
+        let mut lines = Vec::new();
+        while let Some(&(until, source)) = self.due.front() {
+            if let Entry::Occupied(entry) = self.held_back.entry(source)
+                && entry.get().until == until
+            {
+                if until > now {
+                    break;
+                }
+                lines.push(entry.remove().summary());
+            }
+            self.due.pop_front();
+        }
+        lines
     }
 
+    /// As [`due`](Strand::due) has left it, which looks away from what is told.
     fn next(&self) -> Option<Instant> {
-        self.held_back
-            .values()
-            .map(|held_back| held_back.until)
-            .min()
+        self.due.front().map(|&(until, _)| until)
     }
 }
 
@@ -211,6 +225,8 @@ impl HeldBack {
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// How long lines are counted until their number is written.
 const STRETCH: Duration = Duration::from_secs(10);
+/// Bytes of a line, parts of which come from the client.
+const LONGEST: usize = 1 << 10;
 /// A client that is served has two lines: 200 of them at once, one a second in the long run.
 const LINES_AT_ONCE: u32 = 400;
 const LINES_PER_SECOND: u32 = 2;
@@ -267,6 +283,22 @@ mod tests {
             (Level::Info, "fourth".to_owned()),
         ];
         assert_eq!(fourth, Noted::Lines(lines.to_vec()));
+    }
+
+    #[test]
+    fn who_is_told_of_early_is_not_told_of_again_when_it_was_due() {
+        let (mut strand, now) = (Strand::new(1, 1), Instant::now());
+        let peer = from("10.0.0.1:7");
+        for _ in 0..2 {
+            note(&mut strand, now, &peer, "");
+        }
+        let later = now + STRETCH / 2;
+        assert_eq!(note(&mut strand, later, &peer, "early").len(), 2);
+        assert!(note(&mut strand, later, &peer, "held back").is_empty());
+        assert!(strand.due(now + STRETCH).is_empty());
+        assert_eq!(strand.next(), Some(later + STRETCH));
+        assert_eq!(strand.due(later + STRETCH).len(), 1);
+        assert_eq!(strand.next(), None);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod metrics;
 mod pool;
 mod process;
 mod raw;
+mod starts;
 mod threaded;
 
 use std::fmt;
@@ -112,6 +113,8 @@ impl Server {
         let addresses = listeners.iter().map(address_of).collect();
         let broken = |source| ListenError::Pipe { source };
         let (wake, waker) = io::pipe().map_err(broken)?;
+        // The accept loop itself writes to it: when it is full, the loop is about to look.
+        rustix::io::ioctl_fionbio(&waker, true).map_err(|errno| broken(errno.into()))?;
         let caps = Caps {
             all: options.max_clients,
             per_address: options

@@ -2,7 +2,7 @@
 //! nothing of anybody else's.
 //!
 //! It is started when the client's first bytes have come, so that silence costs no process, and only
-//! so many are started at a time. One that is still there a while after its client has gone is
+//! so many are started at a time, in the order in which their clients spoke. One that is still there a while after its client has gone is
 //! killed, whatever it does: stopped, say, it would never notice.
 
 use std::ffi::OsString;
@@ -12,14 +12,14 @@ use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use log::Level;
 use rpyc_core::channel::PeerAddr;
 use rpyc_core::executor::{Executor, ThreadPool};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::io::{Errno, ioctl_fionread};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use socket2::SockRef;
 
@@ -28,6 +28,7 @@ use super::client::next_name;
 use super::clients::Place;
 use super::keepalive::set_options;
 use super::metrics::Refused;
+use super::starts::{Start, Starts};
 use super::{RawStream, Shared};
 
 /// The program that serves a client in [`Mode::Process`](super::Mode::Process). It is started
@@ -77,15 +78,17 @@ impl ChildCommand {
 pub(super) struct Nursery {
     command: ChildCommand,
     threads: ThreadPool,
-    starts: Arc<Starts>,
+    starts: Starts,
 }
 
 impl Nursery {
     pub(super) fn new(command: ChildCommand, max_clients: usize) -> Nursery {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Nursery {
             command,
             threads: ThreadPool::new("rpyc-child", STACK, max_clients.saturating_add(1)),
-            starts: Arc::new(Starts::new()),
+            // Some of them wait for the disk.
+            starts: Starts::new(2 * cores),
         }
     }
 
@@ -150,23 +153,28 @@ impl Client {
             let late = format!("it sent nothing within {limit:?}");
             return refuse(Refused::HandshakeTimeout, &late);
         }
-        let failed = match spoken {
+        match spoken {
+            Ok(true) => {}
             Ok(false) => return self.log(Level::Info, format_args!("ended: it sent nothing")),
-            Ok(true) => {
-                let start = starts.begin();
-                let socket = stream.try_clone();
-                match socket.and_then(|socket| Ok((command.spawn(stream, &self.name)?, socket))) {
-                    Ok((child, socket)) => return self.see_through(child, socket, start),
-                    Err(error) => error,
-                }
-            }
-            Err(error) => error,
+            Err(error) => return refuse(Refused::System, &NoProcess(error)),
+        }
+        let Some(start) = starts.begin(QUEUE) else {
+            let late = format!("no process could be started for it within {QUEUE:?}");
+            return refuse(Refused::System, &late);
         };
-        refuse(Refused::System, &format!("no process for it: {failed}"));
+        if has_gone(&stream) {
+            let what = format_args!("ended: it has gone before there was a process for it");
+            return self.log(Level::Info, what);
+        }
+        let socket = stream.try_clone();
+        match socket.and_then(|socket| Ok((command.spawn(stream, &self.name)?, socket))) {
+            Ok((child, socket)) => self.see_through(child, socket, start),
+            Err(error) => refuse(Refused::System, &NoProcess(error)),
+        }
     }
 
     /// Waits for the process's end.
-    fn see_through(&self, mut child: Child, socket: RawStream, start: Start<'_>) {
+    fn see_through(&self, mut child: Child, socket: RawStream, start: Start) {
         let number = child.id();
         self.log(Level::Info, format_args!("process {number} serves it"));
         let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
@@ -208,6 +216,11 @@ impl Client {
     }
 }
 
+/// Why a client that has spoken isn't served.
+#[derive(Debug, thiserror::Error)]
+#[error("no process for it: {0}")]
+struct NoProcess(io::Error);
+
 /// Waits for the client's first bytes, and leaves them where they are; false when it has gone
 /// without any.
 fn first_bytes(stream: &RawStream) -> io::Result<bool> {
@@ -220,22 +233,39 @@ fn first_bytes(stream: &RawStream) -> io::Result<bool> {
     Ok(peeked.is_ok_and(|count| count > 0))
 }
 
+/// Whether the client has closed its end, or all of the connection.
+#[cfg(target_os = "linux")]
+fn has_gone(stream: &RawStream) -> bool {
+    let mut fds = [PollFd::new(stream, PollFlags::RDHUP)];
+    poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
+/// Elsewhere its process finds out.
+#[cfg(not(target_os = "linux"))]
+fn has_gone(_: &RawStream) -> bool {
+    false
+}
+
 /// Waits until the process has begun to read from its client, has ended, or takes too long for
 /// either.
 fn until_read(pid: Pid, socket: &RawStream) {
     let deadline = Instant::now() + START;
-    let unread = || {
-        let mut fds = [PollFd::new(socket, PollFlags::IN)];
-        poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
-    };
+    let unread = || ioctl_fionread(socket).unwrap_or_default();
     let runs = || {
         matches!(
             waitid(WaitId::Pid(pid), ended() | WaitIdOptions::NOHANG),
             Ok(None)
         )
     };
-    while unread() && runs() && Instant::now() < deadline {
+    // A client that goes on sending must not look like one that isn't read from.
+    let mut most = unread();
+    while runs() && Instant::now() < deadline {
         std::thread::sleep(LOOK);
+        let now = unread();
+        if now == 0 || now < most {
+            return;
+        }
+        most = now;
     }
 }
 
@@ -276,44 +306,6 @@ fn ended() -> WaitIdOptions {
     WaitIdOptions::EXITED | WaitIdOptions::NOWAIT
 }
 
-/// How many processes are being started.
-#[derive(Debug)]
-struct Starts {
-    most: usize,
-    now: Mutex<usize>,
-    fewer: Condvar,
-}
-
-impl Starts {
-    fn new() -> Starts {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Starts {
-            // Some of them wait for the disk.
-            most: 2 * cores,
-            now: Mutex::default(),
-            fewer: Condvar::new(),
-        }
-    }
-
-    /// Waits until one more may be started.
-    fn begin(&self) -> Start<'_> {
-        let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.fewer.wait_while(now, |now| *now >= self.most);
-        *now.unwrap_or_else(PoisonError::into_inner) += 1;
-        Start(self)
-    }
-}
-
-/// A process is being started until this is dropped.
-struct Start<'a>(&'a Starts);
-
-impl Drop for Start<'_> {
-    fn drop(&mut self) {
-        *self.0.now.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        self.0.fewer.notify_one();
-    }
-}
-
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),
@@ -337,6 +329,9 @@ const STACK: usize = 256 << 10;
 /// How long a process may take to begin to read before the next one is started all the same.
 const START: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(5);
+
+/// How long a client waits for its turn: Python's give up after as long.
+const QUEUE: Duration = Duration::from_secs(30);
 
 /// How long requests that run may take to end once their client has gone, and what the process
 /// needs after that.

@@ -7,6 +7,7 @@ mod listening;
 mod metrics;
 mod pool;
 mod pool_tls;
+mod process;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
