@@ -1,5 +1,7 @@
 //! Who gets in, made of the options.
 
+use std::path::Path;
+
 use rpyc_server::auth::{Access, Networks, Secret, Tls};
 
 use crate::cli::AccessOptions;
@@ -36,13 +38,17 @@ pub(crate) fn access(options: &AccessOptions, tls: Option<&Tls>) -> Result<Acces
         access = access.tls(tls.clone());
     }
     if let Some(path) = &options.secret_file {
-        let secret = Secret::from_file(path).map_err(|error| {
-            let failure = Failure::new(format!("--secret-file {}: no secret", path.display()));
-            failure.because(error)
-        })?;
-        access = access.secret(secret);
+        access = access.secret(secret(path)?);
     }
     Ok(access)
+}
+
+/// The secret in a file.
+pub(crate) fn secret(path: &Path) -> Result<Secret, Failure> {
+    Secret::from_file(path).map_err(|error| {
+        let failure = Failure::new(format!("--secret-file {}: no secret", path.display()));
+        failure.because(error)
+    })
 }
 
 fn lacking(message: &str) -> Failure {

@@ -76,7 +76,7 @@ fn serve(
         .serve_on(listeners)
         .map_err(|error| Failure::new("the server can't start").because(error))?;
     for address in server.addresses() {
-        announce(address, plan);
+        announce(address, options, plan);
     }
     if options.serving.mode == ServeMode::OneShot {
         print_address(server.addresses())?;
@@ -255,7 +255,7 @@ fn print_address(addresses: &[Address]) -> Result<(), Failure> {
     printed.map_err(|error| Failure::new("the standard output can't be written").because(error))
 }
 
-fn announce(address: &Address, plan: &Plan) {
+fn announce(address: &Address, options: &ServeOptions, plan: &Plan) {
     info!("listening on {address}");
     let is_reachable = plan.guard.lets_strangers_in(address);
     let Some(address) = address.tcp() else {
@@ -274,7 +274,13 @@ fn announce(address: &Address, plan: &Plan) {
         address.port(),
     );
     let ipv6 = if address.is_ipv6() { ", ipv6=True" } else { "" };
-    info!("from Python: import rpyc; conn = rpyc.classic.{function}({host}, port={port}{ipv6})");
+    if options.access.secret_file.is_some() {
+        info!("clients are asked for the secret: docs/operations.md has the lines for Python");
+    } else {
+        info!(
+            "from Python: import rpyc; conn = rpyc.classic.{function}({host}, port={port}{ipv6})"
+        );
+    }
     if is_reachable {
         warn!("whoever reaches {address} can run any code as this user (--insecure)");
     }

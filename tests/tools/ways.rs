@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rpyc_tests::certs::{Authority, Validity};
-use rpyc_tests::{Server, python};
+use rpyc_tests::{Script, Server, python};
 
 use crate::tool::{Ran, command, run};
 
@@ -108,6 +108,107 @@ fn over_tls_the_server_is_who_it_says_and_so_is_the_client() {
         &elsewhere,
         &[&files[..], &["--ssl-any-name"]].concat(),
     ));
+}
+
+/// What our server asks its clients for, of a server of Python's.
+const ASKS: &str = "
+import hmac
+from rpyc.core import SlaveService
+from rpyc.utils.authenticators import AuthenticationError
+from rpyc.utils.server import ThreadedServer
+SECRET = open(sys.argv[1], 'rb').read().strip()
+def ask(sock):
+    question = os.urandom(32)
+    sock.sendall(question)
+    answer = b''
+    while len(answer) < 32:
+        part = sock.recv(32 - len(answer))
+        if not part:
+            raise AuthenticationError('it left')
+        answer += part
+    if not hmac.compare_digest(answer, hmac.digest(SECRET, question, 'sha256')):
+        raise AuthenticationError('wrong')
+    return sock, None
+server = ThreadedServer(SlaveService, hostname='127.0.0.1', port=0, authenticator=ask)
+server._listen()
+say('port %d' % server.port)
+server.start()
+";
+
+#[test]
+fn who_knows_the_secret_gets_in_over_every_stream() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let [ours, wrong] = ["ours", "wrong"].map(|name| {
+        let path = folder.path().join(name);
+        fs::write(&path, format!("{name}: correct horse battery")).expect("written");
+        let private = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(&path, private).expect("private");
+        path
+    });
+    let socket = folder.path().join("socket");
+    let authority = Authority::new("authority");
+    let (identity, ca) = (authority.server(), authority.path());
+    let asked = ["--secret-file", text(&ours)];
+    let plain = Server::with_options(&asked);
+    plain.wait_for_log("how to connect", |lines| {
+        let hint = |line: &&String| line.contains("asked for the secret");
+        lines.iter().find(hint).map(|_| ())
+    });
+    let local = Server::with_options(&[&asked[..], &["--unix", text(&socket)]].concat());
+    let over_tls = Server::with_options(
+        &[
+            &asked[..],
+            &["--ssl-keyfile", text(&identity.key)],
+            &["--ssl-certfile", text(&identity.certificate)],
+        ]
+        .concat(),
+    );
+    let python = Script::new(ASKS).argument(text(&ours)).spawn();
+    let ways = [
+        plain.address().to_string(),
+        format!("unix:{}", socket.display()),
+        format!("tls:{}", over_tls.address()),
+        format!("127.0.0.1:{}", python.told("port ")),
+    ];
+    let eval = |way: &str, secret: Option<&Path>, options: &[&str]| {
+        let mut command = command(&[&["eval", "6 * 7", "--connect", way], options].concat());
+        command.env("RPYC_CLIENT_SSL_CAFILE", &ca);
+        if let Some(secret) = secret {
+            command.env("RPYC_CLIENT_SECRET_FILE", secret);
+        }
+        run(command, "")
+    };
+    for way in &ways {
+        is_42(&eval(way, None, &asked));
+        is_42(&eval(way, Some(&ours), &[]));
+        let refused = eval(way, Some(&wrong), &[]);
+        assert!(
+            refused.code == Some(255) && refused.err.contains("--secret-file"),
+            "{refused:?}"
+        );
+        let silent = eval(way, None, &["--timeout", "1"]);
+        assert!(
+            silent.code == Some(255) && !silent.err.is_empty(),
+            "{silent:?}"
+        );
+    }
+    // Nobody asks.
+    let open = Server::start();
+    let unasked = eval(
+        &open.address().to_string(),
+        Some(&ours),
+        &["--timeout", "0.2"],
+    );
+    assert!(
+        unasked.code == Some(255) && unasked.err.contains("doesn't ask for a secret"),
+        "{unasked:?}"
+    );
+    let missing = eval(&ways[0], Some(Path::new("/no/such/file")), &[]);
+    assert!(
+        missing.code == Some(1) && missing.err.contains("--secret-file /no/such/file"),
+        "{missing:?}"
+    );
+    drop(local);
 }
 
 /// What `ssh -W` does, on this machine.

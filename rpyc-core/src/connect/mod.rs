@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod deploy;
 mod known;
+mod prelude;
 #[cfg(unix)]
 mod process;
 
@@ -88,6 +89,7 @@ pub struct Connector {
     timeout: Option<Duration>,
     nodelay: bool,
     keepalive: Option<Duration>,
+    prelude: Option<prelude::Prelude>,
     #[cfg(unix)]
     ssh: std::ffi::OsString,
 }
@@ -100,6 +102,7 @@ impl Default for Connector {
             timeout: Some(Duration::from_secs(5)),
             nodelay: true,
             keepalive: Some(Duration::from_secs(60)),
+            prelude: None,
             #[cfg(unix)]
             ssh: "ssh".into(),
         }
@@ -146,6 +149,28 @@ impl Connector {
     #[must_use]
     pub fn keepalive(mut self, after: Option<Duration>) -> Connector {
         self.keepalive = after;
+        self
+    }
+
+    /// What is said over a new stream before RPyC is: a secret that the server asks for, the header
+    /// of a proxy. It has the stream alone, within TLS where there is any, and as much time as
+    /// connecting may take. Default: nothing.
+    ///
+    /// ```
+    /// # use std::io::IoSlice;
+    /// use rpyc_core::Connector;
+    /// let connector = Connector::new().prelude(|stream| {
+    ///     let written = stream.write_vectored(&[IoSlice::new(b"word")])?;
+    ///     assert_eq!(written, 4);
+    ///     Ok(())
+    /// });
+    /// ```
+    #[must_use]
+    pub fn prelude(
+        mut self,
+        prelude: impl Fn(&dyn Stream) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Connector {
+        self.prelude = Some(Arc::new(prelude));
         self
     }
 
@@ -344,6 +369,9 @@ impl Connector {
         whom: &str,
         began: Instant,
     ) -> Result<Connection, Error> {
+        if let Some(prelude) = &self.prelude {
+            prelude::run(prelude, &stream, self.timeout, began)?;
+        }
         let mut config = self.config.clone();
         config.dialect = dialect;
         let connection = Connection::open(stream, self.service.clone(), config)?;

@@ -1,6 +1,6 @@
 //! Ways to a peer.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
@@ -73,6 +73,58 @@ fn a_peer_that_accepts_and_never_answers_fails_within_the_timeout() {
         "{:?}",
         began.elapsed()
     );
+}
+
+/// Reads a word of the server's, and says it back.
+fn echo_a_word(stream: &dyn Stream) -> io::Result<()> {
+    let mut word = [0; 4];
+    let mut filled = 0;
+    while filled < word.len() {
+        match stream.read(&mut word[filled..])? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => filled += count,
+        }
+    }
+    stream.write_vectored(&[io::IoSlice::new(&word)]).map(drop)
+}
+
+#[test]
+fn a_prelude_is_said_before_rpyc_is() -> Result<(), Error> {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let server = thread::spawn(move || {
+        let (mut client, _) = listener.accept().expect("a client");
+        client.write_all(b"word").expect("written");
+        let mut word = [0; 4];
+        client.read_exact(&mut word).expect("an answer");
+        (word, serve(client))
+    });
+    let conn = Connector::new().prelude(echo_a_word).connect(address)?;
+    assert_eq!(add(&conn)?, 3);
+    assert_eq!(&server.join().expect("no panic").0, b"word");
+    Ok(())
+}
+
+#[test]
+fn a_prelude_has_no_more_time_than_connecting_however_often_something_comes() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let server = thread::spawn(move || {
+        let (mut client, _) = listener.accept().expect("a client");
+        while client.write_all(b".").is_ok() {
+            thread::sleep(Duration::from_millis(10));
+        }
+    });
+    let began = Instant::now();
+    let connector = Connector::new().timeout(Some(Duration::from_millis(100)));
+    let listening = connector.prelude(|stream| {
+        while stream.read(&mut [0])? > 0 {}
+        Ok(())
+    });
+    let error = listening.connect(address).expect_err("it never ends");
+    assert!(error.is_timeout(), "{error}");
+    assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
+    server.join().expect("the stream is closed");
 }
 
 #[test]

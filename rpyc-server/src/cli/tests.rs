@@ -105,6 +105,25 @@ fn every_option_has_a_variable_of_its_name_and_every_switch_its_opposite() {
     check_options(registry, "RPYC_REGISTRY_");
 }
 
+#[test]
+fn every_option_of_a_client_has_a_variable_of_its_name() {
+    for command in crate::tools::commands() {
+        for arg in command.get_arguments() {
+            let headed = ["Connection", "Registry"].map(Some);
+            let (Some(name), true) = (arg.get_long(), headed.contains(&arg.get_help_heading()))
+            else {
+                continue;
+            };
+            let variable = match name {
+                "connect" => "RPYC_CONNECT".to_owned(),
+                name => format!("RPYC_CLIENT_{}", name.to_uppercase().replace('-', "_")),
+            };
+            let given = arg.get_env().and_then(|variable| variable.to_str());
+            assert_eq!(given, Some(&*variable), "{}: --{name}", command.get_name());
+        }
+    }
+}
+
 fn check_options(command: &Command, prefix: &str) {
     for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
         let name = arg.get_long().expect("an option, not an argument");
@@ -190,8 +209,20 @@ fn a_wrong_config_file_is_refused_with_the_line_and_the_way_out() {
     );
 }
 
+/// What `--help` shows of a command: its options and its commands.
+fn shown(command: &Command) -> Vec<String> {
+    let args = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    let options = args.filter_map(|arg| arg.get_long());
+    let commands = command.get_subcommands().map(Command::get_name);
+    options.chain(commands).map(str::to_owned).collect()
+}
+
 #[test]
-fn completions_name_the_options_and_commands_of_each_shell() {
+fn completions_name_every_option_and_command_in_each_shell() {
+    let root = command();
+    let commands = root.get_subcommands().chain([&root]);
+    let words: Vec<String> = commands.flat_map(shown).collect();
+    assert!(words.len() > 100, "{words:?}");
     for shell in [
         Shell::Bash,
         Shell::Elvish,
@@ -200,27 +231,30 @@ fn completions_name_the_options_and_commands_of_each_shell() {
         Shell::Zsh,
     ] {
         let script = String::from_utf8(completions(shell)).expect("text");
-        for word in ["max-clients", "completions", "sync-request-timeout"] {
+        for word in &words {
             assert!(script.contains(word), "{shell}: no {word}");
         }
     }
 }
 
 #[test]
-fn the_man_pages_have_the_options_and_an_unknown_command_has_none() {
+fn the_man_pages_have_every_option_and_an_unknown_command_has_none() {
     let page = |name: Option<&str>| {
         man(name.map(str::to_owned)).map(|page| String::from_utf8(page).expect("text"))
     };
+    let root = command();
+    for command in root.get_subcommands().chain([&root]) {
+        let name = command.get_name();
+        let text = page((name != NAME).then_some(name)).expect("a page");
+        for word in shown(command) {
+            let word = word.replace('-', "\\-");
+            assert!(text.contains(&word), "{name}: no {word} in {text}");
+        }
+    }
     let program = page(None).expect("a page");
-    for text in [
-        ".TH rpyc-server",
-        "max\\-clients",
-        "RPYC_SERVER_PORT",
-        "Exit codes",
-    ] {
+    for text in [".TH rpyc-server", "RPYC_SERVER_PORT", "Exit codes"] {
         assert!(program.contains(text), "no {text} in {program}");
     }
-    assert!(page(Some("completions")).is_ok_and(|page| page.contains("SHELL")));
     assert!(page(Some("no-such-command")).is_err());
 }
 

@@ -4,11 +4,14 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use rpyc_classic::ClassicConnection;
 use rpyc_core::channel::TlsClient;
 use rpyc_core::registry::RegistryClient;
 use rpyc_core::{Connection, Connector, Error};
+
+use rpyc_server::auth::Secret;
 
 use crate::failure::Failure;
 
@@ -92,6 +95,7 @@ impl fmt::Display for Target {
 pub(super) struct Way {
     pub(super) target: Target,
     timeout: Option<Duration>,
+    secret: Option<Secret>,
     tls: TlsFiles,
     registry: RegistryClient,
 }
@@ -105,45 +109,76 @@ struct TlsFiles {
 }
 
 pub(super) fn args() -> Vec<Arg> {
-    let file = |name: &'static str, help: &'static str| {
+    let option = |name: &'static str, variable: &'static str, help: &'static str| {
         Arg::new(name)
             .long(name)
-            .value_name("FILE")
-            .value_parser(value_parser!(PathBuf))
-            .help(help)
-    };
-    let args = vec![
-        Arg::new("connect")
-            .long("connect")
-            .env("RPYC_CONNECT")
+            .env(variable)
             .hide_env(true)
-            .value_name("WHERE")
-            .default_value("127.0.0.1:18812")
-            .value_parser(Target::parse)
-            .help("The server: HOST:PORT, tls:HOST:PORT, unix:PATH, ssh:USER@HOST or service:NAME; RPYC_CONNECT in the environment, too"),
-        Arg::new("timeout")
-            .long("timeout")
-            .value_name("SECS")
-            .default_value("5")
-            .value_parser(crate::cli::optional_seconds)
-            .help("How long connecting may take; 0 waits for ever"),
-        file("ssl-cafile", "tls: the authorities to trust, instead of the system's")
-            .long_help("tls: the authorities to trust (PEM), instead of the system's; the server's own certificate will do"),
-        file("ssl-certfile", "tls: this client's certificate").requires("ssl-keyfile"),
-        file("ssl-keyfile", "tls: its key").requires("ssl-certfile"),
-        Arg::new("ssl-any-name")
-            .long("ssl-any-name")
-            .action(ArgAction::SetTrue)
-            .help("tls: take a trusted certificate for whatever name it is"),
-    ];
-    let heading = |arg: Arg| arg.help_heading("Connection");
-    args.into_iter().map(heading).collect()
+            .help(help)
+            .help_heading("Connection")
+    };
+    let file = |name, variable, help| {
+        let option = option(name, variable, help).value_name("FILE");
+        option.value_parser(value_parser!(PathBuf))
+    };
+    vec![
+        option(
+            "connect",
+            "RPYC_CONNECT",
+            "The server: HOST:PORT, tls:HOST:PORT, unix:PATH, ssh:USER@HOST or service:NAME; \
+             RPYC_CONNECT in the environment, too",
+        )
+        .value_name("WHERE")
+        .default_value("127.0.0.1:18812")
+        .value_parser(Target::parse),
+        option(
+            "timeout",
+            "RPYC_CLIENT_TIMEOUT",
+            "How long connecting may take; 0 waits for ever",
+        )
+        .value_name("SECS")
+        .default_value("5")
+        .value_parser(crate::cli::optional_seconds),
+        file(
+            "secret-file",
+            "RPYC_CLIENT_SECRET_FILE",
+            "The secret that the server asks for (its own --secret-file)",
+        ),
+        file(
+            "ssl-cafile",
+            "RPYC_CLIENT_SSL_CAFILE",
+            "tls: the authorities to trust, instead of the system's",
+        )
+        .long_help(
+            "tls: the authorities to trust (PEM), instead of the system's; the server's own \
+             certificate will do",
+        ),
+        file(
+            "ssl-certfile",
+            "RPYC_CLIENT_SSL_CERTFILE",
+            "tls: this client's certificate",
+        )
+        .requires("ssl-keyfile"),
+        file("ssl-keyfile", "RPYC_CLIENT_SSL_KEYFILE", "tls: its key").requires("ssl-certfile"),
+        option(
+            "ssl-any-name",
+            "RPYC_CLIENT_SSL_ANY_NAME",
+            "tls: take a trusted certificate for whatever name it is",
+        )
+        .action(ArgAction::SetTrue)
+        .value_parser(BoolishValueParser::new()),
+    ]
 }
 
 impl Way {
     pub(super) fn from_matches(matches: &ArgMatches) -> Result<Way, Failure> {
         let file = |name: &str| matches.get_one::<PathBuf>(name).cloned();
+        let secret = match file("secret-file") {
+            Some(path) => Some(crate::access::secret(&path)?),
+            None => None,
+        };
         Ok(Way {
+            secret,
             target: matches
                 .get_one::<Target>("connect")
                 .expect("has a default")
@@ -163,7 +198,10 @@ impl Way {
 
     /// Connects to whatever service is there.
     pub(super) fn connect(&self) -> Result<Connection, Failure> {
-        let connector = Connector::new().timeout(self.timeout);
+        let mut connector = Connector::new().timeout(self.timeout);
+        if let Some(secret) = self.secret.clone() {
+            connector = connector.prelude(move |stream| secret.answer(stream));
+        }
         let connected = match &self.target {
             Target::Tcp { host, port } => connector.connect((host.as_str(), *port)),
             Target::Unix(path) => connector.connect_unix(path),
@@ -200,6 +238,10 @@ impl Way {
 
     fn no_connection(&self, error: Error) -> Failure {
         let hint = match (&error, &self.target) {
+            (Error::Timeout(_), _) if self.secret.is_some() => {
+                "Something is there that doesn't ask for a secret: is it the right port, and does \
+                 it want TLS (tls:HOST:PORT), or no --secret-file?"
+            }
             (Error::Timeout(_), _) => {
                 "Something is there that doesn't answer as an RPyC server: is it the right port, \
                  and does it want TLS (tls:HOST:PORT)? --timeout gives it more time."
@@ -215,6 +257,10 @@ impl Way {
             (_, Target::Ssh { .. }) => {
                 "What ssh said stands above. It must not have to ask for a password, and the \
                  server must listen on the host's own loopback."
+            }
+            (Error::Closed(_), _) => {
+                "The server has ended it, and its log says why. It may want TLS (tls:HOST:PORT), a \
+                 certificate (--ssl-certfile, --ssl-keyfile), or a secret (--secret-file)."
             }
             _ => {
                 "Is the server running, and is this its address? `rpyc-server --classic` starts \

@@ -69,13 +69,13 @@ impl ToolCall {
 pub(crate) fn commands() -> impl Iterator<Item = Command> {
     TOOLS.iter().map(|tool| {
         let command = (tool.command)().args(registry::args());
-        let command = match command.get_name() {
-            "services" => command,
-            _ => command.args(connect::args()),
+        let (command, ways) = match command.get_name() {
+            "services" => (command, ""),
+            _ => (command.args(connect::args()), WAYS),
         };
         let examples = command.get_after_help().map(ToString::to_string);
         let examples = examples.unwrap_or_default();
-        command.after_long_help(format!("{examples}\n\n{EXIT_CODES}"))
+        command.after_long_help(format!("{examples}\n\n{ways}{ENVIRONMENT}\n\n{EXIT_CODES}"))
     })
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn find(name: &str, matches: &ArgMatches) -> Option<ToolCall> {
     })
 }
 
-const EXIT_CODES: &str = "\
+const WAYS: &str = "\
 Where to connect:
   HOST[:PORT]           over TCP, port 18812 unless another is given; [::1]:PORT for IPv6
   tls:HOST[:PORT]       over TLS, port 18821 unless another is given
@@ -98,6 +98,14 @@ Where to connect:
   service:NAME          wherever the registry knows the service
   ssh:[USER@]HOST[:PORT]  through the system's ssh, to that port of the host's own loopback
 
+";
+
+const ENVIRONMENT: &str = "\
+Environment:
+  Each option of the registry and of the connection can be given as a variable: RPYC_CLIENT_ and
+  its name in capitals, with _ for - (RPYC_CLIENT_SSL_CAFILE=ca.pem). --connect is RPYC_CONNECT.";
+
+const EXIT_CODES: &str = "\
 Exit codes:
   0    done; shell and exec: as the code exited (SystemExit)
   1    the code raised an exception; a file, or what was asked for, isn't as it should be

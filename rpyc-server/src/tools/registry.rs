@@ -10,24 +10,34 @@ use crate::failure::Failure;
 
 /// How to reach the registry.
 pub(super) fn args() -> Vec<Arg> {
+    let option = |name: &'static str, variable: &'static str, help: &'static str| {
+        let option = Arg::new(name).long(name).env(variable).hide_env(true);
+        option.help(help)
+    };
     let args = [
-        Arg::new("registry-type")
-            .long("registry-type")
-            .value_name("TYPE")
-            .default_value("UDP")
-            .ignore_case(true)
-            .value_parser(PossibleValuesParser::new(["UDP", "TCP"]))
-            .help("Whether the registry is asked over UDP or TCP"),
-        Arg::new("registry-host")
-            .long("registry-host")
-            .value_name("HOST")
-            .help("The registry's host [default: whichever hears a UDP broadcast]"),
-        Arg::new("registry-port")
-            .long("registry-port")
-            .value_name("PORT")
-            .default_value("18811")
-            .value_parser(value_parser!(u16).range(1..))
-            .help("The registry's port"),
+        option(
+            "registry-type",
+            "RPYC_CLIENT_REGISTRY_TYPE",
+            "Whether the registry is asked over UDP or TCP",
+        )
+        .value_name("TYPE")
+        .default_value("UDP")
+        .ignore_case(true)
+        .value_parser(PossibleValuesParser::new(["UDP", "TCP"])),
+        option(
+            "registry-host",
+            "RPYC_CLIENT_REGISTRY_HOST",
+            "The registry's host [default: whichever hears a UDP broadcast]",
+        )
+        .value_name("HOST"),
+        option(
+            "registry-port",
+            "RPYC_CLIENT_REGISTRY_PORT",
+            "The registry's port",
+        )
+        .value_name("PORT")
+        .default_value("18811")
+        .value_parser(value_parser!(u16).range(1..)),
     ];
     let headed = args.into_iter().map(|arg| arg.help_heading("Registry"));
     headed.collect()

@@ -158,9 +158,10 @@ Each option can be given in three ways; the first one wins:
 
 1. on the command line: `--port 18812`;
 2. in the environment: `RPYC_SERVER_PORT=18812`, the name in capitals with `_` for `-`; options \
-of the `registry` command begin with `RPYC_REGISTRY_`;
+of the `registry` command begin with `RPYC_REGISTRY_`, those of a client's \
+connection and registry with `RPYC_CLIENT_` (`--connect` is `RPYC_CONNECT`);
 3. in a TOML file that `--config FILE` names: `port = 18812`; those of the `registry` command \
-stand in the table `[registry]`. An unknown name in it is an error.
+stand in the table `[registry]`, the client's tools have none. An unknown name in it is an error.
 
 A switch (an option without a value) is `true` or `false` in the environment and in the file. On \
 the command line it is turned off by `--no-NAME` (`--no-classic`; `--pickle` for `--no-pickle`).

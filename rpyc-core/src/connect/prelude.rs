@@ -1,0 +1,105 @@
+//! What is said over a stream before RPyC is, within the time that connecting may take.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::channel::Stream;
+use crate::error::{CloseReason, Error, Timeout};
+
+/// See [`Connector::prelude`](super::Connector::prelude).
+pub(super) type Prelude = Arc<dyn Fn(&dyn Stream) -> io::Result<()> + Send + Sync>;
+
+/// Runs it; the stream has no read timeout afterwards.
+pub(super) fn run(
+    prelude: &Prelude,
+    stream: &dyn Stream,
+    limit: Option<Duration>,
+    began: Instant,
+) -> Result<(), Error> {
+    let within = Within {
+        stream,
+        end: limit.and_then(|limit| began.checked_add(limit)),
+    };
+    let outcome = prelude(&within).and_then(|()| stream.set_read_timeout(None));
+    outcome.map_err(|error| match (error.kind(), limit) {
+        (io::ErrorKind::TimedOut, Some(limit)) => {
+            Timeout::of(format!("{DOING} with {}", stream.peer_label()), limit).into()
+        }
+        (io::ErrorKind::UnexpectedEof, _) => Error::Closed(CloseReason::Eof),
+        _ => super::io_error(DOING)(error),
+    })
+}
+
+/// A stream whose reads end when the time is over, however often something comes.
+struct Within<'a> {
+    stream: &'a dyn Stream,
+    end: Option<Instant>,
+}
+
+impl Stream for Within<'_> {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(end) = self.end {
+                let left = end.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                self.stream.set_read_timeout(Some(left))?;
+            }
+            match self.stream.read(buffer) {
+                // The time is over, or a part of a TLS record has come.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read_ready(buffer)
+    }
+
+    fn has_buffered(&self) -> bool {
+        self.stream.has_buffered()
+    }
+
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.stream.set_read_timeout(timeout)
+    }
+
+    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.stream.write_vectored(slices)
+    }
+
+    fn one_frame_a_write(&self) -> bool {
+        self.stream.one_frame_a_write()
+    }
+
+    fn has_unsent(&self) -> bool {
+        self.stream.has_unsent()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.stream.flush()
+    }
+
+    fn shutdown(&self) {
+        self.stream.shutdown();
+    }
+
+    fn endpoints(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.stream.endpoints()
+    }
+
+    #[cfg(unix)]
+    fn raw_fd(&self) -> Option<std::os::fd::RawFd> {
+        self.stream.raw_fd()
+    }
+
+    fn peer_label(&self) -> String {
+        self.stream.peer_label()
+    }
+}
+
+const DOING: &str = "the exchange before RPyC";
