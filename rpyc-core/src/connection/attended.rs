@@ -2,7 +2,7 @@
 //! served when something has come. No thread waits for a peer's bytes.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Connection;
 use super::current::Current;
@@ -10,6 +10,7 @@ use super::shared::{Core, Reader, Shared};
 use super::turns::{Asker, Doing};
 use crate::channel::Input;
 use crate::error::CloseReason;
+use crate::sync::passed;
 
 /// Watches the streams of connections, so that no thread has to wait for each of them.
 ///
@@ -18,7 +19,7 @@ pub trait Attendant: Send + Sync {
     /// Nobody reads the connection now. When something can be read from its stream, or when
     /// `within` has passed, [`Connection::serve_ready`] or [`Connection::take_in`] is to be
     /// called. A `within` of zero is to be taken at its word: something has come that the
-    /// stream's descriptor doesn't show.
+    /// stream's descriptor doesn't show, or the connection has closed.
     ///
     /// Called under a lock of the connection's: it must neither block nor use the connection, nor
     /// drop what may be the last of anything.
@@ -37,7 +38,9 @@ impl Connection {
     }
 
     /// Serves what has come, and doesn't wait for more: not for the rest of a frame, either.
-    /// Requests run on this thread, and wait for the peer as they do elsewhere. Returns the
+    /// Requests run on this thread, and wait for the peer as they do elsewhere. A peer that sends
+    /// without end has a turn of some 10 ms, after which [`wants_thread`](Connection::wants_thread)
+    /// may be true, or the attendant is told. Returns the
     /// reason when the connection has closed; [`serve_all`](Connection::serve_all) then sees to
     /// its end.
     pub fn serve_ready(&self) -> Option<CloseReason> {
@@ -65,6 +68,7 @@ impl Shared {
         let (task, bond) = (Current::task(self.number), Current::bond(self.number));
         let mut core = self.core.lock();
         let place = core.turns.begin_serving(task, bond);
+        let end = Instant::now() + TURN;
         let reason = loop {
             let (locked, job) = self.give_out(core, Asker::Place(place));
             core = locked;
@@ -73,6 +77,9 @@ impl Shared {
                 drop(core);
                 core = self.run_task(task, request);
                 core.turns.uncover(place);
+                if passed(end) {
+                    break None;
+                }
                 continue;
             }
             if let Some(reason) = &core.closing.reason {
@@ -95,7 +102,7 @@ impl Shared {
             let (locked, came) = self.read_ready(core);
             core = locked;
             core.turns.set_doing(place, Doing::Awake);
-            if !came {
+            if !came || passed(end) {
                 break None;
             }
         };
@@ -171,6 +178,9 @@ impl Shared {
         }
     }
 }
+
+/// How long one connection is served while others may wait.
+const TURN: Duration = Duration::from_millis(10);
 
 /// Reads at a time, of up to 256 KiB each, for a peer that sends without end: whoever takes in for
 /// all connections has others to see to.

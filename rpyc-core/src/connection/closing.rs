@@ -96,6 +96,10 @@ impl Shared {
             sleeper.notify_one();
         }
         core.ended.notify_all();
+        if let Some(attendant) = &core.attendant {
+            // A stream that isn't watched any more doesn't show it.
+            attendant.unattended(Some(Duration::ZERO));
+        }
         core.closing.uncut = true;
         self.outbox.close();
         self.watch();

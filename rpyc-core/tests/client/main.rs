@@ -1,6 +1,7 @@
 //! The client's side of a connection, against services of this crate.
 
 mod asynchronous;
+mod attended;
 mod background;
 mod by_value;
 mod config;

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rpyc_core::object::{Any, Args, Function};
 use rpyc_core::{Config, Connection, Exception, Exposed, Netref, VoidService, service};
@@ -53,6 +53,40 @@ fn requests_sent_without_waiting_are_all_answered() {
     for (n, result) in results.into_iter().enumerate() {
         let echo = result.value().unwrap();
         assert_eq!(echo.extract::<usize>().unwrap(), n);
+    }
+}
+
+#[test]
+fn a_client_that_asks_without_end_has_its_turns_and_no_more() {
+    let (builder, _watch) = demo();
+    let server = pool(builder, 1);
+    let flood = TcpStream::connect(server.local_addr().unwrap()).unwrap();
+    let asking = flood.try_clone().unwrap();
+    let asker = thread::spawn(move || {
+        let pings = b"\0\0\0\n\0\x01\x11P\x11Q\x11Q\x10\x08\x01\n".repeat(10_000);
+        while (&asking).write_all(&pings).is_ok() {}
+    });
+    let answered = flood.try_clone().unwrap();
+    let reader = thread::spawn(move || {
+        let (mut answers, mut room) = (0, vec![0; 1 << 20]);
+        while let Ok(count @ 1..) = (&answered).read(&mut room) {
+            answers += count;
+        }
+        answers
+    });
+    for _ in 0..20 {
+        assert_serves(&connect(server.local_addr()));
+    }
+    flood.shutdown(std::net::Shutdown::Both).unwrap();
+    asker.join().unwrap();
+    assert!(reader.join().unwrap() > 1_000, "it was served, too");
+    let given_up = Instant::now() + DEADLINE;
+    while server.clients() > 0 {
+        assert!(
+            Instant::now() < given_up,
+            "a client that has gone is still there"
+        );
+        thread::yield_now();
     }
 }
 
