@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod check;
 mod classic;
 mod cli;
 mod effect;

@@ -1,7 +1,8 @@
 //! From options to what is going to happen: resolved, checked, and nothing started yet.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use rpyc_core::Config;
@@ -110,11 +111,16 @@ pub(crate) fn check_logging(logging: &Logging) -> Result<(), Failure> {
 
 /// Whether the Unix socket has a place to be.
 fn check_unix(path: Option<&Path>) -> Result<(), Failure> {
-    match path.and_then(Path::parent) {
+    let Some(path) = path else {
+        return Ok(());
+    };
+    let failure = || Failure::new(format!("--unix {} can't be had", path.display()));
+    if fs::symlink_metadata(path).is_ok_and(|there| !there.file_type().is_socket()) {
+        return Err(failure().because("there is a file that isn't a socket"));
+    }
+    match path.parent() {
         Some(folder) if folder != Path::new("") && !folder.is_dir() => {
-            let shown = path.unwrap_or(folder).display();
-            let failure = Failure::new(format!("--unix {shown} can't be had"));
-            Err(failure.because(format!("there is no folder {}", folder.display())))
+            Err(failure().because(format!("there is no folder {}", folder.display())))
         }
         _ => Ok(()),
     }

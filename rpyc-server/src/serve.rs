@@ -17,7 +17,7 @@ use crate::cli::{Registering, SERVES_CLIENT, ServeMode, ServeOptions};
 use crate::failure::Failure;
 use crate::logging::LogFile;
 use crate::plan::Plan;
-use crate::{exposure, logging, signals, systemd};
+use crate::{check, exposure, logging, signals, systemd};
 
 /// Serves until a signal stops it, or says whether it could.
 pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
@@ -29,6 +29,8 @@ pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
         .hint("Say --mode process, too: each client gets a process of its own."));
     }
     if options.serving.check {
+        check::addresses("--host, --port", &plan.addresses)?;
+        check::addresses("--metrics", options.operations.metrics.as_slice())?;
         return crate::print(b"the options make sense\n");
     }
     let log = logging::start(&options.logging)?;

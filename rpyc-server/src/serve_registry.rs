@@ -5,13 +5,14 @@ use rpyc_server::registry::{Registry, Transport};
 
 use crate::cli::RegistryOptions;
 use crate::failure::Failure;
-use crate::{logging, plan, signals};
+use crate::{check, logging, plan, signals};
 
 /// Runs a registry until a signal stops it, or says whether it could.
 pub(crate) fn run(options: &RegistryOptions) -> Result<(), Failure> {
     plan::check_logging(&options.logging)?;
     let addresses = plan::resolve("--host", &options.host, options.port)?;
     if options.check {
+        check::addresses("--host, --port", &addresses)?;
         return crate::print(b"the options make sense\n");
     }
     let log = logging::start(&options.logging)?;

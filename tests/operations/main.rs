@@ -6,6 +6,7 @@ mod deploy;
 mod flooding;
 mod hangup;
 mod names;
+mod pages;
 mod shortage;
 mod stopping;
 mod switches;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
@@ -69,6 +69,11 @@ fn check_says_whether_it_would_work_and_starts_nothing() {
     assert_eq!(stdout, "the options make sense\n");
     let (code, _, _) = run(&["registry", "--check", "--host", "127.0.0.1"]);
     assert_eq!(code, Some(0));
+    // A server that runs with them doesn't make them wrong.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (code, _, stderr) = run(&["--classic", "--check", "--port", &port]);
+    assert_eq!(code, Some(0), "{stderr}");
     for (arguments, expected, text) in [
         (&["--check"][..], 2, "--classic"),
         (
@@ -100,6 +105,27 @@ fn check_says_whether_it_would_work_and_starts_nothing() {
             &["--classic", "--check", "--unix", "/no/such/folder/socket"],
             1,
             "--unix /no/such/folder/socket can't be had: there is no folder",
+        ),
+        (
+            &["--classic", "--check", "--unix", "/etc/passwd"],
+            1,
+            "--unix /etc/passwd can't be had: there is a file that isn't a socket",
+        ),
+        (
+            // Kept for examples: nobody's.
+            &["--classic", "--check", "--insecure", "--host", "192.0.2.1"],
+            1,
+            "--host, --port: 192.0.2.1:18812 can't be had",
+        ),
+        (
+            &["--classic", "--check", "--metrics", "192.0.2.1:9112"],
+            1,
+            "--metrics: 192.0.2.1:9112 can't be had",
+        ),
+        (
+            &["registry", "--check", "--host", "192.0.2.1"],
+            1,
+            "--host, --port: 192.0.2.1:18811 can't be had",
         ),
         (
             &["--classic", "--check", "--secret-file", "/no/such/secret"],
