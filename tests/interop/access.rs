@@ -116,32 +116,38 @@ fn an_allow_list_and_a_secret_are_enough_for_an_address_that_others_reach() {
     if better_than_stock("it has no such options here") {
         return;
     }
-    let server = Server::with_options(&["--host", "0.0.0.0", "--allow", "127.0.0.0/8"]);
-    server.check("same(conn.eval('6 * 7'), 42)");
-    let server = Server::with_options(&["--host", "0.0.0.0", "--allow", "192.0.2.0/24"]);
-    server.check_program(
-        "
-        with raises((OSError, EOFError)):
-            connect().eval('1')
-        ",
-    );
     let folder = tempfile::tempdir().expect("a folder");
     let secret = folder.path().join("secret");
     std::fs::write(&secret, "correct horse battery staple\n").expect("written");
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     std::fs::set_permissions(&secret, private).expect("private");
-    let server = Server::with_options(&["--host", "0.0.0.0", "--secret-file", text(&secret)]);
-    server.check_program(
-        "
-        import hmac, socket
-        from rpyc.core.stream import SocketStream
-        sock = socket.create_connection((HOST, PORT))
-        challenge = b''
-        while len(challenge) < 32:
-            challenge += sock.recv(32 - len(challenge))
-        sock.sendall(hmac.digest(b'correct horse battery staple', challenge, 'sha256'))
-        conn = rpyc.connect_stream(SocketStream(sock))
-        same(conn.root.eval('6 * 7'), 42)
-        ",
-    );
+    for mode in ["threaded", "pool", "process"] {
+        let start = |options: &[&str]| {
+            let all = ["--mode", mode, "--host", "0.0.0.0"];
+            Server::with_options(&[&all, options].concat())
+        };
+        let server = start(&["--allow", "127.0.0.0/8"]);
+        server.check("same(conn.eval('6 * 7'), 42)");
+        let server = start(&["--allow", "192.0.2.0/24"]);
+        server.check_program(
+            "
+            with raises((OSError, EOFError)):
+                connect().eval('1')
+            ",
+        );
+        let server = start(&["--secret-file", text(&secret)]);
+        server.check_program(
+            "
+            import hmac, socket
+            from rpyc.core.stream import SocketStream
+            sock = socket.create_connection((HOST, PORT))
+            challenge = b''
+            while len(challenge) < 32:
+                challenge += sock.recv(32 - len(challenge))
+            sock.sendall(hmac.digest(b'correct horse battery staple', challenge, 'sha256'))
+            conn = rpyc.connect_stream(SocketStream(sock))
+            same(conn.root.eval('6 * 7'), 42)
+            ",
+        );
+    }
 }

@@ -39,6 +39,23 @@ pub trait Authenticator: Send + Sync {
     /// With the reason why the client isn't served; the server logs it. What the client is
     /// told is up to the authenticator.
     fn authenticate(&self, stream: RawStream, peer: &PeerAddr) -> Result<Authenticated, Rejection>;
+
+    /// The part of it that needs the client's address alone, and no time. In
+    /// [`Mode::Process`](super::Mode::Process) who is rejected here costs no process. Default:
+    /// nobody is.
+    ///
+    /// # Errors
+    /// As [`authenticate`](Authenticator::authenticate).
+    fn admit(&self, peer: &PeerAddr) -> Result<(), Rejection> {
+        let _ = peer;
+        Ok(())
+    }
+
+    /// Whether every client has to send something before it is sent anything. In
+    /// [`Mode::Process`](super::Mode::Process) it gets no process before that. Default: no.
+    fn client_speaks_first(&self) -> bool {
+        false
+    }
 }
 
 impl<F> Authenticator for F
@@ -53,6 +70,14 @@ where
 impl<A: Authenticator + ?Sized> Authenticator for Arc<A> {
     fn authenticate(&self, stream: RawStream, peer: &PeerAddr) -> Result<Authenticated, Rejection> {
         (**self).authenticate(stream, peer)
+    }
+
+    fn admit(&self, peer: &PeerAddr) -> Result<(), Rejection> {
+        (**self).admit(peer)
+    }
+
+    fn client_speaks_first(&self) -> bool {
+        (**self).client_speaks_first()
     }
 }
 

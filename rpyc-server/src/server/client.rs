@@ -84,7 +84,8 @@ impl Admitted {
         let name = config.connid.clone().unwrap_or_else(next_name);
         config.connid = Some(name.clone());
         if let Incoming::Raw(stream) = &stream {
-            // Some systems pass the listener's mode on.
+            // Some systems pass the listener's mode on, and a server in process mode sees by it
+            // that this process goes on from here.
             stream.set_nonblocking(false).map_err(broken)?;
             set_options(stream, peer, options);
             if let (RawStream::Tcp(stream), PeerAddr::Tcp(peer)) = (stream, peer)
@@ -247,7 +248,7 @@ impl Served {
     }
 }
 
-fn with_sources(error: &dyn std::error::Error) -> String {
+pub(super) fn with_sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

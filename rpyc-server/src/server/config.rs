@@ -88,7 +88,11 @@ pub enum Mode {
     ///
     /// The process is started when the client's first bytes come, so a service that speaks first
     /// (in its `on_connect`) isn't for this mode; a client that sends nothing within the handshake
-    /// timeout is closed. On Linux a process that is still there a while after its client has gone (the
+    /// timeout is closed. Where an authenticator may speak first, as [`Secret`](super::auth::Secret)
+    /// does, it is started at once. Either way a client has its process before it is authenticated:
+    /// `max_clients` bounds what strangers cost.
+    ///
+    /// On Linux a process that is still there a while after its client has gone (the
     /// grace period or five seconds, whichever is longer, and two more) is killed: its client may have
     /// stopped it. A server that stops sends its processes SIGTERM, and kills those that are still
     /// there after the grace period.

@@ -1,8 +1,8 @@
 //! A process for each client: started anew, not forked off, so that it begins with one thread and
 //! nothing of anybody else's.
 //!
-//! It is started when the client's first bytes have come, so that silence costs no process, and only
-//! so many are started at a time, in the order in which their clients spoke. One that is still there a while after its client has gone is
+//! It is started when the client's first bytes have come, so that silence costs no process, unless the
+//! server speaks first; and only so many are started at a time, in order. One that is still there a while after its client has gone is
 //! killed, whatever it does: stopped, say, it would never notice.
 
 use std::ffi::OsString;
@@ -19,12 +19,13 @@ use log::Level;
 use rpyc_core::channel::PeerAddr;
 use rpyc_core::executor::{Executor, ThreadPool};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{Errno, ioctl_fionread};
+use rustix::fs::{OFlags, fcntl_getfl};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use socket2::SockRef;
 
 use super::child::NAME;
-use super::client::next_name;
+use super::client::{next_name, with_sources};
 use super::clients::Place;
 use super::keepalive::set_options;
 use super::metrics::Refused;
@@ -145,9 +146,18 @@ impl Client {
         starts: &Starts,
     ) {
         let refuse = |why, reason: &dyn fmt::Display| self.server.refuse(why, &self.peer, reason);
+        let authenticator = self.server.options.authenticator.as_ref();
+        let admitted = authenticator.map_or(Ok(()), |one| one.0.admit(&self.peer));
+        if let Err(rejection) = admitted {
+            return refuse(Refused::Authentication, &with_sources(&rejection));
+        }
         set_options(&stream, &self.peer, &self.server.options);
-        let blocking = stream.set_nonblocking(false);
-        let spoken = blocking.and_then(|()| first_bytes(&stream));
+        let waits = authenticator.is_none_or(|one| one.0.client_speaks_first());
+        let spoken = if waits {
+            first_bytes(&stream)
+        } else {
+            Ok(true)
+        };
         if !self.place.authenticated() {
             let limit = limit.unwrap_or_default();
             let late = format!("it sent nothing within {limit:?}");
@@ -166,7 +176,9 @@ impl Client {
             let what = format_args!("ended: it has gone before there was a process for it");
             return self.log(Level::Info, what);
         }
-        let socket = stream.try_clone();
+        // The process ends this as soon as it has taken the client over.
+        let marked = stream.set_nonblocking(true);
+        let socket = marked.and_then(|()| stream.try_clone());
         match socket.and_then(|socket| Ok((command.spawn(stream, &self.name)?, socket))) {
             Ok((child, socket)) => self.see_through(child, socket, start),
             Err(error) => refuse(Refused::System, &NoProcess(error)),
@@ -180,7 +192,7 @@ impl Client {
         let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid {
             self.place.served_by(pid);
-            until_read(pid, &socket);
+            until_taken_over(pid, &socket);
             drop(start);
             let grace = self.server.options.grace.max(GRACE);
             if outlives_client(pid, &socket, grace.saturating_add(WIND_UP)) {
@@ -246,26 +258,18 @@ fn has_gone(_: &RawStream) -> bool {
     false
 }
 
-/// Waits until the process has begun to read from its client, has ended, or takes too long for
-/// either.
-fn until_read(pid: Pid, socket: &RawStream) {
+/// Waits until the process has taken the client over, has ended, or takes too long for either.
+fn until_taken_over(pid: Pid, socket: &RawStream) {
     let deadline = Instant::now() + START;
-    let unread = || ioctl_fionread(socket).unwrap_or_default();
+    let untouched = || fcntl_getfl(socket).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK));
     let runs = || {
         matches!(
             waitid(WaitId::Pid(pid), ended() | WaitIdOptions::NOHANG),
             Ok(None)
         )
     };
-    // A client that goes on sending must not look like one that isn't read from.
-    let mut most = unread();
-    while runs() && Instant::now() < deadline {
+    while untouched() && runs() && Instant::now() < deadline {
         std::thread::sleep(LOOK);
-        let now = unread();
-        if now == 0 || now < most {
-            return;
-        }
-        most = now;
     }
 }
 
@@ -326,7 +330,7 @@ fn describe(status: ExitStatus) -> String {
 /// These threads only wait, and write a log line.
 const STACK: usize = 256 << 10;
 
-/// How long a process may take to begin to read before the next one is started all the same.
+/// How long a process may take to take its client over before the next one is started all the same.
 const START: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(5);
 

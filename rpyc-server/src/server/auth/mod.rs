@@ -79,9 +79,7 @@ impl Access {
 
 impl Authenticator for Access {
     fn authenticate(&self, stream: RawStream, peer: &PeerAddr) -> Result<Authenticated, Rejection> {
-        if let Some(networks) = &self.networks {
-            networks.check(peer)?;
-        }
+        self.admit(peer)?;
         let mut credentials = None;
         let stream: Arc<dyn Stream> = match &self.tls {
             None => stream.into_stream(),
@@ -99,5 +97,15 @@ impl Authenticator for Access {
             None => authenticated,
             Some(credentials) => authenticated.credentials(credentials),
         })
+    }
+    fn admit(&self, peer: &PeerAddr) -> Result<(), Rejection> {
+        match &self.networks {
+            Some(networks) => networks.admit(peer),
+            None => Ok(()),
+        }
+    }
+
+    fn client_speaks_first(&self) -> bool {
+        self.tls.is_some() || self.secret.is_none()
     }
 }

@@ -47,8 +47,15 @@ impl Networks {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
+}
 
-    pub(super) fn check(&self, peer: &PeerAddr) -> Result<(), Rejection> {
+impl Authenticator for Networks {
+    fn authenticate(&self, stream: RawStream, peer: &PeerAddr) -> Result<Authenticated, Rejection> {
+        self.admit(peer)?;
+        Ok(Authenticated::new(stream.into_stream()))
+    }
+
+    fn admit(&self, peer: &PeerAddr) -> Result<(), Rejection> {
         match peer.ip() {
             Some(address) if !self.contain(address) => Err(Rejection::new(
                 "its address is in none of the allowed networks",
@@ -56,12 +63,9 @@ impl Networks {
             _ => Ok(()),
         }
     }
-}
 
-impl Authenticator for Networks {
-    fn authenticate(&self, stream: RawStream, peer: &PeerAddr) -> Result<Authenticated, Rejection> {
-        self.check(peer)?;
-        Ok(Authenticated::new(stream.into_stream()))
+    fn client_speaks_first(&self) -> bool {
+        true
     }
 }
 

@@ -84,4 +84,8 @@ impl Authenticator for Tls {
             Some(credentials) => authenticated.credentials(credentials),
         })
     }
+
+    fn client_speaks_first(&self) -> bool {
+        true
+    }
 }
