@@ -142,7 +142,14 @@ impl fmt::Display for CloseReason {
             CloseReason::Dialect { ours, theirs } => {
                 write!(f, "the peer speaks {theirs}, and was spoken to as {ours}")
             }
-            CloseReason::Frame(error) => write!(f, "protocol error: {error}"),
+            CloseReason::Frame(error) => {
+                write!(f, "protocol error: {error}")?;
+                // This is no error with a source of its own.
+                match std::error::Error::source(error) {
+                    Some(source) => write!(f, ": {source}"),
+                    None => Ok(()),
+                }
+            }
             CloseReason::Raised(exception) => write!(f, "ended by the peer's code: {exception}"),
             CloseReason::Conduct(what) => write!(f, "protocol error: {what}"),
             CloseReason::Refused(exception) => write!(f, "refused by the service: {exception}"),

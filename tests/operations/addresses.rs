@@ -43,3 +43,43 @@ for family, host in (socket.AF_INET, '127.0.0.1'), (socket.AF_INET6, '::1'):
     let everywhere = ["--insecure", "--ipv6", "--host", "[::]"];
     assert_eq!(serves(&everywhere, "::", both), "True\nTrue");
 }
+
+#[test]
+fn sockets_of_clients_send_at_once_and_are_asked_after_by_the_system() {
+    if better_than_stock("it does neither") {
+        return;
+    }
+    // On, in seconds: the silence, from question to question; how many; and TCP_NODELAY.
+    for (options, expected) in [
+        (&[][..], "[1, 60, 5, 3, 1]"),
+        (&["--keepalive", "7"], "[1, 7, 5, 3, 1]"),
+        (&["--keepalive", "0"], "[0, None, None, None, 1]"),
+    ] {
+        for mode in ["threaded", "pool", "process"] {
+            let server = Server::with_options(&[&["--mode", mode], options].concat());
+            let options = server.check(
+                "
+                conn.execute('''
+                import os, socket
+                def options(port):
+                    for fd in os.listdir('/proc/self/fd'):
+                        try:
+                            sock = socket.socket(fileno=os.dup(int(fd)))
+                            peer = sock.getpeername()
+                        except OSError:
+                            continue
+                        if peer[1:2] == (port,):
+                            tcp = socket.IPPROTO_TCP
+                            on = sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+                            names = 'TCP_KEEPIDLE', 'TCP_KEEPINTVL', 'TCP_KEEPCNT'
+                            times = [sock.getsockopt(tcp, getattr(socket, n)) for n in names]
+                            nodelay = sock.getsockopt(tcp, socket.TCP_NODELAY)
+                            return str([on, *(times if on else [None] * 3), nodelay])
+                '''.replace('\\n                ', '\\n'))
+                print(conn.namespace['options'](local_port(conn)))
+                ",
+            );
+            assert_eq!(options, expected, "{mode}");
+        }
+    }
+}

@@ -5,6 +5,7 @@ mod addresses;
 mod deploy;
 mod flooding;
 mod hangup;
+mod limits;
 mod names;
 mod pages;
 mod shortage;

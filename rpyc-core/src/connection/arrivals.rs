@@ -286,7 +286,7 @@ impl Shared {
         drop(core);
         for to in refused {
             let busy = Exception::runtime_error(
-                "too many requests are queued here, while this side waits for an answer",
+                "too many requests are queued here, while this side waits for an answer (max_queued)",
             );
             self.reply_exception(&to, &busy);
         }
