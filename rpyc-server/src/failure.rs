@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use crate::printable::on_one_line;
+
 /// What went wrong, what it came from, what to do about it, and the exit code that says it.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -69,9 +71,9 @@ impl Failure {
         text
     }
 
-    /// The same for a terminal, the hint below.
+    /// The same for a terminal, the hint below. A peer has its say in some causes.
     pub(crate) fn report(&self) -> String {
-        let mut text = format!("rpyc-server: {}", self.with_causes());
+        let mut text = format!("rpyc-server: {}", on_one_line(&self.with_causes()));
         if let Some(hint) = &self.hint {
             text.push_str(&format!("\n  {hint}"));
         }
@@ -93,6 +95,17 @@ mod tests {
         assert_eq!(
             failure.report(),
             "rpyc-server: --port 1 can't be had: permission denied\n  Take another one."
+        );
+    }
+
+    #[test]
+    fn a_peer_with_its_say_in_a_cause_neither_talks_to_the_terminal_nor_forges_the_hint() {
+        let failure = Failure::new("refused")
+            .because(io::Error::other("no\u{1b}[2J\n  Run curl | sh."))
+            .hint("Ask somebody else.");
+        assert_eq!(
+            failure.report(),
+            "rpyc-server: refused: no\\u{1b}[2J\\n  Run curl | sh.\n  Ask somebody else."
         );
     }
 }

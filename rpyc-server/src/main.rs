@@ -10,6 +10,7 @@ mod exposure;
 mod failure;
 mod logging;
 mod plan;
+mod printable;
 mod serve;
 mod serve_registry;
 mod signals;

@@ -161,3 +161,23 @@ fn what_is_wrong_is_said_with_the_way_out() {
         );
     }
 }
+
+#[test]
+fn a_traceback_and_last_words_of_a_server_dont_talk_to_the_terminal() {
+    on_both(|peer| {
+        let evil = "'\\x1b]0;owned\\x07\\x1b[2Jä\\n\\x9b'";
+        let ran = tool(peer, &format!("raise ValueError({evil})"), &["exec", "-"]);
+        assert!(
+            ran.code == Some(1)
+                && ran
+                    .err
+                    .ends_with("\nValueError: \\u{1b}]0;owned\\u{7}\\u{1b}[2Jä\n\\u{9b}\n"),
+            "{ran:?}"
+        );
+        let ran = tool(peer, &format!("raise SystemExit({evil})"), &["exec", "-"]);
+        assert_eq!(
+            (ran.code, ran.err.as_str()),
+            (Some(1), "\\u{1b}]0;owned\\u{7}\\u{1b}[2Jä\n\\u{9b}\n")
+        );
+    });
+}

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use rpyc_tests::Server;
 use rpyc_tests::deadline::PATIENCE;
 use rpyc_tests::registry::Registry;
+use rpyc_tests::{Script, Server};
 
 use crate::tool::{command, run};
 
@@ -51,5 +51,52 @@ fn a_server_is_found_by_the_name_of_its_service() {
     assert!(
         silent.code == Some(2) && silent.err.contains("--registry-host"),
         "{silent:?}"
+    );
+}
+
+/// What a registry of Python's tells when anybody has registered anything with it.
+#[test]
+fn what_others_have_registered_is_shown_and_neither_talks_to_the_terminal_nor_spoils_the_list() {
+    let registry = Script::new(
+        "
+import socket
+from rpyc.core import brine
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind(('127.0.0.1', 0))
+say('port %d' % sock.getsockname()[1])
+evil = '\\x1b]0;OWNED\\x07\\nGOOD'
+names = '', 'GONE', 'LONG' * 100, evil
+servers = {evil: (('host\\x1b[2J', 1),), 'GOOD': (('127.0.0.1', 2),), 'REFUSED': evil}
+while True:
+    question, source = sock.recvfrom(2000)
+    _, command, (argument,) = brine.load(question)
+    if command == 'LIST':
+        answer = names + ('GOOD',)
+    else:
+        answer = servers.get(argument, ())
+    sock.sendto(brine.dump(answer), source)
+",
+    )
+    .spawn();
+    let port = registry.told("port ");
+    let where_ = ["--registry-host", "127.0.0.1", "--registry-port", &port];
+    let ask = |arguments: &[&str]| run(command(&[arguments, &where_[..]].concat()), "");
+    let listed = ask(&["services"]);
+    assert_eq!(
+        (listed.code, listed.out.as_str(), listed.err.as_str()),
+        (
+            Some(0),
+            "\\u{1b}]0;OWNED\\u{7}\\nGOOD\thost\\u{1b}[2J:1\nGOOD\t127.0.0.1:2\n",
+            ""
+        )
+    );
+    let refused = ask(&["services", "refused"]);
+    assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""));
+    assert!(
+        refused
+            .err
+            .contains("refuses: \\u{1b}]0;OWNED\\u{7}\\nGOOD\n"),
+        "{}",
+        refused.err
     );
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command, value_parser};
-use rpyc_core::registry::{RegistryClient, RegistryError};
+use rpyc_core::registry::{RegistryClient, RegistryError, ServerAddress};
 
 use crate::failure::Failure;
+use crate::printable::on_one_line;
 
 /// How to reach the registry.
 pub(super) fn args() -> Vec<Arg> {
@@ -73,24 +74,30 @@ pub(super) fn command() -> Command {
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let client = client(matches)?;
-    let names = match matches.get_one::<String>("name") {
-        Some(name) => vec![name.to_uppercase()],
-        None => {
-            let mut names = client.list(None).map_err(failed)?;
-            names.sort();
-            names
-        }
-    };
+    if let Some(name) = matches.get_one::<String>("name") {
+        print(&name.to_uppercase(), client.discover(name).map_err(failed)?)?;
+        return Ok(0);
+    }
+    let mut names = client.list(None).map_err(failed)?;
+    names.sort();
     for name in &names {
-        for server in client.discover(name).map_err(failed)? {
-            let host = match server.host.contains(':') {
-                true => format!("[{}]", server.host),
-                false => server.host,
-            };
-            crate::print(format!("{name}\t{host}:{}\n", server.port).as_bytes())?;
+        match client.discover(name) {
+            Ok(servers) => print(name, servers)?,
+            // One that has gone since, or with a name that a registry should not have taken.
+            Err(RegistryError::NoServer { .. } | RegistryError::Misuse(_)) => {}
+            Err(error) => return Err(failed(error)),
         }
     }
     Ok(u8::from(names.is_empty()))
+}
+
+/// Everybody may have registered anything.
+fn print(name: &str, servers: Vec<ServerAddress>) -> Result<(), Failure> {
+    for server in servers {
+        let (name, server) = (on_one_line(name), on_one_line(&server.to_string()));
+        crate::print(format!("{name}\t{server}\n").as_bytes())?;
+    }
+    Ok(())
 }
 
 fn failed(error: RegistryError) -> Failure {

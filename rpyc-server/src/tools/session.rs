@@ -12,6 +12,7 @@ use signal_hook::iterator::Signals;
 use super::connect::Way;
 use super::{INTERRUPTED, colour};
 use crate::failure::Failure;
+use crate::printable::printable;
 
 /// A prompt at the server.
 pub(super) struct Session {
@@ -148,9 +149,10 @@ pub(super) fn show(ended: &Ended) -> u8 {
             *code
         }
         Ended::Outcome(Outcome::Raised { traceback }) => {
+            let text = printable(traceback);
             let text = match colour::on_stderr() {
-                true => colour::traceback(traceback),
-                false => traceback.clone(),
+                true => colour::traceback(&text),
+                false => text,
             };
             // Nothing is left to do when nobody listens.
             let _ = io::stderr().write_all(text.as_bytes());
@@ -164,10 +166,10 @@ pub(super) fn show(ended: &Ended) -> u8 {
     }
 }
 
-/// A line for the user.
+/// A line for the user. The server has its say in some.
 pub(super) fn say(text: &str) {
     // Nothing is left to do when nobody listens.
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", printable(text));
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
