@@ -18,8 +18,8 @@
 //! ```
 //!
 //! [`Builder`] has the options and the limits, [`Mode`] says which threads serve, a [`Listener`]
-//! is where clients come from, and an [`Authenticator`] decides who is one: [`auth`] has TLS, a shared secret and an allow-list. [`metrics`] are numbers for
-//! Prometheus.
+//! is where clients come from, and an [`Authenticator`] decides who is one: [`auth`] has TLS, a
+//! shared secret and an allow-list. [`metrics`] are numbers for Prometheus.
 //!
 //! # Features
 //!
@@ -44,6 +44,7 @@
 //! No async runtime: threads block.
 #![forbid(unsafe_code)]
 
+mod causes;
 mod rate;
 pub mod registry;
 mod server;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use log::{error, info, warn};
 use rpyc_core::service::VoidService;
+use rpyc_server::auth::Access;
 use rpyc_server::metrics::{Metrics, MetricsEndpoint};
 use rpyc_server::registry::Registration;
 use rpyc_server::{
@@ -98,7 +99,19 @@ fn serve_client(
     log: LogFile,
 ) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::new("the client can't be served").because(error);
-    let client = client.map_err(failed)?;
+    let mut client = client.map_err(failed)?;
+    let peer = client.peer().clone();
+    // A stranger doesn't get an evaluator.
+    if let Some(access) = access(plan) {
+        client = match client.authenticate(&access, options.limits.handshake_timeout) {
+            Ok(client) => client,
+            Err(rejection) => {
+                let refused = Failure::new(format!("client {peer} refused")).because(rejection);
+                warn!("{}", refused.with_causes());
+                return Ok(());
+            }
+        };
+    }
     let signals = signals::catch(log, plan.tls.clone()).map_err(broken)?;
     let evaluator = Evaluator::start(options)?;
     let builder = configure(
@@ -144,10 +157,16 @@ fn configure(builder: Builder, options: &ServeOptions, plan: &Plan) -> Builder {
         .grace(limits.grace)
         .handshake_timeout(limits.handshake_timeout)
         .keepalive(limits.keepalive);
-    if plan.tls.is_some() || !plan.access.is_open() {
-        return builder.authenticator(plan.access.clone());
+    match access(plan) {
+        Some(access) => builder.authenticator(access),
+        None => builder,
     }
-    builder
+}
+
+/// Who gets in, if clients are to be asked anything at all.
+fn access(plan: &Plan) -> Option<Access> {
+    let asks = plan.tls.is_some() || !plan.access.is_open();
+    asks.then(|| plan.access.clone())
 }
 
 fn broken(error: io::Error) -> Failure {

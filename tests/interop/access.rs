@@ -135,10 +135,10 @@ fn an_allow_list_and_a_secret_are_enough_for_an_address_that_others_reach() {
                 connect().eval('1')
             ",
         );
-        let server = start(&["--secret-file", text(&secret)]);
+        let server = start(&["--secret-file", text(&secret), "--handshake-timeout", "2"]);
         server.check_program(
             "
-            import hmac, socket
+            import contextlib, hmac, socket
             from rpyc.core.stream import SocketStream
             sock = socket.create_connection((HOST, PORT))
             challenge = b''
@@ -147,7 +147,21 @@ fn an_allow_list_and_a_secret_are_enough_for_an_address_that_others_reach() {
             sock.sendall(hmac.digest(b'correct horse battery staple', challenge, 'sha256'))
             conn = rpyc.connect_stream(SocketStream(sock))
             same(conn.root.eval('6 * 7'), 42)
+            wrong = socket.create_connection((HOST, PORT))
+            wrong.sendall(b'x' * 32)
+            silent = socket.create_connection((HOST, PORT))
+            for sock in wrong, silent:
+                with contextlib.suppress(ConnectionResetError):
+                    while sock.recv(100):
+                        pass
+            same(conn.root.eval('6 * 7'), 42)
             ",
         );
+        for reason in ["know the secret", "within 2s"] {
+            server.wait_for_log(reason, |lines| {
+                let told = |line: &&String| line.contains("refused: ") && line.contains(reason);
+                lines.iter().find(told).map(|_| ())
+            });
+        }
     }
 }

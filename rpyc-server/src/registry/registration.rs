@@ -8,6 +8,8 @@ use std::time::Duration;
 use log::{debug, info, warn};
 use rpyc_core::registry::{RegistryClient, RegistryError};
 
+use crate::causes::with_causes;
+
 /// A server's entry in a registry: repeated each minute, removed at the end.
 ///
 /// A registry that doesn't answer is asked again every five seconds, and never in the way of the
@@ -99,9 +101,9 @@ impl Entry {
         match self.registry.unregister(self.port) {
             Ok(()) => info!("unregistered"),
             Err(error) if registered == Some(true) => {
-                warn!("not unregistered: {}", with_sources(&error));
+                warn!("not unregistered: {}", with_causes(&error));
             }
-            Err(error) => debug!("not unregistered: {}", with_sources(&error)),
+            Err(error) => debug!("not unregistered: {}", with_causes(&error)),
         }
     }
 
@@ -111,20 +113,10 @@ impl Entry {
             Ok(()) => info!("registered port {} as {names}", self.port),
             Err(error) => warn!(
                 "not registered as {names}, trying again: {}",
-                with_sources(error)
+                with_causes(error)
             ),
         }
     }
-}
-
-fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    text
 }
 
 /// As often as Python's servers.

@@ -3,16 +3,21 @@
 
 use std::fs::File;
 use std::io;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
+use crossbeam_channel::{RecvTimeoutError, bounded};
 use rpyc_core::channel::{PeerAddr, PipeStream};
+use rpyc_core::object::Any;
 use socket2::Socket;
 
 use super::client::Incoming;
 use super::listener::unix_peer;
+use super::{Authenticator, RawStream, Rejection};
 
 /// The client that this process was started for, by a server in
 /// [`Mode::Process`](super::Mode::Process) or by the client itself, for
@@ -21,6 +26,10 @@ use super::listener::unix_peer;
 pub struct InheritedClient {
     pub(super) stream: Incoming,
     pub(super) peer: PeerAddr,
+    /// The socket's own address and the client's, where they are TCP's.
+    pub(super) endpoints: Option<(SocketAddr, SocketAddr)>,
+    /// What was found out about the client.
+    pub(super) credentials: Option<Any>,
     /// What the server that has started this process calls the connection.
     pub(super) name: Option<String>,
 }
@@ -52,8 +61,86 @@ impl InheritedClient {
     /// What the system says.
     pub fn stdio() -> io::Result<InheritedClient> {
         let stream = Incoming::Given(Arc::new(PipeStream::stdio()?));
-        let (peer, name) = (PeerAddr::Stdio, None);
-        Ok(InheritedClient { stream, peer, name })
+        Ok(InheritedClient::new(stream, PeerAddr::Stdio))
+    }
+
+    /// Authenticates the client here and now, before anything is made ready to serve it: a stranger
+    /// costs no more than that. The server doesn't ask an authenticator again. After `limit` the
+    /// client's socket is shut down.
+    ///
+    /// Whoever has started this process for itself isn't asked at all.
+    ///
+    /// # Errors
+    /// With the reason why the client isn't served.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use rpyc_core::VoidService;
+    /// use rpyc_server::auth::Secret;
+    /// use rpyc_server::{InheritedClient, Server};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let secret = Secret::from_file("secret")?;
+    /// let client = InheritedClient::take()?;
+    /// let client = client.authenticate(&secret, Some(Duration::from_secs(10)))?;
+    /// Server::builder(|| VoidService).serve_client(client)?.run()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn authenticate(
+        self,
+        authenticator: &impl Authenticator,
+        limit: Option<Duration>,
+    ) -> Result<InheritedClient, Rejection> {
+        let InheritedClient { stream, peer, .. } = &self;
+        let Incoming::Raw(stream) = stream else {
+            return Ok(self);
+        };
+        let (socket, stream) = (stream.try_clone()?, stream.try_clone()?);
+        // A server in process mode sees by it that this process goes on from here.
+        socket.set_nonblocking(false)?;
+        socket.set_timeouts(limit)?;
+        let endpoints = match (&stream, &peer) {
+            (RawStream::Tcp(stream), PeerAddr::Tcp(peer)) => Some((stream.local_addr()?, *peer)),
+            _ => None,
+        };
+        let authenticated = thread::scope(|scope| {
+            // Each single read and write is bounded, and all of them together by this.
+            let (done, over) = bounded::<()>(0);
+            let socket = &socket;
+            let watch = limit.map(|limit| {
+                scope.spawn(move || {
+                    let late = over.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
+                    late.then(|| socket.shutdown()).is_some()
+                })
+            });
+            let authenticated = authenticator.authenticate(stream, peer);
+            drop(done);
+            match watch.is_some_and(|watch| watch.join().unwrap_or_default()) {
+                true => Err(Rejection::new(format!(
+                    "it wasn't authenticated within {:?}",
+                    limit.unwrap_or_default()
+                ))),
+                false => authenticated,
+            }
+        })?;
+        socket.set_timeouts(None)?;
+        Ok(InheritedClient {
+            stream: Incoming::Given(authenticated.stream),
+            endpoints,
+            credentials: authenticated.credentials,
+            ..self
+        })
+    }
+
+    fn new(stream: Incoming, peer: PeerAddr) -> InheritedClient {
+        InheritedClient {
+            stream,
+            peer,
+            endpoints: None,
+            credentials: None,
+            name: None,
+        }
     }
 
     fn from_fd(descriptor: OwnedFd) -> io::Result<InheritedClient> {
@@ -64,18 +151,14 @@ impl InheritedClient {
         if is_unix {
             let stream = UnixStream::from(descriptor);
             let peer = PeerAddr::Unix(unix_peer(&stream));
-            let (stream, name) = (Incoming::Raw(stream.into()), None);
-            return Ok(InheritedClient { stream, peer, name });
+            return Ok(InheritedClient::new(Incoming::Raw(stream.into()), peer));
         }
         let Some(peer) = peer else {
             let what = "standard input is neither a TCP nor a Unix socket";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         };
-        Ok(InheritedClient {
-            stream: Incoming::Raw(TcpStream::from(descriptor).into()),
-            peer: PeerAddr::Tcp(peer),
-            name: None,
-        })
+        let stream = Incoming::Raw(TcpStream::from(descriptor).into());
+        Ok(InheritedClient::new(stream, PeerAddr::Tcp(peer)))
     }
 
     /// Who it is.

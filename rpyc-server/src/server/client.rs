@@ -18,6 +18,7 @@ use super::keepalive::set_options;
 use super::metrics::Refused;
 pub(super) use super::raw::Socket;
 use super::{RawStream, Shared};
+use crate::causes::with_causes;
 
 /// A client that was let in and isn't served yet.
 pub(super) struct Admitted {
@@ -174,7 +175,7 @@ impl Admitted {
                         (authenticated.stream, Some(Socket::Raw(socket)))
                     }
                     (Err(rejection), true, _) => {
-                        let reason = with_sources(&rejection);
+                        let reason = with_causes(&rejection);
                         shared.refuse(Refused::Authentication, &peer, &reason);
                         return None;
                     }
@@ -215,7 +216,7 @@ impl Admitted {
                 Some((served, socket))
             }
             Err(error) => {
-                let ended = format_args!("ended: {}", with_sources(&error));
+                let ended = format_args!("ended: {}", with_causes(&error));
                 shared.journal.session(Level::Warn, &name, &peer, ended);
                 None
             }
@@ -246,17 +247,6 @@ impl Served {
         let name = self.connection.connid();
         self.journal.session(level, name, &self.peer, ended);
     }
-}
-
-pub(super) fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 /// Names of this process's clients, whichever server they are of.

@@ -89,7 +89,8 @@ pub enum Mode {
     /// The process is started when the client's first bytes come, so a service that speaks first
     /// (in its `on_connect`) isn't for this mode; a client that sends nothing within the handshake
     /// timeout is closed. Where an authenticator may speak first, as [`Secret`](super::auth::Secret)
-    /// does, it is started at once. Either way a client has its process before it is authenticated:
+    /// does, it is started at once. Either way a client has its process before it is authenticated
+    /// ([`InheritedClient::authenticate`](super::InheritedClient::authenticate) keeps it small):
     /// `max_clients` bounds what strangers cost.
     ///
     /// On Linux a process that is still there a while after its client has gone (the
@@ -250,8 +251,17 @@ impl Builder {
     /// # Errors
     /// [`ListenError::Pipe`] when there are no more descriptors.
     pub fn serve_client(mut self, client: InheritedClient) -> Result<Server, ListenError> {
-        let InheritedClient { stream, peer, name } = client;
-        self.options.connection.connid = self.options.connection.connid.or(name);
+        let InheritedClient {
+            stream,
+            peer,
+            endpoints,
+            credentials,
+            name,
+        } = client;
+        let config = &mut self.options.connection;
+        config.connid = config.connid.take().or(name);
+        config.endpoints = endpoints.or(config.endpoints);
+        config.credentials = credentials.or(config.credentials.take());
         Server::new(Vec::new(), Some((stream, peer)), self)
     }
 

@@ -25,12 +25,13 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use socket2::SockRef;
 
 use super::child::NAME;
-use super::client::{next_name, with_sources};
+use super::client::next_name;
 use super::clients::Place;
 use super::keepalive::set_options;
 use super::metrics::Refused;
 use super::starts::{Start, Starts};
 use super::{RawStream, Shared};
+use crate::causes::with_causes;
 
 /// The program that serves a client in [`Mode::Process`](super::Mode::Process). It is started
 /// with the client's socket as its standard input, takes it over with
@@ -149,7 +150,7 @@ impl Client {
         let authenticator = self.server.options.authenticator.as_ref();
         let admitted = authenticator.map_or(Ok(()), |one| one.0.admit(&self.peer));
         if let Err(rejection) = admitted {
-            return refuse(Refused::Authentication, &with_sources(&rejection));
+            return refuse(Refused::Authentication, &with_causes(&rejection));
         }
         set_options(&stream, &self.peer, &self.server.options);
         let waits = authenticator.is_none_or(|one| one.0.client_speaks_first());
