@@ -75,6 +75,16 @@ fn a_file_runs_there_with_the_streams_here_and_its_exit_code() {
 }
 
 #[test]
+fn a_connection_that_is_lost_has_an_exit_code_of_its_own() {
+    on_both(|peer| {
+        let code = "__import__('os')._exit(3)";
+        let ran = tool(peer, "", &["eval", code]);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(255), ""));
+        assert!(ran.err.contains("the connection failed"), "{}", ran.err);
+    });
+}
+
+#[test]
 fn ctrl_c_ends_what_runs() {
     fn interrupted(peer: &Peer, presses: usize) {
         let mut child = command(&["exec", "-"])

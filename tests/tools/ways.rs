@@ -110,6 +110,43 @@ fn over_tls_the_server_is_who_it_says_and_so_is_the_client() {
     ));
 }
 
+#[test]
+fn tools_close_their_connections_in_order() {
+    for server in [Server::start(), Server::with_tls(&[])] {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let [here, there, back] = ["here", "there", "back"].map(|name| folder.path().join(name));
+        fs::write(&here, "some bytes").expect("written");
+        let ca = server.authority().map(Authority::path);
+        let scheme = if ca.is_some() { "tls:" } else { "" };
+        let tools = [
+            &["eval", "[1, 2]"][..],
+            &["eval", "1 / 0"],
+            &["exec", "-"],
+            &["shell"],
+            &["ping", "-q", "-c", "2", "-i", "0"],
+            &["upload", text(&here), text(&there)],
+            &["download", text(&there), text(&back)],
+            &["download", "/no/such/file", text(&back)],
+        ];
+        for tool in tools {
+            let mut command = command(tool);
+            command.env("RPYC_CONNECT", format!("{scheme}{}", server.address()));
+            if let Some(ca) = &ca {
+                command.env("RPYC_CLIENT_SSL_CAFILE", ca);
+            }
+            let ran = run(command, "print([1, 2])");
+            assert!(matches!(ran.code, Some(0 | 1)), "{tool:?}: {ran:?}");
+        }
+        let ends = server.wait_for_log("the ends", |lines| {
+            let ends = lines.iter().filter(|line| line.contains(": ended: "));
+            let ends: Vec<String> = ends.cloned().collect();
+            (ends.len() == tools.len()).then_some(ends)
+        });
+        let closed = |line: &String| line.contains("closed by the peer");
+        assert!(ends.iter().all(closed), "{ends:#?}");
+    }
+}
+
 /// What our server asks its clients for, of a server of Python's.
 const ASKS: &str = "
 import hmac

@@ -30,6 +30,13 @@ struct Running {
     is_left: bool,
 }
 
+impl Drop for Session {
+    /// In order: an end in the middle of a release is a broken stream in the server's log.
+    fn drop(&mut self) {
+        let _ = self.connection.close();
+    }
+}
+
 /// How a piece of code ended.
 pub(super) enum Ended {
     /// By itself.

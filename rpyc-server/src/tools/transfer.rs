@@ -101,6 +101,8 @@ fn transfer(
         .on_progress(|progress| bar.show(progress));
     let outcome = work(&conn, transfer);
     bar.0.finish_and_clear();
+    // The copies are made, or aren't.
+    let _ = conn.close();
     match outcome {
         Ok(done) => {
             if !quiet {
