@@ -25,6 +25,8 @@ mutants=(
     "standing.rs:Shared::wake(core, heir);"
     "closing.rs:sleeper.notify_one();:2"
     "closing.rs:core.ended.notify_all();:2"
+    "closing.rs:attendant.unattended(Some(Duration::ZERO));"
+    "standing.rs:Shared::hand_to_attendant(core);"
 )
 survivors=0
 for mutant in "${mutants[@]}"; do

@@ -4,6 +4,8 @@
 //! another one is a failure, and so is one that doesn't end. Scenarios without a watcher must end by
 //! the hand-overs alone: a notification that is missing shows there.
 
+mod attended;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -133,6 +135,14 @@ impl World {
     }
 
     fn with(nesting: Nesting, change: fn(&mut Config)) -> World {
+        World::served_by(|server| server.serve_all(), nesting, change)
+    }
+
+    fn served_by(
+        serve: fn(Connection) -> CloseReason,
+        nesting: Nesting,
+        change: fn(&mut Config),
+    ) -> World {
         let mut config = Config {
             executor: Arc::new(ModelThreads),
             sync_request_timeout: None,
@@ -157,7 +167,7 @@ impl World {
         .expect("nothing refuses it");
         let serving = {
             let server = server.clone();
-            thread::spawn(move || server.serve_all())
+            thread::spawn(move || serve(server))
         };
         World {
             client,
