@@ -130,7 +130,8 @@ impl Connector {
     }
 
     /// How long connecting may take, the peer's first answer included; `None` waits for
-    /// ever. Default: 5 s.
+    /// ever. Where there are several addresses or servers to try, each has its share of what is
+    /// left, a quarter at least. Default: 5 s.
     #[must_use]
     pub fn timeout(mut self, timeout: Option<Duration>) -> Connector {
         self.timeout = timeout;
@@ -239,12 +240,13 @@ impl Connector {
             .to_socket_addrs()
             .map_err(io_error("resolving the address"))?;
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for address in addresses {
-            match self.dial(&address, began) {
+        let addresses: Vec<SocketAddr> = addresses.collect();
+        for (tried, address) in addresses.iter().enumerate() {
+            match dial(address, self.share(began, addresses.len() - tried)) {
                 Ok(stream) => {
                     self.set_up(&stream)
                         .map_err(io_error("setting the socket's options"))?;
-                    return Ok((stream, address));
+                    return Ok((stream, *address));
                 }
                 Err(error) => last = error,
             }
@@ -278,9 +280,12 @@ impl Connector {
         name: &str,
     ) -> Result<Connection, Error> {
         let servers = registry.discover(name)?;
+        let began = Instant::now();
         let mut last = None;
-        for server in &servers {
-            match self.connect((&*server.host, server.port)) {
+        for (tried, server) in servers.iter().enumerate() {
+            let share = self.share(began, servers.len() - tried);
+            let connector = self.clone().timeout(share);
+            match connector.connect((&*server.host, server.port)) {
                 Ok(connection) => return Ok(connection),
                 Err(error) => last = Some(error),
             }
@@ -388,14 +393,16 @@ impl Connector {
         }
     }
 
-    fn dial(&self, address: &SocketAddr, began: Instant) -> io::Result<TcpStream> {
-        match self.timeout {
-            None => TcpStream::connect(address),
-            Some(limit) => match limit.checked_sub(began.elapsed()) {
-                Some(left) if !left.is_zero() => TcpStream::connect_timeout(address, left),
-                _ => Err(io::ErrorKind::TimedOut.into()),
-            },
-        }
+    /// The time for the next of so many attempts: one that nobody answers leaves some to the
+    /// others.
+    fn share(&self, began: Instant, attempts: usize) -> Option<Duration> {
+        let left = self.timeout?.saturating_sub(began.elapsed());
+        Some(match attempts {
+            0 | 1 => left,
+            2 => left / 2,
+            3 => left / 3,
+            _ => left / 4,
+        })
     }
 
     fn set_up(&self, stream: &TcpStream) -> io::Result<()> {
@@ -418,6 +425,14 @@ impl fmt::Debug for Connector {
             .field("nodelay", &self.nodelay)
             .field("keepalive", &self.keepalive)
             .finish_non_exhaustive()
+    }
+}
+
+fn dial(address: &SocketAddr, limit: Option<Duration>) -> io::Result<TcpStream> {
+    match limit {
+        None => TcpStream::connect(address),
+        Some(Duration::ZERO) => Err(io::ErrorKind::TimedOut.into()),
+        Some(limit) => TcpStream::connect_timeout(address, limit),
     }
 }
 

@@ -1,15 +1,18 @@
 //! Ways to a peer.
 
 use std::io::{self, Read, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rpyc_core::channel::{PipeStream, Stream};
+use rpyc_core::registry::{RegistryClient, message};
 use rpyc_core::*;
+use socket2::{Domain, Socket, Type};
 
 use crate::objects::{PATIENCE, everything};
 
@@ -26,10 +29,7 @@ fn add(conn: &Connection) -> Result<i64, Error> {
 }
 
 /// A server that accepts one connection, and its address.
-fn tcp_server() -> (
-    std::net::SocketAddr,
-    thread::JoinHandle<Receiver<CloseReason>>,
-) {
+fn tcp_server() -> (SocketAddr, thread::JoinHandle<Receiver<CloseReason>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
     let accepting = thread::spawn(move || serve(listener.accept().expect("a client").0));
@@ -125,6 +125,77 @@ fn a_prelude_has_no_more_time_than_connecting_however_often_something_comes() {
     assert!(error.is_timeout(), "{error}");
     assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
     server.join().expect("the stream is closed");
+}
+
+/// A socket that listens and takes no connection any more: who comes is left without an answer.
+fn full_listener() -> Result<(Socket, Vec<TcpStream>), Error> {
+    let broken = |source| Error::Io {
+        doing: "preparing",
+        source: Arc::new(source),
+    };
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).map_err(broken)?;
+    let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+    listener.bind(&any.into()).map_err(broken)?;
+    listener.listen(0).map_err(broken)?;
+    let address = listener.local_addr().map_err(broken)?.as_socket();
+    let address = address.expect("an address of IP");
+    let mut queue = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        queue.push(stream);
+    }
+    Ok((listener, queue))
+}
+
+#[test]
+fn an_address_that_is_silent_leaves_time_to_the_next() -> Result<(), Error> {
+    let (silent, _queue) = full_listener()?;
+    let silent = silent.local_addr().ok().and_then(|it| it.as_socket());
+    let (address, _server) = tcp_server();
+    let addresses = [silent.expect("an address of IP"), address];
+    let conn = Connector::new()
+        .timeout(Some(Duration::from_secs(4)))
+        .connect(&addresses[..])?;
+    assert_eq!(add(&conn)?, 3);
+    conn.close()
+}
+
+/// A registry that knows a service's servers at these ports.
+fn registry_of(ports: Vec<u16>) -> RegistryClient {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let port = socket.local_addr().expect("its address").port();
+    thread::spawn(move || {
+        while let Ok((_, client)) = socket.recv_from(&mut [0; 2000]) {
+            let servers = ports.iter().map(|port| ("127.0.0.1", *port));
+            let answer = message::encode_servers(servers, message::MAX_DATAGRAM);
+            // Who asked may have gone.
+            let _ = socket.send_to(&answer, client);
+        }
+    });
+    RegistryClient::udp("127.0.0.1").port(port)
+}
+
+#[test]
+fn servers_of_a_registry_that_are_silent_leave_time_to_the_next_and_take_no_more_than_it()
+-> Result<(), Error> {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent_port = silent.local_addr().expect("its address").port();
+    let (address, _server) = tcp_server();
+    let registry = registry_of(vec![silent_port, silent_port, address.port()]);
+    let connector = Connector::new().timeout(Some(Duration::from_secs(4)));
+    let conn = connector.connect_by_service(&registry, "calc")?;
+    assert_eq!(add(&conn)?, 3);
+    conn.close()?;
+
+    let registry = registry_of(vec![silent_port; 60]);
+    let connector = Connector::new().timeout(Some(Duration::from_secs(1)));
+    let began = Instant::now();
+    let outcome = connector.connect_by_service(&registry, "calc");
+    assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
+    assert_eq!(
+        outcome.expect_err("all are silent").to_string(),
+        "none of the 60 servers of CALC can be reached"
+    );
+    Ok(())
 }
 
 #[test]
