@@ -54,3 +54,7 @@ pub use self::server::{
     Listener, Mode, ProcessLimits, RawStream, Rejection, Running, Server, Stopper,
 };
 pub use self::server::{auth, metrics};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
