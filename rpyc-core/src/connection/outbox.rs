@@ -16,7 +16,8 @@ use crate::sync::{Condvar, Mutex, passed, wait};
 pub(crate) struct Outbox {
     state: Mutex<State>,
     drained: Condvar,
-    // Read without the lock on the fast path.
+    // Changed under the lock only, so that they need no order of their own: who has appended a
+    // frame, or looked at the state, sees at least what was true then.
     unsent: AtomicBool,
     writing: AtomicBool,
     // More waits than a peer that reads lets pile up.
@@ -65,7 +66,7 @@ impl Outbox {
         }
         let outcome = encode(&mut state.frames);
         if !state.frames.is_empty() {
-            self.unsent.store(true, Ordering::SeqCst);
+            self.unsent.store(true, Ordering::Relaxed);
         }
         if state.frames.len() + state.in_flight > CONGESTED {
             self.congested.store(true, Ordering::Relaxed);
@@ -79,18 +80,24 @@ impl Outbox {
         let mut state = self.state.lock();
         if !state.closed {
             state.nudged = true;
-            self.unsent.store(true, Ordering::SeqCst);
+            self.unsent.store(true, Ordering::Relaxed);
         }
     }
 
     /// Whether there are frames that nobody is writing.
     pub(crate) fn needs_writer(&self) -> bool {
-        self.unsent.load(Ordering::SeqCst) && !self.writing.load(Ordering::SeqCst)
+        self.unsent.load(Ordering::Relaxed) && !self.is_writing()
+    }
+
+    /// The same, of all frames that were appended before the call.
+    pub(crate) fn surely_needs_writer(&self) -> bool {
+        let _state = self.state.lock();
+        self.needs_writer()
     }
 
     /// Whether somebody is writing.
     pub(crate) fn is_writing(&self) -> bool {
-        self.writing.load(Ordering::SeqCst)
+        self.writing.load(Ordering::Relaxed)
     }
 
     /// Whether more than a megabyte has come to wait and not been written since.
@@ -129,15 +136,16 @@ impl Outbox {
     pub(crate) fn flush(&self, stream: &dyn Stream) -> io::Result<()> {
         while self.needs_writer() {
             let mut state = self.state.lock();
-            if state.closed || self.writing.swap(true, Ordering::SeqCst) {
+            if state.closed || self.is_writing() {
                 return Ok(());
             }
+            self.writing.store(true, Ordering::Relaxed);
             // From here on this thread is the writer, until it finds nothing more to write.
             while (!state.frames.is_empty() || state.nudged) && !state.closed {
                 let mut frames = std::mem::take(&mut state.frames);
                 state.in_flight = frames.len();
                 let nudged = std::mem::take(&mut state.nudged);
-                self.unsent.store(false, Ordering::SeqCst);
+                self.unsent.store(false, Ordering::Relaxed);
                 drop(state);
                 let outcome = match self.write_all(stream, &frames) {
                     Ok(()) if nudged && stream.has_unsent() => stream.flush(),
@@ -171,10 +179,7 @@ impl Outbox {
     pub(crate) fn wait_below(&self, limit: usize) {
         let _waiting = Waiting::begin();
         let mut state = self.state.lock();
-        while state.frames.len() + state.in_flight > limit
-            && !state.closed
-            && self.writing.load(Ordering::SeqCst)
-        {
+        while state.frames.len() + state.in_flight > limit && !state.closed && self.is_writing() {
             state.waiting += 1;
             state = wait(&self.drained, state, None);
             state.waiting -= 1;
@@ -190,7 +195,7 @@ impl Outbox {
         while flushed.is_ok()
             && state.frames.len() + state.in_flight > 0
             && !state.closed
-            && self.writing.load(Ordering::SeqCst)
+            && self.is_writing()
             && !passed(deadline)
         {
             state.waiting += 1;
@@ -205,14 +210,14 @@ impl Outbox {
         let mut state = self.state.lock();
         state.closed = true;
         let frames = std::mem::take(&mut state.frames);
-        self.unsent.store(false, Ordering::SeqCst);
+        self.unsent.store(false, Ordering::Relaxed);
         drop(state);
         drop(frames);
         self.drained.notify_all();
     }
 
     fn stop_writing(&self, state: &State) {
-        self.writing.store(false, Ordering::SeqCst);
+        self.writing.store(false, Ordering::Relaxed);
         if state.waiting > 0 {
             self.drained.notify_all();
         }
@@ -240,7 +245,8 @@ impl Outbox {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             }
-            self.writes.fetch_add(1, Ordering::Relaxed);
+            // There is one writer.
+            self.writes.store(self.writes() + 1, Ordering::Relaxed);
         }
         Ok(())
     }

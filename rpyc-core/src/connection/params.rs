@@ -87,15 +87,9 @@ impl Params {
     pub(super) fn call_args(&mut self) -> Result<Args, Exception> {
         let mut args = Args::from(self.tuple("args")?);
         if self.rest.len() > 0 {
-            let mut names = HashSet::new();
-            for pair in self.tuple("kwargs")? {
-                let (name, value) = self.keyword(pair)?;
-                if !names.insert(name.clone()) {
-                    return Err(Exception::type_error(format!(
-                        "keyword argument repeated: {name}"
-                    )));
-                }
-                args.keyword.push((name, value));
+            let pairs = self.tuple("kwargs")?;
+            if !pairs.is_empty() {
+                args.keyword = self.keywords(pairs)?;
             }
         }
         self.end()?;
@@ -111,6 +105,21 @@ impl Params {
                 self.handler.name()
             ))),
         }
+    }
+
+    fn keywords(&self, pairs: Vec<Any>) -> Result<Vec<(Str, Any)>, Exception> {
+        let mut names = HashSet::new();
+        let mut keywords = Vec::with_capacity(pairs.len());
+        for pair in pairs {
+            let (name, value) = self.keyword(pair)?;
+            if !names.insert(name.clone()) {
+                return Err(Exception::type_error(format!(
+                    "keyword argument repeated: {name}"
+                )));
+            }
+            keywords.push((name, value));
+        }
+        Ok(keywords)
     }
 
     fn keyword(&self, pair: Any) -> Result<(Str, Any), Exception> {

@@ -1,6 +1,6 @@
 //! Requests of this side that aren't answered yet.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -124,9 +124,10 @@ impl Pending {
 
     /// The reply to a synchronous request, if it is in; the request is done with then.
     pub(crate) fn take(&mut self, seq: u64) -> Option<Reply> {
-        let entry = self.entries.get(&seq)?;
-        entry.reply.as_ref()?;
-        self.entries.remove(&seq).and_then(|entry| entry.reply)
+        match self.entries.entry(seq) {
+            hash_map::Entry::Occupied(entry) if entry.get().reply.is_some() => entry.remove().reply,
+            _ => None,
+        }
     }
 
     /// Adds a callback to an unanswered request; gives it back if it is answered already.

@@ -14,11 +14,13 @@
 //! it has ended or waits itself for this peer, in the order in which they were sent. A named one
 //! starts when nothing is on top of the wait of its thread, in the order of that thread's.
 
-use std::collections::{HashMap, VecDeque};
+mod tasks;
 
+use std::collections::VecDeque;
+
+use self::tasks::Tasks;
 use crate::codec::Handler;
 use crate::config::Nesting;
-use crate::counter_hash::CounterState;
 
 /// A request that has started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -104,7 +106,7 @@ pub(crate) struct Turns<J> {
     // How many more are queued at the places whose threads they name.
     named: usize,
     queued_bytes: usize,
-    tasks: HashMap<TaskId, Task, CounterState>,
+    tasks: Tasks,
     // How many tasks stand in a wait.
     waiting_tasks: usize,
     // Oldest first; there are few.
@@ -112,15 +114,6 @@ pub(crate) struct Turns<J> {
     next_number: u64,
     // Counts starts, ends and answers: that it stands still for a while is how a stall shows.
     progress: u64,
-}
-
-#[derive(Debug)]
-struct Task {
-    handler: Handler,
-    /// The wait in which its thread stands.
-    waits_in: Option<PlaceId>,
-    /// The wait on top of which it runs.
-    runs_on: Option<PlaceId>,
 }
 
 #[derive(Debug)]
@@ -157,7 +150,7 @@ impl<J: Job> Turns<J> {
             queue: VecDeque::with_capacity(1),
             named: 0,
             queued_bytes: 0,
-            tasks: HashMap::default(),
+            tasks: Tasks::default(),
             waiting_tasks: 0,
             places: Vec::with_capacity(1),
             next_number: 0,
@@ -214,12 +207,12 @@ impl<J: Job> Turns<J> {
             return;
         };
         let place = self.places.remove(index);
-        if let Some(task) = place.task.and_then(|task| self.tasks.get_mut(&task)) {
+        if let Some(task) = place.task.and_then(|task| self.tasks.get_mut(task)) {
             task.waits_in = None;
             self.waiting_tasks -= 1;
         }
         if let Some((task, job)) = place.assigned {
-            self.tasks.remove(&task);
+            self.tasks.remove(task);
             self.queue.push_front((job, 0));
         }
         for (job, bytes) in place.named.into_iter().rev() {
@@ -294,7 +287,7 @@ impl<J: Job> Turns<J> {
     /// The task has ended.
     pub(crate) fn end(&mut self, task: TaskId) {
         self.progress += 1;
-        if let Some(task) = self.tasks.remove(&task)
+        if let Some(task) = self.tasks.remove(task)
             && task.waits_in.is_some()
         {
             // A wait outlives its task only when a panic tore through it.
@@ -332,7 +325,7 @@ impl<J: Job> Turns<J> {
             .filter_map(|place| place.assigned.take());
         let mut jobs: Vec<J> = Vec::new();
         for (task, job) in assigned {
-            self.tasks.remove(&task);
+            self.tasks.remove(task);
             jobs.push(job);
         }
         for place in &mut self.places {
@@ -360,10 +353,8 @@ impl<J: Job> Turns<J> {
     }
 
     /// What the tasks were asked for, oldest first.
-    pub(crate) fn running(&self) -> Vec<Handler> {
-        let mut tasks: Vec<_> = self.tasks.iter().collect();
-        tasks.sort_by_key(|(id, _)| **id);
-        tasks.into_iter().map(|(_, task)| task.handler).collect()
+    pub(crate) fn running(&self) -> impl Iterator<Item = Handler> {
+        self.tasks.handlers()
     }
 
     /// What the queued requests ask for: first those that any thread may run, in their order.
@@ -405,7 +396,7 @@ impl<J: Job> Turns<J> {
             .then(|| self.youngest_of(bond.ours))
             .flatten();
         let named = beneath.map(|place| std::mem::take(&mut place.named));
-        if let Some(task) = task.and_then(|task| self.tasks.get_mut(&task)) {
+        if let Some(task) = task.and_then(|task| self.tasks.get_mut(task)) {
             task.waits_in = Some(id);
             self.waiting_tasks += 1;
         }
@@ -484,12 +475,7 @@ impl<J: Job> Turns<J> {
         place.covered = true;
         self.progress += 1;
         let task = TaskId(self.number());
-        let started = Task {
-            handler: job.handler(),
-            waits_in: None,
-            runs_on: is_wait.then_some(id),
-        };
-        self.tasks.insert(task, started);
+        self.tasks.start(task, job.handler(), is_wait.then_some(id));
         Some(Next::Here(task, job))
     }
 
@@ -506,14 +492,7 @@ impl<J: Job> Turns<J> {
         let spot = spot.and_then(|id| self.place_mut(id));
         let is_wait = |place: &&mut Place<J>| matches!(place.kind, Kind::Wait { .. });
         let Some(place) = spot else {
-            self.tasks.insert(
-                task,
-                Task {
-                    handler,
-                    waits_in: None,
-                    runs_on: None,
-                },
-            );
+            self.tasks.start(task, handler, None);
             return Some(match asker {
                 Asker::PoolThread => Next::Here(task, job),
                 _ => Next::Pool(task, job),
@@ -528,14 +507,7 @@ impl<J: Job> Turns<J> {
             place.assigned = Some((task, job));
             Next::Wake(id)
         };
-        self.tasks.insert(
-            task,
-            Task {
-                handler,
-                waits_in: None,
-                runs_on,
-            },
-        );
+        self.tasks.start(task, handler, runs_on);
         Some(next)
     }
 
@@ -579,7 +551,7 @@ impl<J: Job> Turns<J> {
             if *answered {
                 return None;
             }
-            let task = task.and_then(|task| self.tasks.get(&task));
+            let task = task.and_then(|task| self.tasks.get(task));
             below = task
                 .and_then(|task| task.runs_on)
                 .and_then(|id| self.place(id));

@@ -121,7 +121,7 @@ impl Shared {
             core.watch.idle = 0;
             self.watched.store(false, Ordering::SeqCst);
             // Frames are appended without the core's lock.
-            return self.outbox.needs_writer() && !self.watched.swap(true, Ordering::SeqCst);
+            return self.outbox.surely_needs_writer() && !self.watched.swap(true, Ordering::SeqCst);
         }
         // While the peer doesn't read, more answers for it are of no use.
         let stalled = !moved

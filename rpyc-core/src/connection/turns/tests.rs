@@ -337,7 +337,7 @@ fn a_request_that_names_a_thread_runs_beneath_its_wait_whatever_else_is_active()
     turns.set_doing(wait, Doing::Awake);
     assert_eq!(turns.next(Asker::Nobody), None, "its own thread takes it");
     let third = here(&mut turns, Asker::Place(wait), 3103);
-    assert_eq!(turns.running().len(), 3);
+    assert_eq!(turns.running().count(), 3);
     turns.end(third);
     turns.uncover(wait);
     assert_eq!(turns.next(Asker::Place(wait)), None);

@@ -1,0 +1,54 @@
+//! The requests that run.
+
+use super::{PlaceId, TaskId};
+use crate::codec::Handler;
+
+/// The tasks, oldest first. There are few, so that a vector is quicker than any other table.
+#[derive(Debug, Default)]
+pub(super) struct Tasks(Vec<(TaskId, Task)>);
+
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) handler: Handler,
+    /// The wait in which its thread stands.
+    pub(super) waits_in: Option<PlaceId>,
+    /// The wait on top of which it runs.
+    pub(super) runs_on: Option<PlaceId>,
+}
+
+impl Tasks {
+    /// Adds a task; its id is greater than those of all others.
+    pub(super) fn start(&mut self, id: TaskId, handler: Handler, runs_on: Option<PlaceId>) {
+        let task = Task {
+            handler,
+            waits_in: None,
+            runs_on,
+        };
+        self.0.push((id, task));
+    }
+
+    pub(super) fn get(&self, id: TaskId) -> Option<&Task> {
+        self.0.get(self.index(id)?).map(|(_, task)| task)
+    }
+
+    pub(super) fn get_mut(&mut self, id: TaskId) -> Option<&mut Task> {
+        let index = self.index(id)?;
+        self.0.get_mut(index).map(|(_, task)| task)
+    }
+
+    pub(super) fn remove(&mut self, id: TaskId) -> Option<Task> {
+        self.index(id).map(|index| self.0.remove(index).1)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn handlers(&self) -> impl Iterator<Item = Handler> {
+        self.0.iter().map(|(_, task)| task.handler)
+    }
+
+    fn index(&self, id: TaskId) -> Option<usize> {
+        self.0.binary_search_by_key(&id, |(id, _)| *id).ok()
+    }
+}
