@@ -217,11 +217,10 @@ fn listen(options: &ServeOptions, plan: &Plan) -> Result<Vec<Listener>, Failure>
 }
 
 fn port_cant_be_had(port: u16, error: ListenError) -> Failure {
-    let in_use = error.is_in_use();
-    let failure = Failure::new(format!("--port {port} can't be had")).because(error);
-    if !in_use {
-        return failure;
+    if !error.is_in_use() {
+        return Failure::new("--host, --port: the address can't be had").because(error);
     }
+    let failure = Failure::new(format!("--port {port} can't be had")).because(error);
     failure.hint(
         "Another program listens there: take another port with --port, or a free one with \
          --port 0.",

@@ -2,6 +2,7 @@
 //! it read the files of TLS anew, and write to a new log file.
 
 use std::io::{self, IsTerminal};
+use std::sync::mpsc;
 use std::thread;
 
 use log::{error, info};
@@ -36,11 +37,23 @@ pub(crate) struct Caught {
 impl Caught {
     /// Calls `stop` at the first signal.
     pub(crate) fn stop_with(mut self, stop: impl Fn() + Send + 'static) -> io::Result<()> {
+        let (log, tls) = (self.log.clone(), self.tls.clone());
+        let (hang_up, hung_up) = mpsc::channel();
+        // On a thread of its own: a file may keep its reader waiting (a network's, a pipe), and the
+        // other signals must not wait with it.
+        thread::Builder::new()
+            .name("rpyc-reload".to_owned())
+            .spawn(move || {
+                while hung_up.recv().is_ok() {
+                    reload(&log, tls.as_ref());
+                }
+            })?;
         let watch = move || {
             let mut stopping = false;
             for signal in self.signals.forever() {
                 if signal == SIGHUP && self.terminals == terminals() {
-                    reload(&self.log, self.tls.as_ref());
+                    // Somebody receives for as long as this thread has the sender.
+                    let _ = hang_up.send(());
                     continue;
                 }
                 if stopping {

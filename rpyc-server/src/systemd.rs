@@ -21,11 +21,17 @@ pub(crate) fn inherited() -> Result<Vec<Listener>, ListenError> {
                 unix.map(OwnedFd::from)
             }
         };
-        if let Some(socket) = socket {
-            listeners.push(Listener::from_fd(socket)?);
-        }
+        let socket = socket.ok_or_else(not_a_stream)?;
+        listeners.push(Listener::from_fd(socket)?);
     }
     Ok(listeners)
+}
+
+fn not_a_stream() -> ListenError {
+    let what = "it isn't a socket of clients' streams (ListenStream=)";
+    ListenError::Inherited {
+        source: io::Error::new(io::ErrorKind::InvalidInput, what),
+    }
 }
 
 /// Has systemd know when the server is ready, and when it stops. Does nothing elsewhere.

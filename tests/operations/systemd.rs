@@ -104,6 +104,22 @@ fn a_socket_that_others_reach_needs_a_word_on_who_may_come() {
 }
 
 #[test]
+fn what_is_no_socket_to_listen_on_is_refused_instead_of_an_address_of_its_own_taken() {
+    as_systemd(
+        r#"
+        local = listen(socket.AF_INET, ('127.0.0.1', 0))
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        datagrams.bind(('127.0.0.1', 0))
+        connected = socket.create_connection(local.getsockname())
+        for other in datagrams, connected, open('/dev/null'):
+            same(wait(start([local, other], '--port', '0', '--logfile', 'log')), 1)
+            assert 'listening on' not in open('log').read()
+        "#,
+        &[],
+    );
+}
+
+#[test]
 fn sockets_for_another_process_are_none_of_its_business() {
     as_systemd(
         r#"

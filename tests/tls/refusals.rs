@@ -29,7 +29,8 @@ fn a_client_whose_certificate_isnt_accepted_is_told_why_as_the_server_is() {
     let strangers = Authority::new("strangers");
     let expired = clients.sign("expired", &[], Validity::Past);
     let future = clients.sign("future", &[], Validity::Future);
-    let rows: [(Option<Identity>, &str, &str, &str); 4] = [
+    let own = clients.self_signed("own", Validity::Now);
+    let rows: [(Option<Identity>, &str, &str, &str); 5] = [
         (
             Some(strangers.client()),
             "isn't signed by an authority that is trusted here",
@@ -47,6 +48,12 @@ fn a_client_whose_certificate_isnt_accepted_is_told_why_as_the_server_is() {
             "isn't valid yet",
             "certificate_expired",
             "certificate expired",
+        ),
+        (
+            Some(own),
+            "it is an authority's, as self-signed ones are",
+            "bad_certificate",
+            "certificate unknown",
         ),
         (
             None,

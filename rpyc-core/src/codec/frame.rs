@@ -217,10 +217,11 @@ impl FrameDecoder {
 
 /// The protocol that a stream with this start speaks, if it is a known other one.
 fn other_protocol(start: &[u8]) -> Option<&'static str> {
-    // As frame headers these would announce 369 MB and more.
+    // As frame headers these would announce 352 MB and more. An alert is what a TLS server answers to a frame.
     match start {
-        [0x16, 0x03, ..] => Some("TLS"),
+        [0x15 | 0x16, 0x03, ..] => Some("TLS"),
         [b'G', b'E', b'T', b' ', ..]
+        | [b'H', b'T', b'T', b'P', ..]
         | [b'P', b'O', b'S', b'T', ..]
         | [b'H', b'E', b'A', b'D', ..] => Some("HTTP"),
         [b'S', b'S', b'H', b'-', ..] => Some("SSH"),

@@ -81,6 +81,8 @@ fn other_protocols_are_recognised_by_their_first_bytes() {
     for (start, looks_like) in [
         (b"\x16\x03\x01\x02\x00".as_slice(), "TLS"),
         (b"\x16\x03", "TLS"),
+        (b"\x15\x03\x01\x00\x02\x02\x46", "TLS"),
+        (b"HTTP/1.1 400 Bad Request\r\n", "HTTP"),
         (b"GET / HTTP/1.1\r\n", "HTTP"),
         (b"POST", "HTTP"),
         (b"HEAD / HTTP/1.0\r\n", "HTTP"),

@@ -3,9 +3,12 @@
 mod options;
 mod program;
 
+use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
 use std::sync::Arc;
+use std::thread;
 use std::time::Instant;
 
 use rpyc_core::{Any, Args, Config, Connection, Handler, Netref, VoidService};
@@ -82,6 +85,14 @@ fn a_port_in_use_is_an_error_that_names_the_flag_and_the_way_out() {
     assert_eq!(code, Some(1), "{stderr}");
     assert!(stderr.contains(&format!("--port {port}")), "{stderr}");
     assert!(stderr.contains("--port 0"), "no way out in {stderr}");
+}
+
+#[test]
+fn an_address_of_another_machine_is_an_error_that_names_the_flag() {
+    let elsewhere = ["--classic", "--insecure", "--host", "192.0.2.1"];
+    let (code, _, stderr) = run(&elsewhere);
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("--host, --port"), "{stderr}");
 }
 
 #[test]
@@ -220,4 +231,24 @@ fn it_is_not_a_signal_that_ends_it_when_it_is_asked_once() {
         (None, Some(0)),
         "{log:#?}"
     );
+}
+
+#[test]
+fn a_file_that_keeps_sighup_waiting_doesnt_keep_the_end_waiting() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("log");
+    let log = path.to_str().unwrap();
+    let program = Program::start(&["--classic", "--port", "0", "--logfile", log]);
+    let begun = Instant::now();
+    while !fs::read_to_string(&path).is_ok_and(|log| log.contains("listening on ")) {
+        assert!(begun.elapsed() < DEADLINE, "it doesn't start");
+        thread::yield_now();
+    }
+    // Nobody reads from this pipe, so opening it to write waits.
+    fs::remove_file(&path).unwrap();
+    assert!(Command::new("mkfifo").arg(log).status().unwrap().success());
+    program.signal(Signal::HUP);
+    program.signal(Signal::TERM);
+    let (status, log) = program.end();
+    assert_eq!(status.code(), Some(0), "{log:#?}");
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rustls::{AlertDescription, CertificateError};
+use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 
 /// Why a TLS session can't be had, or broke.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +52,7 @@ pub enum TlsError {
     #[error("the stream failed within the TLS handshake")]
     Io(#[source] io::Error),
     /// The peer broke the rules of TLS, or has no version or cipher in common with this side.
-    #[error("TLS failed: {0}")]
+    #[error("TLS failed: {}", Cause(.0))]
     Session(rustls::Error),
 }
 
@@ -101,6 +101,26 @@ impl fmt::Display for Fault<'_> {
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
                 f.write_str("it isn't made for this side of a connection (extended key usage)")
             }
+            // The verifier has no name for it that others can see.
+            CertificateError::Other(fault) if fault.to_string() == "CaUsedAsEndEntity" => {
+                f.write_str("it is an authority's, as self-signed ones are, and not trusted itself")
+            }
+            other => write!(f, "{other}"),
+        }
+    }
+}
+
+/// What came between the two sides, in words.
+struct Cause<'a>(&'a rustls::Error);
+
+impl fmt::Display for Cause<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use PeerIncompatible::{SignatureAlgorithmsExtensionRequired, Tls12NotOfferedOrEnabled};
+        match self.0 {
+            // What TLS 1.1 doesn't have is looked for first.
+            rustls::Error::PeerIncompatible(
+                SignatureAlgorithmsExtensionRequired | Tls12NotOfferedOrEnabled,
+            ) => f.write_str("the peer speaks no version of it from 1.2 on"),
             other => write!(f, "{other}"),
         }
     }
@@ -162,6 +182,10 @@ mod tests {
             (
                 rustls::Error::AlertReceived(AlertDescription::BadRecordMac),
                 "alert BadRecordMac",
+            ),
+            (
+                PeerIncompatible::Tls12NotOfferedOrEnabled.into(),
+                "no version of it from 1.2 on",
             ),
         ] {
             assert!(text(error).contains(words), "{words}");

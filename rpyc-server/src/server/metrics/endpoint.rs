@@ -150,7 +150,11 @@ fn answer(mut stream: &TcpStream, metrics: &Metrics) -> io::Result<()> {
     let response = match (method, path.split('?').next()) {
         (Some("GET"), Some("/metrics")) => response("200 OK", OPEN_METRICS, &metrics.text()),
         (Some("GET"), _) => response("404 Not Found", TEXT, "the metrics are at /metrics\n"),
-        _ => response("405 Method Not Allowed", TEXT, "GET /metrics\n"),
+        _ => response(
+            "405 Method Not Allowed\r\nAllow: GET",
+            TEXT,
+            "GET /metrics\n",
+        ),
     };
     write_within(stream, deadline, &response)
 }
