@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use rpyc_core::{Connector, Error, args};
+use rpyc_tests::certs::Authority;
 use rpyc_tests::deadline::{PATIENCE, within};
 use rpyc_tests::python::Script;
 use rpyc_tests::server::{binary, is_stock};
@@ -37,6 +39,20 @@ fn a_pool_runs_the_scenarios() {
 fn a_process_for_each_client_runs_the_scenarios() {
     // Not those of references: one of them has two clients share a module of the server.
     runs("process", &["calls::", "callbacks::", "exceptions::"]);
+}
+
+#[test]
+fn forking_is_another_name_for_a_process_for_each_client() {
+    if is_stock() {
+        return;
+    }
+    let server = rpyc_tests::Server::with_options(&["--mode", "forking"]);
+    server.check(
+        "
+        with connect() as other:
+            assert other.modules.os.getpid() != conn.modules.os.getpid()
+        ",
+    );
 }
 
 #[test]
@@ -84,10 +100,51 @@ fn a_python_program_has_a_server_over_its_standard_streams() {
             times.append(time.perf_counter() - begin)
         # Some 0.1 ms on a machine with nothing else to do.
         assert sorted(times)[150] < 0.05, sorted(times)[150]
+        with raises(SystemExit):
+            conn.execute('raise SystemExit(3)')
+        same(conn.eval('6 * 7'), 42)
         conn.close()
         same(conn.proc.wait(PATIENCE), 0)
         ",
     );
+    script.outcome().unwrap_or_else(|reason| panic!("{reason}"));
+}
+
+#[test]
+fn a_python_program_starts_a_one_shot_server_and_reads_where_it_is() {
+    if is_stock() {
+        return;
+    }
+    let authority = Authority::new("authority");
+    let identity = authority.server();
+    let code = r#"
+        import subprocess
+        KEY, CERTIFICATE, CA = sys.argv[1:]
+        tls = ['--ssl-keyfile', KEY, '--ssl-certfile', CERTIFICATE]
+        for options in [], ['--ipv6'], tls:
+            server = subprocess.Popen(
+                [os.environ['SERVER'], '--classic', '-m', 'oneshot', '-p', '0', *options],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            same(server.stdout.readline(), 'rpyc-oneshot\n')
+            host, port = server.stdout.readline().rstrip('\n').split('\t')
+            same(host, '::1' if '--ipv6' in options else '127.0.0.1')
+            if options is tls:
+                conn = rpyc.classic.ssl_connect(host, int(port), ca_certs=CA)
+            else:
+                conn = rpyc.classic.connect(host, int(port), ipv6='--ipv6' in options)
+            same(conn.eval('lambda f, x: f(x)')(lambda x: x * 2, 21), 42)
+            # Nobody else is served.
+            with raises(OSError):
+                rpyc.classic.connect(host, int(port), ipv6='--ipv6' in options)
+            conn.close()
+            same(server.wait(PATIENCE), 0)
+            same(server.stdout.read(), '')
+    "#;
+    let path = |path: &Path| path.to_string_lossy().into_owned();
+    let script = Script::new(code).variable("SERVER", path(binary()));
+    let script = script.argument(path(&identity.key));
+    let script = script.argument(path(&identity.certificate));
+    let script = script.argument(path(&authority.path()));
     script.outcome().unwrap_or_else(|reason| panic!("{reason}"));
 }
 

@@ -12,28 +12,35 @@ use rpyc_tests::server::{Signal, is_stock};
 
 #[test]
 fn an_unmodified_client_runs_the_scenarios_over_tls() {
-    runs_over_tls("threaded");
+    runs_over_tls("threaded", SCENARIOS);
 }
 
 #[test]
 fn an_unmodified_client_of_a_pool_runs_the_scenarios_over_tls() {
-    runs_over_tls("pool");
+    runs_over_tls("pool", SCENARIOS);
 }
 
+#[test]
+fn an_unmodified_client_with_a_process_of_its_own_runs_scenarios_over_tls() {
+    runs_over_tls("process", &["callbacks::"]);
+}
+
+const SCENARIOS: &[&str] = &[
+    "calls::",
+    "callbacks::",
+    "values::",
+    "exceptions::",
+    "references::",
+];
+
 #[track_caller]
-fn runs_over_tls(mode: &str) {
+fn runs_over_tls(mode: &str, scenarios: &[&str]) {
     if is_stock() {
         return;
     }
     let this = std::env::current_exe().expect("this test");
     let output = Command::new(this)
-        .args([
-            "calls::",
-            "callbacks::",
-            "values::",
-            "exceptions::",
-            "references::",
-        ])
+        .args(scenarios)
         .env("RPYC_TEST_TLS", "1")
         .env("RPYC_TEST_MODE", mode)
         .output()

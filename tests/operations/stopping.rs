@@ -2,15 +2,14 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::Instant;
 
 use rpyc_core::registry::{RegistryClient, RegistryError};
 use rpyc_tests::deadline::PATIENCE;
 use rpyc_tests::registry::PythonRegistry;
 use rpyc_tests::server::Signal;
 use rpyc_tests::{Server, better_than_stock};
-
-const IDLE: usize = 100;
 
 /// What each client finds: an object that leaves a mark when its session is let go of, and ways to
 /// be busy.
@@ -21,36 +20,38 @@ class Session:
         self.mark = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     def __del__(self):
         os.write(self.mark, b'ended\n')
+def begin(path):
+    open(path, 'w').close()
 def wait_for(path):
-    sys.busy = True
+    begin(path + '-busy')
     while not os.path.exists(path):
         time.sleep(0.01)
     return 'in time'
-def loop():
-    sys.looping = True
+def loop(path):
+    begin(path + '-looping')
     while True:
         pass
-def answer():
-    sys.answering = True
+def answer(path):
+    begin(path + '-answering')
     return b'x' * 200_000_000
 "#;
 
-/// 100 idle clients, a busy one, and two stuck ones: code that never ends, and an answer that is
+/// Idle clients, a busy one, and two stuck ones: code that never ends, and an answer that is
 /// never read.
 const CLIENTS: &str = r#"
-ended, gate, over = sys.argv[1:]
+ended, gate, over, count = sys.argv[1:]
 def begin():
     conn = connect()
     conn.execute(f'session = Session({ended!r})')
     return conn
 
-idle = [begin() for _ in range(100)]
+idle = [begin() for _ in range(int(count))]
 busy, stuck, deaf = begin(), begin(), begin()
 in_time = rpyc.async_(busy.eval('wait_for'))(gate)
-endless = rpyc.async_(stuck.eval('loop'))()
-unread = rpyc.async_(deaf.eval('answer'))()
+endless = rpyc.async_(stuck.eval('loop'))(gate)
+unread = rpyc.async_(deaf.eval('answer'))(gate)
 for name in 'busy', 'looping', 'answering':
-    eventually(lambda: idle[0].eval(f'getattr(sys, {name!r}, False)'), name)
+    eventually(lambda: idle[0].eval('1') and os.path.exists(f'{gate}-{name}'), name)
 say('connected')
 
 for conn in idle:
@@ -75,6 +76,15 @@ fn sigterm_closes_the_idle_lets_the_busy_finish_cuts_the_stuck_and_unregisters()
     if better_than_stock("it waits for nobody, and has no such options") {
         return;
     }
+    thread::scope(|scope| {
+        // Each process is an interpreter.
+        for (mode, idle) in [("threaded", 100), ("pool", 100), ("process", 8)] {
+            scope.spawn(move || stops(mode, idle));
+        }
+    });
+}
+
+fn stops(mode: &str, idle: usize) {
     let registry = PythonRegistry::start("UDP");
     let port = registry.port().to_string();
     let folder = tempfile::TempDir::new().expect("a folder");
@@ -82,6 +92,8 @@ fn sigterm_closes_the_idle_lets_the_busy_finish_cuts_the_stuck_and_unregisters()
     let [init, ended, gate, over] = &paths;
     fs::write(init, INIT).expect("written");
     let mut server = Server::with_options(&[
+        "--mode",
+        mode,
         "--init",
         init.to_str().expect("a plain path"),
         "--grace",
@@ -107,7 +119,7 @@ fn sigterm_closes_the_idle_lets_the_busy_finish_cuts_the_stuck_and_unregisters()
         .fold(script, |script, path| {
             script.argument(path.to_string_lossy())
         });
-    let clients = script.spawn();
+    let clients = script.argument(idle.to_string()).spawn();
     clients.wait_for("connected");
 
     let begun = Instant::now();
@@ -121,11 +133,7 @@ fn sigterm_closes_the_idle_lets_the_busy_finish_cuts_the_stuck_and_unregisters()
     let status = server.ended(PATIENCE);
     assert_eq!(status.code(), Some(0), "{}", server.log());
     // The grace, and a moment; the machine may be a busy one.
-    assert!(
-        begun.elapsed() < Duration::from_secs(15),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
     fs::write(over, "").expect("written");
     server.succeed(clients.finish());
 
@@ -137,13 +145,16 @@ fn sigterm_closes_the_idle_lets_the_busy_finish_cuts_the_stuck_and_unregisters()
     let log = server.log();
     let of_session = |line: &&str| line.contains(" from 127.0.0.1:");
     let sessions: Vec<&str> = log.lines().filter(of_session).collect();
-    for number in 1..=IDLE + 3 {
+    for number in 1..=idle + 3 {
         let about = format!(" conn{number} from ");
         let about = sessions.iter().filter(|line| line.contains(&about));
         let ends = about.filter(|line| line.contains(": ended: "));
-        assert_eq!(ends.count(), 1, "conn{number}\n{log}");
+        assert_eq!(ends.count(), 1, "{mode}: conn{number}\n{log}");
     }
     // Once for each; the session of the code that never ends may have come too late.
     let marks = fs::read_to_string(ended).expect("marks").lines().count();
-    assert!((IDLE + 2..=IDLE + 3).contains(&marks), "{marks}\n{log}");
+    assert!(
+        (idle + 2..=idle + 3).contains(&marks),
+        "{mode}: {marks}\n{log}"
+    );
 }

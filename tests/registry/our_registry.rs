@@ -101,6 +101,25 @@ fn python_reads_a_list_of_five_hundred_services_over_udp_and_a_part_of_it_over_t
 }
 
 #[test]
+fn a_host_has_half_of_the_places_and_keeps_what_it_has() {
+    let registry = Registry::start(&["--host", "127.0.0.1", "--listing", "--max-entries", "10"]);
+    registry.check(
+        "
+        client = UDPRegistryClient('127.0.0.1', REGISTRY, timeout=0.5)
+        for n in range(5):
+            assert client.register((f'service{n}',), n + 1)
+        assert not client.register(('another',), 6)
+        assert client.register(('service0',), 1), 'it is there already'
+        same(len(client.list()), 5)
+        client.unregister(1)
+        eventually(lambda: client.register(('another',), 6), 'a place')
+        same(client.discover('another'), (('127.0.0.1', 6),))
+        ",
+    );
+    registry.wait_for("the registry holds no more services of this host");
+}
+
+#[test]
 fn a_server_that_falls_silent_is_forgotten() {
     let registry = Registry::start(&["--host", "127.0.0.1", "--timeout", "0.5", "--listing"]);
     registry.check(

@@ -171,6 +171,59 @@ fn the_config_file_gives_options_and_flags_win() {
     );
 }
 
+/// What became of the options, as a text; not where they were given.
+fn became(arguments: &[&str]) -> Option<String> {
+    match parse(arguments) {
+        Ok(Ok(Invocation::Serve(mut options))) => {
+            options.given.clear();
+            Some(format!("{options:?}"))
+        }
+        Ok(Ok(Invocation::Registry(options))) => Some(format!("{options:?}")),
+        _ => None,
+    }
+}
+
+#[test]
+fn every_option_means_the_same_in_the_config_file_as_on_the_command_line() {
+    // One of them is a value of each option, and not its default.
+    let samples = ["7", "127.0.0.1", "10.0.0.0/8", "pool", "json", "TCP"];
+    let root = command();
+    let registry = root.find_subcommand("registry").expect("is there");
+    for (command, words, table) in [
+        (&root, &[][..], ""),
+        (registry, &["registry"], "[registry]"),
+    ] {
+        let default = became(words).expect("the defaults");
+        let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+        let names = shown.filter_map(|arg| arg.get_long());
+        let names: Vec<&str> = names
+            .filter(|name| !["check", "config", "help", "version"].contains(name))
+            .collect();
+        assert!(names.len() > 10, "{names:?}");
+        for name in names {
+            let flag = format!("--{name}");
+            let switch = [words, &[&flag]].concat();
+            let sample = |sample: &str| {
+                Some((
+                    became(&[words, &[&flag, sample]].concat())?,
+                    format!("{sample:?}"),
+                ))
+            };
+            let mut given = samples.iter().filter_map(|text| sample(text));
+            let given = match became(&switch) {
+                Some(given) => Some((given, "true".to_owned())),
+                None => given.find(|(given, _)| *given != default),
+            };
+            let (given, value) = given.unwrap_or_else(|| panic!("no value for --{name}"));
+            assert_ne!(given, default, "--{name}");
+            let file = config_file(&format!("{table}\n{name} = {value}\n"));
+            let path = file.path().to_str().expect("a plain path");
+            let read = became(&[words, &["--config", path]].concat());
+            assert_eq!(read.as_ref(), Some(&given), "{name} = {value}");
+        }
+    }
+}
+
 #[test]
 fn a_wrong_config_file_is_refused_with_the_line_and_the_way_out() {
     for (text, expected) in [
