@@ -16,6 +16,7 @@ mod registering;
 mod registry;
 mod serving;
 mod socket;
+mod wrap;
 
 use std::ffi::OsString;
 use std::process;
@@ -89,7 +90,7 @@ pub(crate) fn completions(shell: Shell) -> Vec<u8> {
 
 /// The help of the program and of its commands.
 pub(crate) fn help_all() -> Vec<u8> {
-    let mut root = command();
+    let mut root = wrap::wrapped(command());
     root.build();
     let mut text = root.render_long_help().to_string();
     for command in root.get_subcommands_mut() {
@@ -120,7 +121,8 @@ pub(crate) fn man(page: Option<String>) -> Result<Vec<u8>, Failure> {
 
 /// The inner result is that of the command line, the outer one that of the config file.
 fn parse_from(arguments: Vec<OsString>) -> Result<Result<Invocation, clap::Error>, Failure> {
-    let matches = match command().try_get_matches_from(&arguments) {
+    let command = wrap::wrapped(command());
+    let matches = match command.clone().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(error) => return Ok(Err(error)),
     };
@@ -129,7 +131,7 @@ fn parse_from(arguments: Vec<OsString>) -> Result<Result<Invocation, clap::Error
     let given = matches.ids().filter(on_command_line);
     let given = given.map(|id| id.as_str().to_owned()).collect();
     let arguments = file::extend(arguments, &matches)?;
-    let parsed = command().try_get_matches_from(arguments);
+    let parsed = command.try_get_matches_from(arguments);
     Ok(parsed.map(|matches| invocation(&matches, given)))
 }
 
