@@ -1,7 +1,7 @@
 //! Which options count in which mode: one that doesn't is a mistake to be told of, not to be
 //! passed over. Pure.
 
-use crate::cli::ServeMode;
+use crate::cli::{ServeMode, ServeOptions};
 use crate::failure::Failure;
 
 /// Where an option counts.
@@ -59,6 +59,24 @@ pub(crate) fn check(mode: ServeMode, given: &[String]) -> Result<(), Failure> {
             "--{name} has no effect with --mode {mode}: {reason}"
         ))
         .hint(way_out));
+    }
+    Ok(())
+}
+
+/// Refuses options of the command line that say more about another one, which is off. (Python's
+/// program takes those of the registry without `--register`.)
+pub(crate) fn check_companions(options: &ServeOptions) -> Result<(), Failure> {
+    let (unix, register) = (options.socket.unix.is_some(), options.registering.register);
+    for (name, other, is_on) in [
+        ("advertise-host", "register", register),
+        ("advertise-port", "register", register),
+        ("service-name", "register", register),
+        ("unix-mode", "unix", unix),
+    ] {
+        if !is_on && options.given.iter().any(|given| given == name) {
+            let refused = format!("--{name} has no effect without --{other}");
+            return Err(Failure::usage(refused).hint(format!("Say --{other}, too.")));
+        }
     }
     Ok(())
 }

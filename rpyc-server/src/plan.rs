@@ -39,6 +39,7 @@ impl Plan {
                 .hint("Say --classic to serve classic mode; --help shows examples."));
         }
         effect::check(options.serving.mode, &options.given)?;
+        effect::check_companions(options)?;
         check_logging(&options.logging)?;
         classic::check(&options.python)?;
         check_unix(options.socket.unix.as_deref())?;

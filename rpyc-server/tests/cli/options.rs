@@ -138,6 +138,16 @@ fn check_says_whether_it_would_work_and_starts_nothing() {
             "--ssl-keyfile needs --ssl-certfile",
         ),
         (
+            &["--classic", "--check", "--unix-mode", "660"],
+            2,
+            "--unix-mode has no effect without --unix",
+        ),
+        (
+            &["--classic", "--check", "--service-name", "spare"],
+            2,
+            "--service-name has no effect without --register",
+        ),
+        (
             &["--classic", "--check", "--workers", "7"],
             2,
             "Say --mode pool, too",
