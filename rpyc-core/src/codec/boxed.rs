@@ -173,13 +173,19 @@ impl Label {
 
 /// Reads the head of a boxed value, up to its label.
 fn label(reader: &mut Reader<'_>) -> Result<Label, Problem> {
+    match reader.pair_of_small_int() {
+        Some(label) => Ok(Label::from_int(label)?),
+        None => odd_label(reader),
+    }
+}
+
+/// Reads a head that isn't as Python writes it, and may be none.
+#[cold]
+fn odd_label(reader: &mut Reader<'_>) -> Result<Label, Problem> {
     if tuple_count(reader, PAIR)? != 2 {
         return Err(ShapeError::new(PAIR, "a tuple of another length").into());
     }
-    Ok(match reader.small_int() {
-        Some(label) => Label::from_int(label)?,
-        None => Label::from_value(&decode::value(reader)?)?,
-    })
+    Ok(Label::from_value(&decode::value(reader)?)?)
 }
 
 /// Reads a tuple, each item by `read`.

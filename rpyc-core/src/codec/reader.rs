@@ -110,11 +110,20 @@ impl<'a> Reader<'a> {
     /// The next value, if it is an int of one byte; else nothing is read.
     pub(super) fn small_int(&mut self) -> Option<i64> {
         let (first, rest) = self.rest.split_first()?;
-        if !(tag::SMALL_INT_FIRST..=tag::SMALL_INT_LAST).contains(first) {
-            return None;
-        }
+        let int = tag::small_int(*first)?;
         self.rest = rest;
-        Some(i64::from(*first) - tag::SMALL_INT_BIAS)
+        Some(int)
+    }
+
+    /// The first of the pair that begins here, if it is an int of one byte; else nothing is read.
+    pub(super) fn pair_of_small_int(&mut self) -> Option<i64> {
+        let (head, rest) = self.rest.split_first_chunk()?;
+        let int = match *head {
+            [tag::TUPLE_2, first] => tag::small_int(first)?,
+            _ => return None,
+        };
+        self.rest = rest;
+        Some(int)
     }
 
     /// A length or a count of one byte.
@@ -193,10 +202,12 @@ impl<'a> Reader<'a> {
     }
 
     /// An error here.
+    #[cold]
     pub(super) fn error(&self, kind: DecodeErrorKind) -> DecodeError {
         DecodeError::new(self.offset(), kind)
     }
 
+    #[cold]
     fn truncated(&self, reading: &'static str, needed: usize) -> DecodeError {
         self.error(DecodeErrorKind::Truncated {
             reading,

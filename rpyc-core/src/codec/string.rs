@@ -4,6 +4,7 @@ use std::{borrow::Borrow, fmt, hash::Hash, hash::Hasher, ops::Deref, sync::Arc};
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use compact_str::CompactString;
 
 /// Immutable text: a Python `str`.
 ///
@@ -14,7 +15,9 @@ pub struct Str(Repr);
 #[derive(Clone)]
 enum Repr {
     Static(&'static str),
-    /// Short text, in one allocation of its own.
+    /// Text of up to 24 bytes, in place: most names are that short.
+    Short(CompactString),
+    /// Other text that isn't long, in one allocation of its own.
     Owned(Arc<str>),
     /// Long text, in a buffer that a frame or a caller filled.
     Shared(ByteString),
@@ -32,6 +35,7 @@ impl Str {
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Repr::Static(text) => text,
+            Repr::Short(text) => text,
             Repr::Owned(text) => text,
             Repr::Shared(text) => text,
         }
@@ -46,7 +50,7 @@ impl Str {
     pub(super) fn shared(&self) -> Option<&Bytes> {
         match &self.0 {
             Repr::Shared(text) => Some(text.as_bytes()),
-            Repr::Static(_) | Repr::Owned(_) => None,
+            Repr::Static(_) | Repr::Short(_) | Repr::Owned(_) => None,
         }
     }
 }
@@ -79,14 +83,18 @@ impl Default for Str {
 
 impl From<&str> for Str {
     fn from(text: &str) -> Self {
-        Self(Repr::Owned(text.into()))
+        if text.len() <= SHORT_MAX {
+            Self(Repr::Short(text.into()))
+        } else {
+            Self(Repr::Owned(text.into()))
+        }
     }
 }
 
 impl From<String> for Str {
     fn from(text: String) -> Self {
         if text.len() < SHARE_MIN {
-            Self(Repr::Owned(text.into()))
+            text.as_str().into()
         } else {
             Self(Repr::Shared(text.into()))
         }
@@ -161,6 +169,9 @@ impl fmt::Debug for Str {
         fmt::Debug::fmt(self.as_str(), f)
     }
 }
+
+/// Text that needs no allocation.
+const SHORT_MAX: usize = size_of::<CompactString>();
 
 /// Text from here on keeps its buffer instead of being copied.
 pub(super) const SHARE_MIN: usize = 4 << 10;

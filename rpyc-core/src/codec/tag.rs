@@ -46,3 +46,10 @@ pub(super) const SMALL_INT_LAST: u8 = 0xef;
 pub(super) const SMALL_INT_BIAS: i64 = 0x50;
 /// The ints that have a tag of their own.
 pub(super) const SMALL_INTS: std::ops::RangeInclusive<i64> = -48..=159;
+
+/// The int that a tag is by itself, if it is one.
+pub(super) fn small_int(tag: u8) -> Option<i64> {
+    (SMALL_INT_FIRST..=SMALL_INT_LAST)
+        .contains(&tag)
+        .then(|| i64::from(tag) - SMALL_INT_BIAS)
+}

@@ -100,9 +100,10 @@ impl Shared {
                 let spoken = self.next_seq.load(Ordering::Relaxed) > 0;
                 self.wire.meet(&payload, spoken)?;
             }
-            let opened = Envelope::open(self.wire.dialect(), payload);
+            let known = self.wire.dialect();
+            let opened = Envelope::open(known, payload);
             let (threads, payload) = opened.map_err(CloseReason::Wire)?;
-            let dialect = self.wire.learn(&payload, limits);
+            let dialect = self.wire.learn(known, &payload, limits);
             match Message::decode(&payload, dialect, limits) {
                 Ok(message) => {
                     half.trust();
@@ -193,9 +194,12 @@ impl Shared {
         let mut resolved = Vec::with_capacity(args.len());
         let mut wrong = None;
         for arg in args {
-            match self.unbox(arg) {
-                Ok(arg) => resolved.push(arg),
-                Err(exception) => wrong = Some(exception),
+            match arg {
+                Boxed::Value(value) => resolved.push(Any::Value(value)),
+                arg => match self.unbox(arg) {
+                    Ok(arg) => resolved.push(arg),
+                    Err(exception) => wrong = Some(exception),
+                },
             }
         }
         match wrong {

@@ -44,12 +44,15 @@ impl Shared {
             kept: Kept::default(),
         };
         for arg in args {
-            match self.box_any(arg, &mut message.kept) {
-                Ok(boxed) => message.boxed.push(boxed),
-                Err(exception) => {
-                    self.unbox_refs(&message.boxed);
-                    return Err(exception);
-                }
+            match arg {
+                Any::Value(value) => message.boxed.push(Boxed::Value(value)),
+                arg => match self.box_any(arg, &mut message.kept) {
+                    Ok(boxed) => message.boxed.push(boxed),
+                    Err(exception) => {
+                        self.unbox_refs(&message.boxed);
+                        return Err(exception);
+                    }
+                },
             }
         }
         Ok(message)

@@ -53,9 +53,9 @@ impl Wire {
         Ok(())
     }
 
-    /// The dialect in which to read a message that has just come: it may show more of it.
-    pub(super) fn learn(&self, message: &Bytes, limits: &Limits) -> Dialect {
-        let known = self.dialect();
+    /// The dialect in which to read a message that has just come: it may show more of it than is
+    /// known.
+    pub(super) fn learn(&self, known: Dialect, message: &Bytes, limits: &Limits) -> Dialect {
         if known.is_settled() {
             return known;
         }
