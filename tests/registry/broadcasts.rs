@@ -103,3 +103,45 @@ fn pythons_registry_is_found_by_our_server_and_our_clients() {
         "#,
     );
 }
+
+#[test]
+fn a_registry_with_several_addresses_answers_from_the_one_that_was_asked() {
+    if is_stock() {
+        return;
+    }
+    let code = r#"
+        import signal, socket, subprocess
+        def ip(*words):
+            subprocess.run(['ip', *words], check=True)
+        ip('link', 'set', 'lo', 'up')
+        for address in '10.0.0.1/24', '10.0.0.7/24', 'fd00::1/128', 'fd00::7/128':
+            ip('address', 'add', address, 'dev', 'lo')
+        question = rpyc.core.brine.dump(('RPYC', 'QUERY', ('NOTHING',)))
+        def asked(family, own, address):
+            with socket.socket(family, socket.SOCK_DGRAM) as sock:
+                sock.bind((own, 0))
+                sock.settimeout(PATIENCE)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+                sock.sendto(question, (address, 18811))
+                answer, (source, *_) = sock.recvfrom(1500)
+                same(rpyc.core.brine.load(answer), ())
+                return source
+        v4, v6 = socket.AF_INET, socket.AF_INET6
+        for options in [], ['--ipv6']:
+            registry = subprocess.Popen(
+                [os.environ['SERVER'], 'registry', *options], stderr=subprocess.PIPE, text=True)
+            assert 'listening on' in registry.stderr.readline()
+            for own, address in ('10.0.0.7', '10.0.0.1'), ('10.0.0.1', '10.0.0.7'):
+                same(asked(v4, own, address), address)
+            # A broadcast is answered from an address that can be one.
+            assert asked(v4, '10.0.0.7', '10.0.0.255').startswith('10.0.0.')
+            if options:
+                same(asked(v6, 'fd00::7', 'fd00::1'), 'fd00::1')
+                same(asked(v6, 'fd00::1', 'fd00::7'), 'fd00::7')
+            registry.send_signal(signal.SIGTERM)
+            same(registry.wait(PATIENCE), 0)
+    "#;
+    let script = Script::new(code).variable("SERVER", binary().to_string_lossy());
+    let outcome = script.in_own_network().outcome();
+    outcome.unwrap_or_else(|reason| panic!("{reason}"));
+}

@@ -27,6 +27,7 @@
 //! trusted, and [`Builder::allow`] to say which ones those are.
 
 mod answers;
+mod datagrams;
 mod registration;
 mod table;
 mod tcp;

@@ -10,6 +10,7 @@ use rpyc_core::registry::message::MAX_DATAGRAM;
 
 use super::Transport;
 use super::answers::Answers;
+use super::datagrams::Datagrams;
 use super::waiting::wait;
 
 /// Answers until `wake` is readable.
@@ -19,20 +20,21 @@ use super::waiting::wait;
 pub(super) fn run(socket: &UdpSocket, wake: &impl AsFd, answers: &mut Answers) -> io::Result<()> {
     // One more, which tells a longer datagram from one that fits.
     let mut buffer = [0; MAX_DATAGRAM + 1];
+    let mut datagrams = Datagrams::new(socket);
     loop {
         if wait(Some(socket), wake, Some(PRUNE))? {
             return Ok(());
         }
         let now = Instant::now();
-        match socket.recv_from(&mut buffer) {
-            Ok((length, source)) => {
+        match datagrams.receive(&mut buffer) {
+            Ok((length, source, place)) => {
                 let ip = source.ip();
                 if !answers.hears(ip, now) {
                     continue;
                 }
                 let bytes = buffer.get(..length).unwrap_or(&[]);
                 if let Some(answer) = answers.answer(bytes, ip, Transport::Udp, now)
-                    && let Err(error) = socket.send_to(&answer, source)
+                    && let Err(error) = datagrams.answer(&answer, source, place)
                 {
                     debug!("{source}: the answer can't be sent: {error}");
                 }
