@@ -1,6 +1,7 @@
 //! `upload` and `download`.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use crate::terminal;
 use crate::tool::{on_both, tool};
@@ -101,6 +102,60 @@ fn a_directory_comes_back_as_it_went_and_what_is_the_same_is_kept() {
         assert_eq!(ran.code, Some(0), "{ran:?}");
         let copied = fs::read_to_string(path("back/a/b/two"));
         assert_eq!(copied.expect("it is back"), "22");
+    });
+}
+
+#[test]
+fn links_that_lead_back_or_nowhere_are_left_out_both_ways() {
+    on_both(|peer| {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        fs::create_dir_all(path("here/sub")).expect("a folder");
+        fs::write(path("here/sub/file"), "content").expect("written");
+        for (name, target) in [
+            ("sub/up", ".."),
+            ("sub/back", "."),
+            ("itself", "itself"),
+            ("nowhere", "nothing"),
+            ("good", "sub/file"),
+        ] {
+            symlink(target, path(&format!("here/{name}"))).expect("a link");
+        }
+        for (command, target) in [("upload", "there"), ("download", "back")] {
+            let ran = tool(peer, "", &[command, &path("here"), &path(target)]);
+            assert_eq!(ran.code, Some(0), "{command}: {}", ran.err);
+            assert!(ran.err.starts_with("2 files, 14 B in"), "{}", ran.err);
+            let names = |folder: &str| {
+                let entries = fs::read_dir(path(folder)).expect("a folder");
+                let mut names: Vec<_> = entries
+                    .map(|entry| entry.expect("an entry").file_name())
+                    .collect();
+                names.sort();
+                names
+            };
+            assert_eq!(names(target), ["good", "sub"], "{command}");
+            assert_eq!(names(&format!("{target}/sub")), ["file"], "{command}");
+        }
+    });
+}
+
+#[test]
+fn a_file_that_is_copied_onto_itself_is_kept() {
+    on_both(|peer| {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        fs::write(path("file"), "content").expect("written");
+        symlink("file", path("link")).expect("a link");
+        for command in ["upload", "download"] {
+            for target in ["file", "link", "."] {
+                let ran = tool(peer, "", &[command, &path("file"), &path(target)]);
+                assert!(
+                    ran.code == Some(1) && ran.err.contains("is the same file on both sides"),
+                    "{command} {target}: {ran:?}"
+                );
+                assert_eq!(fs::read(path("file")).expect("there"), b"content");
+            }
+        }
     });
 }
 

@@ -1,5 +1,6 @@
 """The files of the server. Names cross as bytes, so that any name does."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -10,8 +11,10 @@ def kind_and_size(path):
     """'file', 'dir', 'other' or 'missing', and the size in bytes."""
     try:
         found = os.stat(os.fsdecode(path))
-    except FileNotFoundError:
-        return "missing", 0
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP):
+            return "missing", 0
+        raise
     if stat.S_ISDIR(found.st_mode):
         return "dir", 0
     if stat.S_ISREG(found.st_mode):
@@ -27,6 +30,10 @@ def entries(path):
         yield (os.fsencode(name), full) + kind_and_size(full)
 
 
+def real_path(path):
+    return os.fsencode(os.path.realpath(os.fsdecode(path)))
+
+
 def join(folder, name):
     return os.fsencode(os.path.join(os.fsdecode(folder), os.fsdecode(name)))
 
@@ -35,9 +42,21 @@ def make_dirs(path):
     os.makedirs(os.fsdecode(path), exist_ok=True)
 
 
-def open_file(path, mode, position):
-    """The file, opened; cut off at the position, where it is one to be written."""
-    file = open(os.fsdecode(path), mode)
+def _is(path, other):
+    try:
+        found = os.stat(path)
+    except OSError:
+        return False
+    return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size) == other
+
+
+def open_file(path, mode, position, other):
+    """The file, opened; cut off at the position, where it is one to be written. Not if it is the
+    other end's file, which would be emptied before it is read."""
+    path = os.fsdecode(path)
+    if other is not None and _is(path, other):
+        raise OSError(path + " is the same file on both sides")
+    file = open(path, mode)
     if position:
         file.seek(position)
         if mode != "rb":

@@ -26,7 +26,7 @@ impl Transfer<'_> {
         let local = local.as_ref();
         let path = remote.as_bytes();
         match self.remote_kind(path)? {
-            (Kind::Directory, _) => self.download_directory(path, local, 0)?,
+            (Kind::Directory, _) => self.download_directory(path, local, &mut Vec::new())?,
             (Kind::File, size) => self.download_file(path, local, size)?,
             (Kind::Other | Kind::Missing, _) => {
                 return Err(TransferError::NothingToCopy(remote.to_owned()));
@@ -35,18 +35,25 @@ impl Transfer<'_> {
         Ok(self.transferred)
     }
 
+    /// `above` are the directories that this one is in, by their real paths.
     fn download_directory(
         &mut self,
         remote: &[u8],
         local: &Path,
-        depth: usize,
+        above: &mut Vec<Vec<u8>>,
     ) -> Result<(), TransferError> {
-        if depth >= MAX_DEPTH {
+        let real = self.ask_bytes("real_path", args![bytes(remote)])?;
+        if above.contains(&real) {
+            // A link to a directory that it is in.
+            return Ok(());
+        }
+        if above.len() >= MAX_DEPTH {
             let what = "directories within each other";
             let limit = MAX_DEPTH as u64;
             return Err(TransferError::Limit { what, limit });
         }
         fs::create_dir_all(local).map_err(TransferError::local(local, "making the directory"))?;
+        above.push(real);
         let entries = self
             .connection
             .helper("entries")?
@@ -59,11 +66,12 @@ impl Transfer<'_> {
                 continue;
             }
             match entry.kind {
-                Kind::Directory => self.download_directory(&entry.path, &path, depth + 1)?,
+                Kind::Directory => self.download_directory(&entry.path, &path, above)?,
                 Kind::File => self.download_file(&entry.path, &path, entry.size)?,
                 Kind::Other | Kind::Missing => {}
             }
         }
+        above.pop();
         Ok(())
     }
 
@@ -85,7 +93,7 @@ impl Transfer<'_> {
         size: u64,
     ) -> Result<(), TransferError> {
         let kept = self.kept_here(remote, local, size)?;
-        let source = self.open_remote(remote, "rb", kept)?;
+        let source = self.open_remote(remote, "rb", kept, local)?;
         let mut file = open_local(local, kept)?;
         let patience = self.connection.connection().config().sync_request_timeout;
         let mut under_way: VecDeque<AsyncResult> = VecDeque::new();

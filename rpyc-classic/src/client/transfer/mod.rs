@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::Path;
 
 use rpyc_core::object::Netref;
-use rpyc_core::{Any, Error, Value, args};
+use rpyc_core::{Any, Args, Error, Value, args};
 
 pub use self::error::TransferError;
 use super::ClassicConnection;
@@ -17,7 +17,8 @@ use super::ClassicConnection;
 /// Copies files and directories to the server and from it.
 ///
 /// A directory is copied with everything in it; what is neither file nor directory is left out, and
-/// links are followed. Files that exist are overwritten.
+/// links are followed, but for those to a directory that they are in. Files that exist are
+/// overwritten, but for the very file that is copied.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -160,11 +161,22 @@ impl<'a> Transfer<'a> {
         self.filter.as_mut().is_none_or(|filter| filter(path))
     }
 
-    /// A file of the server's, opened.
-    fn open_remote(&self, path: &[u8], mode: &str, position: u64) -> Result<Netref, Error> {
+    /// A file of the server's, opened; `local` is the one that it is copied from or to.
+    fn open_remote(
+        &self,
+        path: &[u8],
+        mode: &str,
+        position: u64,
+        local: &Path,
+    ) -> Result<Netref, Error> {
         let open = self.connection.helper("open_file")?;
-        let file = open.call(args![bytes(path), mode, position])?;
+        let file = open.call(args![bytes(path), mode, position, identity(local)])?;
         Ok(file.netref()?.clone())
+    }
+
+    fn ask_bytes(&self, function: &str, args: Args) -> Result<Vec<u8>, Error> {
+        let answer = self.connection.helper(function)?.call(args)?;
+        bytes_of(answer)
     }
 
     /// What is at that path of the server's.
@@ -233,6 +245,29 @@ impl Kind {
             _ => Kind::Other,
         }
     }
+}
+
+/// What a file that is here is known by, for a server that is on the same machine: no file of
+/// another one has the same inode that was changed at the same nanosecond.
+#[cfg(unix)]
+fn identity(path: &Path) -> Any {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(found) = std::fs::metadata(path) else {
+        return Any::from(Value::None);
+    };
+    let changed = i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec());
+    let changed = i64::try_from(changed).unwrap_or_default();
+    Any::tuple([
+        Any::from(found.dev()),
+        Any::from(found.ino()),
+        Any::from(changed),
+        Any::from(found.size()),
+    ])
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Path) -> Any {
+    Any::from(Value::None)
 }
 
 fn bytes(path: &[u8]) -> Any {

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use rpyc_core::{AsyncResult, Error, args};
+use rpyc_core::{AsyncResult, args};
 
 use super::{CHUNK, Kind, MAX_DEPTH, Phase, Transfer, TransferError, Transferred, WINDOW, bytes};
 
@@ -96,7 +96,14 @@ impl Transfer<'_> {
             }
             let found = match fs::metadata(&path) {
                 Ok(found) => found,
-                // A link to nowhere.
+                // A link to nowhere, or to itself.
+                Err(error)
+                    if path.is_symlink()
+                        && error.kind() != std::io::ErrorKind::PermissionDenied =>
+                {
+                    continue;
+                }
+                // It has gone since it was listed.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(TransferError::local(&path, "looking for it")(error)),
             };
@@ -122,7 +129,7 @@ impl Transfer<'_> {
         file.seek(SeekFrom::Start(kept))
             .map_err(TransferError::local(local, "seeking"))?;
         let mode = if kept == 0 { "wb" } else { "r+b" };
-        let target = self.open_remote(remote, mode, kept)?;
+        let target = self.open_remote(remote, mode, kept, local)?;
         let patience = self.connection.connection().config().sync_request_timeout;
         let mut under_way: VecDeque<AsyncResult> = VecDeque::new();
         let mut position = kept;
@@ -169,11 +176,6 @@ impl Transfer<'_> {
         } else {
             0
         })
-    }
-
-    fn ask_bytes(&self, function: &str, args: rpyc_core::Args) -> Result<Vec<u8>, Error> {
-        let answer = self.connection.helper(function)?.call(args)?;
-        super::bytes_of(answer)
     }
 }
 
