@@ -3,11 +3,11 @@
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{SendError, Sender, bounded};
 
 /// Work for one thread.
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -46,9 +46,51 @@ struct Inner {
     max_threads: usize,
     body: Option<ThreadBody>,
     threads: AtomicUsize,
-    // A rendezvous: a send succeeds only if an idle thread takes the job in that moment.
-    hand_over: Sender<Job>,
-    take_over: Receiver<Job>,
+    // Each waits for one job. The one that was busy last gets the next: the others come to be idle
+    // for long enough to end, however many jobs there are, and its stack is still in the cache.
+    idle: Mutex<Vec<Sender<Job>>>,
+}
+
+impl Inner {
+    /// It is never left half changed.
+    fn idle(&self) -> MutexGuard<'_, Vec<Sender<Job>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the job to an idle thread; gives it back where there is none.
+    fn hand_over(&self, mut job: Job) -> Result<(), Job> {
+        loop {
+            let Some(thread) = self.idle().pop() else {
+                return Err(job);
+            };
+            match thread.send(job) {
+                Ok(()) => return Ok(()),
+                Err(SendError(back)) => job = back,
+            }
+        }
+    }
+
+    /// A thread's life between its body's begin and end.
+    fn run_jobs(&self, first: &mut Option<Job>) {
+        let (jobs, more) = bounded(1);
+        let mut next = first.take();
+        while let Some(job) = next {
+            job();
+            self.idle().push(jobs.clone());
+            next = more.recv_timeout(IDLE).ok().or_else(|| {
+                let mut idle = self.idle();
+                let place = idle.iter().position(|one| one.same_channel(&jobs));
+                match place.map(|place| idle.remove(place)) {
+                    Some(_) => None,
+                    // Somebody is about to send it one.
+                    None => {
+                        drop(idle);
+                        more.recv().ok()
+                    }
+                }
+            });
+        }
+    }
 }
 
 impl ThreadPool {
@@ -87,7 +129,6 @@ impl ThreadPool {
         max_threads: usize,
         body: Option<ThreadBody>,
     ) -> ThreadPool {
-        let (hand_over, take_over) = bounded(0);
         ThreadPool {
             inner: Arc::new(Inner {
                 name: name.to_owned(),
@@ -95,8 +136,7 @@ impl ThreadPool {
                 max_threads,
                 body,
                 threads: AtomicUsize::new(0),
-                hand_over,
-                take_over,
+                idle: Mutex::default(),
             }),
         }
     }
@@ -104,9 +144,8 @@ impl ThreadPool {
 
 impl Executor for ThreadPool {
     fn execute(&self, job: Job) -> io::Result<()> {
-        let job = match self.inner.hand_over.try_send(job) {
-            Ok(()) => return Ok(()),
-            Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => job,
+        let Err(job) = self.inner.hand_over(job) else {
+            return Ok(());
         };
         let inner = self.inner.clone();
         let before = inner.threads.fetch_add(1, Ordering::Relaxed);
@@ -123,7 +162,7 @@ impl Executor for ThreadPool {
             .stack_size(inner.stack_size)
             .spawn(move || {
                 let inner = &place.0;
-                let mut work = || run_jobs(&mut first, &inner.take_over);
+                let mut work = || inner.run_jobs(&mut first);
                 match &inner.body {
                     Some(body) => body(&mut work),
                     None => work(),
@@ -151,13 +190,47 @@ impl Drop for Place {
     }
 }
 
-fn run_jobs(first: &mut Option<Job>, more: &Receiver<Job>) {
-    let mut next = first.take();
-    while let Some(job) = next {
-        job();
-        next = more.recv_timeout(IDLE).ok();
-    }
-}
-
 /// How long an idle thread is kept: bursts of callbacks shouldn't pay for starting threads.
 const IDLE: Duration = Duration::from_secs(5);
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn the_thread_that_was_busy_last_is_busy_next_so_that_others_can_end() {
+        let pool = ThreadPool::new("test", 64 << 10, 3);
+        let settle = |idle: usize| {
+            while pool.inner.idle().len() != idle {
+                thread::yield_now();
+            }
+        };
+        let (tell, told) = mpsc::channel();
+        let held: Vec<_> = (0..3)
+            .map(|_| {
+                let (release, released) = mpsc::channel::<()>();
+                let job = Box::new(move || released.recv().unwrap_or_default());
+                pool.execute(job).expect("a thread");
+                release
+            })
+            .collect();
+        assert!(pool.execute(Box::new(|| ())).is_err(), "all are busy");
+        for (idle, release) in held.into_iter().enumerate() {
+            drop(release);
+            settle(idle + 1);
+        }
+        for _ in 0..10 {
+            let tell = tell.clone();
+            let job = Box::new(move || tell.send(thread::current().id()).unwrap_or_default());
+            pool.execute(job).expect("a thread");
+            settle(3);
+        }
+        let mut ran: Vec<_> = told.try_iter().collect();
+        assert_eq!(ran.len(), 10);
+        ran.dedup();
+        assert_eq!(ran.len(), 1, "{ran:?}");
+        assert_eq!(pool.threads(), 3);
+    }
+}
