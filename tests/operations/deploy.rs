@@ -87,6 +87,46 @@ fn what_they_start_is_understood() {
         assert!(kubernetes.contains(port), "no {port}");
     }
     assert!(read("rpyc-server.socket").contains("ListenStream=18821"));
+    // The files of the secret are those that the page makes it of.
+    let page = read("../operations.md");
+    for file in ["tls.key", "tls.crt", "ca.crt"] {
+        assert!(kubernetes.contains(&format!("\"/tls/{file}\"")), "{file}");
+        assert!(page.contains(&format!("--from-file={file}=")), "{file}");
+    }
+    // Who reads the page has them under the names that the image expects.
+    for file in ["server.key", "server.pem", "ca.pem"] {
+        assert!(docker.contains(&format!("\"/tls/{file}\"")), "{file}");
+        assert!(
+            page.contains(&format!("-out {file}")) || page.contains(&format!("-keyout {file}")),
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn the_image_has_the_libraries_that_the_program_needs() {
+    let listed = Command::new("ldd").arg(binary()).output();
+    let Ok(listed) = listed else {
+        return python::progress("no ldd here: the program's libraries aren't known");
+    };
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let names = listed
+        .split_whitespace()
+        .filter(|word| word.starts_with("lib"));
+    let names: Vec<&str> = names
+        .filter_map(|name| Some(name.split_once(".so")?.0))
+        .collect();
+    assert!(names.contains(&"libc"), "{listed}");
+    let docker = read("Dockerfile");
+    let (_, image) = docker.rsplit_once("\nFROM ").expect("two stages");
+    for name in names {
+        // What any image of that system has.
+        let anyway = ["libc", "libdl", "libgcc_s", "libm", "libpthread", "librt"];
+        assert!(
+            anyway.contains(&name) || image.contains(name),
+            "{name}: {image}"
+        );
+    }
 }
 
 #[test]

@@ -121,7 +121,8 @@ fn a_registry_of_containers() {
         for page, section, host in (
                 ('docs/operations.md', '## Containers', 'registry'),
                 ('docs/registry.md', '## Which address is registered', '10.0.0.1')):
-            registry, server = lines(blocks(page, 'sh', section)[0])
+            block = next(b for b in blocks(page, 'sh', section) if 'rpyc-server registry' in b)
+            registry, server = lines(block)
             kind = 'TCP' if 'TCP' in registry else 'UDP'
             registry = start(registry)
             # There is nobody to ask for names.
