@@ -11,11 +11,12 @@ use super::{int::Int, value::Value};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Seq(Repr);
 
-// Normalised: `Foreign` is never an int that `Counter` can hold.
+// Normalised: `Foreign` is never an int that `Counter` can hold. Boxed, because it is rare, and whatever is queued
+// has one of these.
 #[derive(Debug, Clone, PartialEq)]
 enum Repr {
     Counter(u64),
-    Foreign(Value),
+    Foreign(Box<Value>),
 }
 
 impl Seq {
@@ -39,7 +40,7 @@ impl Seq {
     pub fn to_value(&self) -> Value {
         match &self.0 {
             Repr::Counter(counter) => Value::from(*counter),
-            Repr::Foreign(value) => value.clone(),
+            Repr::Foreign(value) => Value::clone(value),
         }
     }
 
@@ -58,7 +59,7 @@ impl From<Value> for Seq {
             value
                 .as_int()
                 .and_then(Int::to_u64)
-                .map_or(Repr::Foreign(value), Repr::Counter),
+                .map_or_else(|| Repr::Foreign(Box::new(value)), Repr::Counter),
         )
     }
 }

@@ -354,11 +354,12 @@ impl Shared {
 /// The memory that the arguments take beyond their bytes on the wire: there one byte may be a whole
 /// item of a tuple, and a reference is some twenty.
 fn memory_of(args: &[Any]) -> usize {
+    fn in_values(values: &[Value]) -> usize {
+        size_of_val(values) + values.iter().map(in_value).sum::<usize>()
+    }
     fn in_value(value: &Value) -> usize {
         match value {
-            Value::Tuple(items) | Value::FrozenSet(items) => {
-                size_of_val(items.as_slice()) + items.iter().map(in_value).sum::<usize>()
-            }
+            Value::Tuple(items) | Value::FrozenSet(items) => in_values(items),
             _ => 0,
         }
     }

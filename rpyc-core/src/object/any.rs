@@ -78,6 +78,7 @@ impl Any {
     pub fn into_items(self) -> Result<Vec<Any>, Any> {
         match self {
             Any::Tuple(items) => Ok(items),
+            Any::Value(Value::Tuple(items)) if items.is_empty() => Ok(Vec::new()),
             Any::Value(Value::Tuple(items)) => Ok(items.into_iter().map(Any::Value).collect()),
             other => Err(other),
         }
