@@ -48,13 +48,18 @@ pub(crate) fn wait<'a, T>(
 }
 
 /// Whether the deadline has passed.
-#[cfg(not(shuttle))]
 pub(crate) fn passed(deadline: Instant) -> bool {
-    deadline <= Instant::now()
+    left(deadline).is_zero()
+}
+
+/// How long it is until the deadline; nothing once it has passed.
+#[cfg(not(shuttle))]
+pub(crate) fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
 }
 
 #[cfg(shuttle)]
-pub(crate) use self::model::{passed, wait};
+pub(crate) use self::model::{left, wait};
 
 #[cfg(shuttle)]
 mod model {
@@ -74,7 +79,10 @@ mod model {
     }
 
     /// A deadline may pass whenever somebody looks.
-    pub(crate) fn passed(_: Instant) -> bool {
-        thread_rng().r#gen::<bool>()
+    pub(crate) fn left(_: Instant) -> Duration {
+        match thread_rng().r#gen::<bool>() {
+            true => Duration::ZERO,
+            false => Duration::from_secs(1),
+        }
     }
 }

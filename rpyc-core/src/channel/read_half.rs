@@ -33,7 +33,7 @@ pub(crate) struct ReadHalf {
 pub(crate) enum Input {
     /// Bytes; complete frames may be ready.
     Bytes,
-    /// The deadline has passed, or a stretch of it: look again.
+    /// The limit has passed, or a stretch of it: look again.
     Quiet,
     /// The peer has sent nothing, or too little, for as long as it may.
     Overdue(Phase, Duration),
@@ -72,28 +72,24 @@ impl ReadHalf {
         self.decoder.set_max_inflated(self.limits.max_inflated);
     }
 
-    /// Reads once, until the deadline at the latest.
+    /// Reads once, for as long as `limit` at the most.
     ///
     /// `expect_more` says that the peer may have more than one answer under way: a
     /// Python peer sends them with Nagle's algorithm on, and the second one waits for our
     /// acknowledgement of the first.
-    pub(crate) fn read(&mut self, deadline: Option<Instant>, expect_more: bool) -> Input {
+    pub(crate) fn read(&mut self, limit: Option<Duration>, expect_more: bool) -> Input {
         self.parked = None;
         let phase = self.phase();
-        let began = match self.patience.left(phase) {
-            None => None,
-            Some(left) if left.is_zero() => {
-                let limit = self.patience.limit().unwrap_or_default();
-                self.patience.restart();
-                return Input::Overdue(phase, limit);
-            }
-            Some(left) => Some((Instant::now(), left)),
-        };
-        let patience_ends = began.and_then(|(now, left)| now.checked_add(left));
-        let bound = [deadline, patience_ends].into_iter().flatten().min();
-        if let Err(error) = self.bound_reads(bound) {
+        let patience = self.patience.left(phase);
+        if patience.is_some_and(|left| left.is_zero()) {
+            let limit = self.patience.limit().unwrap_or_default();
+            self.patience.restart();
+            return Input::Overdue(phase, limit);
+        }
+        if let Err(error) = self.bound_reads([limit, patience].into_iter().flatten().min()) {
             return Input::Failed(error);
         }
+        let began = patience.map(|_| Instant::now());
         if expect_more || (self.decoder.is_mid_frame() && !self.more_is_there) {
             self.stream.quick_ack();
         }
@@ -101,7 +97,7 @@ impl ReadHalf {
         let room = space.len();
         let outcome = self.stream.read(space);
         self.more_is_there = matches!(outcome, Ok(count) if count == room);
-        if let Some((began, _)) = began {
+        if let Some(began) = began {
             let count = outcome.as_ref().map_or(0, |count| *count);
             self.patience.waited(began.elapsed(), count);
         }
@@ -117,7 +113,7 @@ impl ReadHalf {
     /// waiting for the peer.
     pub(crate) fn read_ready(&mut self, expect_more: bool) -> Input {
         // A system may call a socket readable and have nothing in it after all.
-        if let Err(error) = self.bound_reads(Some(Instant::now())) {
+        if let Err(error) = self.bound_reads(Some(Duration::ZERO)) {
             return Input::Failed(error);
         }
         let phase = self.phase();
@@ -218,24 +214,20 @@ impl ReadHalf {
         (self.decoder.offset(), self.decoder.is_mid_frame())
     }
 
-    /// Sets the stream's timeout so that no read passes the deadline.
+    /// Sets the stream's timeout so that no read takes longer than the limit.
     ///
-    /// The timeout is a power of two below what is left, and is left alone while it fits: calls
-    /// that all have the same limit set it once. A read without a deadline keeps a
+    /// The timeout is a power of two below the limit, and is left alone while it fits: calls
+    /// that all have the same limit set it once. A read without a limit keeps a
     /// long timeout, for the same reason; it just looks again.
-    fn bound_reads(&mut self, deadline: Option<Instant>) -> io::Result<()> {
-        let wanted = match deadline {
-            None if self.timeout.is_none_or(|timeout| timeout >= KEPT) => return Ok(()),
-            None => None,
-            Some(deadline) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                let stretch = stretch(left);
-                if self.timeout == Some(stretch) {
-                    return Ok(());
-                }
-                Some(stretch)
-            }
+    fn bound_reads(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        let wanted = limit.map(stretch);
+        let fits = match self.timeout {
+            Some(timeout) if wanted.is_none() => timeout >= KEPT,
+            timeout => timeout == wanted,
         };
+        if fits {
+            return Ok(());
+        }
         self.stream.set_read_timeout(wanted)?;
         self.timeout = wanted;
         Ok(())
@@ -260,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stretch_never_passes_the_deadline_but_by_a_millisecond() {
+    fn a_stretch_never_passes_the_limit_but_by_a_millisecond() {
         for (left, expected) in [(0, 1), (1, 1), (3, 2), (1000, 512), (29_999, 16_384)] {
             let stretch = stretch(Duration::from_millis(left));
             assert_eq!(stretch, Duration::from_millis(expected), "{left} ms left");

@@ -13,7 +13,7 @@ use super::turns::{Asker, Doing, PlaceId};
 use super::waiters::Waiting;
 use crate::codec::Handler;
 use crate::error::{CloseReason, Timeout};
-use crate::sync::{Condvar, passed, wait};
+use crate::sync::{Condvar, left, wait};
 
 /// What a thread stands for.
 #[derive(Clone, Copy, Debug)]
@@ -147,11 +147,12 @@ impl Shared {
                 break Stood::Closed(reason.clone());
             }
             // Who looks for a message without any time to wait takes what is there.
-            let passed = deadline.is_some_and(passed);
+            let limit = deadline.map(left);
+            let passed = limit.is_some_and(|left| left.is_zero());
             if passed && (late || !matches!(until, Until::Message)) {
                 break Stood::TimedOut;
             }
-            let (locked, more) = self.read_or_sleep(core, place, until, deadline);
+            let (locked, more) = self.read_or_sleep(core, place, until, limit);
             core = locked;
             late_reads += u32::from(passed);
             late = passed && (!more || late_reads >= MAX_LATE_READS);
@@ -185,7 +186,7 @@ impl Shared {
         mut core: Locked<'a>,
         place: PlaceId,
         until: Until<'_>,
-        deadline: Option<Instant>,
+        limit: Option<Duration>,
     ) -> (Locked<'a>, bool) {
         let garbage = !until.is_wait() && !core.garbage.is_empty();
         if garbage || self.outbox.needs_writer() {
@@ -199,10 +200,9 @@ impl Shared {
             core.turns.set_doing(place, Doing::Awake);
             return (core, true);
         }
-        let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
         let relieved = matches!(until, Until::Over(duty) if duty.is_relieved(core.waits));
         if relieved {
-            let rest = deadline.map_or(REST, |deadline| left(deadline).min(REST));
+            let rest = limit.map_or(REST, |limit| limit.min(REST));
             return (self.sleep(core, place, Doing::Resting, Some(rest)), false);
         }
         if core.turns.wants_input()
@@ -214,7 +214,7 @@ impl Shared {
             let room = std::mem::take(&mut core.room);
             drop(core);
             self.log_notes();
-            let input = half.read(deadline, expects_more);
+            let input = half.read(limit, expects_more);
             let arrivals = self.interpret(&mut half, input, room);
             core = self.core.lock();
             let more = half.more_is_there();
@@ -223,7 +223,7 @@ impl Shared {
             core.turns.set_doing(place, Doing::Awake);
             return (self.take_in(core, arrivals), more);
         }
-        let core = self.sleep(core, place, Doing::Asleep, deadline.map(left));
+        let core = self.sleep(core, place, Doing::Asleep, limit);
         (core, false)
     }
 
