@@ -295,3 +295,40 @@ fn compress_and_no_traceback_do_what_they_say() {
         assert_eq!(printed, expected, "{options:?}");
     }
 }
+
+#[test]
+fn max_clients_lets_a_pool_have_five_thousand_idle_ones() {
+    if is_stock() {
+        return;
+    }
+    let server = Server::with_options(&["--mode", "pool", "--max-clients", "6000"]);
+    let script = server.program(
+        r"
+        import resource, socket
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        PING = b'\0\0\0\n\0\1\x11P\x11Q\x11Q\x10\x08\1\n'
+        def status(name):
+            with open('/proc/' + os.environ['SERVER_ID'] + '/status') as file:
+                return next(int(line.split()[1]) for line in file if line.startswith(name))
+        idle = [socket.create_connection((HOST, PORT)) for _ in range(5000)]
+        for sock in idle:
+            sock.sendall(PING)
+        for sock in idle:
+            sock.settimeout(PATIENCE)
+            assert sock.recv(100)
+        assert status('VmRSS:') < 150_000, status('VmRSS:')
+        def call():
+            began = time.perf_counter()
+            same(conn.eval('6 * 7'), 42)
+            return time.perf_counter() - began
+        conn = connect()
+        best = min(call() for _ in range(100))
+        assert best < 0.010, best
+        # Threads that took them in end after a while.
+        eventually(lambda: call() and status('Threads:') < 60, 'few threads')
+        ",
+    );
+    let script = script.variable("SERVER_ID", server.process_id().to_string());
+    server.succeed(script.outcome());
+}

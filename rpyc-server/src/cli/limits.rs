@@ -83,7 +83,7 @@ fn clients() -> Vec<Arg> {
             "Clients served at the same time; further ones are closed at once",
         )
         .default_value("1000")
-        .value_parser(value_parser!(u32).range(1..=4000)),
+        .value_parser(value_parser!(u32).range(1..)),
         option(
             "max-clients-per-address",
             "RPYC_SERVER_MAX_CLIENTS_PER_ADDRESS",
