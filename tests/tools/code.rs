@@ -1,7 +1,7 @@
 //! `eval` and `exec`.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 
 use rpyc_tests::deadline::{PATIENCE, within};
@@ -162,6 +162,34 @@ fn what_is_wrong_is_said_with_the_way_out() {
         ran.code == Some(255) && ran.err.contains("tls:HOST:PORT"),
         "{ran:?}"
     );
+    // The same, asked over TLS; and a web server.
+    let tls = format!("tls:{address}");
+    let ran = run(
+        command(&["eval", "--timeout", "0.2", "--connect", &tls, "1"]),
+        "",
+    );
+    assert!(
+        ran.code == Some(255) && ran.err.contains("without tls:"),
+        "{ran:?}"
+    );
+    drop(silent);
+    let web = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let tls = format!("tls:{}", web.local_addr().expect("an address"));
+    let serving = std::thread::spawn(move || {
+        let (mut client, _) = web.accept()?;
+        client.read_exact(&mut [0; 5])?;
+        client.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")?;
+        std::io::copy(&mut client, &mut std::io::sink())
+    });
+    let ran = run(command(&["eval", "--connect", &tls, "1"]), "");
+    assert!(
+        ran.code == Some(255)
+            && ran.err.contains("it sent plain HTTP")
+            && ran.err.contains("without tls:"),
+        "{ran:?}"
+    );
+    // It is cut off, with something unread or without.
+    let _ = serving.join().expect("no panic");
     for tool in ["shell", "eval", "exec", "upload", "download", "ping"] {
         let ran = run(command(&[tool, "--help"]), "");
         assert!(

@@ -311,9 +311,15 @@ impl Connector {
         let began = Instant::now();
         let path = path.as_ref();
         self.converse(began, || {
-            let stream = std::os::unix::net::UnixStream::connect(path);
-            let stream = stream.map_err(io_error("connecting to a Unix socket"))?;
-            Ok((stream, path.display().to_string()))
+            let place = path.display().to_string();
+            match dial_unix(path, self.share(began, 1)) {
+                Ok(stream) => Ok((stream, place)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let limit = self.timeout.unwrap_or_default();
+                    Err(Timeout::of(format!("connecting to {place}"), limit).into())
+                }
+                Err(error) => Err(io_error("connecting to a Unix socket")(error)),
+            }
         })
     }
 
@@ -434,6 +440,23 @@ fn dial(address: &SocketAddr, limit: Option<Duration>) -> io::Result<TcpStream> 
         Some(Duration::ZERO) => Err(io::ErrorKind::TimedOut.into()),
         Some(limit) => TcpStream::connect_timeout(address, limit),
     }
+}
+
+/// Fails with `WouldBlock` where the server's queue stays full for as long as the limit.
+#[cfg(unix)]
+fn dial_unix(
+    path: &std::path::Path,
+    limit: Option<Duration>,
+) -> io::Result<std::os::unix::net::UnixStream> {
+    use socket2::{Domain, SockAddr, Socket, Type};
+
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // Connecting counts as writing. None at all would be no limit.
+    let limit = limit.map(|limit| limit.max(Duration::from_millis(1)));
+    socket.set_write_timeout(limit)?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    socket.set_write_timeout(None)?;
+    Ok(std::os::fd::OwnedFd::from(socket).into())
 }
 
 fn io_error(doing: &'static str) -> impl Fn(io::Error) -> Error {

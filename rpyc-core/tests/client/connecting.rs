@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rpyc_core::channel::{PipeStream, Stream};
 use rpyc_core::registry::{RegistryClient, message};
 use rpyc_core::*;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::objects::{PATIENCE, everything};
 
@@ -223,6 +223,35 @@ fn over_a_unix_socket() -> Result<(), Error> {
     conn.close()?;
     assert!(server.join().is_ok());
     Ok(())
+}
+
+#[test]
+fn a_unix_socket_whose_queue_is_full_fails_within_the_timeout() {
+    let name = format!("rpyc-core-test-full-{}.sock", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let address = SockAddr::unix(&path).expect("a short path");
+    let unix = || Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+    let stuck = unix();
+    stuck.bind(&address).expect("a new file");
+    stuck.listen(0).expect("bound");
+    let mut queue = Vec::new();
+    loop {
+        let client = unix();
+        client.set_nonblocking(true).expect("a socket");
+        if client.connect(&address).is_err() {
+            break;
+        }
+        queue.push(client);
+    }
+    let (told, outcome) = channel();
+    let connector = Connector::new().timeout(Some(Duration::from_millis(100)));
+    let place = path.clone();
+    thread::spawn(move || told.send(connector.connect_unix(place)));
+    let outcome = outcome.recv_timeout(PATIENCE);
+    let _ = std::fs::remove_file(&path);
+    let outcome = outcome.expect("an end");
+    let error = outcome.expect_err("nobody takes it");
+    assert!(error.is_timeout(), "{error:?}");
 }
 
 #[test]

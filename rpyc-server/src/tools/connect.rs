@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use rpyc_classic::ClassicConnection;
-use rpyc_core::channel::TlsClient;
+use rpyc_core::channel::{TlsClient, TlsError};
 use rpyc_core::registry::RegistryClient;
 use rpyc_core::{Connection, Connector, Error};
 
@@ -246,6 +246,14 @@ impl Way {
                 "Something is there that doesn't answer as an RPyC server: is it the right port, \
                  and does it want TLS (tls:HOST:PORT)? --timeout gives it more time."
             }
+            (Error::Tls(error), _) if speaks_no_tls(error) => {
+                "Something is there that doesn't speak TLS as a server does: is it the right port, \
+                 and does it want TLS at all (HOST:PORT without tls:)? --timeout gives it more time."
+            }
+            (Error::Tls(error), _) if matches!(**error, TlsError::Refused(_)) => {
+                "The server may want this client's certificate: --ssl-certfile and --ssl-keyfile \
+                 show one."
+            }
             (Error::Tls(_), _) => {
                 "--ssl-cafile names the authority that signed the server's certificate; \
                  --ssl-any-name takes it for another name."
@@ -285,6 +293,13 @@ impl Way {
                 .because(error),
         }
     }
+}
+
+fn speaks_no_tls(error: &TlsError) -> bool {
+    matches!(
+        error,
+        TlsError::NotTls(_) | TlsError::TooSlow(_) | TlsError::Ended
+    )
 }
 
 const PORT: u16 = 18812;

@@ -7,12 +7,13 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use rpyc_core::channel::PeerAddr;
 use rpyc_core::{Config, Connection, VoidService};
 use rpyc_server::{Address, ListenError, Listener, Mode};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::bench::{DEADLINE, Folder, assert_serves, connect, demo};
 
@@ -82,6 +83,30 @@ fn a_socket_that_a_killed_server_left_is_replaced_one_in_use_is_not() {
     assert!(error.is_in_use(), "{error:?}");
     assert_serves(&connect_unix(&path));
     drop(server);
+}
+
+#[test]
+fn a_socket_whose_queue_is_full_is_in_use_and_isnt_waited_for() {
+    let folder = Folder::new();
+    let path = folder.path("full.sock");
+    let address = SockAddr::unix(&path).unwrap();
+    let unix = || Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    let stuck = unix();
+    stuck.bind(&address).unwrap();
+    stuck.listen(0).unwrap();
+    let mut queue = Vec::new();
+    loop {
+        let client = unix();
+        client.set_nonblocking(true).unwrap();
+        if client.connect(&address).is_err() {
+            break;
+        }
+        queue.push(client);
+    }
+    let (told, outcome) = mpsc::channel();
+    thread::spawn(move || told.send(Listener::unix(&path)));
+    let error = outcome.recv_timeout(DEADLINE).expect("an end").unwrap_err();
+    assert!(error.is_in_use(), "{error:?}");
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub enum TlsError {
     #[error("the peer ended the stream within the TLS handshake")]
     Ended,
     /// The handshake wasn't done in time.
-    #[error("no TLS handshake within {0:?}")]
+    #[error("no TLS handshake within {:?}", in_millis(*.0))]
     TooSlow(Duration),
     /// The stream below failed.
     #[error("the stream failed within the TLS handshake")]
@@ -64,6 +64,17 @@ impl From<rustls::Error> for TlsError {
             rustls::Error::AlertReceived(alert) => TlsError::Refused(alert),
             error => TlsError::Session(error),
         }
+    }
+}
+
+/// What was left of a limit, less what its user didn't say.
+fn in_millis(limit: Duration) -> Duration {
+    let nanos = limit.subsec_nanos();
+    let rest = Duration::from_nanos((nanos % 1_000_000).into());
+    let whole = limit.saturating_sub(rest);
+    match rest < Duration::from_micros(500) {
+        true => whole,
+        false => whole.saturating_add(Duration::from_millis(1)),
     }
 }
 
@@ -167,6 +178,8 @@ mod tests {
 
     #[test]
     fn each_failure_says_what_was_wrong_and_at_which_side() {
+        let late = TlsError::TooSlow(Duration::from_nanos(2_999_886_111));
+        assert_eq!(late.to_string(), "no TLS handshake within 3s");
         let text = |error: rustls::Error| TlsError::from(error).to_string();
         for (error, words) in [
             (CertificateError::Expired.into(), "has expired"),

@@ -135,7 +135,9 @@ fn not_tls(start: &[u8]) -> Option<&'static str> {
     match start {
         // A handshake, or an alert.
         [0x16 | 0x15, ..] | [] => None,
-        [b'G', b'E', b'T', b' ', ..] | [b'P' | b'H', b'O' | b'E' | b'U', ..] => Some("plain HTTP"),
+        [b'G', b'E', b'T', b' ', ..] | [b'P' | b'H', b'O' | b'E' | b'T' | b'U', ..] => {
+            Some("plain HTTP")
+        }
         [b'S', b'S', b'H', b'-', ..] => Some("an SSH greeting"),
         // The length of a small frame.
         [0, ..] => Some("plain RPyC, as a client does that connects without TLS"),

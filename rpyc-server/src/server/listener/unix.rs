@@ -51,7 +51,10 @@ fn remove_stale(path: &Path) -> io::Result<()> {
             "there is a file that isn't a socket",
         ));
     }
-    match UnixStream::connect(path) {
+    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // Whoever listens may have a full queue, and take nobody out of it.
+    probe.set_nonblocking(true)?;
+    match probe.connect(&SockAddr::unix(path)?) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         // Somebody listens, or might: with its queue full, or with other permissions.
