@@ -1,9 +1,14 @@
 //! SIGINT and SIGTERM: the first one stops the server, the second one ends the program. SIGHUP has
 //! it read the files of TLS anew, and write to a new log file.
+//!
+//! Who tells all processes of a service (systemd, `timeout`, Ctrl-C) tells some more than once, as
+//! the server itself tells the processes of its clients: a SIGTERM within a second of the first signal
+//! is the same order.
 
 use std::io::{self, IsTerminal};
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use log::{error, info};
 use rpyc_server::auth::Tls;
@@ -49,18 +54,22 @@ impl Caught {
                 }
             })?;
         let watch = move || {
-            let mut stopping = false;
+            let mut stopping: Option<Instant> = None;
             for signal in self.signals.forever() {
                 if signal == SIGHUP && self.terminals == terminals() {
                     // Somebody receives for as long as this thread has the sender.
                     let _ = hang_up.send(());
                     continue;
                 }
-                if stopping {
+                match stopping {
+                    Some(since) if signal == SIGTERM && since.elapsed() < ONE_ORDER => continue,
                     // Not exit(): whoever asks twice doesn't want to wait for destructors.
-                    let _ = low_level::emulate_default_handler(signal);
+                    Some(_) => {
+                        let _ = low_level::emulate_default_handler(signal);
+                    }
+                    None => {}
                 }
-                stopping = true;
+                stopping = Some(Instant::now());
                 let name = low_level::signal_name(signal).unwrap_or("a signal");
                 info!("{name}: stopping; once more ends the program at once");
                 stop();
@@ -72,6 +81,8 @@ impl Caught {
         Ok(())
     }
 }
+
+const ONE_ORDER: Duration = Duration::from_secs(1);
 
 /// Which of the standard streams are terminals. One that was closed isn't one any more: then
 /// SIGHUP is its end, not an operator's wish.

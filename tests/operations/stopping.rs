@@ -158,3 +158,45 @@ fn stops(mode: &str, idle: usize) {
         "{mode}: {marks}\n{log}"
     );
 }
+
+/// What systemd does with all processes of a service, `timeout` and Ctrl-C with a group: each of them
+/// is told, some more than once.
+#[test]
+fn a_signal_to_all_its_processes_is_one_order_to_stop() {
+    if better_than_stock("it waits for nobody") {
+        return;
+    }
+    let systemd = "(server, 'TERM'), (process, 'TERM'), (server, 'TERM')";
+    let terminal = "(process, 'INT'), (server, 'INT')";
+    for (mode, orders) in [
+        ("threaded", systemd),
+        ("pool", systemd),
+        ("process", systemd),
+        ("process", terminal),
+    ] {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let busy = folder.path().join("busy");
+        let mut server = Server::with_options(&["--mode", mode]);
+        let client = server.program(
+            &r#"
+            import signal
+            conn = connect()
+            server, busy = int(sys.argv[1]), sys.argv[2]
+            process = conn.modules.os.getpid()
+            conn.execute("import time")
+            answer = rpyc.async_(conn.eval)(f'open({busy!r}, "w").close() or time.sleep(1) or 42')
+            while not os.path.exists(busy):
+                time.sleep(0.01)
+            for told, name in ORDERS:
+                os.kill(told, getattr(signal, 'SIG' + name))
+            same(answer.value, 42)
+            "#
+            .replace("ORDERS", orders),
+        );
+        let client = client.argument(server.process_id().to_string());
+        let client = client.argument(busy.to_string_lossy());
+        server.succeed(client.outcome());
+        let status = server.ended(PATIENCE);
+        assert_eq!(status.code(), Some(0), "{mode}: {}", server.log());
+    }
+}

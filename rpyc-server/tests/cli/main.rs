@@ -213,11 +213,11 @@ fn a_second_signal_ends_it_at_once_by_that_signal() {
     while asked().as_value() != Some(&true.into()) {
         assert!(begun.elapsed() < DEADLINE, "the loop doesn't begin");
     }
-    program.signal(Signal::INT);
-    program.line_with("stopping");
     program.signal(Signal::TERM);
+    program.line_with("stopping");
+    program.signal(Signal::INT);
     let (status, log) = program.end();
-    assert_eq!(status.signal(), Some(Signal::TERM.as_raw()), "{log:#?}");
+    assert_eq!(status.signal(), Some(Signal::INT.as_raw()), "{log:#?}");
 }
 
 #[test]
