@@ -5,9 +5,10 @@ use super::{
     dialect::{self, Dialect},
     encode::{Sink, Writer},
     error::{DecodeError, DecodeErrorKind, EncodeError, ShapeError},
-    idpack::{ClassId, IdPack, InstanceId},
+    idpack::{self, ClassId, IdPack, InstanceId},
     limits::Limits,
     reader::Reader,
+    tag,
     value::Value,
 };
 
@@ -254,9 +255,11 @@ fn id_pack(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
             ShapeError::new("an id_pack (str, int, int)", "a tuple of another length").into(),
         );
     }
-    let name = dialect::name(decode::value(reader)?, "a str as the name in an id_pack")?;
-    let class = ClassId::from_value(&decode::value(reader)?)?;
-    let instance = InstanceId::from_value(&decode::value(reader)?)?;
+    let name = match reader.skip(tag::STR) {
+        true => decode::text(reader)?,
+        false => dialect::name(decode::value(reader)?, "a str as the name in an id_pack")?,
+    };
+    let (class, instance) = (ClassId(id(reader)?), InstanceId(id(reader)?));
     if count == 4 {
         // rpyc-ng says here what kind of object it is.
         decode::value(reader)?;
@@ -266,6 +269,18 @@ fn id_pack(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
         class,
         instance,
     })
+}
+
+/// Reads the number of a class or of an object.
+fn id(reader: &mut Reader<'_>) -> Result<u64, Problem> {
+    let number = match reader.small_int() {
+        Some(small) => match u64::try_from(small) {
+            Ok(id) => return Ok(id),
+            Err(_) => small.into(),
+        },
+        None => decode::value(reader)?,
+    };
+    Ok(idpack::id(&number)?)
 }
 
 /// Writes a reference to an object of the peer's: as it came.

@@ -112,7 +112,8 @@ impl fmt::Display for InstanceId {
     }
 }
 
-fn id(value: &Value) -> Result<u64, ShapeError> {
+/// The number that this value is.
+pub(super) fn id(value: &Value) -> Result<u64, ShapeError> {
     value.as_u64().ok_or_else(|| {
         ShapeError::new(
             "an int of 64 bits, not negative, as an id",

@@ -196,7 +196,10 @@ fn request(reader: &mut Reader<'_>) -> Result<(Handler, Vec<Boxed>), Problem> {
     if boxed::tuple_count(reader, EXPECTED)? != 2 {
         return Err(ShapeError::new(EXPECTED, "a tuple of another length").into());
     }
-    let handler = Handler::from_value(&decode::value(reader)?)?;
+    let handler = match reader.small_int() {
+        Some(number) => Handler::from_number(number),
+        None => Handler::from_value(&decode::value(reader)?)?,
+    };
     let args = Boxed::read_args(reader)?;
     Ok(reader.dialect().read_request(handler, args))
 }

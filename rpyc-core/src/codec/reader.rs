@@ -107,6 +107,17 @@ impl<'a> Reader<'a> {
         self.array(reading).map(|[byte]| byte)
     }
 
+    /// Skips the next byte, if it is this tag; says whether it was.
+    pub(super) fn skip(&mut self, tag: u8) -> bool {
+        match self.rest.split_first() {
+            Some((first, rest)) if *first == tag => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// The next value, if it is an int of one byte; else nothing is read.
     pub(super) fn small_int(&mut self) -> Option<i64> {
         let (first, rest) = self.rest.split_first()?;
