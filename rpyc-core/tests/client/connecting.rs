@@ -321,13 +321,23 @@ fn keepalive_is_on_unless_it_is_turned_off() -> Result<(), Error> {
         let conn = Connector::new().keepalive(keepalive).connect(address)?;
         let here = conn.config().endpoints.map(|(here, _)| here.port());
         let local = format!("0100007F:{:04X}", here.expect("a port"));
-        // The system's own view: the local address, and which timer runs; 2 is that of keepalive.
-        let table = std::fs::read_to_string("/proc/net/tcp").expect("the table of sockets");
-        let mut lines = table
-            .lines()
-            .map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let line = lines.find(|fields| fields[1] == local).expect("our socket");
-        assert_eq!(line[5].starts_with("02:"), keepalive.is_some(), "{line:?}");
+        // The system's own view: the local address, and which timer runs. 2 is that of keepalive;
+        // 1 runs until what was sent is acknowledged.
+        let timer = || {
+            let table = std::fs::read_to_string("/proc/net/tcp").expect("the table of sockets");
+            let mut lines = table.lines().map(|line| line.split_whitespace());
+            let found = lines.find_map(|mut fields| {
+                let is_ours = fields.nth(1)? == local;
+                fields.nth(3).filter(|_| is_ours).map(str::to_owned)
+            });
+            found.expect("our socket")
+        };
+        let end = Instant::now() + PATIENCE;
+        while timer().starts_with("01:") && Instant::now() < end {
+            thread::yield_now();
+        }
+        let timer = timer();
+        assert_eq!(timer.starts_with("02:"), keepalive.is_some(), "{timer}");
         conn.close()?;
     }
     Ok(())
