@@ -143,6 +143,31 @@ fn ids_take_all_of_64_bits() {
 }
 
 #[test]
+fn what_python_writes_in_one_byte_may_come_in_its_long_form() {
+    let read =
+        |payload: &'static [u8]| Message::decode(&payload.into(), Dialect::V6, &limits()).unwrap();
+    let request = Message::Request {
+        seq: Seq::new(0),
+        handler: Handler::Ping,
+        args: vec![5.into()],
+    };
+    assert_eq!(read(b"\x01\x11\x50\x11\x51\x11\x51\x10\x55"), request);
+    assert_eq!(
+        read(b"\x01\x14\x02\x16\x010\x14\x02\x16\x011\x14\x02\x16\x011\x14\x01\x16\x015"),
+        request
+    );
+    let reply = Message::Reply {
+        seq: Seq::new(0),
+        result: Boxed::LocalRef(IdPack::new("a", ClassId(7), InstanceId(9))),
+    };
+    assert_eq!(read(b"\x02\x11\x50\x11\x53\x12\x08\x0aa\x57\x59"), reply);
+    assert_eq!(
+        read(b"\x02\x14\x02\x16\x010\x14\x02\x16\x013\x14\x03\x08\x0e\x01a\x16\x017\x16\x019"),
+        reply
+    );
+}
+
+#[test]
 fn replies_are_read_as_python_meant_them() {
     let rows = vectors::messages();
     let expected = [
