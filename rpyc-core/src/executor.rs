@@ -1,5 +1,6 @@
 //! Where requests run: [`Executor`], and the thread pool that is its default.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -76,6 +77,9 @@ impl Inner {
         let mut next = first.take();
         while let Some(job) = next {
             job();
+            if IS_RETIRED.get() {
+                return;
+            }
             self.idle().push(jobs.clone());
             next = more.recv_timeout(IDLE).ok().or_else(|| {
                 let mut idle = self.idle();
@@ -190,6 +194,24 @@ impl Drop for Place {
     }
 }
 
+/// Has this thread of a [`ThreadPool`] end with the job that it runs, instead of running others:
+/// for a thread that isn't fit for them any more.
+///
+/// ```
+/// use rpyc_core::executor::{Executor, ThreadPool, retire};
+///
+/// let pool = ThreadPool::new("workers", 2 << 20, 4);
+/// pool.execute(Box::new(retire))?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn retire() {
+    IS_RETIRED.set(true);
+}
+
+thread_local! {
+    static IS_RETIRED: Cell<bool> = const { Cell::new(false) };
+}
+
 /// How long an idle thread is kept: bursts of callbacks shouldn't pay for starting threads.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -232,5 +254,26 @@ mod tests {
         ran.dedup();
         assert_eq!(ran.len(), 1, "{ran:?}");
         assert_eq!(pool.threads(), 3);
+    }
+
+    #[test]
+    fn a_thread_that_retires_runs_no_other_job() {
+        let pool = ThreadPool::new("test", 64 << 10, 2);
+        let (tell, told) = mpsc::channel();
+        for retires in [true, false] {
+            let tell = tell.clone();
+            let job = Box::new(move || {
+                if retires {
+                    retire();
+                }
+                tell.send(thread::current().id()).unwrap_or_default();
+            });
+            pool.execute(job).expect("a thread");
+            while retires && pool.threads() > 0 {
+                thread::yield_now();
+            }
+        }
+        let ran: Vec<_> = told.iter().take(2).collect();
+        assert_ne!(ran[0], ran[1]);
     }
 }

@@ -88,6 +88,47 @@ fn recursion_without_end_raises_also_above_a_lifted_limit() {
     );
 }
 
+/// Code that RustPython panics on leaves its frames behind; its thread must not pass them on.
+#[test]
+fn a_panic_of_the_interpreter_leaves_nothing_behind_for_who_is_served_later() {
+    let server = Server::start();
+    let script = server.client(
+        r#"
+panics = dedent('''
+    def bad():
+        pass
+    bad.__code__ = bad.__code__.replace(co_code=b'\\xff\\xff' * 50)
+    def deep(n):
+        bad() if n == 0 else deep(n - 1)
+    deep(900)
+''')
+works = dedent('''
+    import sys, traceback
+    def deep(n):
+        if n:
+            deep(n - 1)
+    deep(900)
+    assert len(traceback.extract_stack()) < 20
+    assert sys.exc_info() == (None, None, None)
+    for frame in sys._current_frames().values():
+        while frame:
+            frame = frame.f_back
+''')
+for _ in range(5):
+    with raises(SystemError):
+        conn.execute(panics)
+    conn.execute(works)
+conn.close()
+for _ in range(10):
+    later = connect()
+    later.execute(works)
+    same(later.eval("__import__('sys').getrecursionlimit()"), 1000)
+    later.close()
+"#,
+    );
+    server.succeed(script.outcome());
+}
+
 #[test]
 fn source_that_is_nested_deeply_raises() {
     others_are_not_touched_by(

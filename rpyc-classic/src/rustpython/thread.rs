@@ -12,9 +12,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use rpyc_core::Exception;
-use rpyc_core::executor::{Executor, Job, ThreadBody, ThreadPool};
+use rpyc_core::executor::{Executor, Job, ThreadBody, ThreadPool, retire};
+use rustpython_vm::frame::InterpreterFrame;
 use rustpython_vm::vm::thread::{
-    ThreadedVirtualMachine, cleanup_current_thread_frames, current_vm_is_set, with_current_vm,
+    ThreadedVirtualMachine, cleanup_current_thread_frames, current_vm_is_set, get_current_frame,
+    set_current_frame, with_current_vm,
 };
 use rustpython_vm::{PyObjectRef, VirtualMachine};
 
@@ -114,7 +116,11 @@ impl Source {
     ) -> Result<R, Exception> {
         let guarded = |vm: &VirtualMachine| {
             self.bury();
-            catch_unwind(AssertUnwindSafe(|| work(vm))).map_err(panicked)
+            let before = Before::work(vm);
+            catch_unwind(AssertUnwindSafe(|| work(vm))).map_err(|panic| {
+                before.restore(vm);
+                panicked(panic)
+            })
         };
         if current_vm_is_set() {
             return with_current_vm(|vm| vm.attach_for_callback(|| guarded(vm)));
@@ -194,6 +200,34 @@ impl Drop for Held {
         if let Some(object) = self.object.take() {
             self.source.release(object);
         }
+    }
+}
+
+/// What a panic in the interpreter leaves behind on its thread, as it was before.
+struct Before {
+    frame: *const InterpreterFrame,
+    depth: usize,
+}
+
+impl Before {
+    fn work(vm: &VirtualMachine) -> Before {
+        Before {
+            frame: get_current_frame(),
+            depth: vm.current_recursion_depth(),
+        }
+    }
+
+    /// Frames that are gone count as running, and are looked at by whoever walks the stack.
+    fn restore(&self, vm: &VirtualMachine) {
+        let _ = set_current_frame(self.frame);
+        if self.frame.is_null() {
+            vm.set_exception(None);
+        }
+        // The depth can't be set, so the limit is moved; who comes later gets another thread.
+        let lost = vm.current_recursion_depth().saturating_sub(self.depth);
+        vm.recursion_limit
+            .update(|limit| limit.saturating_add(lost));
+        retire();
     }
 }
 
