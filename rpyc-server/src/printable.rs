@@ -1,7 +1,7 @@
 //! Text that somebody else has a say in, for a terminal or a log.
 
-/// The text with its control characters shown instead of sent, but for line breaks and tabs:
-/// whoever it comes from must not talk to the terminal.
+/// The text with its control characters shown instead of sent, those for the direction of writing
+/// as well, but not line breaks and tabs: whoever it comes from must not talk to the terminal.
 pub(crate) fn printable(text: &str) -> String {
     show(text, |control| matches!(control, '\n' | '\t'))
 }
@@ -14,13 +14,21 @@ pub(crate) fn on_one_line(text: &str) -> String {
 fn show(text: &str, is_harmless: impl Fn(char) -> bool) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() && !is_harmless(character) {
+        if (character.is_control() || misleads(character)) && !is_harmless(character) {
             shown.extend(character.escape_default());
         } else {
             shown.push(character);
         }
     }
     shown
+}
+
+/// Whether it breaks the line, or has what follows shown in another order, where it isn't expected.
+fn misleads(character: char) -> bool {
+    matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
 }
 
 #[cfg(test)]
@@ -34,6 +42,10 @@ mod tests {
             "\\u{1b}[2Jx\\r\n\t\\u{9b}y"
         );
         assert_eq!(on_one_line("a\nb\tc\u{7}"), "a\\nb\\tc\\u{7}");
+        assert_eq!(
+            printable("a\u{202e}b\u{2028}c\u{2066}"),
+            "a\\u{202e}b\\u{2028}c\\u{2066}"
+        );
         assert_eq!(printable("plain ünïcode"), "plain ünïcode");
     }
 }
