@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::cli::{LogFormat, Logging};
 use crate::failure::Failure;
-use crate::printable::printable;
+use crate::printable::{json_on_one_line, printable};
 
 /// The log file, if there is one.
 #[derive(Clone, Debug)]
@@ -121,7 +121,7 @@ fn json_line(time: &str, record: &Record<'_>) -> String {
         "target": record.target(),
         "message": record.args().to_string(),
     });
-    line.to_string()
+    json_on_one_line(&line.to_string())
 }
 
 /// A peer has its say in some lines (the text of an exception): it must not be able to forge a
@@ -159,16 +159,17 @@ mod tests {
 
     #[test]
     fn a_line_of_json_is_one_object_whatever_a_peer_says() {
-        let args = format_args!("ended: \"a\"\n{{\"level\":\"INFO\"}}\u{1b}[2J");
+        let args = format_args!("ended: \"a\"\n{{\"level\":\"INFO\"}}\u{1b}[2J\u{9b}2J\u{202e}ä");
         let mut record = Record::builder();
         let record = record.level(Level::Warn).target("rpyc").args(args).build();
         let line = json_line("2030-01-01T00:00:00.000Z", &record);
-        assert!(!line.contains('\n') && !line.contains('\u{1b}'), "{line}");
+        let sent = ['\n', '\u{1b}', '\u{9b}', '\u{202e}'];
+        assert!(!line.contains(sent) && line.contains('ä'), "{line}");
         let object: serde_json::Value = serde_json::from_str(&line).expect("an object");
         assert_eq!(object["level"], "WARN");
         assert_eq!(
             object["message"],
-            "ended: \"a\"\n{\"level\":\"INFO\"}\u{1b}[2J"
+            "ended: \"a\"\n{\"level\":\"INFO\"}\u{1b}[2J\u{9b}2J\u{202e}ä"
         );
     }
 }

@@ -10,6 +10,7 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper, Result};
 
 use super::session::Session;
+use crate::printable::is_printable;
 
 /// The line editor's view of a session.
 pub(super) struct Remote(pub(super) Rc<RefCell<Session>>);
@@ -26,9 +27,7 @@ impl Completer for Remote {
         let session = self.0.borrow();
         // A server that is gone completes nothing; the next line that is run says so.
         let names = session.prompt().complete(line).unwrap_or_default();
-        let names = names
-            .into_iter()
-            .filter(|name| !name.contains(char::is_control));
+        let names = names.into_iter().filter(|name| is_printable(name));
         Ok((at - word_before(line).len(), names.collect()))
     }
 }

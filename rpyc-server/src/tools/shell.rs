@@ -18,6 +18,7 @@ use super::connect::Way;
 use super::session::{Ended, Session, say, show};
 use super::{INTERRUPTED, code};
 use crate::failure::Failure;
+use crate::printable::on_one_line;
 
 pub(super) fn command() -> Command {
     Command::new("shell")
@@ -134,12 +135,9 @@ fn greet(session: &Session) {
     let version = version
         .ok()
         .and_then(|version| version.as_str().map(str::to_owned));
-    let version = version.unwrap_or_default();
-    let version: String = version
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    say(&format!("Python {version}"));
+    // CPython's has a line break in it.
+    let version = version.unwrap_or_default().replace('\n', " ");
+    say(&format!("Python {}", on_one_line(&version)));
     say(&format!(
         "at {}; Tab completes, Ctrl-D ends",
         session.way().target

@@ -11,6 +11,7 @@ use rpyc_core::args;
 use super::connect::Way;
 use super::session::say;
 use crate::failure::Failure;
+use crate::printable::on_one_line;
 
 pub(super) fn upload_command() -> Command {
     with_options(Command::new("upload"))
@@ -164,8 +165,7 @@ impl Bar {
         if progress.position == 0 {
             // A file's name may have in it what a terminal obeys.
             let name = progress.file.display().to_string();
-            let name: String = name.chars().filter(|c| !c.is_control()).collect();
-            self.0.set_message(name);
+            self.0.set_message(on_one_line(&name));
             self.0.reset();
         }
         self.0.set_length(progress.size);
