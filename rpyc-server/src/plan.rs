@@ -47,11 +47,15 @@ impl Plan {
         let access = access::access(&options.access, tls.as_ref())?;
         let default_port = if tls.is_some() { TLS_PORT } else { PORT };
         let port = options.socket.port.unwrap_or(default_port);
-        let addresses = if options.serving.mode == ServeMode::Stdio {
-            check_stdio(options, tls.is_none() && access.is_open())?;
-            Vec::new()
-        } else {
-            addresses(&options.socket, port)?
+        let addresses = match options.serving.mode {
+            // Its server listens. What that has looked up isn't looked up for each client again: who
+            // answers to names may be away by now.
+            ServeMode::Child => Vec::new(),
+            ServeMode::Stdio => {
+                check_stdio(options, tls.is_none() && access.is_open())?;
+                Vec::new()
+            }
+            _ => addresses(&options.socket, port)?,
         };
         let guard = Guard::new(&options.access);
         let is_unsafe = |&address: &SocketAddr| !guard.suffices(&Address::Tcp(address));
@@ -64,7 +68,10 @@ impl Plan {
                 .hint("Give it one with --port, beside --unix or instead of it."));
         }
         Ok(Plan {
-            registry: registry(&options.registering, &addresses)?,
+            registry: match options.serving.mode {
+                ServeMode::Child => None,
+                _ => registry(&options.registering, &addresses)?,
+            },
             config: config(options),
             access,
             addresses,

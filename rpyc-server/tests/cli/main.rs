@@ -5,6 +5,8 @@ mod program;
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use std::time::Instant;
 use rpyc_core::{Any, Args, Config, Connection, Handler, Netref, VoidService};
 use rustix::process::Signal;
 
-use self::program::{DEADLINE, Program, output};
+use self::program::{DEADLINE, Program, command, output};
 
 /// Runs the program to its end: exit code, standard output, standard error.
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -182,6 +184,29 @@ fn a_lack_of_descriptors_is_survived_and_logged_once() {
     assert_eq!(status.code(), Some(0), "{log:#?}");
     let complaints = log.iter().filter(|line| line.contains("for now")).count();
     assert_eq!(complaints, 1, "{log:#?}");
+}
+
+/// As a server in process mode starts it.
+#[test]
+fn the_process_of_a_client_looks_up_no_names_again() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let mut command = command();
+    command.args(["--classic", "--mode", "process", "--insecure"]);
+    command.args(["--host", "nowhere.invalid", "--serves-client"]);
+    command.args(["--register", "--registry-host", "nowhere.invalid"]);
+    let program = Program::spawn(command.stdin(OwnedFd::from(theirs)));
+    // It has the other end, too.
+    drop(command);
+    let client = Connection::open(ours, Arc::new(VoidService), Config::default()).unwrap();
+    let asked = client.root().and_then(|root| match root {
+        Any::Netref(root) => root.call_method("eval", Args::new().arg("6 * 7")),
+        other => panic!("not a root: {other:?}"),
+    });
+    let is_answer = |answer: &Any| answer.as_value() == Some(&42.into());
+    assert!(asked.as_ref().is_ok_and(is_answer), "{asked:?}");
+    client.close().unwrap();
+    let (status, log) = program.end();
+    assert_eq!(status.code(), Some(0), "{log:#?}");
 }
 
 /// Has the server run an endless loop, which sets `sys.occupied` first.
