@@ -1,6 +1,7 @@
 //! A plan to a running server, until it is stopped.
 
 use std::io::{self, Write};
+use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use log::{error, info, warn};
@@ -108,7 +109,7 @@ fn serve_client(
             Err(rejection) => {
                 let refused = Failure::new(format!("client {peer} refused")).because(rejection);
                 warn!("{}", refused.with_causes());
-                return Ok(());
+                process::exit(ChildCommand::REFUSED.into());
             }
         };
     }

@@ -66,7 +66,9 @@ impl InheritedClient {
 
     /// Authenticates the client here and now, before anything is made ready to serve it: a stranger
     /// costs no more than that. The server doesn't ask an authenticator again. After `limit` the
-    /// client's socket is shut down.
+    /// client's socket is shut down. A process that then ends with
+    /// [`ChildCommand::REFUSED`](super::ChildCommand::REFUSED) has the
+    /// refusal counted by the server that started it.
     ///
     /// Whoever has started this process for itself isn't asked at all.
     ///
@@ -74,15 +76,22 @@ impl InheritedClient {
     /// With the reason why the client isn't served.
     ///
     /// ```no_run
+    /// use std::process::exit;
     /// use std::time::Duration;
     /// use rpyc_core::VoidService;
     /// use rpyc_server::auth::Secret;
-    /// use rpyc_server::{InheritedClient, Server};
+    /// use rpyc_server::{ChildCommand, InheritedClient, Server};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let secret = Secret::from_file("secret")?;
     /// let client = InheritedClient::take()?;
-    /// let client = client.authenticate(&secret, Some(Duration::from_secs(10)))?;
+    /// let client = match client.authenticate(&secret, Some(Duration::from_secs(10))) {
+    ///     Ok(client) => client,
+    ///     Err(rejection) => {
+    ///         eprintln!("refused: {rejection}");
+    ///         exit(ChildCommand::REFUSED.into());
+    ///     }
+    /// };
     /// Server::builder(|| VoidService).serve_client(client)?.run()?;
     /// # Ok(())
     /// # }

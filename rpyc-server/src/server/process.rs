@@ -43,6 +43,10 @@ pub struct ChildCommand {
 }
 
 impl ChildCommand {
+    /// The exit code by which it says that it hasn't let its client in: the server counts that as a
+    /// refusal. (`EX_NOPERM` of sysexits.h.)
+    pub const REFUSED: u8 = 77;
+
     /// A program of any kind, without arguments.
     pub fn new(program: impl Into<OsString>) -> ChildCommand {
         ChildCommand {
@@ -210,6 +214,14 @@ impl Client {
         match child.wait() {
             Ok(status) if status.success() => {
                 self.log(Level::Info, format_args!("process {number} ended"));
+            }
+            Ok(status) if status.code() == Some(ChildCommand::REFUSED.into()) => {
+                if let Some(metrics) = &self.server.options.metrics {
+                    metrics.refused(Refused::Authentication);
+                }
+                // It has said why.
+                let what = format_args!("process {number} ended: it has refused the client");
+                self.log(Level::Info, what);
             }
             Ok(status) => {
                 let how = describe(status);

@@ -1,16 +1,17 @@
 //! Where options come from, and what they do.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use rpyc_core::{Any, connect, connect_unix};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::program::{Program, command, output};
+use super::program::{DEADLINE, Program, command, output};
 
 /// Exit code, standard output, standard error.
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -307,6 +308,40 @@ fn log_lines_may_be_json_and_metrics_are_this_machines_own() {
         }
     }
     assert!(log.len() >= 4, "{log:#?}");
+}
+
+#[test]
+fn who_doesnt_know_the_secret_is_counted_wherever_it_is_asked_for() {
+    let folder = TempDir::new().unwrap();
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "correct horse battery staple").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    let secret = secret.to_str().unwrap();
+    for mode in ["threaded", "pool", "process"] {
+        let options = ["--classic", "--port", "0", "--mode", mode, "--metrics", "0"];
+        let mut program = Program::start(&[&options[..], &["--secret-file", secret]].concat());
+        let metrics = program.line_with("metrics at http://");
+        let (_, metrics) = metrics.rsplit_once("//").unwrap();
+        let metrics = metrics.strip_suffix("/metrics").unwrap();
+        let mut stranger = TcpStream::connect(program.address()).unwrap();
+        stranger.write_all(&[0; 32]).unwrap();
+        let refusal = program.line_with(" refused: ");
+        assert!(refusal.contains("it doesn't know the secret"), "{refusal}");
+        let begun = Instant::now();
+        loop {
+            let mut scraper = TcpStream::connect(metrics).unwrap();
+            scraper.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").unwrap();
+            let mut numbers = String::new();
+            scraper.read_to_string(&mut numbers).unwrap();
+            if numbers.contains("\nrpyc_refused_total{reason=\"authentication\"} 1\n") {
+                break;
+            }
+            assert!(begun.elapsed() < DEADLINE, "{mode}: {numbers}");
+        }
+        program.signal(Signal::TERM);
+        let (status, log) = program.end();
+        assert_eq!(status.code(), Some(0), "{mode}: {log:#?}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rpyc_core::{Config, Handler, ObjectRef, Observer, Service, VoidService, args};
 use rpyc_server::metrics::{Metrics, MetricsEndpoint};
-use rpyc_server::{RawStream, Rejection, Server};
+use rpyc_server::{ChildCommand, Mode, RawStream, Rejection, Server};
 
 use crate::bench::{DEADLINE, assert_serves, connect, demo, root};
 
@@ -115,6 +115,31 @@ fn who_isnt_authenticated_is_counted() {
     let label = "rpyc_refused_total{reason=\"authentication\"}";
     assert_eq!(value(&metrics.text(), label), 1.0);
     assert_eq!(value(&metrics.text(), "rpyc_connections_total"), 0.0);
+}
+
+#[test]
+fn whom_its_own_process_refuses_is_counted() {
+    let metrics = Metrics::new();
+    let (builder, _watch) = demo();
+    let refuses = format!("exit {}", ChildCommand::REFUSED);
+    let child = ChildCommand::new("sh").arg("-c").arg(refuses);
+    let server = builder
+        .metrics(metrics.clone())
+        .mode(Mode::Process(child))
+        .listen("127.0.0.1:0")
+        .unwrap()
+        .start()
+        .unwrap();
+    let mut client = TcpStream::connect(server.local_addr().unwrap()).unwrap();
+    client.write_all(b"x").unwrap();
+    // Its place is free when everything has been told.
+    let began = Instant::now();
+    let label = "rpyc_refused_total{reason=\"authentication\"}";
+    while !metrics.text().contains(label) || server.clients() > 0 {
+        assert!(began.elapsed() < DEADLINE, "{}", metrics.text());
+        thread::yield_now();
+    }
+    assert_eq!(value(&metrics.text(), label), 1.0);
 }
 
 #[test]

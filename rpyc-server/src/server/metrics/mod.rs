@@ -27,8 +27,9 @@ use super::Shared;
 /// A server counts when it is [given](super::Builder::metrics) one; one without costs nothing. A program's own
 /// [`Config::observer`] counts beside it.
 ///
-/// In process mode clients and refusals are those of the server. Connections, requests, bytes and
-/// objects are in the processes of the clients, and not counted.
+/// In process mode clients and refusals are those of the server, with what their processes tell by
+/// [`ChildCommand::REFUSED`](super::ChildCommand::REFUSED). Connections, requests, bytes and objects
+/// are in the processes of the clients, and not counted.
 ///
 /// | metric | what |
 /// |---|---|
