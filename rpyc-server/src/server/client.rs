@@ -12,7 +12,7 @@ use rpyc_core::executor::Executor;
 use rpyc_core::service::Service;
 use rpyc_core::{CloseReason, Config, Connection};
 
-use super::clients::Place;
+use super::clients::{Cut, Place, Refusal};
 use super::journal::Journal;
 use super::keepalive::set_options;
 use super::metrics::Refused;
@@ -166,24 +166,27 @@ impl Admitted {
             (Incoming::Raw(stream), Some(authenticator)) => {
                 let socket = stream.try_clone();
                 let authenticated = authenticator.0.authenticate(stream, &peer);
-                let in_time = place.authenticated();
-                match (authenticated, in_time, socket) {
-                    (Ok(authenticated), true, Ok(socket)) => {
+                match (authenticated, place.authenticated(), socket) {
+                    (Ok(authenticated), Ok(()), Ok(socket)) => {
                         // It fails when the client is gone, which will show.
                         let _ = socket.set_timeouts(None);
                         config.credentials = authenticated.credentials;
                         (authenticated.stream, Some(Socket::Raw(socket)))
                     }
-                    (Err(rejection), true, _) => {
+                    (Err(rejection), Ok(()), _) => {
                         let reason = with_causes(&rejection);
                         shared.refuse(Refused::Authentication, &peer, &reason);
                         return None;
                     }
-                    (_, true, Err(error)) => {
+                    (_, Ok(()), Err(error)) => {
                         shared.refuse(Refused::System, &peer, &error);
                         return None;
                     }
-                    (_, false, _) => {
+                    (_, Err(Cut::Stopping), _) => {
+                        shared.refuse(Refused::Stopping, &peer, &Refusal::Stopping);
+                        return None;
+                    }
+                    (_, Err(Cut::Late), _) => {
                         let limit = shared.options.handshake_timeout.unwrap_or_default();
                         let late = format!("it wasn't authenticated within {limit:?}");
                         shared.refuse(Refused::HandshakeTimeout, &peer, &late);

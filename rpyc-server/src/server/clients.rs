@@ -68,6 +68,15 @@ enum Stage {
     Process(Pid),
 }
 
+/// Why a client's handshake was ended.
+#[derive(Debug, PartialEq)]
+pub(super) enum Cut {
+    /// It took too long.
+    Late,
+    /// The server stops.
+    Stopping,
+}
+
 /// Why a client isn't let in.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(super) enum Refusal {
@@ -325,14 +334,23 @@ impl Place {
         }
     }
 
-    /// The authentication has ended; says whether it was in time.
-    pub(super) fn authenticated(&self) -> bool {
+    /// The authentication has ended; says whether, and why, it was cut.
+    pub(super) fn authenticated(&self) -> Result<(), Cut> {
         let mut set = self.clients.inner.set();
         let stage = set.present.get_mut(&self.number).map(|client| {
             // The socket is only one more handle, whose end does no work.
             std::mem::replace(&mut client.stage, Stage::Opening)
         });
-        !matches!(stage, Some(Stage::Cut) | None)
+        match stage {
+            Some(Stage::Cut) | None if set.closing => Err(Cut::Stopping),
+            Some(Stage::Cut) | None => Err(Cut::Late),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Whether the server stops: nothing new is to begin.
+    pub(super) fn is_ending(&self) -> bool {
+        self.clients.inner.set().closing
     }
 
     /// The client is served from now on.

@@ -26,7 +26,7 @@ use socket2::SockRef;
 
 use super::child::NAME;
 use super::client::next_name;
-use super::clients::Place;
+use super::clients::{Cut, Place, Refusal};
 use super::keepalive::set_options;
 use super::metrics::Refused;
 use super::starts::{Start, Starts};
@@ -163,10 +163,14 @@ impl Client {
         } else {
             Ok(true)
         };
-        if !self.place.authenticated() {
-            let limit = limit.unwrap_or_default();
-            let late = format!("it sent nothing within {limit:?}");
-            return refuse(Refused::HandshakeTimeout, &late);
+        match self.place.authenticated() {
+            Ok(()) => {}
+            Err(Cut::Stopping) => return refuse(Refused::Stopping, &Refusal::Stopping),
+            Err(Cut::Late) => {
+                let limit = limit.unwrap_or_default();
+                let late = format!("it sent nothing within {limit:?}");
+                return refuse(Refused::HandshakeTimeout, &late);
+            }
         }
         match spoken {
             Ok(true) => {}
@@ -177,6 +181,9 @@ impl Client {
             let late = format!("no process could be started for it within {QUEUE:?}");
             return refuse(Refused::System, &late);
         };
+        if self.place.is_ending() {
+            return refuse(Refused::Stopping, &Refusal::Stopping);
+        }
         if has_gone(&stream) {
             let what = format_args!("ended: it has gone before there was a process for it");
             return self.log(Level::Info, what);

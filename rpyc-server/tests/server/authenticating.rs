@@ -7,7 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rpyc_core::channel::PeerAddr;
-use rpyc_server::{Authenticated, RawStream, Rejection};
+use rpyc_server::metrics::Metrics;
+use rpyc_server::{Authenticated, ChildCommand, Mode, RawStream, Rejection};
 
 use crate::bench::{DEADLINE, assert_serves, connect, demo};
 
@@ -99,24 +100,35 @@ fn bytes_now_and_then_dont_stretch_the_handshake() {
 }
 
 #[test]
-fn a_stop_ends_handshakes_at_once() {
-    let (builder, _watch) = demo();
-    let server = builder
-        .authenticator(picky)
-        .handshake_timeout(None)
-        .grace(DEADLINE)
-        .listen("127.0.0.1:0")
-        .unwrap()
-        .start()
-        .unwrap();
-    let mut silent = greet(server.local_addr(), b"");
-    while server.clients() == 0 {
-        thread::yield_now();
+fn a_stop_ends_handshakes_at_once_and_is_the_reason() {
+    let threaded = demo().0.authenticator(picky);
+    // It waits for the client's first bytes.
+    let process = demo().0.mode(Mode::Process(ChildCommand::new("false")));
+    for builder in [threaded, process] {
+        let metrics = Metrics::new();
+        let server = builder
+            .handshake_timeout(None)
+            .grace(DEADLINE)
+            .metrics(metrics.clone())
+            .listen("127.0.0.1:0")
+            .unwrap()
+            .start()
+            .unwrap();
+        let mut silent = greet(server.local_addr(), b"");
+        while server.clients() == 0 {
+            thread::yield_now();
+        }
+        let began = Instant::now();
+        server.stop();
+        assert!(began.elapsed() < DEADLINE / 2, "{:?}", began.elapsed());
+        assert!(is_ended(&mut silent));
+        let refused = metrics.text();
+        let refused: Vec<&str> = refused
+            .lines()
+            .filter(|line| line.starts_with("rpyc_refused_total{"))
+            .collect();
+        assert_eq!(refused, ["rpyc_refused_total{reason=\"stopping\"} 1"]);
     }
-    let began = Instant::now();
-    server.stop();
-    assert!(began.elapsed() < DEADLINE / 2, "{:?}", began.elapsed());
-    assert!(is_ended(&mut silent));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::thread;
+use std::time::Instant;
 
 use rpyc_server::{ChildCommand, Mode};
 
@@ -37,4 +39,35 @@ fn a_client_that_has_gone_again_gets_no_process() {
     );
     server.stop();
     assert_eq!(fs::read_to_string(started).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn a_server_that_stops_starts_no_more_processes() {
+    let folder = Folder::new();
+    let started = folder.path("started");
+    // It takes nobody over, so that the others wait for their turn.
+    let note = format!("echo >> '{}'; exec sleep 60", started.display());
+    let child = ChildCommand::new("sh").arg("-c").arg(note);
+    let (builder, _watch) = demo();
+    let builder = builder.mode(Mode::Process(child)).grace(DEADLINE);
+    let server = builder.listen("127.0.0.1:0").unwrap().start().unwrap();
+    let count = || fs::read_to_string(&started).map_or(0, |text| text.lines().count());
+    let at_a_time = 2 * thread::available_parallelism().unwrap().get();
+    let clients: Vec<TcpStream> = (0..20 * at_a_time)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.local_addr().unwrap()).unwrap();
+            stream.write_all(b"x").unwrap();
+            stream
+        })
+        .collect();
+    let began = Instant::now();
+    while count() < at_a_time || server.clients() < clients.len() {
+        assert!(began.elapsed() < DEADLINE, "{}", count());
+        thread::yield_now();
+    }
+    let before = count();
+    server.stop();
+    let since = count() - before;
+    // Those that were being started, and those whose turn had just come.
+    assert!(since <= 2 * at_a_time, "{since} of {}", clients.len());
 }
