@@ -30,10 +30,11 @@ use super::super::{Authenticated, Authenticator, RawStream, Rejection};
 
 /// A secret that clients show they know, without saying it.
 ///
-/// Whoever listens on the network doesn't learn it, nor can answer a second time with what was heard;
-/// but what follows is neither secret nor protected without [TLS](super::Tls). The
-/// exchange, for clients of any language: 32 random bytes of the server's, answered by
-/// their HMAC-SHA256 under the secret's bytes.
+/// Whoever listens on the network doesn't learn it, nor can answer a second time with what was heard.
+/// But without [TLS](super::Tls) what follows is neither secret nor protected, and a client doesn't
+/// know who asks: somebody else's server can pass on to it what the real one has asked. The exchange,
+/// for clients of any language: 32 random bytes of the server's, answered by their HMAC-SHA256 under
+/// the secret's bytes.
 #[derive(Clone)]
 pub struct Secret(Arc<[u8]>);
 
@@ -140,6 +141,7 @@ impl std::fmt::Debug for Secret {
 fn write_all(stream: &dyn Stream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match stream.write_vectored(&[IoSlice::new(bytes)]) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
