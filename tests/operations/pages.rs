@@ -22,7 +22,7 @@ def lines(block):
     return block.replace('\\\n', ' ').splitlines()
 def shell(command):
     done = subprocess.run(['bash', '-ec', command], capture_output=True, text=True)
-    same(done.returncode, 0), done.stderr
+    assert done.returncode == 0, done.stderr
     return done.stdout
 def start(command, until='listening on '):
     assert command.startswith('rpyc-server '), command
