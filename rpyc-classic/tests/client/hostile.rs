@@ -120,7 +120,7 @@ fn a_file_without_end_and_directories_without_end_meet_the_limits() {
         corrupt(
             &conn,
             "open_file",
-            "def open_file(path, mode, position): return open('/dev/zero', 'rb')",
+            "def open_file(path, mode, position, other): return open('/dev/zero', 'rb')",
         );
         let outcome = limited().download("/etc/hostname", folder.path().join("zero"));
         assert!(
@@ -152,6 +152,14 @@ fn a_file_without_end_and_directories_without_end_meet_the_limits() {
             "entries",
             "def entries(path): return iter([(b'd', b'/etc', 'dir', 0)])",
         );
+        // It doesn't say that it is the same one again and again.
+        corrupt(
+            &conn,
+            "real_path",
+            "def real_path(path, asked=[]):
+    asked.append(path)
+    return b'%d' % len(asked)",
+        );
         let outcome = limited().download("/etc", folder.path().join("deep"));
         assert!(
             matches!(
@@ -168,7 +176,7 @@ fn a_file_without_end_and_directories_without_end_meet_the_limits() {
             "open_file",
             "class Greedy:
     def read(self, size): return b'x' * (size + 1)
-def open_file(path, mode, position): return Greedy()",
+def open_file(path, mode, position, other): return Greedy()",
         );
         let outcome = limited().download("/etc/hostname", folder.path().join("more"));
         assert!(
