@@ -102,6 +102,20 @@ panics = dedent('''
         bad() if n == 0 else deep(n - 1)
     deep(900)
 ''')
+panics_again = dedent('''
+    def bad():
+        pass
+    bad.__code__ = bad.__code__.replace(co_code=b'\\xff\\xff' * 50)
+    class Last:
+        def __del__(self):
+            self.deep(900)
+        def deep(self, n):
+            bad() if n == 0 else self.deep(n - 1)
+    try:
+        raise ValueError(Last())
+    except ValueError:
+        bad()
+''')
 works = dedent('''
     import sys, traceback
     def deep(n):
@@ -115,9 +129,38 @@ works = dedent('''
             frame = frame.f_back
 ''')
 for _ in range(5):
+    for code in panics, panics_again:
+        with raises(SystemError):
+            conn.execute(code)
+        conn.execute(works)
+conn.execute(dedent('''
+    def room():
+        deepest = 0
+        def down(n):
+            nonlocal deepest
+            deepest = n
+            down(n + 1)
+        try:
+            down(0)
+        except RecursionError:
+            return deepest
+    def room_lost(nested):
+        before = room()
+        nested()
+        return before - room()
+    def panic_at(depth, nested):
+        if depth:
+            panic_at(depth - 1, nested)
+        nested()
+        bad()
+'''))
+def panic_once():
     with raises(SystemError):
-        conn.execute(panics)
-    conn.execute(works)
+        conn.namespace['panic_at'](100, lambda: None)
+def panic_twice():
+    with raises(SystemError):
+        conn.namespace['panic_at'](100, panic_once)
+same(conn.namespace['room_lost'](panic_twice), 0)
 conn.close()
 for _ in range(10):
     later = connect()

@@ -203,10 +203,11 @@ impl Drop for Held {
     }
 }
 
-/// What a panic in the interpreter leaves behind on its thread, as it was before.
+/// How the interpreter stood on this thread before a panic unwound it.
 struct Before {
     frame: *const InterpreterFrame,
     depth: usize,
+    limit: usize,
 }
 
 impl Before {
@@ -214,20 +215,25 @@ impl Before {
         Before {
             frame: get_current_frame(),
             depth: vm.current_recursion_depth(),
+            limit: vm.recursion_limit.get(),
         }
     }
 
     /// Frames that are gone count as running, and are looked at by whoever walks the stack.
     fn restore(&self, vm: &VirtualMachine) {
+        retire();
         let _ = set_current_frame(self.frame);
         if self.frame.is_null() {
-            vm.set_exception(None);
+            // What the exception held is dropped here, and a destructor may panic again.
+            let cleared = catch_unwind(AssertUnwindSafe(|| vm.set_exception(None)));
+            if cleared.is_err() {
+                let _ = set_current_frame(self.frame);
+            }
         }
-        // The depth can't be set, so the limit is moved; who comes later gets another thread.
+        // The depth can't be set, so the limit is moved; who comes later gets another thread. From
+        // where it was: a panic beneath this one has moved it already.
         let lost = vm.current_recursion_depth().saturating_sub(self.depth);
-        vm.recursion_limit
-            .update(|limit| limit.saturating_add(lost));
-        retire();
+        vm.recursion_limit.set(self.limit.saturating_add(lost));
     }
 }
 
