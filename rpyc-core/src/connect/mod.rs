@@ -154,8 +154,9 @@ impl Connector {
     }
 
     /// What is said over a new stream before RPyC is: a secret that the server asks for, the header
-    /// of a proxy. It has the stream alone, within TLS where there is any, and as much time as
-    /// connecting may take. Default: nothing.
+    /// of a proxy. It has the stream alone, within TLS where there is any. Its reads fail when the
+    /// time that connecting may take is over, and only then, whatever timeout it sets; its writes
+    /// aren't bounded, so they should be short. Default: nothing.
     ///
     /// ```
     /// # use std::io::IoSlice;
