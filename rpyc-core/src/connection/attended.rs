@@ -23,7 +23,8 @@ pub trait Attendant: Send + Sync {
     ///
     /// Called under a lock of the connection's: it must neither block nor use the connection, nor
     /// drop what may be the last of anything.
-    /// It may be called again before anything has come; the latest time counts.
+    /// It may be called again before anything has come; the latest time counts. The end of the
+    /// connection is told last.
     fn unattended(&self, within: Option<Duration>);
 }
 
@@ -31,6 +32,9 @@ impl Connection {
     /// From now on the attendant is told whenever nobody reads the connection, and has it served.
     pub fn attend(&self, attendant: Arc<dyn Attendant>) {
         let mut core = self.shared.core.lock();
+        if core.closing.reason.is_some() {
+            attendant.unattended(Some(Duration::ZERO));
+        }
         let before = core.attendant.replace(attendant);
         self.shared.pass_on_reading(&mut core);
         drop(core);
@@ -165,12 +169,15 @@ impl Shared {
         (Shared::take_in(self, core, arrivals), came)
     }
 
-    /// Tells the attendant, if there is one, that nobody reads.
+    /// Tells the attendant, if there is one, that nobody reads. Of an end it has been told, and
+    /// nothing that comes later may take that back.
     pub(super) fn hand_to_attendant(core: &mut Core) {
+        if core.closing.reason.is_some() {
+            return;
+        }
         if let (Some(attendant), Some(half)) = (&core.attendant, &mut core.read_half) {
             let within = half.park();
-            let is_open = core.closing.reason.is_none();
-            let within = match is_open && half.has_buffered() {
+            let within = match half.has_buffered() {
                 true => Some(Duration::ZERO),
                 false => within,
             };

@@ -108,5 +108,14 @@ fn the_attendant_is_told_of_an_end_that_the_stream_does_not_show() -> Result<(),
     while told.recv_timeout(PATIENCE).expect("an end") != Some(Duration::ZERO) {}
     assert!(conn.take_in(), "its service is to be told");
     assert!(conn.serve_ready().is_some_and(|reason| reason.is_normal()));
+    let (late, told_late) = telling();
+    conn.attend(late);
+    assert!(
+        told_late
+            .try_recv()
+            .is_ok_and(|within| within == Some(Duration::ZERO))
+    );
+    assert_eq!(told.try_recv().ok(), None, "the end is told last");
+    assert_eq!(told_late.try_recv().ok(), None, "the end is told last");
     Ok(())
 }
