@@ -80,8 +80,7 @@ pub(crate) fn run() -> Result<String, Box<dyn Error>> {
     Ok(format!("at {position}; {refused}"))
 }
 
-// A test calls `run` itself.
-#[allow(dead_code)]
+#[allow(dead_code)] // a test calls `run` itself
 fn main() -> Result<(), Box<dyn Error>> {
     println!("{}", run()?);
     Ok(())

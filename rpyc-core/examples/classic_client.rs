@@ -40,8 +40,7 @@ pub(crate) fn run(address: &str) -> Result<(), Box<dyn error::Error>> {
     Ok(())
 }
 
-// A test calls `run` itself.
-#[allow(dead_code)]
+#[allow(dead_code)] // a test calls `run` itself
 fn main() -> Result<(), Box<dyn error::Error>> {
     run(env::args().nth(1).as_deref().unwrap_or("localhost:18812"))
 }

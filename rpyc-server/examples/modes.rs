@@ -60,7 +60,7 @@ impl DemoService {
 
     #[exposed]
     fn nap(&self, seconds: f64) {
-        thread::sleep(Duration::from_secs_f64(seconds));
+        thread::sleep(Duration::from_secs_f64(seconds)); // that is what it does
     }
 
     /// Prints, as code does that doesn't know over what its process is served.

@@ -258,7 +258,7 @@ pub(super) fn limit(source: &Arc<Source>, limit: Duration) -> std::io::Result<()
         .spawn(move || {
             let pause = Duration::from_millis((limit / 8).clamp(1, 250));
             loop {
-                thread::sleep(pause);
+                thread::sleep(pause); // a look now and then: nothing tells of time that passes
                 let Some(source) = source.upgrade() else {
                     return;
                 };
@@ -298,7 +298,7 @@ fn insist(
                     unsafe { libc::pthread_kill(slot.thread, SIGNAL) };
                 }
             }
-            thread::sleep(TICK);
+            thread::sleep(TICK); // nothing tells whether the order was seen
             // Where nobody has seen the mark it would keep slowing everybody down.
             let _ = source.attached(|vm| vm.check_signals().is_ok());
         }

@@ -92,7 +92,7 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<std::process::ExitStat
             child.wait()?;
             return Err(io::ErrorKind::TimedOut.into());
         }
-        thread::sleep(LOOK);
+        thread::sleep(LOOK); // std has no wait for a child with a limit
     }
 }
 

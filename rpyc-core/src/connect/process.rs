@@ -110,7 +110,7 @@ fn see_off(mut child: Child) {
             let _ = child.wait();
             return;
         }
-        thread::sleep(LOOK);
+        thread::sleep(LOOK); // std has no wait for a child with a limit
     }
 }
 

@@ -112,7 +112,7 @@ fn a_prelude_has_no_more_time_than_connecting_however_often_something_comes() {
     let server = thread::spawn(move || {
         let (mut client, _) = listener.accept().expect("a client");
         while client.write_all(b".").is_ok() {
-            thread::sleep(Duration::from_millis(10));
+            thread::sleep(Duration::from_millis(10)); // it drips
         }
     });
     let began = Instant::now();

@@ -55,7 +55,7 @@ impl ProcessLimits {
                 .name("rpyc-lifetime".to_owned())
                 .stack_size(STACK)
                 .spawn(move || {
-                    thread::sleep(time);
+                    thread::sleep(time); // the lifetime itself
                     // Nothing handles it, so that it ends the process whatever runs.
                     let _ = kill_process(getpid(), Signal::ALARM);
                 })?;

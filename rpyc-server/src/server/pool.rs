@@ -198,7 +198,7 @@ impl Inner {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => {
                     warn!("the clients' sockets can't be watched for now: {error}");
-                    thread::sleep(TICK);
+                    thread::sleep(TICK); // else it would try without a pause
                 }
             }
             for event in &events {

@@ -2,8 +2,8 @@
 //! nothing of anybody else's.
 //!
 //! It is started when the client's first bytes have come, so that silence costs no process, unless the
-//! server speaks first; and only so many are started at a time, in order. One that is still there a while after its client has gone is
-//! killed, whatever it does: stopped, say, it would never notice.
+//! server speaks first; and only so many are started at a time, in order. One that is still there a
+//! while after its client has gone is killed, whatever it does: stopped, say, it would never notice.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -289,7 +289,7 @@ fn until_taken_over(pid: Pid, socket: &RawStream) {
         )
     };
     while untouched() && runs() && Instant::now() < deadline {
-        std::thread::sleep(LOOK);
+        std::thread::sleep(LOOK); // nothing tells of a socket's mode
     }
 }
 

@@ -79,7 +79,7 @@ impl Example {
             if let Some(status) = self.child.try_wait().expect("it can be waited for") {
                 return status.success();
             }
-            thread::sleep(LOOK);
+            thread::sleep(LOOK); // std has no wait for a child with a limit
         }
         false
     }

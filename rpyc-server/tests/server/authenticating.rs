@@ -95,7 +95,7 @@ fn bytes_now_and_then_dont_stretch_the_handshake() {
     let began = Instant::now();
     while drip.write_all(b".").is_ok() {
         assert!(began.elapsed() < DEADLINE, "it is never cut");
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20)); // it drips
     }
 }
 

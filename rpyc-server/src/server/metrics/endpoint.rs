@@ -83,7 +83,7 @@ fn accept(listener: &TcpListener, metrics: &Metrics, stopping: &AtomicBool) {
             Err(error) => {
                 // Descriptors may have run out: it passes.
                 debug!("metrics: no connection can be accepted: {error}");
-                thread::sleep(PAUSE);
+                thread::sleep(PAUSE); // else it would try without a pause
                 continue;
             }
         };
