@@ -118,11 +118,12 @@ impl InheritedClient {
             let (done, over) = bounded::<()>(0);
             let socket = &socket;
             let watch = limit.map(|limit| {
-                scope.spawn(move || {
+                thread::Builder::new().spawn_scoped(scope, move || {
                     let late = over.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
                     late.then(|| socket.shutdown()).is_some()
                 })
             });
+            let watch = watch.transpose()?;
             let authenticated = authenticator.authenticate(stream, peer);
             drop(done);
             match watch.is_some_and(|watch| watch.join().unwrap_or_default()) {
