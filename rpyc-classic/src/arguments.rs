@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rpyc_core::Exception;
-use rpyc_core::codec::Str;
 use rpyc_core::object::{Any, Args, Context, IdParts, Method, Object, ObjectResult};
+use rpyc_core::wire::Str;
 
 /// What a method does with its owner and the values of its parameters; what wasn't given is None.
 pub(crate) type Body<T> = fn(&T, &Context<'_>, Vec<Option<Any>>) -> ObjectResult;

@@ -5,10 +5,10 @@ use std::sync::{Arc, Weak};
 
 use rpyc_core::Connection;
 use rpyc_core::Exception;
-use rpyc_core::codec::{Str, Value};
 use rpyc_core::executor::Executor;
 use rpyc_core::object::{Access, Any, Context, IdParts, Object, ObjectRef, ObjectResult};
 use rpyc_core::service::{Service, ServiceFactory};
+use rpyc_core::wire::{Str, Value};
 use rpyc_core::{Config, Nesting};
 
 use crate::arguments::MethodDef;

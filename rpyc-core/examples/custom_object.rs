@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::error;
 use std::sync::{Arc, Mutex};
 
-use rpyc_core::codec::Str;
 use rpyc_core::object::{IdParts, ObjectResult};
+use rpyc_core::wire::Str;
 use rpyc_core::{Any, Config, Context, Object, ObjectRef, Service, connect_thread};
 
 /// Attributes that come into being when they are set.

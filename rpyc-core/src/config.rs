@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use crate::channel::PeerAddr;
-use crate::codec::{Dialect, Limits};
 use crate::connection::Connection;
 use crate::exception::KnownExceptions;
 use crate::executor::{Executor, ThreadPool};
 use crate::object::Any;
 use crate::observer::Observer;
+use crate::transport::PeerAddr;
+use crate::wire::{Dialect, Limits};
 
 /// What runs before a connection closes, while it still works.
 pub type BeforeClosed = Arc<dyn Fn(&Connection) + Send + Sync>;

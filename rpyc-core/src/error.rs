@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::by_value::CopyError;
-use crate::codec::{DecodeError, Dialect, EncodeError, FrameError};
 use crate::exception::Exception;
 use crate::object::ConversionError;
 use crate::registry::RegistryError;
+use crate::wire::{DecodeError, Dialect, EncodeError, FrameError};
 
 /// What a call over a connection failed with.
 ///
@@ -52,7 +52,7 @@ pub enum Error {
     /// There is no TLS session with the peer.
     #[cfg(feature = "tls")]
     #[error("no TLS session")]
-    Tls(#[source] Arc<crate::channel::TlsError>),
+    Tls(#[source] Arc<crate::transport::TlsError>),
     /// An answer didn't come in time.
     #[error(transparent)]
     Timeout(Box<Timeout>),
@@ -205,8 +205,8 @@ impl From<Timeout> for Error {
 }
 
 #[cfg(feature = "tls")]
-impl From<crate::channel::TlsError> for Error {
-    fn from(error: crate::channel::TlsError) -> Error {
+impl From<crate::transport::TlsError> for Error {
+    fn from(error: crate::transport::TlsError) -> Error {
         Error::Tls(Arc::new(error))
     }
 }

@@ -89,11 +89,11 @@
 //!
 //! # Features
 //!
-//! - `tls`: TLS at both sides, `Connector::connect_tls` and `channel::TlsServer`.
+//! - `tls`: TLS at both sides, `Connector::connect_tls` and `transport::TlsServer`.
 //!
 //! # Inside
 //!
-//! The layers, from the bottom up: [`codec`] (bytes to values; pure), [`channel`] (streams),
+//! The layers, from the bottom up: [`wire`] (bytes to values; pure), [`transport`] (streams),
 //! [`object`] (what travels by reference), [`Connection`] (who reads, who runs),
 //! [`mod@service`] (what a side offers).
 #![forbid(unsafe_code)]
@@ -102,8 +102,6 @@
 extern crate self as rpyc_core;
 
 pub mod by_value;
-pub mod channel;
-pub mod codec;
 mod config;
 mod connect;
 mod connection;
@@ -116,8 +114,9 @@ mod observer;
 pub mod registry;
 pub mod service;
 mod sync;
+pub mod transport;
+pub mod wire;
 
-pub use self::codec::{Handler, Limits, Value};
 pub use self::config::{BeforeClosed, Config, Nesting, WIRE_VERSION};
 #[cfg(feature = "tls")]
 pub use self::connect::connect_tls;
@@ -133,6 +132,7 @@ pub use self::executor::{Executor, ThreadPool};
 pub use self::object::{
     Any, Args, Context, Expose, Exposed, FromAny, IntoAny, Netref, Object, ObjectRef,
 };
+pub use self::wire::{Handler, Limits, Value};
 /// Lets a Rust type's values be handed to peers as objects.
 ///
 /// ```

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::codec::Handler;
+use crate::wire::Handler;
 
 /// Is told of what a connection does, on the thread that does it. Where
 /// [`Config::observer`](crate::Config::observer) is unset, nothing is measured.

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rpyc_core::codec::Value;
+use rpyc_core::wire::Value;
 use rpyc_core::{Config, Context, Exposed, expose, service};
 use rpyc_tests::deadline::PATIENCE;
 

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use rpyc_core::by_value::Serde;
-use rpyc_core::codec::Value;
 use rpyc_core::object::{Dict, Iter, List, Set};
+use rpyc_core::wire::Value;
 use serde::{Deserialize, Serialize};
 
 use rpyc_core::{Any, Args, Context, Exception, Exposed, Netref, args, expose, service};

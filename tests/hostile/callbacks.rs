@@ -1,6 +1,6 @@
 //! Peers that are called back and answer with a trap, or not at all.
 
-use rpyc_core::codec::{Boxed, DumpedException, Handler, Message, NamedException, Seq, Value};
+use rpyc_core::wire::{Boxed, DumpedException, Handler, Message, NamedException, Seq, Value};
 use rpyc_core::{Config, Nesting};
 
 use crate::memory::bounded;
@@ -72,8 +72,8 @@ fn a_huge_exception_is_cut() {
     ]);
     let mut payload = vec![3, 0x11];
     let limits = rpyc_core::Limits::default();
-    payload.extend(rpyc_core::codec::encode_to_vec(&callback.to_value(), &limits).unwrap());
-    payload.extend(rpyc_core::codec::encode_to_vec(&huge, &limits).unwrap());
+    payload.extend(rpyc_core::wire::encode_to_vec(&callback.to_value(), &limits).unwrap());
+    payload.extend(rpyc_core::wire::encode_to_vec(&huge, &limits).unwrap());
     bounded(2 * (16 << 20), || {
         peer.send(&frame(&payload));
         let exception = raises(peer.answer(asked), "ValueError");

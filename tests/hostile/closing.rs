@@ -1,7 +1,7 @@
 //! CLOSE, and what comes behind it.
 
 use rpyc_core::CloseReason;
-use rpyc_core::codec::{Boxed, Handler, Message};
+use rpyc_core::wire::{Boxed, Handler, Message};
 
 use crate::memory::bounded;
 use crate::peer::{Peer, call_attr, mine, request};

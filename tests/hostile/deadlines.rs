@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rpyc_core::CloseReason;
-use rpyc_core::codec::{Boxed, Handler, Message};
+use rpyc_core::wire::{Boxed, Handler, Message};
 
 use crate::peer::{PING, Peer, call_attr, mine};
 use crate::victim::Victim;

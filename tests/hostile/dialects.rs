@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use rpyc_core::Limits;
-use rpyc_core::codec::{Value, decode_value, encode_to_vec};
+use rpyc_core::wire::{Value, decode_value, encode_to_vec};
 
 use crate::peer::{Peer, closes, frame, hex};
 use crate::victim::Victim;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use rpyc_core::codec::{Boxed, Handler, Value};
+use rpyc_core::wire::{Boxed, Handler, Value};
 
 use crate::memory::bounded;
 use crate::peer::{Peer, call_attr, frame, hex, is_over, mine, raises, request};
@@ -97,10 +97,10 @@ fn complaints_that_nobody_reads_do_not_pile_up() {
         request(
             1,
             Handler::Repr,
-            &[Boxed::LocalRef(rpyc_core::codec::IdPack::new(
+            &[Boxed::LocalRef(rpyc_core::wire::IdPack::new(
                 "x".repeat(200),
-                rpyc_core::codec::ClassId(77),
-                rpyc_core::codec::InstanceId(7777),
+                rpyc_core::wire::ClassId(77),
+                rpyc_core::wire::InstanceId(7777),
             ))],
         ),
     ];
@@ -164,10 +164,10 @@ fn queued_references_count_as_what_they_take_in_memory() {
 fn a_flood_of_releases_is_answered_one_by_one() {
     let victim = Victim::alone(|_| {});
     let mut peer = Peer::known(&victim);
-    let unknown = rpyc_core::codec::IdPack::new(
+    let unknown = rpyc_core::wire::IdPack::new(
         "x",
-        rpyc_core::codec::ClassId(77),
-        rpyc_core::codec::InstanceId(7777),
+        rpyc_core::wire::ClassId(77),
+        rpyc_core::wire::InstanceId(7777),
     );
     let del = [Boxed::LocalRef(unknown), Boxed::from(1_i64)];
     let flood = request(1, Handler::Del, &del).repeat(1000);

@@ -1,6 +1,6 @@
 //! Requests with the wrong arguments, and names that nobody may have.
 
-use rpyc_core::codec::{Boxed, Handler, IdPack, Value};
+use rpyc_core::wire::{Boxed, Handler, IdPack, Value};
 
 use crate::memory::bounded;
 use crate::peer::{Peer, call_attr, mine, raises};
@@ -191,8 +191,8 @@ fn a_name_of_megabytes_is_not_repeated() {
         raises(peer.ask(Handler::GetAttr, &get), "AttributeError");
         let unknown = IdPack::new(
             "\0".repeat(8 << 20),
-            rpyc_core::codec::ClassId(1 << 40),
-            rpyc_core::codec::InstanceId(1 << 40),
+            rpyc_core::wire::ClassId(1 << 40),
+            rpyc_core::wire::InstanceId(1 << 40),
         );
         let answer = raises(
             peer.ask(Handler::Repr, &[Boxed::LocalRef(unknown)]),

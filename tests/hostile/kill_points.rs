@@ -2,7 +2,7 @@
 
 use std::net::Shutdown;
 
-use rpyc_core::codec::{Boxed, Handler, Message, Seq, Value};
+use rpyc_core::wire::{Boxed, Handler, Message, Seq, Value};
 
 use crate::peer::{PING, Peer, call_attr, message, mine, request};
 use crate::victim::Victim;

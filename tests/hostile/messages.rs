@@ -1,6 +1,6 @@
 //! Values that are no message, and messages that nobody asked for.
 
-use rpyc_core::codec::{Boxed, DumpedException, Message, Seq, Value};
+use rpyc_core::wire::{Boxed, DumpedException, Message, Seq, Value};
 
 use crate::memory::bounded;
 use crate::peer::{Peer, closes, frame, hex, message, named, raises};

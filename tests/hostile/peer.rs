@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use num_bigint::BigInt;
-use rpyc_core::codec::{
+use rpyc_core::wire::{
     Boxed, ClassId, Dialect, DumpedException, FrameBuf, Handler, IdPack, InstanceId, Int, Limits,
     Message, NamedException, Seq, Value, encode_request,
 };

@@ -1,6 +1,6 @@
 //! References to what a peer was never given, and references given back that it doesn't have.
 
-use rpyc_core::codec::{Boxed, ClassId, Handler, IdPack, InstanceId, Value};
+use rpyc_core::wire::{Boxed, ClassId, Handler, IdPack, InstanceId, Value};
 
 use crate::peer::{Peer, mine, raises};
 use crate::victim::Victim;
@@ -125,7 +125,7 @@ fn an_object_of_the_peers_is_taken_as_it_is_and_never_asked_about() {
         let echo = peer.call("echo", vec![Boxed::RemoteRef(sent.clone())]);
         assert_eq!(echo, Ok(Boxed::LocalRef(sent)));
         // The reference is given back behind the answer.
-        let rpyc_core::codec::Message::Request { handler, args, .. } = peer.message() else {
+        let rpyc_core::wire::Message::Request { handler, args, .. } = peer.message() else {
             panic!("no DEL");
         };
         assert_eq!((handler, args.len()), (Handler::Del, 2));

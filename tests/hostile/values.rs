@@ -1,6 +1,6 @@
 //! Payloads that hold no value, or one that is a trap.
 
-use rpyc_core::codec::{Boxed, Handler, Value};
+use rpyc_core::wire::{Boxed, Handler, Value};
 
 use crate::memory::bounded;
 use crate::peer::{Peer, closes, frame, hex, int};

@@ -5,12 +5,12 @@ use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
 
 use rpyc_core::registry::RegistryClient;
-use rpyc_core::{Value, codec};
+use rpyc_core::{Value, wire};
 use rpyc_tests::deadline::PATIENCE;
 use rpyc_tests::registry::Registry;
 
 fn bytes(command: impl Into<Value>) -> Vec<u8> {
-    codec::encode_to_vec(&command.into(), &Default::default()).expect("a small value")
+    wire::encode_to_vec(&command.into(), &Default::default()).expect("a small value")
 }
 
 /// What no client sends, one datagram of each kind; the first one ends Python's registry.

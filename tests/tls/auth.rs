@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rpyc_core::channel::TlsClient;
+use rpyc_core::transport::TlsClient;
 use rpyc_core::{Any, Connector, Context, Exposed, args, connect, connect_tls, service};
 use rpyc_server::auth::{Access, Networks, Secret, Tls};
 use rpyc_server::{Running, Server};

@@ -7,8 +7,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-use rpyc_core::channel::{TlsClient, TlsError, TlsServer};
 use rpyc_core::object::Function;
+use rpyc_core::transport::{TlsClient, TlsError, TlsServer};
 use rpyc_core::{
     Any, Args, CloseReason, Config, Connection, Context, Exception, Exposed, Value, args, service,
 };
@@ -167,7 +167,7 @@ pub(crate) fn python_server(identity: &Identity, ca: Option<&Authority>) -> (Run
 }
 
 /// A client that trusts this authority.
-pub(crate) fn trusting(ca: &Authority) -> rpyc_core::channel::TlsClientBuilder {
+pub(crate) fn trusting(ca: &Authority) -> rpyc_core::transport::TlsClientBuilder {
     TlsClient::builder().ca_file(ca.path())
 }
 

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use rpyc_core::channel::{TlsClient, TlsError, TlsServer};
+use rpyc_core::transport::{TlsClient, TlsError, TlsServer};
 use rpyc_core::{Connector, Error, connect_tls};
 use rpyc_tests::certs::{Authority, Identity, Validity};
 use rpyc_tests::deadline::PATIENCE;

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
-use rpyc_core::channel::{TlsClient, memory_pair};
+use rpyc_core::transport::{TlsClient, memory_pair};
 use rpyc_core::{CloseReason, Config, Connection, VoidService, connect_tls};
 use rpyc_tests::certs::Authority;
 use rpyc_tests::deadline::PATIENCE;
@@ -52,7 +52,7 @@ fn records_that_come_a_byte_at_a_time_are_understood() {
     let address = bench.address;
     // Between client and server: one byte a write towards the server.
     thread::spawn(move || {
-        use rpyc_core::channel::Stream;
+        use rpyc_core::transport::Stream;
         let socket = TcpStream::connect(address).expect("it listens");
         socket.set_nodelay(true).expect("an option");
         let there = std::sync::Arc::new(there);

@@ -1,6 +1,6 @@
 //! Sessions that work: who is believed, and what goes over them.
 
-use rpyc_core::channel::TlsClient;
+use rpyc_core::transport::TlsClient;
 use rpyc_core::{Connector, args, connect_tls};
 use rpyc_tests::certs::{Authority, Validity};
 
@@ -107,7 +107,7 @@ fn a_certificate_in_the_ca_file_is_trusted_for_itself() {
     let ca = Authority::new("authority");
     let server = ca.self_signed("server", Validity::Now);
     let client = ca.self_signed("client", Validity::Now);
-    let clients = rpyc_core::channel::TlsServer::from_files(
+    let clients = rpyc_core::transport::TlsServer::from_files(
         &server.certificate,
         &server.key,
         Some(&client.certificate),

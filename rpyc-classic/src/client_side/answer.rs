@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Weak};
 
-use rpyc_core::codec::Str;
 use rpyc_core::object::{Any, Args, Context, IdParts, Method, Object, ObjectResult};
+use rpyc_core::wire::Str;
 use rpyc_core::{AsyncResult, Exception, WeakConnection};
 
 use super::{method_names, timeout};

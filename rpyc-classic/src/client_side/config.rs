@@ -3,8 +3,8 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use rpyc_core::codec::Value;
 use rpyc_core::object::{Any, Context, IdParts, Iter, Method, Object, ObjectResult};
+use rpyc_core::wire::Value;
 use rpyc_core::{Config, Connection, Exception, WeakConnection};
 
 use super::{gone, method_names};

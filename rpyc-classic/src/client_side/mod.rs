@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use rpyc_core::Exception;
 use rpyc_core::args;
-use rpyc_core::codec::{Handler, Str, Value};
 use rpyc_core::object::{Any, Context, IdParts, Method, Object, ObjectRef, ObjectResult};
+use rpyc_core::wire::{Handler, Str, Value};
 use rpyc_core::{Connection, WeakConnection};
 
 use self::answer::Answer;

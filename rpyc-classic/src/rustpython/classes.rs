@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use rpyc_core::codec::Str;
 use rpyc_core::object::{Identity, Method, Space};
+use rpyc_core::wire::Str;
 use rustpython_vm::builtins::{PyStr, PyType, PyWeak};
 use rustpython_vm::types::PyTypeFlags;
 use rustpython_vm::{AsObject, Py, PyObject, PyRef, VirtualMachine};

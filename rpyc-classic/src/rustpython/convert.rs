@@ -2,8 +2,8 @@
 
 use num_bigint::BigInt;
 use num_traits::ToPrimitive;
-use rpyc_core::codec::{Int, Str, Value};
 use rpyc_core::object::{Any, Args};
+use rpyc_core::wire::{Int, Str, Value};
 use rustpython_vm::builtins::{
     PyBytes, PyComplex, PyFloat, PyFrozenSet, PyInt, PySlice, PyStr, PyTuple,
 };

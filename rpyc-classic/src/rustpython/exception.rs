@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rpyc_core::Exception;
 use rpyc_core::args;
-use rpyc_core::codec::{Str, Value};
 use rpyc_core::object::{Any, Args, Context, Netref};
+use rpyc_core::wire::{Str, Value};
 use rustpython_vm::builtins::{PyBaseException, PyBaseExceptionRef, PyStr, PyType, PyTypeRef};
 use rustpython_vm::function::FuncArgs;
 use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyResult, VirtualMachine};

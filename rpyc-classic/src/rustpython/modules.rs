@@ -1,6 +1,6 @@
 //! The part of this crate that is written in Python, and the modules that clients expect.
 
-use rpyc_core::codec::Str;
+use rpyc_core::wire::Str;
 use rustpython_vm::builtins::{PyStr, PyTuple, PyType};
 use rustpython_vm::scope::Scope;
 use rustpython_vm::{Py, PyObject, PyObjectRef, PyPayload, PyResult, VirtualMachine};

@@ -1,7 +1,7 @@
 //! The names and identities of Python objects, as their id_packs carry them.
 
-use rpyc_core::codec::Str;
 use rpyc_core::object::{IdParts, Identity};
+use rpyc_core::wire::Str;
 use rustpython_vm::builtins::{PyModule, PyStr, PyType};
 use rustpython_vm::{AsObject, PyObject, VirtualMachine};
 

@@ -1,8 +1,8 @@
 //! The native classes of proxies: `BaseNetref`, and the methods that its subclasses forward.
 
 use rpyc_core::args;
-use rpyc_core::codec::Handler;
 use rpyc_core::object::{Any, Args, ObjectRef};
+use rpyc_core::wire::Handler;
 use rustpython_vm::builtins::{PyBaseException, PyStr, PyTuple};
 use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyPayload, PyResult, VirtualMachine};
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rpyc_core::Exception;
-use rpyc_core::codec::Str;
 use rpyc_core::object::{Access, Any, Args, Context, IdParts, Method, Object, ObjectResult};
+use rpyc_core::wire::Str;
 use rustpython_vm::builtins::{PyBytes, PyStr};
 use rustpython_vm::protocol::{PyIter, PyIterReturn};
 use rustpython_vm::{AsObject, Py, PyObjectRef, PyResult, VirtualMachine};

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rpyc_core::Exception;
-use rpyc_core::codec::{Handler, Value};
 use rpyc_core::object::{Any, Args, Context, Method, Netref, ObjectRef, ObjectResult};
+use rpyc_core::wire::{Handler, Value};
 use rustpython_vm::builtins::{PyTypeRef, PyWeak};
 use rustpython_vm::{PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};
 

@@ -29,8 +29,8 @@ mod _rpyc_requests {
     use std::sync::{Arc, Weak};
     use std::time::Duration;
 
-    use rpyc_core::codec::decode_value_strict;
-    use rpyc_core::codec::encode_to_vec;
+    use rpyc_core::wire::decode_value_strict;
+    use rpyc_core::wire::encode_to_vec;
     use rpyc_core::{AsyncResult, Exception, Handler, Limits};
     use rustpython_vm::builtins::{PyBytesRef, PyDictRef, PyTupleRef};
     use rustpython_vm::function::OptionalOption;

@@ -3,8 +3,8 @@
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
-use rpyc_core::codec::Str;
 use rpyc_core::object::{IdParts, Method, ObjectResult};
+use rpyc_core::wire::Str;
 use rpyc_core::{Any, Args, Context, Object, args};
 
 use crate::client::Client;

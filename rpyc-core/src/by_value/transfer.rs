@@ -8,11 +8,11 @@ use super::CopyError;
 use super::pickle_read::from_pickle;
 use super::pickle_write::to_pickle;
 use crate::args;
-use crate::codec::{Handler, Value};
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::exception::Exception;
 use crate::object::{Any, Context, IdParts, Netref, Object, ObjectResult};
+use crate::wire::{Handler, Value};
 
 /// A structure of this program that the peer may copy: by reference it is an object without
 /// attributes, `obtain` at the peer's side copies it whole.

@@ -5,7 +5,7 @@ use serde::de::{self, DeserializeOwned, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::CopyError;
-use crate::codec::{Int, Value};
+use crate::wire::{Int, Value};
 
 /// Makes a serde type of a plain value.
 ///
@@ -19,7 +19,7 @@ pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, CopyError> {
     T::deserialize(Reader(value))
 }
 
-/// A value as a serde data source. Its depth is bounded by the codec that it came through.
+/// A value as a serde data source. Its depth is bounded by the wire layer that it came through.
 struct Reader(Value);
 
 impl<'de> IntoDeserializer<'de, CopyError> for Reader {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::ser::{self, Serialize};
 
 use super::CopyError;
-use crate::codec::{Str, Value};
+use crate::wire::{Str, Value};
 
 /// Copies a serde type into a plain value.
 ///

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use crate::codec::Dialect;
+use crate::wire::Dialect;
 
 /// Servers that don't speak rpyc 6, by where they are: to be spoken to in their own dialect at once the next time.
 pub(super) struct Known(LazyLock<Mutex<HashMap<String, Dialect>>>);

@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::channel::{Stream, memory_pair};
-use crate::codec::Dialect;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::{CloseReason, Error, Timeout};
 use crate::registry::{RegistryClient, RegistryError};
 use crate::service::{Service, VoidService};
+use crate::transport::{Stream, memory_pair};
+use crate::wire::Dialect;
 
 /// Connects over TCP, offers nothing, and has every option at its default; [`Connector`] has the
 /// options.
@@ -49,7 +49,7 @@ pub fn connect(address: impl ToSocketAddrs) -> Result<Connection, Error> {
 pub fn connect_tls(
     host: &str,
     port: u16,
-    tls: &crate::channel::TlsClient,
+    tls: &crate::transport::TlsClient,
 ) -> Result<Connection, Error> {
     Connector::new().connect_tls(host, port, tls)
 }
@@ -218,7 +218,7 @@ impl Connector {
         &self,
         host: &str,
         port: u16,
-        tls: &crate::channel::TlsClient,
+        tls: &crate::transport::TlsClient,
     ) -> Result<Connection, Error> {
         let began = Instant::now();
         self.converse(began, || {

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::channel::Stream;
 use crate::error::{CloseReason, Error, Timeout};
+use crate::transport::Stream;
 
 /// See [`Connector::prelude`](super::Connector::prelude).
 pub(super) type Prelude = Arc<dyn Fn(&dyn Stream) -> io::Result<()> + Send + Sync>;

@@ -7,10 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Connector, io_error};
-use crate::channel::{PipeStream, Stream};
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::sync::Mutex;
+use crate::transport::{PipeStream, Stream};
 
 impl Connector {
     /// Connects over two pipes: one to be read, one to be written.

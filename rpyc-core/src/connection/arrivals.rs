@@ -12,13 +12,13 @@ use super::shared::{Core, Garbage, Request, Shared};
 use super::standing::MAX_UNREAD;
 use super::turns::Doing;
 use super::wire::ReplyTo;
-use crate::channel::{Input, Phase, ReadHalf};
-use crate::codec::{Boxed, Envelope, Handler, Message, MessageError, Seq, Threads, Value};
 use crate::error::{CloseReason, Error};
 use crate::exception::Exception;
 use crate::object::Any;
 use crate::object::exports::ReleaseError;
 use crate::sync::atomic::Ordering;
+use crate::transport::{Input, Phase, ReadHalf};
+use crate::wire::{Boxed, Envelope, Handler, Message, MessageError, Seq, Threads, Value};
 
 /// What one read has brought, in order.
 pub(super) struct Arrivals {

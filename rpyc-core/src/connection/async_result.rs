@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::shared::Shared;
 use super::slot::Slot;
-use crate::codec::Handler;
 use crate::error::{Error, Timeout};
 use crate::object::Any;
 use crate::sync::{Condvar, Mutex, wait};
+use crate::wire::Handler;
 
 /// The answer to an asynchronous request, now or later.
 ///

@@ -8,9 +8,9 @@ use super::Connection;
 use super::current::Current;
 use super::shared::{Core, Reader, Shared};
 use super::turns::{Asker, Doing};
-use crate::channel::Input;
 use crate::error::CloseReason;
 use crate::sync::passed;
+use crate::transport::Input;
 
 /// Watches the streams of connections, so that no thread has to wait for each of them.
 ///

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::shared::Shared;
-use crate::codec::{Boxed, IdPack, Str, Value};
 use crate::exception::Exception;
 use crate::object::chained::Chained;
 use crate::object::peer::Peer;
 use crate::object::{Any, ObjectRef};
+use crate::wire::{Boxed, IdPack, Str, Value};
 
 /// What must live until a frame is queued: of one thing, as a rule.
 #[derive(Default)]

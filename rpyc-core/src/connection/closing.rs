@@ -11,12 +11,12 @@ use super::shared::{Closing, Core, Garbage, Request, Shared};
 use super::slot::Slot;
 use super::turns::Turns;
 use super::wire::ReplyTo;
-use crate::codec::Handler;
 use crate::error::{CloseReason, Error};
 use crate::executor::Executor;
 use crate::object::Any;
 use crate::sync::atomic::Ordering;
 use crate::sync::{passed, wait};
+use crate::wire::Handler;
 
 impl Closing {
     /// Whether the peer has asked to close.

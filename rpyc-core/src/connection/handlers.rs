@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use super::params::Params;
-use crate::codec::{Handler, Value, python3_name};
 use crate::config::Config;
 use crate::exception::Exception;
 use crate::object::chained::Chained;
 use crate::object::policy::{self, COMPARISONS, Refused};
 use crate::object::{Access, Any, Args, Context, ObjectRef, ObjectResult};
+use crate::wire::{Handler, Value, python3_name};
 
 /// Does what a request asks for. CLOSE and DEL are not among them: the reader sees to those.
 pub(super) fn handle(

@@ -1,6 +1,6 @@
 //! A connection: both sides' requests over one stream.
 //!
-//! Layers below know bytes (`codec`), streams (`channel`) and objects (`object`); this one joins
+//! Layers below know bytes (`wire`), streams (`transport`) and objects (`object`); this one joins
 //! them. [`turns`] decides whose turn it is and does nothing else; the rest does what it says.
 
 mod arrivals;
@@ -41,14 +41,14 @@ pub use self::background::BackgroundServing;
 use self::shared::Shared;
 use self::standing::{Stood, Until};
 pub use self::waiters::{Enlisted, Waiters};
-use crate::channel::{Stream, memory_pair};
-use crate::codec::{Dialect, Handler, Value};
 use crate::config::Config;
 use crate::error::{CloseReason, Error};
 use crate::exception::Exception;
 use crate::object::{Any, ObjectResult};
 use crate::service::Service;
 use crate::sync::atomic::Ordering;
+use crate::transport::{Stream, memory_pair};
+use crate::wire::{Dialect, Handler, Value};
 
 /// A connection to a peer: cheap to clone, usable from any number of threads.
 ///

@@ -10,7 +10,6 @@ use super::shared::{Closing, Core, Shared};
 use super::turns::{Bounds, Turns};
 use super::watch::Watch;
 use super::wire::Wire;
-use crate::channel::{ReadHalf, Silence, Stream};
 use crate::config::Config;
 use crate::error::{CloseReason, Error};
 use crate::exception::Exception;
@@ -18,6 +17,7 @@ use crate::object::{Context, Space};
 use crate::service::Service;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex};
+use crate::transport::{ReadHalf, Silence, Stream};
 
 impl Shared {
     pub(super) fn new(

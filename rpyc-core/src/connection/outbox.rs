@@ -8,10 +8,10 @@ use std::io::{self, IoSlice};
 use std::time::Instant;
 
 use super::waiters::Waiting;
-use crate::channel::Stream;
-use crate::codec::{EncodeError, FrameBuf};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, passed, wait};
+use crate::transport::Stream;
+use crate::wire::{EncodeError, FrameBuf};
 
 pub(crate) struct Outbox {
     state: Mutex<State>,
@@ -284,7 +284,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::codec::Limits;
+    use crate::wire::Limits;
 
     /// Takes three bytes a write.
     #[derive(Default)]

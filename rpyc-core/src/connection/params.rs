@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::vec;
 
 use super::handlers::as_object;
-use crate::codec::{Handler, Str, Value};
 use crate::exception::Exception;
 use crate::object::{Any, Args, ObjectRef};
+use crate::wire::{Handler, Str, Value};
 
 pub(super) struct Params {
     handler: Handler,

@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use super::slot::Slot;
 use super::turns::PlaceId;
-use crate::codec::Handler;
 use crate::counter_hash::CounterState;
 use crate::error::Error;
 use crate::object::Any;
+use crate::wire::Handler;
 
 /// What a request was answered with.
 pub(crate) type Reply = Result<Any, Error>;

@@ -8,12 +8,12 @@ use super::shared::Shared;
 use super::slot::Slot;
 use super::standing::{Early, Stood, Until};
 use super::turns::PlaceId;
-use crate::codec::{Boxed, Handler, IdPack, Int, Message, Seq, Value, encode_request};
 use crate::config::Config;
 use crate::error::{Error, Timeout};
 use crate::object::Any;
 use crate::sync::atomic::Ordering;
 use crate::sync::passed;
+use crate::wire::{Boxed, Handler, IdPack, Int, Message, Seq, Value, encode_request};
 
 impl Shared {
     /// Sends a request and waits for its answer, within the config's time.

@@ -12,13 +12,13 @@ use super::shared::{Core, Garbage, Request, Shared};
 use super::turns::{Asker, Next, TaskId};
 use super::waiters::Running;
 use super::wire::ReplyTo;
-use crate::codec::{Message, encode_exception, encode_reply};
 use crate::config::Config;
 use crate::error::CloseReason;
 use crate::exception::Exception;
 use crate::object::{Any, Context};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Mutex, MutexGuard};
+use crate::wire::{Message, encode_exception, encode_reply};
 
 /// The core, locked.
 pub(super) type Locked<'a> = MutexGuard<'a, Core>;

@@ -24,8 +24,6 @@ use super::pending::{Call, Pending};
 use super::turns::{Asker, Bond, Job, PlaceId, Turns};
 use super::wire::{ReplyTo, Wire};
 use super::{AsyncResult, Connection, needs};
-use crate::channel::{ReadHalf, Stream};
-use crate::codec::{Handler, IdPack, Limits, Message};
 use crate::config::Config;
 use crate::counter_hash::CounterState;
 use crate::error::{CloseReason, Error};
@@ -36,6 +34,8 @@ use crate::object::{Any, ObjectRef};
 use crate::service::Service;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex};
+use crate::transport::{ReadHalf, Stream};
+use crate::wire::{Handler, IdPack, Limits, Message};
 
 pub(crate) struct Shared {
     pub(super) number: u64,

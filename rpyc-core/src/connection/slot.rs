@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::pending::Reply;
-use crate::codec::Handler;
 use crate::error::Timeout;
 use crate::sync::{Mutex, passed};
+use crate::wire::Handler;
 
 /// Shared by the table of unanswered requests, which fills it, and by whoever asked.
 #[derive(Debug)]

@@ -11,9 +11,9 @@ use super::shared::{Core, Reader, Shared};
 use super::slot::Slot;
 use super::turns::{Asker, Doing, PlaceId};
 use super::waiters::Waiting;
-use crate::codec::Handler;
 use crate::error::{CloseReason, Timeout};
 use crate::sync::{Condvar, left, wait};
+use crate::wire::Handler;
 
 /// What a thread stands for.
 #[derive(Clone, Copy, Debug)]

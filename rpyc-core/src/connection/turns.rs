@@ -19,8 +19,8 @@ mod tasks;
 use std::collections::VecDeque;
 
 use self::tasks::Tasks;
-use crate::codec::Handler;
 use crate::config::Nesting;
+use crate::wire::Handler;
 
 /// A request that has started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

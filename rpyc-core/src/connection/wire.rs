@@ -3,9 +3,9 @@
 use bytes::Bytes;
 
 use super::current::Current;
-use crate::codec::{Dialect, Envelope, Limits, Seq, Threads};
 use crate::error::CloseReason;
 use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::wire::{Dialect, Envelope, Limits, Seq, Threads};
 
 /// The dialect: the one that this side begins with, then what the peer's first frame shows.
 pub(super) struct Wire {

@@ -188,7 +188,7 @@ impl From<std::convert::Infallible> for Exception {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::Value;
+    use crate::wire::Value;
 
     #[test]
     fn an_error_of_the_system_is_an_os_error_with_errno_and_filename() {

@@ -7,9 +7,9 @@ use std::any::TypeId;
 use std::fmt;
 
 pub use self::known::{KnownExceptions, PythonException};
-use crate::codec::{DumpedException, NamedException, Str, Value};
 use crate::config::Config;
 use crate::error::Error;
+use crate::wire::{DumpedException, NamedException, Str, Value};
 
 /// An exception: its class by name, its arguments and attributes, and a traceback.
 ///

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{Args, Context, Netref, ObjectRef};
-use crate::codec::{Str, Value};
 use crate::exception::Exception;
+use crate::wire::{Str, Value};
 
 /// Whatever crosses a connection: a plain value, a tuple, a local object or a netref.
 ///

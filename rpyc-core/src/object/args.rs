@@ -1,7 +1,7 @@
 //! The arguments of a call.
 
 use super::Any;
-use crate::codec::Str;
+use crate::wire::Str;
 
 /// Positional and keyword arguments of a call; [`args!`](crate::args) builds them.
 #[derive(Clone, Debug, Default)]

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::{
     Any, Args, Context, IdParts, Identity, Method, Netref, Object, ObjectRef, ObjectResult, Space,
 };
-use crate::codec::{Handler, InstanceId, Str, Value};
 use crate::exception::Exception;
+use crate::wire::{Handler, InstanceId, Str, Value};
 
 /// Forwards every operation to the connection that the netref came over.
 ///

@@ -1,9 +1,9 @@
 //! [`Entered`]: a remote context manager that has been entered.
 
 use super::{Any, Args, Context, IdParts, Netref, Object, ObjectResult};
-use crate::codec::{Handler, Str, Value};
 use crate::error::Error;
 use crate::exception::Exception;
+use crate::wire::{Handler, Str, Value};
 
 /// A remote context manager between its `__enter__` and its `__exit__`; made by
 /// [`Netref::enter`].

@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::codec::{ClassId, IdPack, InstanceId, Str};
 use crate::counter_hash::CounterState;
 use crate::object::{IdParts, Identity, ObjectRef};
+use crate::wire::{ClassId, IdPack, InstanceId, Str};
 
 /// What the peer may refer to, and nothing else.
 ///

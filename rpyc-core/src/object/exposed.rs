@@ -9,8 +9,8 @@ use super::{
     Access, Any, Args, Context, Function, IdParts, Identity, Method, Object, ObjectRef,
     ObjectResult,
 };
-use crate::codec::{Str, Value};
 use crate::exception::Exception;
+use crate::wire::{Str, Value};
 
 /// A Rust type that knows what it shows to peers; the attribute macros implement it.
 pub trait Expose: Send + Sync + Sized + 'static {

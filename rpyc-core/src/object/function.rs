@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Any, Args, Context, IdParts, Identity, Method, Object, ObjectRef, ObjectResult};
-use crate::codec::{Str, Value};
+use crate::wire::{Str, Value};
 
 /// A Rust closure as a Python function, to be handed to a peer as a callback or as a result.
 ///

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::codec::Str;
+use crate::wire::Str;
 
 /// A family of identities: Rust's addresses are one, an evaluator's objects another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Netref;
 use super::netref::WeakNetref;
 use super::peer::Peer;
-use crate::codec::{ClassId, IdPack, InstanceId};
+use crate::wire::{ClassId, IdPack, InstanceId};
 
 /// Live netrefs by the peer's ids.
 #[derive(Default)]

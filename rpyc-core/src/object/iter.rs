@@ -4,8 +4,8 @@ use std::vec;
 
 use super::netref::unexpected;
 use super::{Any, Args, Netref};
-use crate::codec::Handler;
 use crate::error::Error;
+use crate::wire::Handler;
 
 /// The items of a remote object; made by [`Netref::iter`].
 ///

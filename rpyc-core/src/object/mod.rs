@@ -47,8 +47,8 @@ pub use self::netref::Netref;
 pub use self::operations::Comparison;
 pub use self::restricted::restricted;
 pub use self::timed::Timed;
-use crate::codec::{Str, Value};
 use crate::exception::Exception;
+use crate::wire::{Str, Value};
 
 /// A shared handle of an object.
 pub type ObjectRef = Arc<dyn Object>;

@@ -7,9 +7,9 @@ use std::sync::{Arc, Weak};
 
 use super::Any;
 use super::peer::Peer;
-use crate::codec::{Handler, IdPack, Str, Value};
 use crate::connection::{AsyncResult, Connection};
 use crate::error::Error;
+use crate::wire::{Handler, IdPack, Str, Value};
 
 /// A reference to an object that lives at the peer; every operation happens there.
 ///

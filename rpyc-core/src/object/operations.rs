@@ -5,10 +5,10 @@ use serde::de::DeserializeOwned;
 use super::netref::unexpected;
 use super::{Any, Args, Entered, Netref, RemoteIter, Timed};
 use crate::by_value;
-use crate::codec::{Handler, Str, Value};
 use crate::connection::AsyncResult;
 use crate::error::Error;
 use crate::exception::Exception;
+use crate::wire::{Handler, Str, Value};
 
 /// Which of Python's comparisons is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

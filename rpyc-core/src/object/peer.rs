@@ -1,9 +1,9 @@
 //! [`Peer`]: what a netref needs of its connection.
 
-use crate::codec::{Handler, IdPack};
 use crate::connection::{AsyncResult, Connection};
 use crate::error::Error;
 use crate::object::Any;
+use crate::wire::{Handler, IdPack};
 
 /// The other side of a connection, as netrefs see it.
 pub(crate) trait Peer: Send + Sync {

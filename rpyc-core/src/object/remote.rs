@@ -4,9 +4,9 @@ use serde::de::DeserializeOwned;
 
 use super::{Any, Args, ConversionError, FromAny, Netref, RemoteIter};
 use crate::by_value::from_value;
-use crate::codec::{Str, Value};
 use crate::connection::AsyncResult;
 use crate::error::Error;
+use crate::wire::{Str, Value};
 
 /// Operations of the remote object that it refers to, as on [`Netref`]; on anything else they fail
 /// with [`Error::Conversion`].

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Access, Any, Args, Context, IdParts, Method, Object, ObjectRef, ObjectResult};
-use crate::codec::Str;
 use crate::exception::Exception;
+use crate::wire::Str;
 
 /// An object that shows these attributes of another one, and nothing else of it.
 ///

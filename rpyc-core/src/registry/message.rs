@@ -1,7 +1,7 @@
 //! What goes between a registry and those who use it: bytes to commands and answers, and back.
 //!
 //! A command is one brine value, `("RPYC", name, arguments)`, without a frame; so is an answer.
-//! Like [`codec`](crate::codec) this is pure: no sockets, no clock, no log, and no bytes make it
+//! Like [`wire`](crate::wire) this is pure: no sockets, no clock, no log, and no bytes make it
 //! panic or take more memory than a small multiple of their length.
 
 use std::fmt;
@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 
-use crate::codec::{DecodeError, DecodeErrorKind, Limits, Value, decode_value, encode_to_vec};
+use crate::wire::{DecodeError, DecodeErrorKind, Limits, Value, decode_value, encode_to_vec};
 
 /// Bytes of a command, and of every answer but one to LIST over UDP: what one packet of an
 /// Ethernet holds, and what Python's side reads.
@@ -446,7 +446,7 @@ fn tuple_header(count: usize) -> usize {
 }
 
 fn bytes_of(value: &Value) -> Vec<u8> {
-    // What is encoded here is small and flat: far within the codec's limits.
+    // What is encoded here is small and flat: far within the wire layer's limits.
     encode_to_vec(value, &Limits::default()).unwrap_or_default()
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use rpyc_core::channel::Stream;
+use rpyc_core::transport::Stream;
 use rpyc_core::{Attendant, Config, Connection, Error, VoidService};
 
 use crate::objects::PATIENCE;

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use rpyc_core::channel::{Stream, memory_pair};
-use rpyc_core::codec::{DumpedException, FrameBuf, FrameDecoder, Message, encode_exception};
+use rpyc_core::transport::{Stream, memory_pair};
+use rpyc_core::wire::{DumpedException, FrameBuf, FrameDecoder, Message, encode_exception};
 use rpyc_core::*;
 
 use crate::logged::{keep_the_log, logged_by};
@@ -277,7 +277,7 @@ fn objecting_peer(stream: impl Stream + 'static) {
                 .filter(|count| *count > 0)?;
             decoder.advance(count);
         };
-        let dialect = codec::Dialect::V6;
+        let dialect = wire::Dialect::V6;
         let Ok(Message::Request { seq, .. }) = Message::decode(&payload, dialect, &limits) else {
             return None;
         };
@@ -357,7 +357,7 @@ fn a_peer_that_does_not_bind_threads_ends_a_connection_that_does_and_is_told_why
         // A reply to the first request, as a peer writes it that has the option off.
         let mut frames = FrameBuf::new();
         let objection = DumpedException::Text("what are these numbers?".into());
-        let (dialect, seq) = (codec::Dialect::V6, codec::Seq::new(0));
+        let (dialect, seq) = (wire::Dialect::V6, wire::Seq::new(0));
         let limits = Limits::default();
         encode_exception(&mut frames, dialect, &limits, false, &seq, &objection).ok()?;
         for chunk in frames.take_chunks() {

@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rpyc_core::channel::{PipeStream, Stream};
 use rpyc_core::registry::{RegistryClient, message};
+use rpyc_core::transport::{PipeStream, Stream};
 use rpyc_core::*;
 use socket2::{Domain, SockAddr, Socket, Type};
 

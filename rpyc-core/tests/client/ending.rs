@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rpyc_core::channel::{MemoryStream, Stream, memory_pair};
 use rpyc_core::object::{FromAny, Function};
+use rpyc_core::transport::{MemoryStream, Stream, memory_pair};
 use rpyc_core::*;
 
 use crate::objects::{PATIENCE, offering};

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rpyc_core::channel::{Stream, memory_pair};
-use rpyc_core::codec::{Boxed, Dialect, FrameBuf, FrameDecoder, Message, encode_reply};
 use rpyc_core::object::Function;
+use rpyc_core::transport::{Stream, memory_pair};
+use rpyc_core::wire::{Boxed, Dialect, FrameBuf, FrameDecoder, Message, encode_reply};
 use rpyc_core::*;
 
 use crate::logged::{keep_the_log, logged_above_debug};

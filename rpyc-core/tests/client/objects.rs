@@ -103,7 +103,7 @@ impl Object for List {
         })
     }
 
-    fn repr(&self, _: &Context<'_>) -> ObjectResult<codec::Str> {
+    fn repr(&self, _: &Context<'_>) -> ObjectResult<wire::Str> {
         let items = self.0.lock().expect("no panic");
         let items: Vec<String> = items.iter().map(ToString::to_string).collect();
         Ok(format!("[{}]", items.join(", ")).into())
@@ -118,7 +118,7 @@ impl Object for List {
         })
     }
 
-    fn dir(&self, _: &Context<'_>) -> ObjectResult<Vec<codec::Str>> {
+    fn dir(&self, _: &Context<'_>) -> ObjectResult<Vec<wire::Str>> {
         Ok(vec!["__iter__".into(), "__len__".into()])
     }
 

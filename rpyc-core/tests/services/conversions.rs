@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
 
 use proptest::prelude::*;
-use rpyc_core::codec::Int;
 use rpyc_core::object::{Dict, List};
+use rpyc_core::wire::Int;
 use rpyc_core::{Any, Exception, FromAny, IntoAny, Value};
 
 fn round_trip<T: FromAny + IntoAny + Clone + PartialEq + Debug>(value: &T) {

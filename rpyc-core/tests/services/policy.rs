@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use rpyc_core::codec::Handler;
 use rpyc_core::object::class::{Method, Property};
 use rpyc_core::object::{Access, Class, IdParts, List, ObjectResult, restricted};
 use rpyc_core::service::ServiceBuilder;
+use rpyc_core::wire::Handler;
 use rpyc_core::{
     Any, Config, Context, Error, Exception, Exposed, FromAny, Netref, Object, ObjectRef, Service,
     Value, args,

@@ -5,8 +5,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use rpyc_core::channel::{PeerAddr, Stream};
 use rpyc_core::object::Any;
+use rpyc_core::transport::{PeerAddr, Stream};
 
 use super::RawStream;
 
@@ -20,7 +20,7 @@ use super::RawStream;
 ///
 /// ```
 /// use rpyc_core::VoidService;
-/// use rpyc_core::channel::PeerAddr;
+/// use rpyc_core::transport::PeerAddr;
 /// use rpyc_server::{Authenticated, RawStream, Rejection, Server};
 ///
 /// let my_network = |stream: RawStream, peer: &PeerAddr| match peer.ip() {

@@ -11,8 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
-use rpyc_core::channel::{PeerAddr, PipeStream};
 use rpyc_core::object::Any;
+use rpyc_core::transport::{PeerAddr, PipeStream};
 use socket2::Socket;
 
 use super::client::Incoming;

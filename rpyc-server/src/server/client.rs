@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use log::Level;
-use rpyc_core::channel::{PeerAddr, Stream};
 use rpyc_core::executor::Executor;
 use rpyc_core::service::Service;
+use rpyc_core::transport::{PeerAddr, Stream};
 use rpyc_core::{CloseReason, Config, Connection};
 
 use super::clients::{Cut, Place, Refusal};

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use log::warn;
 use rpyc_core::Connection;
-use rpyc_core::channel::PeerAddr;
 use rpyc_core::executor::{Executor, ThreadPool};
+use rpyc_core::transport::PeerAddr;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::RawStream;

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use log::{Level, log};
-use rpyc_core::channel::PeerAddr;
+use rpyc_core::transport::PeerAddr;
 
 use crate::rate::Rate;
 

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use log::debug;
-use rpyc_core::channel::PeerAddr;
+use rpyc_core::transport::PeerAddr;
 use socket2::{SockRef, TcpKeepalive};
 
 use super::RawStream;

@@ -32,8 +32,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use log::error;
-use rpyc_core::channel::PeerAddr;
 use rpyc_core::service::ServiceFactory;
+use rpyc_core::transport::PeerAddr;
 
 pub use self::authenticator::{Authenticated, Authenticator, Rejection};
 pub use self::child::InheritedClient;

@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use log::warn;
-use rpyc_core::channel::PeerAddr;
 use rpyc_core::executor::Executor;
+use rpyc_core::transport::PeerAddr;
 use rpyc_core::{Attendant, Connection, Waiters};
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;

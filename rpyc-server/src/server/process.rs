@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use log::Level;
-use rpyc_core::channel::PeerAddr;
 use rpyc_core::executor::{Executor, ThreadPool};
+use rpyc_core::transport::PeerAddr;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::Errno;

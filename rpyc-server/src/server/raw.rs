@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rpyc_core::channel::Stream;
+use rpyc_core::transport::Stream;
 
 /// A client's socket, as it was accepted: nothing has been read from it or written to it.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rpyc_core::channel::PeerAddr;
+use rpyc_core::transport::PeerAddr;
 
 use super::Shared;
 use super::client::{Admitted, Incoming};

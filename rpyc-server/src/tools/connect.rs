@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use rpyc_classic::ClassicConnection;
-use rpyc_core::channel::{TlsClient, TlsError};
 use rpyc_core::registry::RegistryClient;
+use rpyc_core::transport::{TlsClient, TlsError};
 use rpyc_core::{Connection, Connector, Error};
 
 use rpyc_server::auth::Secret;

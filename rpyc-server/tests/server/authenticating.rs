@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rpyc_core::channel::PeerAddr;
+use rpyc_core::transport::PeerAddr;
 use rpyc_server::metrics::Metrics;
 use rpyc_server::{Authenticated, ChildCommand, Mode, RawStream, Rejection};
 

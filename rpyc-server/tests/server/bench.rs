@@ -10,9 +10,9 @@ use std::time::Duration;
 use rpyc_core::Config;
 use rpyc_core::Connection;
 use rpyc_core::Exception;
-use rpyc_core::channel::PeerAddr;
 use rpyc_core::object::{Any, Args, Context, IdParts, Netref, Object, ObjectRef, ObjectResult};
 use rpyc_core::service::{Service, VoidService};
+use rpyc_core::transport::PeerAddr;
 use rpyc_server::{Builder, Server};
 
 /// How long anything here may take before the test fails.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use rpyc_core::channel::PeerAddr;
+use rpyc_core::transport::PeerAddr;
 use rpyc_core::{Config, Connection, VoidService};
 use rpyc_server::{Address, ListenError, Listener, Mode};
 use socket2::{Domain, SockAddr, Socket, Type};

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rpyc_core::channel::{Stream, TlsClient};
 use rpyc_core::object::Args;
+use rpyc_core::transport::{Stream, TlsClient};
 use rpyc_core::{Config, Connection, VoidService};
 use rpyc_server::auth::Tls;
 use rpyc_server::metrics::Metrics;

@@ -5,7 +5,7 @@ mod dialects;
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use rpyc_core::codec::{Boxed, Limits, Message, decode_value};
+use rpyc_core::wire::{Boxed, Limits, Message, decode_value};
 
 /// A reply to request 0, less its result: in rpyc 6, and before.
 const PAIR: &[u8] = &[0x02, 0x11, 0x50];

@@ -1,7 +1,7 @@
 //! Every dialect, by what a peer who speaks it says first.
 
 use bytes::Bytes;
-use rpyc_core::codec::{Dialect, Envelope, Limits};
+use rpyc_core::wire::{Dialect, Envelope, Limits};
 
 /// A first message, and what is said behind it that shows the rest. `tests/fuzz/seed.py` counts on the order.
 const PEERS: [&[&[u8]]; 8] = [

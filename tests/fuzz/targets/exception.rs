@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use rpyc_core::codec::{DumpedException, Limits, decode_value};
+use rpyc_core::wire::{DumpedException, Limits, decode_value};
 
 fuzz_target!(|data: &[u8]| {
     let limits = Limits::default().max_traceback(256).max_exception_items(8);

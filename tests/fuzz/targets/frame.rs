@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use rpyc_core::codec::{FrameDecoder, FrameError, Limits};
+use rpyc_core::wire::{FrameDecoder, FrameError, Limits};
 
 fuzz_target!(|data: &[u8]| {
     let Some((&step, stream)) = data.split_first() else {

@@ -5,7 +5,7 @@ mod dialects;
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use rpyc_core::codec::{Dialect, Envelope, FrameBuf, FrameDecoder, Limits, Message};
+use rpyc_core::wire::{Dialect, Envelope, FrameBuf, FrameDecoder, Limits, Message};
 
 fuzz_target!(|data: &[u8]| {
     let Some((&byte, payload)) = data.split_first() else {

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use rpyc_core::channel::Stream;
-use rpyc_core::codec::{Handler, Str};
+use rpyc_core::transport::Stream;
+use rpyc_core::wire::{Handler, Str};
 use rpyc_core::object::{IdParts, Method, ObjectResult};
 use rpyc_core::{
     Any, Args, Config, Connection, Context, Exception, Limits, Nesting, Object, ObjectRef, Service,

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use rpyc_core::codec::{Limits, decode_value, encode_to_vec};
+use rpyc_core::wire::{Limits, decode_value, encode_to_vec};
 
 fuzz_target!(|data: &[u8]| {
     let limits = Limits::default();

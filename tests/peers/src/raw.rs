@@ -6,7 +6,7 @@ use std::thread;
 
 use bytes::Bytes;
 use rpyc_core::Limits;
-use rpyc_core::codec::{
+use rpyc_core::wire::{
     Boxed, ClassId, Dialect, FrameBuf, Handler, IdPack, InstanceId, Seq, Value, encode_reply,
     encode_request,
 };

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::thread;
 
 use bytes::Bytes;
-use rpyc_core::codec::Str;
 use rpyc_core::object::{IdParts, Method, ObjectResult};
+use rpyc_core::wire::Str;
 use rpyc_core::{
     Any, Args, Config, Connection, Context, Exception, Handler, Netref, Object, ObjectRef, Service,
     Value, VoidService,

@@ -3,8 +3,8 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
-use rpyc_core::codec::{Dialect, Handler, Value};
 use rpyc_core::object::Function;
+use rpyc_core::wire::{Dialect, Handler, Value};
 use rpyc_core::{Any, Args, Config, Connection, Context, Error, FromAny, args};
 
 use super::super::client::client_service;

@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::thread;
 
-use rpyc_core::channel::Stream;
-use rpyc_core::codec::Dialect;
+use rpyc_core::transport::Stream;
+use rpyc_core::wire::Dialect;
 use rpyc_core::{Config, Connection, Exposed, Service};
 
 use self::replay::Pace;

@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use rpyc_core::codec::Dialect;
+use rpyc_core::wire::Dialect;
 use rpyc_tests::versions::{Peer, VERSIONS, old_pythons};
 
 use super::said::{Frame, Sender};

@@ -6,7 +6,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
-use rpyc_core::codec::{FrameDecoder, Limits, Value};
+use rpyc_core::wire::{FrameDecoder, Limits, Value};
 use rpyc_tests::deadline::PATIENCE;
 
 use super::said::{

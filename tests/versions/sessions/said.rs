@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use rpyc_core::codec::{
+use rpyc_core::wire::{
     Dialect, Envelope, FrameBuf, FrameDecoder, Limits, Message, Value, decode_value, encode_to_vec,
 };
 

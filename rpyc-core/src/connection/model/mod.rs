@@ -17,12 +17,12 @@ use super::shared::Shared;
 use super::watchdog::ModelThreads;
 use super::{AsyncResult, Connection};
 use crate::args;
-use crate::codec::{Handler, Value};
 use crate::config::{Config, Nesting};
 use crate::error::CloseReason;
 use crate::object::{Any, Args, Context, IdParts, Netref, Object, ObjectRef, ObjectResult};
 use crate::service::Service;
 use crate::sync::{Condvar, Mutex, wait};
+use crate::wire::{Handler, Value};
 
 /// What the root does when it is called with its name and arguments.
 struct Root {

@@ -1,7 +1,7 @@
 //! The requests that run.
 
 use super::{PlaceId, TaskId};
-use crate::codec::Handler;
+use crate::wire::Handler;
 
 /// The tasks, oldest first. There are few, so that a vector is quicker than any other table.
 #[derive(Debug, Default)]

@@ -8,13 +8,13 @@ use super::equality::same;
 use super::iter::Iter;
 use super::key::Key;
 use super::list::repr_of;
-use crate::codec::Value;
 use crate::exception::Exception;
 use crate::object::class::Method;
 use crate::object::{
     Any, Args, Class, Context, Expose, Exposed, FromAny, IntoAny, ObjectResult, Signature,
 };
 use crate::sync::Mutex;
+use crate::wire::Value;
 
 /// A dict that both sides see: Python's `dict`, given by reference, in the order of insertion.
 ///

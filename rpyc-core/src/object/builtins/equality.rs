@@ -5,8 +5,8 @@ use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::LazyLock;
 
 use super::depth::deeper;
-use crate::codec::{Handler, Int, Value};
 use crate::object::{Any, Context, ObjectResult};
+use crate::wire::{Handler, Int, Value};
 
 /// `one == other`
 ///

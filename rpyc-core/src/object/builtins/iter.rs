@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::codec::{Str, Value};
 use crate::exception::Exception;
 use crate::object::{Any, Args, Context, IdParts, Identity, IntoAny, Method, Object, ObjectResult};
 use crate::sync::Mutex;
+use crate::wire::{Str, Value};
 
 /// A Rust iterator as a Python one: a shared handle, taken by whoever asks for the next item.
 ///

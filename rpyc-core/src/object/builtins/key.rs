@@ -5,9 +5,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::equality::{Item, hash_of, same_item};
-use crate::codec::Value;
 use crate::exception::Exception;
 use crate::object::{Any, Identity, Netref, ObjectRef, short_name};
+use crate::wire::Value;
 
 /// A hashable thing. `1`, `1.0` and `True` are the same key; objects are keys by their identity.
 ///

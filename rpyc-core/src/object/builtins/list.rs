@@ -6,13 +6,13 @@ use super::depth::deeper;
 use super::equality::{all_same, same};
 use super::iter::Iter;
 use super::position::Position;
-use crate::codec::Value;
 use crate::exception::Exception;
 use crate::object::class::Method;
 use crate::object::{
     Any, Args, Class, Context, Expose, Exposed, FromAny, IntoAny, ObjectResult, Signature, convert,
 };
 use crate::sync::Mutex;
+use crate::wire::Value;
 
 /// A list that both sides see: Python's `list`, given by reference.
 ///

@@ -2,10 +2,10 @@
 
 use super::list::{Items, List, This, first, method};
 use super::order::{first_difference, less, sort};
-use crate::codec::Value;
 use crate::exception::Exception;
 use crate::object::class::Method;
 use crate::object::{Any, Args, ClassBuilder, Context, FromAny, ObjectResult, convert};
+use crate::wire::Value;
 
 /// Adds the methods to the class of lists.
 pub(super) fn with_order(class: ClassBuilder<Items>) -> ClassBuilder<Items> {

@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use super::depth::deeper;
 use super::equality::{integer, same, within};
-use crate::codec::{Handler, Value};
 use crate::exception::Exception;
 use crate::object::{Any, Context, ObjectResult};
+use crate::wire::{Handler, Value};
 
 /// `one < other`
 ///

@@ -1,8 +1,8 @@
 //! Indices and slices, by Python's rules.
 
-use crate::codec::Value;
 use crate::exception::Exception;
 use crate::object::Any;
+use crate::wire::Value;
 
 /// What `x[...]` asks for.
 pub(super) enum Position {

@@ -7,13 +7,13 @@ use indexmap::IndexSet;
 use super::iter::Iter;
 use super::key::Key;
 use super::list::repr_of;
-use crate::codec::Value;
 use crate::exception::Exception;
 use crate::object::class::Method;
 use crate::object::{
     Any, Args, Class, Context, Expose, Exposed, IntoAny, ObjectResult, Signature, convert,
 };
 use crate::sync::Mutex;
+use crate::wire::Value;
 
 /// A set that both sides see: Python's `set`, given by reference, in no particular order.
 ///

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::Signature;
-use crate::codec::Str;
 use crate::object::{Any, Args, Context, Exposed, ObjectResult};
+use crate::wire::Str;
 
 /// A method of an exposed type.
 pub struct Method<T> {

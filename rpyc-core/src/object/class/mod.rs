@@ -10,11 +10,11 @@ use std::sync::Arc;
 pub use self::member::{Method, Property};
 pub use self::signature::{BoundArgs, Signature};
 use super::{Any, Context, Exposed};
-use crate::codec::Str;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::exception::Exception;
 use crate::object;
+use crate::wire::Str;
 
 /// The members that a Rust type shows to peers, by name, and what it does as a service.
 ///

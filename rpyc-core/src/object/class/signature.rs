@@ -2,9 +2,9 @@
 
 use std::vec;
 
-use crate::codec::Str;
 use crate::exception::Exception;
 use crate::object::{Any, Args, FromAny};
+use crate::wire::Str;
 
 /// Which arguments a method takes.
 #[derive(Clone, Debug)]

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::codec::Str;
 use crate::exception::Exception;
 use crate::object::Any;
+use crate::wire::Str;
 
 /// Why something that crossed the API isn't of the Rust type that was asked for.
 #[derive(Clone, Debug)]

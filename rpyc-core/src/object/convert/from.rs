@@ -8,10 +8,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{ConversionError, FromAny, from_peer};
-use crate::codec::{Str, Value};
 use crate::exception::Exception;
 use crate::object::chained::Chained;
 use crate::object::{Any, Exposed, Netref, ObjectRef};
+use crate::wire::{Str, Value};
 
 impl FromAny for Any {
     fn from_any(any: Any) -> Result<Any, ConversionError> {

@@ -1,10 +1,10 @@
 //! Fetching what a container of the peer's holds.
 
 use super::ConversionError;
-use crate::codec::{Handler, Value};
 use crate::error::Error;
 use crate::exception::Exception;
 use crate::object::{Any, Args, Netref};
+use crate::wire::{Handler, Value};
 
 /// The items of a tuple, of a frozenset, or of any iterable of the peer's.
 ///

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::IntoAny;
-use crate::codec::{Str, Value};
 use crate::exception::Exception;
 use crate::object::builtins::Dict;
 use crate::object::{Any, Exposed, Netref, Object, ObjectRef, ObjectResult};
+use crate::wire::{Str, Value};
 
 macro_rules! through_any {
     ($($kind:ty)*) => {

@@ -2,7 +2,7 @@
 //!
 //! | Rust | from a peer | to a peer |
 //! |---|---|---|
-//! | integers, `f32`, `f64`, `bool`, `char`, `String`, [`Str`](crate::codec::Str), `&str` | by value | by value |
+//! | integers, `f32`, `f64`, `bool`, `char`, `String`, [`Str`](crate::wire::Str), `&str` | by value | by value |
 //! | [`Bytes`](bytes::Bytes), `Vec<u8>` | bytes | bytes |
 //! | `Option<T>`, `()` | `None` | `None` |
 //! | tuples of up to 8 | a tuple | a tuple |

@@ -4,8 +4,8 @@ use num_bigint::BigInt;
 use num_traits::ToPrimitive;
 
 use super::{ConversionError, FromAny, IntoAny};
-use crate::codec::{Int, Value};
 use crate::object::{Any, ObjectResult};
+use crate::wire::{Int, Value};
 
 /// The integer that it is; Python takes a bool for one, too.
 fn integer(any: Any) -> Result<Int, ConversionError> {

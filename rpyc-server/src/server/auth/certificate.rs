@@ -2,8 +2,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use rpyc_core::channel::TlsStream;
 use rpyc_core::object::{Any, Dict, IntoAny};
+use rpyc_core::transport::TlsStream;
 use x509_parser::der_parser::Oid;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate, X509Name};

@@ -7,7 +7,7 @@ mod tls;
 
 use std::sync::Arc;
 
-use rpyc_core::channel::{PeerAddr, Stream};
+use rpyc_core::transport::{PeerAddr, Stream};
 
 pub use self::networks::{Networks, NetworksError};
 pub use self::secret::{Secret, SecretError};

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use rpyc_core::channel::PeerAddr;
+use rpyc_core::transport::PeerAddr;
 
 use super::super::{Authenticated, Authenticator, RawStream, Rejection};
 

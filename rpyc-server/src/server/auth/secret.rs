@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
-use rpyc_core::channel::{PeerAddr, Stream};
+use rpyc_core::transport::{PeerAddr, Stream};
 use rustls::crypto::aws_lc_rs;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -180,7 +180,7 @@ const SHORTEST: usize = 16;
 mod tests {
     use std::thread;
 
-    use rpyc_core::channel::memory_pair;
+    use rpyc_core::transport::memory_pair;
 
     use super::*;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rpyc_core::channel::{PeerAddr, TlsError, TlsServer, TlsStream};
+use rpyc_core::transport::{PeerAddr, TlsError, TlsServer, TlsStream};
 
 use super::super::{Authenticated, Authenticator, RawStream, Rejection};
 use super::certificate;

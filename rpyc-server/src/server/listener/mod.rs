@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use rpyc_core::channel::PeerAddr;
+use rpyc_core::transport::PeerAddr;
 use socket2::Socket;
 
 use self::unix::SocketFile;

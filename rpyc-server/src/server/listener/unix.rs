@@ -8,7 +8,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use log::warn;
-use rpyc_core::channel::UnixPeer;
+use rpyc_core::transport::UnixPeer;
 use rustix::fs::Mode;
 use socket2::{Domain, SockAddr, Socket, Type};
 

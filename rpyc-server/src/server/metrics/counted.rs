@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
-use rpyc_core::channel::Stream;
+use rpyc_core::transport::Stream;
 
 pub(super) struct Counted {
     stream: Arc<dyn Stream>,

@@ -15,7 +15,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use rpyc_core::channel::Stream;
+use rpyc_core::transport::Stream;
 use rpyc_core::{Config, Connection, Handler, Observer};
 
 use self::counted::Counted;

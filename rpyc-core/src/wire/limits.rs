@@ -5,7 +5,7 @@
 /// The same bounds hold for what is sent, so that nothing leaves which a peer with equal limits would refuse.
 ///
 /// ```
-/// use rpyc_core::codec::Limits;
+/// use rpyc_core::wire::Limits;
 ///
 /// let limits = Limits::default().max_frame(16 << 20).max_depth(64);
 /// assert_eq!(limits.max_frame, 16 << 20);

@@ -1,6 +1,6 @@
 //! The versions of the wire, and how their messages are put in the terms of the newest one.
 //!
-//! Everything above the codec knows the messages of rpyc 6 only. What an older peer says differently is said in
+//! Everything above the wire layer knows the messages of rpyc 6 only. What an older peer says differently is said in
 //! those terms when it is read, and put back when it is written.
 
 mod detect;
@@ -22,14 +22,14 @@ pub(super) use self::requests::{named_by, number_of};
 /// ([`learn`](Dialect::learn)).
 ///
 /// ```
-/// use rpyc_core::codec::Dialect;
+/// use rpyc_core::wire::Dialect;
 ///
 /// // The same request in rpyc 6, with the ids of threads in front of it, and in rpyc 3 to 5.
 /// let getroot = b"\x01\x11\x50\x11\x53\x11\x51\x02";
 /// assert_eq!(Dialect::detect(getroot)?, Dialect::V6);
 /// assert_eq!(Dialect::detect(&[&[0; 16][..], getroot].concat())?, Dialect::V6.with_threads());
 /// assert_eq!(Dialect::detect(b"\x12\x51\x50\x11\x53\x11\x51\x02")?, Dialect::LEGACY);
-/// # Ok::<(), rpyc_core::codec::DecodeError>(())
+/// # Ok::<(), rpyc_core::wire::DecodeError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Dialect {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use rustls::Connection as Session;
 
 use super::TlsError;
-use crate::channel::Stream;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::transport::Stream;
 
 /// A stream within a TLS session over another stream.
 ///

@@ -1,7 +1,7 @@
 //! Frames come out of the stream whole, however it is cut.
 
 use bytes::Bytes;
-use rpyc_core::codec::{FrameDecoder, FrameError};
+use rpyc_core::wire::{FrameDecoder, FrameError};
 
 use crate::{flagged_frame, frame, limits};
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::Stream;
 use super::patience::{Patience, Phase, Silence};
-use crate::codec::{FrameDecoder, FrameError, Limits};
+use crate::wire::{FrameDecoder, FrameError, Limits};
 
 /// Reads frames off a stream; there is one for each connection, passed from reader to reader.
 pub(crate) struct ReadHalf {

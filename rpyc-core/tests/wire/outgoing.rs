@@ -1,7 +1,7 @@
 //! Frames are put together, and taken out, without more copies than needed.
 
 use bytes::Bytes;
-use rpyc_core::codec::{
+use rpyc_core::wire::{
     Boxed, Dialect, EncodeError, FrameBuf, FrameDecoder, Handler, Message, Seq, Str, Value,
     encode_request, encode_value,
 };

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use num_bigint::BigInt;
 use proptest::prelude::*;
-use rpyc_core::codec::{
+use rpyc_core::wire::{
     Boxed, ClassId, Dialect, DumpedException, FrameBuf, FrameDecoder, Handler, IdPack, InstanceId,
     Int, Limits, Message, NamedException, Seq, Str, Value, decode_value, decode_value_strict,
     encode_to_vec,

@@ -10,7 +10,7 @@ use super::{deflate, error::FrameError, limits::Limits};
 /// it by [`advance`](Self::advance), and takes the payloads out.
 ///
 /// ```
-/// use rpyc_core::codec::{FrameDecoder, Limits};
+/// use rpyc_core::wire::{FrameDecoder, Limits};
 ///
 /// let mut decoder = FrameDecoder::new(Limits::default());
 /// let stream = b"\x00\x00\x00\x02\x00hi\n";

@@ -1,4 +1,4 @@
-//! The codec against Python's own bytes, against arbitrary and hostile ones, and against itself.
+//! The wire layer against Python's own bytes, against arbitrary and hostile ones, and against itself.
 // A test that fails to unwrap or index has found what it looks for.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -14,7 +14,7 @@ mod props;
 mod sharing;
 mod vectors;
 
-use rpyc_core::codec::{FrameBuf, Limits};
+use rpyc_core::wire::{FrameBuf, Limits};
 
 /// The bytes of a frame around this payload, sent plain.
 fn frame(payload: &[u8]) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! Large values share the buffer of their frame, small ones never keep it alive; and the types stay small.
 
 use bytes::Bytes;
-use rpyc_core::codec::{Boxed, DecodeError, EncodeError, Value, decode_value, encode_to_vec};
+use rpyc_core::wire::{Boxed, DecodeError, EncodeError, Value, decode_value, encode_to_vec};
 
 use crate::limits;
 
@@ -65,9 +65,9 @@ fn everything_can_go_to_another_thread() {
     fn check<T: Send + Sync + 'static>() {}
     check::<Value>();
     check::<Boxed>();
-    check::<rpyc_core::codec::Message>();
-    check::<rpyc_core::codec::MessageError>();
-    check::<rpyc_core::codec::FrameBuf>();
-    check::<rpyc_core::codec::FrameDecoder>();
-    check::<rpyc_core::codec::FrameError>();
+    check::<rpyc_core::wire::Message>();
+    check::<rpyc_core::wire::MessageError>();
+    check::<rpyc_core::wire::FrameBuf>();
+    check::<rpyc_core::wire::FrameDecoder>();
+    check::<rpyc_core::wire::FrameError>();
 }

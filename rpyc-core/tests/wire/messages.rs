@@ -1,6 +1,6 @@
 //! Messages that Python wrote mean what they meant.
 
-use rpyc_core::codec::{
+use rpyc_core::wire::{
     Boxed, ClassId, Dialect, DumpedException, Handler, IdPack, InstanceId, Message, Seq, Value,
 };
 

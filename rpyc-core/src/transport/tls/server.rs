@@ -10,7 +10,7 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection};
 
 use super::verifier::ClientVerifier;
 use super::{TlsError, TlsStream, files};
-use crate::channel::Stream;
+use crate::transport::Stream;
 
 /// How a server makes its clients' streams TLS. Cheap to clone, good for any number of clients.
 #[derive(Clone, Debug)]

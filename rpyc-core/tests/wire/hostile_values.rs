@@ -1,7 +1,7 @@
 //! Bytes that are no value, or one that means harm, end with an error that says what was read and where.
 
 use bytes::Bytes;
-use rpyc_core::codec::{
+use rpyc_core::wire::{
     DecodeError, DecodeErrorKind, EncodeError, Limits, Value, decode_value, decode_value_strict,
     encode_to_vec,
 };

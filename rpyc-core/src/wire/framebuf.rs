@@ -10,7 +10,7 @@ use super::{deflate, encode::Sink, error::EncodeError, frame::HEADER, limits::Li
 /// it is dropped, so that a frame of a small call needs no allocation of its own.
 ///
 /// ```
-/// use rpyc_core::codec::{FrameBuf, Limits};
+/// use rpyc_core::wire::{FrameBuf, Limits};
 ///
 /// let mut frames = FrameBuf::new();
 /// frames.begin();

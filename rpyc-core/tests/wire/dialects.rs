@@ -1,7 +1,7 @@
 //! What tells the versions of the wire apart, and what stands around their messages.
 
 use bytes::Bytes;
-use rpyc_core::codec::{
+use rpyc_core::wire::{
     Boxed, ClassId, DecodeErrorKind, Dialect, Envelope, FrameBuf, FrameDecoder, Handler, IdPack,
     InstanceId, Message, MessageError, Seq, Threads,
 };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::stream::Received;
 use super::{TlsError, TlsStream};
-use crate::channel::Stream;
+use crate::transport::Stream;
 
 impl TlsStream {
     /// Makes the session, or says why there is none, to the peer, too.

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use num_bigint::BigInt;
-use rpyc_core::codec::{
+use rpyc_core::wire::{
     DumpedException, FrameDecoder, Message, Str, Value, decode_value_strict, encode_to_vec,
 };
 
 use crate::{bytes_of, frame, limits, vectors};
-use rpyc_core::codec::{Dialect, FrameBuf};
+use rpyc_core::wire::{Dialect, FrameBuf};
 
 #[test]
 fn every_value_python_wrote_is_written_again_alike() {

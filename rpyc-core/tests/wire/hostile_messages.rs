@@ -1,7 +1,7 @@
 //! Messages that make no sense: what is fatal, and what can still be answered.
 
 use bytes::Bytes;
-use rpyc_core::codec::{
+use rpyc_core::wire::{
     Boxed, DecodeErrorKind, Dialect, DumpedException, FrameBuf, Handler, IdPack, Limits, Message,
     MessageError, Seq, Value, encode_reply, encode_to_vec,
 };

@@ -1,7 +1,7 @@
 //! Streams that are no RPyC, or that mean harm, end with an error that says so, and cost little.
 
 use flate2::{Compression, write::ZlibEncoder};
-use rpyc_core::codec::{FrameDecoder, FrameError, InflateError, Limits};
+use rpyc_core::wire::{FrameDecoder, FrameError, InflateError, Limits};
 use std::io::Write;
 
 use crate::{

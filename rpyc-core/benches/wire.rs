@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rpyc_core::codec::{
+use rpyc_core::wire::{
     Boxed, ClassId, Dialect, FrameBuf, FrameDecoder, Handler, IdPack, InstanceId, Limits, Message,
     Seq, Value, decode_value, encode_to_vec,
 };

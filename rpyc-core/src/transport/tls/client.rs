@@ -11,14 +11,14 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::verifier::{Check, ServerVerifier};
 use super::{TlsError, TlsStream, files};
-use crate::channel::Stream;
+use crate::transport::Stream;
 
 /// How a client makes its streams TLS: whom it believes, and what it shows of itself. Cheap to
 /// clone, good for any number of connections.
 ///
 /// ```no_run
 /// use rpyc_core::Connector;
-/// use rpyc_core::channel::TlsClient;
+/// use rpyc_core::transport::TlsClient;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let tls = TlsClient::builder()
