@@ -124,7 +124,8 @@ pub use self::connect::connect_tls;
 pub use self::connect::connect_unix;
 pub use self::connect::{Connector, connect, connect_by_service, connect_thread};
 pub use self::connection::{
-    AsyncResult, Attendant, BackgroundServing, Connection, Enlisted, Waiters, WeakConnection,
+    AsyncResult, BackgroundServing, BlockedGuard, BlockedThreads, Connection, ReadinessObserver,
+    WeakConnection,
 };
 pub use self::error::{CloseReason, Error, Timeout};
 pub use self::exception::{Exception, KnownExceptions, PythonException};

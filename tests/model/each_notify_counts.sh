@@ -19,14 +19,14 @@ git archive HEAD | tar -x -C "$work/tree"
 
 # file:statement, as it stands in the code; the n-th occurrence is meant where a number follows.
 mutants=(
-    "arrivals.rs:Shared::wake(core, place);"
-    "running.rs:Shared::wake(&mut core, place);"
+    "arrivals.rs:Shared::wake(core, waiter);"
+    "running.rs:Shared::wake(&mut core, waiter);"
     "running.rs:core.ended.notify_all();"
-    "standing.rs:Shared::wake(core, heir);"
+    "wait_loop.rs:Shared::wake(core, next_reader);"
     "closing.rs:sleeper.notify_one();:2"
     "closing.rs:core.ended.notify_all();:2"
-    "closing.rs:attendant.unattended(Some(Duration::ZERO));"
-    "standing.rs:Shared::hand_to_attendant(core);"
+    "closing.rs:observer.on_unread(Some(Duration::ZERO));"
+    "wait_loop.rs:Shared::notify_unread(core);"
 )
 survivors=0
 for mutant in "${mutants[@]}"; do

@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::boxing::unknown_object;
 use super::pending::Reply;
 use super::running::Locked;
+use super::scheduler::ThreadState;
 use super::shared::{Core, Garbage, Request, Shared};
-use super::standing::MAX_UNREAD;
-use super::turns::Doing;
+use super::wait_loop::MAX_UNREAD;
 use super::wire::ReplyTo;
 use crate::error::{CloseReason, Error};
 use crate::exception::Exception;
@@ -45,7 +45,7 @@ impl Shared {
         room: Vec<Arrival>,
     ) -> Arrivals {
         if self.stream.has_unsent() {
-            self.outbox.nudge();
+            self.outbox.request_flush();
         }
         let mut arrivals = Arrivals {
             items: room,
@@ -151,7 +151,7 @@ impl Shared {
                 handler: Handler::Del,
                 args,
             } => {
-                self.take_back(&ReplyTo { seq, threads }, &args, items);
+                self.handle_del(&ReplyTo { seq, threads }, &args, items);
             }
             Message::Request {
                 seq,
@@ -213,7 +213,7 @@ impl Shared {
     }
 
     /// DEL: the peer gives references back.
-    fn take_back(&self, to: &ReplyTo, args: &[Boxed], items: &mut Vec<Arrival>) {
+    fn handle_del(&self, to: &ReplyTo, args: &[Boxed], items: &mut Vec<Arrival>) {
         match self.released(args) {
             Ok(object) => {
                 items.extend(object.map(Garbage::Object).map(Arrival::Garbage));
@@ -268,7 +268,8 @@ impl Shared {
         if arrivals.items.capacity() <= MAX_ROOM {
             core.room = arrivals.items;
         }
-        let idle = core.turns.tasks() == 0 && core.turns.queued() == 0 && core.pending.len() == 0;
+        let idle =
+            core.scheduler.tasks() == 0 && core.scheduler.queued() == 0 && core.pending.len() == 0;
         let idled = arrivals.idle.filter(|_| idle);
         let idled = idled.map(|limit| CloseReason::TooSlow {
             what: "was idle",
@@ -282,9 +283,9 @@ impl Shared {
         }
         if !core.garbage.is_empty() {
             // A thread that only waits drops nothing.
-            self.watch();
+            self.wake_watchdog();
         }
-        if refused.is_empty() && !core.closing.uncut {
+        if refused.is_empty() && !core.closing.shutdown_pending {
             return core;
         }
         drop(core);
@@ -300,13 +301,13 @@ impl Shared {
 
     /// Queues a request; gives the place for the answer where it is refused.
     fn take_in_request(core: &mut Core, request: Request, bytes: usize) -> Option<ReplyTo> {
-        if core.closing.heard || core.closing.reason.is_some() {
+        if core.closing.close_received || core.closing.reason.is_some() {
             // Nothing behind a CLOSE is executed.
             core.garbage
                 .extend(request.args.into_iter().map(Garbage::Any));
             return None;
         }
-        let refused = core.turns.arrive(request, bytes).err()?;
+        let refused = core.scheduler.arrive(request, bytes).err()?;
         core.garbage
             .extend(refused.args.into_iter().map(Garbage::Any));
         Some(refused.to)
@@ -330,9 +331,9 @@ impl Shared {
                 if let Some(Ok(late)) = answered.late {
                     core.garbage.push(Garbage::Any(late));
                 }
-                for place in answered.waiter.into_iter().chain(answered.more_waiters) {
-                    core.turns.answered(place);
-                    Shared::wake(core, place);
+                for waiter in answered.waiter.into_iter().chain(answered.more_waiters) {
+                    core.scheduler.answered(waiter);
+                    Shared::wake(core, waiter);
                 }
             }
             // Late, or a release's, or nobody asked: there is nothing to be told. A plain value has
@@ -342,11 +343,11 @@ impl Shared {
         }
     }
 
-    /// Wakes the thread at the place, if it sleeps.
-    pub(super) fn wake(core: &mut Core, place: super::turns::PlaceId) {
-        if let Some(sleeper) = core.sleepers.get(&place) {
+    /// Wakes the waiter, if it sleeps.
+    pub(super) fn wake(core: &mut Core, waiter: super::scheduler::WaiterId) {
+        if let Some(sleeper) = core.sleepers.get(&waiter) {
             sleeper.notify_one();
-            core.turns.set_doing(place, Doing::Awake);
+            core.scheduler.set_state(waiter, ThreadState::Awake);
         }
     }
 }

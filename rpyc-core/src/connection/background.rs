@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Connection;
 use super::shared::Shared;
-use super::standing::{Stood, Until};
+use super::wait_loop::{WaitFor, WaitOutcome};
 use crate::error::{CloseReason, Error};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -16,19 +16,19 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[derive(Debug)]
 pub struct BackgroundServing {
     shared: Arc<Shared>,
-    duty: Arc<Duty>,
+    state: Arc<BackgroundState>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// What a background thread looks at between two messages.
 #[derive(Debug, Default)]
-pub(super) struct Duty {
+pub(super) struct BackgroundState {
     over: AtomicBool,
     // How many waits there had been when it looked last.
     waits: AtomicU64,
 }
 
-impl Duty {
+impl BackgroundState {
     pub(super) fn is_over(&self) -> bool {
         self.over.load(Ordering::SeqCst)
     }
@@ -36,7 +36,7 @@ impl Duty {
     /// Whether threads have begun to wait for replies since the last look. While they do, they
     /// read for themselves: a reply that the background thread read would have to be
     /// handed over, each time.
-    pub(super) fn is_relieved(&self, waits: u64) -> bool {
+    pub(super) fn yields_reading(&self, waits: u64) -> bool {
         self.waits.swap(waits, Ordering::Relaxed) != waits
     }
 }
@@ -50,8 +50,8 @@ impl Connection {
     /// # Errors
     /// [`Error::Io`] when no thread can be had.
     pub fn serve_in_background(&self) -> Result<BackgroundServing, Error> {
-        let duty = Arc::new(Duty::default());
-        let (shared, for_thread) = (self.shared.clone(), duty.clone());
+        let state = Arc::new(BackgroundState::default());
+        let (shared, for_thread) = (self.shared.clone(), state.clone());
         let spawned = thread::Builder::new()
             .name(format!("rpyc-{}-background", self.shared.connid))
             .spawn(move || shared.serve_until_over(&for_thread));
@@ -61,7 +61,7 @@ impl Connection {
         })?;
         Ok(BackgroundServing {
             shared: self.shared.clone(),
-            duty,
+            state,
             thread: Some(thread),
         })
     }
@@ -94,11 +94,11 @@ impl Connection {
 }
 
 impl Shared {
-    fn serve_until_over(self: &Arc<Self>, duty: &Duty) {
-        while !duty.is_over() {
+    fn serve_until_over(self: &Arc<Self>, state: &BackgroundState) {
+        while !state.is_over() {
             // A read can't be interrupted, but it can be short.
             let deadline = Instant::now() + LOOK_UP;
-            if let Stood::Closed(_) = self.stand(Until::Over(duty), Some(deadline)) {
+            if let WaitOutcome::Closed(_) = self.run_until(WaitFor::Over(state), Some(deadline)) {
                 self.finish_within(super::closing::GRACE);
                 return;
             }
@@ -120,7 +120,7 @@ impl BackgroundServing {
     }
 
     fn dismiss(&self) {
-        self.duty.over.store(true, Ordering::SeqCst);
+        self.state.over.store(true, Ordering::SeqCst);
         let core = self.shared.core.lock();
         for sleeper in core.sleepers.values() {
             sleeper.notify_one();

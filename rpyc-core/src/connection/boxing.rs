@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use super::shared::Shared;
 use crate::exception::Exception;
-use crate::object::chained::Chained;
+use crate::object::forwarded::ForwardedObject;
 use crate::object::peer::Peer;
 use crate::object::{Any, ObjectRef};
 use crate::wire::{Boxed, IdPack, Str, Value};
 
 /// What must live until a frame is queued: of one thing, as a rule.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(super) struct KeepAlive {
     first: Option<Any>,
     more: Vec<Any>,
 }
 
-impl Kept {
+impl KeepAlive {
     fn push(&mut self, any: Any) {
         match self.first {
             None => self.first = Some(any),
@@ -30,7 +30,7 @@ impl Kept {
 #[derive(Default)]
 pub(super) struct BoxedArgs {
     pub(super) boxed: Vec<Boxed>,
-    pub(super) kept: Kept,
+    pub(super) keep_alive: KeepAlive,
 }
 
 impl Shared {
@@ -41,12 +41,12 @@ impl Shared {
     pub(super) fn box_args(&self, args: Vec<Any>) -> Result<BoxedArgs, Exception> {
         let mut message = BoxedArgs {
             boxed: Vec::with_capacity(args.len()),
-            kept: Kept::default(),
+            keep_alive: KeepAlive::default(),
         };
         for arg in args {
             match arg {
                 Any::Value(value) => message.boxed.push(Boxed::Value(value)),
-                arg => match self.box_any(arg, &mut message.kept) {
+                arg => match self.box_any(arg, &mut message.keep_alive) {
                     Ok(boxed) => message.boxed.push(boxed),
                     Err(exception) => {
                         self.unbox_refs(&message.boxed);
@@ -59,13 +59,13 @@ impl Shared {
     }
 
     /// Boxes one thing; see [`box_args`](Shared::box_args).
-    pub(super) fn box_any(&self, any: Any, kept: &mut Kept) -> Result<Boxed, Exception> {
+    pub(super) fn box_any(&self, any: Any, keep_alive: &mut KeepAlive) -> Result<Boxed, Exception> {
         match any {
             Any::Value(value) => Ok(Boxed::Value(value)),
             Any::Tuple(items) => {
                 let mut boxed = Vec::with_capacity(items.len());
                 for item in items {
-                    match self.box_any(item, kept) {
+                    match self.box_any(item, keep_alive) {
                         Ok(item) => boxed.push(item),
                         Err(exception) => {
                             self.unbox_refs(&boxed);
@@ -77,27 +77,32 @@ impl Shared {
             }
             Any::Netref(netref) if netref.peer_number() == self.number => {
                 let id_pack = netref.id_pack().clone();
-                kept.push(Any::Netref(netref));
+                keep_alive.push(Any::Netref(netref));
                 Ok(Boxed::LocalRef(id_pack))
             }
-            Any::Netref(netref) => {
-                self.box_object(Arc::new(Chained::handed_on(netref, self.number)), kept)
-            }
-            Any::Local(object) => match Chained::unwrap(object) {
-                Any::Local(object) => self.box_object(object, kept),
-                netref => self.box_any(netref, kept),
+            Any::Netref(netref) => self.box_object(
+                Arc::new(ForwardedObject::handed_on(netref, self.number)),
+                keep_alive,
+            ),
+            Any::Local(object) => match ForwardedObject::unwrap(object) {
+                Any::Local(object) => self.box_object(object, keep_alive),
+                netref => self.box_any(netref, keep_alive),
             },
         }
     }
 
-    fn box_object(&self, object: ObjectRef, kept: &mut Kept) -> Result<Boxed, Exception> {
+    fn box_object(
+        &self,
+        object: ObjectRef,
+        keep_alive: &mut KeepAlive,
+    ) -> Result<Boxed, Exception> {
         // Foreign code: not under the lock.
         let parts = object.id_parts();
         let limit = self.config().max_objects;
         let id_pack = self.exports.lock().add(&object, parts, limit);
         match id_pack {
             Some(id_pack) => {
-                kept.push(Any::Local(object));
+                keep_alive.push(Any::Local(object));
                 Ok(Boxed::RemoteRef(id_pack))
             }
             None => Err(Exception::memory_error(format!(
@@ -139,7 +144,7 @@ impl Shared {
             Boxed::LocalRef(id_pack) => {
                 let object = self.exports.lock().resolve(&id_pack);
                 match object {
-                    Some(object) => Ok(Chained::unwrap(object)),
+                    Some(object) => Ok(ForwardedObject::unwrap(object)),
                     None => Err(unknown_object(&id_pack)),
                 }
             }

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use super::Connection;
 use super::current::Current;
 use super::running::Locked;
+use super::scheduler::Scheduler;
 use super::shared::{Closing, Core, Garbage, Request, Shared};
 use super::slot::Slot;
-use super::turns::Turns;
 use super::wire::ReplyTo;
 use crate::error::{CloseReason, Error};
 use crate::executor::Executor;
@@ -25,8 +25,8 @@ impl Closing {
     }
 
     /// Whether the turn of the peer's CLOSE has come: nothing is ahead of it, or its patience ends.
-    pub(super) fn is_due(&self, turns: &Turns<Request>) -> bool {
-        let idle = turns.tasks() == 0 && turns.queued() == 0;
+    pub(super) fn is_due(&self, scheduler: &Scheduler<Request>) -> bool {
+        let idle = scheduler.tasks() == 0 && scheduler.queued() == 0;
         self.reason.is_none()
             && matches!(&self.asked, Some((_, deadline)) if idle || passed(*deadline))
     }
@@ -35,7 +35,7 @@ impl Closing {
 impl Shared {
     /// The peer's CLOSE has come; its turn is when the requests ahead of it have ended.
     pub(super) fn ask_to_close(&self, core: &mut Core, to: ReplyTo) {
-        core.closing.heard = true;
+        core.closing.close_received = true;
         if core.closing.asked.is_none() {
             core.closing.asked = Some((to, Instant::now() + GRACE));
         }
@@ -43,7 +43,7 @@ impl Shared {
 
     /// The peer has ended the stream behind its CLOSE: what it hasn't answered it never will.
     pub(super) fn hear_no_more(&self, core: &mut Core) {
-        core.closing.deaf = true;
+        core.closing.half_closed = true;
         core.read_half = None;
         let calls = core.pending.fail_all(&Error::Closed(CloseReason::Peer));
         core.garbage.extend(calls.into_iter().map(Garbage::Call));
@@ -54,7 +54,7 @@ impl Shared {
 
     /// Answers the peer's CLOSE if its turn has come, and ends the connection.
     pub(super) fn close_in_turn<'a>(self: &'a Arc<Self>, mut core: Locked<'a>) -> Locked<'a> {
-        if !core.closing.is_due(&core.turns) {
+        if !core.closing.is_due(&core.scheduler) {
             return core;
         }
         let Some((to, _)) = core.closing.asked.take() else {
@@ -82,13 +82,15 @@ impl Shared {
         }
         // A peer that has said that it closes needn't wait for the answer.
         let reason = match reason {
-            CloseReason::Io(_) | CloseReason::Eof if core.closing.heard => CloseReason::Peer,
+            CloseReason::Io(_) | CloseReason::Eof if core.closing.close_received => {
+                CloseReason::Peer
+            }
             reason => reason,
         };
         core.closing.reason = Some(reason.clone());
         let calls = core.pending.fail_all(&Error::Closed(reason));
         core.garbage.extend(calls.into_iter().map(Garbage::Call));
-        for request in core.turns.clear_queue() {
+        for request in core.scheduler.clear_queue() {
             core.garbage
                 .extend(request.args.into_iter().map(Garbage::Any));
         }
@@ -96,20 +98,20 @@ impl Shared {
             sleeper.notify_one();
         }
         core.ended.notify_all();
-        if let Some(attendant) = &core.attendant {
+        if let Some(observer) = &core.observer {
             // A stream that isn't watched any more doesn't show it.
-            attendant.unattended(Some(Duration::ZERO));
+            observer.on_unread(Some(Duration::ZERO));
         }
-        core.closing.uncut = true;
+        core.closing.shutdown_pending = true;
         self.outbox.close();
-        self.watch();
+        self.wake_watchdog();
     }
 
     /// Ends the stream of a connection that has failed. To do so a TLS stream locks and writes: it
     /// isn't done under the lock.
     pub(super) fn cut_off(&self) {
-        let uncut = std::mem::take(&mut self.core.lock().closing.uncut);
-        if uncut {
+        let shutdown_pending = std::mem::take(&mut self.core.lock().closing.shutdown_pending);
+        if shutdown_pending {
             self.stream.shutdown();
         }
     }
@@ -151,7 +153,7 @@ impl Shared {
         core.closing.draining = true;
         let ended = core.ended.clone();
         loop {
-            let idle = core.turns.tasks() == 0 && core.turns.queued() == 0;
+            let idle = core.scheduler.tasks() == 0 && core.scheduler.queued() == 0;
             if core.closing.reason.is_some() || idle || deadline.is_some_and(passed) {
                 break;
             }
@@ -170,9 +172,9 @@ impl Shared {
         }
         let shared = self.clone();
         let close = move || {
-            let unheard = Some(Arc::new(Slot::new(Handler::Close)));
+            let unread = Some(Arc::new(Slot::new(Handler::Close)));
             let (config, now) = (shared.config(), Instant::now());
-            let sent = shared.send_request(&config, Handler::Close, Vec::new(), now, unheard);
+            let sent = shared.send_request(&config, Handler::Close, Vec::new(), now, unread);
             drop(sent);
             // Even after a burst of requests: nothing is written once the connection has failed.
             shared.outbox.drain(&*shared.stream, Instant::now() + GRACE);
@@ -191,7 +193,7 @@ impl Shared {
         let ended = core.ended.clone();
         loop {
             let late = passed(deadline);
-            if core.closing.done || (core.closing.claimed && late) {
+            if core.closing.done || (core.closing.finalizing && late) {
                 return;
             }
             if core.closing.reason.is_none() && late {
@@ -202,9 +204,9 @@ impl Shared {
                 core = self.core.lock();
                 continue;
             }
-            let finishable = core.closing.reason.is_some() && (core.turns.tasks() == 0 || late);
-            if finishable && !core.closing.claimed {
-                core.closing.claimed = true;
+            let finishable = core.closing.reason.is_some() && (core.scheduler.tasks() == 0 || late);
+            if finishable && !core.closing.finalizing {
+                core.closing.finalizing = true;
                 drop(core);
                 return self.finish();
             }
@@ -213,7 +215,7 @@ impl Shared {
         }
     }
 
-    /// Tells the service and empties the tables. Only who has set `claimed` may call it.
+    /// Tells the service and empties the tables. Only who has set `finalizing` may call it.
     pub(super) fn finish(self: &Arc<Self>) {
         let connection = Connection::internal(self.clone());
         let told = catch_unwind(AssertUnwindSafe(|| self.service.on_disconnect(&connection)));
@@ -225,9 +227,9 @@ impl Shared {
         core.closing.done = true;
         core.ended.notify_all();
         // It may hold this connection, and each would keep the other in memory.
-        let attendant = core.attendant.take();
+        let observer = core.observer.take();
         drop(core);
-        drop(attendant);
+        drop(observer);
     }
 
     /// Drops everything that the connection holds: what it handed out and what it was given.

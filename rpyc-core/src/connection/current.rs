@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 // Of the process, not of a model's schedule.
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::turns::{Bond, TaskId};
+use super::scheduler::{TaskId, ThreadPair};
 
 /// A request that the thread runs.
 #[derive(Clone, Copy)]
@@ -47,8 +47,8 @@ impl Current {
     }
 
     /// This thread's number, and the peer's thread whose request it runs.
-    pub(super) fn bond(connection: u64) -> Bond {
-        Bond {
+    pub(super) fn pair(connection: u64) -> ThreadPair {
+        ThreadPair {
             ours: number(),
             peers: innermost(connection).map_or(0, |running| running.peers_thread),
         }

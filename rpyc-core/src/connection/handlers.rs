@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::params::Params;
 use crate::config::Config;
 use crate::exception::Exception;
-use crate::object::chained::Chained;
+use crate::object::forwarded::ForwardedObject;
 use crate::object::policy::{self, COMPARISONS, Refused};
 use crate::object::{Access, Any, Args, Context, ObjectRef, ObjectResult};
 use crate::wire::{Handler, Value, python3_name};
@@ -243,7 +243,7 @@ const MAX_ITEMS: usize = 100_000;
 pub(super) fn as_object(any: Any) -> Result<ObjectRef, Any> {
     match any {
         Any::Local(object) => Ok(object),
-        Any::Netref(netref) => Ok(Arc::new(Chained::new(netref))),
+        Any::Netref(netref) => Ok(Arc::new(ForwardedObject::new(netref))),
         value => Err(value),
     }
 }

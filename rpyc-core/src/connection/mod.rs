@@ -1,29 +1,29 @@
 //! A connection: both sides' requests over one stream.
 //!
 //! Layers below know bytes (`wire`), streams (`transport`) and objects (`object`); this one joins
-//! them. [`turns`] decides whose turn it is and does nothing else; the rest does what it says.
+//! them. [`scheduler`] decides whose turn it is and does nothing else; the rest does what it says.
 
 mod arrivals;
 mod async_result;
-mod attended;
 mod background;
+mod blocked_threads;
 mod boxing;
 mod closing;
 mod current;
 mod handlers;
-mod needs;
+mod health_check;
+mod keep_alive;
 mod opening;
 mod outbox;
 mod params;
 mod pending;
+mod readiness;
 mod requesting;
 mod running;
+mod scheduler;
 mod shared;
 mod slot;
-mod standing;
-mod turns;
-mod waiters;
-mod watch;
+mod wait_loop;
 #[cfg_attr(shuttle, path = "model/watchdog.rs")]
 mod watchdog;
 mod wire;
@@ -36,11 +36,11 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 pub use self::async_result::AsyncResult;
-pub use self::attended::Attendant;
 pub use self::background::BackgroundServing;
+pub use self::blocked_threads::{BlockedGuard, BlockedThreads};
+pub use self::readiness::ReadinessObserver;
 use self::shared::Shared;
-use self::standing::{Stood, Until};
-pub use self::waiters::{Enlisted, Waiters};
+use self::wait_loop::{WaitFor, WaitOutcome};
 use crate::config::Config;
 use crate::error::{CloseReason, Error};
 use crate::exception::Exception;
@@ -113,7 +113,7 @@ impl Connection {
         config: Config,
     ) -> Result<Connection, Error> {
         let shared = Shared::new(stream, service, config);
-        needs::begin(shared.number);
+        keep_alive::begin(shared.number);
         let guard = Some(Arc::new(Guard(shared.clone())));
         Connection { shared, guard }.introduced()
     }
@@ -269,17 +269,17 @@ impl Connection {
     /// [`Error::Closed`] when the connection closes.
     pub fn serve(&self, timeout: Option<Duration>) -> Result<bool, Error> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        match self.shared.stand(Until::Message, deadline) {
-            Stood::Answered(_) | Stood::Served => Ok(true),
-            Stood::TimedOut => Ok(false),
-            Stood::Closed(reason) => Err(Error::Closed(reason)),
+        match self.shared.run_until(WaitFor::Message, deadline) {
+            WaitOutcome::Answered(_) | WaitOutcome::Served => Ok(true),
+            WaitOutcome::TimedOut => Ok(false),
+            WaitOutcome::Closed(reason) => Err(Error::Closed(reason)),
         }
     }
 
     /// Serves until the connection has closed and its service knows; says why it closed.
     pub fn serve_all(&self) -> CloseReason {
         let reason = loop {
-            if let Stood::Closed(reason) = self.shared.stand(Until::Closed, None) {
+            if let WaitOutcome::Closed(reason) = self.shared.run_until(WaitFor::Closed, None) {
                 break reason;
             }
         };
@@ -361,7 +361,7 @@ impl Connection {
     /// How many requests of the peer run now or wait for their turn.
     pub fn running_requests(&self) -> usize {
         let core = self.shared.core.lock();
-        core.turns.tasks() + core.turns.queued()
+        core.scheduler.tasks() + core.scheduler.queued()
     }
 
     /// How many requests of the peer have been run.
@@ -419,7 +419,7 @@ impl WeakConnection {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if needs::end_use(self.0.number) {
+        if keep_alive::end_use(self.0.number) {
             self.0.abandon();
         }
     }

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Connection;
+use super::health_check::HealthCheck;
 use super::outbox::Outbox;
 use super::pending::Pending;
+use super::scheduler::{Bounds, Scheduler};
 use super::shared::{Closing, Core, Shared};
-use super::turns::{Bounds, Turns};
-use super::watch::Watch;
 use super::wire::Wire;
 use crate::config::Config;
 use crate::error::{CloseReason, Error};
@@ -17,7 +17,7 @@ use crate::object::{Context, Space};
 use crate::service::Service;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex};
-use crate::transport::{ReadHalf, Silence, Stream};
+use crate::transport::{ReadHalf, ReadTimeouts, Stream};
 
 impl Shared {
     pub(super) fn new(
@@ -88,7 +88,7 @@ impl Connection {
         let reason = CloseReason::Refused(refusal);
         let mut core = self.shared.core.lock();
         // A service that refused a connection isn't told of its end.
-        core.closing.claimed = true;
+        core.closing.finalizing = true;
         core.closing.done = true;
         self.shared.fail(&mut core, reason.clone());
         drop(core);
@@ -106,7 +106,7 @@ impl Core {
             // Most connections never need more, and most are idle most of the time.
             room: Vec::with_capacity(1),
             reader: None,
-            turns: Turns::new(bounds(config)),
+            scheduler: Scheduler::new(bounds(config)),
             pending: Pending::default(),
             messages: 0,
             waits: 0,
@@ -114,15 +114,15 @@ impl Core {
             ended: Arc::new(Condvar::new()),
             garbage: Vec::new(),
             closing: Closing::default(),
-            watch: Watch::default(),
+            health: HealthCheck::default(),
             notes: Vec::new(),
-            attendant: None,
+            observer: None,
         }
     }
 }
 
 fn read_half(stream: Arc<dyn Stream>, config: &Config) -> Box<ReadHalf> {
-    let silence = Silence {
+    let timeouts = ReadTimeouts {
         first_frame: config.handshake_timeout,
         within_frame: config.frame_timeout,
         idle: config.idle_timeout,
@@ -132,7 +132,7 @@ fn read_half(stream: Arc<dyn Stream>, config: &Config) -> Box<ReadHalf> {
         stream,
         limits,
         config.max_first_frame,
-        silence,
+        timeouts,
     ))
 }
 
@@ -143,7 +143,7 @@ fn next_connid() -> String {
     format!("conn{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// What the config says to the turns.
+/// What the config says to the scheduler.
 pub(super) fn bounds(config: &Config) -> Bounds {
     Bounds {
         concurrency: config.concurrency.max(1),

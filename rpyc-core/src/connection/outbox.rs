@@ -7,7 +7,7 @@
 use std::io::{self, IoSlice};
 use std::time::Instant;
 
-use super::waiters::Waiting;
+use super::blocked_threads::Waiting;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, passed, wait};
 use crate::transport::Stream;
@@ -76,7 +76,7 @@ impl Outbox {
 
     /// The stream has something of its own to write, which its reader must not do: the next writer
     /// does. Never blocks.
-    pub(crate) fn nudge(&self) {
+    pub(crate) fn request_flush(&self) {
         let mut state = self.state.lock();
         if !state.closed {
             state.nudged = true;
@@ -110,7 +110,7 @@ impl Outbox {
     ///
     /// # Errors
     /// As [`flush`](Outbox::flush).
-    pub(crate) fn relieve(&self, stream: &dyn Stream) -> io::Result<()> {
+    pub(crate) fn wait_drained(&self, stream: &dyn Stream) -> io::Result<()> {
         let outcome = self.flush(stream);
         self.wait_below(CONGESTED);
         outcome
@@ -363,7 +363,7 @@ mod tests {
     #[test]
     fn what_the_stream_has_to_say_itself_is_written_without_a_frame() {
         let (outbox, stream) = (Outbox::new(), Records::default());
-        outbox.nudge();
+        outbox.request_flush();
         assert!(outbox.needs_writer());
         assert!(outbox.flush(&stream).is_ok());
         assert!(!outbox.needs_writer());

@@ -4,8 +4,8 @@ use std::collections::{HashMap, hash_map};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::scheduler::WaiterId;
 use super::slot::Slot;
-use super::turns::PlaceId;
 use crate::counter_hash::CounterState;
 use crate::error::Error;
 use crate::object::Any;
@@ -36,8 +36,8 @@ struct Entry {
     since: Instant,
     reply: Option<Reply>,
     // The waits that it ends: one, as a rule.
-    waiter: Option<PlaceId>,
-    more_waiters: Vec<PlaceId>,
+    waiter: Option<WaiterId>,
+    more_waiters: Vec<WaiterId>,
     // Of an asynchronous request.
     slot: Option<Arc<Slot>>,
     callbacks: Vec<Callback>,
@@ -47,8 +47,8 @@ struct Entry {
 #[derive(Default)]
 pub(crate) struct Answered {
     /// Whose wait it ends.
-    pub(crate) waiter: Option<PlaceId>,
-    pub(crate) more_waiters: Vec<PlaceId>,
+    pub(crate) waiter: Option<WaiterId>,
+    pub(crate) more_waiters: Vec<WaiterId>,
     /// What is to be called.
     pub(crate) calls: Vec<Call>,
     /// The answer itself, where it came after the time was over.
@@ -77,21 +77,21 @@ impl Pending {
         self.entries.insert(seq, entry);
     }
 
-    /// The place waits for the reply from now on.
-    pub(crate) fn add_waiter(&mut self, seq: u64, place: PlaceId) {
+    /// It waits for the reply from now on.
+    pub(crate) fn add_waiter(&mut self, seq: u64, waiter: WaiterId) {
         if let Some(entry) = self.entries.get_mut(&seq) {
             match entry.waiter {
-                None => entry.waiter = Some(place),
-                Some(_) => entry.more_waiters.push(place),
+                None => entry.waiter = Some(waiter),
+                Some(_) => entry.more_waiters.push(waiter),
             }
         }
     }
 
-    /// The place doesn't wait for the reply any more.
-    pub(crate) fn remove_waiter(&mut self, seq: u64, place: PlaceId) {
+    /// It doesn't wait for the reply any more.
+    pub(crate) fn remove_waiter(&mut self, seq: u64, waiter: WaiterId) {
         if let Some(entry) = self.entries.get_mut(&seq) {
-            entry.more_waiters.retain(|other| *other != place);
-            if entry.waiter == Some(place) {
+            entry.more_waiters.retain(|other| *other != waiter);
+            if entry.waiter == Some(waiter) {
                 entry.waiter = entry.more_waiters.pop();
             }
         }
@@ -174,10 +174,10 @@ impl Pending {
         calls
     }
 
-    /// The request whose answer the place waits for.
-    pub(crate) fn awaited_at(&self, place: PlaceId) -> Option<(u64, Handler)> {
+    /// The request whose answer this one waits for.
+    pub(crate) fn awaited_at(&self, waiter: WaiterId) -> Option<(u64, Handler)> {
         let awaits =
-            |entry: &Entry| entry.waiter == Some(place) || entry.more_waiters.contains(&place);
+            |entry: &Entry| entry.waiter == Some(waiter) || entry.more_waiters.contains(&waiter);
         let found = self.entries.iter().find(|(_, entry)| awaits(entry));
         found.map(|(seq, entry)| (*seq, entry.handler))
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::outbox::CONGESTED;
+use super::scheduler::WaiterId;
 use super::shared::Shared;
 use super::slot::Slot;
-use super::standing::{Early, Stood, Until};
-use super::turns::PlaceId;
+use super::wait_loop::{ReservedWaiter, WaitFor, WaitOutcome};
 use crate::config::Config;
 use crate::error::{Error, Timeout};
 use crate::object::Any;
@@ -45,13 +45,13 @@ impl Shared {
         let began = Instant::now();
         let deadline = timeout.and_then(|timeout| began.checked_add(timeout));
         // Where the peer names threads, it may name this one as soon as the request is out.
-        let place = self
+        let waiter = self
             .wire
             .dialect()
             .has_threads()
-            .then(|| self.stand_early());
+            .then(|| self.reserve_waiter());
         let seq = self.send_request(config, handler, args, began, None)?;
-        let waited = self.wait_for(seq, place.and_then(Early::into_place), deadline);
+        let waited = self.wait_for(seq, waiter.and_then(ReservedWaiter::into_waiter), deadline);
         waited.unwrap_or_else(|()| {
             let forgotten = self.core.lock().pending.forget(seq);
             drop(forgotten);
@@ -60,18 +60,18 @@ impl Shared {
         })
     }
 
-    /// Waits for the answer to `seq`, at the place if there is one already; an error means that the
+    /// Waits for the answer to `seq`, as this waiter if there is one already; an error means that the
     /// deadline has passed.
     pub(super) fn wait_for(
         self: &Arc<Self>,
         seq: u64,
-        place: Option<PlaceId>,
+        waiter: Option<WaiterId>,
         deadline: Option<Instant>,
     ) -> Result<Result<Any, Error>, ()> {
-        match self.stand_at(place, Until::Reply(seq), deadline) {
-            Stood::Answered(reply) => Ok(reply),
-            Stood::Closed(reason) => Ok(Err(Error::Closed(reason))),
-            Stood::TimedOut | Stood::Served => Err(()),
+        match self.run_until_at(waiter, WaitFor::Reply(seq), deadline) {
+            WaitOutcome::Answered(reply) => Ok(reply),
+            WaitOutcome::Closed(reason) => Ok(Err(Error::Closed(reason))),
+            WaitOutcome::TimedOut | WaitOutcome::Served => Err(()),
         }
     }
 
@@ -83,7 +83,12 @@ impl Shared {
     ) -> bool {
         let filled = || slots.iter().any(|(_, slot)| slot.is_filled());
         // A connection that closes fills them all.
-        filled() || matches!(self.stand(Until::OneOf(slots), deadline), Stood::Served) || filled()
+        filled()
+            || matches!(
+                self.run_until(WaitFor::OneOf(slots), deadline),
+                WaitOutcome::Served
+            )
+            || filled()
     }
 
     /// Sends a request; its answer will be in the slot or, where a thread is going to wait for it
@@ -140,7 +145,7 @@ impl Shared {
         }
         // Only now: the frame is queued, a release that this causes comes behind it.
         drop(message);
-        self.watch();
+        self.wake_watchdog();
         if detached && self.may_pile_up(now, others) {
             return Ok(seq);
         }
@@ -217,7 +222,7 @@ impl Shared {
         if let Err(error) = encoded {
             log::warn!(target: &self.config().logger, "{}: a release can't be sent: {error}", self.connid);
         }
-        self.watch();
+        self.wake_watchdog();
     }
 
     /// Whether the peer may have more under way than one answer: another answer, or, behind the
@@ -233,16 +238,16 @@ impl Shared {
         if !self.outbox.needs_writer() {
             return;
         }
-        self.watch();
+        self.wake_watchdog();
         self.fail_if_unwritten(self.outbox.flush(&*self.stream));
     }
 
     /// Waits, where much is queued, until the peer has read most of it: a request that has piled
     /// it up doesn't end before, so that no other one takes its turn.
-    pub(super) fn relieve(&self) {
+    pub(super) fn wait_drained(&self) {
         if self.outbox.is_congested() {
-            self.watch();
-            self.fail_if_unwritten(self.outbox.relieve(&*self.stream));
+            self.wake_watchdog();
+            self.fail_if_unwritten(self.outbox.wait_drained(&*self.stream));
         }
     }
 
@@ -289,7 +294,7 @@ mod tests {
         }
     }
 
-    /// The place that the wait had taken already stayed taken.
+    /// The waiter that was reserved for it already stayed.
     #[test]
     fn a_panic_of_an_argument_leaves_no_wait_behind() {
         let config = Config {
@@ -301,6 +306,6 @@ mod tests {
         let (here, _there) = pair.unwrap();
         let call = || here.sync_request(Handler::Call, vec![Any::object(Nameless)]);
         assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
-        assert!(!here.shared.core.lock().turns.somebody_waits());
+        assert!(!here.shared.core.lock().scheduler.somebody_waits());
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Connection;
-use super::boxing::Kept;
+use super::blocked_threads::Running;
+use super::boxing::KeepAlive;
 use super::current::Current;
 use super::handlers;
+use super::scheduler::{Next, Requester, TaskId};
 use super::shared::{Core, Garbage, Request, Shared};
-use super::turns::{Asker, Next, TaskId};
-use super::waiters::Running;
 use super::wire::ReplyTo;
 use crate::config::Config;
 use crate::error::CloseReason;
@@ -25,13 +25,13 @@ pub(super) type Locked<'a> = MutexGuard<'a, Core>;
 
 impl Shared {
     /// Gives out the requests whose turn has come: wakes the threads that are to run them and
-    /// sends them to the pool. What the asker itself is to run is returned.
+    /// sends them to the pool. What the requester itself is to run is returned.
     pub(super) fn give_out<'a>(
         self: &'a Arc<Self>,
         mut core: Locked<'a>,
-        asker: Asker,
+        requester: Requester,
     ) -> (Locked<'a>, Option<(TaskId, Request)>) {
-        while let Some(next) = core.turns.next(asker) {
+        while let Some(next) = core.scheduler.next(requester) {
             match next {
                 Next::Here(task, request) => return (core, Some((task, request))),
                 other => core = self.send_off(core, other),
@@ -43,21 +43,21 @@ impl Shared {
         (core, None)
     }
 
-    /// Starts a request that isn't run by the asker.
+    /// Starts a request that isn't run by the requester.
     pub(super) fn send_off<'a>(
         self: &'a Arc<Self>,
         mut core: Locked<'a>,
         next: Next<Request>,
     ) -> Locked<'a> {
         match next {
-            Next::Wake(place) => {
+            Next::Wake(waiter) => {
                 self.note(&mut core, |core| {
-                    let what = core.turns.next_at(place);
+                    let what = core.scheduler.next_at(waiter);
                     let what = what.map_or("nothing".to_owned(), |what| what.to_string());
-                    format!("{what} is handed to {}", core.whose(place))
+                    format!("{what} is handed to {}", core.whose(waiter))
                 });
-                Shared::wake(&mut core, place);
-                core.watch.woke = true;
+                Shared::wake(&mut core, waiter);
+                core.health.woke = true;
                 core
             }
             Next::Here(task, request) | Next::Pool(task, request) => {
@@ -87,7 +87,7 @@ impl Shared {
 
     /// Runs a request on the current thread, to its end; gives the core back locked.
     pub(super) fn run_task(self: &Arc<Self>, task: TaskId, request: Request) -> Locked<'_> {
-        self.watch();
+        self.wake_watchdog();
         self.log_notes();
         let current = Current::enter(self.number, task, request.to.threads.sender);
         let _running = Running::begin();
@@ -100,9 +100,9 @@ impl Shared {
             self.reply_exception(&to, &exception);
         }
         drop(current);
-        self.relieve();
+        self.wait_drained();
         let mut core = self.core.lock();
-        core.turns.end(task);
+        core.scheduler.end(task);
         self.after_task(&mut core);
         core
     }
@@ -134,7 +134,7 @@ impl Shared {
                 self.core.lock().garbage.extend(args);
             }
             let mut core = self.core.lock();
-            core.turns.end(task);
+            core.scheduler.end(task);
             self.after_task(&mut core);
         }
     }
@@ -144,7 +144,7 @@ impl Shared {
         let mut next = Some((task, request));
         while let Some((task, request)) = next {
             let core = self.run_task(task, request);
-            let (core, more) = self.give_out(core, Asker::PoolThread);
+            let (core, more) = self.give_out(core, Requester::PoolThread);
             drop(core);
             next = more;
         }
@@ -212,8 +212,8 @@ impl Shared {
     }
 
     fn reply_under(&self, config: &Config, to: &ReplyTo, result: Any) {
-        let mut kept = Kept::default();
-        let boxed = match self.box_any(result, &mut kept) {
+        let mut keep_alive = KeepAlive::default();
+        let boxed = match self.box_any(result, &mut keep_alive) {
             Ok(boxed) => boxed,
             Err(exception) => return self.reply_exception(to, &exception),
         };
@@ -236,8 +236,8 @@ impl Shared {
             let exception = Exception::value_error(format!("the result can't be sent: {error}"));
             self.reply_exception(to, &exception);
         }
-        drop(kept);
-        self.watch();
+        drop(keep_alive);
+        self.wake_watchdog();
     }
 
     /// Queues an exception as the answer; a part that can't be sent is replaced.
@@ -267,7 +267,7 @@ impl Shared {
                 log::warn!(target: &self.config().logger, "{}: an exception can't be sent: {error}", self.connid);
             }
         }
-        self.watch();
+        self.wake_watchdog();
     }
 
     /// Drops what only an executing thread may drop, and calls what only it may call.

@@ -9,7 +9,7 @@
 //! 3. No read, no write and no wait happens under a lock, but for the condition variables' own. Ending
 //!    the stream is a write: who fails the connection calls `Shared::cut_off` once the lock is given
 //!    back. Nor is anything logged.
-//! 4. A thread that leaves a place, or goes off to run a request, passes the reading on:
+//! 4. A thread that stops waiting, or goes off to run a request, passes the reading on:
 //!    `Shared::pass_on_reading`. So a free read half always has somebody who was told of it, or
 //!    nobody who could take it; then the watchdog finds a helper.
 
@@ -21,9 +21,9 @@ use std::time::Instant;
 use super::arrivals::Arrival;
 use super::outbox::Outbox;
 use super::pending::{Call, Pending};
-use super::turns::{Asker, Bond, Job, PlaceId, Turns};
+use super::scheduler::{Job, Requester, Scheduler, ThreadPair, WaiterId};
 use super::wire::{ReplyTo, Wire};
-use super::{AsyncResult, Connection, needs};
+use super::{AsyncResult, Connection, keep_alive};
 use crate::config::Config;
 use crate::counter_hash::CounterState;
 use crate::error::{CloseReason, Error};
@@ -74,7 +74,7 @@ pub(super) struct Core {
     pub(super) read_half: Option<Box<ReadHalf>>, // boxed: every read moves it
     /// Who that is.
     pub(super) reader: Option<Reader>,
-    pub(super) turns: Turns<Request>,
+    pub(super) scheduler: Scheduler<Request>,
     pub(super) pending: Pending,
     /// An empty vector with room for what the next read brings.
     pub(super) room: Vec<Arrival>,
@@ -82,24 +82,24 @@ pub(super) struct Core {
     pub(super) messages: u64,
     /// How many waits for replies have begun.
     pub(super) waits: u64,
-    /// How to wake the threads that sleep at a place.
-    pub(super) sleepers: HashMap<PlaceId, Arc<Condvar>, CounterState>,
+    /// How to wake the waiters that sleep.
+    pub(super) sleepers: HashMap<WaiterId, Arc<Condvar>, CounterState>,
     /// Told when a task ends after the connection has closed.
     pub(super) ended: Arc<Condvar>,
     pub(super) garbage: Vec<Garbage>,
     pub(super) closing: Closing,
-    pub(super) watch: super::watch::Watch,
+    pub(super) health: super::health_check::HealthCheck,
     /// What is to be logged, once the lock is given back.
     pub(super) notes: Vec<String>,
     /// Told when nobody reads, where no thread of the connection's own does.
-    pub(super) attendant: Option<Arc<dyn super::Attendant>>,
+    pub(super) observer: Option<Arc<dyn super::ReadinessObserver>>,
 }
 
 /// Who reads.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Reader {
-    /// The thread that stands at this place.
-    Place(PlaceId),
+    /// This waiter's thread.
+    Waiter(WaiterId),
     /// Nobody's thread, because all others are busy.
     Helper,
 }
@@ -117,8 +117,8 @@ impl Job for Request {
         self.handler
     }
 
-    fn bond(&self) -> Bond {
-        Bond {
+    fn pair(&self) -> ThreadPair {
+        ThreadPair {
             peers: self.to.threads.sender,
             ours: self.to.threads.recipient,
         }
@@ -138,17 +138,17 @@ pub(super) struct Closing {
     /// The peer's CLOSE: where its answer goes, and when the requests ahead of it must have ended.
     pub(super) asked: Option<(ReplyTo, Instant)>,
     /// The peer's CLOSE has come, answered or not.
-    pub(super) heard: bool,
+    pub(super) close_received: bool,
     /// Nothing more comes from the peer, though the connection isn't closed yet.
-    pub(super) deaf: bool,
+    pub(super) half_closed: bool,
     /// This side waits for the running requests to end, to close then.
     pub(super) draining: bool,
     /// The first reason; it sticks.
     pub(super) reason: Option<CloseReason>,
     /// The stream is still to be ended.
-    pub(super) uncut: bool,
+    pub(super) shutdown_pending: bool,
     /// Somebody has taken it on to tell the service.
-    pub(super) claimed: bool,
+    pub(super) finalizing: bool,
     /// The service has been told.
     pub(super) done: bool,
 }
@@ -170,8 +170,8 @@ impl Shared {
             }
             *config = Arc::new(new);
         }
-        *core.turns.bounds_mut() = bounds;
-        while let Some(next) = core.turns.next(Asker::Nobody) {
+        *core.scheduler.bounds_mut() = bounds;
+        while let Some(next) = core.scheduler.next(Requester::Nobody) {
             core = self.send_off(core, next);
         }
         // A full queue may be none any more.
@@ -181,8 +181,12 @@ impl Shared {
 
     /// The error of every call once the connection is closed.
     pub(super) fn closed_error(core: &Core) -> Option<Error> {
-        let deaf = core.closing.deaf.then_some(CloseReason::Peer);
-        core.closing.reason.clone().or(deaf).map(Error::Closed)
+        let half_closed = core.closing.half_closed.then_some(CloseReason::Peer);
+        core.closing
+            .reason
+            .clone()
+            .or(half_closed)
+            .map(Error::Closed)
     }
 
     pub(super) fn take_seq(&self) -> u64 {
@@ -253,12 +257,12 @@ impl Peer for Shared {
         self.this.upgrade().map(Connection::internal)
     }
 
-    fn hold_for(&self, other: u64) {
-        needs::hold(self.number, other);
+    fn retain_for(&self, other: u64) {
+        keep_alive::retain(self.number, other);
     }
 
-    fn let_go_for(&self, other: u64) {
-        if needs::let_go(self.number, other)
+    fn release_for(&self, other: u64) {
+        if keep_alive::release(self.number, other)
             && let Some(shared) = self.this.upgrade()
         {
             shared.abandon();

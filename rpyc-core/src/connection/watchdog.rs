@@ -62,7 +62,7 @@ impl Watchdog {
 
 /// Looks at one connection. Nothing that goes wrong there may end the watchdog, nor hold it up.
 fn look_at(connection: Arc<Shared>) -> bool {
-    let ticked = catch_unwind(AssertUnwindSafe(|| connection.tick()));
+    let ticked = catch_unwind(AssertUnwindSafe(|| connection.check_health()));
     let kept = ticked.unwrap_or_else(|_| {
         log::error!(target: "rpyc", "looking after a connection panicked");
         true

@@ -79,10 +79,10 @@ impl Wire {
         if !dialect.has_threads() {
             return dialect.into();
         }
-        let bond = Current::bond(self.connection);
+        let pair = Current::pair(self.connection);
         let threads = Threads {
-            sender: bond.ours,
-            recipient: bond.peers,
+            sender: pair.ours,
+            recipient: pair.peers,
         };
         Envelope { dialect, threads }
     }
@@ -94,11 +94,11 @@ impl Wire {
         if !dialect.has_threads() {
             return dialect.into();
         }
-        let bond = Current::bond(self.connection);
-        let is_its_own = bond.peers == to.threads.sender;
+        let pair = Current::pair(self.connection);
+        let is_its_own = pair.peers == to.threads.sender;
         let threads = Threads {
             sender: if is_its_own {
-                bond.ours
+                pair.ours
             } else {
                 to.threads.recipient
             },

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::netref::unexpected;
-use super::{Any, Args, Entered, Netref, RemoteIter, Timed};
+use super::{Any, Args, ContextGuard, Netref, RemoteIter, Timed};
 use crate::by_value;
 use crate::connection::AsyncResult;
 use crate::error::Error;
@@ -260,8 +260,8 @@ impl Netref {
     ///
     /// # Errors
     /// What `__enter__` raised; the context isn't entered then.
-    pub fn enter(&self) -> Result<Entered, Error> {
-        Entered::enter(self)
+    pub fn enter(&self) -> Result<ContextGuard, Error> {
+        ContextGuard::enter(self)
     }
 
     /// `isinstance(object, class)`, asked of the class's owner.

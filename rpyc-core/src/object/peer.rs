@@ -18,10 +18,10 @@ pub(crate) trait Peer: Send + Sync {
 
     /// A netref was handed on to the peer of another connection, which is named by its number. While
     /// that stays open, so does this one, unless nobody has needed it already.
-    fn hold_for(&self, other: u64);
+    fn retain_for(&self, other: u64);
 
     /// That peer has given the netref back. Never blocks, as [`release`](Peer::release).
-    fn let_go_for(&self, other: u64);
+    fn release_for(&self, other: u64);
 
     /// Gives `count` references back. Never blocks: it is called by destructors.
     fn release(&self, id_pack: &IdPack, count: u64);

@@ -1,20 +1,20 @@
 //! Blocking bytes: the streams that a connection can run over.
 
 mod memory;
-mod patience;
 mod peer_addr;
 #[cfg(unix)]
 mod pipes;
+mod read_deadline;
 mod read_half;
 mod stream;
 #[cfg(feature = "tls")]
 mod tls;
 
 pub use self::memory::{MemoryStream, memory_pair};
-pub(crate) use self::patience::{Phase, Silence};
 pub use self::peer_addr::{PeerAddr, UnixPeer};
 #[cfg(unix)]
 pub use self::pipes::PipeStream;
+pub(crate) use self::read_deadline::{Phase, ReadTimeouts};
 pub(crate) use self::read_half::{Input, ReadHalf};
 pub use self::stream::Stream;
 #[cfg(feature = "tls")]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::Stream;
-use super::patience::{Patience, Phase, Silence};
+use super::read_deadline::{Phase, ReadDeadline, ReadTimeouts};
 use crate::wire::{FrameDecoder, FrameError, Limits};
 
 /// Reads frames off a stream; there is one for each connection, passed from reader to reader.
@@ -16,7 +16,7 @@ pub(crate) struct ReadHalf {
     decoder: FrameDecoder,
     // What the stream was told last: telling it costs a system call.
     timeout: Option<Duration>,
-    patience: Patience,
+    deadline: ReadDeadline,
     // Since when somebody else watches the stream, if somebody does.
     parked: Option<Instant>,
     // What holds from the first valid frame on.
@@ -49,7 +49,7 @@ impl ReadHalf {
         stream: Arc<dyn Stream>,
         limits: Limits,
         max_first_frame: usize,
-        silence: Silence,
+        timeouts: ReadTimeouts,
     ) -> ReadHalf {
         let (frame, inflated) = (limits.max_frame, limits.max_inflated);
         let first = limits.clone().max_frame(frame.min(max_first_frame));
@@ -57,7 +57,7 @@ impl ReadHalf {
             stream,
             decoder: FrameDecoder::new(first.max_inflated(inflated.min(max_first_frame))),
             timeout: None,
-            patience: Patience::new(silence),
+            deadline: ReadDeadline::new(timeouts),
             parked: None,
             limits,
             more_is_there: false,
@@ -80,16 +80,16 @@ impl ReadHalf {
     pub(crate) fn read(&mut self, limit: Option<Duration>, expect_more: bool) -> Input {
         self.parked = None;
         let phase = self.phase();
-        let patience = self.patience.left(phase);
-        if patience.is_some_and(|left| left.is_zero()) {
-            let limit = self.patience.limit().unwrap_or_default();
-            self.patience.restart();
+        let left = self.deadline.left(phase);
+        if left.is_some_and(|left| left.is_zero()) {
+            let limit = self.deadline.limit().unwrap_or_default();
+            self.deadline.restart();
             return Input::Overdue(phase, limit);
         }
-        if let Err(error) = self.bound_reads([limit, patience].into_iter().flatten().min()) {
+        if let Err(error) = self.bound_reads([limit, left].into_iter().flatten().min()) {
             return Input::Failed(error);
         }
-        let began = patience.map(|_| Instant::now());
+        let began = left.map(|_| Instant::now());
         if expect_more || (self.decoder.is_mid_frame() && !self.more_is_there) {
             self.stream.quick_ack();
         }
@@ -99,7 +99,7 @@ impl ReadHalf {
         self.more_is_there = matches!(outcome, Ok(count) if count == room);
         if let Some(began) = began {
             let count = outcome.as_ref().map_or(0, |count| *count);
-            self.patience.waited(began.elapsed(), count);
+            self.deadline.waited(began.elapsed(), count);
         }
         self.judge(outcome)
     }
@@ -117,7 +117,7 @@ impl ReadHalf {
             return Input::Failed(error);
         }
         let phase = self.phase();
-        let left = self.patience.left(phase);
+        let left = self.deadline.left(phase);
         if expect_more || self.decoder.is_mid_frame() {
             self.stream.quick_ack();
         }
@@ -125,11 +125,11 @@ impl ReadHalf {
         self.more_is_there = false;
         let waited = self.parked.take().map(|since| since.elapsed());
         let count = outcome.as_ref().map_or(0, |count| *count);
-        self.patience.waited(waited.unwrap_or_default(), count);
+        self.deadline.waited(waited.unwrap_or_default(), count);
         match self.judge(outcome) {
             Input::Quiet if left.is_some() && self.is_overdue(phase) => {
-                let limit = self.patience.limit().unwrap_or_default();
-                self.patience.restart();
+                let limit = self.deadline.limit().unwrap_or_default();
+                self.deadline.restart();
                 Input::Overdue(phase, limit)
             }
             input => input,
@@ -140,12 +140,12 @@ impl ReadHalf {
     /// be silent.
     pub(crate) fn park(&mut self) -> Option<Duration> {
         let since = *self.parked.get_or_insert_with(Instant::now);
-        let left = self.patience.left(self.phase());
+        let left = self.deadline.left(self.phase());
         left.map(|left| left.saturating_sub(since.elapsed()))
     }
 
     fn is_overdue(&mut self, phase: Phase) -> bool {
-        self.patience.left(phase).is_some_and(|left| left.is_zero())
+        self.deadline.left(phase).is_some_and(|left| left.is_zero())
     }
 
     fn judge(&mut self, outcome: io::Result<usize>) -> Input {
@@ -181,7 +181,7 @@ impl ReadHalf {
             Some(_) => {
                 self.frames += 1;
                 self.empty_frames = 0;
-                self.patience.restart();
+                self.deadline.restart();
             }
             None => {}
         }
@@ -195,7 +195,7 @@ impl ReadHalf {
 
     fn phase(&self) -> Phase {
         let mid_frame = self.decoder.is_mid_frame();
-        if self.frames == 0 && self.patience.bounds_first_frame() {
+        if self.frames == 0 && self.deadline.bounds_first_frame() {
             Phase::First
         } else if mid_frame {
             Phase::Within

@@ -368,9 +368,9 @@ fn a_thread_that_runs_a_callback_beneath_its_wait_does_not_count_as_waiting() {
     let mut bound = Config::default();
     bound.bind_threads = true;
     let (connection, _ended) = client_of(everything(), bound.clone(), bound);
-    let waiters = Waiters::new();
-    let _enlisted = waiters.enlist();
-    let (caller, counted) = (thread::current().id(), waiters.clone());
+    let blocked = BlockedThreads::new();
+    let _registered = blocked.register();
+    let (caller, counted) = (thread::current().id(), blocked.clone());
     let callback = Function::new("callback", move |_, _| {
         assert_eq!(thread::current().id(), caller);
         Ok(Any::from(i64::try_from(counted.count()).expect("few")))
@@ -378,5 +378,5 @@ fn a_thread_that_runs_a_callback_beneath_its_wait_does_not_count_as_waiting() {
     let root = connection.root().expect("a root");
     let count = root.call_method("apply", args![Any::object(callback)]);
     assert_eq!(count.expect("an answer").as_value(), Some(&Value::from(0)));
-    assert_eq!(waiters.count(), 0);
+    assert_eq!(blocked.count(), 0);
 }

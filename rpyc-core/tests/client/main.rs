@@ -1,7 +1,6 @@
 //! The client's side of a connection, against services of this crate.
 
 mod asynchronous;
-mod attended;
 mod background;
 mod by_value;
 mod config;
@@ -13,4 +12,5 @@ mod lifecycle;
 mod logged;
 mod objects;
 mod operations;
+mod readiness;
 mod stress;

@@ -23,7 +23,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use log::warn;
 use rpyc_core::executor::Executor;
 use rpyc_core::transport::PeerAddr;
-use rpyc_core::{Attendant, Connection, Waiters};
+use rpyc_core::{BlockedThreads, Connection, ReadinessObserver};
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
@@ -48,7 +48,7 @@ struct Inner {
     last: AtomicU64,
     queue: Mutex<Queue>,
     // The workers that wait for clients.
-    waiters: Waiters,
+    blocked: BlockedThreads,
     // No thread could be had for the last worker: it has been told.
     short: AtomicBool,
     take_in: Sender<TakeIn>,
@@ -85,7 +85,7 @@ struct Ward {
     busy: AtomicBool,
     // Milliseconds since the pool's start; 0 is none.
     deadline: AtomicU64,
-    // What `unattended` needs: under a lock of the connection's it must not come to hold the last
+    // What `on_unread` needs: under a lock of the connection's it must not come to hold the last
     // handle of the pool.
     epoll: Arc<OwnedFd>,
     start: Instant,
@@ -104,7 +104,7 @@ impl Pool {
             wards: Mutex::default(),
             last: AtomicU64::new(0),
             queue: Mutex::default(),
-            waiters: Waiters::new(),
+            blocked: BlockedThreads::new(),
             short: AtomicBool::new(false),
             take_in,
         });
@@ -181,7 +181,7 @@ impl Inner {
             ward.end();
             return;
         }
-        ward.connection.attend(ward.clone());
+        ward.connection.observe_readiness(ward.clone());
         // What came before is reported now, and what has been read by on_connect is queued.
         self.look_after(&ward);
     }
@@ -252,7 +252,7 @@ impl Inner {
         let Some(ward) = queue.waiting.front() else {
             return true;
         };
-        if queue.workers >= self.workers + self.waiters.count() {
+        if queue.workers >= self.workers + self.blocked.count() {
             return false;
         }
         let executor = ward.executor.clone();
@@ -273,7 +273,7 @@ impl Inner {
 
     /// A worker's life, on a thread of this executor.
     fn work(self: Arc<Self>, executor: &Arc<dyn Executor>) {
-        let _enlisted = self.waiters.enlist();
+        let _registered = self.blocked.register();
         while let Some(ward) = self.next(executor) {
             let closed = ward.connection.serve_ready().is_some();
             if closed {
@@ -289,7 +289,7 @@ impl Inner {
     /// The next client for a worker of this executor's; none ends the worker.
     fn next(self: &Arc<Self>, executor: &Arc<dyn Executor>) -> Option<Arc<Ward>> {
         let mut queue = lock(&self.queue);
-        let enough = self.workers + self.waiters.count();
+        let enough = self.workers + self.blocked.count();
         let ours = |ward: &&Arc<Ward>| Arc::ptr_eq(&ward.executor, executor);
         if queue.workers <= enough && queue.waiting.front().is_some_and(|ward| ours(&ward)) {
             return queue.waiting.pop_front();
@@ -342,8 +342,8 @@ impl Ward {
     }
 }
 
-impl Attendant for Ward {
-    fn unattended(&self, within: Option<Duration>) {
+impl ReadinessObserver for Ward {
+    fn on_unread(&self, within: Option<Duration>) {
         if within == Some(Duration::ZERO) {
             // It fails when the pool has ended.
             let _ = self.take_in.send(TakeIn::From(self.number));

@@ -4,7 +4,7 @@
 //! another one is a failure, and so is one that doesn't end. Scenarios without a watcher must end by
 //! the hand-overs alone: a notification that is missing shows there.
 
-mod attended;
+mod readiness;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -207,7 +207,7 @@ impl World {
         let watcher = thread::spawn(move || {
             while !flag.load(Ordering::SeqCst) {
                 for end in &ends {
-                    end.tick();
+                    end.check_health();
                 }
                 thread::yield_now();
             }
@@ -505,7 +505,7 @@ fn serving_threads_that_sleep_because_the_queue_is_full_notice_the_end() {
         };
         // One stands before the gate, the other one fills the queue.
         let passing = [pass(), pass()];
-        while world.server.shared.core.lock().turns.queued() == 0 {
+        while world.server.shared.core.lock().scheduler.queued() == 0 {
             thread::yield_now();
         }
         world.server.shared.end(CloseReason::Local);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{ConversionError, FromAny, from_peer};
 use crate::exception::Exception;
-use crate::object::chained::Chained;
+use crate::object::forwarded::ForwardedObject;
 use crate::object::{Any, Exposed, Netref, ObjectRef};
 use crate::wire::{Str, Value};
 
@@ -42,7 +42,7 @@ impl FromAny for ObjectRef {
     fn from_any(any: Any) -> Result<ObjectRef, ConversionError> {
         match any {
             Any::Local(object) => Ok(object),
-            Any::Netref(netref) => Ok(Arc::new(Chained::new(netref))),
+            Any::Netref(netref) => Ok(Arc::new(ForwardedObject::new(netref))),
             other => Err(ConversionError::mismatch("an object", &other)),
         }
     }

@@ -1,4 +1,4 @@
-//! [`Entered`]: a remote context manager that has been entered.
+//! [`ContextGuard`]: a remote context manager that has been entered.
 
 use super::{Any, Args, Context, IdParts, Netref, Object, ObjectResult};
 use crate::error::Error;
@@ -10,16 +10,16 @@ use crate::wire::{Handler, Str, Value};
 ///
 /// Dropped, it leaves the context: cleanly or, while a panic unwinds, with a RuntimeError.
 #[derive(Debug)]
-pub struct Entered {
+pub struct ContextGuard {
     // Taken when it is left.
     manager: Option<Netref>,
     value: Any,
 }
 
-impl Entered {
-    pub(super) fn enter(manager: &Netref) -> Result<Entered, Error> {
+impl ContextGuard {
+    pub(super) fn enter(manager: &Netref) -> Result<ContextGuard, Error> {
         let value = manager.call_method("__enter__", Args::new())?;
-        Ok(Entered {
+        Ok(ContextGuard {
             manager: Some(manager.clone()),
             value,
         })
@@ -59,7 +59,7 @@ impl Entered {
     }
 }
 
-impl Drop for Entered {
+impl Drop for ContextGuard {
     fn drop(&mut self) {
         let Some(manager) = self.manager.take() else {
             return;

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use super::Connection;
 use super::current::Current;
+use super::scheduler::{Requester, ThreadState};
 use super::shared::{Core, Reader, Shared};
-use super::turns::{Asker, Doing};
 use crate::error::CloseReason;
 use crate::sync::passed;
 use crate::transport::Input;
 
 /// Watches the streams of connections, so that no thread has to wait for each of them.
 ///
-/// A server with a pool of threads is one; see [`Connection::attend`].
-pub trait Attendant: Send + Sync {
+/// A server with a pool of threads is one; see [`Connection::observe_readiness`].
+pub trait ReadinessObserver: Send + Sync {
     /// Nobody reads the connection now. When something can be read from its stream, or when
     /// `within` has passed, [`Connection::serve_ready`] or [`Connection::take_in`] is to be
     /// called. A `within` of zero is to be taken at its word: something has come that the
@@ -25,17 +25,17 @@ pub trait Attendant: Send + Sync {
     /// drop what may be the last of anything.
     /// It may be called again before anything has come; the latest time counts. The end of the
     /// connection is told last.
-    fn unattended(&self, within: Option<Duration>);
+    fn on_unread(&self, within: Option<Duration>);
 }
 
 impl Connection {
-    /// From now on the attendant is told whenever nobody reads the connection, and has it served.
-    pub fn attend(&self, attendant: Arc<dyn Attendant>) {
+    /// From now on the observer is told whenever nobody reads the connection, and has it served.
+    pub fn observe_readiness(&self, observer: Arc<dyn ReadinessObserver>) {
         let mut core = self.shared.core.lock();
         if core.closing.reason.is_some() {
-            attendant.unattended(Some(Duration::ZERO));
+            observer.on_unread(Some(Duration::ZERO));
         }
-        let before = core.attendant.replace(attendant);
+        let before = core.observer.replace(observer);
         self.shared.pass_on_reading(&mut core);
         drop(core);
         drop(before);
@@ -44,7 +44,7 @@ impl Connection {
     /// Serves what has come, and doesn't wait for more: not for the rest of a frame, either.
     /// Requests run on this thread, and wait for the peer as they do elsewhere. A peer that sends
     /// without end has a turn of some 10 ms, after which [`wants_thread`](Connection::wants_thread)
-    /// may be true, or the attendant is told. Returns the
+    /// may be true, or the observer is told. Returns the
     /// reason when the connection has closed; [`serve_all`](Connection::serve_all) then sees to
     /// its end.
     pub fn serve_ready(&self) -> Option<CloseReason> {
@@ -62,25 +62,25 @@ impl Connection {
     /// none runs, or the connection has closed.
     pub fn wants_thread(&self) -> bool {
         let core = self.shared.core.lock();
-        let waiting = core.turns.queued() > 0 || core.closing.is_asked();
-        core.closing.reason.is_some() || (waiting && core.turns.tasks() == 0)
+        let waiting = core.scheduler.queued() > 0 || core.closing.is_asked();
+        core.closing.reason.is_some() || (waiting && core.scheduler.tasks() == 0)
     }
 }
 
 impl Shared {
     fn serve_ready(self: &Arc<Self>) -> Option<CloseReason> {
-        let (task, bond) = (Current::task(self.number), Current::bond(self.number));
+        let (task, pair) = (Current::task(self.number), Current::pair(self.number));
         let mut core = self.core.lock();
-        let place = core.turns.begin_serving(task, bond);
+        let waiter = core.scheduler.begin_serving(task, pair);
         let end = Instant::now() + TURN;
         let reason = loop {
-            let (locked, job) = self.give_out(core, Asker::Place(place));
+            let (locked, job) = self.give_out(core, Requester::Waiter(waiter));
             core = locked;
-            if let Some((task, request)) = job.or_else(|| core.turns.take_assigned(place)) {
+            if let Some((task, request)) = job.or_else(|| core.scheduler.take_assigned(waiter)) {
                 self.pass_on_reading(&mut core);
                 drop(core);
                 core = self.run_task(task, request);
-                core.turns.uncover(place);
+                core.scheduler.end_nested(waiter);
                 if passed(end) {
                     break None;
                 }
@@ -90,28 +90,28 @@ impl Shared {
                 break Some(reason.clone());
             }
             // Where another thread runs a request, what comes now may belong beneath its wait.
-            if core.turns.tasks() > 0 {
+            if core.scheduler.tasks() > 0 {
                 break None;
             }
             if !core.garbage.is_empty() || self.outbox.needs_writer() {
-                core.turns.set_doing(place, Doing::Busy);
+                core.scheduler.set_state(waiter, ThreadState::Busy);
                 drop(core);
                 self.flush();
                 self.drop_garbage();
                 core = self.core.lock();
-                core.turns.set_doing(place, Doing::Awake);
+                core.scheduler.set_state(waiter, ThreadState::Awake);
                 continue;
             }
-            core.turns.set_doing(place, Doing::Reading);
+            core.scheduler.set_state(waiter, ThreadState::Reading);
             let (locked, came) = self.read_ready(core);
             core = locked;
-            core.turns.set_doing(place, Doing::Awake);
+            core.scheduler.set_state(waiter, ThreadState::Awake);
             if !came || passed(end) {
                 break None;
             }
         };
-        core.turns.leave(place);
-        let others = core.turns.tasks() > 0;
+        core.scheduler.leave(waiter);
+        let others = core.scheduler.tasks() > 0;
         self.pass_on_reading(&mut core);
         drop(core);
         if others && reason.is_none() {
@@ -129,10 +129,10 @@ impl Shared {
             if !came {
                 break;
             }
-            if core.turns.tasks() > 0 {
+            if core.scheduler.tasks() > 0 {
                 // For a wait that it belongs beneath, or a thread of the executor's. A CLOSE
                 // isn't answered here: the last words to a peer that doesn't read take a while.
-                while let Some(next) = core.turns.next(Asker::Nobody) {
+                while let Some(next) = core.scheduler.next(Requester::Nobody) {
                     core = self.send_off(core, next);
                 }
             }
@@ -141,7 +141,7 @@ impl Shared {
         drop(core);
         // What is refused is answered by the reader, who must not block in a write.
         if self.outbox.needs_writer() {
-            self.watch();
+            self.wake_watchdog();
         }
     }
 
@@ -150,7 +150,7 @@ impl Shared {
         self: &'a Arc<Self>,
         mut core: super::running::Locked<'a>,
     ) -> (super::running::Locked<'a>, bool) {
-        if !core.turns.wants_input() {
+        if !core.scheduler.wants_input() {
             return (core, false);
         }
         let Some(mut half) = core.read_half.take() else {
@@ -169,19 +169,19 @@ impl Shared {
         (Shared::take_in(self, core, arrivals), came)
     }
 
-    /// Tells the attendant, if there is one, that nobody reads. Of an end it has been told, and
+    /// Tells the observer, if there is one, that nobody reads. Of an end it has been told, and
     /// nothing that comes later may take that back.
-    pub(super) fn hand_to_attendant(core: &mut Core) {
+    pub(super) fn notify_unread(core: &mut Core) {
         if core.closing.reason.is_some() {
             return;
         }
-        if let (Some(attendant), Some(half)) = (&core.attendant, &mut core.read_half) {
+        if let (Some(observer), Some(half)) = (&core.observer, &mut core.read_half) {
             let within = half.park();
             let within = match half.has_buffered() {
                 true => Some(Duration::ZERO),
                 false => within,
             };
-            attendant.unattended(within);
+            observer.on_unread(within);
         }
     }
 }

@@ -1,18 +1,20 @@
 //! Whose turn it is: which request starts when and on which thread, and who reads next.
 //!
-//! Pure: no lock, no thread, no clock. The connection keeps one [`Turns`] under its lock, tells it
+//! Pure: no lock, no thread, no clock. The connection keeps one [`Scheduler`] under its lock, tells it
 //! what happens, and does what it says. The words:
 //!
 //! - a *task* is a request of the peer's that has started and not yet ended;
-//! - a *place* is where a thread of ours stands: in a wait for a reply, or serving;
+//! - a *waiter* is a thread of ours that waits for a reply, or serves;
 //! - a peer that binds threads says with each request which thread of its sent it and, where it is
-//!   meant for one, which thread of ours: such a request is *named*;
-//! - a task *waits* while its thread stands in a wait; another task that runs on top of that wait
-//!   *covers* it.
+//!   meant for one, which thread of ours: such a request is
+//!   *thread-bound*;
+//! - a task *waits* while its thread does; another task that this thread runs meanwhile is *nested on*
+//!   that wait.
 //!
 //! **Architecture Invariant:** a request starts when every request of this peer that started before
-//! it has ended or waits itself for this peer, in the order in which they were sent. A named one
-//! starts when nothing is on top of the wait of its thread, in the order of that thread's.
+//! it has ended or waits itself for this peer, in the order in which they were sent. A
+//! thread-bound one starts when nothing is nested on the wait of its thread, in the order of that
+//! thread's.
 
 mod tasks;
 
@@ -28,11 +30,11 @@ pub(crate) struct TaskId(u64);
 
 /// A thread that stands in a wait, or serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct PlaceId(u64);
+pub(crate) struct WaiterId(u64);
 
-/// The threads that a request is between, or that stand at a place: the peer's and ours. 0 is none.
+/// The threads that a request is between, or that a waiter is for: the peer's and ours. 0 is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Bond {
+pub(crate) struct ThreadPair {
     pub(crate) peers: u64,
     pub(crate) ours: u64,
 }
@@ -43,14 +45,14 @@ pub(crate) trait Job {
     fn handler(&self) -> Handler;
 
     /// The threads that it is between, where the peer binds them.
-    fn bond(&self) -> Bond;
+    fn pair(&self) -> ThreadPair;
 }
 
 /// Who asks what may start, and so who could run it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asker {
-    /// The thread at this place.
-    Place(PlaceId),
+pub(crate) enum Requester {
+    /// This waiter's thread.
+    Waiter(WaiterId),
     /// A thread of the pool that has just ended a task.
     PoolThread,
     /// A thread that runs no requests.
@@ -60,20 +62,20 @@ pub(crate) enum Asker {
 /// What the next request in the queue is to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next<J> {
-    /// It starts on the asker's own thread.
+    /// It starts on the requester's own thread.
     Here(TaskId, J),
     /// It starts on a thread of the pool.
     Pool(TaskId, J),
-    /// It was assigned to this place, whose thread must be woken if it sleeps.
-    Wake(PlaceId),
+    /// It was assigned to this waiter, whose thread must be woken if it sleeps.
+    Wake(WaiterId),
     /// Too many are nested: it is answered with an error.
     TooDeep(J),
 }
 
-/// What the thread at a place is doing.
+/// What a waiter's thread is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Doing {
-    /// It will look at its place before it does anything else.
+pub(crate) enum ThreadState {
+    /// It will look at what it was given before it does anything else.
     Awake,
     /// It sleeps until it is woken.
     Asleep,
@@ -81,12 +83,12 @@ pub(crate) enum Doing {
     Resting,
     /// It reads; only the peer's bytes or its deadline end that.
     Reading,
-    /// It writes, or runs callbacks and destructors: it looks at its place after that, but that
+    /// It writes, or runs callbacks and destructors: it looks at what it was given after that, but that
     /// may take a while, and what it waits for may be the very request that would be given to it.
     Busy,
 }
 
-/// The bounds that [`Turns`] keeps.
+/// The bounds that [`Scheduler`] keeps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     /// How many tasks may be active, waits not counted.
@@ -100,37 +102,37 @@ pub(crate) struct Bounds {
 }
 
 #[derive(Debug)]
-pub(crate) struct Turns<J> {
+pub(crate) struct Scheduler<J> {
     bounds: Bounds,
     queue: VecDeque<(J, usize)>,
     // How many more are queued at the places whose threads they name.
-    named: usize,
+    thread_bound: usize,
     queued_bytes: usize,
     tasks: Tasks,
     // How many tasks stand in a wait.
     waiting_tasks: usize,
     // Oldest first; there are few.
-    places: Vec<Place<J>>,
+    waiters: Vec<Waiter<J>>,
     next_number: u64,
     // Counts starts, ends and answers: that it stands still for a while is how a stall shows.
     progress: u64,
 }
 
 #[derive(Debug)]
-struct Place<J> {
-    id: PlaceId,
+struct Waiter<J> {
+    id: WaiterId,
     kind: Kind,
     /// The task whose thread stands here.
     task: Option<TaskId>,
     /// The thread that stands here, and the peer's thread that it runs a request of.
-    bond: Bond,
-    doing: Doing,
+    pair: ThreadPair,
+    state: ThreadState,
     /// Requests that name the thread.
-    named: VecDeque<(J, usize)>,
+    thread_bound: VecDeque<(J, usize)>,
     /// What its thread is to run next.
     assigned: Option<(TaskId, J)>,
-    /// A task runs on top of it.
-    covered: bool,
+    /// A task is nested on it.
+    has_nested: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -142,17 +144,17 @@ enum Kind {
     },
 }
 
-impl<J: Job> Turns<J> {
-    pub(crate) fn new(bounds: Bounds) -> Turns<J> {
-        Turns {
+impl<J: Job> Scheduler<J> {
+    pub(crate) fn new(bounds: Bounds) -> Scheduler<J> {
+        Scheduler {
             bounds,
             // Most connections never need more, and there are thousands of them.
             queue: VecDeque::with_capacity(1),
-            named: 0,
+            thread_bound: 0,
             queued_bytes: 0,
             tasks: Tasks::default(),
             waiting_tasks: 0,
-            places: Vec::with_capacity(1),
+            waiters: Vec::with_capacity(1),
             next_number: 0,
             progress: 0,
         }
@@ -169,10 +171,10 @@ impl<J: Job> Turns<J> {
             return Err(job);
         }
         self.queued_bytes += bytes;
-        match self.place_of(job.bond()) {
-            Some(place) => {
-                place.named.push_back((job, bytes));
-                self.named += 1;
+        match self.waiter_for(job.pair()) {
+            Some(waiter) => {
+                waiter.thread_bound.push_back((job, bytes));
+                self.thread_bound += 1;
             }
             None => self.queue.push_back((job, bytes)),
         }
@@ -186,101 +188,101 @@ impl<J: Job> Turns<J> {
     }
 
     /// A thread begins to wait for a reply; `task` is the request of this peer that it runs.
-    pub(crate) fn begin_wait(&mut self, task: Option<TaskId>, bond: Bond) -> PlaceId {
+    pub(crate) fn begin_wait(&mut self, task: Option<TaskId>, pair: ThreadPair) -> WaiterId {
         let kind = Kind::Wait {
             task,
             answered: false,
         };
-        self.stand(kind, task, bond)
+        self.add_waiter(kind, task, pair)
     }
 
     /// A thread begins to serve; a `task` that it runs makes room meanwhile, as one that waits
     /// does.
-    pub(crate) fn begin_serving(&mut self, task: Option<TaskId>, bond: Bond) -> PlaceId {
-        self.stand(Kind::Serving, task, bond)
+    pub(crate) fn begin_serving(&mut self, task: Option<TaskId>, pair: ThreadPair) -> WaiterId {
+        self.add_waiter(Kind::Serving, task, pair)
     }
 
-    /// The thread leaves its place, for whatever reason. What was assigned to it goes to
-    /// the front of the queue again, what names it to the place where it stands beneath.
-    pub(crate) fn leave(&mut self, place: PlaceId) {
-        let Some(index) = self.places.iter().position(|known| known.id == place) else {
+    /// The thread waits or serves no more, for whatever reason. What was assigned to it goes to
+    /// the front of the queue again, what is bound to it to the wait that this one was nested on.
+    pub(crate) fn leave(&mut self, waiter: WaiterId) {
+        let Some(index) = self.waiters.iter().position(|known| known.id == waiter) else {
             return;
         };
-        let place = self.places.remove(index);
-        if let Some(task) = place.task.and_then(|task| self.tasks.get_mut(task)) {
+        let waiter = self.waiters.remove(index);
+        if let Some(task) = waiter.task.and_then(|task| self.tasks.get_mut(task)) {
             task.waits_in = None;
             self.waiting_tasks -= 1;
         }
-        if let Some((task, job)) = place.assigned {
+        if let Some((task, job)) = waiter.assigned {
             self.tasks.remove(task);
             self.queue.push_front((job, 0));
         }
-        for (job, bytes) in place.named.into_iter().rev() {
-            match self.place_of(job.bond()) {
-                Some(beneath) => beneath.named.push_front((job, bytes)),
+        for (job, bytes) in waiter.thread_bound.into_iter().rev() {
+            match self.waiter_for(job.pair()) {
+                Some(beneath) => beneath.thread_bound.push_front((job, bytes)),
                 None => {
                     self.queue.push_front((job, bytes));
-                    self.named -= 1;
+                    self.thread_bound -= 1;
                 }
             }
         }
     }
 
-    /// The reply that the place waits for is in.
-    pub(crate) fn answered(&mut self, place: PlaceId) {
+    /// The reply that it waits for is in.
+    pub(crate) fn answered(&mut self, waiter: WaiterId) {
         self.progress += 1;
-        if let Some(Place {
+        if let Some(Waiter {
             kind: Kind::Wait { answered, .. },
             ..
-        }) = self.place_mut(place)
+        }) = self.waiter_mut(waiter)
         {
             *answered = true;
         }
     }
 
-    /// The thread at the place says what it does from now on.
-    pub(crate) fn set_doing(&mut self, place: PlaceId, doing: Doing) {
-        if let Some(place) = self.place_mut(place) {
-            place.doing = doing;
+    /// Its thread says what it does from now on.
+    pub(crate) fn set_state(&mut self, waiter: WaiterId, state: ThreadState) {
+        if let Some(waiter) = self.waiter_mut(waiter) {
+            waiter.state = state;
         }
     }
 
     /// What the next request in the queue is to do, if its turn has come.
-    pub(crate) fn next(&mut self, asker: Asker) -> Option<Next<J>> {
-        if self.named > 0
-            && let Some(next) = self.next_named(asker)
+    pub(crate) fn next(&mut self, requester: Requester) -> Option<Next<J>> {
+        if self.thread_bound > 0
+            && let Some(next) = self.next_thread_bound(requester)
         {
             return Some(next);
         }
         if !self.has_room() {
             return None;
         }
-        self.start_next(asker)
+        self.start_next(requester)
     }
 
     /// Starts the next request though it isn't its turn: nothing has moved for a while.
     pub(crate) fn break_stall(&mut self) -> Option<Next<J>> {
-        self.start_next(Asker::Nobody)
+        self.start_next(Requester::Nobody)
     }
 
-    /// What was assigned to the place, to be run there now; the place is covered until
-    /// [`uncover`](Turns::uncover).
-    pub(crate) fn take_assigned(&mut self, place: PlaceId) -> Option<(TaskId, J)> {
-        self.place_mut(place)?.assigned.take()
+    /// What was assigned to the waiter, to be run by it now; that is nested on it until
+    /// [`end_nested`](Scheduler::end_nested).
+    pub(crate) fn take_assigned(&mut self, waiter: WaiterId) -> Option<(TaskId, J)> {
+        self.waiter_mut(waiter)?.assigned.take()
     }
 
-    /// What the thread at the place is to run next, if that is known.
-    pub(crate) fn next_at(&self, place: PlaceId) -> Option<Handler> {
-        let place = self.place(place)?;
-        let assigned = place.assigned.as_ref().map(|(_, job)| job);
-        let next = assigned.or_else(|| place.named.front().map(|(job, _)| job));
+    /// What it is to run next, if that is known.
+    pub(crate) fn next_at(&self, waiter: WaiterId) -> Option<Handler> {
+        let waiter = self.waiter(waiter)?;
+        let assigned = waiter.assigned.as_ref().map(|(_, job)| job);
+        let next = assigned.or_else(|| waiter.thread_bound.front().map(|(job, _)| job));
         next.map(Job::handler)
     }
 
-    /// What ran at the place has ended.
-    pub(crate) fn uncover(&mut self, place: PlaceId) {
-        if let Some(place) = self.place_mut(place) {
-            place.covered = false;
+    /// What was nested on it has ended.
+    pub(crate) fn end_nested(&mut self, waiter: WaiterId) {
+        if let Some(waiter) = self.waiter_mut(waiter) {
+            waiter.has_nested = false;
         }
     }
 
@@ -297,48 +299,49 @@ impl<J: Job> Turns<J> {
 
     /// The sleeping thread that should be woken to read, if there is one: somebody whose reply
     /// isn't in, else somebody who serves.
-    pub(crate) fn heir(&self) -> Option<PlaceId> {
+    pub(crate) fn next_reader(&self) -> Option<WaiterId> {
         let sleepers = || {
-            let idle = |place: &&Place<J>| place.doing == Doing::Asleep && !place.covered;
-            self.places.iter().rev().filter(idle)
+            let idle =
+                |waiter: &&Waiter<J>| waiter.state == ThreadState::Asleep && !waiter.has_nested;
+            self.waiters.iter().rev().filter(idle)
         };
-        let waits = |place: &&Place<J>| {
+        let waits = |waiter: &&Waiter<J>| {
             matches!(
-                place.kind,
+                waiter.kind,
                 Kind::Wait {
                     answered: false,
                     ..
                 }
             )
         };
-        let serves = |place: &&Place<J>| place.kind == Kind::Serving;
-        let heir = sleepers().find(waits).or_else(|| sleepers().find(serves));
-        heir.map(|place| place.id)
+        let serves = |waiter: &&Waiter<J>| waiter.kind == Kind::Serving;
+        let next_reader = sleepers().find(waits).or_else(|| sleepers().find(serves));
+        next_reader.map(|waiter| waiter.id)
     }
 
     /// Everything that is queued, to be dropped by the caller outside of the lock.
     pub(crate) fn clear_queue(&mut self) -> Vec<J> {
         self.queued_bytes = 0;
         let assigned = self
-            .places
+            .waiters
             .iter_mut()
-            .filter_map(|place| place.assigned.take());
+            .filter_map(|waiter| waiter.assigned.take());
         let mut jobs: Vec<J> = Vec::new();
         for (task, job) in assigned {
             self.tasks.remove(task);
             jobs.push(job);
         }
-        for place in &mut self.places {
-            if matches!(place.doing, Doing::Asleep | Doing::Resting) {
-                place.covered = false;
+        for waiter in &mut self.waiters {
+            if matches!(waiter.state, ThreadState::Asleep | ThreadState::Resting) {
+                waiter.has_nested = false;
             }
         }
-        let named = self
-            .places
+        let thread_bound = self
+            .waiters
             .iter_mut()
-            .flat_map(|place| place.named.drain(..));
-        jobs.extend(named.chain(self.queue.drain(..)).map(|(job, _)| job));
-        self.named = 0;
+            .flat_map(|waiter| waiter.thread_bound.drain(..));
+        jobs.extend(thread_bound.chain(self.queue.drain(..)).map(|(job, _)| job));
+        self.thread_bound = 0;
         jobs
     }
 
@@ -349,7 +352,7 @@ impl<J: Job> Turns<J> {
 
     /// How many requests are queued.
     pub(crate) fn queued(&self) -> usize {
-        self.queue.len() + self.named
+        self.queue.len() + self.thread_bound
     }
 
     /// What the tasks were asked for, oldest first.
@@ -359,24 +362,29 @@ impl<J: Job> Turns<J> {
 
     /// What the queued requests ask for: first those that any thread may run, in their order.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = Handler> {
-        let named = self.places.iter().flat_map(|place| &place.named);
-        self.queue.iter().chain(named).map(|(job, _)| job.handler())
+        let thread_bound = self.waiters.iter().flat_map(|waiter| &waiter.thread_bound);
+        self.queue
+            .iter()
+            .chain(thread_bound)
+            .map(|(job, _)| job.handler())
     }
 
     /// Whether some thread waits for a reply.
     pub(crate) fn somebody_waits(&self) -> bool {
-        let waits = |place: &Place<J>| matches!(place.kind, Kind::Wait { .. });
-        self.places.iter().any(waits)
+        let waits = |waiter: &Waiter<J>| matches!(waiter.kind, Kind::Wait { .. });
+        self.waiters.iter().any(waits)
     }
 
     /// Whether some thread serves, busy or not.
     pub(crate) fn somebody_serves(&self) -> bool {
-        self.places.iter().any(|place| place.kind == Kind::Serving)
+        self.waiters
+            .iter()
+            .any(|waiter| waiter.kind == Kind::Serving)
     }
 
     /// Whether any thread waits or serves.
-    pub(crate) fn somebody_stands(&self) -> bool {
-        !self.places.is_empty()
+    pub(crate) fn has_waiters(&self) -> bool {
+        !self.waiters.is_empty()
     }
 
     /// A count that grows whenever something starts, ends or is answered.
@@ -389,52 +397,52 @@ impl<J: Job> Turns<J> {
         self.next_number
     }
 
-    fn stand(&mut self, kind: Kind, task: Option<TaskId>, bond: Bond) -> PlaceId {
-        let id = PlaceId(self.number());
+    fn add_waiter(&mut self, kind: Kind, task: Option<TaskId>, pair: ThreadPair) -> WaiterId {
+        let id = WaiterId(self.number());
         // What names this thread is run wherever it stands now.
-        let beneath = (self.named > 0)
-            .then(|| self.youngest_of(bond.ours))
+        let beneath = (self.thread_bound > 0)
+            .then(|| self.youngest_of(pair.ours))
             .flatten();
-        let named = beneath.map(|place| std::mem::take(&mut place.named));
+        let thread_bound = beneath.map(|waiter| std::mem::take(&mut waiter.thread_bound));
         if let Some(task) = task.and_then(|task| self.tasks.get_mut(task)) {
             task.waits_in = Some(id);
             self.waiting_tasks += 1;
         }
-        self.places.push(Place {
+        self.waiters.push(Waiter {
             id,
             kind,
             task,
-            bond,
-            doing: Doing::Awake,
-            named: named.unwrap_or_default(),
+            pair,
+            state: ThreadState::Awake,
+            thread_bound: thread_bound.unwrap_or_default(),
             assigned: None,
-            covered: false,
+            has_nested: false,
         });
         id
     }
 
-    fn place_mut(&mut self, id: PlaceId) -> Option<&mut Place<J>> {
-        self.places.iter_mut().find(|place| place.id == id)
+    fn waiter_mut(&mut self, id: WaiterId) -> Option<&mut Waiter<J>> {
+        self.waiters.iter_mut().find(|waiter| waiter.id == id)
     }
 
-    fn place(&self, id: PlaceId) -> Option<&Place<J>> {
-        self.places.iter().find(|place| place.id == id)
+    fn waiter(&self, id: WaiterId) -> Option<&Waiter<J>> {
+        self.waiters.iter().find(|waiter| waiter.id == id)
     }
 
-    fn youngest_of(&mut self, ours: u64) -> Option<&mut Place<J>> {
-        let mut places = self.places.iter_mut().rev();
-        places.find(|place| place.bond.ours == ours)
+    fn youngest_of(&mut self, ours: u64) -> Option<&mut Waiter<J>> {
+        let mut waiters = self.waiters.iter_mut().rev();
+        waiters.find(|waiter| waiter.pair.ours == ours)
     }
 
     /// Where the thread stands that a request names, if it stands for the peer's thread that sent
     /// it, or for none yet. A thread that just serves is nobody's.
-    fn place_of(&mut self, bond: Bond) -> Option<&mut Place<J>> {
-        if bond.ours == 0 {
+    fn waiter_for(&mut self, pair: ThreadPair) -> Option<&mut Waiter<J>> {
+        if pair.ours == 0 {
             return None;
         }
-        self.youngest_of(bond.ours).filter(|place| {
-            let stands = place.task.is_some() || place.kind != Kind::Serving;
-            stands && (place.bond.peers == 0 || place.bond.peers == bond.peers)
+        self.youngest_of(pair.ours).filter(|waiter| {
+            let stands = waiter.task.is_some() || waiter.kind != Kind::Serving;
+            stands && (waiter.pair.peers == 0 || waiter.pair.peers == pair.peers)
         })
     }
 
@@ -448,83 +456,86 @@ impl<J: Job> Turns<J> {
         if self.queue.is_empty() {
             return false;
         }
-        let foreign = |place: &&Place<J>| matches!(place.kind, Kind::Wait { task: None, .. });
-        let room = self.bounds.concurrency + self.places.iter().filter(foreign).count();
+        let foreign = |waiter: &&Waiter<J>| matches!(waiter.kind, Kind::Wait { task: None, .. });
+        let room = self.bounds.concurrency + self.waiters.iter().filter(foreign).count();
         self.tasks.len() - self.waiting_tasks < room
     }
 
-    /// A request for the asker's own thread, or else a sleeping thread for which there is one. They
+    /// A request for the requester's own thread, or else a sleeping thread for which there is one. They
     /// need no room: their thread is there, and does nothing.
-    fn next_named(&mut self, asker: Asker) -> Option<Next<J>> {
-        let has_one = |place: &Place<J>| !place.covered && !place.named.is_empty();
-        let own = |place: &&mut Place<J>| asker == Asker::Place(place.id) && has_one(place);
-        let Some(place) = self.places.iter_mut().find(own) else {
-            let asleep = |place: &&Place<J>| {
-                has_one(place) && matches!(place.doing, Doing::Asleep | Doing::Resting)
+    fn next_thread_bound(&mut self, requester: Requester) -> Option<Next<J>> {
+        let has_one = |waiter: &Waiter<J>| !waiter.has_nested && !waiter.thread_bound.is_empty();
+        let own =
+            |waiter: &&mut Waiter<J>| requester == Requester::Waiter(waiter.id) && has_one(waiter);
+        let Some(waiter) = self.waiters.iter_mut().find(own) else {
+            let asleep = |waiter: &&Waiter<J>| {
+                has_one(waiter)
+                    && matches!(waiter.state, ThreadState::Asleep | ThreadState::Resting)
             };
-            let sleeper = self.places.iter().find(asleep)?;
+            let sleeper = self.waiters.iter().find(asleep)?;
             return Some(Next::Wake(sleeper.id));
         };
-        let (id, is_wait) = (place.id, place.kind != Kind::Serving);
-        let (job, bytes) = place.named.pop_front()?;
-        self.named -= 1;
+        let (id, is_wait) = (waiter.id, waiter.kind != Kind::Serving);
+        let (job, bytes) = waiter.thread_bound.pop_front()?;
+        self.thread_bound -= 1;
         self.queued_bytes = self.queued_bytes.saturating_sub(bytes);
         if self.tasks.len() >= self.bounds.max_tasks {
             return Some(Next::TooDeep(job));
         }
-        place.covered = true;
+        waiter.has_nested = true;
         self.progress += 1;
         let task = TaskId(self.number());
         self.tasks.start(task, job.handler(), is_wait.then_some(id));
         Some(Next::Here(task, job))
     }
 
-    fn start_next(&mut self, asker: Asker) -> Option<Next<J>> {
+    fn start_next(&mut self, requester: Requester) -> Option<Next<J>> {
         let (job, bytes) = self.queue.pop_front()?;
         self.queued_bytes = self.queued_bytes.saturating_sub(bytes);
         if self.tasks.len() >= self.bounds.max_tasks {
             return Some(Next::TooDeep(job));
         }
         let handler = job.handler();
-        let spot = self.choose(asker, job.bond());
+        let spot = self.choose(requester, job.pair());
         let task = TaskId(self.number());
         self.progress += 1;
-        let spot = spot.and_then(|id| self.place_mut(id));
-        let is_wait = |place: &&mut Place<J>| matches!(place.kind, Kind::Wait { .. });
-        let Some(place) = spot else {
+        let spot = spot.and_then(|id| self.waiter_mut(id));
+        let is_wait = |waiter: &&mut Waiter<J>| matches!(waiter.kind, Kind::Wait { .. });
+        let Some(waiter) = spot else {
             self.tasks.start(task, handler, None);
-            return Some(match asker {
-                Asker::PoolThread => Next::Here(task, job),
+            return Some(match requester {
+                Requester::PoolThread => Next::Here(task, job),
                 _ => Next::Pool(task, job),
             });
         };
-        let id = place.id;
-        let runs_on = is_wait(&place).then_some(id);
-        place.covered = true;
-        let next = if asker == Asker::Place(id) {
+        let id = waiter.id;
+        let runs_on = is_wait(&waiter).then_some(id);
+        waiter.has_nested = true;
+        let next = if requester == Requester::Waiter(id) {
             Next::Here(task, job)
         } else {
-            place.assigned = Some((task, job));
+            waiter.assigned = Some((task, job));
             Next::Wake(id)
         };
         self.tasks.start(task, handler, runs_on);
         Some(next)
     }
 
-    /// The place where a request runs: an idle serving thread; beneath the innermost wait of a
+    /// The waiter that runs a request: an idle serving thread; beneath the innermost wait of a
     /// task, where the nesting is by stack; else none, which means the pool. A thread that
     /// reads can't be given anything, but by itself. A request of a bound thread goes on top of no
     /// other request.
-    fn choose(&self, asker: Asker, bond: Bond) -> Option<PlaceId> {
-        let bound = bond.peers != 0;
-        let asking = |place: &Place<J>| asker == Asker::Place(place.id);
-        let engaged = |place: &Place<J>| matches!(place.doing, Doing::Reading | Doing::Busy);
-        let free = |place: &&Place<J>| !place.covered && !engaged(place);
-        let idle = |place: &&Place<J>| {
-            place.kind == Kind::Serving && free(place) && !(bound && place.task.is_some())
+    fn choose(&self, requester: Requester, pair: ThreadPair) -> Option<WaiterId> {
+        let bound = pair.peers != 0;
+        let asking = |waiter: &Waiter<J>| requester == Requester::Waiter(waiter.id);
+        let engaged =
+            |waiter: &Waiter<J>| matches!(waiter.state, ThreadState::Reading | ThreadState::Busy);
+        let free = |waiter: &&Waiter<J>| !waiter.has_nested && !engaged(waiter);
+        let idle = |waiter: &&Waiter<J>| {
+            waiter.kind == Kind::Serving && free(waiter) && !(bound && waiter.task.is_some())
         };
-        let mut serving = self.places.iter().filter(idle);
-        let own = serving.clone().find(|place| asking(place));
+        let mut serving = self.waiters.iter().filter(idle);
+        let own = serving.clone().find(|waiter| asking(waiter));
         if let Some(server) = own.or_else(|| serving.next()) {
             return Some(server.id);
         }
@@ -537,13 +548,13 @@ impl<J: Job> Turns<J> {
 
     /// The youngest wait of a task with nothing on top of it, unless its reply or that to a wait
     /// below it on the same thread is in: that thread is wanted elsewhere.
-    fn innermost_wait(&self) -> Option<&Place<J>> {
-        let is_wait = |place: &&Place<J>| {
-            !place.covered && matches!(place.kind, Kind::Wait { task: Some(_), .. })
+    fn innermost_wait(&self) -> Option<&Waiter<J>> {
+        let is_wait = |waiter: &&Waiter<J>| {
+            !waiter.has_nested && matches!(waiter.kind, Kind::Wait { task: Some(_), .. })
         };
-        let innermost = self.places.iter().rev().find(is_wait)?;
+        let innermost = self.waiters.iter().rev().find(is_wait)?;
         let mut below = Some(innermost);
-        while let Some(Place {
+        while let Some(Waiter {
             kind: Kind::Wait { task, answered },
             ..
         }) = below
@@ -554,7 +565,7 @@ impl<J: Job> Turns<J> {
             let task = task.and_then(|task| self.tasks.get(task));
             below = task
                 .and_then(|task| task.runs_on)
-                .and_then(|id| self.place(id));
+                .and_then(|id| self.waiter(id));
         }
         Some(innermost)
     }

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use rpyc_core::transport::Stream;
-use rpyc_core::{Attendant, Config, Connection, Error, VoidService};
+use rpyc_core::{Config, Connection, Error, ReadinessObserver, VoidService};
 
 use crate::objects::PATIENCE;
 
@@ -70,8 +70,8 @@ fn poll_without_time_takes_what_a_system_keeps_and_no_more() -> Result<(), Error
 /// Passes on what it is told.
 struct Telling(Sender<Option<Duration>>);
 
-impl Attendant for Telling {
-    fn unattended(&self, within: Option<Duration>) {
+impl ReadinessObserver for Telling {
+    fn on_unread(&self, within: Option<Duration>) {
         // Nobody listens at the end of a test.
         let _ = self.0.send(within);
     }
@@ -85,7 +85,7 @@ fn telling() -> (Arc<Telling>, Receiver<Option<Duration>>) {
 #[test]
 fn who_takes_in_for_many_connections_gets_to_the_next_one() -> Result<(), Error> {
     let (conn, reads) = endless()?;
-    conn.attend(telling().0);
+    conn.observe_readiness(telling().0);
     for _ in 0..2 {
         let before = reads.load(Ordering::SeqCst);
         assert!(conn.take_in(), "the PING waits");
@@ -96,12 +96,12 @@ fn who_takes_in_for_many_connections_gets_to_the_next_one() -> Result<(), Error>
 }
 
 #[test]
-fn the_attendant_is_told_of_an_end_that_the_stream_does_not_show() -> Result<(), Error> {
+fn the_observer_is_told_of_an_end_that_the_stream_does_not_show() -> Result<(), Error> {
     let service = || Arc::new(VoidService);
     let (conn, _peer) =
         Connection::pair(service(), Config::default(), service(), Config::default())?;
-    let (attendant, told) = telling();
-    conn.attend(attendant);
+    let (observer, told) = telling();
+    conn.observe_readiness(observer);
     assert_ne!(told.try_recv(), Ok(Some(Duration::ZERO)), "it is open");
     let closer = conn.clone();
     std::thread::spawn(move || closer.shut_down(Duration::ZERO));
@@ -109,7 +109,7 @@ fn the_attendant_is_told_of_an_end_that_the_stream_does_not_show() -> Result<(),
     assert!(conn.take_in(), "its service is to be told");
     assert!(conn.serve_ready().is_some_and(|reason| reason.is_normal()));
     let (late, told_late) = telling();
-    conn.attend(late);
+    conn.observe_readiness(late);
     assert!(
         told_late
             .try_recv()

@@ -1,4 +1,4 @@
-//! [`Waiters`]: how many of some threads wait for peers.
+//! [`BlockedThreads`]: how many of some threads wait for peers.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -14,12 +14,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Who has a fixed number of threads for many clients lets others run in place of those that
 /// wait, whichever connection they wait for.
 #[derive(Clone, Debug, Default)]
-pub struct Waiters(Arc<AtomicUsize>);
+pub struct BlockedThreads(Arc<AtomicUsize>);
 
-impl Waiters {
+impl BlockedThreads {
     /// None yet.
-    pub fn new() -> Waiters {
-        Waiters::default()
+    pub fn new() -> BlockedThreads {
+        BlockedThreads::default()
     }
 
     /// How many of the threads wait now.
@@ -29,35 +29,35 @@ impl Waiters {
 
     /// Counts the current thread, whenever it waits, until the guard is dropped. A thread is in one
     /// set at a time: the last one.
-    pub fn enlist(&self) -> Enlisted {
+    pub fn register(&self) -> BlockedGuard {
         let local = Local {
             waiting: self.0.clone(),
             depth: 0,
         };
-        let before = LOCAL.with(|enlisted| enlisted.borrow_mut().replace(local));
-        Enlisted {
+        let before = LOCAL.with(|registered| registered.borrow_mut().replace(local));
+        BlockedGuard {
             before,
             of_this_thread: PhantomData,
         }
     }
 }
 
-/// Keeps a thread in the set of a [`Waiters`].
-pub struct Enlisted {
+/// Keeps a thread in the set of a [`BlockedThreads`].
+pub struct BlockedGuard {
     before: Option<Local>,
     of_this_thread: PhantomData<*const ()>,
 }
 
-impl Drop for Enlisted {
+impl Drop for BlockedGuard {
     fn drop(&mut self) {
         let before = self.before.take();
-        drop(LOCAL.try_with(|enlisted| std::mem::replace(&mut *enlisted.borrow_mut(), before)));
+        drop(LOCAL.try_with(|registered| std::mem::replace(&mut *registered.borrow_mut(), before)));
     }
 }
 
-impl fmt::Debug for Enlisted {
+impl fmt::Debug for BlockedGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Enlisted").finish_non_exhaustive()
+        f.debug_struct("BlockedGuard").finish_non_exhaustive()
     }
 }
 
@@ -105,8 +105,8 @@ struct Local {
 
 fn change_depth(change: impl FnOnce(usize) -> usize) {
     // A thread that ends isn't counted any more.
-    let _ = LOCAL.try_with(|enlisted| {
-        if let Some(local) = &mut *enlisted.borrow_mut() {
+    let _ = LOCAL.try_with(|registered| {
+        if let Some(local) = &mut *registered.borrow_mut() {
             let before = local.depth;
             local.depth = change(before);
             match (before, local.depth) {
@@ -128,27 +128,27 @@ mod tests {
 
     #[test]
     fn a_thread_counts_once_however_many_waits_stand_on_each_other_and_not_while_it_runs() {
-        let waiters = Waiters::new();
+        let blocked = BlockedThreads::new();
         drop(Waiting::begin());
-        let enlisted = waiters.enlist();
-        assert_eq!(waiters.count(), 0);
+        let registered = blocked.register();
+        assert_eq!(blocked.count(), 0);
         let outer = Waiting::begin();
         let inner = Waiting::begin();
-        assert_eq!(waiters.count(), 1);
+        assert_eq!(blocked.count(), 1);
         drop(inner);
-        assert_eq!(waiters.count(), 1);
+        assert_eq!(blocked.count(), 1);
         let running = Running::begin();
-        assert_eq!(waiters.count(), 0);
+        assert_eq!(blocked.count(), 0);
         let nested = Waiting::begin();
-        assert_eq!(waiters.count(), 1);
+        assert_eq!(blocked.count(), 1);
         drop(nested);
-        assert_eq!(waiters.count(), 0);
+        assert_eq!(blocked.count(), 0);
         drop(running);
-        assert_eq!(waiters.count(), 1);
+        assert_eq!(blocked.count(), 1);
         drop(outer);
-        assert_eq!(waiters.count(), 0);
-        drop(enlisted);
+        assert_eq!(blocked.count(), 0);
+        drop(registered);
         let _waiting = Waiting::begin();
-        assert_eq!(waiters.count(), 0);
+        assert_eq!(blocked.count(), 0);
     }
 }

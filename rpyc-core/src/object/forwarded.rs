@@ -15,25 +15,25 @@ use crate::wire::{Handler, InstanceId, Str, Value};
 /// It gets ids of the connection that it goes out on, its class mapped one to one; the name stays.
 /// The peer who holds it can't hold the connection that it came over: that stays open for it.
 #[derive(Debug)]
-pub(crate) struct Chained {
+pub(crate) struct ForwardedObject {
     netref: Netref,
     // The number of the connection that it goes out on.
     holder: Option<u64>,
 }
 
-impl Chained {
+impl ForwardedObject {
     /// For use on this side.
-    pub(crate) fn new(netref: Netref) -> Chained {
-        Chained {
+    pub(crate) fn new(netref: Netref) -> ForwardedObject {
+        ForwardedObject {
             netref,
             holder: None,
         }
     }
 
     /// For the peer of the connection of this number.
-    pub(crate) fn handed_on(netref: Netref, holder: u64) -> Chained {
-        netref.peer().hold_for(holder);
-        Chained {
+    pub(crate) fn handed_on(netref: Netref, holder: u64) -> ForwardedObject {
+        netref.peer().retain_for(holder);
+        ForwardedObject {
             netref,
             holder: Some(holder),
         }
@@ -42,8 +42,8 @@ impl Chained {
     /// The netref itself, where that's what the object is: it comes back as it went out.
     pub(crate) fn unwrap(object: ObjectRef) -> Any {
         let any: &dyn std::any::Any = &*object;
-        match any.downcast_ref::<Chained>() {
-            Some(chained) => Any::Netref(chained.netref.clone()),
+        match any.downcast_ref::<ForwardedObject>() {
+            Some(forwarded) => Any::Netref(forwarded.netref.clone()),
             None => Any::Local(object),
         }
     }
@@ -53,15 +53,15 @@ impl Chained {
     }
 }
 
-impl Drop for Chained {
+impl Drop for ForwardedObject {
     fn drop(&mut self) {
         if let Some(holder) = self.holder {
-            self.netref.peer().let_go_for(holder);
+            self.netref.peer().release_for(holder);
         }
     }
 }
 
-impl Object for Chained {
+impl Object for ForwardedObject {
     fn id_parts(&self) -> IdParts {
         let id_pack = self.netref.id_pack();
         let space = Space::of_connection(self.netref.peer_number());

@@ -1,10 +1,10 @@
-//! [`Patience`]: how long a reader waits for a peer's bytes. Pure: the time is told to it.
+//! [`ReadDeadline`]: how long a reader waits for a peer's bytes. Pure: the time is told to it.
 
 use std::time::Duration;
 
 /// The limits on a peer's silence; `None` waits for ever.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Silence {
+pub(crate) struct ReadTimeouts {
     /// Until the first frame has come.
     pub(crate) first_frame: Option<Duration>,
     /// Within a frame.
@@ -16,8 +16,8 @@ pub(crate) struct Silence {
 /// Adds up how long the reader has waited for the peer. Time in which nobody reads is not the
 /// peer's fault, and doesn't count.
 #[derive(Debug)]
-pub(crate) struct Patience {
-    silence: Silence,
+pub(crate) struct ReadDeadline {
+    timeouts: ReadTimeouts,
     phase: Phase,
     waited: Duration,
     bytes: usize,
@@ -34,10 +34,10 @@ pub(crate) enum Phase {
     Between,
 }
 
-impl Patience {
-    pub(crate) fn new(silence: Silence) -> Patience {
-        Patience {
-            silence,
+impl ReadDeadline {
+    pub(crate) fn new(timeouts: ReadTimeouts) -> ReadDeadline {
+        ReadDeadline {
+            timeouts,
             phase: Phase::First,
             waited: Duration::ZERO,
             bytes: 0,
@@ -55,7 +55,7 @@ impl Patience {
 
     /// Whether the first frame has a limit of its own.
     pub(crate) fn bounds_first_frame(&self) -> bool {
-        self.silence.first_frame.is_some()
+        self.timeouts.first_frame.is_some()
     }
 
     /// The reader has waited, and got so many bytes.
@@ -77,9 +77,9 @@ impl Patience {
     /// The limit in this phase.
     pub(crate) fn limit(&self) -> Option<Duration> {
         match self.phase {
-            Phase::First => self.silence.first_frame,
-            Phase::Within => self.silence.within_frame,
-            Phase::Between => self.silence.idle,
+            Phase::First => self.timeouts.first_frame,
+            Phase::Within => self.timeouts.within_frame,
+            Phase::Between => self.timeouts.idle,
         }
     }
 }
@@ -94,8 +94,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn patience() -> Patience {
-        Patience::new(Silence {
+    fn deadline() -> ReadDeadline {
+        ReadDeadline::new(ReadTimeouts {
             first_frame: Some(10 * SECOND),
             within_frame: Some(30 * SECOND),
             idle: None,
@@ -104,31 +104,31 @@ mod tests {
 
     #[test]
     fn the_first_frame_has_one_limit_however_many_bytes_trickle_in() {
-        let mut patience = patience();
-        assert_eq!(patience.left(Phase::First), Some(10 * SECOND));
-        patience.waited(4 * SECOND, PROGRESS);
-        assert_eq!(patience.left(Phase::First), Some(6 * SECOND));
-        patience.waited(7 * SECOND, 1);
-        assert_eq!(patience.left(Phase::First), Some(Duration::ZERO));
+        let mut deadline = deadline();
+        assert_eq!(deadline.left(Phase::First), Some(10 * SECOND));
+        deadline.waited(4 * SECOND, PROGRESS);
+        assert_eq!(deadline.left(Phase::First), Some(6 * SECOND));
+        deadline.waited(7 * SECOND, 1);
+        assert_eq!(deadline.left(Phase::First), Some(Duration::ZERO));
     }
 
     #[test]
     fn a_frame_gets_on_by_kilobytes_not_by_bytes() {
-        let mut patience = patience();
-        assert_eq!(patience.left(Phase::Within), Some(30 * SECOND));
-        patience.waited(20 * SECOND, 1);
-        assert_eq!(patience.left(Phase::Within), Some(10 * SECOND));
-        patience.waited(5 * SECOND, PROGRESS);
-        assert_eq!(patience.left(Phase::Within), Some(30 * SECOND));
+        let mut deadline = deadline();
+        assert_eq!(deadline.left(Phase::Within), Some(30 * SECOND));
+        deadline.waited(20 * SECOND, 1);
+        assert_eq!(deadline.left(Phase::Within), Some(10 * SECOND));
+        deadline.waited(5 * SECOND, PROGRESS);
+        assert_eq!(deadline.left(Phase::Within), Some(30 * SECOND));
     }
 
     #[test]
     fn each_frame_has_its_own_limit_and_between_them_there_is_none() {
-        let mut patience = patience();
-        assert!(patience.left(Phase::Within).is_some());
-        patience.waited(29 * SECOND, 1);
-        assert_eq!(patience.left(Phase::Between), None);
-        patience.waited(1000 * SECOND, 0);
-        assert_eq!(patience.left(Phase::Within), Some(30 * SECOND));
+        let mut deadline = deadline();
+        assert!(deadline.left(Phase::Within).is_some());
+        deadline.waited(29 * SECOND, 1);
+        assert_eq!(deadline.left(Phase::Between), None);
+        deadline.waited(1000 * SECOND, 0);
+        assert_eq!(deadline.left(Phase::Within), Some(30 * SECOND));
     }
 }

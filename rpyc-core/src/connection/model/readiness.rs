@@ -7,7 +7,7 @@ use shuttle::rand::{Rng, thread_rng};
 use shuttle::sync::atomic::AtomicBool;
 
 use super::*;
-use crate::connection::Attendant;
+use crate::connection::ReadinessObserver;
 
 /// What is known of the connection by who watches it.
 #[derive(Default)]
@@ -19,16 +19,16 @@ struct Ward {
     ended: Mutex<Option<CloseReason>>,
 }
 
-impl Attendant for Ward {
-    fn unattended(&self, _: Option<Duration>) {
+impl ReadinessObserver for Ward {
+    fn on_unread(&self, _: Option<Duration>) {
         self.armed.store(true, Ordering::SeqCst);
     }
 }
 
 /// Watches the connection until it has ended.
-fn attend(server: Connection) -> CloseReason {
+fn observe_readiness(server: Connection) -> CloseReason {
     let ward = Arc::new(Ward::default());
-    server.attend(ward.clone());
+    server.observe_readiness(ward.clone());
     loop {
         if let Some(reason) = ward.ended.lock().clone() {
             return reason;
@@ -65,7 +65,7 @@ fn enqueue(ward: &Arc<Ward>, server: &Connection) {
 #[test]
 fn an_attended_end_answers_calls_and_callbacks_and_sees_its_end() {
     check(|| {
-        let world = World::served_by(attend, Nesting::Pool, |_| ());
+        let world = World::served_by(observe_readiness, Nesting::Pool, |_| ());
         let (stop, watcher) = world.watch();
         let root = world.root();
         let job = |depth: i64| -> Box<dyn FnOnce() + Send> {
@@ -83,7 +83,7 @@ fn an_attended_end_answers_calls_and_callbacks_and_sees_its_end() {
 #[test]
 fn an_attended_end_sees_that_another_thread_ends_it() {
     check(|| {
-        let world = World::served_by(attend, Nesting::Pool, |_| ());
+        let world = World::served_by(observe_readiness, Nesting::Pool, |_| ());
         let (stop, watcher) = world.watch();
         let server = world.server.clone();
         let closer = thread::spawn(move || server.shut_down(Duration::from_secs(1)));

@@ -1,23 +1,23 @@
-//! Threads that stand: they wait for a reply, or serve. Whoever stands may become the reader.
+//! Threads that wait for a reply, or serve. Each of them may become the reader.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::background::{Duty, REST};
+use super::background::{BackgroundState, REST};
+use super::blocked_threads::Waiting;
 use super::current::Current;
 use super::pending::Reply;
 use super::running::Locked;
+use super::scheduler::{Requester, ThreadState, WaiterId};
 use super::shared::{Core, Reader, Shared};
 use super::slot::Slot;
-use super::turns::{Asker, Doing, PlaceId};
-use super::waiters::Waiting;
 use crate::error::{CloseReason, Timeout};
 use crate::sync::{Condvar, left, wait};
 use crate::wire::Handler;
 
-/// What a thread stands for.
+/// What a thread waits for.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Until<'a> {
+pub(super) enum WaitFor<'a> {
     /// The reply to a request of ours.
     Reply(u64),
     /// The reply to one of several asynchronous requests.
@@ -26,150 +26,154 @@ pub(super) enum Until<'a> {
     Message,
     /// The end of the connection.
     Closed,
-    /// The end of a background thread's duty.
-    Over(&'a Duty),
+    /// The end of a background thread's work.
+    Over(&'a BackgroundState),
 }
 
-impl Until<'_> {
+impl WaitFor<'_> {
     /// Whether it is a wait for a reply; else the thread serves.
     fn is_wait(self) -> bool {
-        matches!(self, Until::Reply(_) | Until::OneOf(_))
+        matches!(self, WaitFor::Reply(_) | WaitFor::OneOf(_))
     }
 }
 
-/// How the standing ended.
+/// How it ended.
 #[derive(Debug)]
-pub(super) enum Stood {
+pub(super) enum WaitOutcome {
     Answered(Reply),
     Served,
     Closed(CloseReason),
     TimedOut,
 }
 
-/// A place that was taken early; it is left when this is dropped.
-pub(super) struct Early<'a> {
+/// A waiter that was added early; it is removed when this is dropped.
+pub(super) struct ReservedWaiter<'a> {
     shared: &'a Shared,
-    place: Option<PlaceId>,
+    waiter: Option<WaiterId>,
 }
 
-impl Early<'_> {
-    /// The place, for whoever stands at it now.
-    pub(super) fn into_place(mut self) -> Option<PlaceId> {
-        self.place.take()
+impl ReservedWaiter<'_> {
+    /// The waiter, for the wait that takes it over.
+    pub(super) fn into_waiter(mut self) -> Option<WaiterId> {
+        self.waiter.take()
     }
 }
 
-impl Drop for Early<'_> {
+impl Drop for ReservedWaiter<'_> {
     fn drop(&mut self) {
-        if let Some(place) = self.place {
+        if let Some(waiter) = self.waiter {
             let mut core = self.shared.core.lock();
-            core.turns.leave(place);
+            core.scheduler.leave(waiter);
             self.shared.pass_on_reading(&mut core);
         }
     }
 }
 
 impl Shared {
-    /// Stands until what is waited for has come, the deadline has passed or the connection has
-    /// closed. Serves, reads and sleeps meanwhile, whatever the turns allow.
-    pub(super) fn stand(self: &Arc<Self>, until: Until<'_>, deadline: Option<Instant>) -> Stood {
-        self.stand_at(None, until, deadline)
+    /// Serves until what is waited for has come, the deadline has passed or the connection has
+    /// closed. Runs requests, reads and sleeps meanwhile, whatever the scheduler allows.
+    pub(super) fn run_until(
+        self: &Arc<Self>,
+        wait_for: WaitFor<'_>,
+        deadline: Option<Instant>,
+    ) -> WaitOutcome {
+        self.run_until_at(None, wait_for, deadline)
     }
 
     /// Takes the place of a wait before what it is for is sent.
-    pub(super) fn stand_early(&self) -> Early<'_> {
-        let (task, bond) = (Current::task(self.number), Current::bond(self.number));
+    pub(super) fn reserve_waiter(&self) -> ReservedWaiter<'_> {
+        let (task, pair) = (Current::task(self.number), Current::pair(self.number));
         let mut core = self.core.lock();
-        let place = core.turns.begin_wait(task, bond);
-        core.turns.set_doing(place, Doing::Busy);
-        Early {
+        let waiter = core.scheduler.begin_wait(task, pair);
+        core.scheduler.set_state(waiter, ThreadState::Busy);
+        ReservedWaiter {
             shared: self,
-            place: Some(place),
+            waiter: Some(waiter),
         }
     }
 
-    /// Stands as [`stand`](Shared::stand) does, at the place that was taken early, if one was.
-    pub(super) fn stand_at(
+    /// Does as [`run_until`](Shared::run_until) does, as the waiter that was reserved, if one was.
+    pub(super) fn run_until_at(
         self: &Arc<Self>,
-        place: Option<PlaceId>,
-        until: Until<'_>,
+        waiter: Option<WaiterId>,
+        wait_for: WaitFor<'_>,
         deadline: Option<Instant>,
-    ) -> Stood {
-        let _waiting = until.is_wait().then(Waiting::begin);
-        let (task, bond) = (Current::task(self.number), Current::bond(self.number));
+    ) -> WaitOutcome {
+        let _waiting = wait_for.is_wait().then(Waiting::begin);
+        let (task, pair) = (Current::task(self.number), Current::pair(self.number));
         let mut core = self.core.lock();
-        let place = match place {
-            Some(place) => place,
-            None if until.is_wait() => core.turns.begin_wait(task, bond),
-            None => core.turns.begin_serving(task, bond),
+        let waiter = match waiter {
+            Some(waiter) => waiter,
+            None if wait_for.is_wait() => core.scheduler.begin_wait(task, pair),
+            None => core.scheduler.begin_serving(task, pair),
         };
-        core.turns.set_doing(place, Doing::Awake);
-        match until {
-            Until::Reply(seq) => core.pending.add_waiter(seq, place),
-            Until::OneOf(slots) => {
+        core.scheduler.set_state(waiter, ThreadState::Awake);
+        match wait_for {
+            WaitFor::Reply(seq) => core.pending.add_waiter(seq, waiter),
+            WaitFor::OneOf(slots) => {
                 for (seq, _) in slots {
-                    core.pending.add_waiter(*seq, place);
+                    core.pending.add_waiter(*seq, waiter);
                 }
             }
-            Until::Message | Until::Closed | Until::Over(_) => {}
+            WaitFor::Message | WaitFor::Closed | WaitFor::Over(_) => {}
         }
-        core.waits += u64::from(until.is_wait());
+        core.waits += u64::from(wait_for.is_wait());
         let before = core.messages;
         let (mut late, mut late_reads) = (false, 0);
         let outcome = loop {
-            let (locked, job) = self.give_out(core, Asker::Place(place));
+            let (locked, job) = self.give_out(core, Requester::Waiter(waiter));
             core = locked;
-            // What was given to this place is run before anything else: nobody else will.
-            if let Some((task, request)) = job.or_else(|| core.turns.take_assigned(place)) {
+            // What was given to this thread is run before anything else: nobody else will.
+            if let Some((task, request)) = job.or_else(|| core.scheduler.take_assigned(waiter)) {
                 self.pass_on_reading(&mut core);
                 drop(core);
                 core = self.run_task(task, request);
-                core.turns.uncover(place);
-                if matches!(until, Until::Message) {
-                    break Stood::Served;
+                core.scheduler.end_nested(waiter);
+                if matches!(wait_for, WaitFor::Message) {
+                    break WaitOutcome::Served;
                 }
                 continue;
             }
-            let come = match until {
-                Until::Reply(seq) => core.pending.take(seq).map(Stood::Answered),
-                Until::OneOf(slots) => {
+            let come = match wait_for {
+                WaitFor::Reply(seq) => core.pending.take(seq).map(WaitOutcome::Answered),
+                WaitFor::OneOf(slots) => {
                     let filled = slots.iter().any(|(_, slot)| slot.is_filled());
-                    filled.then_some(Stood::Served)
+                    filled.then_some(WaitOutcome::Served)
                 }
-                Until::Message => (core.messages > before).then_some(Stood::Served),
-                Until::Closed => None,
-                Until::Over(duty) => duty.is_over().then_some(Stood::Served),
+                WaitFor::Message => (core.messages > before).then_some(WaitOutcome::Served),
+                WaitFor::Closed => None,
+                WaitFor::Over(state) => state.is_over().then_some(WaitOutcome::Served),
             };
             if let Some(outcome) = come {
                 break outcome;
             }
             if let Some(reason) = &core.closing.reason {
-                break Stood::Closed(reason.clone());
+                break WaitOutcome::Closed(reason.clone());
             }
             // Who looks for a message without any time to wait takes what is there.
             let limit = deadline.map(left);
             let passed = limit.is_some_and(|left| left.is_zero());
-            if passed && (late || !matches!(until, Until::Message)) {
-                break Stood::TimedOut;
+            if passed && (late || !matches!(wait_for, WaitFor::Message)) {
+                break WaitOutcome::TimedOut;
             }
-            let (locked, more) = self.read_or_sleep(core, place, until, limit);
+            let (locked, more) = self.read_or_sleep(core, waiter, wait_for, limit);
             core = locked;
             late_reads += u32::from(passed);
             late = passed && (!more || late_reads >= MAX_LATE_READS);
         };
-        match until {
-            Until::Reply(seq) => core.pending.remove_waiter(seq, place),
-            Until::OneOf(slots) => {
+        match wait_for {
+            WaitFor::Reply(seq) => core.pending.remove_waiter(seq, waiter),
+            WaitFor::OneOf(slots) => {
                 for (seq, _) in slots {
-                    core.pending.remove_waiter(*seq, place);
+                    core.pending.remove_waiter(*seq, waiter);
                 }
             }
-            Until::Message | Until::Closed | Until::Over(_) => {}
+            WaitFor::Message | WaitFor::Closed | WaitFor::Over(_) => {}
         }
-        core.turns.leave(place);
-        if matches!(until, Until::Message) && core.turns.somebody_stands() {
+        core.scheduler.leave(waiter);
+        if matches!(wait_for, WaitFor::Message) && core.scheduler.has_waiters() {
             // One request was run here; the next ones are for those who are still here.
-            (core, _) = self.give_out(core, Asker::Nobody);
+            (core, _) = self.give_out(core, Requester::Nobody);
         }
         self.pass_on_reading(&mut core);
         drop(core);
@@ -179,37 +183,40 @@ impl Shared {
         outcome
     }
 
-    /// Does the next useful thing that a standing thread can do without anything to run; says
+    /// Does the next useful thing that such a thread can do without anything to run; says
     /// whether input may be there still.
     fn read_or_sleep<'a>(
         self: &'a Arc<Self>,
         mut core: Locked<'a>,
-        place: PlaceId,
-        until: Until<'_>,
+        waiter: WaiterId,
+        wait_for: WaitFor<'_>,
         limit: Option<Duration>,
     ) -> (Locked<'a>, bool) {
-        let garbage = !until.is_wait() && !core.garbage.is_empty();
+        let garbage = !wait_for.is_wait() && !core.garbage.is_empty();
         if garbage || self.outbox.needs_writer() {
-            core.turns.set_doing(place, Doing::Busy);
+            core.scheduler.set_state(waiter, ThreadState::Busy);
             drop(core);
             self.flush();
             if garbage {
                 self.drop_garbage();
             }
             core = self.core.lock();
-            core.turns.set_doing(place, Doing::Awake);
+            core.scheduler.set_state(waiter, ThreadState::Awake);
             return (core, true);
         }
-        let relieved = matches!(until, Until::Over(duty) if duty.is_relieved(core.waits));
-        if relieved {
+        let yields = matches!(wait_for, WaitFor::Over(state) if state.yields_reading(core.waits));
+        if yields {
             let rest = limit.map_or(REST, |limit| limit.min(REST));
-            return (self.sleep(core, place, Doing::Resting, Some(rest)), false);
+            return (
+                self.sleep(core, waiter, ThreadState::Resting, Some(rest)),
+                false,
+            );
         }
-        if core.turns.wants_input()
+        if core.scheduler.wants_input()
             && let Some(mut half) = core.read_half.take()
         {
-            core.turns.set_doing(place, Doing::Reading);
-            core.reader = Some(Reader::Place(place));
+            core.scheduler.set_state(waiter, ThreadState::Reading);
+            core.reader = Some(Reader::Waiter(waiter));
             let expects_more = self.expects_more(core.pending.len());
             let room = std::mem::take(&mut core.room);
             drop(core);
@@ -220,41 +227,41 @@ impl Shared {
             let more = half.more_is_there();
             core.read_half = Some(half);
             core.reader = None;
-            core.turns.set_doing(place, Doing::Awake);
+            core.scheduler.set_state(waiter, ThreadState::Awake);
             return (self.take_in(core, arrivals), more);
         }
-        let core = self.sleep(core, place, Doing::Asleep, limit);
+        let core = self.sleep(core, waiter, ThreadState::Asleep, limit);
         (core, false)
     }
 
     fn sleep<'a>(
         &'a self,
         mut core: Locked<'a>,
-        place: PlaceId,
-        how: Doing,
+        waiter: WaiterId,
+        how: ThreadState,
         limit: Option<Duration>,
     ) -> Locked<'a> {
         let sleeper = Arc::new(Condvar::new());
-        core.sleepers.insert(place, sleeper.clone());
-        core.turns.set_doing(place, how);
+        core.sleepers.insert(waiter, sleeper.clone());
+        core.scheduler.set_state(waiter, how);
         core = wait(&sleeper, core, limit);
-        core.sleepers.remove(&place);
-        core.turns.set_doing(place, Doing::Awake);
+        core.sleepers.remove(&waiter);
+        core.scheduler.set_state(waiter, ThreadState::Awake);
         core
     }
 
     /// Tells a sleeping thread that it should read, if nobody does.
     pub(super) fn pass_on_reading(&self, core: &mut Core) {
-        if core.read_half.is_none() || !core.turns.wants_input() {
+        if core.read_half.is_none() || !core.scheduler.wants_input() {
             return;
         }
-        if let Some(heir) = core.turns.heir() {
+        if let Some(next_reader) = core.scheduler.next_reader() {
             self.note(core, |core| {
-                format!("the reading goes to {}", core.whose(heir))
+                format!("the reading goes to {}", core.whose(next_reader))
             });
-            Shared::wake(core, heir);
+            Shared::wake(core, next_reader);
         } else {
-            Shared::hand_to_attendant(core);
+            Shared::notify_unread(core);
         }
     }
 
@@ -262,9 +269,9 @@ impl Shared {
     /// role back as soon as somebody else can take it.
     pub(super) fn help(self: &Arc<Self>) {
         let mut core = self.core.lock();
-        core.watch.woke = false;
+        core.health.woke = false;
         loop {
-            let (locked, _) = self.give_out(core, Asker::Nobody);
+            let (locked, _) = self.give_out(core, Requester::Nobody);
             core = locked;
             if self.outbox.needs_writer() {
                 // Who reads because nobody else does must not block in a write.
@@ -273,13 +280,13 @@ impl Shared {
                 self.send_helper(move || shared.flush());
                 core = self.core.lock();
             }
-            let somebody_else = core.watch.woke || core.turns.heir().is_some();
+            let somebody_else = core.health.woke || core.scheduler.next_reader().is_some();
             if core.closing.reason.is_some() || somebody_else || !self.needs_help(&core) {
                 break;
             }
             // Answers of the reader's own pile up where the peer doesn't read them.
-            let congested = self.outbox.backlog() > MAX_UNREAD && !core.turns.somebody_waits();
-            if congested || !core.turns.wants_input() {
+            let congested = self.outbox.backlog() > MAX_UNREAD && !core.scheduler.somebody_waits();
+            if congested || !core.scheduler.wants_input() {
                 break;
             }
             let Some(mut half) = core.read_half.take() else {
@@ -300,7 +307,7 @@ impl Shared {
             core.reader = None;
             core = self.take_in(core, arrivals);
         }
-        core.watch.helping = false;
+        core.health.helping = false;
         self.pass_on_reading(&mut core);
         drop(core);
         self.log_notes();
@@ -313,10 +320,10 @@ impl Shared {
         let reader = match core.reader {
             None => "nobody".to_owned(),
             Some(Reader::Helper) => "a helper".to_owned(),
-            Some(Reader::Place(place)) => core.whose(place),
+            Some(Reader::Waiter(waiter)) => core.whose(waiter),
         };
-        let ran = names(core.turns.running());
-        let queued = names(core.turns.waiting());
+        let ran = names(core.scheduler.running());
+        let queued = names(core.scheduler.waiting());
         let detail = format!(
             " ({}: {reader} was reading, {ran} of the peer ran here, {queued} were queued, {} of ours were unanswered{})",
             self.connid,
@@ -337,9 +344,9 @@ impl Shared {
 }
 
 impl Core {
-    /// Whose place it is, for people to read.
-    pub(super) fn whose(&self, place: PlaceId) -> String {
-        match self.pending.awaited_at(place) {
+    /// Which waiter it is, for people to read.
+    pub(super) fn whose(&self, waiter: WaiterId) -> String {
+        match self.pending.awaited_at(waiter) {
             Some((seq, handler)) => format!("the thread that waits for {handler} (seq {seq})"),
             None => "a serving thread".to_owned(),
         }

@@ -1,6 +1,6 @@
 //! The requests that run.
 
-use super::{PlaceId, TaskId};
+use super::{TaskId, WaiterId};
 use crate::wire::Handler;
 
 /// The tasks, oldest first. There are few, so that a vector is quicker than any other table.
@@ -11,14 +11,14 @@ pub(super) struct Tasks(Vec<(TaskId, Task)>);
 pub(super) struct Task {
     pub(super) handler: Handler,
     /// The wait in which its thread stands.
-    pub(super) waits_in: Option<PlaceId>,
+    pub(super) waits_in: Option<WaiterId>,
     /// The wait on top of which it runs.
-    pub(super) runs_on: Option<PlaceId>,
+    pub(super) runs_on: Option<WaiterId>,
 }
 
 impl Tasks {
     /// Adds a task; its id is greater than those of all others.
-    pub(super) fn start(&mut self, id: TaskId, handler: Handler, runs_on: Option<PlaceId>) {
+    pub(super) fn start(&mut self, id: TaskId, handler: Handler, runs_on: Option<WaiterId>) {
         let task = Task {
             handler,
             waits_in: None,
