@@ -45,9 +45,12 @@
 #![forbid(unsafe_code)]
 
 mod causes;
+mod places;
 mod rate;
 pub mod registry;
 mod server;
+mod source;
+mod visitors;
 
 pub use self::server::{
     Address, Authenticated, Authenticator, Builder, ChildCommand, InheritedClient, ListenError,

@@ -1,8 +1,9 @@
 //! How often each source may do something. Pure: the time is a parameter.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
+
+use crate::source::Source;
 
 /// A bucket of credit for each source, refilled at a rate.
 #[derive(Debug)]
@@ -11,7 +12,7 @@ pub(crate) struct Rate {
     per_second: f64,
     /// Credit that a source may save up.
     burst: f64,
-    sources: HashMap<IpAddr, Bucket>,
+    sources: HashMap<Source, Bucket>,
     /// When sources may be forgotten again.
     next_sweep: Option<Instant>,
 }
@@ -34,30 +35,30 @@ impl Rate {
     }
 
     /// Whether the source may do it now.
-    pub(crate) fn allows(&mut self, source: IpAddr, now: Instant) -> bool {
+    pub(crate) fn allows(&mut self, source: impl Into<Source>, now: Instant) -> bool {
         self.bucket(source, now)
             .is_none_or(|bucket| bucket.credit >= 1.0)
     }
 
     /// Takes for doing it once, and for what it weighs beyond that.
-    pub(crate) fn take(&mut self, source: IpAddr, weight: f64, now: Instant) {
+    pub(crate) fn take(&mut self, source: impl Into<Source>, weight: f64, now: Instant) {
         if let Some(bucket) = self.bucket(source, now) {
             bucket.credit -= 1.0 + weight;
         }
     }
 
     /// As whom an address counts: one for all that are beyond the number of known ones.
-    pub(crate) fn source(&mut self, address: IpAddr, now: Instant) -> IpAddr {
-        let key = network(address);
+    pub(crate) fn source(&mut self, source: impl Into<Source>, now: Instant) -> Source {
+        let key = source.into();
         if self.sources.contains_key(&key) || self.has_room(now) {
             return key;
         }
         // A flood from everywhere, most likely forged: who comes new shares a bucket.
-        SHARED
+        Source::OTHERS
     }
 
     /// The source's bucket as it is now; `None` when there is no limit.
-    fn bucket(&mut self, source: IpAddr, now: Instant) -> Option<&mut Bucket> {
+    fn bucket(&mut self, source: impl Into<Source>, now: Instant) -> Option<&mut Bucket> {
         if self.per_second == 0.0 {
             return None;
         }
@@ -77,7 +78,7 @@ impl Rate {
         self.sources.len() < SOURCES
     }
 
-    fn refill(&mut self, key: IpAddr, now: Instant) -> &mut Bucket {
+    fn refill(&mut self, key: Source, now: Instant) -> &mut Bucket {
         let (per_second, burst) = (self.per_second, self.burst);
         let bucket = self.sources.entry(key).or_insert(Bucket {
             credit: burst,
@@ -96,31 +97,18 @@ impl Bucket {
     }
 }
 
-/// Who has one IPv6 address has the 2^64 of its network.
-fn network(source: IpAddr) -> IpAddr {
-    match source.to_canonical() {
-        IpAddr::V6(ip) => {
-            let [a, b, c, d, ..] = ip.segments();
-            std::net::Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        ip @ IpAddr::V4(_) => ip,
-    }
-}
-
 /// Sources whose credit is known one by one. Stops forged sources from filling the memory.
 const SOURCES: usize = 10_000;
 const SWEEP: Duration = Duration::from_secs(1);
-/// The bucket of all others.
-const SHARED: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
 
     fn allowed(rate: &mut Rate, source: &str, weight: f64, now: Instant) -> usize {
-        let source = source.parse().expect("an address");
+        let source: IpAddr = source.parse().expect("an address");
         let mut count = 0;
         while count < 100_000 && rate.allows(source, now) {
             rate.take(source, weight, now);
@@ -167,7 +155,7 @@ mod tests {
         let (mut rate, start) = (Rate::new(1, 10), Instant::now());
         assert_eq!(allowed(&mut rate, "10.0.0.1", 0.0, start), 10);
         for n in 0..30_000_u32 {
-            let forged = Ipv4Addr::from(0x2000_0000 + n).into();
+            let forged = IpAddr::from(Ipv4Addr::from(0x2000_0000 + n));
             if rate.allows(forged, start) {
                 rate.take(forged, 0.0, start);
             }

@@ -164,6 +164,11 @@ impl Connection {
         self.shared.wire.dialect()
     }
 
+    /// Whether a message of the peer's has come.
+    pub fn has_received(&self) -> bool {
+        self.shared.wire.has_met()
+    }
+
     /// The config as it is now.
     pub fn config(&self) -> Arc<Config> {
         self.shared.config()

@@ -4,12 +4,14 @@ use bytes::Bytes;
 
 use super::current::Current;
 use crate::error::CloseReason;
-use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::wire::{Dialect, Envelope, Limits, Seq, Threads};
 
 /// The dialect: the one that this side begins with, then what the peer's first frame shows.
 pub(super) struct Wire {
     dialect: AtomicU8,
+    // The peer's first frame has come.
+    met: AtomicBool,
     // The connection's, in what threads know of the requests that they run.
     connection: u64,
 }
@@ -18,6 +20,7 @@ impl Wire {
     pub(super) fn new(dialect: Dialect, connection: u64) -> Wire {
         Wire {
             dialect: AtomicU8::new(dialect.to_bits()),
+            met: AtomicBool::new(false),
             connection,
         }
     }
@@ -27,12 +30,18 @@ impl Wire {
         Dialect::from_bits(self.dialect.load(Ordering::Relaxed))
     }
 
+    /// Whether the peer has sent anything.
+    pub(super) fn has_met(&self) -> bool {
+        self.met.load(Ordering::Relaxed)
+    }
+
     /// Takes on the peer's dialect, which its first payload shows; `spoken` says that this side
     /// has sent something in its own.
     ///
     /// # Errors
     /// The peer can't have understood it, or speaks none.
     pub(super) fn meet(&self, first_payload: &[u8], spoken: bool) -> Result<(), CloseReason> {
+        self.met.store(true, Ordering::Relaxed);
         let theirs = Dialect::detect(first_payload).map_err(CloseReason::Wire)?;
         let ours = self.dialect();
         if ours.agrees_with(theirs) {

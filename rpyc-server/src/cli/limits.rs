@@ -80,7 +80,7 @@ fn clients() -> Vec<Arg> {
             "max-clients",
             "RPYC_SERVER_MAX_CLIENTS",
             "N",
-            "Clients served at the same time; further ones are closed at once",
+            "Clients served at the same time; one that has said nothing makes room, or else the next is closed",
         )
         .default_value("1000")
         .value_parser(value_parser!(u32).range(1..)),
@@ -88,7 +88,7 @@ fn clients() -> Vec<Arg> {
             "max-clients-per-address",
             "RPYC_SERVER_MAX_CLIENTS_PER_ADDRESS",
             "N",
-            "Those from one address; this machine's are not counted [default: half of \
+            "Those from one address (IPv6: one /64 network); this machine's are not counted [default: half of \
              --max-clients]",
         )
         .value_parser(value_parser!(u32).range(1..)),

@@ -1,9 +1,8 @@
 //! A registry on a TCP socket: a question for each connection, on a thread of its own, so that
 //! nobody waits for who connects and says nothing.
 
-use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
+use std::net::{IpAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -15,6 +14,8 @@ use rpyc_core::registry::message::{Command, MAX_DATAGRAM};
 use super::Transport;
 use super::answers::Answers;
 use super::waiting::wait;
+use crate::places::Caps;
+use crate::visitors::{Visit, Visitors};
 
 /// Answers until `wake` is readable. Connections that are open then end within [`LIMIT`].
 ///
@@ -23,7 +24,7 @@ use super::waiting::wait;
 pub(super) fn run(listener: &TcpListener, wake: &impl AsFd, answers: Answers) -> io::Result<()> {
     let shared = Arc::new(Shared {
         answers: Mutex::new(answers),
-        open: Mutex::new(HashMap::new()),
+        visitors: Visitors::new(CAPS),
     });
     loop {
         if wait(Some(listener), wake, Some(PRUNE))? {
@@ -48,50 +49,12 @@ pub(super) fn run(listener: &TcpListener, wake: &impl AsFd, answers: Answers) ->
 
 struct Shared {
     answers: Mutex<Answers>,
-    /// How many connections of each source are open.
-    open: Mutex<HashMap<IpAddr, usize>>,
+    visitors: Visitors,
 }
 
 impl Shared {
     fn answers(&self) -> MutexGuard<'_, Answers> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn open(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A connection's place; dropped, it is free again.
-struct Place {
-    shared: Arc<Shared>,
-    source: IpAddr,
-}
-
-impl Place {
-    fn take(shared: &Arc<Shared>, source: IpAddr) -> Option<Place> {
-        let mut open = shared.open();
-        let of_source = open.get(&source).copied().unwrap_or(0);
-        if of_source >= PLACES_OF_SOURCE || open.values().sum::<usize>() >= PLACES {
-            return None;
-        }
-        open.insert(source, of_source + 1);
-        Some(Place {
-            shared: shared.clone(),
-            source,
-        })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = self.shared.open();
-        if let Some(count) = open.get_mut(&self.source) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.source);
-            }
-        }
     }
 }
 
@@ -99,14 +62,17 @@ fn admit(shared: &Arc<Shared>, stream: TcpStream, source: IpAddr) {
     if !shared.answers().hears(source, Instant::now()) {
         return;
     }
-    let Some(place) = Place::take(shared, source) else {
-        debug!("{source}: too many connections are open");
-        return;
+    let blocking = stream.set_nonblocking(false);
+    let visit = match blocking.and_then(|()| shared.visitors.admit(stream, LIMIT)) {
+        Ok(Some(visit)) => visit,
+        Ok(None) => return debug!("{source}: too many connections are open"),
+        Err(error) => return debug!("{source}: its question can't be heard: {error}"),
     };
+    let shared = shared.clone();
     let started = thread::Builder::new()
         .name("rpyc-registry".to_owned())
         .spawn(move || {
-            if let Err(error) = converse(stream, &place) {
+            if let Err(error) = converse(visit, source, &shared) {
                 debug!("{source}: no answer: {error}");
             }
         });
@@ -115,32 +81,23 @@ fn admit(shared: &Arc<Shared>, stream: TcpStream, source: IpAddr) {
     }
 }
 
-fn converse(mut stream: TcpStream, place: &Place) -> io::Result<()> {
-    stream.set_nonblocking(false)?;
-    let deadline = Instant::now() + LIMIT;
+fn converse(mut visit: Visit, source: IpAddr, shared: &Shared) -> io::Result<()> {
     let mut question = Vec::new();
     let mut buffer = [0; MAX_DATAGRAM];
     while Command::is_incomplete(&question) {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        stream.set_read_timeout(Some(left))?;
-        match stream.read(&mut buffer)? {
+        match visit.read(&mut buffer)? {
             0 => break,
             length => question.extend_from_slice(buffer.get(..length).unwrap_or(&[])),
         }
     }
-    let answer =
-        place
-            .shared
-            .answers()
-            .answer(&question, place.source, Transport::Tcp, Instant::now());
+    visit.asked();
+    let answer = shared
+        .answers()
+        .answer(&question, source, Transport::Tcp, Instant::now());
     if let Some(answer) = answer {
-        stream.set_write_timeout(Some(LIMIT))?;
-        stream.write_all(&answer)?;
+        visit.write_all(&answer)?;
     }
-    stream.shutdown(Shutdown::Write)
+    visit.finish()
 }
 
 /// How long a connection may take. Stops who connects and says nothing.
@@ -149,7 +106,9 @@ const LIMIT: Duration = Duration::from_secs(3);
 const PRUNE: Duration = Duration::from_secs(1);
 /// A pause when something is short: descriptors, memory.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Connections that may be open at the same time. Stops who connects without end.
-const PLACES: usize = 256;
-/// Those of one source. Stops one source that takes all places.
-const PLACES_OF_SOURCE: usize = 32;
+/// Connections that may be open at the same time: stops who connects without end. And those of one
+/// source, which stops one that takes all places.
+const CAPS: Caps = Caps {
+    all: 256,
+    per_source: 32,
+};

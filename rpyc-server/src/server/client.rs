@@ -97,7 +97,6 @@ impl Admitted {
         }
         config.peer = Some(peer.clone());
         let place = shared
-            .clients
             .admit(&name, peer)
             .map_err(|refusal| (refusal.reason(), refusal.to_string()))?;
         let service = shared
@@ -186,6 +185,8 @@ impl Admitted {
                         shared.refuse(Refused::Stopping, &peer, &Refusal::Stopping);
                         return None;
                     }
+                    // It has been told of.
+                    (_, Err(Cut::Displaced), _) => return None,
                     (_, Err(Cut::Late), _) => {
                         let limit = shared.options.handshake_timeout.unwrap_or_default();
                         let late = format!("it wasn't authenticated within {limit:?}");

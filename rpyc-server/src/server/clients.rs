@@ -1,7 +1,6 @@
 //! The clients that are connected: how many, from where, and how to end them all.
 
-use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,18 +13,13 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::RawStream;
 use super::metrics::Refused;
+use crate::places::{Caps, Holder, Places, Shortage};
+use crate::source::Source;
 
 /// The set of connected clients.
 #[derive(Clone, Debug)]
 pub(super) struct Clients {
     inner: Arc<Inner>,
-}
-
-/// How many clients there may be.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Caps {
-    pub(super) all: usize,
-    pub(super) per_address: usize,
 }
 
 #[derive(Debug)]
@@ -35,19 +29,17 @@ struct Inner {
     left: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Set {
-    last: u64,
     closing: bool,
-    present: HashMap<u64, Client>,
-    // How many of them come from each address of another machine.
-    addresses: HashMap<IpAddr, usize>,
+    present: Places<Client>,
     // Who must be authenticated until when, in order.
     handshakes: VecDeque<(Instant, u64)>,
 }
 
+/// A client that is in the set, or has lost its place.
 #[derive(Debug)]
-struct Client {
+pub(super) struct Client {
     name: String,
     peer: PeerAddr,
     stage: Stage,
@@ -73,6 +65,8 @@ enum Stage {
 pub(super) enum Cut {
     /// It took too long.
     Late,
+    /// It had said nothing when others wanted in, and there was no room.
+    Displaced,
     /// The server stops.
     Stopping,
 }
@@ -83,7 +77,8 @@ pub(super) enum Refusal {
     #[error("{0} clients are connected, which is the maximum (max_clients)")]
     Full(usize),
     #[error(
-        "{0} clients of this address are connected, which is the maximum (max_clients_per_address)"
+        "{0} clients of this address (IPv6: of its /64 network) are connected, which is the maximum \
+         (max_clients_per_address)"
     )]
     FullForAddress(usize),
     #[error("the server is stopping")]
@@ -106,7 +101,11 @@ impl Clients {
         Clients {
             inner: Arc::new(Inner {
                 caps,
-                set: Mutex::default(),
+                set: Mutex::new(Set {
+                    closing: false,
+                    present: Places::new(caps),
+                    handshakes: VecDeque::new(),
+                }),
                 left: Condvar::new(),
             }),
         }
@@ -121,7 +120,7 @@ impl Clients {
         let set = self.inner.set();
         let served = set
             .present
-            .values()
+            .holders()
             .filter_map(|client| match &client.stage {
                 Stage::Serving(connection) => Some(connection.clone()),
                 _ => None,
@@ -129,36 +128,34 @@ impl Clients {
         served.collect()
     }
 
-    /// Takes up a client; it is in the set until its [`Place`] is dropped.
-    pub(super) fn admit(&self, name: &str, peer: &PeerAddr) -> Result<Place, Refusal> {
+    /// Takes up a client; it is in the set until its [`Place`] is dropped. Says who has lost a place
+    /// to it.
+    pub(super) fn admit(
+        &self,
+        name: &str,
+        peer: &PeerAddr,
+    ) -> Result<(Place, Option<Client>), Refusal> {
         let caps = self.inner.caps;
         let mut set = self.inner.set();
         if set.closing {
             return Err(Refusal::Stopping);
         }
-        if set.present.len() >= caps.all {
-            return Err(Refusal::Full(caps.all));
-        }
-        if let Some(ip) = counted(peer) {
-            let count = set.addresses.entry(ip).or_default();
-            if *count >= caps.per_address {
-                return Err(Refusal::FullForAddress(caps.per_address));
-            }
-            *count += 1;
-        }
-        set.last += 1;
-        let number = set.last;
         let client = Client {
             name: name.to_owned(),
             peer: peer.clone(),
             stage: Stage::Opening,
         };
-        set.present.insert(number, client);
-        Ok(Place {
+        let judge = |client: &Client| client.stage.holder();
+        let taken = set.present.take(Source::remote(peer), client, judge);
+        let (number, displaced) = taken.map_err(|shortage| match shortage {
+            Shortage::All => Refusal::Full(caps.all),
+            Shortage::OfSource => Refusal::FullForAddress(caps.per_source),
+        })?;
+        let place = Place {
             clients: self.clone(),
             number,
-            address: counted(peer),
-        })
+        };
+        Ok((place, displaced))
     }
 
     /// Ends the handshakes that have taken too long; says how long the next one may still take.
@@ -166,7 +163,7 @@ impl Clients {
         let mut set = self.inner.set();
         while let Some(&(deadline, number)) = set.handshakes.front() {
             let left = deadline.saturating_duration_since(now);
-            if let Some(client) = set.present.get_mut(&number)
+            if let Some(client) = set.present.get_mut(number)
                 && let Stage::Handshake(socket) = &client.stage
             {
                 if !left.is_zero() {
@@ -208,7 +205,7 @@ impl Clients {
         let mut set = self.inner.set();
         set.closing = true;
         let mut connections = Vec::new();
-        for client in set.present.values_mut() {
+        for client in set.present.holders_mut() {
             match &client.stage {
                 Stage::Serving(connection) => connections.push(connection.clone()),
                 Stage::Handshake(socket) => {
@@ -238,15 +235,15 @@ impl Clients {
                 }
             };
         }
-        for client in set.present.values() {
+        for client in set.present.holders() {
             if let Stage::Process(pid) = client.stage {
                 signal(pid, Signal::KILL);
             }
         }
         // The last handle of a connection may do work: not under the lock.
-        let left = std::mem::take(&mut set.present);
+        let left = set.present.clear();
         drop(set);
-        for client in left.into_values() {
+        for client in left {
             warn!(
                 "{} from {}: ended: still busy {} s after the server was told to stop",
                 client.name,
@@ -267,9 +264,34 @@ fn signal(pid: Pid, signal: Signal) {
     }
 }
 
-/// The address that a client counts for; this machine's own programs count for none.
-fn counted(peer: &PeerAddr) -> Option<IpAddr> {
-    peer.ip().filter(|_| !peer.is_local())
+impl Stage {
+    /// Whether a client that has come this far may have to make room.
+    fn holder(&self) -> Holder {
+        match self {
+            Stage::Handshake(_) => Holder::Silent,
+            Stage::Opening => Holder::Unknown,
+            Stage::Serving(connection) if !connection.has_received() => Holder::Silent,
+            Stage::Serving(_) | Stage::Process(_) | Stage::Cut => Holder::Spoken,
+        }
+    }
+}
+
+impl Client {
+    /// Who has lost its place, and isn't in the set any more.
+    pub(super) fn peer(&self) -> &PeerAddr {
+        &self.peer
+    }
+
+    /// Ends what is left of it, without waiting.
+    pub(super) fn displace(self) {
+        match self.stage {
+            Stage::Handshake(socket) => socket.shutdown(),
+            Stage::Serving(connection) => {
+                end_elsewhere(&*ThreadPool::shared(), connection, Duration::ZERO);
+            }
+            Stage::Cut | Stage::Opening | Stage::Process(_) => {}
+        }
+    }
 }
 
 impl Inner {
@@ -319,7 +341,6 @@ fn end_elsewhere(threads: &dyn Executor, connection: Connection, grace: Duration
 pub(super) struct Place {
     clients: Clients,
     number: u64,
-    address: Option<IpAddr>,
 }
 
 impl Place {
@@ -327,7 +348,7 @@ impl Place {
     /// Only the accept loop, which ends overdue handshakes, may say so.
     pub(super) fn authenticating(&self, socket: RawStream, deadline: Option<Instant>) {
         let mut set = self.clients.inner.set();
-        if let Some(client) = set.present.get_mut(&self.number) {
+        if let Some(client) = set.present.get_mut(self.number) {
             client.stage = Stage::Handshake(socket);
             let handshake = deadline.map(|deadline| (deadline, self.number));
             set.handshakes.extend(handshake);
@@ -337,13 +358,14 @@ impl Place {
     /// The authentication has ended; says whether, and why, it was cut.
     pub(super) fn authenticated(&self) -> Result<(), Cut> {
         let mut set = self.clients.inner.set();
-        let stage = set.present.get_mut(&self.number).map(|client| {
+        let stage = set.present.get_mut(self.number).map(|client| {
             // The socket is only one more handle, whose end does no work.
             std::mem::replace(&mut client.stage, Stage::Opening)
         });
         match stage {
             Some(Stage::Cut) | None if set.closing => Err(Cut::Stopping),
-            Some(Stage::Cut) | None => Err(Cut::Late),
+            Some(Stage::Cut) => Err(Cut::Late),
+            None => Err(Cut::Displaced),
             Some(_) => Ok(()),
         }
     }
@@ -360,7 +382,7 @@ impl Place {
             // It was opened while the others were being ended.
             end_elsewhere(&*ThreadPool::shared(), connection.clone(), Duration::ZERO);
         }
-        if let Some(client) = set.present.get_mut(&self.number) {
+        if let Some(client) = set.present.get_mut(self.number) {
             client.stage = Stage::Serving(connection.clone());
         }
     }
@@ -372,36 +394,28 @@ impl Place {
             // It was started while the others were being ended.
             signal(process, Signal::TERM);
         }
-        if let Some(client) = set.present.get_mut(&self.number) {
+        if let Some(client) = set.present.get_mut(self.number) {
             client.stage = Stage::Process(process);
         }
     }
 
     /// The process has ended, and is about to be reaped.
     pub(super) fn process_ended(&self) {
-        if let Some(client) = self.clients.inner.set().present.get_mut(&self.number) {
+        if let Some(client) = self.clients.inner.set().present.get_mut(self.number) {
             client.stage = Stage::Cut;
         }
     }
 
     /// Whether the server has given the client up: it has been told that it ended.
     pub(super) fn is_given_up(&self) -> bool {
-        !self.clients.inner.set().present.contains_key(&self.number)
+        !self.clients.inner.set().present.contains(self.number)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut set = self.clients.inner.set();
-        let removed = set.present.remove(&self.number);
-        if let Some(address) = self.address
-            && let Some(count) = set.addresses.get_mut(&address)
-        {
-            *count -= 1;
-            if *count == 0 {
-                set.addresses.remove(&address);
-            }
-        }
+        let removed = set.present.free(self.number);
         drop(set);
         self.clients.inner.left.notify_all();
         // After the lock is given back, as in close_all.
@@ -430,26 +444,10 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_its_share_and_no_more_and_gets_it_back() {
-        let clients = Clients::new(Caps {
-            all: 3,
-            per_address: 2,
-        });
-        let admit = |text| clients.admit("it", &peer(text));
-        let first = admit("192.0.2.1:1").expect("room");
-        let _second = admit("[::ffff:192.0.2.1]:2").expect("room");
-        assert_eq!(admit("192.0.2.1:3").err(), Some(Refusal::FullForAddress(2)));
-        let _other = admit("192.0.2.2:1").expect("room");
-        drop(first);
-        let _third = admit("192.0.2.1:3").expect("room again");
-        assert_eq!(admit("192.0.2.3:1").err(), Some(Refusal::Full(3)));
-    }
-
-    #[test]
     fn programs_of_this_machine_have_no_share() {
         let clients = Clients::new(Caps {
             all: 3,
-            per_address: 1,
+            per_source: 1,
         });
         let places = ["127.0.0.1:1", "127.0.0.1:2", "[::1]:3"]
             .map(|text| clients.admit("it", &peer(text)).expect("room"));

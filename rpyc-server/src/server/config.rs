@@ -174,7 +174,9 @@ impl Builder {
     }
 
     /// How many clients may be connected at the same time; it stops whoever connects without
-    /// end. Further ones are closed at once. Default: 4,000, below the 4,096 threads of
+    /// end. When all places are taken, a client that hasn't authenticated, or hasn't sent a message yet,
+    /// gives its place to the one who comes: the oldest of that one's own source, or else of all.
+    /// Without such a one who comes is closed at once. Default: 4,000, below the 4,096 threads of
     /// `rpyc-core`'s shared pool.
     #[must_use]
     pub fn max_clients(mut self, max_clients: usize) -> Builder {
@@ -182,8 +184,8 @@ impl Builder {
         self
     }
 
-    /// How many of them may come from one address; it keeps one machine from taking all
-    /// places. Programs of this machine are not counted. Default: half of `max_clients`.
+    /// How many of them may come from one source: an IPv4 address, or the /64 network of an IPv6
+    /// address. It keeps one machine from taking all places. Programs of this machine are not counted. Default: half of `max_clients`.
     #[must_use]
     pub fn max_clients_per_address(mut self, max_clients: usize) -> Builder {
         self.options.max_clients_per_address = Some(max_clients);

@@ -5,7 +5,6 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io::{PipeWriter, Write};
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,7 @@ use log::{Level, log};
 use rpyc_core::transport::PeerAddr;
 
 use crate::rate::Rate;
+use crate::source::Source;
 
 /// Writes the lines of each source one by one up to a rate, and the number of the others.
 #[derive(Debug)]
@@ -32,9 +32,9 @@ struct Strands {
 #[derive(Debug)]
 struct Strand {
     rate: Rate,
-    held_back: HashMap<IpAddr, HeldBack>,
+    held_back: HashMap<Source, HeldBack>,
     // When each of them is due, in order; for some there is nothing to tell any more.
-    due: VecDeque<(Instant, IpAddr)>,
+    due: VecDeque<(Instant, Source)>,
 }
 
 /// Lines of one source that weren't written.
@@ -157,7 +157,7 @@ impl Strand {
     }
 
     fn note(&mut self, now: Instant, peer: &PeerAddr, level: Level, line: String) -> Noted {
-        let source = self.rate.source(peer.ip().unwrap_or(HERE), now);
+        let source = self.rate.source(peer, now);
         if self.rate.allows(source, now) {
             self.rate.take(source, 0.0, now);
             let before = self.held_back.remove(&source).map(HeldBack::summary);
@@ -221,8 +221,6 @@ impl HeldBack {
     }
 }
 
-/// What connects from within the machine without an address.
-const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// How long lines are counted until their number is written.
 const STRETCH: Duration = Duration::from_secs(10);
 /// Bytes of a line, parts of which come from the client.
@@ -235,6 +233,8 @@ const REFUSALS_PER_SECOND: u32 = 1;
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn from(address: &str) -> PeerAddr {

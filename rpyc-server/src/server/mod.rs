@@ -38,7 +38,7 @@ use rpyc_core::transport::PeerAddr;
 pub use self::authenticator::{Authenticated, Authenticator, Rejection};
 pub use self::child::InheritedClient;
 use self::client::Incoming;
-use self::clients::{Caps, Clients};
+use self::clients::{Clients, Place, Refusal};
 pub use self::config::{Builder, Mode};
 use self::config::{Factory, Options};
 use self::hooks::Hooks;
@@ -49,6 +49,7 @@ use self::metrics::Refused;
 pub use self::process::ChildCommand;
 use self::process::Nursery;
 pub use self::raw::RawStream;
+use crate::places::Caps;
 
 /// A server that listens and doesn't accept clients yet.
 ///
@@ -77,6 +78,17 @@ struct Shared {
 }
 
 impl Shared {
+    /// Lets a client in, at the cost of a silent one where there is no room.
+    fn admit(&self, name: &str, peer: &PeerAddr) -> Result<Place, Refusal> {
+        let (place, displaced) = self.clients.admit(name, peer)?;
+        if let Some(displaced) = displaced {
+            let reason = "it had sent nothing when its place was needed for somebody else";
+            self.refuse(Refused::Full, displaced.peer(), &reason);
+            displaced.displace();
+        }
+        Ok(place)
+    }
+
     /// Logs and counts a client that isn't served.
     fn refuse(&self, why: Refused, peer: &PeerAddr, reason: &dyn fmt::Display) {
         if let Some(metrics) = &self.options.metrics {
@@ -117,7 +129,7 @@ impl Server {
         rustix::io::ioctl_fionbio(&waker, true).map_err(|errno| broken(errno.into()))?;
         let caps = Caps {
             all: options.max_clients,
-            per_address: options
+            per_source: options
                 .max_clients_per_address
                 .unwrap_or(options.max_clients.div_ceil(2)),
         };

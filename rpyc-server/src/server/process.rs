@@ -92,7 +92,8 @@ impl Nursery {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Nursery {
             command,
-            threads: ThreadPool::new("rpyc-child", STACK, max_clients.saturating_add(1)),
+            // Those of clients that have lost their place take a moment to end.
+            threads: ThreadPool::new("rpyc-child", STACK, max_clients.saturating_mul(2)),
             // Some of them wait for the disk.
             starts: Starts::new(2 * cores),
         }
@@ -101,7 +102,7 @@ impl Nursery {
     /// Has a process of its own serve a client.
     pub(super) fn take(&self, shared: &Arc<Shared>, stream: RawStream, peer: PeerAddr) {
         let name = next_name();
-        let place = match shared.clients.admit(&name, &peer) {
+        let place = match shared.admit(&name, &peer) {
             Ok(place) => place,
             Err(refusal) => return shared.refuse(refusal.reason(), &peer, &refusal),
         };
@@ -166,6 +167,8 @@ impl Client {
         match self.place.authenticated() {
             Ok(()) => {}
             Err(Cut::Stopping) => return refuse(Refused::Stopping, &Refusal::Stopping),
+            // It has been told of.
+            Err(Cut::Displaced) => return,
             Err(Cut::Late) => {
                 let limit = limit.unwrap_or_default();
                 let late = format!("it sent nothing within {limit:?}");

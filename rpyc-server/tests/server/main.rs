@@ -8,6 +8,7 @@ mod metrics;
 mod pool;
 mod pool_tls;
 mod process;
+mod shortage;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;

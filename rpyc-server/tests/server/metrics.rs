@@ -23,7 +23,7 @@ fn send(address: SocketAddr, request: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-fn get(address: SocketAddr, path: &str) -> String {
+pub(crate) fn get(address: SocketAddr, path: &str) -> String {
     send(
         address,
         format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes(),

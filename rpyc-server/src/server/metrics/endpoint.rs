@@ -4,21 +4,24 @@
 //! stay, on a thread each: here a scraper has five seconds in all, and there are never more than a few.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::{debug, warn};
 
 use super::Metrics;
+use crate::places::Caps;
+use crate::visitors::{Visit, Visitors};
 
 /// Serves [`Metrics`] at `http://ADDRESS/metrics`, on threads of its own, until it is dropped.
 ///
 /// There is no authentication: whoever reaches the address reads the numbers. Give it a loopback
 /// address, or one of a network that may. A scraper has 5 s for its request and the answer, and 8 are
-/// answered at a time; it stops those that hold threads and descriptors.
+/// answered at a time, 4 of one source; it stops those that hold threads and descriptors. Whoever says nothing
+/// loses its place to the next one that comes.
 #[derive(Debug)]
 pub struct MetricsEndpoint {
     address: SocketAddr,
@@ -73,7 +76,7 @@ impl Drop for MetricsEndpoint {
 }
 
 fn accept(listener: &TcpListener, metrics: &Metrics, stopping: &AtomicBool) {
-    let busy = Arc::new(AtomicUsize::new(0));
+    let visitors = Visitors::new(CAPS);
     for stream in listener.incoming() {
         if stopping.load(Ordering::SeqCst) {
             return;
@@ -87,17 +90,20 @@ fn accept(listener: &TcpListener, metrics: &Metrics, stopping: &AtomicBool) {
                 continue;
             }
         };
-        let place = Place::take(&busy);
-        let Some(place) = place else {
-            continue;
+        let visit = match visitors.admit(stream, LIMIT) {
+            Ok(Some(visit)) => visit,
+            Ok(None) => continue,
+            Err(error) => {
+                debug!("metrics: a scraper can't be heard: {error}");
+                continue;
+            }
         };
         let metrics = metrics.clone();
         let spawned = thread::Builder::new()
             .name("rpyc-scrape".to_owned())
             .stack_size(256 << 10)
             .spawn(move || {
-                let _place = place;
-                if let Err(error) = answer(&stream, &metrics) {
+                if let Err(error) = answer(visit, &metrics) {
                     debug!("metrics: a scraper wasn't answered: {error}");
                 }
             });
@@ -107,39 +113,19 @@ fn accept(listener: &TcpListener, metrics: &Metrics, stopping: &AtomicBool) {
     }
 }
 
-/// One of the few that are answered at a time.
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take(busy: &Arc<AtomicUsize>) -> Option<Place> {
-        if busy.fetch_add(1, Ordering::SeqCst) >= AT_A_TIME {
-            busy.fetch_sub(1, Ordering::SeqCst);
-            return None;
-        }
-        Some(Place(busy.clone()))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-fn answer(mut stream: &TcpStream, metrics: &Metrics) -> io::Result<()> {
-    let deadline = Instant::now() + LIMIT;
+fn answer(mut visit: Visit, metrics: &Metrics) -> io::Result<()> {
     let mut request = Vec::new();
     while !is_whole(&request) {
         if request.len() >= LONGEST {
-            return write_within(stream, deadline, &response("431 Too Large", TEXT, ""));
+            return send(visit, &response("431 Too Large", TEXT, ""));
         }
-        stream.set_read_timeout(Some(left(deadline)?))?;
         let mut buffer = [0; 1024];
-        match stream.read(&mut buffer)? {
+        match visit.read(&mut buffer)? {
             0 => return Ok(()),
             count => request.extend_from_slice(buffer.get(..count).unwrap_or_default()),
         }
     }
+    visit.asked();
     let line = request
         .split(|byte| *byte == b'\r')
         .next()
@@ -156,7 +142,7 @@ fn answer(mut stream: &TcpStream, metrics: &Metrics) -> io::Result<()> {
             "GET /metrics\n",
         ),
     };
-    write_within(stream, deadline, &response)
+    send(visit, &response)
 }
 
 fn is_whole(request: &[u8]) -> bool {
@@ -171,29 +157,20 @@ fn response(status: &str, content_type: &str, body: &str) -> String {
     )
 }
 
-fn write_within(mut stream: &TcpStream, deadline: Instant, text: &str) -> io::Result<()> {
-    let mut rest = text.as_bytes();
-    while !rest.is_empty() {
-        stream.set_write_timeout(Some(left(deadline)?))?;
-        let count = stream.write(rest)?;
-        rest = rest.get(count..).unwrap_or_default();
-    }
-    stream.shutdown(Shutdown::Write)
-}
-
-fn left(deadline: Instant) -> io::Result<Duration> {
-    match deadline.saturating_duration_since(Instant::now()) {
-        left if left.is_zero() => Err(io::ErrorKind::TimedOut.into()),
-        left => Ok(left),
-    }
+fn send(mut visit: Visit, response: &str) -> io::Result<()> {
+    visit.write_all(response.as_bytes())?;
+    visit.finish()
 }
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 /// What a scraper has in all. Stops those that hold their place.
 const LIMIT: Duration = Duration::from_secs(5);
-/// How many are answered at a time; others are closed. Stops floods of them.
-const AT_A_TIME: usize = 8;
+/// How many are answered at a time, and of one source; others are closed. Stops floods of them.
+const CAPS: Caps = Caps {
+    all: 8,
+    per_source: 4,
+};
 /// Bytes of a request. Stops those that never end.
 const LONGEST: usize = 8 << 10;
 const PAUSE: Duration = Duration::from_millis(100);
