@@ -171,7 +171,8 @@ impl Executor for ThreadPool {
                     Some(body) => body(&mut work),
                     None => work(),
                 }
-            })?;
+            })
+            .map_err(no_more_threads)?;
         Ok(())
     }
 }
@@ -183,6 +184,16 @@ impl fmt::Debug for ThreadPool {
             .field("threads", &self.threads())
             .finish_non_exhaustive()
     }
+}
+
+/// Why no thread can be started, in words: the system's own is "Resource temporarily unavailable".
+pub(crate) fn no_more_threads(error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::WouldBlock {
+        return error;
+    }
+    let what = "the system has no more threads for this program (ulimit -u, a container's limit on \
+                processes, memory)";
+    io::Error::new(error.kind(), what)
 }
 
 /// A thread's place in the count, given back however the thread ends.

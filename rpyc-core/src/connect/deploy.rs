@@ -90,7 +90,8 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<std::process::ExitStat
         if deadline <= Instant::now() {
             child.kill()?;
             child.wait()?;
-            return Err(io::ErrorKind::TimedOut.into());
+            let what = format!("ssh didn't end within {limit:?}");
+            return Err(io::Error::new(io::ErrorKind::TimedOut, what));
         }
         thread::sleep(LOOK); // std has no wait for a child with a limit
     }

@@ -18,6 +18,7 @@ use socket2::{SockRef, TcpKeepalive};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::{CloseReason, Error, Timeout};
+use crate::executor::no_more_threads;
 use crate::registry::{RegistryClient, RegistryError};
 use crate::service::{Service, VoidService};
 use crate::transport::{Stream, memory_pair};
@@ -340,6 +341,7 @@ impl Connector {
         std::thread::Builder::new()
             .name(format!("rpyc-{}", there.connid()))
             .spawn(move || there.serve_all())
+            .map_err(no_more_threads)
             .map_err(io_error("starting a serving thread"))?;
         self.open(here, self.config.dialect, "this process", began)
     }

@@ -9,6 +9,7 @@ use super::Connection;
 use super::shared::Shared;
 use super::wait_loop::{WaitFor, WaitOutcome};
 use crate::error::{CloseReason, Error};
+use crate::executor::no_more_threads;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A thread that serves a connection: callbacks run while the program does something else. Made by
@@ -57,7 +58,7 @@ impl Connection {
             .spawn(move || shared.serve_until_over(&for_thread));
         let thread = spawned.map_err(|error| Error::Io {
             doing: "starting a background thread",
-            source: Arc::new(error),
+            source: Arc::new(no_more_threads(error)),
         })?;
         Ok(BackgroundServing {
             shared: self.shared.clone(),
@@ -78,6 +79,7 @@ impl Connection {
             let spawned = thread::Builder::new()
                 .name(format!("rpyc-{}-{number}", self.shared.connid))
                 .spawn(move || connection.serve_all());
+            let spawned = spawned.map_err(no_more_threads);
             if let Err(error) = &spawned {
                 log::warn!(target: &self.config().logger, "{}: no thread to serve on: {error}", self.shared.connid);
             }

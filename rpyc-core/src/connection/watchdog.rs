@@ -82,6 +82,7 @@ static WATCHDOG: LazyLock<Watchdog> = LazyLock::new(|| {
     let thread = match spawned {
         Ok(handle) => Some(handle.thread().clone()),
         Err(error) => {
+            let error = crate::executor::no_more_threads(error);
             log::error!(target: "rpyc", "no watchdog thread can be had: {error}");
             None
         }

@@ -14,6 +14,7 @@ use rpyc_core::registry::message::{Command, MAX_DATAGRAM};
 use super::Transport;
 use super::answers::Answers;
 use super::waiting::wait;
+use crate::causes::none_left;
 use crate::places::Caps;
 use crate::visitors::{Visit, Visitors};
 
@@ -77,6 +78,7 @@ fn admit(shared: &Arc<Shared>, stream: TcpStream, source: IpAddr) {
             }
         });
     if let Err(error) = started {
+        let error = none_left("threads")(error);
         warn!("{source}: no thread for its question: {error}");
     }
 }

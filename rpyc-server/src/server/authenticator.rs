@@ -14,7 +14,8 @@ use super::RawStream;
 ///
 /// It runs on the client's own thread, before anything of the protocol, so it may block: after
 /// the [handshake timeout](super::Builder::handshake_timeout) the socket is shut down under it,
-/// and all that it reads or writes fails.
+/// and all that it reads or writes fails or ends. The log then names that time-out, whatever the
+/// authenticator makes of it.
 ///
 /// A closure is one, too:
 ///
@@ -144,6 +145,10 @@ impl Rejection {
 
 impl From<io::Error> for Rejection {
     fn from(error: io::Error) -> Rejection {
+        // The server sets no time-out of the socket's: this one is the authenticator's own.
+        if matches!(error.kind(), io::ErrorKind::WouldBlock) && error.raw_os_error().is_some() {
+            return Rejection::new("it was silent for longer than the authenticator's time-out");
+        }
         Rejection::caused("it couldn't be authenticated", error)
     }
 }

@@ -18,6 +18,7 @@ use socket2::Socket;
 use super::client::Incoming;
 use super::listener::unix_peer;
 use super::{Authenticator, RawStream, Rejection};
+use crate::causes::none_left;
 
 /// The client that this process was started for, by a server in
 /// [`Mode::Process`](super::Mode::Process) or by the client itself, for
@@ -108,13 +109,12 @@ impl InheritedClient {
         let (socket, stream) = (stream.try_clone()?, stream.try_clone()?);
         // A server in process mode sees by it that this process goes on from here.
         socket.set_nonblocking(false)?;
-        socket.set_timeouts(limit)?;
         let endpoints = match (&stream, &peer) {
             (RawStream::Tcp(stream), PeerAddr::Tcp(peer)) => Some((stream.local_addr()?, *peer)),
             _ => None,
         };
         let authenticated = thread::scope(|scope| {
-            // Each single read and write is bounded, and all of them together by this.
+            // One clock, which knows what it is the end of.
             let (done, over) = bounded::<()>(0);
             let socket = &socket;
             let watch = limit.map(|limit| {
@@ -123,7 +123,7 @@ impl InheritedClient {
                     late.then(|| socket.shutdown()).is_some()
                 })
             });
-            let watch = watch.transpose()?;
+            let watch = watch.transpose().map_err(none_left("threads"))?;
             let authenticated = authenticator.authenticate(stream, peer);
             drop(done);
             match watch.is_some_and(|watch| watch.join().unwrap_or_default()) {
@@ -134,7 +134,6 @@ impl InheritedClient {
                 false => authenticated,
             }
         })?;
-        socket.set_timeouts(None)?;
         Ok(InheritedClient {
             stream: Incoming::Given(authenticated.stream),
             endpoints,

@@ -105,12 +105,13 @@ impl Admitted {
             .create()
             .map_err(|exception| (Refused::Service, exception.to_string()))?;
         if let (Some(_), Incoming::Raw(stream)) = (&options.authenticator, &stream) {
-            // Each single read and write is bounded, and all of them together by the loop.
+            // The accept loop ends it: one clock, which knows what it is the end of.
             let limit = options.handshake_timeout;
-            let socket = stream.try_clone();
-            let socket = socket.map_err(broken)?;
-            socket.set_timeouts(limit).map_err(broken)?;
-            place.authenticating(socket, limit.map(|limit| Instant::now() + limit));
+            let socket = stream.try_clone().map_err(broken)?;
+            place.authenticating(
+                socket,
+                limit.and_then(|limit| Instant::now().checked_add(limit)),
+            );
         }
 
         // Opening the connection configures again, from the same start.
@@ -167,8 +168,6 @@ impl Admitted {
                 let authenticated = authenticator.0.authenticate(stream, &peer);
                 match (authenticated, place.authenticated(), socket) {
                     (Ok(authenticated), Ok(()), Ok(socket)) => {
-                        // It fails when the client is gone, which will show.
-                        let _ = socket.set_timeouts(None);
                         config.credentials = authenticated.credentials;
                         (authenticated.stream, Some(Socket::Raw(socket)))
                     }

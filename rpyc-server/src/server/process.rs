@@ -31,7 +31,7 @@ use super::keepalive::set_options;
 use super::metrics::Refused;
 use super::starts::{Start, Starts};
 use super::{RawStream, Shared};
-use crate::causes::with_causes;
+use crate::causes::{none_left, with_causes};
 
 /// The program that serves a client in [`Mode::Process`](super::Mode::Process). It is started
 /// with the client's socket as its standard input, takes it over with
@@ -194,7 +194,14 @@ impl Client {
         // The process ends this as soon as it has taken the client over.
         let marked = stream.set_nonblocking(true);
         let socket = marked.and_then(|()| stream.try_clone());
-        match socket.and_then(|socket| Ok((command.spawn(stream, &self.name)?, socket))) {
+        match socket.and_then(|socket| {
+            Ok((
+                command
+                    .spawn(stream, &self.name)
+                    .map_err(none_left("processes"))?,
+                socket,
+            ))
+        }) {
             Ok((child, socket)) => self.see_through(child, socket, start),
             Err(error) => refuse(Refused::System, &NoProcess(error)),
         }

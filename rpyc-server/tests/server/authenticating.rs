@@ -76,6 +76,39 @@ fn clients_that_dont_authenticate_keep_nobody_waiting_and_are_cut() {
 }
 
 #[test]
+fn a_handshake_has_one_clock_which_ends_the_stream_and_never_times_a_read_out() {
+    let (builder, _watch) = demo();
+    let (tell, told) = mpsc::channel();
+    let reads = move |mut stream: RawStream, _: &PeerAddr| {
+        let _ = tell.send(stream.read(&mut [0]).map_err(|error| error.kind()));
+        Err::<Authenticated, _>(Rejection::new("it said nothing"))
+    };
+    let server = builder
+        .authenticator(reads)
+        .handshake_timeout(Some(Duration::from_millis(100)))
+        .listen("127.0.0.1:0")
+        .unwrap()
+        .start()
+        .unwrap();
+    for mut silent in (0..50)
+        .map(|_| greet(server.local_addr(), b""))
+        .collect::<Vec<_>>()
+    {
+        assert!(is_ended(&mut silent));
+        assert_eq!(told.recv_timeout(DEADLINE).unwrap(), Ok(0));
+    }
+}
+
+#[test]
+fn an_authenticators_own_time_out_is_told_in_words() {
+    let refused = Rejection::from(std::io::Error::from_raw_os_error(11));
+    assert_eq!(
+        refused.to_string(),
+        "it was silent for longer than the authenticator's time-out"
+    );
+}
+
+#[test]
 fn bytes_now_and_then_dont_stretch_the_handshake() {
     let (builder, _watch) = demo();
     let patient = |mut stream: RawStream, _: &PeerAddr| {

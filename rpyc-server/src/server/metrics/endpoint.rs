@@ -13,6 +13,7 @@ use std::time::Duration;
 use log::{debug, warn};
 
 use super::Metrics;
+use crate::causes::none_left;
 use crate::places::Caps;
 use crate::visitors::{Visit, Visitors};
 
@@ -108,6 +109,7 @@ fn accept(listener: &TcpListener, metrics: &Metrics, stopping: &AtomicBool) {
                 }
             });
         if let Err(error) = spawned {
+            let error = none_left("threads")(error);
             warn!("metrics: no thread for a scraper: {error}");
         }
     }
