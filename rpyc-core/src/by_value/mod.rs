@@ -11,7 +11,6 @@
 //! Python's pickles are read as data: nothing in them names a class that would be made or a
 //! function that would be called.
 
-mod error;
 mod pickle_read;
 mod pickle_write;
 mod serde_type;
@@ -19,9 +18,8 @@ mod transfer;
 mod value_read;
 mod value_write;
 
-pub use self::error::CopyError;
 pub use self::serde_type::Serde;
-pub(crate) use self::transfer::obtain;
 pub use self::transfer::{ByValue, deliver};
 pub use self::value_read::from_value;
 pub use self::value_write::to_value;
+pub use crate::error::CopyError;

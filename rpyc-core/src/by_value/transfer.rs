@@ -5,12 +5,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::CopyError;
+use super::from_value;
 use super::pickle_read::from_pickle;
 use super::pickle_write::to_pickle;
 use crate::args;
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::exception::Exception;
+use crate::exception::{ConversionError, Exception};
 use crate::object::{Any, Context, IdParts, Netref, Object, ObjectResult};
 use crate::wire::{Handler, Value};
 
@@ -46,22 +47,47 @@ impl<T: Serialize + Send + Sync + 'static> Object for ByValue<T> {
     }
 }
 
-/// Copies a peer's object, whatever kind of peer it is, in one round trip.
-pub(crate) fn obtain<T: DeserializeOwned>(netref: &Netref) -> Result<T, Error> {
-    let answer = netref.request(Handler::Pickle, [Any::from(MESSAGE_PACK)])?;
-    let Any::Value(Value::Bytes(bytes)) = answer else {
-        return Err(Error::Protocol(format!(
-            "PICKLE was answered with {} instead of bytes",
-            answer.type_name()
-        )));
-    };
-    let copy = match bytes.split_first() {
-        Some((&MESSAGE_PACK_MARK, packed)) => {
-            rmp_serde::from_slice(packed).map_err(|error| CopyError::new(error.to_string()))
+impl Netref {
+    /// Copies the object: the whole structure, in one round trip.
+    ///
+    /// A list of 100,000 dicts is a matter of a second, as `Vec` of any serde type. The peer must
+    /// allow it (`allow_pickle`; a classic peer does). A Python peer's pickle is read as data:
+    /// numbers, text, bytes, None, tuples, lists, dicts and sets.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] with a ValueError where the peer doesn't allow it;
+    /// [`Error::Copy`] where the object isn't made of such data, or not of the type.
+    pub fn obtain<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        let answer = self.request(Handler::Pickle, [Any::from(MESSAGE_PACK)])?;
+        let Any::Value(Value::Bytes(bytes)) = answer else {
+            return Err(Error::Protocol(format!(
+                "PICKLE was answered with {} instead of bytes",
+                answer.type_name()
+            )));
+        };
+        let copy = match bytes.split_first() {
+            Some((&MESSAGE_PACK_MARK, packed)) => {
+                rmp_serde::from_slice(packed).map_err(|error| CopyError::new(error.to_string()))
+            }
+            _ => from_pickle(&bytes),
+        };
+        Ok(copy?)
+    }
+}
+
+impl Any {
+    /// Copies it into a serde type, in one round trip: a plain value as
+    /// [`from_value`](crate::by_value::from_value) does, a remote object as [`Netref::obtain`] does.
+    ///
+    /// # Errors
+    /// As these two.
+    pub fn obtain<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        match self {
+            Any::Netref(netref) => netref.obtain(),
+            Any::Value(value) => Ok(from_value(value.clone())?),
+            other => Err(ConversionError::mismatch("a plain value", other.type_name()).into()),
         }
-        _ => from_pickle(&bytes),
-    };
-    Ok(copy?)
+    }
 }
 
 /// Copies a structure into a Python peer: the result stands for a list, a dict, ... over there.

@@ -298,7 +298,7 @@ impl Connector {
             Some(error) => RegistryError::AllDown {
                 name,
                 servers: servers.len(),
-                source: Box::new(error),
+                source: Arc::new(error),
             },
         }
         .into())

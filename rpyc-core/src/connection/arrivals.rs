@@ -181,7 +181,11 @@ impl Shared {
                 items.push(Arrival::Reply { seq, reply });
             }
             Message::Exception { seq, exception } => {
-                let exception = Exception::load(exception).known_by(&self.config());
+                let config = self.config();
+                let mut exception = Exception::load(exception);
+                if config.instantiate_custom_exceptions {
+                    exception = exception.known_by(&config.known_exceptions);
+                }
                 let reply = Err(Error::Remote(exception));
                 items.push(Arrival::Reply { seq, reply });
             }

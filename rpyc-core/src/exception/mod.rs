@@ -1,14 +1,13 @@
 //! [`Exception`]: a Python exception as it crosses a connection, in both directions.
 
-mod from_std;
+mod conversion;
 mod known;
 
 use std::any::TypeId;
 use std::fmt;
 
+pub use self::conversion::ConversionError;
 pub use self::known::{KnownExceptions, PythonException};
-use crate::config::Config;
-use crate::error::Error;
 use crate::wire::{DumpedException, NamedException, Str, Value};
 
 /// An exception: its class by name, its arguments and attributes, and a traceback.
@@ -244,11 +243,9 @@ impl Exception {
         }
     }
 
-    /// Knows it as the type that stands for its class, where the config lets it.
-    pub(crate) fn known_by(mut self, config: &Config) -> Exception {
-        if config.instantiate_custom_exceptions {
-            self.0.known_as = config.known_exceptions.find(&self.0.module, &self.0.class);
-        }
+    /// Knows it as the type that stands for its class, if there is one.
+    pub(crate) fn known_by(mut self, known: &KnownExceptions) -> Exception {
+        self.0.known_as = known.find(&self.0.module, &self.0.class);
         self
     }
 }
@@ -279,9 +276,3 @@ impl fmt::Display for Exception {
 }
 
 impl std::error::Error for Exception {}
-
-impl From<Error> for Exception {
-    fn from(error: Error) -> Exception {
-        error.into_exception()
-    }
-}

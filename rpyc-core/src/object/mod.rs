@@ -38,7 +38,7 @@ pub use self::class::{Class, ClassBuilder, Signature};
 pub use self::context::Context;
 pub use self::context_guard::ContextGuard;
 pub(crate) use self::convert::plain;
-pub use self::convert::{ConversionError, FromAny, IntoAny, items};
+pub use self::convert::{FromAny, IntoAny, items};
 pub use self::exposed::{Expose, Exposed};
 pub use self::function::Function;
 pub use self::identity::{IdParts, Identity, Space};
@@ -47,6 +47,7 @@ pub use self::netref::Netref;
 pub use self::operations::Comparison;
 pub use self::restricted::restricted;
 pub use self::timed::Timed;
+pub use crate::exception::ConversionError;
 use crate::exception::Exception;
 use crate::wire::{Str, Value};
 

@@ -1,10 +1,7 @@
 //! What can be done with a remote object: Python's operators, each at its owner.
 
-use serde::de::DeserializeOwned;
-
 use super::netref::unexpected;
 use super::{Any, Args, ContextGuard, Netref, RemoteIter, Timed};
-use crate::by_value;
 use crate::connection::AsyncResult;
 use crate::error::Error;
 use crate::exception::Exception;
@@ -273,19 +270,6 @@ impl Netref {
         let answer = class.request(Handler::InstanceCheck, [id_pack])?;
         let outcome = answer.as_value().and_then(Value::as_bool);
         outcome.ok_or_else(|| unexpected("INSTANCECHECK", "a bool", &answer))
-    }
-
-    /// Copies the object: the whole structure, in one round trip.
-    ///
-    /// A list of 100,000 dicts is a matter of a second, as `Vec` of any serde type. The peer must
-    /// allow it (`allow_pickle`; a classic peer does). A Python peer's pickle is read as data:
-    /// numbers, text, bytes, None, tuples, lists, dicts and sets.
-    ///
-    /// # Errors
-    /// [`Error::Remote`] with a ValueError where the peer doesn't allow it;
-    /// [`Error::Copy`] where the object isn't made of such data, or not of the type.
-    pub fn obtain<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        by_value::obtain(self)
     }
 }
 

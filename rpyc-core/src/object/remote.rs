@@ -1,9 +1,6 @@
 //! What crosses a connection, used as what it is: shortcuts on [`Any`].
 
-use serde::de::DeserializeOwned;
-
 use super::{Any, Args, ConversionError, FromAny, Netref, RemoteIter};
-use crate::by_value::from_value;
 use crate::connection::AsyncResult;
 use crate::error::Error;
 use crate::wire::{Str, Value};
@@ -24,8 +21,9 @@ impl Any {
     /// # Errors
     /// [`Error::Conversion`] where it is something else; says what.
     pub fn netref(&self) -> Result<&Netref, Error> {
-        self.as_netref()
-            .ok_or_else(|| ConversionError::mismatch("a reference to a remote object", self).into())
+        self.as_netref().ok_or_else(|| {
+            ConversionError::mismatch("a reference to a remote object", self.type_name()).into()
+        })
     }
 
     /// The value as a Rust type: whatever [`FromAny`] makes, also of a remote list or dict,
@@ -35,19 +33,6 @@ impl Any {
     /// [`Error::Conversion`] where it is of another type, or fetching failed.
     pub fn extract<T: FromAny>(self) -> Result<T, Error> {
         Ok(T::from_any(self)?)
-    }
-
-    /// Copies it into a serde type, in one round trip: a plain value as
-    /// [`from_value`](crate::by_value::from_value) does, a remote object as [`Netref::obtain`] does.
-    ///
-    /// # Errors
-    /// As these two.
-    pub fn obtain<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        match self {
-            Any::Netref(netref) => netref.obtain(),
-            Any::Value(value) => Ok(from_value(value.clone())?),
-            other => Err(ConversionError::mismatch("a plain value", other).into()),
-        }
     }
 
     /// Gets the attribute `name`; see [`Netref::attr`].

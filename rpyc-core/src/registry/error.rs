@@ -1,11 +1,11 @@
 //! [`RegistryError`]: why a registry was of no help.
 
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::message::AnswerError;
-use crate::error::Error;
 
 /// Why a registry was of no help.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub enum RegistryError {
         /// How many servers the registry knows.
         servers: usize,
         /// What the last one failed with.
-        source: Box<Error>,
+        source: Arc<dyn Error + Send + Sync>,
     },
     /// The network, or the system, refused.
     #[error("asking the registry at {registry}: {doing}")]

@@ -23,7 +23,10 @@ impl FromAny for Value {
     fn from_any(any: Any) -> Result<Value, ConversionError> {
         match any {
             Any::Value(value) => Ok(value),
-            other => Err(ConversionError::mismatch("a plain value", &other)),
+            other => Err(ConversionError::mismatch(
+                "a plain value",
+                other.type_name(),
+            )),
         }
     }
 }
@@ -32,7 +35,10 @@ impl FromAny for Netref {
     fn from_any(any: Any) -> Result<Netref, ConversionError> {
         match any {
             Any::Netref(netref) => Ok(netref),
-            other => Err(ConversionError::mismatch("an object of the peer's", &other)),
+            other => Err(ConversionError::mismatch(
+                "an object of the peer's",
+                other.type_name(),
+            )),
         }
     }
 }
@@ -43,7 +49,7 @@ impl FromAny for ObjectRef {
         match any {
             Any::Local(object) => Ok(object),
             Any::Netref(netref) => Ok(Arc::new(ForwardedObject::new(netref))),
-            other => Err(ConversionError::mismatch("an object", &other)),
+            other => Err(ConversionError::mismatch("an object", other.type_name())),
         }
     }
 }
@@ -59,7 +65,7 @@ impl<T: Send + Sync + 'static> FromAny for Exposed<T> {
         }
         let name = std::any::type_name::<T>();
         let short = name.rsplit("::").next().unwrap_or(name);
-        Err(ConversionError::mismatch(short, &any))
+        Err(ConversionError::mismatch(short, any.type_name()))
     }
 }
 
@@ -68,7 +74,7 @@ impl FromAny for () {
         if any.is_none() {
             Ok(())
         } else {
-            Err(ConversionError::mismatch("None", &any))
+            Err(ConversionError::mismatch("None", any.type_name()))
         }
     }
 }
@@ -93,7 +99,7 @@ impl FromAny for Str {
     fn from_any(any: Any) -> Result<Str, ConversionError> {
         match any {
             Any::Value(Value::Str(text)) => Ok(text),
-            other => Err(ConversionError::mismatch("str", &other)),
+            other => Err(ConversionError::mismatch("str", other.type_name())),
         }
     }
 }
@@ -125,7 +131,7 @@ impl FromAny for Bytes {
     fn from_any(any: Any) -> Result<Bytes, ConversionError> {
         match any {
             Any::Value(Value::Bytes(bytes)) => Ok(bytes),
-            other => Err(ConversionError::mismatch("bytes", &other)),
+            other => Err(ConversionError::mismatch("bytes", other.type_name())),
         }
     }
 }
@@ -223,7 +229,7 @@ tuples! {
 impl FromAny for Exception {
     fn from_any(any: Any) -> Result<Exception, ConversionError> {
         let Any::Netref(netref) = &any else {
-            return Err(ConversionError::mismatch("an exception", &any));
+            return Err(ConversionError::mismatch("an exception", any.type_name()));
         };
         let name = &netref.id_pack().name;
         let (module, class) = name.rsplit_once('.').unwrap_or(("builtins", name));

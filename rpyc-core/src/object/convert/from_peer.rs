@@ -21,9 +21,12 @@ pub fn items(any: Any) -> Result<Vec<Any>, ConversionError> {
         Any::Netref(netref) => fetch_items(&netref).map_err(|error| not_iterable(error, &netref)),
         Any::Local(object) => match local_items(&object) {
             Some(items) => Ok(items),
-            None => Err(ConversionError::mismatch("iterable", &Any::Local(object))),
+            None => Err(ConversionError::mismatch(
+                "iterable",
+                Any::Local(object).type_name(),
+            )),
         },
-        other => Err(ConversionError::mismatch("iterable", &other)),
+        other => Err(ConversionError::mismatch("iterable", other.type_name())),
     }
 }
 
@@ -35,9 +38,9 @@ pub(in crate::object) fn pairs(any: Any) -> Result<Vec<(Any, Any)>, ConversionEr
             let dict = super::super::builtins::dict_of(&object);
             return dict
                 .map(|dict| dict.items())
-                .ok_or_else(|| ConversionError::mismatch("dict", &Any::Local(object)));
+                .ok_or_else(|| ConversionError::mismatch("dict", Any::Local(object).type_name()));
         }
-        other => return Err(ConversionError::mismatch("dict", &other)),
+        other => return Err(ConversionError::mismatch("dict", other.type_name())),
     };
     // One round trip for all, where the peer lets us; a stock peer's policy doesn't by default.
     let items = netref.call_method("items", Args::new());
@@ -92,7 +95,7 @@ fn plain_within(any: Any, depth: usize) -> Result<Value, ConversionError> {
 fn pair(item: Any) -> Result<(Any, Any), ConversionError> {
     let items = item
         .into_items()
-        .map_err(|other| ConversionError::mismatch("a pair", &other))?;
+        .map_err(|other| ConversionError::mismatch("a pair", other.type_name()))?;
     let [key, value] = <[Any; 2]>::try_from(items)
         .map_err(|_| ConversionError::invalid("be pairs of a key and a value"))?;
     Ok((key, value))
@@ -137,7 +140,7 @@ fn local_items(object: &crate::object::ObjectRef) -> Option<Vec<Any>> {
 fn not_iterable(error: Error, netref: &Netref) -> ConversionError {
     match error {
         Error::Remote(exception) if exception.is("AttributeError") => {
-            ConversionError::mismatch("iterable", &Any::Netref(netref.clone()))
+            ConversionError::mismatch("iterable", Any::Netref(netref.clone()).type_name())
         }
         error => ConversionError::raised(error),
     }

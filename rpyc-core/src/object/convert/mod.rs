@@ -13,17 +13,16 @@
 //! | [`Exception`](crate::Exception) | an exception, or its class | (raise it) |
 //! | [`Any`], [`Netref`](crate::Netref), [`ObjectRef`](crate::ObjectRef), [`Value`](crate::Value) | as it is | as it is |
 
-mod error;
 mod from;
 mod from_peer;
 mod into;
 mod numbers;
 
-pub use self::error::ConversionError;
 pub use self::from_peer::items;
 pub(super) use self::from_peer::pairs;
 pub(crate) use self::from_peer::plain;
 use super::{Any, ObjectResult};
+use crate::exception::ConversionError;
 
 /// A Rust type that an argument or a result can be turned into.
 ///

@@ -12,7 +12,7 @@ fn integer(any: Any) -> Result<Int, ConversionError> {
     match any {
         Any::Value(Value::Int(int)) => Ok(int),
         Any::Value(Value::Bool(flag)) => Ok(Int::from(i64::from(flag))),
-        other => Err(ConversionError::mismatch("int", &other)),
+        other => Err(ConversionError::mismatch("int", other.type_name())),
     }
 }
 
@@ -125,7 +125,7 @@ impl FromAny for f64 {
                 int.to_f64().ok_or_else(|| ConversionError::overflow("f64"))
             }
             Any::Value(Value::Bool(flag)) => Ok(f64::from(u8::from(flag))),
-            other => Err(ConversionError::mismatch("float", &other)),
+            other => Err(ConversionError::mismatch("float", other.type_name())),
         }
     }
 }
@@ -154,7 +154,7 @@ impl FromAny for bool {
     fn from_any(any: Any) -> Result<bool, ConversionError> {
         match any {
             Any::Value(Value::Bool(flag)) => Ok(flag),
-            other => Err(ConversionError::mismatch("bool", &other)),
+            other => Err(ConversionError::mismatch("bool", other.type_name())),
         }
     }
 }

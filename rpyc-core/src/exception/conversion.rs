@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::exception::Exception;
-use crate::object::Any;
+use super::Exception;
 use crate::wire::Str;
 
 /// Why something that crossed the API isn't of the Rust type that was asked for.
@@ -30,12 +29,12 @@ enum Kind {
 }
 
 impl ConversionError {
-    /// It is of another type than `expected`, which is the Python name of one.
-    pub fn mismatch(expected: impl Into<Cow<'static, str>>, found: &Any) -> ConversionError {
-        let name = found.type_name();
-        let found = match name.strip_prefix("builtins.") {
+    /// It is of the type `found` and not of `expected`, both by their Python names; see
+    /// [`Any::type_name`](crate::Any::type_name).
+    pub fn mismatch(expected: impl Into<Cow<'static, str>>, found: Str) -> ConversionError {
+        let found = match found.strip_prefix("builtins.") {
             Some(short) => Str::from(short),
-            None => name,
+            None => found,
         };
         ConversionError::of(Kind::Mismatch {
             expected: expected.into(),

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
-use super::Exception;
+use super::Error;
+use crate::exception::Exception;
 
 impl Exception {
     /// The OSError of an operation on a file: `FileNotFoundError` and the like, with `errno`,
@@ -99,7 +100,7 @@ macro_rules! errors {
             if let Some(error) = error.downcast_ref::<io::Error>() {
                 return Some(of_io(error));
             }
-            if let Some(error) = error.downcast_ref::<crate::error::Error>() {
+            if let Some(error) = error.downcast_ref::<Error>() {
                 return Some(error.clone().into_exception());
             }
             $($(

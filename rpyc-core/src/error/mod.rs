@@ -1,13 +1,15 @@
 //! [`Error`]: what can go wrong with a connection, by whose fault it is.
 
+mod copy;
+mod from_std;
+
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::by_value::CopyError;
-use crate::exception::Exception;
-use crate::object::ConversionError;
+pub use self::copy::CopyError;
+use crate::exception::{ConversionError, Exception};
 use crate::registry::RegistryError;
 use crate::wire::{DecodeError, Dialect, EncodeError, FrameError};
 
@@ -195,6 +197,12 @@ impl Error {
                 Exception::runtime_error(self.to_string())
             }
         }
+    }
+}
+
+impl From<Error> for Exception {
+    fn from(error: Error) -> Exception {
+        error.into_exception()
     }
 }
 
