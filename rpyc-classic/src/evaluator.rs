@@ -24,6 +24,12 @@ pub trait Evaluator: Send + Sync + 'static {
 
     /// Begins a session: what one connection owns inside the engine.
     fn open(&self) -> Arc<dyn Session>;
+
+    /// Stops the engine: functions of Python's `atexit` run and the standard streams are flushed.
+    ///
+    /// Code that is still running isn't waited for longer than a moment. Stopping again does
+    /// nothing.
+    fn stop(&self) {}
 }
 
 /// What one connection owns inside the engine: its namespace, and the traceback of its last

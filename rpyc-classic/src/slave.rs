@@ -12,8 +12,8 @@ use rpyc_core::wire::{Str, Value};
 use rpyc_core::{Config, Nesting};
 
 use crate::arguments::MethodDef;
-use crate::client_side::ServerConnection;
 use crate::evaluator::{Evaluator, Session};
+use crate::getconn::ServerConnection;
 
 /// What a [`SlaveService`] lets its clients do besides running code.
 ///

@@ -23,8 +23,9 @@
 //!
 //! # Features
 //!
-//! - `classic` (default): builds the program, which serves classic mode with RustPython as its
-//!   evaluator. The library is the same with and without it.
+//! - `program`: the module `program`, all of the program but the evaluator of classic mode, which
+//!   whoever is `main` passes in.
+//! - `rustpython` (default): builds the program `rpyc-server`, with RustPython as its evaluator.
 //!
 //! # Log lines
 //!
@@ -46,6 +47,8 @@
 
 mod causes;
 mod places;
+#[cfg(feature = "program")]
+pub mod program;
 mod rate;
 pub mod registry;
 mod server;

@@ -13,6 +13,7 @@ pub mod deadline;
 mod documentation;
 mod process;
 pub mod python;
+pub mod python_server;
 pub mod registry;
 pub mod server;
 pub mod versions;

@@ -56,16 +56,13 @@ pub fn connect(address: impl ToSocketAddrs) -> Result<ClassicConnection, Error> 
 /// process as this program works in the server's, make the connection with a
 /// [`SlaveService`](crate::SlaveService): that is all of classic mode, in both directions.
 ///
-#[cfg_attr(feature = "rustpython", doc = "```no_run")]
-#[cfg_attr(not(feature = "rustpython"), doc = "```ignore")]
+/// ```no_run
 /// use std::sync::Arc;
-/// use rpyc_classic::rustpython::{Engine, Options};
-/// use rpyc_classic::{ClassicConnection, SlaveOptions, SlaveService};
+/// use rpyc_classic::{ClassicConnection, Evaluator, SlaveOptions, SlaveService};
 /// use rpyc_core::Connector;
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let engine = Engine::start(Options::default())?;
-/// let service = SlaveService::new(&*engine, SlaveOptions::default());
+/// # fn example(evaluator: &dyn Evaluator) -> Result<(), Box<dyn std::error::Error>> {
+/// let service = SlaveService::new(evaluator, SlaveOptions::default());
 /// let conn = Connector::new().service(Arc::new(service)).connect("localhost:18812")?;
 /// let conn = ClassicConnection::new(conn)?;
 /// // Code of a server that is trusted may now do `conn.modules` on its side of the connection.

@@ -8,7 +8,8 @@ use rpyc_core::object::Function;
 use rpyc_tests::deadline::{PATIENCE, within};
 use tempfile::TempDir;
 
-use crate::servers::{PythonServer, Sink};
+use crate::servers::Sink;
+use rpyc_tests::python_server::PythonServer;
 
 /// A server whose `eval` turns on its client.
 const CURIOUS: &str = "

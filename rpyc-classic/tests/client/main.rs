@@ -1,7 +1,6 @@
 //! The Rust client on both classic servers: the same scenarios on Python's own, from PyPI, and on
 //! this project's.
 
-mod duplex;
 mod hostile;
 mod prompt;
 mod servers;

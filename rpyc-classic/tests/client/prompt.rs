@@ -6,7 +6,8 @@ use std::thread;
 use rpyc_classic::{Outcome, Prompt, Stdio, connect};
 use rpyc_tests::deadline::{PATIENCE, within};
 
-use crate::servers::{PythonServer, Sink, on_both};
+use crate::servers::{Sink, on_both};
+use rpyc_tests::python_server::PythonServer;
 
 /// What a piece of code prints, and how it ends.
 fn push(prompt: &Prompt, code: &str) -> (String, Outcome) {

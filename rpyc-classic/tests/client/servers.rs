@@ -1,52 +1,14 @@
 //! The two servers.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
 use rpyc_classic::{ClassicConnection, connect};
+use rpyc_tests::Server;
 use rpyc_tests::deadline::{PATIENCE, within};
-use rpyc_tests::python::Running;
-use rpyc_tests::{Script, Server};
-
-/// Python's own classic server.
-pub(crate) struct PythonServer {
-    address: SocketAddr,
-    _process: Running,
-}
-
-impl PythonServer {
-    pub(crate) fn start() -> PythonServer {
-        PythonServer::of("SlaveService")
-    }
-
-    /// With a service of the expression's, or of what stands in front of it on lines of their own.
-    pub(crate) fn of(service: &str) -> PythonServer {
-        let (before, service) = service.rsplit_once('\n').unwrap_or(("", service));
-        let process = Script::new(&format!("{SERVER}{before}\nserve({service})\n")).spawn();
-        let port: u16 = process.told("port ").parse().expect("a port");
-        PythonServer {
-            address: ([127, 0, 0, 1], port).into(),
-            _process: process,
-        }
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-}
-
-const SERVER: &str = "
-from rpyc.core import SlaveService, Service
-from rpyc.utils.server import ThreadedServer
-def serve(service):
-    server = ThreadedServer(service, hostname='127.0.0.1', port=0)
-    server._listen()
-    say('port %d' % server.port)
-    server.start()
-";
+use rpyc_tests::python_server::PythonServer;
 
 /// Runs the scenario with a connection to each of the servers.
 pub(crate) fn on_both(scenario: fn(&ClassicConnection)) {

@@ -1,0 +1,155 @@
+//! The connections that Python code can name: those of the sessions, and those that it makes itself.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, Weak};
+
+use rpyc_core::executor::Executor;
+use rpyc_core::object::{Context, ObjectRef};
+use rpyc_core::{Config, Connection, Connector, Exception, Nesting, Service, VoidService};
+
+use super::Shared;
+use super::session::{OpenSession, PythonSession};
+use super::thread::lock;
+use rpyc_classic::evaluator::{Evaluator, Session};
+use rpyc_classic::getconn::ServerConnection;
+use rpyc_classic::{SlaveOptions, SlaveService};
+
+/// By their numbers, which netrefs know.
+#[derive(Default)]
+pub(super) struct Connections(Mutex<HashMap<u64, Known>>);
+
+#[derive(Clone)]
+struct Known {
+    this: ObjectRef,
+    owner: Weak<Connection>,
+}
+
+impl Connections {
+    /// A connection has been made; `this` doesn't keep it.
+    pub(super) fn add(&self, number: u64, this: ObjectRef) {
+        let owner = Weak::new();
+        let before = lock(&self.0).insert(number, Known { this, owner });
+        drop(before);
+    }
+
+    /// It is closed.
+    pub(super) fn remove(&self, number: u64) {
+        let known = lock(&self.0).remove(&number);
+        drop(known);
+    }
+
+    /// The object by which Python code knows the connection.
+    pub(super) fn this(&self, number: u64) -> Option<ObjectRef> {
+        lock(&self.0).get(&number).map(|known| known.this.clone())
+    }
+
+    /// What keeps the connection open as long as it is held, if Python code has made it.
+    pub(super) fn owner(&self, number: u64) -> Option<Arc<Connection>> {
+        lock(&self.0).get(&number)?.owner.upgrade()
+    }
+
+    fn own(&self, owner: &Arc<Connection>) {
+        if let Some(known) = lock(&self.0).get_mut(&owner.number()) {
+            known.owner = Arc::downgrade(owner);
+        }
+    }
+}
+
+/// Where Python code connects to.
+pub(super) enum Address {
+    Tcp(String, u16),
+    Unix(String),
+}
+
+/// How it connects.
+pub(super) struct Manner {
+    /// Whether the peer may run code here, too.
+    pub(super) is_classic: bool,
+    pub(super) keepalive: bool,
+    pub(super) config: Config,
+}
+
+/// Connects, and gives what stands for the connection in Python, with its session. It blocks.
+///
+/// # Errors
+/// As [`Connector::connect`].
+pub(super) fn connect(
+    shared: &Arc<Shared>,
+    address: &Address,
+    manner: Manner,
+) -> Result<(ObjectRef, Arc<PythonSession>), Exception> {
+    let session = PythonSession::new(shared.clone());
+    let open: Arc<dyn Session> = Arc::new(OpenSession(session.clone()));
+    let evaluator = OneSession {
+        session: open.clone(),
+        executor: shared.executor.clone(),
+    };
+    let service: Arc<dyn Service> = match manner.is_classic {
+        true => Arc::new(SlaveService::new(&evaluator, SlaveOptions::default())),
+        false => Arc::new(Caller {
+            evaluator,
+            root: VoidService.root(),
+        }),
+    };
+    let root = service.root();
+    let mut connector = Connector::new().config(manner.config).service(service);
+    if !manner.keepalive {
+        connector = connector.keepalive(None);
+    }
+    let connection = match address {
+        Address::Tcp(host, port) => connector.connect((host.as_str(), *port)),
+        Address::Unix(path) => connector.connect_unix(path),
+    };
+    let owner = Arc::new(connection.map_err(Exception::from)?);
+    shared.connections.own(&owner);
+    let this = ServerConnection::owning(owner, Arc::downgrade(&open), &root);
+    Ok((this, session))
+}
+
+/// An evaluator that opens the same session every time.
+struct OneSession {
+    session: Arc<dyn Session>,
+    executor: Arc<dyn Executor>,
+}
+
+impl Evaluator for OneSession {
+    fn name(&self) -> String {
+        super::version()
+    }
+
+    fn executor(&self) -> Arc<dyn Executor> {
+        self.executor.clone()
+    }
+
+    fn open(&self) -> Arc<dyn Session> {
+        self.session.clone()
+    }
+}
+
+/// The service of a connection that offers nothing: its code runs in the interpreter all the same.
+struct Caller {
+    evaluator: OneSession,
+    root: ObjectRef,
+}
+
+impl Service for Caller {
+    fn root(&self) -> ObjectRef {
+        self.root.clone()
+    }
+
+    fn configure(&self, config: &mut Config) {
+        config.nesting = Nesting::Stack;
+        config.executor = self.evaluator.executor();
+    }
+
+    fn on_connect(&self, cx: &Context<'_>) -> Result<(), Exception> {
+        let session = &self.evaluator.session;
+        let this = ServerConnection::object(cx.connection(), Arc::downgrade(session), &self.root);
+        session.connected(cx.connection(), this);
+        Ok(())
+    }
+
+    fn on_disconnect(&self, _: &Connection) {
+        self.evaluator.session.disconnected();
+    }
+}

@@ -1,0 +1,308 @@
+//! [RustPython](https://rustpython.github.io) as the evaluator of classic mode: a whole Python, its
+//! standard library included, inside the program.
+//!
+//! ```no_run
+//! use rpyc_classic::{EvaluatorOptions, SlaveOptions, SlaveService};
+//! use rpyc_rustpython::Engine;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::start(EvaluatorOptions::default())?;
+//! let factory = SlaveService::factory(engine, SlaveOptions::default());
+//! // A server makes a service of each connection with it.
+//! let service = factory.create()?;
+//! # let _ = service;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What differs from CPython
+//!
+//! - Modules written in C (numpy, lxml, ...) can't be imported. The standard library is built in;
+//!   `curses`, `readline` and `tkinter` aren't.
+//! - Functions can't be teleported as bytecode: each interpreter has its own. Send their source with
+//!   `conn.execute`.
+//! - There is no global interpreter lock: the code of several clients runs at the same time, and
+//!   so do several requests of one client where it asks for that. Objects that clients share need locks.
+//! - Plain Python code runs about four times slower than in CPython.
+//! - The interpreter is one for all clients: each has its own namespace, but modules, `sys.stdout`, the
+//!   working directory and the environment are shared.
+#![warn(missing_docs)]
+#![allow(unsafe_code)] // what RustPython's macros expand to
+
+mod classes;
+mod connections;
+mod convert;
+mod embed;
+mod exception;
+mod frameless;
+mod interrupt;
+mod memory;
+mod modules;
+mod names;
+mod netref;
+mod object;
+mod program;
+mod proxy;
+mod requests;
+mod session;
+mod sources;
+mod thread;
+mod types;
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::Builder;
+use std::time::Duration;
+
+use rpyc_classic::embedding::Imports;
+use rpyc_classic::{Evaluator, EvaluatorOptions, Session, StartError};
+use rpyc_core::executor::Executor;
+use rpyc_core::object::Space;
+use rustpython::{InterpreterBuilder, InterpreterBuilderExt};
+use rustpython_vm::{AsObject, Interpreter, PyResult, Settings, VirtualMachine};
+
+use self::connections::Connections;
+use self::embed::{Home, Parts};
+pub use self::program::{is_for_python, run_as_python};
+use self::proxy::Proxies;
+use self::session::{OpenSession, PythonSession};
+use self::thread::{Held, Source, lock};
+
+/// A running RustPython interpreter.
+///
+/// It lives on a thread of its own, which is Python's main thread, and installs no signal handlers.
+/// It is stopped when the last handle is dropped.
+pub struct Engine {
+    shared: Arc<Shared>,
+    stop: Sender<()>,
+    stopped: Mutex<Option<Receiver<()>>>,
+    _home: Home,
+}
+
+/// What sessions, objects and proxies share.
+pub(crate) struct Shared {
+    source: Arc<Source>,
+    executor: Arc<dyn Executor>,
+    // Python objects' identities, apart from everything else in this process.
+    space: Space,
+    proxies: Proxies,
+    classes: classes::Classes,
+    names: Arc<sources::Names>,
+    connections: Connections,
+    imports: Imports,
+    // What every namespace begins with; set once the interpreter is set up.
+    beginning: OnceLock<Held>,
+}
+
+impl Engine {
+    /// Starts an interpreter.
+    ///
+    /// # Errors
+    /// When the system refuses a thread or the interpreter doesn't initialise.
+    pub fn start(options: EvaluatorOptions) -> Result<Arc<Engine>, StartError> {
+        let (started, starting) = channel();
+        let (stop, stopping) = channel();
+        let (finished, stopped) = channel();
+        let pool = (options.stack_size, options.max_threads);
+        let limit = options.request_time_limit;
+        let parts = Parts {
+            modules: options.modules.clone(),
+            imports: options.imports.clone(),
+            init: options.init.clone(),
+        };
+        Builder::new()
+            .name("python".to_owned())
+            .stack_size(STACK_SIZE)
+            .spawn(move || {
+                live(&options, &started, &stopping);
+                drop(finished);
+            })
+            .map_err(StartError::Thread)?;
+        let source = starting
+            .recv()
+            .map_err(|_| StartError::Python("it panicked".to_owned()))?
+            .map_err(StartError::Python)?;
+        let executor = source.executor(pool.0, pool.1);
+        if let Some(limit) = limit {
+            interrupt::limit(&source, limit).map_err(StartError::Thread)?;
+        }
+        let shared = Arc::new(Shared {
+            source,
+            executor,
+            space: Space::unique(),
+            proxies: Proxies::default(),
+            classes: classes::Classes::new(),
+            names: Arc::default(),
+            connections: Connections::default(),
+            imports: parts.imports.clone(),
+            beginning: OnceLock::new(),
+        });
+        requests::introduce(&shared).map_err(|error| StartError::Python(error.to_string()))?;
+        let home = Home::new(&shared).map_err(|error| StartError::Python(error.to_string()))?;
+        let session = home.session.clone();
+        let engine = Arc::new(Engine {
+            shared,
+            stop,
+            stopped: Mutex::new(Some(stopped)),
+            _home: home,
+        });
+        set_up(&engine.shared.executor, session, parts)?;
+        Ok(engine)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RustPython")
+    }
+}
+
+impl Evaluator for Engine {
+    fn name(&self) -> String {
+        version()
+    }
+
+    fn executor(&self) -> Arc<dyn Executor> {
+        self.shared.executor.clone()
+    }
+
+    fn open(&self) -> Arc<dyn Session> {
+        Arc::new(OpenSession(PythonSession::new(self.shared.clone())))
+    }
+
+    fn stop(&self) {
+        let Some(stopped) = lock(&self.stopped).take() else {
+            return;
+        };
+        // It may have ended already.
+        let _ = self.stop.send(());
+        if let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(STOP_GRACE) {
+            log::warn!("Python code is still running; the interpreter isn't waited for");
+        }
+    }
+}
+
+fn version() -> String {
+    use rustpython_vm::version::{MAJOR, MINOR};
+    format!("RustPython (Python {MAJOR}.{MINOR})")
+}
+
+/// Puts the program's parts into the interpreter, on a thread with a stack for Python code.
+fn set_up(
+    executor: &Arc<dyn Executor>,
+    home: Arc<PythonSession>,
+    parts: Parts,
+) -> Result<(), StartError> {
+    let (done, wait) = channel();
+    let job = move || {
+        let outcome = home.run(|vm| {
+            let names = embed::install(vm, &home, &parts)?;
+            // Set once: this is the only one who does.
+            let _ = home
+                .shared()
+                .beginning
+                .set(Held::new(names, &home.shared().source));
+            Ok(())
+        });
+        // Somebody waits for it.
+        let _ = done.send(outcome);
+    };
+    executor
+        .execute(Box::new(job))
+        .map_err(StartError::Thread)?;
+    let outcome = wait.recv();
+    outcome
+        .map_err(|_| StartError::Python("it panicked".to_owned()))?
+        .map_err(StartError::Init)
+}
+
+type Started = Sender<Result<Arc<Source>, String>>;
+
+/// The life of the interpreter's own thread.
+fn live(options: &EvaluatorOptions, started: &Started, stopping: &Receiver<()>) {
+    let interpreter = match catch_unwind(AssertUnwindSafe(|| start(options))) {
+        Ok(Ok(interpreter)) => interpreter,
+        Ok(Err(message)) => return drop(started.send(Err(message))),
+        Err(_) => return drop(started.send(Err("it panicked".to_owned()))),
+    };
+    let source = Source::new(interpreter.enter(|vm| vm.new_thread()));
+    if started.send(Ok(source.clone())).is_err() {
+        return;
+    }
+    // Not attached here, so that the garbage collector needn't wait for this thread. An error says
+    // that nobody is left to ask for the end, which is the end as well.
+    let _ = stopping.recv();
+    interpreter.enter(|_| source.stop());
+    interpreter.finalize(None);
+}
+
+fn start(options: &EvaluatorOptions) -> Result<Interpreter, String> {
+    let mut settings = Settings::default();
+    settings.install_signal_handlers = false;
+    // Text in files is UTF-8, also where a service manager sets no locale; CPython does that for
+    // the locale C.
+    settings.utf8_mode = 1;
+    settings.path_list.clone_from(&options.search_path);
+    settings.argv.clone_from(&options.argv);
+    let builder = InterpreterBuilder::new().settings(settings).init_stdlib();
+    let native = netref::module_def(&builder.ctx);
+    let requests = requests::module_def(&builder.ctx);
+    let builder = builder
+        .add_native_module(native)
+        .add_native_module(requests);
+    let interpreter = builder.interpreter();
+    interpreter.enter(|vm| {
+        prepare(vm, options).map_err(|error| {
+            let mut text = String::new();
+            let _ = vm.write_exception(&mut text, &error);
+            text
+        })
+    })?;
+    Ok(interpreter)
+}
+
+fn prepare(vm: &VirtualMachine, options: &EvaluatorOptions) -> PyResult<()> {
+    // `__main__` exists in every Python process; pickles refer to it.
+    vm.new_scope_with_main()?;
+    // exit, quit, help: conveniences, without which the interpreter works.
+    if vm.import("site", 0).is_err() {
+        log::warn!("Python's module 'site' can't be imported");
+    }
+    // Python's own threads would get 2 MiB, less than deep recursion needs.
+    let threads = vm.import("_thread", 0)?;
+    let stack_size = vm.ctx.new_int(options.stack_size);
+    threads
+        .get_attr("stack_size", vm)?
+        .call((stack_size,), vm)?;
+    let own = std::env::current_exe().ok();
+    let own = own.and_then(|path| path.into_os_string().into_string().ok());
+    if let Some(executable) = options.executable.clone().or(own) {
+        let executable = vm.ctx.new_str(executable);
+        vm.sys_module
+            .as_object()
+            .set_attr("executable", executable, vm)?;
+    }
+    modules::install(vm)
+}
+
+/// For all threads: the interpreter's, executing ones, and those that Python code starts.
+/// RustPython's recursion limit counts bytes of stack, its parser needs 2 MiB, and freeing
+/// containers needs 4 MiB for each million that they are nested deep.
+const STACK_SIZE: usize = 64 << 20;
+
+/// How long code that runs on is waited for.
+const STOP_GRACE: Duration = Duration::from_secs(2);

@@ -1,0 +1,428 @@
+//! The server's end of a connection as Python code gets it from `conn.root.getconn()`: through it, code
+//! on the server's side drives the client.
+
+mod answer;
+mod channel;
+mod config;
+mod modules;
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use rpyc_core::Exception;
+use rpyc_core::args;
+use rpyc_core::object::{Any, Context, IdParts, Method, Object, ObjectRef, ObjectResult};
+use rpyc_core::wire::{Handler, Str, Value};
+use rpyc_core::{Connection, WeakConnection};
+
+use self::answer::Answer;
+use self::channel::Channel;
+use self::config::ConfigView;
+use self::modules::Modules;
+use crate::arguments::MethodDef;
+use crate::evaluator::Session;
+
+/// The connection of a session, or one that Python code has made.
+pub struct ServerConnection {
+    connection: WeakConnection,
+    // Of a connection that Python code has made: it is closed when nothing holds it any more.
+    owner: Option<Arc<Connection>>,
+    session: Weak<dyn Session>,
+    // What this side offers, as long as the connection is open.
+    root: Weak<dyn Object>,
+    this: Weak<ServerConnection>,
+}
+
+impl ServerConnection {
+    /// The object for a session's connection; it doesn't keep the connection.
+    #[must_use]
+    pub fn object(
+        connection: &Connection,
+        session: Weak<dyn Session>,
+        root: &ObjectRef,
+    ) -> ObjectRef {
+        ServerConnection::with_owner(connection.downgrade(), None, session, Arc::downgrade(root))
+    }
+
+    /// The same, and it keeps the connection open: what the code of an evaluator opens.
+    #[must_use]
+    pub fn owning(
+        owner: Arc<Connection>,
+        session: Weak<dyn Session>,
+        root: &ObjectRef,
+    ) -> ObjectRef {
+        let root = Arc::downgrade(root);
+        ServerConnection::with_owner(owner.downgrade(), Some(owner), session, root)
+    }
+
+    fn with_owner(
+        connection: WeakConnection,
+        owner: Option<Arc<Connection>>,
+        session: Weak<dyn Session>,
+        root: Weak<dyn Object>,
+    ) -> ObjectRef {
+        Arc::new_cyclic(|this| ServerConnection {
+            connection,
+            owner,
+            session,
+            root,
+            this: this.clone(),
+        })
+    }
+
+    fn connection(&self) -> Result<Connection, Exception> {
+        let connection = match &self.owner {
+            Some(owner) => Some(Connection::clone(owner)),
+            None => self.connection.upgrade(),
+        };
+        connection.ok_or_else(gone)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.connection()
+            .map_or(true, |connection| connection.is_closed())
+    }
+
+    fn peer_root(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
+        let root = self.connection()?.root().map_err(Exception::from)?;
+        attr(cx, &root, name)
+    }
+}
+
+impl fmt::Debug for ServerConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerConnection").finish_non_exhaustive()
+    }
+}
+
+/// An attribute of a peer's or a local object.
+fn attr(cx: &Context<'_>, of: &Any, name: &str) -> ObjectResult {
+    match of {
+        Any::Netref(netref) => netref.attr(name).map_err(Exception::from),
+        Any::Local(object) => object.attr(cx, name),
+        Any::Value(_) | Any::Tuple(_) => Err(Exception::attribute_error(format!(
+            "'{}' object has no attribute '{name}'",
+            of.type_name()
+        ))),
+    }
+}
+
+impl Object for ServerConnection {
+    fn id_parts(&self) -> IdParts {
+        IdParts::instance("rpyc.core.protocol.Connection", self)
+    }
+
+    fn attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
+        match name {
+            "root" | "_remote_root" => {
+                return self.connection()?.root().map_err(Exception::from);
+            }
+            "eval" | "execute" | "namespace" => return self.peer_root(cx, name),
+            "builtins" | "builtin" => {
+                return self.peer_root(cx, "getmodule")?.call(cx, args!["builtins"]);
+            }
+            "modules" => {
+                let getmodule = self.peer_root(cx, "getmodule")?;
+                let owner = self.owner.clone();
+                return Ok(Any::object(Modules {
+                    getmodule,
+                    _owner: owner,
+                }));
+            }
+            "closed" | "_closed" => return Ok(Any::from(self.is_closed())),
+            "_bind_threads" => return Ok(Any::from(self.connection()?.config().bind_threads)),
+            "_channel" => {
+                return Ok(Channel::object(
+                    self.connection.clone(),
+                    self.session.clone(),
+                ));
+            }
+            "_config" => return Ok(ConfigView::object(self.connection.clone())),
+            "_local_root" => {
+                let root = self.root.upgrade().filter(|_| !self.is_closed());
+                return Ok(root.map_or(Any::NONE, Any::Local));
+            }
+            "_last_traceback" => {
+                return match self.session.upgrade() {
+                    Some(session) => session.last_traceback(cx),
+                    None => Ok(Any::NONE),
+                };
+            }
+            "teleport" => return self.teleport(cx),
+            "__doc__" => return Ok(Any::NONE),
+            _ => {}
+        }
+        let this = self.this.upgrade();
+        match this.and_then(|this| MethodDef::find(CONNECTION_METHODS, &this, name)) {
+            Some(method) => Ok(Any::object(method)),
+            None => Err(self.no_attribute(name)),
+        }
+    }
+
+    fn exit(&self, _: &Context<'_>, _: Any) -> ObjectResult {
+        self.close()
+    }
+
+    fn repr(&self, _: &Context<'_>) -> ObjectResult<Str> {
+        let connection = self.connection()?;
+        let connid = connection.connid();
+        Ok(Str::from(format!(
+            "<rpyc.core.protocol.Connection '{connid}' object>"
+        )))
+    }
+
+    fn dir(&self, _: &Context<'_>) -> ObjectResult<Vec<Str>> {
+        let attributes = [
+            "_bind_threads",
+            "_channel",
+            "_closed",
+            "_config",
+            "_last_traceback",
+            "_local_root",
+            "_remote_root",
+            "builtin",
+            "builtins",
+            "closed",
+            "eval",
+            "execute",
+            "modules",
+            "namespace",
+            "root",
+            "teleport",
+        ];
+        let methods = CONNECTION_METHODS.iter().map(|method| method.name);
+        Ok(methods.chain(attributes).map(Str::from_static).collect())
+    }
+
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+        Ok(method_names(CONNECTION_METHODS))
+    }
+}
+
+static CONNECTION_METHODS: &[MethodDef<ServerConnection>] = &[
+    MethodDef {
+        name: "ping",
+        parameters: &["data", "timeout"],
+        required: 0,
+        body: |this, _, args| this.ping(args),
+    },
+    MethodDef {
+        name: "close",
+        parameters: &[],
+        required: 0,
+        body: |this, _, _| this.close(),
+    },
+    MethodDef {
+        name: "serve",
+        parameters: &["timeout", "wait_for_lock", "waiting"],
+        required: 0,
+        body: |this, cx, args| {
+            // What Python's AsyncResult passes: whether its answer is still to come.
+            if let Some(waiting) = &args[2]
+                && waiting
+                    .call(cx, args![])?
+                    .as_value()
+                    .and_then(Value::as_bool)
+                    == Some(false)
+            {
+                return Ok(Any::from(false));
+            }
+            let served = this.connection()?.serve(timeout(&args[0], 1.0)?);
+            Ok(Any::from(served.map_err(Exception::from)?))
+        },
+    },
+    MethodDef {
+        name: "poll",
+        parameters: &["timeout"],
+        required: 0,
+        body: |this, _, args| {
+            let served = this.connection()?.serve(timeout(&args[0], 0.0)?);
+            Ok(Any::from(served.map_err(Exception::from)?))
+        },
+    },
+    MethodDef {
+        name: "poll_all",
+        parameters: &["timeout"],
+        required: 0,
+        body: |this, _, args| {
+            let timeout = timeout(&args[0], 0.0)?.unwrap_or(Duration::MAX);
+            let served = this.connection()?.poll_all(timeout);
+            Ok(Any::from(served.map_err(Exception::from)?))
+        },
+    },
+    MethodDef {
+        name: "serve_all",
+        parameters: &[],
+        required: 0,
+        body: |this, _, _| {
+            this.connection()?.serve_all();
+            Ok(Any::NONE)
+        },
+    },
+    MethodDef {
+        name: "serve_threaded",
+        parameters: &["thread_count"],
+        required: 0,
+        body: |this, _, args| this.serve_threaded(args[0].as_ref()),
+    },
+    MethodDef {
+        name: "fileno",
+        parameters: &[],
+        required: 0,
+        body: |this, _, _| match this.connection()?.fileno() {
+            Some(descriptor) => Ok(Any::from(i64::from(descriptor))),
+            None => Err(Exception::value_error("the stream has no descriptor")),
+        },
+    },
+    MethodDef {
+        name: "sync_request",
+        parameters: &["handler", "*args"],
+        required: 1,
+        body: |this, _, args| this.sync_request(args),
+    },
+    MethodDef {
+        name: "async_request",
+        parameters: &["handler", "*args", "timeout"],
+        required: 1,
+        body: |this, _, args| this.async_request(args),
+    },
+    MethodDef {
+        name: "__enter__",
+        parameters: &[],
+        required: 0,
+        body: |this, _, _| {
+            this.this
+                .upgrade()
+                .map(|this| Any::Local(this))
+                .ok_or_else(gone)
+        },
+    },
+];
+
+impl ServerConnection {
+    fn close(&self) -> ObjectResult {
+        // Else it is closed already.
+        if let Ok(connection) = self.connection() {
+            connection.close().map_err(Exception::from)?;
+        }
+        Ok(Any::NONE)
+    }
+
+    fn ping(&self, args: Vec<Option<Any>>) -> ObjectResult {
+        let timeout = timeout(&args[1], 3.0)?;
+        let connection = self.connection()?;
+        let answered = match args.into_iter().next().flatten() {
+            None | Some(Any::Value(Value::None)) => connection.ping_with(PING_DATA, timeout),
+            Some(Any::Value(data)) => connection.ping_with(data, timeout),
+            Some(_) => {
+                return Err(Exception::type_error(
+                    "ping() takes data that goes by value",
+                ));
+            }
+        };
+        answered.map_err(Exception::from)?;
+        Ok(Any::NONE)
+    }
+
+    fn sync_request(&self, args: Vec<Option<Any>>) -> ObjectResult {
+        let (handler, args) = request(args)?;
+        let answer = self.connection()?.sync_request(handler, args);
+        answer.map_err(Exception::from)
+    }
+
+    fn async_request(&self, mut args: Vec<Option<Any>>) -> ObjectResult {
+        let expiry = timeout(&args.remove(1), -1.0)?;
+        let (handler, args) = request(args)?;
+        let connection = self.connection()?;
+        let result = connection.async_request(handler, args);
+        let result = result.map_err(Exception::from)?;
+        result.set_expiry(expiry);
+        Ok(Answer::object(result, connection.downgrade()))
+    }
+
+    fn serve_threaded(&self, threads: Option<&Any>) -> ObjectResult {
+        let threads = match threads {
+            None => Some(10),
+            Some(threads) => threads.as_value().and_then(Value::as_u64),
+        };
+        let threads = threads.and_then(|threads| usize::try_from(threads).ok());
+        match threads {
+            Some(threads @ 1..=MAX_SERVING) => {
+                self.connection()?.serve_threaded(threads);
+                Ok(Any::NONE)
+            }
+            _ => Err(Exception::value_error(format!(
+                "a connection is served by 1 to {MAX_SERVING} threads"
+            ))),
+        }
+    }
+
+    /// `conn.teleport`: the function of `rpyc.utils.classic`, bound to this connection.
+    fn teleport(&self, cx: &Context<'_>) -> ObjectResult {
+        let session = self.session.upgrade().ok_or_else(gone)?;
+        let this = self.this.upgrade().ok_or_else(gone)?;
+        let classic = session.import(cx, "rpyc.utils.classic")?;
+        let function = attr(cx, &classic, "teleport_function")?;
+        let partial = attr(cx, &session.import(cx, "functools")?, "partial")?;
+        partial.call(cx, args![function, Any::Local(this)])
+    }
+}
+
+/// The handler's number, and what it is given.
+fn request(args: Vec<Option<Any>>) -> Result<(Handler, Vec<Any>), Exception> {
+    let mut args = args.into_iter().flatten();
+    let handler = args.next();
+    let handler = handler.as_ref().and_then(Any::as_value);
+    let handler = handler
+        .and_then(Value::as_i64)
+        .ok_or_else(|| Exception::type_error("a handler is an int"))?;
+    Ok((Handler::from_number(handler), args.collect()))
+}
+
+fn gone() -> Exception {
+    Exception::eof_error("the connection is closed")
+}
+
+/// Seconds from Python: None waits for ever, as a negative number does.
+fn timeout(given: &Option<Any>, default: f64) -> Result<Option<Duration>, Exception> {
+    let wrong = || Exception::type_error("a timeout is a number of seconds, or None");
+    let seconds = match given.as_ref() {
+        None => default,
+        Some(given) => match given.as_value() {
+            Some(Value::None) => return Ok(None),
+            Some(Value::Float(seconds)) => *seconds,
+            Some(value) => {
+                let seconds = value
+                    .as_i64()
+                    .and_then(|seconds| i32::try_from(seconds).ok());
+                f64::from(seconds.ok_or_else(wrong)?)
+            }
+            None => return Err(wrong()),
+        },
+    };
+    if seconds < 0.0 {
+        return Ok(None);
+    }
+    Duration::try_from_secs_f64(seconds)
+        .map(Some)
+        .map_err(|_| wrong())
+}
+
+/// Threads that one call of `serve_threaded` may start: it stops a number that was mistyped.
+const MAX_SERVING: usize = 1000;
+
+/// What is sent where nothing is given.
+const PING_DATA: &str = "abcdefghijklmnopqrstuvwxyz";
+
+fn names(names: &[&'static str]) -> Arc<[Method]> {
+    names
+        .iter()
+        .map(|name| (Str::from_static(name), None))
+        .collect()
+}
+
+fn method_names<T>(methods: &[MethodDef<T>]) -> Arc<[Method]> {
+    let methods: Vec<_> = methods.iter().map(|method| method.name).collect();
+    names(&methods)
+}

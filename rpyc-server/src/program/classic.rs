@@ -1,0 +1,106 @@
+//! Classic mode: the evaluator's life, and its service.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use log::warn;
+use rpyc_classic::embedding::Init;
+use rpyc_classic::{Evaluator, EvaluatorOptions, SlaveOptions, SlaveService, StartError};
+use rpyc_core::service::ServiceFactory;
+
+use crate::program::StartEvaluator;
+use crate::program::cli::{Python, ServeOptions};
+use crate::program::failure::Failure;
+
+/// The evaluator behind classic mode, while it runs.
+pub(crate) struct Running(Arc<dyn Evaluator>);
+
+impl Running {
+    pub(crate) fn start(start: StartEvaluator, options: &ServeOptions) -> Result<Running, Failure> {
+        let mut evaluator = EvaluatorOptions::default();
+        evaluator.search_path = search_path(&options.python.path)?;
+        evaluator.init = init(options.python.init.as_deref())?;
+        evaluator.request_time_limit = options.limits.request_time_limit;
+        if options.limits.process.memory.is_some() {
+            // Stacks count as memory in full.
+            evaluator.stack_size = SMALL_STACK;
+        }
+        start(evaluator).map(Running).map_err(|error| match error {
+            StartError::Init(exception) => Failure::new(format!(
+                "--init: the script raised an exception\n{}",
+                exception.traceback().map_or("", |text| text.trim_end())
+            )),
+            error => Failure::new("the evaluator doesn't start").because(error),
+        })
+    }
+
+    pub(crate) fn factory(&self, options: &ServeOptions) -> Arc<dyn ServiceFactory> {
+        let mut slave = SlaveOptions::default();
+        slave.allow_pickle = !options.serving.no_pickle;
+        SlaveService::factory(self.0.clone(), slave)
+    }
+
+    /// Runs Python's own clean-up, unless client code that doesn't end is in its way.
+    pub(crate) fn stop(self) {
+        let (done, wait) = mpsc::channel();
+        let stop = move || {
+            self.0.stop();
+            // Nobody waits any more when it took too long.
+            let _ = done.send(());
+        };
+        let started = thread::Builder::new()
+            .name("rpyc-stop".to_owned())
+            .spawn(stop);
+        if started.is_ok() && wait.recv_timeout(CLEAN_UP).is_err() {
+            warn!("Python code is still running; its clean-up is skipped");
+        }
+    }
+}
+
+/// Whether the evaluator would find what the options name.
+pub(crate) fn check(options: &Python) -> Result<(), Failure> {
+    search_path(&options.path)?;
+    init(options.init.as_deref()).map(drop)
+}
+
+/// The script of --init.
+fn init(file: Option<&Path>) -> Result<Option<Init>, Failure> {
+    let read = |file: &Path| {
+        Init::from_file(file).map_err(|error| {
+            Failure::usage(format!("--init {}: can't be read", file.display())).because(error)
+        })
+    };
+    file.map(read).transpose()
+}
+
+/// The directories of --path, and those of PYTHONPATH.
+fn search_path(path: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    for folder in path {
+        if !folder.is_dir() {
+            return Err(
+                Failure::usage(format!("--path {}: no such directory", folder.display()))
+                    .hint("It must be there when the server starts."),
+            );
+        }
+    }
+    let pythonpath = env::var_os("PYTHONPATH").unwrap_or_default();
+    let pythonpath = env::split_paths(&pythonpath).filter(|folder| !folder.as_os_str().is_empty());
+    let text = |folder: PathBuf| {
+        folder.into_os_string().into_string().map_err(|folder| {
+            let folder = folder.to_string_lossy().into_owned();
+            Failure::usage(format!(
+                "{folder}: Python needs a directory's name to be Unicode"
+            ))
+        })
+    };
+    path.iter().cloned().chain(pythonpath).map(text).collect()
+}
+
+/// The least that deep recursion, the parser and the freeing of nested containers do well with.
+const SMALL_STACK: usize = 16 << 20;
+
+/// How long Python's clean-up may take.
+const CLEAN_UP: Duration = Duration::from_secs(2);

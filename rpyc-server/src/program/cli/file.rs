@@ -1,0 +1,237 @@
+//! The config file: options by their names, in TOML.
+//!
+//! What it says is put before the flags of the command line, for each option that neither the
+//! command line nor the environment has. So it means exactly what the flags mean.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use clap::error::{ContextKind, ContextValue};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use toml::de::{DeTable, DeValue};
+
+use super::arg::{opposite, option};
+use crate::program::failure::Failure;
+
+/// The option that names the file.
+pub(super) fn arg(variable: &'static str) -> Arg {
+    option(
+        "config",
+        variable,
+        "FILE",
+        "Read options from a TOML file; flags and the environment win over it",
+    )
+    .value_parser(value_parser!(PathBuf))
+    .help_heading("Config file")
+}
+
+/// The arguments with those of the config file, if `matches` of the command line name one.
+pub(super) fn extend(
+    mut arguments: Vec<OsString>,
+    matches: &ArgMatches,
+) -> Result<Vec<OsString>, Failure> {
+    let (matches, section, place) = match matches.subcommand() {
+        None => (matches, Section::Server, 1),
+        Some((REGISTRY, matches)) => {
+            let command = arguments.iter().position(|argument| argument == REGISTRY);
+            (matches, Section::Registry, command.unwrap_or(1) + 1)
+        }
+        Some(_) => return Ok(arguments),
+    };
+    let Some(path) = matches.get_one::<PathBuf>("config") else {
+        return Ok(arguments);
+    };
+    let given = |name: &String| {
+        let source = matches.value_source(name);
+        matches!(
+            source,
+            Some(ValueSource::CommandLine | ValueSource::EnvVariable)
+        )
+    };
+    let flags = read(path)?
+        .into_iter()
+        .filter(|entry| entry.section == section && !entry.names.iter().any(given))
+        .flat_map(|entry| entry.flags);
+    arguments.splice(place..place, flags);
+    Ok(arguments)
+}
+
+/// What an option is of.
+#[derive(Clone, Copy, PartialEq)]
+enum Section {
+    /// The table `registry`: the command of that name.
+    Registry,
+    /// The top of the file: serving.
+    Server,
+}
+
+/// What the file says of one option.
+struct Entry {
+    section: Section,
+    /// The option, and its opposite.
+    names: Vec<String>,
+    flags: Vec<OsString>,
+}
+
+/// Reads all of the file, so that what is wrong with it is found whoever reads it.
+fn read(path: &Path) -> Result<Vec<Entry>, Failure> {
+    let shown = path.display();
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::new(format!("--config {shown}: can't be read")).because(error))?;
+    let place = |span: Range<usize>| {
+        let before = text.get(..span.start).unwrap_or(&text);
+        let line = before.matches('\n').count() + 1;
+        format!("--config {shown}, line {line}")
+    };
+    let table = DeTable::parse(&text).map_err(|error| {
+        let place = place(error.span().unwrap_or(0..0));
+        Failure::usage(format!("{place}: {}", error.message()))
+    })?;
+    let mut entries = Vec::new();
+    let mut add = |section, command: &Command, table: &DeTable<'_>| {
+        for (key, value) in table.iter() {
+            if section == Section::Server && key.get_ref() == REGISTRY {
+                continue;
+            }
+            let (names, flags) = entry(command, key.get_ref(), value.get_ref())
+                .map_err(|wrong| wrong.at(&place(key.span())))?;
+            entries.push(Entry {
+                section,
+                names,
+                flags,
+            });
+        }
+        Ok::<_, Failure>(())
+    };
+    let command = super::command();
+    add(Section::Server, &command, table.get_ref())?;
+    if let Some(registry) = table.get_ref().get(REGISTRY) {
+        let DeValue::Table(table) = registry.get_ref() else {
+            let wrong = wrong("registry is a table, [registry]".to_owned());
+            return Err(wrong.at(&place(registry.span())));
+        };
+        let command = command.find_subcommand(REGISTRY);
+        add(Section::Registry, command.expect("it is there"), table)?;
+    }
+    Ok(entries)
+}
+
+/// What is wrong with an entry.
+struct Wrong {
+    message: String,
+    hint: Option<String>,
+}
+
+impl Wrong {
+    fn at(self, place: &str) -> Failure {
+        let failure = Failure::usage(format!("{place}: {}", self.message));
+        match self.hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+fn wrong(message: String) -> Wrong {
+    Wrong {
+        message,
+        hint: None,
+    }
+}
+
+/// The names of an option and of its opposite, and the flags that say the same.
+fn entry(
+    command: &Command,
+    key: &str,
+    value: &DeValue<'_>,
+) -> Result<(Vec<String>, Vec<OsString>), Wrong> {
+    let known = |arg: &&Arg| {
+        let is_of_command_line = arg.is_hide_set() || ["check", "config"].contains(&key);
+        arg.get_long() == Some(key) && !is_of_command_line
+    };
+    let Some(arg) = command.get_arguments().find(known) else {
+        return Err(unknown(command, key));
+    };
+    if matches!(arg.get_action(), ArgAction::SetTrue) {
+        let DeValue::Boolean(on) = value else {
+            return Err(wrong(format!("{key} is true or false")));
+        };
+        let flags = on.then(|| format!("--{key}").into());
+        return Ok((
+            vec![key.to_owned(), opposite(key)],
+            flags.into_iter().collect(),
+        ));
+    }
+    let values = match value {
+        DeValue::Array(items) if matches!(arg.get_action(), ArgAction::Append) => {
+            let items = items.iter().map(|item| text(key, item.get_ref()));
+            items.collect::<Result<_, _>>()?
+        }
+        value => vec![text(key, value)?],
+    };
+    let flags = values.iter().map(|value| format!("--{key}={value}").into());
+    let flags: Vec<OsString> = flags.collect();
+    let arguments = [OsString::new()].into_iter().chain(flags.iter().cloned());
+    match command.clone().try_get_matches_from(arguments) {
+        Ok(_) => Ok((vec![key.to_owned()], flags)),
+        Err(error) => Err(wrong(format!("{key}: {}", reason(&error)))),
+    }
+}
+
+/// A single value as it stands on a command line.
+fn text(key: &str, value: &DeValue<'_>) -> Result<String, Wrong> {
+    match value {
+        DeValue::String(text) => Ok(text.clone().into_owned()),
+        DeValue::Integer(number) if number.radix() == 10 => Ok(number.to_string()),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map(|number| number.to_string())
+            .map_err(|_| wrong(format!("{key}: the number is too large"))),
+        DeValue::Float(number) => Ok(number.to_string()),
+        DeValue::Boolean(flag) => Ok(flag.to_string()),
+        DeValue::Array(_) => Err(wrong(format!("{key} takes one value, not a list"))),
+        DeValue::Datetime(_) | DeValue::Table(_) => {
+            Err(wrong(format!("{key} takes a text or a number")))
+        }
+    }
+}
+
+fn unknown(command: &Command, key: &str) -> Wrong {
+    let arguments = [OsString::new(), format!("--{key}").into()];
+    let parsed = command.clone().try_get_matches_from(arguments);
+    let nearest = match parsed
+        .as_ref()
+        .err()
+        .map(|e| e.get(ContextKind::SuggestedArg))
+    {
+        Some(Some(ContextValue::String(name))) => Some(name.trim_start_matches('-').to_owned()),
+        _ => None,
+    };
+    Wrong {
+        message: format!("{key} is no option"),
+        hint: Some(match nearest {
+            Some(name) => format!("Did you mean {name}? rpyc-server --help has all names."),
+            None => "rpyc-server --help has all names.".to_owned(),
+        }),
+    }
+}
+
+/// What clap says is wrong with a value, less what it says about flags.
+fn reason(error: &clap::Error) -> String {
+    if let Some(source) = error.source() {
+        return source.to_string();
+    }
+    let values = match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(values)) => format!(": it is one of {}", values.join(", ")),
+        _ => String::new(),
+    };
+    match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) => format!("not {value:?}{values}"),
+        _ => error.kind().to_string(),
+    }
+}
+
+const REGISTRY: &str = "registry";

@@ -1,0 +1,232 @@
+//! The command line: flags, their environment variables, the config file, and their help.
+//!
+//! Each group of options has a file of its own with its [`Arg`]s and the struct that they become.
+//! A flag on the command line wins over the environment, that over the config file, that over
+//! the default.
+
+mod access;
+mod arg;
+mod file;
+mod help;
+mod limits;
+mod logging;
+mod operations;
+mod python;
+mod registering;
+mod registry;
+mod serving;
+mod socket;
+mod wrap;
+
+use std::ffi::OsString;
+use std::process;
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command, Id, value_parser};
+use clap_complete::Shell;
+
+pub(crate) use self::access::AccessOptions;
+pub(crate) use self::arg::optional_seconds;
+pub(crate) use self::limits::Limits;
+pub(crate) use self::logging::{LogFormat, Logging};
+pub(crate) use self::operations::Operations;
+pub(crate) use self::python::Python;
+pub(crate) use self::registering::Registering;
+pub(crate) use self::registry::RegistryOptions;
+pub use self::serving::begins_with_mode;
+pub(crate) use self::serving::{SERVES_CLIENT, ServeMode, Serving};
+pub(crate) use self::socket::Socket;
+use crate::program::failure::Failure;
+use crate::program::tools::{self, ToolCall};
+
+/// What the program was asked to do.
+#[derive(Debug)]
+pub(crate) enum Invocation {
+    /// Print a shell's completions.
+    Completions(Shell),
+    /// Print the help of the program and of its commands.
+    HelpAll,
+    /// Print the man page of the program, or of one of its commands.
+    Man(Option<String>),
+    /// Run a registry.
+    Registry(Box<RegistryOptions>),
+    /// Do something at a server, as its client.
+    Tool(ToolCall),
+    /// Serve, which needs no command.
+    Serve(Box<ServeOptions>),
+}
+
+/// The options of serving.
+#[derive(Debug)]
+pub(crate) struct ServeOptions {
+    pub(crate) access: AccessOptions,
+    /// The names of those on the command line.
+    pub(crate) given: Vec<String>,
+    pub(crate) limits: Limits,
+    pub(crate) logging: Logging,
+    pub(crate) operations: Operations,
+    pub(crate) python: Python,
+    pub(crate) registering: Registering,
+    pub(crate) serving: Serving,
+    pub(crate) socket: Socket,
+}
+
+/// Reads the process's command line, environment and config file. Help and version go to the
+/// standard output and end the program with 0, a usage error goes to the standard error and ends
+/// it with 2.
+pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Invocation, Failure> {
+    parse_from(arguments)?.map_err(|error| {
+        // Nothing is left to do when nobody listens.
+        let _ = error.print();
+        process::exit(error.exit_code())
+    })
+}
+
+/// The completions of a shell.
+pub(crate) fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), NAME, &mut script);
+    script
+}
+
+/// The help of the program and of its commands.
+pub(crate) fn help_all() -> Vec<u8> {
+    let mut root = wrap::wrapped(command());
+    root.build();
+    let mut text = root.render_long_help().to_string();
+    for command in root.get_subcommands_mut() {
+        text.push_str(&format!("\n\n{}", command.render_long_help()));
+    }
+    text.into_bytes()
+}
+
+/// The man page of the program, or of one of its commands.
+pub(crate) fn man(page: Option<String>) -> Result<Vec<u8>, Failure> {
+    let mut root = command();
+    root.build();
+    let page = match page {
+        None => root,
+        Some(name) => match root.find_subcommand(&name) {
+            Some(command) => command.clone(),
+            None => {
+                return Err(Failure::usage(format!("{name} is no command"))
+                    .hint("rpyc-server --help shows the commands."));
+            }
+        },
+    };
+    let mut text = Vec::new();
+    let rendered = clap_mangen::Man::new(page).render(&mut text);
+    rendered.map_err(|error| Failure::new("the man page can't be made").because(error))?;
+    Ok(text)
+}
+
+/// The inner result is that of the command line, the outer one that of the config file.
+fn parse_from(arguments: Vec<OsString>) -> Result<Result<Invocation, clap::Error>, Failure> {
+    let command = wrap::wrapped(command());
+    let matches = match command.clone().try_get_matches_from(&arguments) {
+        Ok(matches) => matches,
+        Err(error) => return Ok(Err(error)),
+    };
+    let on_command_line =
+        |id: &&Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+    let given = matches.ids().filter(on_command_line);
+    let given = given.map(|id| id.as_str().to_owned()).collect();
+    let arguments = file::extend(arguments, &matches)?;
+    let parsed = command.try_get_matches_from(arguments);
+    Ok(parsed.map(|matches| invocation(&matches, given)))
+}
+
+fn invocation(matches: &ArgMatches, given: Vec<String>) -> Invocation {
+    match matches.subcommand() {
+        _ if matches.get_flag(HELP_ALL) => Invocation::HelpAll,
+        Some(("registry", matches)) if matches.get_flag(HELP_ALL) => Invocation::HelpAll,
+        Some(("completions", matches)) => {
+            Invocation::Completions(*matches.get_one("shell").expect("is required"))
+        }
+        Some(("man", matches)) => Invocation::Man(matches.get_one("command").cloned()),
+        Some(("registry", matches)) => {
+            Invocation::Registry(Box::new(RegistryOptions::from_matches(matches)))
+        }
+        Some((name, matches)) if let Some(tool) = tools::find(name, matches) => {
+            Invocation::Tool(tool)
+        }
+        _ => Invocation::Serve(Box::new(ServeOptions {
+            access: AccessOptions::from_matches(matches),
+            given,
+            limits: Limits::from_matches(matches),
+            logging: Logging::from_matches(matches),
+            operations: Operations::from_matches(matches),
+            python: Python::from_matches(matches),
+            registering: Registering::from_matches(matches),
+            serving: Serving::from_matches(matches),
+            socket: Socket::from_matches(matches),
+        })),
+    }
+}
+
+/// The names of the options of serving.
+#[cfg(test)]
+pub(crate) fn options_of_serving() -> Vec<String> {
+    let command = command();
+    let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    shown.map(|arg| arg.get_id().to_string()).collect()
+}
+
+/// The whole command line.
+fn command() -> Command {
+    Command::new(NAME)
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Serves RPyC: Python programs connect with rpyc and use this process's objects.")
+        .after_help(help::SERVE)
+        .args_conflicts_with_subcommands(true)
+        .disable_help_subcommand(true)
+        .subcommand_help_heading("Commands (without one, it serves)")
+        .args(serving::args())
+        .args(python::args())
+        .args(socket::args())
+        .args(access::args())
+        .args(limits::args())
+        .args(registering::args())
+        .args(logging::args())
+        .args(operations::args())
+        .arg(file::arg("RPYC_SERVER_CONFIG"))
+        .arg(help_all_arg())
+        .subcommand(registry::command().arg(help_all_arg()))
+        .subcommands(tools::commands())
+        .subcommand(
+            Command::new("completions")
+                .about("Prints the completions for a shell")
+                .after_help(help::COMPLETIONS)
+                .arg(
+                    Arg::new("shell")
+                        .value_name("SHELL")
+                        .required(true)
+                        .value_parser(value_parser!(Shell))
+                        .help("The shell"),
+                ),
+        )
+        .subcommand(
+            Command::new("man")
+                .about("Prints the man page, in the format of man(7)")
+                .after_help(help::MAN)
+                .arg(
+                    Arg::new("command")
+                        .value_name("COMMAND")
+                        .help("The command whose page it shall be, instead of the program's"),
+                ),
+        )
+}
+
+/// Python's programs have it.
+fn help_all_arg() -> Arg {
+    Arg::new(HELP_ALL)
+        .long(HELP_ALL)
+        .action(ArgAction::SetTrue)
+        .hide(true)
+}
+
+const NAME: &str = "rpyc-server";
+const HELP_ALL: &str = "help-all";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! The `registry` command.
+
+use std::time::Duration;
+
+use crate::registry::Transport;
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
+use clap::{Arg, ArgMatches, Command, value_parser};
+use ipnet::IpNet;
+
+use super::arg::{flag, is_on, option, seconds, switch, value};
+use super::{Logging, file, help};
+
+/// The options of a registry.
+#[derive(Debug)]
+pub(crate) struct RegistryOptions {
+    pub(crate) allow: Vec<IpNet>,
+    pub(crate) check: bool,
+    pub(crate) foreign_hosts: bool,
+    pub(crate) host: String,
+    pub(crate) listing: bool,
+    pub(crate) logging: Logging,
+    pub(crate) max_entries: usize,
+    pub(crate) port: u16,
+    pub(crate) rate: u32,
+    pub(crate) timeout: Duration,
+    pub(crate) transport: Transport,
+}
+
+impl RegistryOptions {
+    pub(super) fn from_matches(matches: &ArgMatches) -> RegistryOptions {
+        let any = if is_on(matches, "ipv6") {
+            "::"
+        } else {
+            "0.0.0.0"
+        };
+        let host = matches.get_one::<String>("host").cloned();
+        RegistryOptions {
+            allow: matches
+                .get_many("allow")
+                .into_iter()
+                .flatten()
+                .copied()
+                .collect(),
+            check: is_on(matches, "check"),
+            foreign_hosts: is_on(matches, "foreign-hosts"),
+            host: host.unwrap_or_else(|| any.to_owned()),
+            listing: value(matches, "listing"),
+            logging: Logging::from_matches(matches),
+            max_entries: value::<u32>(matches, "max-entries") as usize,
+            port: value(matches, "port"),
+            rate: value(matches, "rate"),
+            timeout: value(matches, "timeout"),
+            transport: transport(matches, "mode"),
+        }
+    }
+}
+
+/// The transport that an option of [`transports`] names.
+pub(super) fn transport(matches: &ArgMatches, name: &str) -> Transport {
+    match value::<String>(matches, name).as_str() {
+        "TCP" | "tcp" => Transport::Tcp,
+        _ => Transport::Udp,
+    }
+}
+
+pub(super) fn transports() -> PossibleValuesParser {
+    PossibleValuesParser::new(["UDP", "TCP"])
+}
+
+pub(super) fn command() -> Command {
+    Command::new("registry")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Runs a registry: servers register, clients ask where a service is")
+        .after_help(help::REGISTRY)
+        .args(args())
+}
+
+fn args() -> Vec<Arg> {
+    let mut args = vec![
+        option(
+            "mode",
+            "RPYC_REGISTRY_MODE",
+            "MODE",
+            "Whether it is asked over UDP or TCP",
+        )
+        .short('m')
+        .default_value("UDP")
+        .ignore_case(true)
+        .value_parser(transports()),
+        option(
+            "host",
+            "RPYC_REGISTRY_HOST",
+            "ADDRESS",
+            "Address or name to listen on; broadcasts are heard on 0.0.0.0 only [default: 0.0.0.0, \
+             with --ipv6 ::]",
+        )
+        .value_parser(NonEmptyStringValueParser::new()),
+        option(
+            "port",
+            "RPYC_REGISTRY_PORT",
+            "PORT",
+            "Port to listen on; 0 takes a free one, which the log names",
+        )
+        .short('p')
+        .default_value("18811")
+        .value_parser(value_parser!(u16)),
+        flag(option(
+            "listing",
+            "RPYC_REGISTRY_LISTING",
+            "BOOL",
+            "Tell which services there are, not only where a known one is",
+        ))
+        .short('l'),
+        option(
+            "timeout",
+            "RPYC_REGISTRY_TIMEOUT",
+            "SECS",
+            "How long a server is known that isn't heard of",
+        )
+        .short('t')
+        .default_value("240")
+        .value_parser(seconds),
+        option(
+            "allow",
+            "RPYC_REGISTRY_ALLOW",
+            "NETWORK",
+            "Network that may ask and register (10.0.0.0/8); can be given several times \
+             [default: everybody]",
+        )
+        .action(clap::ArgAction::Append)
+        .value_delimiter(',')
+        .value_parser(network),
+        option(
+            "rate",
+            "RPYC_REGISTRY_RATE",
+            "N",
+            "Questions a second that one source may ask, ten times as many at once; 0 sets no limit",
+        )
+        .default_value("100")
+        .value_parser(value_parser!(u32)),
+        option(
+            "max-entries",
+            "RPYC_REGISTRY_MAX_ENTRIES",
+            "N",
+            "Entries (services times servers) that it keeps, half of them for one host",
+        )
+        .default_value("10000")
+        .value_parser(value_parser!(u32).range(1..=1_000_000)),
+    ];
+    let [ipv6, no_ipv6] = switch(
+        "ipv6",
+        "RPYC_REGISTRY_IPV6",
+        "no-ipv6",
+        "Listen on IPv6, which takes IPv4, too",
+    );
+    args.extend([ipv6.short('6'), no_ipv6]);
+    args.extend(switch(
+        "foreign-hosts",
+        "RPYC_REGISTRY_FOREIGN_HOSTS",
+        "no-foreign-hosts",
+        "Let servers register another address than the one that they ask from \
+         (--advertise-host); then everybody who may ask can redirect the services of others",
+    ));
+    args.extend(switch(
+        "check",
+        "RPYC_REGISTRY_CHECK",
+        "no-check",
+        "Say whether all of this makes sense, and start nothing",
+    ));
+    let mut args: Vec<Arg> = args
+        .into_iter()
+        .map(|arg| arg.help_heading("Registry"))
+        .collect();
+    args.extend(super::logging::registry_args());
+    args.push(file::arg("RPYC_REGISTRY_CONFIG"));
+    args
+}
+
+/// A network, or a single address.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    let network = text.parse::<IpNet>();
+    let network = network.or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
+    network.map_err(|_| "not a network like 10.0.0.0/8 or 2001:db8::/32".to_owned())
+}

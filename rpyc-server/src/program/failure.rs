@@ -1,0 +1,111 @@
+//! [`Failure`]: why the program ends otherwise than by being told to.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use crate::program::printable::on_one_line;
+
+/// What went wrong, what it came from, what to do about it, and the exit code that says it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Failure {
+    message: String,
+    source: Option<Box<dyn Error>>,
+    hint: Option<String>,
+    code: u8,
+}
+
+impl Failure {
+    /// Something that may be there, or work, another time: exit code 1.
+    pub(crate) fn new(message: impl Into<String>) -> Failure {
+        Failure {
+            message: message.into(),
+            source: None,
+            hint: None,
+            code: 1,
+        }
+    }
+
+    /// What was asked for makes no sense, whenever it is asked: exit code 2.
+    pub(crate) fn usage(message: impl Into<String>) -> Failure {
+        Failure {
+            code: 2,
+            ..Failure::new(message)
+        }
+    }
+
+    /// There is no connection to a server, or it was lost: exit code 255, as ssh has it.
+    pub(crate) fn connection(message: impl Into<String>) -> Failure {
+        Failure {
+            code: 255,
+            ..Failure::new(message)
+        }
+    }
+
+    /// What it came from.
+    #[must_use]
+    pub(crate) fn because(mut self, source: impl Into<Box<dyn Error>>) -> Failure {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code)
+    }
+
+    /// The failure and what it came from, on one line.
+    pub(crate) fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = self.source();
+        while let Some(error) = source {
+            text.push_str(&format!(": {error}"));
+            source = error.source();
+        }
+        text
+    }
+
+    /// The same for a terminal, the hint below. A peer has its say in some causes.
+    pub(crate) fn report(&self) -> String {
+        let mut text = format!("rpyc-server: {}", on_one_line(&self.with_causes()));
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("\n  {hint}"));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_report_has_the_causes_on_one_line_and_the_way_out_below() {
+        let failure = Failure::new("--port 1 can't be had")
+            .because(io::Error::other("permission denied"))
+            .hint("Take another one.");
+        assert_eq!(
+            failure.report(),
+            "rpyc-server: --port 1 can't be had: permission denied\n  Take another one."
+        );
+    }
+
+    #[test]
+    fn a_peer_with_its_say_in_a_cause_neither_talks_to_the_terminal_nor_forges_the_hint() {
+        let failure = Failure::new("refused")
+            .because(io::Error::other("no\u{1b}[2J\n  Run curl | sh."))
+            .hint("Ask somebody else.");
+        assert_eq!(
+            failure.report(),
+            "rpyc-server: refused: no\\u{1b}[2J\\n  Run curl | sh.\n  Ask somebody else."
+        );
+    }
+}

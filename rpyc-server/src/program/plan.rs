@@ -1,0 +1,294 @@
+//! From options to what is going to happen: resolved, checked, and nothing started yet.
+
+use std::fs::{self, File};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+
+use crate::Address;
+use crate::auth::{Access, Tls};
+use crate::registry::Transport;
+use rpyc_core::Config;
+use rpyc_core::registry::RegistryClient;
+
+use crate::program::access;
+use crate::program::classic;
+use crate::program::cli::{Limits, Logging, Registering, ServeMode, ServeOptions, Socket};
+use crate::program::effect;
+use crate::program::exposure::{self, Guard};
+use crate::program::failure::Failure;
+
+/// What a server is going to do.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// TCP addresses, the first one that can be had; empty for none.
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) access: Access,
+    pub(crate) config: Config,
+    pub(crate) port: u16,
+    pub(crate) guard: Guard,
+    pub(crate) registry: Option<RegistryClient>,
+    pub(crate) tls: Option<Tls>,
+}
+
+impl Plan {
+    /// Checks the options, and looks up what they name.
+    pub(crate) fn new(options: &ServeOptions) -> Result<Plan, Failure> {
+        if !options.serving.classic {
+            return Err(Failure::usage("nothing to serve")
+                .hint("Say --classic to serve classic mode; --help shows examples."));
+        }
+        effect::check(options.serving.mode, &options.given)?;
+        effect::check_companions(options)?;
+        check_logging(&options.logging)?;
+        classic::check(&options.python)?;
+        check_unix(options.socket.unix.as_deref())?;
+        let tls = access::tls(&options.access)?;
+        let access = access::access(&options.access, tls.as_ref())?;
+        let default_port = if tls.is_some() { TLS_PORT } else { PORT };
+        let port = options.socket.port.unwrap_or(default_port);
+        let addresses = match options.serving.mode {
+            // Its server listens. What that has looked up isn't looked up for each client again: who
+            // answers to names may be away by now.
+            ServeMode::Child => Vec::new(),
+            ServeMode::Stdio => {
+                check_stdio(options, tls.is_none() && access.is_open())?;
+                Vec::new()
+            }
+            _ => addresses(&options.socket, port)?,
+        };
+        let guard = Guard::new(&options.access);
+        let is_unsafe = |&address: &SocketAddr| !guard.suffices(&Address::Tcp(address));
+        if addresses.iter().any(is_unsafe) {
+            let host = options.socket.host.as_deref().unwrap_or_default();
+            return Err(exposure::refusal(&format!("--host {host}")));
+        }
+        if options.serving.mode == ServeMode::OneShot && addresses.is_empty() {
+            return Err(Failure::usage("--mode oneshot prints a TCP address")
+                .hint("Give it one with --port, beside --unix or instead of it."));
+        }
+        Ok(Plan {
+            registry: match options.serving.mode {
+                ServeMode::Child => None,
+                _ => registry(&options.registering, &addresses)?,
+            },
+            config: config(options),
+            access,
+            addresses,
+            port,
+            guard,
+            tls,
+        })
+    }
+}
+
+/// Refuses what would have no effect on a client that is there already.
+fn check_stdio(options: &ServeOptions, everybody: bool) -> Result<(), Failure> {
+    let useless = if !everybody {
+        "--ssl-keyfile, --ssl-certfile, --secret-file and --allow keep nobody out"
+    } else if options.socket.unix.is_some() {
+        "--unix isn't listened on"
+    } else if options.registering.register {
+        "--register has nothing to tell"
+    } else if options.operations.metrics.is_some() {
+        "--metrics are those of servers that listen"
+    } else {
+        return Ok(());
+    };
+    let refused = format!("--mode stdio serves whoever started the server: {useless}");
+    Err(Failure::usage(refused).hint("Leave them away."))
+}
+
+/// Whether the log file can be written, without making it.
+pub(crate) fn check_logging(logging: &Logging) -> Result<(), Failure> {
+    let Some(path) = &logging.logfile else {
+        return Ok(());
+    };
+    let failure = Failure::new(format!("--logfile {}: can't be written", path.display()));
+    if path.exists() {
+        let opened = File::options().append(true).open(path);
+        return opened.map(drop).map_err(|error| failure.because(error));
+    }
+    match path.parent() {
+        Some(folder) if folder != Path::new("") && !folder.is_dir() => {
+            Err(failure.because(format!("there is no folder {}", folder.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the Unix socket has a place to be.
+fn check_unix(path: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = path else {
+        return Ok(());
+    };
+    let failure = || Failure::new(format!("--unix {} can't be had", path.display()));
+    if fs::symlink_metadata(path).is_ok_and(|there| !there.file_type().is_socket()) {
+        return Err(failure().because("there is a file that isn't a socket"));
+    }
+    match path.parent() {
+        Some(folder) if folder != Path::new("") && !folder.is_dir() => {
+            Err(failure().because(format!("there is no folder {}", folder.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn addresses(socket: &Socket, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+    if socket.unix.is_some() && socket.host.is_none() && socket.port.is_none() {
+        return Ok(Vec::new());
+    }
+    let default = if socket.ipv6 { "::1" } else { "127.0.0.1" };
+    let host = socket.host.as_deref().unwrap_or(default);
+    let mut addresses = resolve("--host", host, port)?;
+    choose_family(&mut addresses, socket.ipv6);
+    if addresses.is_empty() {
+        return Err(
+            Failure::usage(format!("--ipv6: --host {host} has no IPv6 address"))
+                .hint("Leave --ipv6 away, or name another host."),
+        );
+    }
+    Ok(addresses)
+}
+
+/// A name may have addresses of both families. Python's clients ask for IPv4 unless they are told
+/// otherwise, as this server is: then IPv6 it is.
+fn choose_family(addresses: &mut Vec<SocketAddr>, ipv6: bool) {
+    if ipv6 {
+        addresses.retain(SocketAddr::is_ipv6);
+    }
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+}
+
+/// The addresses of a host that an option names.
+pub(crate) fn resolve(option: &str, host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match (bare, port).to_socket_addrs() {
+        Ok(addresses) => Ok(addresses.collect()),
+        Err(error) => {
+            Err(Failure::new(format!("{option} {host}: the name has no address")).because(error))
+        }
+    }
+}
+
+fn is_loopback(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
+}
+
+fn config(options: &ServeOptions) -> Config {
+    let Limits {
+        frame_timeout,
+        handshake_timeout,
+        idle_timeout,
+        max_frame,
+        max_inflated,
+        max_nested,
+        max_objects,
+        max_pending,
+        max_queued,
+        sync_request_timeout,
+        write_timeout,
+        ..
+    } = options.limits;
+    let mut config = Config::default();
+    config.compress = options.serving.compress;
+    config.frame_timeout = frame_timeout;
+    // A classic client asks for the root as soon as it is connected.
+    config.handshake_timeout = handshake_timeout;
+    config.idle_timeout = idle_timeout;
+    config.include_local_traceback = !options.serving.no_traceback;
+    config.limits = config
+        .limits
+        .max_frame(max_frame)
+        .max_inflated(max_inflated);
+    config.max_first_frame = config.max_first_frame.min(max_frame);
+    config.max_nested = max_nested;
+    config.max_objects = max_objects;
+    config.max_pending = max_pending;
+    config.max_queued = max_queued;
+    config.sync_request_timeout = sync_request_timeout;
+    config.write_timeout = write_timeout;
+    config
+}
+
+/// How to reach the registry, if the server is to register.
+fn registry(
+    options: &Registering,
+    addresses: &[SocketAddr],
+) -> Result<Option<RegistryClient>, Failure> {
+    if !options.register {
+        return Ok(None);
+    }
+    if addresses.is_empty() {
+        return Err(
+            Failure::usage("--register: a registry knows TCP ports only")
+                .hint("Listen on one with --port, beside --unix or instead of it."),
+        );
+    }
+    let client = match (options.transport, &options.host) {
+        (Transport::Udp, None) => RegistryClient::broadcast(),
+        (Transport::Udp, Some(host)) => RegistryClient::udp(&**host),
+        (Transport::Tcp, Some(host)) => RegistryClient::tcp(&**host),
+        (Transport::Tcp, None) => {
+            return Err(Failure::usage("--registry-type TCP needs --registry-host")
+                .hint("Only over UDP a registry is found by itself, with a broadcast."));
+        }
+    };
+    let client = client.port(options.port);
+    let is_near = match &options.host {
+        None => false,
+        Some(host) => {
+            let registries = resolve("--registry-host", host, options.port)?;
+            registries.iter().all(|registry| is_loopback(registry.ip()))
+        }
+    };
+    match options.advertise_host {
+        Some(ip) if is_of_this_machine(ip) => Ok(Some(client.source(ip))),
+        Some(ip) => Ok(Some(client.advertise(ip))),
+        None if is_near => Ok(Some(client)),
+        None if addresses.iter().all(|address| is_loopback(address.ip())) => Err(Failure::usage(
+            "--register: the server listens on loopback, where nobody finds it",
+        )
+        .hint(
+            "Listen on another address with --host, name the registry of this machine \
+                     with --registry-host, or say with --advertise-host where the server is \
+                     reached.",
+        )),
+        None => {
+            // A registry takes a server to be where it asks from.
+            let own = addresses
+                .iter()
+                .map(SocketAddr::ip)
+                .find(|ip| !ip.is_unspecified());
+            Ok(Some(own.into_iter().fold(client, RegistryClient::source)))
+        }
+    }
+}
+
+fn is_of_this_machine(ip: IpAddr) -> bool {
+    UdpSocket::bind((ip, 0)).is_ok()
+}
+
+/// The port of Python's classic server, and the one that it has with TLS.
+const PORT: u16 = 18812;
+const TLS_PORT: u16 = 18821;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_name_with_both_the_ipv4_address_is_taken_unless_ipv6_is_asked_for() {
+        let chosen = |addresses: &[&str], ipv6| {
+            let parse = |text: &&str| text.parse::<SocketAddr>().expect("an address");
+            let mut addresses: Vec<SocketAddr> = addresses.iter().map(parse).collect();
+            choose_family(&mut addresses, ipv6);
+            addresses.first().map(ToString::to_string)
+        };
+        let both = ["[::1]:1", "127.0.0.1:1"];
+        assert_eq!(chosen(&both, false).as_deref(), Some("127.0.0.1:1"));
+        assert_eq!(chosen(&both, true).as_deref(), Some("[::1]:1"));
+        assert_eq!(chosen(&["[::]:1"], false).as_deref(), Some("[::]:1"));
+        assert_eq!(chosen(&["127.0.0.1:1"], true), None);
+    }
+}

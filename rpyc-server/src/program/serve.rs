@@ -1,0 +1,312 @@
+//! A plan to a running server, until it is stopped.
+
+use std::io::{self, Write};
+use std::process;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::auth::Access;
+use crate::metrics::{Metrics, MetricsEndpoint};
+use crate::registry::Registration;
+use crate::{
+    Address, Builder, ChildCommand, InheritedClient, ListenError, Listener, Mode, ProcessLimits,
+    Server,
+};
+use log::{error, info, warn};
+use rpyc_core::service::VoidService;
+
+use crate::program::cli::{Registering, SERVES_CLIENT, ServeMode, ServeOptions};
+use crate::program::failure::Failure;
+use crate::program::logging::LogFile;
+use crate::program::plan::Plan;
+use crate::program::{StartEvaluator, check, classic, exposure, logging, signals, systemd};
+
+/// Serves until a signal stops it, or says whether it could.
+pub(crate) fn run(options: &ServeOptions, start: StartEvaluator) -> Result<(), Failure> {
+    let plan = Plan::new(options)?;
+    if options.limits.process != ProcessLimits::default() && !options.serving.mode.is_process() {
+        return Err(Failure::usage(
+            "--max-memory, --max-cpu and --max-lifetime are limits of processes",
+        )
+        .hint("Say --mode process, too: each client gets a process of its own."));
+    }
+    if options.serving.check {
+        check::addresses("--host, --port", &plan.addresses)?;
+        check::addresses("--metrics", options.operations.metrics.as_slice())?;
+        return crate::program::print(b"the options make sense\n");
+    }
+    let log = logging::start(&options.logging)?;
+    // A client that is there already is taken first of all: nothing else may read from the
+    // standard input, or write to the standard output.
+    let mode = match options.serving.mode {
+        ServeMode::Child => {
+            return serve_client(InheritedClient::take(), options, &plan, log, start);
+        }
+        ServeMode::Stdio => {
+            return serve_client(InheritedClient::stdio(), options, &plan, log, start);
+        }
+        ServeMode::Process => Mode::Process(child_command()?),
+        ServeMode::OneShot => Mode::OneShot,
+        ServeMode::Pool => pool(options.serving.workers)?,
+        ServeMode::Threaded => Mode::Threaded,
+    };
+    let signals = signals::catch(log, plan.tls.clone()).map_err(broken)?;
+    if options.serving.mode == ServeMode::Process {
+        let builder = Server::builder(|| VoidService).mode(mode);
+        return serve(builder, options, &plan, signals);
+    }
+    let evaluator = classic::Running::start(start, options)?;
+    let builder = Server::builder_from(evaluator.factory(options)).mode(mode);
+    serve(builder, options, &plan, signals)?;
+    evaluator.stop();
+    info!("stopped");
+    Ok(())
+}
+
+/// Serves until a signal stops it.
+fn serve(
+    builder: Builder,
+    options: &ServeOptions,
+    plan: &Plan,
+    signals: signals::Caught,
+) -> Result<(), Failure> {
+    let listeners = listen(options, plan)?;
+    let limits = &options.limits;
+    let mut builder = configure(builder, options, plan).max_clients(limits.max_clients);
+    if let Some(max_clients) = limits.max_clients_per_address {
+        builder = builder.max_clients_per_address(max_clients);
+    }
+    let endpoint = metrics(options)?;
+    if let Some((metrics, _)) = &endpoint {
+        builder = builder.metrics(metrics.clone());
+    }
+    let server = systemd::keep_informed(register(builder, options, plan))
+        .serve_on(listeners)
+        .map_err(|error| Failure::new("the server can't start").because(error))?;
+    for address in server.addresses() {
+        announce(address, options, plan);
+    }
+    if options.serving.mode == ServeMode::OneShot {
+        print_address(server.addresses())?;
+    }
+    let stopper = server.stopper();
+    signals.stop_with(move || stopper.stop()).map_err(broken)?;
+    server.run().map_err(broken)?;
+    drop(endpoint);
+    Ok(())
+}
+
+/// Serves the client for whom this process was started, and ends with it.
+fn serve_client(
+    client: io::Result<InheritedClient>,
+    options: &ServeOptions,
+    plan: &Plan,
+    log: LogFile,
+    start: StartEvaluator,
+) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::new("the client can't be served").because(error);
+    let mut client = client.map_err(failed)?;
+    let peer = client.peer().clone();
+    // A stranger doesn't get an evaluator.
+    if let Some(access) = access(plan) {
+        client = match client.authenticate(&access, options.limits.handshake_timeout) {
+            Ok(client) => client,
+            Err(rejection) => {
+                let refused = Failure::new(format!("client {peer} refused")).because(rejection);
+                warn!("{}", refused.with_causes());
+                process::exit(ChildCommand::REFUSED.into());
+            }
+        };
+    }
+    let signals = signals::catch(log, plan.tls.clone()).map_err(broken)?;
+    let evaluator = classic::Running::start(start, options)?;
+    let builder = configure(
+        Server::builder_from(evaluator.factory(options)),
+        options,
+        plan,
+    );
+    let server = builder
+        .serve_client(client)
+        .map_err(|error| Failure::new("the client can't be served").because(error))?;
+    let stopper = server.stopper();
+    signals.stop_with(move || stopper.stop()).map_err(broken)?;
+    options.limits.process.apply().map_err(failed)?;
+    server.run().map_err(broken)?;
+    evaluator.stop();
+    Ok(())
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn pool(workers: u16) -> Result<Mode, Failure> {
+    let workers = workers.into();
+    Ok(Mode::Pool { workers })
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn pool(_: u16) -> Result<Mode, Failure> {
+    Err(Failure::usage("--mode pool needs Linux").hint("Take --mode threaded."))
+}
+
+/// This program with the same options, and the one that tells it to serve a client.
+fn child_command() -> Result<ChildCommand, Failure> {
+    let program = ChildCommand::this_program()
+        .map_err(|error| Failure::new("this program doesn't know its own path").because(error))?;
+    let arguments = std::env::args_os().skip(1);
+    let command = arguments.fold(program, ChildCommand::arg);
+    Ok(command.arg(format!("--{SERVES_CLIENT}")))
+}
+
+fn configure(builder: Builder, options: &ServeOptions, plan: &Plan) -> Builder {
+    let limits = &options.limits;
+    let builder = builder
+        .connection_config(plan.config.clone())
+        .grace(limits.grace)
+        .handshake_timeout(limits.handshake_timeout)
+        .keepalive(limits.keepalive);
+    match access(plan) {
+        Some(access) => builder.authenticator(access),
+        None => builder,
+    }
+}
+
+/// Who gets in, if clients are to be asked anything at all.
+fn access(plan: &Plan) -> Option<Access> {
+    let asks = plan.tls.is_some() || !plan.access.is_open();
+    asks.then(|| plan.access.clone())
+}
+
+fn broken(error: io::Error) -> Failure {
+    Failure::new("the server can't go on").because(error)
+}
+
+/// The endpoint of the metrics, if it was asked for.
+fn metrics(options: &ServeOptions) -> Result<Option<(Metrics, MetricsEndpoint)>, Failure> {
+    let Some(address) = options.operations.metrics else {
+        return Ok(None);
+    };
+    let metrics = Metrics::new();
+    match MetricsEndpoint::start(address, metrics.clone()) {
+        Ok(endpoint) => {
+            info!("metrics at http://{}/metrics", endpoint.address());
+            Ok(Some((metrics, endpoint)))
+        }
+        Err(error) => {
+            Err(Failure::new(format!("--metrics {address}: can't be had")).because(error))
+        }
+    }
+}
+
+fn listen(options: &ServeOptions, plan: &Plan) -> Result<Vec<Listener>, Failure> {
+    let inherited = systemd::inherited().map_err(|error| {
+        Failure::new("LISTEN_FDS: an inherited socket can't be served").because(error)
+    })?;
+    if !inherited.is_empty() {
+        let is_unsafe = |socket: &Listener| !plan.guard.suffices(socket.address());
+        if inherited.iter().any(is_unsafe) {
+            return Err(exposure::refusal("the inherited socket (LISTEN_FDS)"));
+        }
+        return Ok(inherited);
+    }
+    let mut listeners = Vec::new();
+    if !plan.addresses.is_empty() {
+        let listener = Listener::tcp(&plan.addresses[..]);
+        listeners.push(listener.map_err(|error| port_cant_be_had(plan.port, error))?);
+    }
+    if let Some(path) = &options.socket.unix {
+        let listener = Listener::unix_with_mode(path, options.socket.unix_mode);
+        listeners.push(listener.map_err(|error| {
+            let failure = Failure::new(format!("--unix {} can't be had", path.display()));
+            failure.because(error)
+        })?);
+    }
+    Ok(listeners)
+}
+
+fn port_cant_be_had(port: u16, error: ListenError) -> Failure {
+    if !error.is_in_use() {
+        return Failure::new("--host, --port: the address can't be had").because(error);
+    }
+    let failure = Failure::new(format!("--port {port} can't be had")).because(error);
+    failure.hint(
+        "Another program listens there: take another port with --port, or a free one with \
+         --port 0.",
+    )
+}
+
+/// Has the server register when it begins to serve, and unregister when it stops.
+fn register(builder: Builder, options: &ServeOptions, plan: &Plan) -> Builder {
+    let Some(registry) = plan.registry.clone() else {
+        return builder;
+    };
+    let Registering {
+        names,
+        advertise_port,
+        ..
+    } = &options.registering;
+    let (names, advertise_port) = (names.clone(), *advertise_port);
+    let registration = Arc::new(Mutex::new(None));
+    let started = registration.clone();
+    builder
+        .on_start(move |addresses| {
+            let port = addresses
+                .iter()
+                .find_map(|address| Some(address.tcp()?.port()));
+            let Some(port) = advertise_port.or(port) else {
+                return;
+            };
+            let names = names.iter().map(String::as_str);
+            match Registration::start(registry, names, port) {
+                Ok(registration) => {
+                    *started.lock().unwrap_or_else(PoisonError::into_inner) = Some(registration);
+                }
+                Err(error) => error!("not registered: no thread for it: {error}"),
+            }
+        })
+        .on_stop(move || {
+            let registration = registration.lock();
+            drop(registration.unwrap_or_else(PoisonError::into_inner).take());
+        })
+}
+
+/// What a program reads that started this one for itself.
+fn print_address(addresses: &[Address]) -> Result<(), Failure> {
+    let Some(address) = addresses.iter().find_map(Address::tcp) else {
+        return Ok(());
+    };
+    let text = format!("rpyc-oneshot\n{}\t{}\n", address.ip(), address.port());
+    let mut stdout = io::stdout();
+    let printed = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    printed.map_err(|error| Failure::new("the standard output can't be written").because(error))
+}
+
+fn announce(address: &Address, options: &ServeOptions, plan: &Plan) {
+    info!("listening on {address}");
+    let is_reachable = plan.guard.lets_strangers_in(address);
+    let Some(address) = address.tcp() else {
+        return;
+    };
+    let host = match address.ip() {
+        ip if ip.is_unspecified() => "this machine's name".to_owned(),
+        ip => format!("\"{ip}\""),
+    };
+    let (function, port) = (
+        if plan.tls.is_some() {
+            "ssl_connect"
+        } else {
+            "connect"
+        },
+        address.port(),
+    );
+    let ipv6 = if address.is_ipv6() { ", ipv6=True" } else { "" };
+    if options.access.secret_file.is_some() {
+        info!("clients are asked for the secret: docs/operations.md has the lines for Python");
+    } else {
+        info!(
+            "from Python: import rpyc; conn = rpyc.classic.{function}({host}, port={port}{ipv6})"
+        );
+    }
+    if is_reachable {
+        warn!("whoever reaches {address} can run any code as this user (--insecure)");
+    }
+}

@@ -1,0 +1,63 @@
+//! `eval` and `exec`: code at the server, with this program's standard streams.
+
+use std::fs;
+use std::io::{self, IsTerminal, Read};
+
+use clap::{Arg, ArgMatches, Command};
+use rpyc_classic::Stdio;
+
+use super::connect::Way;
+use super::session::{Session, show};
+use crate::program::failure::Failure;
+
+pub(super) fn eval_command() -> Command {
+    Command::new("eval")
+        .about("Evaluates a Python expression at a server and prints its value")
+        .after_help("Examples:\n  rpyc-server eval 'sum(range(10))'\n  rpyc-server eval --connect host:18812 '__import__(\"os\").getcwd()'")
+        .arg(Arg::new("expression").value_name("EXPR").required(true).allow_hyphen_values(true).help("The expression"))
+}
+
+pub(super) fn eval(matches: &ArgMatches) -> Result<u8, Failure> {
+    let expression = matches
+        .get_one::<String>("expression")
+        .expect("is required");
+    let session = Session::open(&Way::from_matches(matches)?)?;
+    let ended = session.run(|prompt| prompt.push(expression, stdio()));
+    let ended = ended.map_err(|error| session.way().failed(error))?;
+    Ok(show(&ended))
+}
+
+pub(super) fn exec_command() -> Command {
+    Command::new("exec")
+        .about("Runs a Python file at a server, with the standard streams here")
+        .after_help("Examples:\n  rpyc-server exec script.py\n  echo 'print(1 + 1)' | rpyc-server exec -\n\nThe file is read here; the modules that it imports and the files that it opens are the server's.")
+        .arg(Arg::new("file").value_name("FILE").required(true).help("The file; - is the standard input"))
+}
+
+pub(super) fn exec(matches: &ArgMatches) -> Result<u8, Failure> {
+    let file = matches.get_one::<String>("file").expect("is required");
+    let (code, name) = match file.as_str() {
+        "-" => (read_stdin(), "<stdin>"),
+        file => (fs::read_to_string(file), file),
+    };
+    let code =
+        code.map_err(|error| Failure::new(format!("{name}: can't be read")).because(error))?;
+    run_program(&Session::open(&Way::from_matches(matches)?)?, &code, name)
+}
+
+pub(super) fn read_stdin() -> io::Result<String> {
+    let mut code = String::new();
+    io::stdin().read_to_string(&mut code)?;
+    Ok(code)
+}
+
+/// Runs code as a program of that name.
+pub(super) fn run_program(session: &Session, code: &str, name: &str) -> Result<u8, Failure> {
+    let ended = session.run(|prompt| prompt.run_program(code, name, stdio()));
+    let ended = ended.map_err(|error| session.way().failed(error))?;
+    Ok(show(&ended))
+}
+
+fn stdio() -> Stdio {
+    Stdio::inherit().block_buffered(!io::stdout().is_terminal())
+}

@@ -1,0 +1,175 @@
+//! `ping`: how long a server takes to answer.
+
+use std::io::{self, Write};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use signal_hook::consts::SIGINT;
+use signal_hook::iterator::Signals;
+
+use super::connect::Way;
+use crate::program::failure::Failure;
+
+pub(super) fn command() -> Command {
+    Command::new("ping")
+        .about("Measures how long a server takes to answer, until Ctrl-C")
+        .after_help("Examples:\n  rpyc-server ping --connect host:18812 -c 10\n  rpyc-server ping --connect unix:/run/rpyc.sock -i 0.1 -q\n\nThe first answer of a server is slower than those that follow.")
+        .arg(
+            Arg::new("count")
+                .short('c')
+                .long("count")
+                .value_name("N")
+                .value_parser(value_parser!(u64).range(1..))
+                .help("Stop after so many pings"),
+        )
+        .arg(
+            Arg::new("interval")
+                .short('i')
+                .long("interval")
+                .value_name("SECS")
+                .default_value("1")
+                .value_parser(crate::program::cli::optional_seconds)
+                .help("The time from a ping to the next one; 0 pings without a pause"),
+        )
+        .arg(
+            Arg::new("quiet")
+                .short('q')
+                .long("quiet")
+                .action(ArgAction::SetTrue)
+                .help("Print the summary alone"),
+        )
+}
+
+pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
+    let way = Way::from_matches(matches)?;
+    let count = matches.get_one::<u64>("count").copied();
+    let interval = matches.get_one::<Option<Duration>>("interval");
+    let interval = interval.copied().flatten().unwrap_or_default();
+    let quiet = matches.get_flag("quiet");
+    let connection = way.connect()?;
+    let (stop, stopped) = channel();
+    let mut signals = Signals::new([SIGINT]).map_err(no_signals)?;
+    thread::Builder::new()
+        .spawn(move || {
+            for _ in signals.forever() {
+                // Nobody waits any more once it has ended.
+                let _ = stop.send(());
+            }
+        })
+        .map_err(no_signals)?;
+    let mut times = Times::default();
+    loop {
+        let began = Instant::now();
+        times.sent += 1;
+        match connection.ping_with(PAYLOAD, Some(PATIENCE)) {
+            Ok(()) => {
+                let took = began.elapsed();
+                times.answered.push(took);
+                if !quiet {
+                    let number = times.sent;
+                    print(&format!(
+                        "{}: seq={number} time={} ms\n",
+                        way.target,
+                        ms(took)
+                    ))?;
+                }
+            }
+            Err(error) if error.is_timeout() => {
+                if !quiet {
+                    print(&format!("{}: seq={} no answer\n", way.target, times.sent))?;
+                }
+            }
+            Err(error) => {
+                print(&times.summary(&way.target.to_string()))?;
+                return Err(way.failed(error));
+            }
+        }
+        if count.is_some_and(|count| times.sent >= count) {
+            break;
+        }
+        let pause = interval.saturating_sub(began.elapsed());
+        if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
+            break;
+        }
+    }
+    if times.answered.len() as u64 == times.sent {
+        // The summary is what counts, whatever the server says to that.
+        let _ = connection.close();
+    }
+    print(&times.summary(&way.target.to_string()))?;
+    Ok(u8::from(times.answered.is_empty()))
+}
+
+fn no_signals(error: io::Error) -> Failure {
+    Failure::new("Ctrl-C can't be caught").because(error)
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let written = io::stdout().write_all(text.as_bytes());
+    written.map_err(|error| Failure::new("the standard output can't be written").because(error))
+}
+
+/// What has been measured.
+#[derive(Default)]
+struct Times {
+    sent: u64,
+    answered: Vec<Duration>,
+}
+
+impl Times {
+    fn summary(&self, target: &str) -> String {
+        let answered = self.answered.len() as u64;
+        let lost = 100.0 * self.sent.saturating_sub(answered) as f64 / self.sent.max(1) as f64;
+        let mut text = format!(
+            "\n--- {target} ---\n{} pings, {answered} answers, {lost:.0}% lost\n",
+            self.sent
+        );
+        let mut sorted: Vec<f64> = self.answered.iter().map(Duration::as_secs_f64).collect();
+        sorted.sort_by(f64::total_cmp);
+        let (Some(least), Some(most)) = (sorted.first(), sorted.last()) else {
+            return text;
+        };
+        let mean = sorted.iter().sum::<f64>() / sorted.len() as f64;
+        let spread = sorted.iter().map(|time| (time - mean).powi(2)).sum::<f64>();
+        let spread = (spread / sorted.len() as f64).sqrt();
+        let place = |part: usize| sorted[(sorted.len() - 1) * part / 100];
+        let numbers = [*least, mean, place(50), place(99), *most, spread];
+        let numbers = numbers.map(|seconds| ms(Duration::from_secs_f64(seconds)));
+        text.push_str(&format!(
+            "min/avg/p50/p99/max/mdev = {} ms\n",
+            numbers.join("/")
+        ));
+        text
+    }
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.3}", time.as_secs_f64() * 1000.0)
+}
+
+const PAYLOAD: &str = "rpyc-server ping";
+const PATIENCE: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_has_losses_and_the_spread() {
+        let times = Times {
+            sent: 4,
+            answered: [1, 2, 6].map(Duration::from_millis).to_vec(),
+        };
+        assert_eq!(
+            times.summary("host:1"),
+            "\n--- host:1 ---\n4 pings, 3 answers, 25% lost\nmin/avg/p50/p99/max/mdev = 1.000/3.000/2.000/2.000/6.000/2.160 ms\n"
+        );
+        assert!(
+            Times::default()
+                .summary("x")
+                .ends_with("0 pings, 0 answers, 0% lost\n")
+        );
+    }
+}

@@ -1,0 +1,184 @@
+//! A connection on which code runs that Ctrl-C interrupts.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use rpyc_classic::{ClassicConnection, Interrupter, Outcome, Prompt};
+use rpyc_core::Error;
+use signal_hook::consts::SIGINT;
+use signal_hook::iterator::Signals;
+
+use super::connect::Way;
+use super::{INTERRUPTED, colour};
+use crate::program::failure::Failure;
+use crate::program::printable::printable;
+
+/// A prompt at the server.
+pub(super) struct Session {
+    way: Way,
+    connection: ClassicConnection,
+    prompt: Prompt,
+    running: Arc<Mutex<Running>>,
+}
+
+/// What Ctrl-C is for at the moment.
+#[derive(Default)]
+struct Running {
+    code: Option<(Interrupter, ClassicConnection)>,
+    presses: u32,
+    is_left: bool,
+}
+
+impl Drop for Session {
+    /// In order: an end in the middle of a release is a broken stream in the server's log.
+    fn drop(&mut self) {
+        let _ = self.connection.close();
+    }
+}
+
+/// How a piece of code ended.
+pub(super) enum Ended {
+    /// By itself.
+    Outcome(Outcome),
+    /// Ctrl-C closed the connection.
+    Left,
+}
+
+impl Session {
+    /// Connects. From here on Ctrl-C interrupts what runs and doesn't end this program.
+    pub(super) fn open(way: &Way) -> Result<Session, Failure> {
+        let (connection, prompt) = connect(way)?;
+        let session = Session {
+            way: way.clone(),
+            connection,
+            prompt,
+            running: Arc::default(),
+        };
+        session
+            .watch_signals()
+            .map_err(|error| Failure::new("Ctrl-C can't be caught").because(error))?;
+        Ok(session)
+    }
+
+    /// Connects anew: with an empty namespace.
+    pub(super) fn reopen(&mut self) -> Result<(), Failure> {
+        (self.connection, self.prompt) = connect(&self.way)?;
+        Ok(())
+    }
+
+    pub(super) fn connection(&self) -> &ClassicConnection {
+        &self.connection
+    }
+
+    pub(super) fn prompt(&self) -> &Prompt {
+        &self.prompt
+    }
+
+    pub(super) fn way(&self) -> &Way {
+        &self.way
+    }
+
+    /// Runs code by `work`, interrupted by Ctrl-C; a second one closes the connection.
+    pub(super) fn run(
+        &self,
+        work: impl FnOnce(&Prompt) -> Result<Outcome, Error>,
+    ) -> Result<Ended, Error> {
+        *lock(&self.running) = Running {
+            code: Some((self.prompt.interrupter(), self.connection.clone())),
+            ..Running::default()
+        };
+        let outcome = work(&self.prompt);
+        let left = std::mem::take(&mut *lock(&self.running)).is_left;
+        match outcome {
+            Err(error) if error.is_closed() && left => Ok(Ended::Left),
+            outcome => outcome.map(Ended::Outcome),
+        }
+    }
+
+    fn watch_signals(&self) -> io::Result<()> {
+        let mut signals = Signals::new([SIGINT])?;
+        let (running, way) = (self.running.clone(), self.way.clone());
+        thread::Builder::new()
+            .name("rpyc-signals".to_owned())
+            .spawn(move || {
+                for _ in signals.forever() {
+                    interrupt(&running, &way);
+                }
+            })?;
+        Ok(())
+    }
+}
+
+fn connect(way: &Way) -> Result<(ClassicConnection, Prompt), Failure> {
+    let connection = way.connect_classic()?;
+    let prompt = connection.prompt().map_err(|error| way.failed(error))?;
+    Ok((connection, prompt))
+}
+
+fn interrupt(running: &Arc<Mutex<Running>>, way: &Way) {
+    let mut now = lock(running);
+    let Some((interrupter, connection)) = now.code.clone() else {
+        return;
+    };
+    now.presses += 1;
+    if now.presses > 1 {
+        now.is_left = true;
+        drop(now);
+        connection.connection().shut_down(std::time::Duration::ZERO);
+        return;
+    }
+    drop(now);
+    // It takes a connection of its own, which must not keep a second Ctrl-C from being heard.
+    let way = way.clone();
+    let asked = thread::Builder::new()
+        .name("rpyc-interrupt".to_owned())
+        .spawn(move || {
+            let interrupted = way
+                .connect_classic()
+                .is_ok_and(|second| interrupter.interrupt(&second).unwrap_or(false));
+            if !interrupted {
+                say("this server can't be asked to interrupt; Ctrl-C again closes the connection");
+            }
+        });
+    if asked.is_err() {
+        say("no thread to interrupt with; Ctrl-C again closes the connection");
+    }
+}
+
+/// Shows how code ended; gives the exit code that it stands for.
+pub(super) fn show(ended: &Ended) -> u8 {
+    match ended {
+        Ended::Outcome(Outcome::Exited { code, message }) => {
+            if let Some(message) = message {
+                say(message);
+            }
+            *code
+        }
+        Ended::Outcome(Outcome::Raised { traceback }) => {
+            let text = printable(traceback);
+            let text = match colour::on_stderr() {
+                true => colour::traceback(&text),
+                false => text,
+            };
+            // Nothing is left to do when nobody listens.
+            let _ = io::stderr().write_all(text.as_bytes());
+            1
+        }
+        Ended::Outcome(_) => 0,
+        Ended::Left => {
+            say("the connection is closed");
+            INTERRUPTED
+        }
+    }
+}
+
+/// A line for the user. The server has its say in some.
+pub(super) fn say(text: &str) {
+    // Nothing is left to do when nobody listens.
+    let _ = writeln!(io::stderr(), "{}", printable(text));
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
