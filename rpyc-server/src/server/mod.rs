@@ -18,7 +18,7 @@ pub mod metrics;
 mod pool;
 mod process;
 mod raw;
-mod starts;
+mod spawn_queue;
 mod threaded;
 
 use std::fmt;
@@ -47,7 +47,7 @@ pub use self::limits::ProcessLimits;
 pub use self::listener::{Address, ListenError, Listener};
 use self::metrics::Refused;
 pub use self::process::ChildCommand;
-use self::process::Nursery;
+use self::process::ProcessSpawner;
 pub use self::raw::RawStream;
 use crate::places::Caps;
 
@@ -189,10 +189,10 @@ impl Server {
         } = self;
         descriptors::raise_descriptor_limit();
         let mut arrivals = Reception {
-            nursery: match &shared.options.mode {
+            spawner: match &shared.options.mode {
                 Mode::Process(command) => {
                     let most = shared.options.max_clients;
-                    Some(Nursery::new(command.clone(), most))
+                    Some(ProcessSpawner::new(command.clone(), most))
                 }
                 _ => None,
             },
@@ -253,7 +253,7 @@ impl Server {
 
 /// What the accept loop does with clients.
 struct Reception {
-    nursery: Option<Nursery>,
+    spawner: Option<ProcessSpawner>,
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pool: Option<pool::Pool>,
     shared: Arc<Shared>,
@@ -266,8 +266,8 @@ impl accept::Arrivals for Reception {
             pool.take(&self.shared, stream, peer);
             return ControlFlow::Continue(());
         }
-        if let Some(nursery) = &self.nursery {
-            nursery.take(&self.shared, stream, peer);
+        if let Some(spawner) = &self.spawner {
+            spawner.take(&self.shared, stream, peer);
             return ControlFlow::Continue(());
         }
         let taken = threaded::take(&self.shared, Incoming::Raw(stream), peer);

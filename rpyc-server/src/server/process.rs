@@ -2,7 +2,7 @@
 //! nothing of anybody else's.
 //!
 //! It is started when the client's first bytes have come, so that silence costs no process, unless the
-//! server speaks first; and only so many are started at a time, in order. One that is still there a
+//! server speaks first; and only so many are started at a time, shared by source. One that is still there a
 //! while after its client has gone is killed, whatever it does: stopped, say, it would never notice.
 
 use std::ffi::OsString;
@@ -29,9 +29,10 @@ use super::client::next_name;
 use super::clients::{Cut, Place, Refusal};
 use super::keepalive::set_options;
 use super::metrics::Refused;
-use super::starts::{Start, Starts};
+use super::spawn_queue::{SpawnQueue, Start};
 use super::{RawStream, Shared};
 use crate::causes::{none_left, with_causes};
+use crate::source::Source;
 
 /// The program that serves a client in [`Mode::Process`](super::Mode::Process). It is started
 /// with the client's socket as its standard input, takes it over with
@@ -81,21 +82,21 @@ impl ChildCommand {
 /// The threads that wait for the children's ends: no handler of SIGCHLD, which would reap the
 /// children of others.
 #[derive(Debug)]
-pub(super) struct Nursery {
+pub(super) struct ProcessSpawner {
     command: ChildCommand,
     threads: ThreadPool,
-    starts: Starts,
+    starts: SpawnQueue,
 }
 
-impl Nursery {
-    pub(super) fn new(command: ChildCommand, max_clients: usize) -> Nursery {
+impl ProcessSpawner {
+    pub(super) fn new(command: ChildCommand, max_clients: usize) -> ProcessSpawner {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Nursery {
+        ProcessSpawner {
             command,
             // Those of clients that have lost their place take a moment to end.
             threads: ThreadPool::new("rpyc-child", STACK, max_clients.saturating_mul(2)),
             // Some of them wait for the disk.
-            starts: Starts::new(2 * cores),
+            starts: SpawnQueue::new(2 * cores),
         }
     }
 
@@ -149,7 +150,7 @@ impl Client {
         stream: RawStream,
         limit: Option<Duration>,
         command: &ChildCommand,
-        starts: &Starts,
+        starts: &SpawnQueue,
     ) {
         let refuse = |why, reason: &dyn fmt::Display| self.server.refuse(why, &self.peer, reason);
         let authenticator = self.server.options.authenticator.as_ref();
@@ -180,7 +181,7 @@ impl Client {
             Ok(false) => return self.log(Level::Info, format_args!("ended: it sent nothing")),
             Err(error) => return refuse(Refused::System, &NoProcess(error)),
         }
-        let Some(start) = starts.begin(QUEUE) else {
+        let Some(start) = starts.begin(Source::from(&self.peer), QUEUE) else {
             let late = format!("no process could be started for it within {QUEUE:?}");
             return refuse(Refused::System, &late);
         };

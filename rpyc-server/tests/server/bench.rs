@@ -14,6 +14,7 @@ use rpyc_core::object::{Any, Args, Context, IdParts, Netref, Object, ObjectRef, 
 use rpyc_core::service::{Service, VoidService};
 use rpyc_core::transport::PeerAddr;
 use rpyc_server::{Builder, Server};
+use socket2::{Domain, Socket, Type};
 
 /// How long anything here may take before the test fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
@@ -146,6 +147,16 @@ pub(crate) fn connect(address: Option<SocketAddr>) -> Connection {
     let address = address.expect("the server listens on TCP");
     let stream = TcpStream::connect(address).expect("the server accepts");
     Connection::open(stream, Arc::new(VoidService), Config::default()).expect("a connection")
+}
+
+/// A plain connection to a server of this machine, from one of its loopback addresses.
+pub(crate) fn connect_from(source: [u8; 4], to: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    let bound = socket.bind(&SocketAddr::from((source, 0)).into());
+    bound.expect("an address of its own");
+    socket.connect(&to.into()).expect("it listens");
+    socket.set_read_timeout(Some(DEADLINE)).expect("an option");
+    socket.into()
 }
 
 /// The service's root object.

@@ -4,11 +4,11 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rpyc_server::{ChildCommand, Mode};
 
-use crate::bench::{DEADLINE, Folder, demo};
+use crate::bench::{DEADLINE, Folder, connect_from, demo};
 
 #[test]
 fn a_client_that_has_gone_again_gets_no_process() {
@@ -70,4 +70,32 @@ fn a_server_that_stops_starts_no_more_processes() {
     let since = count() - before;
     // Those that were being started, and those whose turn had just come.
     assert!(since <= 2 * at_a_time, "{since} of {}", clients.len());
+}
+
+#[test]
+fn two_hundred_clients_of_one_address_delay_the_process_of_no_other() {
+    // It takes nobody over: each start lasts for as long as it may.
+    let child = ChildCommand::new("sh")
+        .arg("-c")
+        .arg("echo hello >&0; exec sleep 60");
+    let (builder, _watch) = demo();
+    let builder = builder.mode(Mode::Process(child)).grace(Duration::ZERO);
+    let server = builder.listen("127.0.0.1:0").unwrap().start().unwrap();
+    let address = server.local_addr().unwrap();
+    let speak = |last| {
+        let mut stream = connect_from([127, 0, 0, last], address);
+        stream.write_all(b"x").unwrap();
+        stream
+    };
+    let many: Vec<TcpStream> = (0..200).map(|_| speak(2)).collect();
+    let began = Instant::now();
+    while server.clients() < many.len() {
+        assert!(began.elapsed() < DEADLINE);
+        thread::yield_now();
+    }
+    let mut other = speak(3);
+    // One after the other the many take more than three times as long as that.
+    let mut greeting = [0; 5];
+    other.read_exact(&mut greeting).unwrap();
+    assert_eq!(&greeting, b"hello");
 }

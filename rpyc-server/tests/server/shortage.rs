@@ -1,7 +1,7 @@
 //! Places that run out: those who say nothing give theirs up, and nobody else does.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use rpyc_core::registry::RegistryClient;
@@ -9,21 +9,9 @@ use rpyc_core::{Config, Connection, VoidService};
 use rpyc_server::metrics::{Metrics, MetricsEndpoint};
 use rpyc_server::registry::{Registry, Transport};
 use rpyc_server::{Authenticated, Mode, RawStream};
-use socket2::{Domain, Socket, Type};
 
-use crate::bench::{DEADLINE, assert_serves, connect, demo};
+use crate::bench::{DEADLINE, assert_serves, connect, connect_from, demo};
 use crate::metrics::get;
-
-/// A connection from an address of this machine that says nothing.
-fn silent(source: [u8; 4], to: SocketAddr) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    let source = SocketAddr::from((source, 0));
-    socket.bind(&source.into()).expect("an address of its own");
-    let to = SocketAddr::from((Ipv4Addr::LOCALHOST, to.port()));
-    socket.connect(&to.into()).expect("it listens");
-    socket.set_read_timeout(Some(DEADLINE)).expect("an option");
-    socket.into()
-}
 
 /// Whether the other side has ended the connection, whatever it said before.
 fn is_ended(mut stream: &TcpStream) -> bool {
@@ -47,7 +35,7 @@ fn a_silent_client_gives_its_place_to_one_who_comes_and_who_has_spoken_keeps_it(
         let address = server.local_addr().unwrap();
         let first = connect(Some(address));
         assert_serves(&first);
-        let second = silent([127, 0, 0, 1], address);
+        let second = connect_from([127, 0, 0, 1], address);
         // It counts as silent from when it could have been heard.
         for _ in 0..2 {
             watch.connected.recv_timeout(DEADLINE).unwrap();
@@ -87,7 +75,9 @@ fn clients_that_dont_authenticate_make_room_for_who_does() {
         .start()
         .unwrap();
     let address = server.local_addr().unwrap();
-    let strangers: Vec<_> = (0..30).map(|_| silent([127, 0, 0, 1], address)).collect();
+    let strangers: Vec<_> = (0..30)
+        .map(|_| connect_from([127, 0, 0, 1], address))
+        .collect();
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(b"x").unwrap();
     let client = Connection::open(stream, Arc::new(VoidService), Config::default()).unwrap();
@@ -103,7 +93,7 @@ fn silent_connections_from_nine_addresses_dont_keep_a_registry_from_answering() 
     let registry = registry.listen("127.0.0.1:0").unwrap().start().unwrap();
     let address = registry.local_addr();
     let silent: Vec<_> = (2..=10)
-        .flat_map(|last| (0..40).map(move |_| silent([127, 0, 0, last], address)))
+        .flat_map(|last| (0..40).map(move |_| connect_from([127, 0, 0, last], address)))
         .collect();
     let client = RegistryClient::tcp("127.0.0.1").port(address.port());
     let client = client.timeout(DEADLINE);
@@ -119,7 +109,7 @@ fn silent_connections_dont_keep_a_scraper_from_its_numbers() {
     let mut there = Vec::new();
     for sources in [1..=1, 1..=8] {
         for last in sources {
-            there.extend((0..16).map(|_| silent([127, 0, 0, last], address)));
+            there.extend((0..16).map(|_| connect_from([127, 0, 0, last], address)));
         }
         for _ in 0..22 {
             let answer = get(address, "/metrics");
