@@ -1,9 +1,7 @@
 //! The accept loop: hands clients over, never waits for one.
 
 use std::io;
-use std::ops::ControlFlow;
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use log::{info, warn};
@@ -15,22 +13,23 @@ use super::{Listener, RawStream};
 
 /// What the loop does for the rest of the server.
 pub(super) trait Arrivals {
-    /// A client has come. Must return at once; a break ends the accepting.
-    fn arrived(&mut self, stream: RawStream, peer: PeerAddr) -> ControlFlow<()>;
+    /// A client has come. Must return at once.
+    fn arrived(&mut self, stream: RawStream, peer: PeerAddr);
+
+    /// Whether no more clients are wanted.
+    fn are_over(&self) -> bool;
 
     /// Does what is due by now; says when it wants to be called again.
     fn tick(&mut self) -> Option<Duration>;
 }
 
-/// Accepts clients until `stopping` is set, or no more are wanted. What is written to the other end
-/// of `wake` has it look.
+/// Accepts clients until no more are wanted. What is written to the other end of `wake` has it look.
 ///
 /// # Errors
 /// When a listening socket itself is broken.
 pub(super) fn run(
     listeners: &[Listener],
     wake: &impl AsFd,
-    stopping: &AtomicBool,
     arrivals: &mut dyn Arrivals,
 ) -> io::Result<()> {
     let mut shortage = Shortage::default();
@@ -41,19 +40,17 @@ pub(super) fn run(
             info!("accepting clients again");
         }
         if woken {
-            // Before the look at `stopping`: this may be its byte.
+            // Before it asks: this may be the byte that tells of it.
             rustix::io::read(wake, &mut [0; 64])?;
         }
-        if stopping.load(Ordering::SeqCst) {
+        if arrivals.are_over() {
             return Ok(());
         }
         for listener in ready {
             match listener.accept() {
                 Ok((stream, peer)) => {
                     shortage.accepted();
-                    if arrivals.arrived(stream, peer).is_break() {
-                        return Ok(());
-                    }
+                    arrivals.arrived(stream, peer);
                 }
                 Err(error) => match judge(&error) {
                     Verdict::NobodyThere => {}

@@ -184,6 +184,10 @@ impl Admitted {
                         shared.refuse(Refused::Stopping, &peer, &Refusal::Stopping);
                         return None;
                     }
+                    (_, Err(Cut::Taken), _) => {
+                        shared.refuse(Refused::Full, &peer, &Refusal::Taken);
+                        return None;
+                    }
                     // It has been told of.
                     (_, Err(Cut::Displaced), _) => return None,
                     (_, Err(Cut::Late), _) => {
@@ -195,6 +199,14 @@ impl Admitted {
                 }
             }
         };
+        match place.let_in() {
+            Ok(is_the_only_one) if is_the_only_one => shared.wake(),
+            Ok(_) => {}
+            Err(refusal) => {
+                shared.refuse(refusal.reason(), &peer, &refusal);
+                return None;
+            }
+        }
         let stream = match &shared.options.metrics {
             Some(metrics) => metrics.count(stream, &mut config),
             None => stream,

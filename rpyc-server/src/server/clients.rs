@@ -25,6 +25,8 @@ pub(super) struct Clients {
 #[derive(Debug)]
 struct Inner {
     caps: Caps,
+    /// There is to be one client.
+    one_shot: bool,
     set: Mutex<Set>,
     left: Condvar,
 }
@@ -32,6 +34,8 @@ struct Inner {
 #[derive(Debug)]
 struct Set {
     closing: bool,
+    /// The one client that there is to be has been let in.
+    taken: bool,
     present: Places<Client>,
     // Who must be authenticated until when, in order.
     handshakes: VecDeque<(Instant, u64)>,
@@ -69,6 +73,8 @@ pub(super) enum Cut {
     Displaced,
     /// The server stops.
     Stopping,
+    /// There is to be one client, and another one was let in.
+    Taken,
 }
 
 /// Why a client isn't let in.
@@ -83,13 +89,15 @@ pub(super) enum Refusal {
     FullForAddress(usize),
     #[error("the server is stopping")]
     Stopping,
+    #[error("the server serves one client, and has let another one in")]
+    Taken,
 }
 
 impl Refusal {
     /// As metrics count it.
     pub(super) fn reason(&self) -> Refused {
         match self {
-            Refusal::Full(_) => Refused::Full,
+            Refusal::Full(_) | Refusal::Taken => Refused::Full,
             Refusal::FullForAddress(_) => Refused::AddressFull,
             Refusal::Stopping => Refused::Stopping,
         }
@@ -97,12 +105,14 @@ impl Refusal {
 }
 
 impl Clients {
-    pub(super) fn new(caps: Caps) -> Clients {
+    pub(super) fn new(caps: Caps, one_shot: bool) -> Clients {
         Clients {
             inner: Arc::new(Inner {
                 caps,
+                one_shot,
                 set: Mutex::new(Set {
                     closing: false,
+                    taken: false,
                     present: Places::new(caps),
                     handshakes: VecDeque::new(),
                 }),
@@ -113,6 +123,11 @@ impl Clients {
 
     pub(super) fn len(&self) -> usize {
         self.inner.set().present.len()
+    }
+
+    /// Whether the one client that there is to be has been let in.
+    pub(super) fn has_the_only_one(&self) -> bool {
+        self.inner.set().taken
     }
 
     /// The connections that are served now.
@@ -139,6 +154,9 @@ impl Clients {
         let mut set = self.inner.set();
         if set.closing {
             return Err(Refusal::Stopping);
+        }
+        if set.taken {
+            return Err(Refusal::Taken);
         }
         let client = Client {
             name: name.to_owned(),
@@ -204,16 +222,13 @@ impl Clients {
         let deadline = Instant::now().checked_add(grace.saturating_add(WIND_UP));
         let mut set = self.inner.set();
         set.closing = true;
+        set.cut_handshakes();
         let mut connections = Vec::new();
-        for client in set.present.holders_mut() {
+        for client in set.present.holders() {
             match &client.stage {
                 Stage::Serving(connection) => connections.push(connection.clone()),
-                Stage::Handshake(socket) => {
-                    socket.shutdown();
-                    client.stage = Stage::Cut;
-                }
                 Stage::Process(pid) => signal(*pid, Signal::TERM),
-                Stage::Cut | Stage::Opening => {}
+                Stage::Cut | Stage::Handshake(_) | Stage::Opening => {}
             }
         }
         drop(set);
@@ -294,6 +309,18 @@ impl Client {
     }
 }
 
+impl Set {
+    /// Ends all handshakes.
+    fn cut_handshakes(&mut self) {
+        for client in self.present.holders_mut() {
+            if let Stage::Handshake(socket) = &client.stage {
+                socket.shutdown();
+                client.stage = Stage::Cut;
+            }
+        }
+    }
+}
+
 impl Inner {
     /// The set is never left half changed, so a thread that panicked has done no harm to it.
     fn set(&self) -> MutexGuard<'_, Set> {
@@ -364,10 +391,26 @@ impl Place {
         });
         match stage {
             Some(Stage::Cut) | None if set.closing => Err(Cut::Stopping),
+            _ if set.taken => Err(Cut::Taken),
             Some(Stage::Cut) => Err(Cut::Late),
             None => Err(Cut::Displaced),
             Some(_) => Ok(()),
         }
+    }
+
+    /// It is let in; says whether it is the one client that there is to be, whereupon the others
+    /// are cut.
+    pub(super) fn let_in(&self) -> Result<bool, Refusal> {
+        let mut set = self.clients.inner.set();
+        if !self.clients.inner.one_shot {
+            return Ok(false);
+        }
+        if set.taken {
+            return Err(Refusal::Taken);
+        }
+        set.taken = true;
+        set.cut_handshakes();
+        Ok(true)
     }
 
     /// Whether the server stops: nothing new is to begin.
@@ -445,10 +488,13 @@ mod tests {
 
     #[test]
     fn programs_of_this_machine_have_no_share() {
-        let clients = Clients::new(Caps {
-            all: 3,
-            per_source: 1,
-        });
+        let clients = Clients::new(
+            Caps {
+                all: 3,
+                per_source: 1,
+            },
+            false,
+        );
         let places = ["127.0.0.1:1", "127.0.0.1:2", "[::1]:3"]
             .map(|text| clients.admit("it", &peer(text)).expect("room"));
         assert_eq!(clients.len(), places.len());

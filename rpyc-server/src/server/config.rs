@@ -98,7 +98,8 @@ pub enum Mode {
     /// stopped it. A server that stops sends its processes SIGTERM, and kills those that are still
     /// there after the grace period.
     Process(ChildCommand),
-    /// One client is served, and the server ends with it.
+    /// One client is served, the first one that is let in, and the server ends with it. Whom the
+    /// authenticator refuses is nobody.
     OneShot,
 }
 

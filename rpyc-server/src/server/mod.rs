@@ -25,7 +25,6 @@ use std::fmt;
 use std::io;
 use std::io::{PipeReader, PipeWriter, Write};
 use std::net::SocketAddr;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -89,6 +88,12 @@ impl Shared {
         Ok(place)
     }
 
+    /// Has the accept loop look whether more clients are wanted.
+    fn wake(&self) {
+        // It fails when nothing reads the pipe any more: the server has ended.
+        let _ = (&self.wake).write_all(b"!");
+    }
+
     /// Logs and counts a client that isn't served.
     fn refuse(&self, why: Refused, peer: &PeerAddr, reason: &dyn fmt::Display) {
         if let Some(metrics) = &self.options.metrics {
@@ -135,7 +140,7 @@ impl Server {
         };
         let shared = Shared {
             factory,
-            clients: Clients::new(caps),
+            clients: Clients::new(caps, options.mode == Mode::OneShot),
             options,
             journal: Arc::new(Journal::new(waker.try_clone().map_err(broken)?)),
             stopping: AtomicBool::new(false),
@@ -210,7 +215,7 @@ impl Server {
                 threaded::take(&shared, stream, peer);
                 Ok(())
             }
-            None => accept::run(&listeners, &wake, &shared.stopping, &mut arrivals),
+            None => accept::run(&listeners, &wake, &mut arrivals),
         };
         // From here on new clients are refused by the system.
         drop(listeners);
@@ -260,21 +265,20 @@ struct Reception {
 }
 
 impl accept::Arrivals for Reception {
-    fn arrived(&mut self, stream: RawStream, peer: PeerAddr) -> ControlFlow<()> {
+    fn arrived(&mut self, stream: RawStream, peer: PeerAddr) {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if let Some(pool) = &self.pool {
             pool.take(&self.shared, stream, peer);
-            return ControlFlow::Continue(());
+            return;
         }
-        if let Some(spawner) = &self.spawner {
-            spawner.take(&self.shared, stream, peer);
-            return ControlFlow::Continue(());
+        match &self.spawner {
+            Some(spawner) => spawner.take(&self.shared, stream, peer),
+            None => threaded::take(&self.shared, Incoming::Raw(stream), peer),
         }
-        let taken = threaded::take(&self.shared, Incoming::Raw(stream), peer);
-        match self.shared.options.mode {
-            Mode::OneShot if taken => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
-        }
+    }
+
+    fn are_over(&self) -> bool {
+        self.shared.stopping.load(Ordering::SeqCst) || self.shared.clients.has_the_only_one()
     }
 
     fn tick(&mut self) -> Option<Duration> {
@@ -296,8 +300,7 @@ impl Stopper {
     /// Stopping twice is stopping once.
     pub fn stop(&self) {
         if !self.shared.stopping.swap(true, Ordering::SeqCst) {
-            // It fails when nothing reads the pipe any more: the server has ended.
-            let _ = (&self.shared.wake).write_all(b"!");
+            self.shared.wake();
             self.shared.clients.interrupt();
         }
     }

@@ -168,6 +168,7 @@ impl Client {
         match self.place.authenticated() {
             Ok(()) => {}
             Err(Cut::Stopping) => return refuse(Refused::Stopping, &Refusal::Stopping),
+            Err(Cut::Taken) => return refuse(Refused::Full, &Refusal::Taken),
             // It has been told of.
             Err(Cut::Displaced) => return,
             Err(Cut::Late) => {

@@ -8,10 +8,10 @@ use super::Shared;
 use super::client::{Admitted, Incoming};
 use super::metrics::Refused;
 
-/// Serves a client on a thread of its own; says whether it was let in.
-pub(super) fn take(shared: &Arc<Shared>, stream: Incoming, peer: PeerAddr) -> bool {
+/// Serves a client on a thread of its own.
+pub(super) fn take(shared: &Arc<Shared>, stream: Incoming, peer: PeerAddr) {
     let Some(client) = Admitted::new(shared, stream, peer.clone()) else {
-        return false;
+        return;
     };
     let (executor, server) = (client.executor.clone(), shared.clone());
     let job = Box::new(move || {
@@ -19,9 +19,7 @@ pub(super) fn take(shared: &Arc<Shared>, stream: Incoming, peer: PeerAddr) -> bo
             served.serve();
         }
     });
-    let started = executor.execute(job);
-    if let Err(error) = &started {
-        shared.refuse(Refused::System, &peer, error);
+    if let Err(error) = executor.execute(job) {
+        shared.refuse(Refused::System, &peer, &error);
     }
-    started.is_ok()
 }

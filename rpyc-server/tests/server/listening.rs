@@ -2,6 +2,7 @@
 //! that others have opened.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +13,7 @@ use std::thread;
 
 use rpyc_core::transport::PeerAddr;
 use rpyc_core::{Config, Connection, VoidService};
-use rpyc_server::{Address, ListenError, Listener, Mode};
+use rpyc_server::{Address, Authenticated, ListenError, Listener, Mode, RawStream, Rejection};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::bench::{DEADLINE, Folder, assert_serves, connect, demo};
@@ -196,6 +197,52 @@ fn a_one_shot_server_serves_one_client_and_ends_with_it() {
     client.close().unwrap();
     running.wait();
     assert_eq!(watch.ended().len(), 1);
+}
+
+#[test]
+fn a_one_shot_server_waits_for_the_first_client_that_is_let_in() {
+    let (builder, watch) = demo();
+    let knows = |stream: RawStream, _: &_| {
+        let mut word = [0];
+        match (&stream).read(&mut word)? {
+            1 if &word == b"y" => Ok(Authenticated::new(stream.into_stream())),
+            _ => Err(Rejection::new("it doesn't know the word")),
+        }
+    };
+    let builder = builder.authenticator(knows).handshake_timeout(None);
+    let server = builder.mode(Mode::OneShot).listen("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    let running = server.start().unwrap();
+    let speak = |word: &[u8]| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.write_all(word).unwrap();
+        stream
+    };
+    let is_ended = |mut stream: TcpStream| stream.read(&mut [0]).is_ok_and(|count| count == 0);
+    for _ in 0..3 {
+        assert!(is_ended(speak(b"n")));
+    }
+    drop(TcpStream::connect(address).unwrap());
+    let silent = speak(b"");
+    let client = Connection::open(speak(b"y"), Arc::new(VoidService), Config::default());
+    let client = client.unwrap();
+    assert_serves(&client);
+    // Who might still have been let in isn't any more.
+    assert!(is_ended(silent));
+    while TcpStream::connect(address).is_ok() {
+        thread::yield_now();
+    }
+    client.close().unwrap();
+    running.wait();
+    assert_eq!(watch.ended().len(), 1);
+}
+
+#[test]
+fn a_one_shot_server_can_be_stopped_while_it_waits() {
+    let (builder, _watch) = demo();
+    let server = builder.mode(Mode::OneShot).listen("127.0.0.1:0").unwrap();
+    server.start().unwrap().stop();
 }
 
 #[test]

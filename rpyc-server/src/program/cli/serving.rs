@@ -79,9 +79,9 @@ pub(super) fn args() -> Vec<Arg> {
             "RPYC_SERVER_MODE",
             "MODE",
             "How clients are served: threaded (a thread for each), pool (--workers threads for \
-             all), process or forking (a process for each, started anew), oneshot (one client, then \
-             the server ends; it prints its address to the standard output), stdio (whoever \
-             started the server, over its standard input and output)",
+             all), process or forking (a process for each, started anew), oneshot (the first client \
+             that gets in, then the server ends; it prints its address to the standard output), stdio \
+             (whoever started the server, over its standard input and output)",
         )
         .short('m')
         .default_value("threaded")
