@@ -11,6 +11,8 @@ pub mod certs;
 pub mod deadline;
 #[cfg(test)]
 mod documentation;
+#[cfg(test)]
+mod layers;
 mod process;
 pub mod python;
 pub mod python_server;
