@@ -38,7 +38,10 @@
 //!
 //! A source that floods the server doesn't flood its log. Each address (the clients of the machine
 //! itself; each /64 network of IPv6) has 400 lines of connections at once and two a second, 10 lines
-//! of refusals and one a second. Of further ones it says how many there were, and the last one.
+//! of refusals and one a second; all of them together 4,000 and 200 a second, 400 and 20 a second.
+//! Of further ones it says how many there were, and the last one. A registry's sources have 10 lines
+//! at once and one a second. Whatever a stranger has a say in is one
+//! line of at most 1 KiB.
 //!
 //! # What is absent
 //!
@@ -46,7 +49,13 @@
 #![forbid(unsafe_code)]
 
 mod causes;
+mod log_limiter;
 mod places;
+#[cfg_attr(
+    not(feature = "program"),
+    allow(dead_code, reason = "the rest is the program's")
+)]
+mod printable;
 #[cfg(feature = "program")]
 pub mod program;
 mod rate;

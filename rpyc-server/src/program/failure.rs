@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use crate::program::printable::on_one_line;
+use crate::printable::on_one_line;
 
 /// What went wrong, what it came from, what to do about it, and the exit code that says it.
 #[derive(Debug, thiserror::Error)]

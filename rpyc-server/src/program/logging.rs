@@ -9,9 +9,9 @@ use env_logger::{Builder, Env, Target};
 use log::Record;
 use serde_json::json;
 
+use crate::printable::{json_on_one_line, printable};
 use crate::program::cli::{LogFormat, Logging};
 use crate::program::failure::Failure;
-use crate::program::printable::{json_on_one_line, printable};
 
 /// The log file, if there is one.
 #[derive(Clone, Debug)]
@@ -119,7 +119,7 @@ fn json_line(time: &str, record: &Record<'_>) -> String {
         "time": time,
         "level": record.level().as_str(),
         "target": record.target(),
-        "message": record.args().to_string(),
+        "message": cut(&record.args().to_string()),
     });
     json_on_one_line(&line.to_string())
 }
@@ -127,8 +127,17 @@ fn json_line(time: &str, record: &Record<'_>) -> String {
 /// A peer has its say in some lines (the text of an exception): it must not be able to forge a
 /// line of its own or to talk to the terminal. Tracebacks keep their lines, marked.
 fn line(text: &str) -> String {
-    printable(text.trim_end()).replace('\n', "\n    | ")
+    printable(cut(text.trim_end())).replace('\n', "\n    | ")
 }
+
+/// The end of an exception's text says most.
+fn cut(text: &str) -> &str {
+    let from = text.len().saturating_sub(LONGEST);
+    text.get(text.ceil_char_boundary(from)..).unwrap_or(text)
+}
+
+/// Bytes of a message. Stops exceptions whose text is as long as a frame may be.
+const LONGEST: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -142,6 +151,13 @@ mod tests {
             line("ended: a\nINFO listening\u{1b}[2J\n"),
             "ended: a\n    | INFO listening\\u{1b}[2J"
         );
+    }
+
+    #[test]
+    fn of_a_message_without_end_its_end_is_written() {
+        let text = format!("{}ValueError: ä", "ä\n".repeat(1 << 20));
+        assert!(line(&text).len() < 4 * LONGEST && line(&text).ends_with("ValueError: ä"));
+        assert_eq!(cut("short"), "short");
     }
 
     #[test]

@@ -27,7 +27,6 @@ mod exposure;
 mod failure;
 mod logging;
 mod plan;
-mod printable;
 mod serve;
 mod serve_registry;
 mod signals;

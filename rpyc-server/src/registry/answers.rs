@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
-use log::{debug, info, warn};
+use log::{Level, debug};
 use rpyc_core::registry::ServerAddress;
 use rpyc_core::registry::message::{
     Command, MAX_DATAGRAM, MAX_LISTING, ServiceName, encode_done, encode_names, encode_no_listing,
@@ -13,6 +13,7 @@ use rpyc_core::registry::message::{
 
 use super::Transport;
 use super::table::{Address, Limits, Table};
+use crate::log_limiter::{Kind, LimitedLog, Line, LineRate, Noted, bounded_line};
 use crate::rate::Rate;
 
 /// The options that answers depend on.
@@ -35,7 +36,9 @@ pub(super) struct Answers {
     rate: Rate,
     options: Options,
     next_prune: Instant,
-    unheard: Unheard,
+    log: LimitedLog,
+    /// Log lines that are to be written.
+    lines: Vec<Line>,
 }
 
 impl Answers {
@@ -50,7 +53,8 @@ impl Answers {
             rate: Rate::new(options.rate, options.rate.saturating_mul(BURST)),
             options,
             next_prune: now,
-            unheard: Unheard::default(),
+            log: LimitedLog::new(LINES),
+            lines: Vec::new(),
         }
     }
 
@@ -59,11 +63,11 @@ impl Answers {
         let source = source.to_canonical();
         let allow = &self.options.allow;
         if !allow.is_empty() && !allow.iter().any(|network| network.contains(&source)) {
-            self.unheard.count(source, "not in an allowed network", now);
+            self.not_heard(source, "not in an allowed network", now);
             return false;
         }
         if !self.rate.allows(source, now) {
-            self.unheard.count(source, "more than its share", now);
+            self.not_heard(source, "more than its share", now);
             return false;
         }
         true
@@ -82,7 +86,7 @@ impl Answers {
         let answer = match Command::decode(bytes) {
             Ok(command) => Some(self.obey(command, source, transport, now)),
             Err(error) => {
-                self.unheard.count(source, &error.to_string(), now);
+                self.not_heard(source, &error.to_string(), now);
                 None
             }
         };
@@ -101,12 +105,50 @@ impl Answers {
             return;
         }
         self.next_prune = now + Duration::from_secs(1);
+        let due = self.log.due(now);
+        self.lines.extend(due);
         for (name, (host, port)) in self.table.prune(now) {
+            // What a server says of its host is an address.
+            let source = host.parse().unwrap_or(UNKNOWN);
             let server = ServerAddress::new(host, port);
-            info!(
-                "{server} is no more offering {name}: silent for {:?}",
-                self.options.lifetime
-            );
+            let lifetime = self.options.lifetime;
+            let name = shown(&name);
+            let text = format!("{server} is no more offering {name}: silent for {lifetime:?}");
+            self.tell(source, &text, now);
+        }
+    }
+
+    /// Something is short: descriptors, memory, threads.
+    pub(super) fn lacks(&mut self, text: &str, now: Instant) {
+        self.note(Kind::Refusal, Level::Warn, UNKNOWN, text, now);
+    }
+
+    /// The log lines of what has happened, to be written once nothing waits for this.
+    #[must_use]
+    pub(super) fn take_lines(&mut self) -> Vec<Line> {
+        std::mem::take(&mut self.lines)
+    }
+
+    /// The last log lines.
+    #[must_use]
+    pub(super) fn last_lines(&mut self) -> Vec<Line> {
+        let rest = self.log.rest();
+        self.lines.extend(rest);
+        self.take_lines()
+    }
+
+    fn not_heard(&mut self, source: IpAddr, reason: &str, now: Instant) {
+        let text = format!("not heard: {source}: {reason}");
+        self.note(Kind::Refusal, Level::Warn, source, &text, now);
+    }
+
+    fn tell(&mut self, source: IpAddr, text: &str, now: Instant) {
+        self.note(Kind::News, Level::Info, source, text, now);
+    }
+
+    fn note(&mut self, kind: Kind, level: Level, source: IpAddr, text: &str, now: Instant) {
+        if let Noted::Lines(lines) = self.log.note(kind, level, source, text, now) {
+            self.lines.extend(lines);
         }
     }
 
@@ -120,6 +162,7 @@ impl Answers {
         match command {
             Command::Query { name } => {
                 let servers = self.table.query(&name, now);
+                let name = shown(&name);
                 debug!("{source} asks for {name}: {} servers", servers.len());
                 let servers = servers
                     .into_iter()
@@ -130,7 +173,7 @@ impl Answers {
             Command::Register { names, port, host } => {
                 self.register(&names, host, source, port, now)
             }
-            Command::Unregister { port, host } => self.unregister(host, source, port),
+            Command::Unregister { port, host } => self.unregister(host, source, port, now),
             // Commands that this registry doesn't know yet.
             _ => encode_refusal("not supported"),
         }
@@ -172,18 +215,25 @@ impl Answers {
             Ok(new) => {
                 let server = ServerAddress::new(server.0, port);
                 if !new.is_empty() {
-                    info!("{server} offers {}", listed(&new));
+                    let text = format!("{server} offers {}", listed(&new));
+                    self.tell(source, &text, now);
                 }
                 encode_done()
             }
             Err(full) => {
-                self.unheard.count(source, &full.to_string(), now);
+                self.not_heard(source, &full.to_string(), now);
                 encode_refusal(&full.to_string())
             }
         }
     }
 
-    fn unregister(&mut self, host: Option<IpAddr>, source: IpAddr, port: u16) -> Vec<u8> {
+    fn unregister(
+        &mut self,
+        host: Option<IpAddr>,
+        source: IpAddr,
+        port: u16,
+        now: Instant,
+    ) -> Vec<u8> {
         let server = match self.server(host, source, port) {
             Ok(server) => server,
             Err(refusal) => return refusal,
@@ -192,10 +242,9 @@ impl Answers {
         names.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         if !names.is_empty() {
             let server = ServerAddress::new(&*server.0, port);
-            info!(
-                "{server} is no more offering {}: unregistered",
-                listed(&names)
-            );
+            let names = listed(&names);
+            let text = format!("{server} is no more offering {names}: unregistered");
+            self.tell(source, &text, now);
         }
         encode_done()
     }
@@ -212,41 +261,26 @@ impl Answers {
     }
 }
 
-/// What wasn't heard: told once in a while, so that a flood of it doesn't fill the log.
-#[derive(Debug, Default)]
-struct Unheard {
-    since_told: u64,
-    next: Option<Instant>,
-}
-
-impl Unheard {
-    fn count(&mut self, source: IpAddr, reason: &str, now: Instant) {
-        if self.next.is_some_and(|next| now < next) {
-            self.since_told += 1;
-            return;
-        }
-        match self.since_told {
-            0 => warn!("not heard: {source}: {reason}"),
-            others => warn!("not heard: {source}: {reason}; and {others} others before"),
-        }
-        self.since_told = 0;
-        self.next = Some(now + TELL);
-    }
-}
-
 /// The first of some names, and how many there are beside them: one line a datagram, however many
 /// names are in it.
 fn listed(names: &[ServiceName]) -> String {
-    let (shown, rest) = names.split_at(names.len().min(SHOWN));
-    let shown: Vec<&str> = shown.iter().map(ServiceName::as_str).collect();
+    let (first, rest) = names.split_at(names.len().min(SHOWN));
+    let first: Vec<String> = first.iter().map(shown).collect();
     match rest.len() {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
     }
+}
+
+/// A name as a part of a line.
+fn shown(name: &ServiceName) -> String {
+    bounded_line(name.as_str(), SHOWN_OF_NAME)
 }
 
 /// How many names a log line shows.
 const SHOWN: usize = 3;
+/// Bytes of each.
+const SHOWN_OF_NAME: usize = 100;
 
 /// What a server is told that wants to be somewhere else.
 const FOREIGN: &str = "this registry registers servers where they ask from only";
@@ -254,7 +288,13 @@ const FOREIGN: &str = "this registry registers servers where they ask from only"
 const BURST: u32 = 10;
 /// Bytes of answer that cost as much as a question.
 const BYTES: f64 = 1_500.0;
-const TELL: Duration = Duration::from_secs(10);
+/// Log lines of one source: a server has one when it comes and one when it goes.
+const LINES: LineRate = LineRate {
+    per_second: 1,
+    at_once: 10,
+};
+/// Whose lines those are that nobody in particular has caused.
+const UNKNOWN: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 
 #[cfg(test)]
 mod tests;

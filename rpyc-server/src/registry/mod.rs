@@ -311,3 +311,5 @@ impl Drop for Running {
 }
 
 const BACKLOG: i32 = 128;
+/// Whose log lines those of a registry are.
+const TARGET: &str = module_path!();

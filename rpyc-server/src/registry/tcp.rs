@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use log::{debug, warn};
+use log::debug;
 use rpyc_core::registry::message::{Command, MAX_DATAGRAM};
 
-use super::Transport;
 use super::answers::Answers;
 use super::waiting::wait;
+use super::{TARGET, Transport};
 use crate::causes::none_left;
+use crate::log_limiter;
 use crate::places::Caps;
 use crate::visitors::{Visit, Visitors};
 
@@ -29,6 +30,8 @@ pub(super) fn run(listener: &TcpListener, wake: &impl AsFd, answers: Answers) ->
     });
     loop {
         if wait(Some(listener), wake, Some(PRUNE))? {
+            let lines = shared.answers().last_lines();
+            log_limiter::write(TARGET, lines);
             return Ok(());
         }
         match listener.accept() {
@@ -36,9 +39,11 @@ pub(super) fn run(listener: &TcpListener, wake: &impl AsFd, answers: Answers) ->
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock
                 | io::ErrorKind::Interrupted
-                | io::ErrorKind::ConnectionAborted => shared.answers().prune(Instant::now()),
+                | io::ErrorKind::ConnectionAborted => {
+                    shared.ask(|answers| answers.prune(Instant::now()));
+                }
                 _ => {
-                    warn!("can't accept for a moment: {error}");
+                    shared.lacks(&format!("can't accept for a moment: {error}"));
                     if wait(None::<&TcpListener>, wake, Some(PAUSE))? {
                         return Ok(());
                     }
@@ -54,13 +59,27 @@ struct Shared {
 }
 
 impl Shared {
+    /// Asks, and then writes the log lines that there are.
+    fn ask<T>(&self, question: impl FnOnce(&mut Answers) -> T) -> T {
+        let mut answers = self.answers();
+        let answer = question(&mut answers);
+        let lines = answers.take_lines();
+        drop(answers);
+        log_limiter::write(TARGET, lines);
+        answer
+    }
+
+    fn lacks(&self, text: &str) {
+        self.ask(|answers| answers.lacks(text, Instant::now()));
+    }
+
     fn answers(&self) -> MutexGuard<'_, Answers> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn admit(shared: &Arc<Shared>, stream: TcpStream, source: IpAddr) {
-    if !shared.answers().hears(source, Instant::now()) {
+    if !shared.ask(|answers| answers.hears(source, Instant::now())) {
         return;
     }
     let blocking = stream.set_nonblocking(false);
@@ -69,17 +88,17 @@ fn admit(shared: &Arc<Shared>, stream: TcpStream, source: IpAddr) {
         Ok(None) => return debug!("{source}: too many connections are open"),
         Err(error) => return debug!("{source}: its question can't be heard: {error}"),
     };
-    let shared = shared.clone();
+    let hands = shared.clone();
     let started = thread::Builder::new()
         .name("rpyc-registry".to_owned())
         .spawn(move || {
-            if let Err(error) = converse(visit, source, &shared) {
+            if let Err(error) = converse(visit, source, &hands) {
                 debug!("{source}: no answer: {error}");
             }
         });
     if let Err(error) = started {
         let error = none_left("threads")(error);
-        warn!("{source}: no thread for its question: {error}");
+        shared.lacks(&format!("{source}: no thread for its question: {error}"));
     }
 }
 
@@ -93,9 +112,10 @@ fn converse(mut visit: Visit, source: IpAddr, shared: &Shared) -> io::Result<()>
         }
     }
     visit.asked();
-    let answer = shared
-        .answers()
-        .answer(&question, source, Transport::Tcp, Instant::now());
+    let answer = shared.ask(|answers| {
+        let now = Instant::now();
+        answers.answer(&question, source, Transport::Tcp, now)
+    });
     if let Some(answer) = answer {
         visit.write_all(&answer)?;
     }

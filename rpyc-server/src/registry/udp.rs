@@ -5,13 +5,14 @@ use std::net::UdpSocket;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use log::{debug, warn};
+use log::debug;
 use rpyc_core::registry::message::MAX_DATAGRAM;
 
-use super::Transport;
 use super::answers::Answers;
 use super::datagrams::Datagrams;
 use super::waiting::wait;
+use super::{TARGET, Transport};
+use crate::log_limiter;
 
 /// Answers until `wake` is readable.
 ///
@@ -22,7 +23,9 @@ pub(super) fn run(socket: &UdpSocket, wake: &impl AsFd, answers: &mut Answers) -
     let mut buffer = [0; MAX_DATAGRAM + 1];
     let mut datagrams = Datagrams::new(socket);
     loop {
+        log_limiter::write(TARGET, answers.take_lines());
         if wait(Some(socket), wake, Some(PRUNE))? {
+            log_limiter::write(TARGET, answers.last_lines());
             return Ok(());
         }
         let now = Instant::now();
@@ -42,7 +45,8 @@ pub(super) fn run(socket: &UdpSocket, wake: &impl AsFd, answers: &mut Answers) -
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => answers.prune(now),
                 _ => {
-                    warn!("can't receive for a moment: {error}");
+                    answers.lacks(&format!("can't receive for a moment: {error}"), now);
+                    log_limiter::write(TARGET, answers.take_lines());
                     if wait(None::<&UdpSocket>, wake, Some(PAUSE))? {
                         return Ok(());
                     }

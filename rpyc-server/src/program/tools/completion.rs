@@ -10,7 +10,7 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper, Result};
 
 use super::session::Session;
-use crate::program::printable::is_printable;
+use crate::printable::is_printable;
 
 /// The line editor's view of a session.
 pub(super) struct Remote(pub(super) Rc<RefCell<Session>>);

@@ -6,8 +6,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use rpyc_core::registry::{RegistryClient, RegistryError, ServerAddress};
 
+use crate::printable::on_one_line;
 use crate::program::failure::Failure;
-use crate::program::printable::on_one_line;
 
 /// How to reach the registry.
 pub(super) fn args() -> Vec<Arg> {

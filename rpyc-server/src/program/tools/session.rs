@@ -11,8 +11,8 @@ use signal_hook::iterator::Signals;
 
 use super::connect::Way;
 use super::{INTERRUPTED, colour};
+use crate::printable::printable;
 use crate::program::failure::Failure;
-use crate::program::printable::printable;
 
 /// A prompt at the server.
 pub(super) struct Session {

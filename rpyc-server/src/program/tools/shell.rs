@@ -17,8 +17,8 @@ use super::completion::Remote;
 use super::connect::Way;
 use super::session::{Ended, Session, say, show};
 use super::{INTERRUPTED, code};
+use crate::printable::on_one_line;
 use crate::program::failure::Failure;
-use crate::program::printable::on_one_line;
 
 pub(super) fn command() -> Command {
     Command::new("shell")

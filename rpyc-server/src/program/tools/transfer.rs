@@ -10,8 +10,8 @@ use rpyc_core::args;
 
 use super::connect::Way;
 use super::session::say;
+use crate::printable::on_one_line;
 use crate::program::failure::Failure;
-use crate::program::printable::on_one_line;
 
 pub(super) fn upload_command() -> Command {
     with_options(Command::new("upload"))

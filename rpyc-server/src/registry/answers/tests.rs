@@ -203,6 +203,42 @@ fn registering_without_end_fills_a_table_of_bounded_size_and_the_rest_stays() {
     registry.register("10.0.0.3", "prints", 1);
 }
 
+/// Names of line breaks and of what a terminal obeys, registered and unregistered within the rate.
+#[test]
+fn a_flood_of_names_is_a_few_bounded_lines_of_the_log() {
+    let mut registry = Registry::new(Options {
+        rate: 100,
+        ..options()
+    });
+    let names = ["\n".repeat(255), "\u{1b}[2J".repeat(60), "\r".repeat(255)];
+    let register = bytes((
+        "RPYC",
+        "REGISTER",
+        ((&*names[0], &*names[1], &*names[2]), 1),
+    ));
+    let unregister = bytes(("RPYC", "UNREGISTER", (1,)));
+    let mut answered = 0;
+    for _ in 0..15 {
+        for _ in 0..5_000 {
+            answered += registry.bytes("10.0.0.1", &register).iter().len();
+            answered += registry.bytes("10.0.0.1", &unregister).iter().len();
+        }
+        registry.1 += Duration::from_secs(1);
+    }
+    assert!(answered > 2_000, "{answered}");
+    registry.register("10.0.0.2", "files", 1);
+    let lines = registry.0.last_lines();
+    assert!(lines.len() < 60, "{}", lines.len());
+    for (_, line) in &lines {
+        assert!(line.len() <= 1 << 10 && !line.contains(['\n', '\r', '\u{1b}']));
+    }
+    // Who floods it hides nobody else, nor what it has done itself.
+    let has = |text: &str| lines.iter().any(|(_, line)| line.contains(text));
+    assert!(has("10.0.0.2:1 offers FILES"));
+    assert!(has("10.0.0.1:1 offers \\n\\n") && has("unregistered") && has("more than its share"));
+    assert!(has(" more lines like it within "));
+}
+
 /// What no registry is asked, and bytes that are no question: none of it is answered with more
 /// than a refusal, none of it changes anything, and the next question is answered.
 #[test]
