@@ -297,7 +297,7 @@ fn without_a_test_of_clients_everybody_gets_in_and_it_says_so() {
 }
 
 #[test]
-fn a_secret_that_others_can_read_is_refused() {
+fn a_secret_that_others_than_its_owner_may_read_or_write_is_refused_with_the_way_out() {
     use std::os::unix::fs::PermissionsExt;
     let ca = Authority::new("authority");
     let path = ca.path().with_file_name("secret");
@@ -306,7 +306,12 @@ fn a_secret_that_others_can_read_is_refused() {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("its owner");
         Secret::from_file(&path)
     };
-    assert!(allow(0o600).is_ok() && allow(0o640).is_ok());
-    let error = allow(0o644).expect_err("a public secret");
-    assert!(error.to_string().contains("chmod"), "{error}");
+    for mode in [0o600, 0o400, 0o711] {
+        assert!(allow(mode).is_ok(), "{mode:o}");
+    }
+    for mode in [0o644, 0o604, 0o602, 0o640, 0o620, 0o660, 0o666, 0o777] {
+        let error = allow(mode).expect_err("an exposed secret").to_string();
+        let says = |text: &str| error.contains(text);
+        assert!(says(&format!("{mode:o}")) && says("chmod go-rw"), "{error}");
+    }
 }

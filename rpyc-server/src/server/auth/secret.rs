@@ -15,8 +15,8 @@
 //! conn = rpyc.connect_stream(SocketStream(sock))
 //! ```
 
-use std::fs;
-use std::io::{self, IoSlice};
+use std::fs::File;
+use std::io::{self, IoSlice, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,9 +48,12 @@ pub enum SecretError {
     /// Its file can't be read.
     #[error("the secret's file can't be read")]
     Unreadable(#[source] io::Error),
-    /// Everybody can read its file.
-    #[error("the secret's file can be read by every user: take that right away (chmod o-rwx)")]
-    Public,
+    /// Others than its owner may read its file, or write to it.
+    #[error(
+        "the secret's file is open to others than its owner (mode {0:03o}): take their rights away \
+         (chmod go-rw)"
+    )]
+    Exposed(u32),
 }
 
 impl Secret {
@@ -69,15 +72,20 @@ impl Secret {
     /// The secret in a file: its bytes less white space at both ends.
     ///
     /// # Errors
-    /// A [`SecretError`], also if every user of the machine can read it.
+    /// A [`SecretError`], also if the group of the file or others may read it or write to it: who
+    /// writes to it decides who gets in.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Secret, SecretError> {
         use std::os::unix::fs::PermissionsExt;
-        let path = path.as_ref();
-        let metadata = fs::metadata(path).map_err(SecretError::Unreadable)?;
-        if metadata.permissions().mode() & 0o004 != 0 {
-            return Err(SecretError::Public);
+        let mut file = File::open(path).map_err(SecretError::Unreadable)?;
+        // Of what is open, not of what is in its place by now.
+        let metadata = file.metadata().map_err(SecretError::Unreadable)?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o066 != 0 {
+            return Err(SecretError::Exposed(mode));
         }
-        let bytes = fs::read(path).map_err(SecretError::Unreadable)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)
+            .map_err(SecretError::Unreadable)?;
         Secret::new(bytes.trim_ascii())
     }
 
