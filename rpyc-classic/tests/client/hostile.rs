@@ -128,6 +128,24 @@ fn a_file_without_end_and_directories_without_end_meet_the_limits() {
             matches!(outcome, Err(TransferError::Limit { what: "bytes", .. })),
             "{outcome:?}"
         );
+        // It has ten bytes, it said.
+        corrupt(
+            &conn,
+            "kind_and_size",
+            "def kind_and_size(path, real=kind_and_size):
+    return ('file', 10) if path == b'/etc/hostname' else real(path)",
+        );
+        let endless = folder.path().join("endless");
+        let outcome = conn.download("/etc/hostname", &endless);
+        let Err(TransferError::Longer {
+            announced, limit, ..
+        }) = outcome
+        else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(announced, 10);
+        let written = std::fs::metadata(&endless).expect("the beginning").len();
+        assert!(written <= limit && limit < 5 << 20, "{written} of {limit}");
         corrupt(
             &conn,
             "entries",

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
 
-use rpyc_classic::{ClassicConnection, Phase, Transfer, TransferError};
+use rpyc_classic::{ClassicConnection, Phase, Progress, Transfer, TransferError};
 use rpyc_core::args;
 use tempfile::TempDir;
 
@@ -99,27 +99,61 @@ fn names_that_are_no_unicode_are_kept() {
     });
 }
 
+/// What is told of a transfer: the phase, its position and size, and what is done of all phases.
+type Told = (Phase, u64, u64, u64, u64);
+
+fn tell(told: &RefCell<Vec<Told>>) -> impl FnMut(Progress<'_>) + '_ {
+    |at| {
+        let told_now = (at.phase, at.position, at.size, at.done, at.total);
+        told.borrow_mut().push(told_now);
+    }
+}
+
 #[test]
-fn progress_is_told_to_the_end() {
+fn a_verified_copy_tells_its_phases_and_one_bar_can_show_them() {
+    const SIZE: u64 = 1_000_000;
+    on_both(|conn| {
+        let folder = folder();
+        let [here, there, back] = ["here", "there", "back"].map(|name| folder.path().join(name));
+        fs::write(&here, content(1_000_000)).expect("written");
+        for is_upload in [true, false] {
+            let told = RefCell::new(Vec::new());
+            let transfer = Transfer::new(conn).verify(true).on_progress(tell(&told));
+            let done = match is_upload {
+                true => transfer.upload(&here, text(&there)),
+                false => transfer.download(text(&there), &back),
+            };
+            done.expect("copied");
+            let told = told.into_inner();
+            assert_eq!(told.first(), Some(&(Phase::Copy, 0, SIZE, 0, 2 * SIZE)));
+            let last = (Phase::Compare, SIZE, SIZE, 2 * SIZE, 2 * SIZE);
+            assert_eq!(told.last(), Some(&last));
+            assert!(told.iter().all(|told| told.4 == 2 * SIZE), "{told:?}");
+            assert!(told.is_sorted_by_key(|told| told.3), "{told:?}");
+            let of = |phase| told.iter().filter(move |told| told.0 == phase);
+            let whole = |told: &Told| (told.1, told.2) == (SIZE, SIZE);
+            assert!(of(Phase::Copy).count() >= 4 && of(Phase::Copy).any(whole));
+        }
+    });
+}
+
+#[test]
+fn what_is_compared_before_it_is_resumed_is_a_part_of_the_whole() {
     on_both(|conn| {
         let folder = folder();
         let [here, there] = ["here", "there"].map(|name| folder.path().join(name));
-        fs::write(&here, content(1_000_000)).expect("written");
-        let mut told = Vec::new();
-        Transfer::new(conn)
-            .verify(true)
-            .on_progress(|progress| told.push((progress.phase, progress.position, progress.size)))
-            .upload(&here, text(&there))
-            .expect("uploaded");
-        assert_eq!(told.first(), Some(&(Phase::Copy, 0, 1_000_000)));
-        assert_eq!(told.last(), Some(&(Phase::Copy, 1_000_000, 1_000_000)));
-        assert!(told.iter().any(|(phase, ..)| *phase == Phase::Compare));
-        let copied: Vec<u64> = told
-            .iter()
-            .filter(|told| told.0 == Phase::Copy)
-            .map(|told| told.1)
-            .collect();
-        assert!(copied.len() >= 4 && copied.is_sorted(), "{copied:?}");
+        fs::write(&here, content(900_000)).expect("written");
+        fs::write(&there, content(400_000)).expect("written");
+        let told = RefCell::new(Vec::new());
+        let transfer = Transfer::new(conn).resume(true).on_progress(tell(&told));
+        let done = transfer.upload(&here, text(&there)).expect("uploaded");
+        assert_eq!((done.kept, done.bytes), (400_000, 500_000));
+        let told = told.into_inner();
+        let first = (Phase::Compare, 0, 400_000, 0, 900_000);
+        assert_eq!(told.first(), Some(&first));
+        let last = (Phase::Copy, 900_000, 900_000, 900_000, 900_000);
+        assert_eq!(told.last(), Some(&last));
+        assert!(told.is_sorted_by_key(|told| told.3), "{told:?}");
     });
 }
 

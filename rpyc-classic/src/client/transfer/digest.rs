@@ -11,12 +11,14 @@ use sha2::{Digest, Sha256};
 use super::{Phase, Transfer, TransferError, bytes};
 
 impl Transfer<'_> {
-    /// The digests of the first `length` bytes of both files: here, and there.
+    /// The digests of the first `length` bytes of both files: here, and there. `ahead` are the bytes
+    /// that remain to be done with the file afterwards.
     pub(super) fn digests(
         &mut self,
         local: &Path,
         remote: &[u8],
         length: u64,
+        ahead: u64,
     ) -> Result<(String, String), TransferError> {
         let there = self.connection.helper("Digest")?;
         let there = there.call(args![bytes(remote), length])?;
@@ -25,13 +27,19 @@ impl Transfer<'_> {
         let mut buffer = vec![0; 256 << 10];
         let mut left = length;
         let mut remote_digest = None;
+        let mut steps = length.div_ceil(STEP).max(1);
+        self.begin(local, Phase::Compare, 0, length, ahead);
         loop {
-            self.tell(local, Phase::Compare, length - left, length);
             // Both sides read at the same time.
             let step = match remote_digest {
+                None if steps == 0 => {
+                    let error = "the digest of a file has no end".to_owned();
+                    return Err(Error::Protocol(error).into());
+                }
                 None => Some(there.async_call_method("step", args![STEP])?),
                 Some(_) => None,
             };
+            steps = steps.saturating_sub(1);
             let before = left;
             while left > 0 && before - left < STEP {
                 let most = buffer
@@ -53,6 +61,7 @@ impl Transfer<'_> {
                 step.set_expiry(self.connection.connection().config().sync_request_timeout);
                 remote_digest = digest_of(step.value()?)?;
             }
+            self.tell(local, length - left);
             if left == 0
                 && let Some(there) = remote_digest
             {
@@ -67,11 +76,12 @@ impl Transfer<'_> {
         local: &Path,
         remote: &[u8],
         length: u64,
+        ahead: u64,
     ) -> Result<bool, TransferError> {
         if length == 0 {
             return Ok(true);
         }
-        let (here, there) = self.digests(local, remote, length)?;
+        let (here, there) = self.digests(local, remote, length, ahead)?;
         Ok(here == there)
     }
 
@@ -82,7 +92,7 @@ impl Transfer<'_> {
         remote: &[u8],
         size: u64,
     ) -> Result<(), TransferError> {
-        let (here, mut there) = self.digests(local, remote, size)?;
+        let (here, mut there) = self.digests(local, remote, size, 0)?;
         if self.remote_kind(remote)?.1 != size {
             there = "of another size".to_owned();
         }

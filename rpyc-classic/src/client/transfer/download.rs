@@ -7,7 +7,9 @@ use std::path::{Component, Path, PathBuf};
 
 use rpyc_core::{Any, AsyncResult, Error, Value, args};
 
-use super::{CHUNK, Kind, MAX_DEPTH, Phase, Transfer, TransferError, Transferred, WINDOW, bytes};
+use super::{
+    CHUNK, Kind, MAX_DEPTH, MAX_EXCESS, Phase, Transfer, TransferError, Transferred, WINDOW, bytes,
+};
 
 impl Transfer<'_> {
     /// Copies a file or a directory of the server's to here. A directory that is here is filled
@@ -92,13 +94,14 @@ impl Transfer<'_> {
         local: &Path,
         size: u64,
     ) -> Result<(), TransferError> {
+        self.begin_file();
         let kept = self.kept_here(remote, local, size)?;
         let source = self.open_remote(remote, "rb", kept, local)?;
         let mut file = open_local(local, kept)?;
         let patience = self.connection.connection().config().sync_request_timeout;
         let mut under_way: VecDeque<AsyncResult> = VecDeque::new();
         let mut position = kept;
-        self.tell(local, Phase::Copy, position, size.max(position));
+        self.begin(local, Phase::Copy, kept, size, self.to_verify(size));
         loop {
             while under_way.len() < WINDOW {
                 under_way.push_back(source.async_call_method("read", args![CHUNK])?);
@@ -116,28 +119,49 @@ impl Transfer<'_> {
                 return Err(Error::Protocol(error).into());
             }
             position += chunk.len() as u64;
-            if self.transferred.bytes + (position - kept) > self.max_bytes {
-                return Err(TransferError::Limit {
-                    what: "bytes",
-                    limit: self.max_bytes,
-                });
-            }
+            self.check_length(local, size, kept, position)?;
             file.write_all(&chunk)
                 .map_err(TransferError::local(local, "writing"))?;
-            self.tell(local, Phase::Copy, position, size.max(position));
+            self.tell(local, position);
         }
         file.flush()
             .map_err(TransferError::local(local, "writing"))?;
         drop(under_way);
         source.call_method("close", args![])?;
+        self.step.size = position;
+        self.tell(local, position);
         if self.verify {
             self.check(local, remote, position)?;
         }
+        self.excess += position.saturating_sub(size);
         self.transferred.files += 1;
         self.transferred.bytes += position - kept;
         self.transferred.kept += kept;
-        self.tell(local, Phase::Copy, position, position);
         Ok(())
+    }
+
+    /// Fails when the file is longer than it may be, before what is too much is written.
+    fn check_length(
+        &self,
+        local: &Path,
+        announced: u64,
+        kept: u64,
+        position: u64,
+    ) -> Result<(), TransferError> {
+        match self.max_bytes {
+            Some(limit) if self.transferred.bytes + (position - kept) > limit => {
+                let what = "bytes";
+                Err(TransferError::Limit { what, limit })
+            }
+            None if self.excess + position.saturating_sub(announced) > MAX_EXCESS => {
+                Err(TransferError::Longer {
+                    path: local.to_path_buf(),
+                    announced,
+                    limit: announced.saturating_add(MAX_EXCESS - self.excess),
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// How much of the file is here already and may stay.
@@ -149,11 +173,14 @@ impl Transfer<'_> {
             Ok(found) if found.is_file() => found.len(),
             _ => return Ok(0),
         };
-        Ok(if here <= size && self.is_same(local, remote, here)? {
-            here
-        } else {
-            0
-        })
+        let ahead = size.saturating_sub(here) + self.to_verify(size);
+        Ok(
+            if here <= size && self.is_same(local, remote, here, ahead)? {
+                here
+            } else {
+                0
+            },
+        )
     }
 }
 

@@ -37,6 +37,19 @@ pub enum TransferError {
         /// The limit.
         limit: u64,
     },
+    /// The server sends more of a file than it has announced, and than files may grow meanwhile.
+    /// [`Transfer::max_bytes`](super::Transfer::max_bytes) sets another limit.
+    #[error(
+        "{}: the server announced {announced} bytes and sends more than {limit}", path.display()
+    )]
+    Longer {
+        /// The file, as it is called on this side.
+        path: PathBuf,
+        /// Its size as the server had it.
+        announced: u64,
+        /// The bytes that were taken at most.
+        limit: u64,
+    },
     /// The file isn't the same on both sides: it was changed meanwhile, or wasn't written.
     #[error("{}: the copy differs (SHA-256 {here} here, {there} there)", path.display())]
     Differs {

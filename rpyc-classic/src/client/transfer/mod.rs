@@ -39,10 +39,27 @@ pub struct Transfer<'a> {
     filter: Option<Filter<'a>>,
     verify: bool,
     resume: bool,
-    max_bytes: u64,
+    max_bytes: Option<u64>,
     max_entries: u64,
     entries: u64,
+    /// Bytes of a download that were not announced, over all of its files.
+    excess: u64,
+    step: Step,
     transferred: Transferred,
+}
+
+/// A phase of a file, for the progress.
+#[derive(Default)]
+struct Step {
+    phase: Phase,
+    /// The position that it begins at.
+    from: u64,
+    size: u64,
+    /// Bytes done in the phases before it, and in it, too.
+    before: u64,
+    done: u64,
+    /// Bytes of the phases behind it.
+    ahead: u64,
 }
 
 type OnProgress<'a> = Box<dyn FnMut(Progress<'_>) + 'a>;
@@ -57,21 +74,27 @@ pub struct Progress<'a> {
     pub file: &'a Path,
     /// What is being done with it.
     pub phase: Phase,
-    /// How many bytes of it are done.
+    /// How many bytes of it are done in this phase.
     pub position: u64,
     /// How many there are, as far as it is known.
     pub size: u64,
+    /// How many bytes are done in all phases of the file: it only grows until the next file, so
+    /// that one bar can show it.
+    pub done: u64,
+    /// How many there will be, as far as it is known: a verified copy of a file has twice its size.
+    pub total: u64,
     /// What has been done before this file.
     pub before: Transferred,
 }
 
 /// What is being done with a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
     /// Its bytes are compared: with what is there already, or at the end.
     Compare,
     /// Its bytes are sent.
+    #[default]
     Copy,
 }
 
@@ -96,9 +119,11 @@ impl<'a> Transfer<'a> {
             filter: None,
             verify: false,
             resume: false,
-            max_bytes: u64::MAX,
+            max_bytes: None,
             max_entries: 1_000_000,
             entries: 0,
+            excess: 0,
+            step: Step::default(),
             transferred: Transferred::default(),
         }
     }
@@ -131,10 +156,11 @@ impl<'a> Transfer<'a> {
         self
     }
 
-    /// How many bytes a download may take; it stops a server whose files have no end from filling
-    /// the disk. Default: no limit.
+    /// How many bytes a download may take, whatever the server announces; it stops a server whose
+    /// files have no end from filling the disk. Default: of each file what the server announces
+    /// before it is copied, and 4 MiB more in all, for files that grow meanwhile.
     pub fn max_bytes(mut self, limit: u64) -> Transfer<'a> {
-        self.max_bytes = limit;
+        self.max_bytes = Some(limit);
         self
     }
 
@@ -145,16 +171,47 @@ impl<'a> Transfer<'a> {
         self
     }
 
-    fn tell(&mut self, file: &Path, phase: Phase, position: u64, size: u64) {
+    /// A file begins.
+    fn begin_file(&mut self) {
+        self.step = Step::default();
+    }
+
+    /// A phase of the file begins at the position `from` of `size`, with so many bytes to be done
+    /// in those behind it.
+    fn begin(&mut self, file: &Path, phase: Phase, from: u64, size: u64, ahead: u64) {
+        let done = self.step.done;
+        self.step = Step {
+            phase,
+            from,
+            size,
+            before: done,
+            done,
+            ahead,
+        };
+        self.tell(file, from);
+    }
+
+    fn tell(&mut self, file: &Path, position: u64) {
+        let step = &mut self.step;
+        // It may have grown.
+        let size = step.size.max(position);
+        step.done = step.before + (position - step.from);
         if let Some(callback) = &mut self.progress {
             callback(Progress {
                 file,
-                phase,
+                phase: step.phase,
                 position,
                 size,
+                done: step.done,
+                total: step.before + (size - step.from) + step.ahead,
                 before: self.transferred,
             });
         }
+    }
+
+    /// What verifying a file of this size has to do.
+    fn to_verify(&self, size: u64) -> u64 {
+        if self.verify { size } else { 0 }
     }
 
     fn is_wanted(&mut self, path: &Path) -> bool {
@@ -289,6 +346,10 @@ const CHUNK: usize = 256 << 10;
 
 /// How many chunks are under way at the same time, so that a chunk needn't wait for a round trip.
 const WINDOW: usize = 4;
+
+/// Bytes of a download beyond those that were announced. Stops a server that announces ten bytes
+/// and sends without end; a log that grows while it is copied has room.
+const MAX_EXCESS: u64 = 4 << 20;
 
 /// Directories within directories; it stops those that contain themselves.
 const MAX_DEPTH: usize = 128;

@@ -125,6 +125,7 @@ impl Transfer<'_> {
             .metadata()
             .map_err(TransferError::local(local, "looking for it"))?;
         let size = size.len();
+        self.begin_file();
         let kept = self.kept_there(local, remote, size)?;
         file.seek(SeekFrom::Start(kept))
             .map_err(TransferError::local(local, "seeking"))?;
@@ -133,7 +134,7 @@ impl Transfer<'_> {
         let patience = self.connection.connection().config().sync_request_timeout;
         let mut under_way: VecDeque<AsyncResult> = VecDeque::new();
         let mut position = kept;
-        self.tell(local, Phase::Copy, position, size);
+        self.begin(local, Phase::Copy, kept, size, self.to_verify(size));
         loop {
             let mut chunk = Vec::with_capacity(CHUNK);
             let read = (&mut file).take(CHUNK as u64).read_to_end(&mut chunk);
@@ -151,16 +152,17 @@ impl Transfer<'_> {
             }
             under_way.push_back(target.async_call_method("write", args![bytes(&chunk)])?);
             position += read as u64;
-            self.tell(local, Phase::Copy, position, size.max(position));
+            self.tell(local, position);
         }
         target.call_method("close", args![])?;
+        self.step.size = position;
+        self.tell(local, position);
         if self.verify {
             self.check(local, remote, position)?;
         }
         self.transferred.files += 1;
         self.transferred.bytes += position - kept;
         self.transferred.kept += kept;
-        self.tell(local, Phase::Copy, position, position);
         Ok(())
     }
 
@@ -171,7 +173,8 @@ impl Transfer<'_> {
         }
         let (kind, there) = self.remote_kind(remote)?;
         let usable = kind == Kind::File && there <= size;
-        Ok(if usable && self.is_same(local, remote, there)? {
+        let ahead = size.saturating_sub(there) + self.to_verify(size);
+        Ok(if usable && self.is_same(local, remote, there, ahead)? {
             there
         } else {
             0

@@ -104,7 +104,7 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// Bytes: a number, or one with KiB, MiB or GiB behind it.
-pub(super) fn bytes(text: &str) -> Result<usize, String> {
+pub(crate) fn bytes(text: &str) -> Result<usize, String> {
     let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
         Some(at) => text.split_at(at),
         None => (text, ""),

@@ -26,7 +26,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, Id, value_parser};
 use clap_complete::Shell;
 
 pub(crate) use self::access::AccessOptions;
-pub(crate) use self::arg::optional_seconds;
+pub(crate) use self::arg::{bytes, optional_seconds};
 pub(crate) use self::limits::Limits;
 pub(crate) use self::logging::{LogFormat, Logging};
 pub(crate) use self::operations::Operations;

@@ -27,6 +27,7 @@ pub(super) fn download_command() -> Command {
         .after_help("Examples:\n  rpyc-server download --connect host:18812 /var/log/syslog .\n  rpyc-server download --resume --verify /srv/results results\n\nA file goes into DST if that is a directory. A directory's content goes into DST itself.")
         .arg(Arg::new("source").value_name("SRC").required(true).help("What to copy, at the server"))
         .arg(Arg::new("target").value_name("DST").required(true).value_parser(value_parser!(PathBuf)).help("Where to, here"))
+        .arg(Arg::new(MAX_BYTES).long(MAX_BYTES).value_name("SIZE").value_parser(crate::program::cli::bytes).help("Take so many bytes at most (64KiB, 16MiB, 1GiB) [default: what the server announces, and 4MiB for files that grow meanwhile]"))
 }
 
 fn with_options(command: Command) -> Command {
@@ -70,6 +71,7 @@ pub(super) fn upload(matches: &ArgMatches) -> Result<u8, Failure> {
 pub(super) fn download(matches: &ArgMatches) -> Result<u8, Failure> {
     let source = matches.get_one::<String>("source").expect("is required");
     let target = matches.get_one::<PathBuf>("target").expect("is required");
+    let max_bytes = matches.get_one::<usize>(MAX_BYTES).map(|&size| size as u64);
     transfer(matches, |conn, transfer| {
         let mut target = target.clone();
         if target.is_dir()
@@ -78,7 +80,10 @@ pub(super) fn download(matches: &ArgMatches) -> Result<u8, Failure> {
         {
             target.push(name);
         }
-        transfer.download(source, target)
+        match max_bytes {
+            Some(limit) => transfer.max_bytes(limit).download(source, target),
+            None => transfer.download(source, target),
+        }
     })
 }
 
@@ -117,6 +122,9 @@ fn transfer(
         Err(error @ TransferError::Differs { .. }) => Err(Failure::new("the copy is wrong")
             .because(error)
             .hint("Run it again with --resume --verify: what differs is copied anew.")),
+        Err(error @ TransferError::Longer { .. }) => Err(Failure::new("not copied to its end")
+            .because(error)
+            .hint("If it is a file that grows, or a device: --max-bytes SIZE sets the limit.")),
         Err(error) => Err(Failure::new("not copied").because(error)),
     }
 }
@@ -162,13 +170,16 @@ impl Bar {
             Phase::Compare => "comparing",
             _ => "copying",
         });
-        if progress.position == 0 {
+        if progress.done == 0 {
             // A file's name may have in it what a terminal obeys.
             let name = progress.file.display().to_string();
             self.0.set_message(on_one_line(&name));
             self.0.reset();
         }
-        self.0.set_length(progress.size);
-        self.0.set_position(progress.position);
+        // What is copied and compared afterwards is one way, not two.
+        self.0.set_length(progress.total);
+        self.0.set_position(progress.done);
     }
 }
+
+const MAX_BYTES: &str = "max-bytes";
