@@ -21,6 +21,8 @@ git archive HEAD | tar -x -C "$work/tree"
 mutants=(
     "arrivals.rs:Shared::wake(core, waiter);"
     "running.rs:Shared::wake(&mut core, waiter);"
+    "scheduler.rs:task.waits_in = outer;"
+    "scheduler.rs:self.waiting_tasks -= usize::from(outer.is_none());"
     "running.rs:core.ended.notify_all();"
     "wait_loop.rs:Shared::wake(core, next_reader);"
     "closing.rs:sleeper.notify_one();:2"

@@ -209,9 +209,15 @@ impl<J: Job> Scheduler<J> {
             return;
         };
         let waiter = self.waiters.remove(index);
-        if let Some(task) = waiter.task.and_then(|task| self.tasks.get_mut(task)) {
-            task.waits_in = None;
-            self.waiting_tasks -= 1;
+        if let Some(id) = waiter.task {
+            // Its thread may have been waiting or serving already when this wait began.
+            let same_task = |other: &&Waiter<J>| other.task == Some(id);
+            let outer = self.waiters.iter().rev().find(same_task);
+            let outer = outer.map(|outer| outer.id);
+            if let Some(task) = self.tasks.get_mut(id) {
+                task.waits_in = outer;
+                self.waiting_tasks -= usize::from(outer.is_none());
+            }
         }
         if let Some((task, job)) = waiter.assigned {
             self.tasks.remove(task);
@@ -405,8 +411,8 @@ impl<J: Job> Scheduler<J> {
             .flatten();
         let thread_bound = beneath.map(|waiter| std::mem::take(&mut waiter.thread_bound));
         if let Some(task) = task.and_then(|task| self.tasks.get_mut(task)) {
-            task.waits_in = Some(id);
-            self.waiting_tasks += 1;
+            let outer = task.waits_in.replace(id);
+            self.waiting_tasks += usize::from(outer.is_none());
         }
         self.waiters.push(Waiter {
             id,
@@ -457,7 +463,8 @@ impl<J: Job> Scheduler<J> {
             return false;
         }
         let foreign = |waiter: &&Waiter<J>| matches!(waiter.kind, Kind::Wait { task: None, .. });
-        let room = self.bounds.concurrency + self.waiters.iter().filter(foreign).count();
+        let foreign = self.waiters.iter().filter(foreign).count();
+        let room = self.bounds.concurrency.saturating_add(foreign);
         self.tasks.len() - self.waiting_tasks < room
     }
 

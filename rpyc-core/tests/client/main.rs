@@ -13,4 +13,5 @@ mod logged;
 mod objects;
 mod operations;
 mod readiness;
+mod serving_inside;
 mod stress;

@@ -5,6 +5,7 @@
 //! the hand-overs alone: a notification that is missing shows there.
 
 mod readiness;
+mod serving;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -104,6 +105,7 @@ impl Object for Root {
                 self.check_thread(args.positional.first());
                 Ok(Any::NONE)
             }
+            Some("serve") => serving::serve(cx, args),
             // Calls a function of the peer's with the number by which this thread is checked.
             Some("bound") => {
                 let function = args.positional.remove(0);

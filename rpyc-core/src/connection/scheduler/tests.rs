@@ -462,3 +462,61 @@ fn requests_that_name_a_thread_count_among_the_queued_ones() {
         Some(Next::TooDeep(3105))
     );
 }
+
+/// A handler serves, and a callback that runs meanwhile waits: it counts once.
+#[test]
+fn a_task_whose_thread_waits_while_it_serves_makes_room_for_one_and_once() {
+    let mut scheduler = scheduler(Nesting::Pool);
+    arrive(&mut scheduler, [1]);
+    let first = in_pool(&mut scheduler, Requester::Nobody, 1);
+    let serving = scheduler.begin_serving(Some(first), NOBODY);
+    scheduler.set_state(serving, ThreadState::Busy);
+    let wait = scheduler.begin_wait(Some(first), NOBODY);
+    arrive(&mut scheduler, [2, 3]);
+    let second = in_pool(&mut scheduler, Requester::Waiter(wait), 2);
+    assert_eq!(scheduler.next(Requester::Nobody), None, "the second runs");
+    scheduler.leave(wait);
+    assert_eq!(scheduler.next(Requester::Nobody), None, "it still runs");
+    scheduler.end(second);
+    scheduler.set_state(serving, ThreadState::Awake);
+    let third = here(&mut scheduler, Requester::Waiter(serving), 3);
+    scheduler.end(third);
+    scheduler.end_nested(serving);
+    scheduler.leave(serving);
+    arrive(&mut scheduler, [4]);
+    assert_eq!(
+        scheduler.next(Requester::Nobody),
+        None,
+        "the first is active again"
+    );
+    scheduler.end(first);
+    in_pool(&mut scheduler, Requester::Nobody, 4);
+}
+
+#[test]
+fn a_task_that_ends_within_its_waits_leaves_room_for_one() {
+    let mut scheduler = scheduler(Nesting::Pool);
+    arrive(&mut scheduler, [1]);
+    let first = in_pool(&mut scheduler, Requester::Nobody, 1);
+    let serving = scheduler.begin_serving(Some(first), NOBODY);
+    let wait = scheduler.begin_wait(Some(first), NOBODY);
+    // A panic tore through them.
+    scheduler.end(first);
+    scheduler.set_state(serving, ThreadState::Busy);
+    arrive(&mut scheduler, [2, 3]);
+    in_pool(&mut scheduler, Requester::Nobody, 2);
+    assert_eq!(scheduler.next(Requester::Nobody), None);
+    scheduler.leave(wait);
+    scheduler.leave(serving);
+    assert_eq!(scheduler.next(Requester::Nobody), None, "the second runs");
+}
+
+#[test]
+fn no_number_of_concurrent_requests_is_too_large() {
+    let mut scheduler = scheduler(Nesting::Pool);
+    scheduler.bounds_mut().concurrency = usize::MAX;
+    let _foreign = scheduler.begin_wait(None, NOBODY);
+    arrive(&mut scheduler, [1, 2]);
+    in_pool(&mut scheduler, Requester::Nobody, 1);
+    in_pool(&mut scheduler, Requester::Nobody, 2);
+}
