@@ -135,7 +135,7 @@ impl ThreadPool {
     ) -> ThreadPool {
         ThreadPool {
             inner: Arc::new(Inner {
-                name: name.to_owned(),
+                name: without_nul(name),
                 stack_size,
                 max_threads,
                 body,
@@ -194,6 +194,15 @@ pub(crate) fn no_more_threads(error: io::Error) -> io::Error {
     let what = "the system has no more threads for this program (ulimit -u, a container's limit on \
                 processes, memory)";
     io::Error::new(error.kind(), what)
+}
+
+/// What a thread that works for `whom` is called. A name with a NUL is none for the system.
+pub(crate) fn thread_name(whom: &str) -> String {
+    without_nul(&format!("rpyc-{whom}"))
+}
+
+fn without_nul(name: &str) -> String {
+    name.replace('\0', "\u{fffd}")
 }
 
 /// A thread's place in the count, given back however the thread ends.

@@ -18,7 +18,7 @@ use socket2::{SockRef, TcpKeepalive};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::{CloseReason, Error, Timeout};
-use crate::executor::no_more_threads;
+use crate::executor::{no_more_threads, thread_name};
 use crate::registry::{RegistryClient, RegistryError};
 use crate::service::{Service, VoidService};
 use crate::transport::{Stream, memory_pair};
@@ -339,7 +339,7 @@ impl Connector {
         let (here, there) = memory_pair();
         let there = Connection::open(there, service, config)?;
         std::thread::Builder::new()
-            .name(format!("rpyc-{}", there.connid()))
+            .name(thread_name(there.connid()))
             .spawn(move || there.serve_all())
             .map_err(no_more_threads)
             .map_err(io_error("starting a serving thread"))?;

@@ -46,7 +46,12 @@ impl AsyncResult {
     /// Whether the answer is in. It doesn't serve the connection: where nothing else does, the
     /// answer comes in by itself within some 20 ms.
     pub fn ready(&self) -> bool {
-        self.slot.is_filled()
+        let filled = self.slot.is_filled();
+        if !filled {
+            // There may have been no thread to bring it in.
+            self.shared.wake_watchdog();
+        }
+        filled
     }
 
     /// Whether the time is over and the answer isn't in.

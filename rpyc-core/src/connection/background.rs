@@ -9,7 +9,7 @@ use super::Connection;
 use super::shared::Shared;
 use super::wait_loop::{WaitFor, WaitOutcome};
 use crate::error::{CloseReason, Error};
-use crate::executor::no_more_threads;
+use crate::executor::{no_more_threads, thread_name};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A thread that serves a connection: callbacks run while the program does something else. Made by
@@ -54,7 +54,7 @@ impl Connection {
         let state = Arc::new(BackgroundState::default());
         let (shared, for_thread) = (self.shared.clone(), state.clone());
         let spawned = thread::Builder::new()
-            .name(format!("rpyc-{}-background", self.shared.connid))
+            .name(thread_name(&format!("{}-background", self.shared.connid)))
             .spawn(move || shared.serve_until_over(&for_thread));
         let thread = spawned.map_err(|error| Error::Io {
             doing: "starting a background thread",
@@ -77,7 +77,7 @@ impl Connection {
         let serve = |number: usize| {
             let connection = Connection::internal(self.shared.clone());
             let spawned = thread::Builder::new()
-                .name(format!("rpyc-{}-{number}", self.shared.connid))
+                .name(thread_name(&format!("{}-{number}", self.shared.connid)))
                 .spawn(move || connection.serve_all());
             let spawned = spawned.map_err(no_more_threads);
             if let Err(error) = &spawned {
@@ -85,7 +85,7 @@ impl Connection {
             }
             spawned.ok()
         };
-        let others: Vec<_> = (1..threads).filter_map(serve).collect();
+        let others: Vec<_> = (1..threads).map_while(serve).collect();
         let reason = self.serve_all();
         for other in others {
             // A thread that panicked has said so.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Connection;
 use super::current::Current;
-use super::running::Locked;
+use super::running::{Locked, panic_message};
 use super::scheduler::Scheduler;
 use super::shared::{Closing, Core, Garbage, Request, Shared};
 use super::slot::Slot;
@@ -126,7 +126,12 @@ impl Shared {
         }
         let config = self.config();
         if let Some(before_closed) = &config.before_closed {
-            before_closed(&Connection::internal(self.clone()));
+            let connection = Connection::internal(self.clone());
+            let told = catch_unwind(AssertUnwindSafe(|| before_closed(&connection)));
+            if let Err(panic) = told {
+                let what = panic_message(&*panic);
+                log::error!(target: &config.logger, "{}: before_closed panicked: {what}", self.connid);
+            }
         }
         let patience = config.sync_request_timeout.unwrap_or(GRACE).min(GRACE);
         let answer = self.request_within(Handler::Close, Vec::new(), Some(patience));

@@ -44,7 +44,10 @@ impl Shared {
         if self.watched.load(Ordering::SeqCst) || self.watched.swap(true, Ordering::SeqCst) {
             return;
         }
-        look_after(self.this.clone());
+        if !look_after(self.this.clone()) {
+            // Asked for again as soon as somebody needs it.
+            self.watched.store(false, Ordering::SeqCst);
+        }
     }
 
     /// Whether a helper should read: requests run, a write doesn't get on, or answers are to come

@@ -94,7 +94,7 @@ impl Connection {
     /// Makes a connection over a stream, and has the service know of it.
     ///
     /// # Errors
-    /// [`Error::Closed`] with [`CloseReason::Refused`] when the service refuses it.
+    /// [`Error::Closed`] with [`CloseReason::Refused`] when the service refuses it, or panics.
     pub fn open(
         stream: impl Stream + 'static,
         service: Arc<dyn Service>,
@@ -112,7 +112,7 @@ impl Connection {
         service: Arc<dyn Service>,
         config: Config,
     ) -> Result<Connection, Error> {
-        let shared = Shared::new(stream, service, config);
+        let shared = Shared::new(stream, service, config)?;
         keep_alive::begin(shared.number);
         let guard = Some(Arc::new(Guard(shared.clone())));
         Connection { shared, guard }.introduced()

@@ -1,12 +1,14 @@
 //! What a new connection is made of.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::Connection;
 use super::health_check::HealthCheck;
 use super::outbox::Outbox;
 use super::pending::Pending;
+use super::running::panic_message;
 use super::scheduler::{Bounds, Scheduler};
 use super::shared::{Closing, Core, Shared};
 use super::wire::Wire;
@@ -24,15 +26,26 @@ impl Shared {
         stream: Arc<dyn Stream>,
         service: Arc<dyn Service>,
         mut config: Config,
-    ) -> Arc<Shared> {
-        service.configure(&mut config);
+    ) -> Result<Arc<Shared>, Error> {
+        let configured = ask("configure", || service.configure(&mut config));
+        let root = configured.and_then(|()| {
+            ask("root", || {
+                let root = service.root();
+                let id_parts = root.id_parts();
+                (root, id_parts)
+            })
+        });
+        let (root, id_parts) = root.map_err(|refusal| {
+            // Nobody else will.
+            stream.shutdown();
+            Error::Closed(CloseReason::Refused(refusal))
+        })?;
         config.connid.get_or_insert_with(next_connid);
         config.endpoints = config.endpoints.or_else(|| stream.endpoints());
-        let root = service.root();
         let shared = Shared::idle(stream, service, Arc::new(config));
-        shared.exports.lock().pin(&root, root.id_parts());
+        shared.exports.lock().pin(&root, id_parts);
         *shared.local_root.lock() = Some(root);
-        shared
+        Ok(shared)
     }
 
     fn idle(
@@ -77,7 +90,9 @@ impl Shared {
 impl Connection {
     /// This connection, once the service has been told of it.
     pub(super) fn introduced(self) -> Result<Connection, Error> {
-        match self.shared.service.on_connect(&Context::new(&self)) {
+        let context = Context::new(&self);
+        let asked = ask("on_connect", || self.shared.service.on_connect(&context));
+        match asked.and_then(|answer| answer) {
             Ok(()) => Ok(self),
             Err(refusal) => Err(self.refused(refusal)),
         }
@@ -119,6 +134,14 @@ impl Core {
             observer: None,
         }
     }
+}
+
+/// Asks the service; where it panics, it refuses the connection.
+fn ask<T>(what: &str, question: impl FnOnce() -> T) -> Result<T, Exception> {
+    catch_unwind(AssertUnwindSafe(question)).map_err(|panic| {
+        let why = panic_message(&*panic);
+        Exception::runtime_error(format!("the service's {what} panicked: {why}"))
+    })
 }
 
 fn read_half(stream: Arc<dyn Stream>, config: &Config) -> Box<ReadHalf> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::outbox::CONGESTED;
+use super::pending::Reply;
 use super::scheduler::WaiterId;
 use super::shared::Shared;
 use super::slot::Slot;
@@ -102,6 +103,48 @@ impl Shared {
         slot: Option<Arc<Slot>>,
     ) -> Result<u64, Error> {
         let detached = slot.is_some();
+        let limit = config.max_pending;
+        let (seq, others) = self.queue_request(config, handler, args, now, slot, limit)?;
+        if detached && self.may_pile_up(now, others) {
+            return Ok(seq);
+        }
+        self.flush();
+        if detached {
+            self.outbox.wait_below(CONGESTED);
+        }
+        Ok(seq)
+    }
+
+    /// Queues a request whose answer matters to nobody; what goes wrong is logged. It is sent as a
+    /// release is. Never blocks.
+    pub(super) fn post_request(&self, handler: Handler, args: Vec<Any>, what: &'static str) {
+        let config = self.config();
+        let (connid, target) = (self.connid.clone(), config.logger.clone());
+        let log = move |error: Error| log::warn!(target: &target, "{connid}: {what}: {error}");
+        let slot = Some(Arc::new(Slot::new(handler)));
+        // Its sender can't be told that there are too many.
+        let limit = usize::MAX;
+        match self.queue_request(&config, handler, args, Instant::now(), slot, limit) {
+            Ok((seq, _)) => {
+                let told = Box::new(move |reply: Reply| drop(reply.map_err(log)));
+                // Where the answer has come already, the caller's thread needn't be told.
+                let _ = self.core.lock().pending.add_callback(seq, told);
+            }
+            Err(error) => log(error),
+        }
+    }
+
+    /// Queues a request, for [`flush`](Shared::flush) to send; says its seq, and whether other asynchronous
+    /// requests are unanswered.
+    fn queue_request(
+        &self,
+        config: &Config,
+        handler: Handler,
+        args: Vec<Any>,
+        now: Instant,
+        slot: Option<Arc<Slot>>,
+        limit: usize,
+    ) -> Result<(u64, bool), Error> {
         let message = self.box_args(args);
         let message = message.map_err(|refused| {
             // A closed connection hands nothing out.
@@ -109,7 +152,7 @@ impl Shared {
             closed.unwrap_or_else(|| Error::Misuse(refused.message()))
         })?;
         let seq = self.take_seq();
-        let registered = self.register(seq, handler, now, slot, config.max_pending);
+        let registered = self.register(seq, handler, now, slot, limit);
         let others = match registered {
             Ok(others) => others,
             Err(error) => {
@@ -146,14 +189,7 @@ impl Shared {
         // Only now: the frame is queued, a release that this causes comes behind it.
         drop(message);
         self.wake_watchdog();
-        if detached && self.may_pile_up(now, others) {
-            return Ok(seq);
-        }
-        self.flush();
-        if detached {
-            self.outbox.wait_below(CONGESTED);
-        }
-        Ok(seq)
+        Ok((seq, others))
     }
 
     /// Whether an asynchronous request may stay in the outbox for a moment, to share a write with

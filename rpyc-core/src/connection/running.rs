@@ -183,7 +183,12 @@ impl Shared {
             }
         }
         if let Some((observer, began)) = observed {
-            observer.request_ended(handler, began.elapsed(), raised);
+            // The answer is queued: its panic mustn't bring another one.
+            let tell = || observer.request_ended(handler, began.elapsed(), raised);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(tell)) {
+                let what = panic_message(&*panic);
+                log::error!(target: &config.logger, "{}: the observer panicked: {what}", self.connid);
+            }
         }
         drop(netrefs);
     }
@@ -308,7 +313,7 @@ fn netrefs(args: &[Any]) -> Vec<Any> {
     netrefs
 }
 
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+pub(super) fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
     if let Some(text) = panic.downcast_ref::<&str>() {
         return text;
     }

@@ -253,6 +253,10 @@ impl Peer for Shared {
         }
     }
 
+    fn post(&self, handler: Handler, args: Vec<Any>, what: &'static str) {
+        self.post_request(handler, args, what);
+    }
+
     fn connection(&self) -> Option<Connection> {
         self.this.upgrade().map(Connection::internal)
     }

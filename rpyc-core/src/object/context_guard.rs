@@ -8,7 +8,9 @@ use crate::wire::{Handler, Str, Value};
 /// A remote context manager between its `__enter__` and its `__exit__`; made by
 /// [`Netref::enter`].
 ///
-/// Dropped, it leaves the context: cleanly or, while a panic unwinds, with a RuntimeError.
+/// Dropped, it leaves the context: cleanly or, while a panic unwinds, with a RuntimeError. It doesn't
+/// wait for that: `__exit__` is asked for, in the order of the other requests, and what it raises is
+/// logged. Use `exit` to know.
 #[derive(Debug)]
 pub struct ContextGuard {
     // Taken when it is left.
@@ -69,9 +71,7 @@ impl Drop for ContextGuard {
         } else {
             Any::NONE
         };
-        if let Err(error) = leave(&manager, exc) {
-            log::warn!(target: "rpyc", "a remote context wasn't left in order: {error}");
-        }
+        manager.post(Handler::CtxExit, [exc], "leaving a remote context");
     }
 }
 

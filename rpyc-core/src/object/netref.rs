@@ -102,6 +102,20 @@ impl Netref {
         self.0.peer.connection()
     }
 
+    /// Asks for `handler` with this object as the first argument, and forgets about it. Never
+    /// blocks.
+    pub(super) fn post(
+        &self,
+        handler: Handler,
+        args: impl IntoIterator<Item = Any>,
+        what: &'static str,
+    ) {
+        let all = std::iter::once(Any::Netref(self.clone()))
+            .chain(args)
+            .collect();
+        self.0.peer.post(handler, all, what);
+    }
+
     pub(super) fn peer(&self) -> &dyn Peer {
         &*self.0.peer
     }

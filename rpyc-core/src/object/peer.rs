@@ -13,6 +13,10 @@ pub(crate) trait Peer: Send + Sync {
     /// Asks for `handler` and goes on.
     fn async_request(&self, handler: Handler, args: Vec<Any>) -> Result<AsyncResult, Error>;
 
+    /// Asks for `handler` and forgets about it; what goes wrong is logged as having gone wrong with
+    /// `what`. Never blocks, and sends nothing itself: it is called by destructors.
+    fn post(&self, handler: Handler, args: Vec<Any>, what: &'static str);
+
     /// A handle that doesn't keep the connection open.
     fn connection(&self) -> Option<Connection>;
 

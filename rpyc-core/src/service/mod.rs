@@ -26,13 +26,16 @@ pub trait Service: Send + Sync + 'static {
     /// it waits for the peer.
     ///
     /// # Errors
-    /// An exception refuses the connection: it is closed, and the exception is the reason.
+    /// An exception refuses the connection: it is closed, and the exception is the reason. So does
+    /// a panic, of this as of [`root`](Service::root) and [`configure`](Service::configure);
+    /// `on_disconnect` isn't called then.
     fn on_connect(&self, cx: &Context<'_>) -> Result<(), Exception> {
         let _ = cx;
         Ok(())
     }
 
-    /// The connection is closed; called exactly once. It must not use the connection.
+    /// The connection is closed; called exactly once, also where nobody serves it. It must not use
+    /// the connection.
     fn on_disconnect(&self, connection: &Connection) {
         let _ = connection;
     }

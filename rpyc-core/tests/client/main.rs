@@ -8,6 +8,7 @@ mod connecting;
 mod diagnosis;
 mod ending;
 mod handed_on;
+mod hooks;
 mod lifecycle;
 mod logged;
 mod objects;

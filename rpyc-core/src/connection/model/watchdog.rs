@@ -22,6 +22,8 @@ pub(super) fn helpers() -> &'static ModelThreads {
     &ModelThreads
 }
 
-pub(super) fn look_after(_: Weak<Shared>) {}
+pub(super) fn look_after(_: Weak<Shared>) -> bool {
+    true
+}
 
 pub(super) const TICK: Duration = Duration::from_millis(10);
