@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use crate::connection::Connection;
 use crate::exception::KnownExceptions;
 use crate::executor::{Executor, ThreadPool};
 use crate::object::Any;
 use crate::observer::Observer;
+use crate::session::Connection;
 use crate::transport::PeerAddr;
 use crate::wire::{Dialect, Limits};
 

@@ -104,8 +104,8 @@ extern crate self as rpyc_core;
 pub mod by_value;
 mod config;
 mod connect;
-mod connection;
 mod counter_hash;
+mod dispatch;
 mod error;
 mod exception;
 pub mod executor;
@@ -113,6 +113,7 @@ pub mod object;
 mod observer;
 pub mod registry;
 pub mod service;
+mod session;
 mod sync;
 pub mod transport;
 pub mod wire;
@@ -123,15 +124,15 @@ pub use self::connect::connect_tls;
 #[cfg(unix)]
 pub use self::connect::connect_unix;
 pub use self::connect::{Connector, connect, connect_by_service, connect_thread};
-pub use self::connection::{
-    AsyncResult, BackgroundServing, BlockedGuard, BlockedThreads, Connection, ReadinessObserver,
-    WeakConnection,
-};
 pub use self::error::{CloseReason, Error, Timeout};
 pub use self::exception::{Exception, KnownExceptions, PythonException};
 pub use self::executor::{Executor, ThreadPool};
 pub use self::object::{
     Any, Args, Context, Expose, Exposed, FromAny, IntoAny, Netref, Object, ObjectRef,
+};
+pub use self::session::{
+    AsyncResult, BackgroundServing, BlockedGuard, BlockedThreads, Connection, ReadinessObserver,
+    WeakConnection,
 };
 pub use self::wire::{Handler, Limits, Value};
 /// Lets a Rust type's values be handed to peers as objects.

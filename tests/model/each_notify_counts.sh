@@ -2,7 +2,7 @@
 # Deletes the connection's notifications one by one, in a copy, and runs the model checker on each
 # copy: it has to fail every time. A notification that nothing misses is either not needed, or the
 # model lacks the scenario that needs it. Not listed are those that only make sooner what the
-# watchdog would do at its next look (the first of each kind in closing.rs, the one in background.rs),
+# watchdog would do at its next look (the first of each kind in lifecycle.rs, the one in background.rs),
 # and those of the outbox and of results that are awaited together, which no scenario waits for: tests
 # without the model do.
 #
@@ -19,15 +19,15 @@ git archive HEAD | tar -x -C "$work/tree"
 
 # file:statement, as it stands in the code; the n-th occurrence is meant where a number follows.
 mutants=(
-    "arrivals.rs:Shared::wake(core, waiter);"
+    "incoming.rs:Shared::wake(core, waiter);"
     "running.rs:Shared::wake(&mut core, waiter);"
     "scheduler.rs:task.waits_in = outer;"
     "scheduler.rs:self.waiting_tasks -= usize::from(outer.is_none());"
     "running.rs:core.ended.notify_all();"
     "wait_loop.rs:Shared::wake(core, next_reader);"
-    "closing.rs:sleeper.notify_one();:2"
-    "closing.rs:core.ended.notify_all();:2"
-    "closing.rs:observer.on_unread(Some(Duration::ZERO));"
+    "lifecycle.rs:sleeper.notify_one();:2"
+    "lifecycle.rs:core.ended.notify_all();:2"
+    "lifecycle.rs:observer.on_unread(Some(Duration::ZERO));"
     "wait_loop.rs:Shared::notify_unread(core);"
 )
 survivors=0
@@ -39,7 +39,7 @@ for mutant in "${mutants[@]}"; do
         rest=${BASH_REMATCH[1]}
         nth=${BASH_REMATCH[2]}
     fi
-    path=rpyc-core/src/connection/$file
+    path=rpyc-core/src/dispatch/$file
     git show "HEAD:$path" | awk -v what="$rest" -v nth="$nth" '
         index($0, what) && ++seen == nth { found = 1; sub(/[^ ].*/, "();") } { print }
         END { exit !found }' >"$work/tree/$path" || { echo "not found: $mutant" >&2; exit 1; }

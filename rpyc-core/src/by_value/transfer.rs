@@ -9,10 +9,10 @@ use super::from_value;
 use super::pickle_read::from_pickle;
 use super::pickle_write::to_pickle;
 use crate::args;
-use crate::connection::Connection;
 use crate::error::Error;
 use crate::exception::{ConversionError, Exception};
 use crate::object::{Any, Context, IdParts, Netref, Object, ObjectResult};
+use crate::session::Connection;
 use crate::wire::{Handler, Value};
 
 /// A structure of this program that the peer may copy: by reference it is an object without

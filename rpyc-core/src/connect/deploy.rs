@@ -8,8 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Connector, io_error};
-use crate::connection::Connection;
 use crate::error::Error;
+use crate::session::Connection;
 
 impl Connector {
     /// Copies a program to a host through the system's `ssh`, runs it there with these arguments,

@@ -16,11 +16,11 @@ use std::time::{Duration, Instant};
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::config::Config;
-use crate::connection::Connection;
 use crate::error::{CloseReason, Error, Timeout};
 use crate::executor::{no_more_threads, thread_name};
 use crate::registry::{RegistryClient, RegistryError};
 use crate::service::{Service, VoidService};
+use crate::session::Connection;
 use crate::transport::{Stream, memory_pair};
 use crate::wire::Dialect;
 

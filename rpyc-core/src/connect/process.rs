@@ -7,8 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Connector, io_error};
-use crate::connection::Connection;
 use crate::error::Error;
+use crate::session::Connection;
 use crate::sync::Mutex;
 use crate::transport::{PipeStream, Stream};
 

@@ -1,6 +1,6 @@
 //! What an object knows of the request that it serves.
 
-use crate::connection::Connection;
+use crate::session::Connection;
 
 /// The request that is being served: which connection it came from.
 #[derive(Clone, Copy, Debug)]

@@ -7,8 +7,8 @@ use std::sync::{Arc, Weak};
 
 use super::Any;
 use super::peer::Peer;
-use crate::connection::{AsyncResult, Connection};
 use crate::error::Error;
+use crate::session::{AsyncResult, Connection};
 use crate::wire::{Handler, IdPack, Str, Value};
 
 /// A reference to an object that lives at the peer; every operation happens there.

@@ -2,9 +2,9 @@
 
 use super::netref::unexpected;
 use super::{Any, Args, ContextGuard, Netref, RemoteIter, Timed};
-use crate::connection::AsyncResult;
 use crate::error::Error;
 use crate::exception::Exception;
+use crate::session::AsyncResult;
 use crate::wire::{Handler, Str, Value};
 
 /// Which of Python's comparisons is meant.

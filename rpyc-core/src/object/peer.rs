@@ -1,8 +1,8 @@
 //! [`Peer`]: what a netref needs of its connection.
 
-use crate::connection::{AsyncResult, Connection};
 use crate::error::Error;
 use crate::object::Any;
+use crate::session::{AsyncResult, Connection};
 use crate::wire::{Handler, IdPack};
 
 /// The other side of a connection, as netrefs see it.

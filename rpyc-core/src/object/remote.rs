@@ -1,8 +1,8 @@
 //! What crosses a connection, used as what it is: shortcuts on [`Any`].
 
 use super::{Any, Args, ConversionError, FromAny, Netref, RemoteIter};
-use crate::connection::AsyncResult;
 use crate::error::Error;
+use crate::session::AsyncResult;
 use crate::wire::{Str, Value};
 
 /// Operations of the remote object that it refers to, as on [`Netref`]; on anything else they fail

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{Any, Args, Netref};
-use crate::connection::AsyncResult;
 use crate::error::Error;
+use crate::session::AsyncResult;
 
 /// A remote object with a time limit for each call; made by [`Netref::timed`].
 #[derive(Clone, Debug)]

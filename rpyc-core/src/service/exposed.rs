@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::Service;
 use crate::config::Config;
-use crate::connection::Connection;
 use crate::exception::Exception;
 use crate::object::class::{Method, Property};
 use crate::object::{
     Any, Args, Class, ClassBuilder, Context, Exposed, Object, ObjectRef, ObjectResult,
 };
+use crate::session::Connection;
 
 /// An exposed value is the root object of its connections, and has the hooks of its class.
 impl<T: Send + Sync + 'static> Service for Exposed<T> {

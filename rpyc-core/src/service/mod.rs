@@ -7,9 +7,9 @@ use std::sync::Arc;
 pub use self::exposed::ServiceBuilder;
 
 use crate::config::Config;
-use crate::connection::Connection;
 use crate::exception::Exception;
 use crate::object::{Context, IdParts, Object, ObjectRef};
+use crate::session::Connection;
 
 /// What one side of a connection offers: its root object, and what happens at both ends of a
 /// connection's life.

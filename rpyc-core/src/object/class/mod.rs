@@ -11,9 +11,9 @@ pub use self::member::{Method, Property};
 pub use self::signature::{BoundArgs, Signature};
 use super::{Any, Context, Exposed};
 use crate::config::Config;
-use crate::connection::Connection;
 use crate::exception::Exception;
 use crate::object;
+use crate::session::Connection;
 use crate::wire::Str;
 
 /// The members that a Rust type shows to peers, by name, and what it does as a service.

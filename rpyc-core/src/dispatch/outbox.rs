@@ -1,0 +1,395 @@
+//! The outgoing frames, in order: one writer at a time, and nobody waits for it without need.
+//!
+//! Frames are appended under a lock that is never held while bytes are written, so that a
+//! destructor may append (the release of a netref) whatever else is going on. Whoever finds frames
+//! and no writer becomes the writer.
+
+use std::io::{self, IoSlice};
+use std::time::Instant;
+
+use crate::dispatch::blocked_threads::Waiting;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, passed, wait};
+use crate::transport::Stream;
+use crate::wire::{EncodeError, FrameBuf};
+
+pub(crate) struct Outbox {
+    state: Mutex<State>,
+    drained: Condvar,
+    // Changed under the lock only, so that they need no order of their own: who has appended a
+    // frame, or looked at the state, sees at least what was true then.
+    unsent: AtomicBool,
+    writing: AtomicBool,
+    // More waits than a peer that reads lets pile up.
+    congested: AtomicBool,
+    // Grows with every write that returns: a write that blocks shows by its standing still.
+    writes: AtomicU64,
+}
+
+struct State {
+    frames: FrameBuf,
+    // Bytes that a writer has taken and not yet written.
+    in_flight: usize,
+    // The stream has something of its own to write.
+    nudged: bool,
+    // How many threads wait for it to drain: to notify nobody costs a system call, too.
+    waiting: usize,
+    closed: bool,
+}
+
+impl Outbox {
+    pub(crate) fn new() -> Outbox {
+        Outbox {
+            state: Mutex::new(State {
+                frames: FrameBuf::new(),
+                in_flight: 0,
+                nudged: false,
+                waiting: 0,
+                closed: false,
+            }),
+            drained: Condvar::new(),
+            unsent: AtomicBool::new(false),
+            writing: AtomicBool::new(false),
+            congested: AtomicBool::new(false),
+            writes: AtomicU64::new(0),
+        }
+    }
+
+    /// Appends what `encode` writes: one whole frame, or nothing. Never blocks.
+    pub(crate) fn append(
+        &self,
+        encode: impl FnOnce(&mut FrameBuf) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Ok(());
+        }
+        let outcome = encode(&mut state.frames);
+        if !state.frames.is_empty() {
+            self.unsent.store(true, Ordering::Relaxed);
+        }
+        if state.frames.len() + state.in_flight > CONGESTED {
+            self.congested.store(true, Ordering::Relaxed);
+        }
+        outcome
+    }
+
+    /// The stream has something of its own to write, which its reader must not do: the next writer
+    /// does. Never blocks.
+    pub(crate) fn request_flush(&self) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.nudged = true;
+            self.unsent.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether there are frames that nobody is writing.
+    pub(crate) fn needs_writer(&self) -> bool {
+        self.unsent.load(Ordering::Relaxed) && !self.is_writing()
+    }
+
+    /// The same, of all frames that were appended before the call.
+    pub(crate) fn surely_needs_writer(&self) -> bool {
+        let _state = self.state.lock();
+        self.needs_writer()
+    }
+
+    /// Whether somebody is writing.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.writing.load(Ordering::Relaxed)
+    }
+
+    /// Whether more than a megabyte has come to wait and not been written since.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.congested.load(Ordering::Relaxed)
+    }
+
+    /// Writes, or waits while somebody else writes, until less than a megabyte waits: whoever
+    /// adds to a backlog is slowed down by the peer.
+    ///
+    /// # Errors
+    /// As [`flush`](Outbox::flush).
+    pub(crate) fn wait_drained(&self, stream: &dyn Stream) -> io::Result<()> {
+        let outcome = self.flush(stream);
+        self.wait_below(CONGESTED);
+        outcome
+    }
+
+    /// How many writes have returned.
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes wait to be written.
+    pub(crate) fn backlog(&self) -> usize {
+        let state = self.state.lock();
+        state.frames.len() + state.in_flight
+    }
+
+    /// Writes everything that is there, unless somebody else is at it.
+    ///
+    /// Blocks in writes: never call it as the reader, nor under a lock.
+    ///
+    /// # Errors
+    /// What the stream says; the outbox is closed then.
+    pub(crate) fn flush(&self, stream: &dyn Stream) -> io::Result<()> {
+        while self.needs_writer() {
+            let mut state = self.state.lock();
+            if state.closed || self.is_writing() {
+                return Ok(());
+            }
+            self.writing.store(true, Ordering::Relaxed);
+            // From here on this thread is the writer, until it finds nothing more to write.
+            while (!state.frames.is_empty() || state.nudged) && !state.closed {
+                let mut frames = std::mem::take(&mut state.frames);
+                state.in_flight = frames.len();
+                let nudged = std::mem::take(&mut state.nudged);
+                self.unsent.store(false, Ordering::Relaxed);
+                drop(state);
+                let outcome = match self.write_all(stream, &frames) {
+                    Ok(()) if nudged && stream.has_unsent() => stream.flush(),
+                    outcome => outcome,
+                };
+                frames.clear();
+                state = self.state.lock();
+                state.in_flight = 0;
+                if state.frames.is_empty() {
+                    // The same buffer again: a call allocates none.
+                    state.frames = frames;
+                }
+                let congested = state.frames.len() > CONGESTED;
+                self.congested.store(congested, Ordering::Relaxed);
+                if state.waiting > 0 {
+                    self.drained.notify_all();
+                }
+                if let Err(error) = outcome {
+                    state.closed = true;
+                    state.frames = FrameBuf::new();
+                    self.stop_writing(&state);
+                    return Err(error);
+                }
+            }
+            self.stop_writing(&state);
+        }
+        Ok(())
+    }
+
+    /// Blocks while more than `limit` bytes wait and somebody is writing them.
+    pub(crate) fn wait_below(&self, limit: usize) {
+        let _waiting = Waiting::begin();
+        let mut state = self.state.lock();
+        while state.frames.len() + state.in_flight > limit && !state.closed && self.is_writing() {
+            state.waiting += 1;
+            state = wait(&self.drained, state, None);
+            state.waiting -= 1;
+        }
+    }
+
+    /// Writes everything, or waits while somebody else does, until `deadline` at the latest: for
+    /// the last words of a connection.
+    pub(crate) fn drain(&self, stream: &dyn Stream, deadline: Instant) {
+        let flushed = self.flush(stream);
+        let _waiting = Waiting::begin();
+        let mut state = self.state.lock();
+        while flushed.is_ok()
+            && state.frames.len() + state.in_flight > 0
+            && !state.closed
+            && self.is_writing()
+            && !passed(deadline)
+        {
+            state.waiting += 1;
+            let left = deadline.saturating_duration_since(Instant::now());
+            state = wait(&self.drained, state, Some(left));
+            state.waiting -= 1;
+        }
+    }
+
+    /// Drops what is there, and what comes.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        let frames = std::mem::take(&mut state.frames);
+        self.unsent.store(false, Ordering::Relaxed);
+        drop(state);
+        drop(frames);
+        self.drained.notify_all();
+    }
+
+    fn stop_writing(&self, state: &State) {
+        self.writing.store(false, Ordering::Relaxed);
+        if state.waiting > 0 {
+            self.drained.notify_all();
+        }
+    }
+
+    fn write_all(&self, stream: &dyn Stream, frames: &FrameBuf) -> io::Result<()> {
+        let _waiting = Waiting::begin();
+        let apart = stream.one_frame_a_write();
+        let (mut done, mut end) = (0, 0);
+        while done < frames.len() {
+            if done == end {
+                end = if apart {
+                    frames.end_of_frame(done)
+                } else {
+                    frames.len()
+                };
+            }
+            let written = match frames.whole().and_then(|bytes| bytes.get(done..end)) {
+                Some(bytes) => stream.write_vectored(&[IoSlice::new(bytes)]),
+                None => write_part(stream, frames, done, end),
+            };
+            match written {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => done += written,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            // There is one writer.
+            self.writes.store(self.writes() + 1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// Writes some of the bytes from `done` to `end`.
+fn write_part(
+    stream: &dyn Stream,
+    frames: &FrameBuf,
+    done: usize,
+    end: usize,
+) -> io::Result<usize> {
+    let (mut skip, mut left) = (done, end - done);
+    let parts = frames.slices().filter_map(|slice| {
+        let part = slice.get(skip.min(slice.len())..).unwrap_or_default();
+        skip -= slice.len() - part.len();
+        let part = part.get(..left).unwrap_or(part);
+        left -= part.len();
+        (!part.is_empty()).then(|| IoSlice::new(part))
+    });
+    let slices: Vec<_> = parts.take(MAX_SLICES).collect();
+    stream.write_vectored(&slices)
+}
+
+/// How much may wait before whoever adds to it has to wait, too.
+pub(crate) const CONGESTED: usize = 1 << 20;
+
+/// The system takes 1,024 at the most.
+const MAX_SLICES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::wire::Limits;
+
+    /// Takes three bytes a write.
+    #[derive(Default)]
+    struct Sip(Mutex<Vec<u8>>);
+
+    impl Stream for Sip {
+        fn read(&self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+        fn read_ready(&self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+        fn set_read_timeout(&self, _: Option<Duration>) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            let mut taken = self.0.lock();
+            let before = taken.len();
+            let bytes = slices.iter().flat_map(|slice| slice.iter().copied());
+            taken.extend(bytes.take(3));
+            Ok(taken.len() - before)
+        }
+        fn shutdown(&self) {}
+    }
+
+    /// Notes what each write brings, and takes at most eight bytes of it.
+    #[derive(Default)]
+    struct Records(Mutex<Vec<Vec<u8>>>);
+
+    impl Stream for Records {
+        fn read(&self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+        fn read_ready(&self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+        fn set_read_timeout(&self, _: Option<Duration>) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            let bytes: Vec<u8> = slices.iter().flat_map(|s| s.iter().copied()).collect();
+            let count = bytes.len().min(8);
+            self.0.lock().push(bytes);
+            Ok(count)
+        }
+        fn one_frame_a_write(&self) -> bool {
+            true
+        }
+        fn has_unsent(&self) -> bool {
+            true
+        }
+        fn flush(&self) -> io::Result<()> {
+            self.0.lock().push(b"an alert".to_vec());
+            Ok(())
+        }
+        fn shutdown(&self) {}
+    }
+
+    #[test]
+    fn a_stream_that_wants_frames_apart_gets_no_byte_of_the_next_one() {
+        let (outbox, stream) = (Outbox::new(), Records::default());
+        for payload in [&b"one"[..], b"", &[7; 40_000], b"last"] {
+            assert!(outbox.append(frame(payload)).is_ok());
+        }
+        assert!(outbox.flush(&stream).is_ok());
+        let writes = stream.0.lock();
+        let starts = [b"\0\0\0\x03\0one\n".to_vec(), b"\0\0\0\0\0\n".to_vec()];
+        assert_eq!(writes[..1], starts[..1]);
+        // The rest of a frame is a write of its own, too.
+        assert_eq!(writes[1], b"\n");
+        assert_eq!(writes[2], starts[1]);
+        assert_eq!(writes[3].len(), 5 + 40_000 + 1);
+        assert!(writes.iter().any(|bytes| bytes == b"\0\0\0\x04\0last\n"));
+    }
+
+    #[test]
+    fn what_the_stream_has_to_say_itself_is_written_without_a_frame() {
+        let (outbox, stream) = (Outbox::new(), Records::default());
+        outbox.request_flush();
+        assert!(outbox.needs_writer());
+        assert!(outbox.flush(&stream).is_ok());
+        assert!(!outbox.needs_writer());
+        assert_eq!(*stream.0.lock(), [b"an alert".to_vec()]);
+    }
+
+    fn frame(payload: &'static [u8]) -> impl FnOnce(&mut FrameBuf) -> Result<(), EncodeError> {
+        move |frames| {
+            frames.begin();
+            frames.put_shared(Bytes::from_static(payload));
+            frames.finish(false, &Limits::default())
+        }
+    }
+
+    #[test]
+    fn partial_writes_lose_nothing_and_keep_the_order() {
+        let (outbox, stream) = (Outbox::new(), Sip::default());
+        for payload in [&b"one"[..], b"two", &[7; 40_000], b"four"] {
+            assert!(outbox.append(frame(payload)).is_ok());
+        }
+        assert!(outbox.needs_writer());
+        assert!(outbox.flush(&stream).is_ok());
+        assert!(!outbox.needs_writer());
+        let bytes = stream.0.lock();
+        assert_eq!(bytes[..9], *b"\0\0\0\x03\0one\n");
+        assert_eq!(bytes.len(), 3 + 3 + 40_000 + 4 + 4 * 6);
+        assert!(bytes.ends_with(b"\0\0\0\x04\0four\n"));
+    }
+}

@@ -1,0 +1,29 @@
+//! In the model there is no watchdog thread: a scenario that needs one has a thread that looks.
+
+use std::io;
+use std::sync::Weak;
+use std::time::Duration;
+
+use crate::dispatch::shared::Shared;
+use crate::executor::{Executor, Job};
+
+/// Starts a thread of the model for each job.
+#[derive(Debug)]
+pub(crate) struct ModelThreads;
+
+impl Executor for ModelThreads {
+    fn execute(&self, job: Job) -> io::Result<()> {
+        shuttle::thread::spawn(job);
+        Ok(())
+    }
+}
+
+pub(crate) fn helpers() -> &'static ModelThreads {
+    &ModelThreads
+}
+
+pub(crate) fn look_after(_: Weak<Shared>) -> bool {
+    true
+}
+
+pub(crate) const TICK: Duration = Duration::from_millis(10);

@@ -1,0 +1,214 @@
+//! [`AsyncResult`]: the answer to a request that nobody waits for yet.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::dispatch::shared::Shared;
+use crate::dispatch::slot::Slot;
+use crate::error::{Error, Timeout};
+use crate::object::Any;
+use crate::sync::{Condvar, Mutex, wait};
+use crate::wire::Handler;
+
+/// The answer to an asynchronous request, now or later.
+///
+/// Dropped before the answer has come, it drops the answer too when that comes, unless a callback
+/// is to have it.
+pub struct AsyncResult {
+    shared: Arc<Shared>,
+    seq: u64,
+    slot: Arc<Slot>,
+}
+
+impl AsyncResult {
+    pub(crate) fn send(
+        shared: &Arc<Shared>,
+        handler: Handler,
+        args: Vec<Any>,
+    ) -> Result<AsyncResult, Error> {
+        let slot = Arc::new(Slot::new(handler));
+        let now = Instant::now();
+        let seq = shared.send_request(&shared.config(), handler, args, now, Some(slot.clone()))?;
+        Ok(AsyncResult {
+            shared: shared.clone(),
+            seq,
+            slot,
+        })
+    }
+
+    /// From now on the result expires after `timeout`; `None`: never. An answer that comes later
+    /// than that is dropped.
+    pub fn set_expiry(&self, timeout: Option<Duration>) {
+        self.slot.set_expiry(timeout);
+    }
+
+    /// Whether the answer is in. It doesn't serve the connection: where nothing else does, the
+    /// answer comes in by itself within some 20 ms.
+    pub fn ready(&self) -> bool {
+        let filled = self.slot.is_filled();
+        if !filled {
+            // There may have been no thread to bring it in.
+            self.shared.wake_watchdog();
+        }
+        filled
+    }
+
+    /// Whether the time is over and the answer isn't in.
+    pub fn expired(&self) -> bool {
+        self.slot.is_expired()
+    }
+
+    /// Whether the answer is in and is an error.
+    pub fn error(&self) -> bool {
+        self.slot.is_error()
+    }
+
+    /// Waits for the answer, until the expiry at the latest. Requests of the peer are served
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when the result has expired; the answer is dropped when it comes.
+    pub fn wait(&self) -> Result<(), Error> {
+        let deadline = self.slot.deadline();
+        let slots = [(self.seq, &*self.slot)];
+        if self.shared.wait_for_slots(&slots, deadline) {
+            return Ok(());
+        }
+        Err(self.timeout().into())
+    }
+
+    /// Waits for the answer and gives it.
+    ///
+    /// # Errors
+    /// What the peer raised, or as [`wait`](AsyncResult::wait).
+    pub fn value(&self) -> Result<Any, Error> {
+        self.wait()?;
+        match self.slot.reply() {
+            Some(reply) => reply,
+            None => Err(self.timeout().into()),
+        }
+    }
+
+    /// Calls back with the outcome when it is in, on an executing thread; at once, on this thread,
+    /// if it is in already. The outcome of an expired result is [`Error::Timeout`], told when the
+    /// late answer comes.
+    pub fn add_callback(&self, callback: impl FnOnce(Result<Any, Error>) + Send + 'static) {
+        let refused = {
+            let mut core = self.shared.core.lock();
+            core.pending.add_callback(self.seq, Box::new(callback))
+        };
+        if let Some(callback) = refused {
+            callback(match self.slot.reply() {
+                Some(reply) => reply,
+                None => Err(self.timeout().into()),
+            });
+        }
+    }
+
+    /// Waits until one of the results is in, `timeout` at the most, and says which: the first one
+    /// in the order given. `None` means that none came in time, or that all of them have
+    /// expired.
+    ///
+    /// The results may belong to several connections; then the answers are noticed
+    /// some 20 ms later than where all belong to one.
+    pub fn wait_any<'a>(
+        results: impl IntoIterator<Item = &'a AsyncResult>,
+        timeout: Option<Duration>,
+    ) -> Option<usize> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let results: Vec<&AsyncResult> = results.into_iter().collect();
+        let first = results.first()?;
+        // What has expired never comes in, so that there is nothing to wait for after the last one.
+        let expiries: Option<Vec<Instant>> = results
+            .iter()
+            .map(|result| result.slot.deadline())
+            .collect();
+        let last_expiry = expiries.and_then(|expiries| expiries.into_iter().max());
+        let deadline = [deadline, last_expiry].into_iter().flatten().min();
+        let slots: Vec<(u64, &Slot)> = results
+            .iter()
+            .map(|result| (result.seq, &*result.slot))
+            .collect();
+        let one_connection = results
+            .iter()
+            .all(|result| Arc::ptr_eq(&result.shared, &first.shared));
+        if one_connection {
+            first.shared.wait_for_slots(&slots, deadline);
+        } else {
+            wait_across(&results, deadline);
+        }
+        slots.iter().position(|(_, slot)| slot.is_filled())
+    }
+
+    /// Waits until all of the results are in, `timeout` at the most.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`], naming the first one that isn't in. What a result itself failed with is
+    /// told by its [`value`](AsyncResult::value).
+    pub fn wait_all<'a>(
+        results: impl IntoIterator<Item = &'a AsyncResult>,
+        timeout: Option<Duration>,
+    ) -> Result<(), Error> {
+        let since = Instant::now();
+        let deadline = timeout.and_then(|timeout| since.checked_add(timeout));
+        for result in results {
+            let own = result.slot.deadline();
+            let earlier = [own, deadline].into_iter().flatten().min();
+            let slots = [(result.seq, &*result.slot)];
+            if !result.shared.wait_for_slots(&slots, earlier) {
+                return Err(result.timeout_after(since.elapsed()).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn timeout(&self) -> Timeout {
+        let named = self.slot.timeout(self.seq);
+        self.shared.timeout(named.what, named.after)
+    }
+
+    fn timeout_after(&self, after: Duration) -> Timeout {
+        let what = self.slot.timeout(self.seq).what;
+        self.shared.timeout(what, after)
+    }
+}
+
+/// Waits for results of several connections: the helpers read them, a callback tells.
+fn wait_across(results: &[&AsyncResult], deadline: Option<Instant>) {
+    let told = Arc::new((Mutex::new(()), Condvar::new()));
+    for result in results {
+        let told = told.clone();
+        result.add_callback(move |_| {
+            // Not between the other thread's look and its sleep.
+            let _looking = told.0.lock();
+            told.1.notify_all();
+        });
+    }
+    let mut looking = told.0.lock();
+    // The late answer to an expired result calls back, too, but isn't one.
+    while !results.iter().any(|result| result.slot.is_filled()) {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            break;
+        }
+        looking = wait(&told.1, looking, left);
+    }
+}
+
+impl Drop for AsyncResult {
+    fn drop(&mut self) {
+        let left = self.shared.core.lock().pending.abandon(self.seq);
+        drop(left);
+    }
+}
+
+impl fmt::Debug for AsyncResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncResult")
+            .field("handler", &self.slot.handler())
+            .field("seq", &self.seq)
+            .field("ready", &self.ready())
+            .finish_non_exhaustive()
+    }
+}

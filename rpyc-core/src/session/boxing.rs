@@ -1,0 +1,187 @@
+//! Between what crosses the API and what crosses the wire.
+
+use std::sync::Arc;
+
+use crate::dispatch::shared::Shared;
+use crate::exception::Exception;
+use crate::object::forwarded::ForwardedObject;
+use crate::object::peer::Peer;
+use crate::object::{Any, ObjectRef};
+use crate::wire::{Boxed, IdPack, Str, Value};
+
+/// What must live until a frame is queued: of one thing, as a rule.
+#[derive(Default)]
+pub(crate) struct KeepAlive {
+    first: Option<Any>,
+    more: Vec<Any>,
+}
+
+impl KeepAlive {
+    fn push(&mut self, any: Any) {
+        match self.first {
+            None => self.first = Some(any),
+            Some(_) => self.more.push(any),
+        }
+    }
+}
+
+/// What was boxed, and what must live until its frame is queued: the release of a netref that
+/// dies earlier would overtake the frame that names it.
+#[derive(Default)]
+pub(crate) struct BoxedArgs {
+    pub(crate) boxed: Vec<Boxed>,
+    pub(crate) keep_alive: KeepAlive,
+}
+
+impl Shared {
+    /// Boxes a message's arguments; each reference to a local object counts one from now on.
+    ///
+    /// # Errors
+    /// A MemoryError when the peer holds references to too many objects; nothing is counted then.
+    pub(crate) fn box_args(&self, args: Vec<Any>) -> Result<BoxedArgs, Exception> {
+        let mut message = BoxedArgs {
+            boxed: Vec::with_capacity(args.len()),
+            keep_alive: KeepAlive::default(),
+        };
+        for arg in args {
+            match arg {
+                Any::Value(value) => message.boxed.push(Boxed::Value(value)),
+                arg => match self.box_any(arg, &mut message.keep_alive) {
+                    Ok(boxed) => message.boxed.push(boxed),
+                    Err(exception) => {
+                        self.unbox_refs(&message.boxed);
+                        return Err(exception);
+                    }
+                },
+            }
+        }
+        Ok(message)
+    }
+
+    /// Boxes one thing; see [`box_args`](Shared::box_args).
+    pub(crate) fn box_any(&self, any: Any, keep_alive: &mut KeepAlive) -> Result<Boxed, Exception> {
+        match any {
+            Any::Value(value) => Ok(Boxed::Value(value)),
+            Any::Tuple(items) => {
+                let mut boxed = Vec::with_capacity(items.len());
+                for item in items {
+                    match self.box_any(item, keep_alive) {
+                        Ok(item) => boxed.push(item),
+                        Err(exception) => {
+                            self.unbox_refs(&boxed);
+                            return Err(exception);
+                        }
+                    }
+                }
+                Ok(Boxed::tuple(boxed))
+            }
+            Any::Netref(netref) if netref.peer_number() == self.number => {
+                let id_pack = netref.id_pack().clone();
+                keep_alive.push(Any::Netref(netref));
+                Ok(Boxed::LocalRef(id_pack))
+            }
+            Any::Netref(netref) => self.box_object(
+                Arc::new(ForwardedObject::handed_on(netref, self.number)),
+                keep_alive,
+            ),
+            Any::Local(object) => match ForwardedObject::unwrap(object) {
+                Any::Local(object) => self.box_object(object, keep_alive),
+                netref => self.box_any(netref, keep_alive),
+            },
+        }
+    }
+
+    fn box_object(
+        &self,
+        object: ObjectRef,
+        keep_alive: &mut KeepAlive,
+    ) -> Result<Boxed, Exception> {
+        // Foreign code: not under the lock.
+        let parts = object.id_parts();
+        let limit = self.config().max_objects;
+        let id_pack = self.exports.lock().add(&object, parts, limit);
+        match id_pack {
+            Some(id_pack) => {
+                keep_alive.push(Any::Local(object));
+                Ok(Boxed::RemoteRef(id_pack))
+            }
+            None => Err(Exception::memory_error(format!(
+                "the peer holds references to {limit} objects, the most it may (max_objects)"
+            ))),
+        }
+    }
+
+    /// Takes back the references that were counted for a message that isn't sent.
+    pub(crate) fn unbox_refs(&self, boxed: &[Boxed]) {
+        for item in boxed {
+            match item {
+                Boxed::RemoteRef(id_pack) => {
+                    let released = self.exports.lock().release(id_pack, 1);
+                    drop(released);
+                }
+                Boxed::Tuple(items) => self.unbox_refs(items),
+                Boxed::Value(_) | Boxed::LocalRef(_) => {}
+            }
+        }
+    }
+
+    /// Resolves what the peer sent.
+    ///
+    /// Runs on the reader, in the order of arrival; what it returns must be dropped outside of the
+    /// core's lock.
+    ///
+    /// # Errors
+    /// A KeyError for a reference to what the peer wasn't given, or has given back.
+    pub(crate) fn unbox(&self, boxed: Boxed) -> Result<Any, Exception> {
+        match boxed {
+            Boxed::Value(value) => Ok(Any::Value(value)),
+            Boxed::Tuple(items) => {
+                // All of them, also beside a wrong one: each reference that came is counted.
+                let items: Vec<_> = items.into_iter().map(|item| self.unbox(item)).collect();
+                let items: Result<Vec<Any>, Exception> = items.into_iter().collect();
+                Ok(Any::tuple(items?))
+            }
+            Boxed::LocalRef(id_pack) => {
+                let object = self.exports.lock().resolve(&id_pack);
+                match object {
+                    Some(object) => Ok(ForwardedObject::unwrap(object)),
+                    None => Err(unknown_object(&id_pack)),
+                }
+            }
+            Boxed::RemoteRef(id_pack) => {
+                let Some(this) = self.this.upgrade() else {
+                    return Err(Exception::eof_error("the connection is gone"));
+                };
+                let peer: Arc<dyn Peer> = this;
+                let netref = self.imports.lock().receive(&peer, id_pack);
+                Ok(Any::Netref(netref))
+            }
+        }
+    }
+
+    /// The object that an id_pack by value names: one of ours that the peer holds, or one of the
+    /// peer's that we hold.
+    pub(crate) fn find_by_id_pack(&self, value: &Value) -> Result<Option<Any>, Exception> {
+        let id_pack = IdPack::from_value(value)
+            .map_err(|error| Exception::type_error(format!("not an id_pack: {error}")))?;
+        let local = self.exports.lock().resolve(&id_pack);
+        if let Some(object) = local {
+            return Ok(Some(Any::Local(object)));
+        }
+        let netref = self.imports.lock().find(&id_pack);
+        Ok(netref.map(Any::Netref))
+    }
+}
+
+/// The answer to a reference that names nothing.
+pub(crate) fn unknown_object(id_pack: &IdPack) -> Exception {
+    let mut shown = id_pack.clone();
+    if shown.name.len() > MAX_ECHOED_NAME {
+        let end = shown.name.floor_char_boundary(MAX_ECHOED_NAME);
+        shown.name = Str::from(format!("{}...", &shown.name[..end]));
+    }
+    Exception::key_error(shown.to_value())
+}
+
+/// A name that means nothing is sent back, quoted: not a name of megabytes.
+const MAX_ECHOED_NAME: usize = 200;

@@ -1,0 +1,249 @@
+//! The handlers: what each request does, on the [`Object`](crate::object::Object) trait
+//! (docs/wire-protocol.md, section 6).
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::exception::Exception;
+use crate::object::forwarded::ForwardedObject;
+use crate::object::{Access, Any, Args, Context, ObjectRef, ObjectResult};
+use crate::session::params::Params;
+use crate::session::policy::{self, COMPARISONS, Refused};
+use crate::wire::{Handler, Value, python3_name};
+
+/// Does what a request asks for. CLOSE and DEL are not among them: the reader sees to those.
+pub(crate) fn handle(
+    cx: &Context<'_>,
+    config: &Config,
+    handler: Handler,
+    args: Vec<Any>,
+) -> ObjectResult {
+    let mut params = Params::new(handler, args);
+    match handler {
+        Handler::Ping => {
+            let data = params.any("data")?;
+            params.end()?;
+            Ok(data)
+        }
+        Handler::GetRoot => {
+            params.end()?;
+            cx.connection().local_root()
+        }
+        Handler::GetAttr => {
+            let (object, name) = (params.object()?, params.name()?);
+            params.end()?;
+            access(cx, config, &object, Access::Get, &name, None)
+        }
+        Handler::SetAttr => {
+            let (object, name) = (params.object()?, params.name()?);
+            let value = params.any("value")?;
+            params.end()?;
+            access(cx, config, &object, Access::Set, &name, Some(value))
+        }
+        Handler::DelAttr => {
+            let (object, name) = (params.object()?, params.name()?);
+            params.end()?;
+            access(cx, config, &object, Access::Del, &name, None)
+        }
+        Handler::Call => {
+            let object = params.object()?;
+            let args = params.call_args()?;
+            object.call(cx, args)
+        }
+        Handler::CallAttr => {
+            let (object, name) = (params.object()?, params.name()?);
+            let args = params.call_args()?;
+            call_attr(cx, config, &object, &name, args)
+        }
+        Handler::Repr => Ok(Any::from(params.only_object()?.repr(cx)?)),
+        Handler::Str => Ok(Any::from(params.only_object()?.str(cx)?)),
+        Handler::Hash => Ok(Any::from(params.only_object()?.hash(cx)?)),
+        Handler::Dir => {
+            let names = params.only_object()?.dir(cx)?;
+            Ok(Any::tuple(names.into_iter().map(Any::from)))
+        }
+        Handler::Cmp => compare(cx, config, params),
+        Handler::Pickle => pickle(cx, config, params),
+        Handler::Inspect => inspect(cx, params),
+        Handler::BuffIter => buffiter(cx, config, params),
+        Handler::OldSlicing => old_slicing(cx, config, params),
+        Handler::CtxExit => {
+            let object = params.object()?;
+            let exc = params.any("exc")?;
+            params.end()?;
+            may_exit(cx, config, &object)?;
+            object.exit(cx, exc)
+        }
+        Handler::InstanceCheck => {
+            let object = params.object()?;
+            let id_pack = params.value("other_id_pack")?;
+            params.end()?;
+            match cx.connection().find_by_id_pack(&id_pack)? {
+                Some(other) => Ok(Any::from(object.is_instance(cx, &other)?)),
+                None => Ok(Any::from(false)),
+            }
+        }
+        Handler::Del | Handler::Close | Handler::Other(_) => {
+            Err(Exception::key_error(handler.number())
+                .with_arg(format!("no handler has the number {}", handler.number())))
+        }
+    }
+}
+
+/// Attribute access: by the object's own decision, else by the policy.
+fn access(
+    cx: &Context<'_>,
+    config: &Config,
+    object: &ObjectRef,
+    access: Access,
+    name: &str,
+    value: Option<Any>,
+) -> ObjectResult {
+    if let Some(decided) = object.access_override(cx, access, name, value.as_ref()) {
+        return decided;
+    }
+    let name = resolve(cx, config, object, access, name)?;
+    match (access, value) {
+        (Access::Get, _) => object.attr(cx, &name),
+        (Access::Set, Some(value)) => object.set_attr(cx, &name, value).map(|()| Any::NONE),
+        (Access::Set, None) | (Access::Del, _) => object.del_attr(cx, &name).map(|()| Any::NONE),
+    }
+}
+
+fn call_attr(
+    cx: &Context<'_>,
+    config: &Config,
+    object: &ObjectRef,
+    name: &str,
+    args: Args,
+) -> ObjectResult {
+    if let Some(decided) = object.access_override(cx, Access::Get, name, None) {
+        return decided?.call(cx, args);
+    }
+    let name = match python3_name(name) {
+        Some(renamed) if !object.has_attr(cx, name) => renamed,
+        _ => name,
+    };
+    let name = resolve(cx, config, object, Access::Get, name)?;
+    object.call_method(cx, &name, args)
+}
+
+/// CTXEXIT takes no name, but `__exit__` is one.
+fn may_exit(cx: &Context<'_>, config: &Config, object: &ObjectRef) -> Result<(), Exception> {
+    match object.access_override(cx, Access::Get, "__exit__", None) {
+        Some(decided) => decided.map(drop),
+        None => resolve(cx, config, object, Access::Get, "__exit__").map(drop),
+    }
+}
+
+fn resolve<'a>(
+    cx: &Context<'_>,
+    config: &Config,
+    object: &ObjectRef,
+    access: Access,
+    name: &'a str,
+) -> Result<std::borrow::Cow<'a, str>, Exception> {
+    let has = |name: &str| object.has_attr(cx, name);
+    policy::resolve(config, access, name, has)
+        .map_err(|Refused(option)| refusal(name, &object.id_parts().name, option))
+}
+
+/// Says who refused, and what would allow it.
+fn refusal(name: &str, class: &str, option: &str) -> Exception {
+    Exception::attribute_error(format!(
+        "cannot access '{name}' of {class}: denied by the policy of the side that owns it ({option})"
+    ))
+}
+
+fn compare(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectResult {
+    let object = params.object()?;
+    let other = params.any("other")?;
+    let op = params.optional_name("__cmp__")?;
+    params.end()?;
+    // It is looked up on the type, past the object's own decisions: nothing but comparisons.
+    if !COMPARISONS.contains(&&*op) {
+        return Err(refusal(
+            &op,
+            &object.id_parts().name,
+            "CMP takes comparisons only",
+        ));
+    }
+    let class = object.id_parts().name;
+    policy::resolve(config, Access::Get, &op, |_| false)
+        .map_err(|Refused(option)| refusal(&op, &class, option))?;
+    object.compare(cx, &op, &other)
+}
+
+fn pickle(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectResult {
+    let object = params.object()?;
+    let protocol = params.int("protocol")?;
+    params.end()?;
+    if !config.allow_pickle {
+        return Err(Exception::value_error("pickling is disabled"));
+    }
+    Ok(Any::from(Value::Bytes(object.pickle(cx, protocol)?)))
+}
+
+fn inspect(cx: &Context<'_>, mut params: Params) -> ObjectResult {
+    let id_pack = params.value("id_pack")?;
+    params.end()?;
+    let Some(Any::Local(object)) = cx.connection().find_by_id_pack(&id_pack)? else {
+        return Err(Exception::key_error(id_pack));
+    };
+    let methods = object.methods(cx)?;
+    let told = cx.connection().dialect().inspected(&methods);
+    let pair = |(name, doc)| Value::Tuple(vec![Value::Str(name), Value::from(doc)]);
+    Ok(Any::Value(Value::Tuple(
+        told.into_iter().map(pair).collect(),
+    )))
+}
+
+fn buffiter(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectResult {
+    let object = params.object()?;
+    let count = params.int("count")?;
+    params.end()?;
+    let count = usize::try_from(count)
+        .map_err(|_| Exception::value_error("BUFFITER takes a count of 0 or more"))?;
+    // A caller goes on asking until nothing comes, so that fewer may come at a time. What doesn't
+    // fit a frame couldn't be sent. But nothing would say that the iterator is at its end.
+    let most = (config.limits.max_items / 2).clamp(1, MAX_ITEMS);
+    let count = count.min(most);
+    Ok(Any::tuple(object.buffiter(cx, count)?))
+}
+
+fn old_slicing(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectResult {
+    let object = params.object()?;
+    let (attempt, fallback) = (params.name()?, params.name()?);
+    let (start, stop) = (params.any("start")?, params.any("stop")?);
+    let more = params.tuple("args")?;
+    params.end()?;
+    if let (Some(start), Some(stop)) = (start.as_value(), stop.as_value()) {
+        let slice = Value::Slice(Box::new([start.clone(), stop.clone(), Value::None]));
+        let mut args = vec![Any::Value(slice)];
+        args.extend(more.iter().cloned());
+        let tried = call_attr(cx, config, &object, &attempt, Args::from(args));
+        if tried.is_ok() {
+            return tried;
+        }
+    }
+    let stop = if stop.is_none() {
+        Any::from(i64::MAX)
+    } else {
+        stop
+    };
+    let mut args = vec![start, stop];
+    args.extend(more);
+    call_attr(cx, config, &object, &fallback, Args::from(args))
+}
+
+/// Items that BUFFITER gives at a time. Stops a count of a billion for an iterator without an end.
+const MAX_ITEMS: usize = 100_000;
+
+/// What a request is about, as an object: one of ours, or one of the peer's own.
+pub(crate) fn as_object(any: Any) -> Result<ObjectRef, Any> {
+    match any {
+        Any::Local(object) => Ok(object),
+        Any::Netref(netref) => Ok(Arc::new(ForwardedObject::new(netref))),
+        value => Err(value),
+    }
+}

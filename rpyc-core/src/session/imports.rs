@@ -1,0 +1,54 @@
+//! The table of live netrefs: one for each object of the peer's, held weakly.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::object::Netref;
+use crate::object::netref::WeakNetref;
+use crate::object::peer::Peer;
+use crate::wire::{ClassId, IdPack, InstanceId};
+
+/// Live netrefs by the peer's ids.
+#[derive(Default)]
+pub(crate) struct Imports {
+    live: HashMap<(ClassId, InstanceId), WeakNetref>,
+}
+
+impl Imports {
+    /// The netref for a reference that has just come: the live one, told that it came again, or
+    /// a new one.
+    ///
+    /// The result must be dropped outside of the table's lock: its drop comes back here.
+    pub(crate) fn receive(&mut self, peer: &Arc<dyn Peer>, id_pack: IdPack) -> Netref {
+        let key = key(&id_pack);
+        if let Some(netref) = self.live.get(&key).and_then(WeakNetref::upgrade) {
+            netref.receive_again();
+            return netref;
+        }
+        let netref = Netref::new(peer.clone(), id_pack);
+        self.live.insert(key, netref.downgrade());
+        netref
+    }
+
+    /// The live netref that stands for the peer's object, without counting an arrival.
+    pub(crate) fn find(&self, id_pack: &IdPack) -> Option<Netref> {
+        self.live.get(&key(id_pack)).and_then(WeakNetref::upgrade)
+    }
+
+    /// A netref has died; a new one for the same object may have taken its place already.
+    pub(crate) fn forget(&mut self, id_pack: &IdPack) {
+        let key = key(id_pack);
+        if self.live.get(&key).is_some_and(WeakNetref::is_dead) {
+            self.live.remove(&key);
+        }
+    }
+
+    /// How many netrefs are alive.
+    pub(crate) fn len(&self) -> usize {
+        self.live.len()
+    }
+}
+
+fn key(id_pack: &IdPack) -> (ClassId, InstanceId) {
+    (id_pack.class, id_pack.instance)
+}

@@ -1,0 +1,422 @@
+//! A connection: both sides' requests over one stream.
+//!
+//! Layers below know bytes (`wire`), streams (`transport`) and threads (`dispatch`); this one joins
+//! them.
+
+pub(crate) mod async_result;
+pub(crate) mod background;
+pub(crate) mod boxing;
+pub(crate) mod dialect;
+pub(crate) mod exports;
+pub(crate) mod handlers;
+pub(crate) mod imports;
+pub(crate) mod keep_alive;
+pub(crate) mod opening;
+mod params;
+pub(crate) mod policy;
+mod requests;
+
+#[cfg(all(test, shuttle))]
+mod model;
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+pub use self::async_result::AsyncResult;
+pub use self::background::BackgroundServing;
+use crate::config::Config;
+pub use crate::dispatch::blocked_threads::{BlockedGuard, BlockedThreads};
+use crate::dispatch::lifecycle;
+pub use crate::dispatch::readiness::ReadinessObserver;
+use crate::dispatch::shared::Shared;
+use crate::dispatch::wait_loop::{WaitFor, WaitOutcome};
+use crate::error::{CloseReason, Error};
+use crate::exception::Exception;
+use crate::object::{Any, ObjectResult};
+use crate::service::Service;
+use crate::sync::atomic::Ordering;
+use crate::transport::{Stream, memory_pair};
+use crate::wire::{Dialect, Handler, Value};
+
+/// A connection to a peer: cheap to clone, usable from any number of threads.
+///
+/// Requests of the peer are served while a thread waits for an answer of its, and by
+/// [`serve`](Connection::serve), [`serve_all`](Connection::serve_all) and
+/// [`poll`](Connection::poll). When the last clone that a program holds is dropped, the connection
+/// is closed; netrefs don't keep it open, but for those that were handed on to a peer of another
+/// connection: for as long as that peer holds them, and that connection stays open. Connections
+/// that only hold each other's netrefs close, too.
+///
+/// ```
+/// use rpyc_core::{Connection, Config, VoidService};
+/// use std::sync::Arc;
+///
+/// # fn main() -> Result<(), rpyc_core::Error> {
+/// let (here, there) = Connection::pair(
+///     Arc::new(VoidService), Config::default(),
+///     Arc::new(VoidService), Config::default(),
+/// )?;
+/// let server = std::thread::spawn(move || there.serve_all());
+/// here.ping()?;
+/// here.close()?;
+/// assert!(server.join().is_ok_and(|reason| reason.is_normal()));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Connection {
+    pub(crate) shared: Arc<Shared>,
+    // Held by the program's own handles; those that the connection makes for handlers have none.
+    guard: Option<Arc<Guard>>,
+}
+
+/// A handle that keeps a connection neither open nor in memory.
+#[derive(Clone, Debug)]
+pub struct WeakConnection(Weak<Shared>);
+
+/// Closes the connection when the program's last handle is dropped, unless the peer of another one
+/// needs it.
+struct Guard(Arc<Shared>);
+
+impl Connection {
+    /// Makes a connection over a stream, and has the service know of it.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] with [`CloseReason::Refused`] when the service refuses it, or panics.
+    pub fn open(
+        stream: impl Stream + 'static,
+        service: Arc<dyn Service>,
+        config: Config,
+    ) -> Result<Connection, Error> {
+        Connection::over(Arc::new(stream), service, config)
+    }
+
+    /// The same over a stream whose type isn't known here, as an authenticator returns it.
+    ///
+    /// # Errors
+    /// As [`open`](Connection::open).
+    pub fn over(
+        stream: Arc<dyn Stream>,
+        service: Arc<dyn Service>,
+        config: Config,
+    ) -> Result<Connection, Error> {
+        let shared = Shared::new(stream, service, config)?;
+        keep_alive::begin(shared.number);
+        let guard = Some(Arc::new(Guard(shared.clone())));
+        Connection { shared, guard }.introduced()
+    }
+
+    /// Two connections that are each other's peers, inside this process.
+    ///
+    /// # Errors
+    /// As [`open`](Connection::open).
+    pub fn pair(
+        service: Arc<dyn Service>,
+        config: Config,
+        peer_service: Arc<dyn Service>,
+        peer_config: Config,
+    ) -> Result<(Connection, Connection), Error> {
+        let (here, there) = memory_pair();
+        let here = Connection::open(here, service, config)?;
+        let there = Connection::open(there, peer_service, peer_config)?;
+        Ok((here, there))
+    }
+
+    /// A number that no other connection of this process has; its netrefs know it as
+    /// [`peer_number`](crate::object::Netref::peer_number).
+    pub fn number(&self) -> u64 {
+        self.shared.number
+    }
+
+    /// The connection's name in logs.
+    pub fn connid(&self) -> &str {
+        &self.shared.connid
+    }
+
+    /// What the peer is called in logs: its address, mostly.
+    pub fn peer_label(&self) -> &str {
+        &self.shared.peer_label
+    }
+
+    /// The descriptor that is read, for `poll` and its kin; none where the stream has none.
+    ///
+    /// That nothing can be read from it doesn't mean that nothing has come: what was read already
+    /// is served first.
+    #[cfg(unix)]
+    pub fn fileno(&self) -> Option<std::os::fd::RawFd> {
+        self.shared.stream.raw_fd()
+    }
+
+    /// The version of the wire, as far as the peer's messages have shown it.
+    pub fn dialect(&self) -> Dialect {
+        self.shared.wire.dialect()
+    }
+
+    /// Whether a message of the peer's has come.
+    pub fn has_received(&self) -> bool {
+        self.shared.wire.has_met()
+    }
+
+    /// The config as it is now.
+    pub fn config(&self) -> Arc<Config> {
+        self.shared.config()
+    }
+
+    /// Changes the config for what comes from now on. `limits`, `connid` and the time limits on
+    /// what the peer sends are settled when the connection is made.
+    ///
+    /// `change` is called again, on the newer config, where another thread has changed it
+    /// meanwhile: no change is lost.
+    pub fn update_config(&self, mut change: impl FnMut(&mut Config)) {
+        loop {
+            // The change is foreign code: not under the lock.
+            let old = self.shared.config();
+            let mut new = Config::clone(&old);
+            change(&mut new);
+            if self.shared.replace_config(&old, new) {
+                return;
+            }
+        }
+    }
+
+    /// The peer's root object: what its service offers. Asked for once.
+    ///
+    /// # Errors
+    /// As [`sync_request`](Connection::sync_request).
+    pub fn root(&self) -> Result<Any, Error> {
+        self.root_within(self.config().sync_request_timeout)
+    }
+
+    pub(crate) fn root_within(&self, timeout: Option<Duration>) -> Result<Any, Error> {
+        if let Some(root) = &*self.shared.root.lock() {
+            return Ok(root.clone());
+        }
+        let root = self
+            .shared
+            .request_within(Handler::GetRoot, Vec::new(), timeout)?;
+        if self.dialect().needs_probe() {
+            // rpyc 3 or 4.0: a request that neither can do anything with tells them apart.
+            let probed = self
+                .shared
+                .request_within(Handler::CtxExit, Vec::new(), timeout);
+            match probed {
+                Err(Error::Remote(exception)) => self.shared.wire.probed(exception.is("KeyError")),
+                Err(error) => return Err(error),
+                Ok(_) => self.shared.wire.probed(false),
+            }
+        }
+        let old = self.shared.root.lock().replace(root.clone());
+        drop(old);
+        Ok(root)
+    }
+
+    /// Checks that the peer answers, within 3 seconds.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when it doesn't; [`Error::Ping`] when it echoes something else.
+    pub fn ping(&self) -> Result<(), Error> {
+        self.ping_with(PING_DATA, Some(Duration::from_secs(3)))
+    }
+
+    /// Checks that the peer echoes `data` in time; `None` waits for ever.
+    ///
+    /// # Errors
+    /// As [`ping`](Connection::ping).
+    pub fn ping_with(
+        &self,
+        data: impl Into<Value>,
+        timeout: Option<Duration>,
+    ) -> Result<(), Error> {
+        let data = data.into();
+        let args = vec![Any::Value(data.clone())];
+        let echo = self.shared.request_within(Handler::Ping, args, timeout)?;
+        if echo.as_value() == Some(&data) {
+            Ok(())
+        } else {
+            Err(Error::Ping)
+        }
+    }
+
+    /// Sends a request and waits for its answer, for the config's `sync_request_timeout` at the
+    /// most. Requests of the peer are served meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] with what the peer raised, [`Error::Timeout`], [`Error::Closed`], or
+    /// [`Error::Unsendable`] and [`Error::Misuse`] when nothing was sent.
+    pub fn sync_request(&self, handler: Handler, args: Vec<Any>) -> Result<Any, Error> {
+        self.shared.sync_request(handler, args)
+    }
+
+    /// Sends a request and goes on; the answer will be in the result.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], or [`Error::Unsendable`] and [`Error::Misuse`] when nothing was sent.
+    pub fn async_request(&self, handler: Handler, args: Vec<Any>) -> Result<AsyncResult, Error> {
+        AsyncResult::send(&self.shared, handler, args)
+    }
+
+    /// Serves until one message has come and, if it is a request, has been answered; `None` waits
+    /// for ever. Says whether one has come.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the connection closes.
+    pub fn serve(&self, timeout: Option<Duration>) -> Result<bool, Error> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        match self.shared.run_until(WaitFor::Message, deadline) {
+            WaitOutcome::Answered(_) | WaitOutcome::Served => Ok(true),
+            WaitOutcome::TimedOut => Ok(false),
+            WaitOutcome::Closed(reason) => Err(Error::Closed(reason)),
+        }
+    }
+
+    /// Serves until the connection has closed and its service knows; says why it closed.
+    pub fn serve_all(&self) -> CloseReason {
+        let reason = loop {
+            if let WaitOutcome::Closed(reason) = self.shared.run_until(WaitFor::Closed, None) {
+                break reason;
+            }
+        };
+        self.shared.finish_within(lifecycle::GRACE);
+        reason
+    }
+
+    /// Serves one message if one comes in time; says whether one has.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the connection closes.
+    pub fn poll(&self, timeout: Duration) -> Result<bool, Error> {
+        self.serve(Some(timeout))
+    }
+
+    /// Serves what comes in the given time; says whether anything has.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the connection was closed before anything came.
+    pub fn poll_all(&self, timeout: Duration) -> Result<bool, Error> {
+        // One that can't be counted never comes.
+        let deadline = Instant::now().checked_add(timeout);
+        let left = || deadline.map(|end| end.saturating_duration_since(Instant::now()));
+        let mut served = false;
+        loop {
+            match self.serve(left()) {
+                Ok(true) => served = true,
+                Ok(false) => return Ok(served),
+                Err(_) if served => return Ok(true),
+                Err(error) => return Err(error),
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(served);
+            }
+        }
+    }
+
+    /// Closes the connection: tells the peer, waits up to 5 s for its consent, and releases
+    /// everything. A second call does nothing.
+    ///
+    /// # Errors
+    /// What the peer answered to the closing, unless the config's `close_catchall` is on; the
+    /// connection is closed all the same.
+    pub fn close(&self) -> Result<(), Error> {
+        self.shared.close()
+    }
+
+    /// Closes without asking the peer for its consent, as a server does that stops: requests that
+    /// run or are queued may end within `grace`, then the peer is told.
+    pub fn shut_down(&self, grace: Duration) {
+        self.shared.shut_down(grace);
+    }
+
+    /// Whether the connection is closed.
+    pub fn is_closed(&self) -> bool {
+        self.shared.core.lock().closing.reason.is_some()
+    }
+
+    /// Why the connection closed, if it has.
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.shared.core.lock().closing.reason.clone()
+    }
+
+    /// How many objects of this side the peer holds references to, the root included.
+    pub fn exported_objects(&self) -> usize {
+        self.shared.exports.lock().len()
+    }
+
+    /// How many netrefs of the peer's objects are alive.
+    pub fn live_netrefs(&self) -> usize {
+        self.shared.imports.lock().len()
+    }
+
+    /// How many of our requests are unanswered, the releases of netrefs not counted.
+    pub fn pending_requests(&self) -> usize {
+        self.shared.core.lock().pending.len()
+    }
+
+    /// How many requests of the peer run now or wait for their turn.
+    pub fn running_requests(&self) -> usize {
+        let core = self.shared.core.lock();
+        core.scheduler.tasks() + core.scheduler.queued()
+    }
+
+    /// How many requests of the peer have been run.
+    pub fn requests_served(&self) -> u64 {
+        self.shared.requests_served.load(Ordering::Relaxed)
+    }
+
+    /// A handle that keeps the connection neither open nor in memory.
+    pub fn downgrade(&self) -> WeakConnection {
+        WeakConnection(Arc::downgrade(&self.shared))
+    }
+
+    /// A handle for handlers and hooks: it doesn't keep the connection open.
+    pub(crate) fn internal(shared: Arc<Shared>) -> Connection {
+        Connection {
+            shared,
+            guard: None,
+        }
+    }
+
+    pub(crate) fn local_root(&self) -> ObjectResult {
+        let root = self.shared.local_root.lock().clone();
+        let root = root.ok_or_else(|| Exception::eof_error("the connection is closed"))?;
+        Ok(Any::Local(root))
+    }
+
+    pub(crate) fn find_by_id_pack(&self, id_pack: &Value) -> Result<Option<Any>, Exception> {
+        self.shared.find_by_id_pack(id_pack)
+    }
+}
+
+impl PartialEq for Connection {
+    fn eq(&self, other: &Connection) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+impl Eq for Connection {}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("connid", &self.shared.connid)
+            .field("guarded", &self.guard.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl WeakConnection {
+    /// The connection, if it is still in memory. The handle doesn't keep it open.
+    pub fn upgrade(&self) -> Option<Connection> {
+        self.0.upgrade().map(Connection::internal)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if keep_alive::end_use(self.0.number) {
+            self.0.abandon();
+        }
+    }
+}
+
+const PING_DATA: &str = "are you there? 0123456789 abcdefghijklmnopqrstuvwxyz";

@@ -1,0 +1,95 @@
+//! A server's end that no thread of its own serves: its stream is watched, and a worker comes when
+//! there is something to do, as in a server with a pool of threads.
+
+use std::time::Duration;
+
+use shuttle::rand::{Rng, thread_rng};
+use shuttle::sync::atomic::AtomicBool;
+
+use super::*;
+use crate::session::ReadinessObserver;
+
+/// What is known of the connection by who watches it.
+#[derive(Default)]
+struct Ward {
+    /// The next thing to come is reported, once.
+    armed: AtomicBool,
+    /// A worker has it.
+    busy: AtomicBool,
+    ended: Mutex<Option<CloseReason>>,
+}
+
+impl ReadinessObserver for Ward {
+    fn on_unread(&self, _: Option<Duration>) {
+        self.armed.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Watches the connection until it has ended.
+fn observe_readiness(server: Connection) -> CloseReason {
+    let ward = Arc::new(Ward::default());
+    server.observe_readiness(ward.clone());
+    loop {
+        if let Some(reason) = ward.ended.lock().clone() {
+            return reason;
+        }
+        // Reports when nothing has come do no harm. While workers are few, it only takes in.
+        if ward.armed.swap(false, Ordering::SeqCst) {
+            let crowded = thread_rng().r#gen::<bool>();
+            if !(crowded || ward.busy.load(Ordering::SeqCst)) || server.take_in() {
+                enqueue(&ward, &server);
+            }
+        }
+        thread::yield_now();
+    }
+}
+
+/// Has a worker serve it, unless one does.
+fn enqueue(ward: &Arc<Ward>, server: &Connection) {
+    if ward.busy.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let (ward, server) = (ward.clone(), server.clone());
+    thread::spawn(move || {
+        if server.serve_ready().is_some() {
+            *ward.ended.lock() = Some(server.serve_all());
+            return;
+        }
+        ward.busy.store(false, Ordering::SeqCst);
+        if server.wants_thread() {
+            enqueue(&ward, &server);
+        }
+    });
+}
+
+#[test]
+fn an_attended_end_answers_calls_and_callbacks_and_sees_its_end() {
+    check(|| {
+        let world = World::served_by(observe_readiness, Nesting::Pool, |_| ());
+        let (stop, watcher) = world.watch();
+        let root = world.root();
+        let job = |depth: i64| -> Box<dyn FnOnce() + Send> {
+            let root = root.clone();
+            Box::new(move || bounce(&root, depth))
+        };
+        spawn_each([job(1), job(0)]);
+        drop(root);
+        world.end();
+        stop.store(true, Ordering::SeqCst);
+        watcher.join().expect("the watcher ends");
+    });
+}
+
+#[test]
+fn an_attended_end_sees_that_another_thread_ends_it() {
+    check(|| {
+        let world = World::served_by(observe_readiness, Nesting::Pool, |_| ());
+        let (stop, watcher) = world.watch();
+        let server = world.server.clone();
+        let closer = thread::spawn(move || server.shut_down(Duration::from_secs(1)));
+        world.end();
+        closer.join().expect("the closer ends");
+        stop.store(true, Ordering::SeqCst);
+        watcher.join().expect("the watcher ends");
+    });
+}
