@@ -11,6 +11,7 @@ use crate::dispatch::watchdog::{TICK, helpers, look_after};
 use crate::error::CloseReason;
 use crate::executor::Executor;
 use crate::sync::atomic::Ordering;
+use crate::sync::passed;
 
 /// What the watchdog remembers of a connection from one look to the next.
 #[derive(Default)]
@@ -35,25 +36,32 @@ enum Action {
     Finish,
     Flush,
     Help,
+    SayClose,
     Start(Next<Request>),
 }
 
 impl Shared {
     /// Has the watchdog look at this connection. Call it after what it is to see.
-    pub(crate) fn wake_watchdog(&self) {
+    /// Says whether it will.
+    pub(crate) fn wake_watchdog(&self) -> bool {
         if self.watched.load(Ordering::SeqCst) || self.watched.swap(true, Ordering::SeqCst) {
-            return;
+            return true;
         }
-        if !look_after(self.this.clone()) {
+        let looks = look_after(self.this.clone());
+        if !looks {
             // Asked for again as soon as somebody needs it.
             self.watched.store(false, Ordering::SeqCst);
         }
+        looks
     }
 
-    /// Whether a helper should read: requests run, a write doesn't get on, or answers are to come
-    /// that no thread waits for.
+    /// Whether a helper should read: requests run, a write doesn't get on, answers are to come
+    /// that no thread waits for, or this side leaves.
     pub(crate) fn needs_help(&self, core: &Core) -> bool {
-        core.scheduler.tasks() > 0 || core.health.stuck_writes > 0 || core.pending.detached() > 0
+        core.scheduler.tasks() > 0
+            || core.health.stuck_writes > 0
+            || core.pending.detached() > 0
+            || core.closing.leaving.is_some()
     }
 
     /// Looks after the connection once; says whether to come back.
@@ -75,6 +83,16 @@ impl Shared {
     }
 
     fn check_open(&self, core: &mut Core, actions: &mut Vec<Action>) -> bool {
+        if let Some(leaving) = &core.closing.leaving
+            && passed(leaving.deadline)
+        {
+            let reason = leaving.reason.clone();
+            self.fail(core, reason);
+            return true;
+        }
+        if self.begin_saying_close(core) {
+            actions.push(Action::SayClose);
+        }
         let progress = core.scheduler.progress();
         let moved = progress != core.health.progress;
         core.health.progress = progress;
@@ -118,7 +136,8 @@ impl Shared {
             || self.outbox.needs_writer()
             || core.scheduler.queued() > 0
             || !core.garbage.is_empty()
-            || core.closing.is_asked();
+            || core.closing.is_asked()
+            || core.closing.leaving.is_some();
         core.health.idle = if busy { 0 } else { core.health.idle + 1 };
         if core.health.idle > IDLE_TICKS {
             core.health.idle = 0;
@@ -172,6 +191,7 @@ impl Shared {
                     self.core.lock().health.helping = false;
                 }
             }
+            Action::SayClose => self.say_close(),
             Action::DropGarbage => self.send_garbage_man(),
             Action::Start(next) => {
                 log::debug!(target: &self.config().logger, "{}: nothing moved for a while: the next request starts out of turn", self.connid);

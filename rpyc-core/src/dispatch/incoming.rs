@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::dispatch::calls::Reply;
 use crate::dispatch::running::Locked;
 use crate::dispatch::scheduler::ThreadState;
-use crate::dispatch::shared::{Core, Garbage, Request, Shared};
+use crate::dispatch::shared::{Core, Garbage, LeavingState, Request, Shared};
 use crate::dispatch::wait_loop::MAX_UNREAD;
 use crate::error::{CloseReason, Error};
 use crate::exception::Exception;
@@ -339,11 +339,23 @@ impl Shared {
                     core.scheduler.answered(waiter);
                     Shared::wake(core, waiter);
                 }
+                self.end_if_left(core, seq);
             }
             // Late, or a release's, or nobody asked: there is nothing to be told. A plain value has
             // no destructor of anybody's.
             Err(Ok(Any::Value(_)) | Err(_)) => {}
             Err(Ok(result)) => core.garbage.push(Garbage::Any(result)),
+        }
+    }
+
+    /// Ends the connection if that was the answer to this side's last word.
+    fn end_if_left(&self, core: &mut Core, seq: &Seq) {
+        if let Some(leaving) = &core.closing.leaving
+            && let LeavingState::Said(close) = leaving.state
+            && seq.as_u64() == Some(close)
+        {
+            let reason = leaving.reason.clone();
+            self.fail(core, reason);
         }
     }
 

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 use crate::dispatch::current::Current;
 use crate::dispatch::running::{Locked, panic_message};
 use crate::dispatch::scheduler::Scheduler;
-use crate::dispatch::shared::{Closing, Core, Garbage, Request, Shared};
+use crate::dispatch::shared::{Closing, Core, Garbage, Leaving, LeavingState, Request, Shared};
 use crate::dispatch::slot::Slot;
 use crate::error::{CloseReason, Error};
-use crate::executor::Executor;
 use crate::object::Any;
 use crate::session::Connection;
 use crate::session::dialect::ReplyTo;
@@ -29,6 +28,11 @@ impl Closing {
         let idle = scheduler.tasks() == 0 && scheduler.queued() == 0;
         self.reason.is_none()
             && matches!(&self.asked, Some((_, deadline)) if idle || passed(*deadline))
+    }
+
+    /// Why the connection ends, once this side has said that it does.
+    pub(crate) fn left_for(&self) -> Option<CloseReason> {
+        self.leaving.as_ref().map(|leaving| leaving.reason.clone())
     }
 }
 
@@ -85,8 +89,15 @@ impl Shared {
             CloseReason::Io(_) | CloseReason::Eof if core.closing.close_received => {
                 CloseReason::Peer
             }
+            // Nor need it answer to this side's.
+            CloseReason::Io(_) | CloseReason::Eof if core.closing.leaving.is_some() => {
+                core.closing.left_for().unwrap_or(reason)
+            }
             reason => reason,
         };
+        if !core.closing.done {
+            core.closing.kept = self.this.upgrade();
+        }
         core.closing.reason = Some(reason.clone());
         let calls = core.pending.fail_all(&Error::Closed(reason));
         core.garbage.extend(calls.into_iter().map(Garbage::Call));
@@ -124,6 +135,10 @@ impl Shared {
         if self.core.lock().closing.reason.is_some() {
             return Ok(());
         }
+        if self.core.lock().closing.leaving.is_some() {
+            self.finish_within(GRACE);
+            return Ok(());
+        }
         let config = self.config();
         if let Some(before_closed) = &config.before_closed {
             let connection = Connection::internal(self.clone());
@@ -142,7 +157,7 @@ impl Shared {
         }
         match answer {
             Ok(_) => Ok(()),
-            Err(Error::Closed(_) | Error::Timeout(_)) => Ok(()),
+            Err(Error::Closed(_)) => Ok(()),
             Err(_) if config.close_catchall => Ok(()),
             Err(error) => Err(error),
         }
@@ -164,33 +179,77 @@ impl Shared {
             }
             core = wait(&ended, core, left());
         }
+        // What the program itself has sent is to take effect.
+        let own = core.scheduler.tasks() == 0 && core.pending.len() > 0 && !grace.is_zero();
+        let last_words = if own { GRACE } else { LAST_WORDS };
         drop(core);
-        self.abandon();
-        self.finish_within(left().unwrap_or(GRACE).max(LAST_WORDS));
+        self.leave(CloseReason::Local, last_words);
+        self.finish_within(left().unwrap_or(GRACE).max(last_words));
     }
 
-    /// Ends the connection without waiting for anybody; the peer is told if that can be done at
-    /// once.
-    pub(crate) fn abandon(self: &Arc<Self>) {
-        if self.core.lock().closing.reason.is_some() {
+    /// Ends the connection without waiting for anybody: what was sent before is answered first, then
+    /// the peer is told. Its answer, its end of the stream or `patience` ends the connection; until then
+    /// what it sends is read, or the system would reset the stream. Never blocks.
+    pub(crate) fn leave(self: &Arc<Self>, reason: CloseReason, patience: Duration) {
+        let now = Instant::now();
+        let mut core = self.core.lock();
+        if core.closing.reason.is_some() || core.closing.leaving.is_some() {
             return;
         }
-        let shared = self.clone();
-        let close = move || {
-            let unread = Some(Arc::new(Slot::new(Handler::Close)));
-            let (config, now) = (shared.config(), Instant::now());
-            let sent = shared.send_request(&config, Handler::Close, Vec::new(), now, unread);
-            drop(sent);
-            // Even after a burst of requests: nothing is written once the connection has failed.
-            shared.outbox.drain(&*shared.stream, Instant::now() + GRACE);
-            shared.end(CloseReason::Local);
-        };
-        if crate::dispatch::watchdog::helpers()
-            .execute(Box::new(close))
-            .is_err()
-        {
-            self.end(CloseReason::Local);
+        core.closing.leaving = Some(Leaving {
+            state: LeavingState::Answering,
+            reason: reason.clone(),
+            say_by: now + patience / 2,
+            deadline: now + patience,
+        });
+        core.closing.kept = Some(self.clone());
+        let may_go = self.begin_saying_close(&mut core);
+        drop(core);
+        if !self.wake_watchdog() {
+            // Nobody else would.
+            return self.end(reason);
         }
+        if may_go {
+            self.say_close();
+        }
+    }
+
+    /// Whether a side that leaves is to send its CLOSE now: all that it has sent is answered, and
+    /// nothing of the peer's runs. A peer that doesn't get on is told all the same. True once.
+    pub(crate) fn begin_saying_close(&self, core: &mut Core) -> bool {
+        let idle = core.scheduler.tasks() == 0 && core.scheduler.queued() == 0;
+        let answered = self.unanswered.load(Ordering::Relaxed) == 0;
+        let Some(leaving) = &mut core.closing.leaving else {
+            return false;
+        };
+        let due = (idle && answered) || passed(leaving.say_by);
+        let begins = due && leaving.state == LeavingState::Answering;
+        if begins {
+            leaving.state = LeavingState::Saying;
+        }
+        begins
+    }
+
+    /// Queues the CLOSE of a side that leaves, and has it sent.
+    pub(crate) fn say_close(self: &Arc<Self>) {
+        let slot = Arc::new(Slot::new(Handler::Close));
+        let (config, answer, now) = (self.config(), Some(slot.clone()), Instant::now());
+        let queued =
+            self.queue_request(&config, Handler::Close, Vec::new(), now, answer, usize::MAX);
+        let mut core = self.core.lock();
+        let Some(leaving) = &mut core.closing.leaving else {
+            return;
+        };
+        let reason = leaving.reason.clone();
+        if let Ok((seq, _)) = queued {
+            leaving.state = LeavingState::Said(seq);
+        }
+        drop(core);
+        if queued.is_err() || slot.is_filled() {
+            return self.end(reason);
+        }
+        let shared = self.clone();
+        self.send_helper(move || shared.flush());
     }
 
     /// Waits for the running requests to end, `grace` at the most, and tells the service, unless
@@ -236,8 +295,9 @@ impl Shared {
         core.ended.notify_all();
         // It may hold this connection, and each would keep the other in memory.
         let observer = core.observer.take();
+        let kept = core.closing.kept.take();
         drop(core);
-        drop(observer);
+        drop((observer, kept));
     }
 
     /// Drops everything that the connection holds: what it handed out and what it was given.

@@ -121,6 +121,21 @@ impl Shared {
         reason
     }
 
+    /// Takes in what has come, if nobody reads and nothing runs, to see whether it is the end.
+    pub(crate) fn look_for_end(self: &Arc<Self>) {
+        let core = self.core.lock();
+        if core.is_ending() || core.scheduler.tasks() > 0 {
+            return;
+        }
+        let (mut core, _) = self.read_ready(core);
+        self.pass_on_reading(&mut core);
+        let to_answer = core.closing.is_asked();
+        drop(core);
+        if to_answer || self.outbox.needs_writer() {
+            self.wake_watchdog();
+        }
+    }
+
     fn take_in_ready(self: &Arc<Self>) {
         let mut core = self.core.lock();
         for _ in 0..MAX_READS {

@@ -132,6 +132,27 @@ pub(crate) enum Garbage {
     Call(Call),
 }
 
+/// This side closes without anybody who waits for it.
+pub(crate) struct Leaving {
+    pub(crate) state: LeavingState,
+    /// Why the connection ends.
+    pub(crate) reason: CloseReason,
+    /// When the peer is told, answered or not.
+    pub(crate) say_by: Instant,
+    /// When it ends without an answer.
+    pub(crate) deadline: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeavingState {
+    /// What was sent before is being answered.
+    Answering,
+    /// The CLOSE is being queued.
+    Saying,
+    /// It is queued, with this seq.
+    Said(u64),
+}
+
 /// How far the end of the connection has come.
 #[derive(Default)]
 pub(crate) struct Closing {
@@ -141,6 +162,10 @@ pub(crate) struct Closing {
     pub(crate) close_received: bool,
     /// Nothing more comes from the peer, though the connection isn't closed yet.
     pub(crate) half_closed: bool,
+    /// This side closes, and nobody waits for that.
+    pub(crate) leaving: Option<Leaving>,
+    /// Keeps the connection in memory until the service has been told of its end.
+    pub(crate) kept: Option<Arc<Shared>>,
     /// This side waits for the running requests to end, to close then.
     pub(crate) draining: bool,
     /// The first reason; it sticks.
@@ -269,7 +294,7 @@ impl Peer for Shared {
         if keep_alive::release(self.number, other)
             && let Some(shared) = self.this.upgrade()
         {
-            shared.abandon();
+            shared.leave(CloseReason::Dropped, crate::dispatch::lifecycle::GRACE);
         }
     }
 

@@ -344,6 +344,16 @@ impl Shared {
 }
 
 impl Core {
+    /// Whether a call that began now would fail, as far as is known here.
+    pub(crate) fn is_ending(&self) -> bool {
+        let idle = self.scheduler.tasks() == 0 && self.scheduler.queued() == 0;
+        let closing = &self.closing;
+        closing.reason.is_some()
+            || closing.half_closed
+            || closing.leaving.is_some()
+            || (closing.close_received && idle)
+    }
+
     /// Which waiter it is, for people to read.
     pub(crate) fn whose(&self, waiter: WaiterId) -> String {
         match self.pending.awaited_at(waiter) {

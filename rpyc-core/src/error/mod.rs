@@ -82,6 +82,8 @@ pub struct Timeout {
 pub enum CloseReason {
     /// This side closed it.
     Local,
+    /// This side has dropped the last handle of it.
+    Dropped,
     /// The peer said that it closes.
     Peer,
     /// The peer ended the stream without a word.
@@ -125,7 +127,7 @@ impl CloseReason {
     pub fn is_normal(&self) -> bool {
         matches!(
             self,
-            CloseReason::Local | CloseReason::Peer | CloseReason::Eof
+            CloseReason::Local | CloseReason::Dropped | CloseReason::Peer | CloseReason::Eof
         )
     }
 }
@@ -134,6 +136,10 @@ impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CloseReason::Local => write!(f, "closed by this side"),
+            CloseReason::Dropped => write!(
+                f,
+                "closed by this side: the last Connection was dropped (keep one as long as its netrefs are used)"
+            ),
             CloseReason::Peer => write!(f, "closed by the peer"),
             CloseReason::Eof => write!(f, "the peer ended the stream"),
             CloseReason::Truncated { offset } => {

@@ -43,10 +43,15 @@ use crate::wire::{Dialect, Handler, Value};
 ///
 /// Requests of the peer are served while a thread waits for an answer of its, and by
 /// [`serve`](Connection::serve), [`serve_all`](Connection::serve_all) and
-/// [`poll`](Connection::poll). When the last clone that a program holds is dropped, the connection
-/// is closed; netrefs don't keep it open, but for those that were handed on to a peer of another
-/// connection: for as long as that peer holds them, and that connection stays open. Connections
-/// that only hold each other's netrefs close, too.
+/// [`poll`](Connection::poll).
+///
+/// When the last clone that a program holds is dropped, the connection closes: requests that were sent
+/// before take effect, and asynchronous results get their answers, if the peer gets to it within 5 s; nobody
+/// waits for that. Every later call fails with [`CloseReason::Dropped`]. Netrefs don't keep a
+/// connection open, so that in `let root = connect(addr)?.root()?` the root is of no use. Those that
+/// were handed on to a peer of another connection do, for as long as that peer holds them, and that
+/// connection stays open; connections that only hold each other's netrefs close, too. A program
+/// that ends right away calls [`close`](Connection::close), which waits.
 ///
 /// ```
 /// use rpyc_core::{Connection, Config, VoidService};
@@ -314,27 +319,39 @@ impl Connection {
     /// Closes the connection: tells the peer, waits up to 5 s for its consent, and releases
     /// everything. A second call does nothing.
     ///
+    /// What was sent before has taken effect when this returns without an error.
+    ///
     /// # Errors
-    /// What the peer answered to the closing, unless the config's `close_catchall` is on; the
-    /// connection is closed all the same.
+    /// What the peer answered to the closing, or [`Error::Timeout`] where it hasn't answered, unless the
+    /// config's `close_catchall` is on; the connection is closed all the same.
     pub fn close(&self) -> Result<(), Error> {
         self.shared.close()
     }
 
     /// Closes without asking the peer for its consent, as a server does that stops: requests that
-    /// run or are queued may end within `grace`, then the peer is told.
+    /// run or are queued may end within `grace`, then the peer is told. It has half a second to
+    /// answer, or 5 s where it has requests of the program's to answer before, unless `grace` is zero;
+    /// asynchronous results that it leaves unanswered fail.
     pub fn shut_down(&self, grace: Duration) {
         self.shared.shut_down(grace);
     }
 
-    /// Whether the connection is closed.
+    /// Whether the connection is closed, or is about to be: a call would fail.
+    ///
+    /// Where nobody reads the connection, this looks whether the peer's end of it has come, without
+    /// waiting. So a program may ask from time to time whether its server is still there. That
+    /// the peer has vanished without a word only shows by a call that isn't answered, or by
+    /// [`ping`](Connection::ping).
     pub fn is_closed(&self) -> bool {
-        self.shared.core.lock().closing.reason.is_some()
+        self.shared.look_for_end();
+        self.shared.core.lock().is_ending()
     }
 
     /// Why the connection closed, if it has.
     pub fn close_reason(&self) -> Option<CloseReason> {
-        self.shared.core.lock().closing.reason.clone()
+        let core = self.shared.core.lock();
+        let reason = core.closing.reason.clone();
+        reason.or_else(|| core.closing.left_for())
     }
 
     /// How many objects of this side the peer holds references to, the root included.
@@ -414,7 +431,7 @@ impl WeakConnection {
 impl Drop for Guard {
     fn drop(&mut self) {
         if keep_alive::end_use(self.0.number) {
-            self.0.abandon();
+            self.0.leave(CloseReason::Dropped, lifecycle::GRACE);
         }
     }
 }

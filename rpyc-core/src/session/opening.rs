@@ -108,6 +108,8 @@ impl Connection {
         self.shared.fail(&mut core, reason.clone());
         drop(core);
         self.shared.cut_off();
+        let kept = self.shared.core.lock().closing.kept.take();
+        drop(kept);
         // What it was given meanwhile would hold the connection in memory, and its descriptor.
         self.shared.empty();
         Error::Closed(reason)

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::dispatch::calls::Reply;
+use crate::dispatch::current::Current;
 use crate::dispatch::outbox::CONGESTED;
 use crate::dispatch::scheduler::WaiterId;
-use crate::dispatch::shared::Shared;
+use crate::dispatch::shared::{LeavingState, Shared};
 use crate::dispatch::slot::Slot;
 use crate::dispatch::wait_loop::{ReservedWaiter, WaitFor, WaitOutcome};
 use crate::error::{Error, Timeout};
@@ -136,7 +137,7 @@ impl Shared {
 
     /// Queues a request, for [`flush`](Shared::flush) to send; says its seq, and whether other asynchronous
     /// requests are unanswered.
-    fn queue_request(
+    pub(crate) fn queue_request(
         &self,
         config: &Config,
         handler: Handler,
@@ -219,6 +220,14 @@ impl Shared {
         let mut core = self.core.lock();
         if let Some(error) = Shared::closed_error(&core) {
             return Err(error);
+        }
+        if let Some(leaving) = &core.closing.leaving {
+            // What the peer asks for in order to answer may still ask the peer.
+            let answering = leaving.state == LeavingState::Answering;
+            let in_task = answering && Current::task(self.number).is_some();
+            if handler != Handler::Close && !in_task {
+                return Err(Error::Closed(leaving.reason.clone()));
+            }
         }
         if core.pending.len() >= limit {
             return Err(Error::Misuse(format!(

@@ -9,6 +9,7 @@ mod diagnosis;
 mod ending;
 mod handed_on;
 mod hooks;
+mod leaving;
 mod lifecycle;
 mod logged;
 mod objects;
