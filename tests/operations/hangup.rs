@@ -28,7 +28,7 @@ const LOGGING: &str = r#"
 import signal, subprocess
 subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
 server = subprocess.Popen(
-    [os.environ['SERVER'], '--classic', '--port', '0', '--logfile', 'log'],
+    [os.environ['SERVER'], '--classic', '--port', '0', '--logfile', 'log', '--mode', sys.argv[1]],
     stderr=subprocess.PIPE, text=True)
 def read(path):
     try:
@@ -45,6 +45,10 @@ port = int(read('log').split('listening on 127.0.0.1:')[1].split()[0])
 "#;
 
 fn with_log_file(code: &str) {
+    with_log_file_in("threaded", code);
+}
+
+fn with_log_file_in(mode: &str, code: &str) {
     if is_stock() {
         return;
     }
@@ -52,6 +56,7 @@ fn with_log_file(code: &str) {
     let script = Script::new(&format!("{LOGGING}{code}"));
     let script = script.variable("SERVER", binary().to_string_lossy());
     script
+        .argument(mode)
         .in_own_network()
         .outcome()
         .unwrap_or_else(|reason| panic!("{reason}"));
@@ -107,4 +112,24 @@ fn a_server_whose_terminal_is_closed_stops_in_order() {
         .into_iter()
         .fold(script, |script, option| script.argument(option));
     script.outcome().unwrap_or_else(|reason| panic!("{reason}"));
+}
+
+#[test]
+fn the_processes_of_clients_open_the_log_file_anew_too() {
+    with_log_file_in(
+        "process",
+        r#"
+        conn = rpyc.classic.connect('127.0.0.1', port)
+        process = conn.modules.os.getpid()
+        os.rename('log', 'log.1')
+        server.send_signal(signal.SIGHUP)
+        def files():
+            links = (f'/proc/{process}/fd/{fd}' for fd in os.listdir(f'/proc/{process}/fd'))
+            return [os.path.basename(os.readlink(link)) for link in links if os.path.exists(link)]
+        eventually(lambda: 'log' in files() and 'log.1' not in files(), 'its log is the new one')
+        same(conn.eval('6 * 7'), 42)
+        server.terminate()
+        same(server.wait(PATIENCE), 0)
+        "#,
+    );
 }

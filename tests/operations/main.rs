@@ -2,6 +2,7 @@
 //! with signals, with systemd, and with the files in docs/deploy.
 
 mod addresses;
+mod containment;
 mod deploy;
 mod flooding;
 mod hangup;

@@ -88,8 +88,7 @@ fn serve(
     if options.serving.mode == ServeMode::OneShot {
         print_address(server.addresses())?;
     }
-    let stopper = server.stopper();
-    signals.stop_with(move || stopper.stop()).map_err(broken)?;
+    obey(signals, &server)?;
     server.run().map_err(broken)?;
     drop(endpoint);
     Ok(())
@@ -106,6 +105,8 @@ fn serve_client(
     let failed = |error: io::Error| Failure::new("the client can't be served").because(error);
     let mut client = client.map_err(failed)?;
     let peer = client.peer().clone();
+    // Its server sends some as soon as the client is taken over.
+    let signals = signals::catch(log, plan.tls.clone()).map_err(broken)?;
     // A stranger doesn't get an evaluator.
     if let Some(access) = access(plan) {
         client = match client.authenticate(&access, options.limits.handshake_timeout) {
@@ -117,7 +118,6 @@ fn serve_client(
             }
         };
     }
-    let signals = signals::catch(log, plan.tls.clone()).map_err(broken)?;
     let evaluator = classic::Running::start(start, options)?;
     let builder = configure(
         Server::builder_from(evaluator.factory(options)),
@@ -127,8 +127,7 @@ fn serve_client(
     let server = builder
         .serve_client(client)
         .map_err(|error| Failure::new("the client can't be served").because(error))?;
-    let stopper = server.stopper();
-    signals.stop_with(move || stopper.stop()).map_err(broken)?;
+    obey(signals, &server)?;
     options.limits.process.apply().map_err(failed)?;
     server.run().map_err(broken)?;
     evaluator.stop();
@@ -152,7 +151,8 @@ fn child_command() -> Result<ChildCommand, Failure> {
         .map_err(|error| Failure::new("this program doesn't know its own path").because(error))?;
     let arguments = std::env::args_os().skip(1);
     let command = arguments.fold(program, ChildCommand::arg);
-    Ok(command.arg(format!("--{SERVES_CLIENT}")))
+    // This program starts no others.
+    Ok(command.arg(format!("--{SERVES_CLIENT}")).adopt_orphans())
 }
 
 fn configure(builder: Builder, options: &ServeOptions, plan: &Plan) -> Builder {
@@ -172,6 +172,13 @@ fn configure(builder: Builder, options: &ServeOptions, plan: &Plan) -> Builder {
 fn access(plan: &Plan) -> Option<Access> {
     let asks = plan.tls.is_some() || !plan.access.is_open();
     asks.then(|| plan.access.clone())
+}
+
+/// Has the server do what the signals say, and the processes of its clients as well.
+fn obey(signals: signals::Caught, server: &Server) -> Result<(), Failure> {
+    let (stopper, of_clients) = (server.stopper(), server.stopper());
+    let obeyed = signals.stop_with(move || stopper.stop(), move || of_clients.hang_up());
+    obeyed.map_err(broken)
 }
 
 fn broken(error: io::Error) -> Failure {

@@ -41,7 +41,8 @@ pub(crate) fn run(options: &RegistryOptions) -> Result<(), Failure> {
         registry.local_addr()
     );
     let stopper = registry.stopper();
-    signals.stop_with(move || stopper.stop()).map_err(broken)?;
+    let stopped = signals.stop_with(move || stopper.stop(), || ());
+    stopped.map_err(broken)?;
     registry.run().map_err(broken)?;
     info!("stopped");
     Ok(())

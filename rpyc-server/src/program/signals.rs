@@ -1,5 +1,5 @@
 //! SIGINT and SIGTERM: the first one stops the server, the second one ends the program. SIGHUP has
-//! it read the files of TLS anew, and write to a new log file.
+//! it read the files of TLS anew, and write to a new log file, as it has the processes of clients.
 //!
 //! Who tells all processes of a service (systemd, `timeout`, Ctrl-C) tells some more than once, as
 //! the server itself tells the processes of its clients: a SIGTERM within a second of the first signal
@@ -40,8 +40,12 @@ pub(crate) struct Caught {
 }
 
 impl Caught {
-    /// Calls `stop` at the first signal.
-    pub(crate) fn stop_with(mut self, stop: impl Fn() + Send + 'static) -> io::Result<()> {
+    /// Calls `stop` at the first signal, and `reloaded` when the files were read anew.
+    pub(crate) fn stop_with(
+        mut self,
+        stop: impl Fn() + Send + 'static,
+        reloaded: impl Fn() + Send + 'static,
+    ) -> io::Result<()> {
         let (log, tls) = (self.log.clone(), self.tls.clone());
         let (hang_up, hung_up) = mpsc::channel();
         // On a thread of its own: a file may keep its reader waiting (a network's, a pipe), and the
@@ -51,6 +55,7 @@ impl Caught {
             .spawn(move || {
                 while hung_up.recv().is_ok() {
                     reload(&log, tls.as_ref());
+                    reloaded();
                 }
             })?;
         let watch = move || {

@@ -17,6 +17,7 @@ use socket2::Socket;
 
 use super::client::Incoming;
 use super::listener::unix_peer;
+use super::process_tree::end_with_server;
 use super::{Authenticator, RawStream, Rejection};
 use crate::causes::none_left;
 
@@ -40,13 +41,15 @@ pub(super) const NAME: &str = "RPYC_CONNID";
 
 impl InheritedClient {
     /// Takes the client's socket, which is this process's standard input; that reads nothing
-    /// from then on.
+    /// from then on. On Linux this process, and all that it starts, end with the server from then on,
+    /// whatever ends that.
     ///
     /// # Errors
     /// When standard input isn't a connected TCP or Unix socket: no server in process mode has
-    /// started this process.
+    /// started this process, or it has ended already.
     pub fn take() -> io::Result<InheritedClient> {
         // A descriptor of its own, which children of this process don't inherit.
+        end_with_server()?;
         let socket = io::stdin().as_fd().try_clone_to_owned()?;
         let mut client = InheritedClient::from_fd(socket)?;
         client.name = std::env::var(NAME).ok();

@@ -9,7 +9,7 @@ use log::warn;
 use rpyc_core::Connection;
 use rpyc_core::executor::{Executor, ThreadPool};
 use rpyc_core::transport::PeerAddr;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::RawStream;
 use super::metrics::Refused;
@@ -61,7 +61,11 @@ enum Stage {
     /// It is served.
     Serving(Connection),
     /// A process serves it, which nobody has reaped yet.
-    Process(Pid),
+    Process {
+        pid: Pid,
+        /// It has taken the client over.
+        is_ready: bool,
+    },
 }
 
 /// Why a client's handshake was ended.
@@ -215,11 +219,31 @@ impl Clients {
         self.inner.left.notify_all();
     }
 
+    /// Whether this process serves a client.
+    pub(super) fn is_process(&self, process: Pid) -> bool {
+        let is_it =
+            |client: &Client| matches!(client.stage, Stage::Process { pid, .. } if pid == process);
+        self.inner.set().present.holders().any(is_it)
+    }
+
+    /// Sends SIGHUP to the processes that have taken their client over.
+    pub(super) fn hang_up(&self) {
+        for client in self.inner.set().present.holders() {
+            if let Stage::Process {
+                pid,
+                is_ready: true,
+            } = client.stage
+            {
+                signal(pid, Signal::HUP);
+            }
+        }
+    }
+
     /// Ends all connections and waits until they have ended: `grace` for their requests, and a
-    /// moment for the rest.
-    pub(super) fn close_all(&self, grace: Duration) {
-        // One that can't be counted never comes.
-        let deadline = Instant::now().checked_add(grace.saturating_add(WIND_UP));
+    /// moment for the rest. Says which processes had to be killed.
+    pub(super) fn close_all(&self, grace: Duration) -> Vec<Pid> {
+        let began = Instant::now();
+        let mut wind_up = WIND_UP;
         let mut set = self.inner.set();
         set.closing = true;
         set.cut_handshakes();
@@ -227,12 +251,17 @@ impl Clients {
         for client in set.present.holders() {
             match &client.stage {
                 Stage::Serving(connection) => connections.push(connection.clone()),
-                Stage::Process(pid) => signal(*pid, Signal::TERM),
+                Stage::Process { pid, .. } => {
+                    signal(*pid, Signal::TERM);
+                    wind_up = PROCESS_WIND_UP;
+                }
                 Stage::Cut | Stage::Handshake(_) | Stage::Opening => {}
             }
         }
         drop(set);
         end_all(connections, grace);
+        // One that can't be counted never comes.
+        let deadline = began.checked_add(grace.saturating_add(wind_up));
         let mut set = self.inner.set();
         while !set.present.is_empty() {
             set = match deadline {
@@ -250,10 +279,18 @@ impl Clients {
                 }
             };
         }
-        for client in set.present.holders() {
-            if let Stage::Process(pid) = client.stage {
-                signal(pid, Signal::KILL);
-            }
+        let processes = set
+            .present
+            .holders()
+            .filter_map(|client| match client.stage {
+                Stage::Process { pid, .. } => Some(pid),
+                _ => None,
+            });
+        let killed: Vec<Pid> = processes.collect();
+        for pid in &killed {
+            // It may have left its group.
+            signal(*pid, Signal::KILL);
+            let _ = kill_process_group(*pid, Signal::KILL);
         }
         // The last handle of a connection may do work: not under the lock.
         let left = set.present.clear();
@@ -266,6 +303,7 @@ impl Clients {
                 grace.as_secs_f32()
             );
         }
+        killed
     }
 }
 
@@ -286,7 +324,7 @@ impl Stage {
             Stage::Handshake(_) => Holder::Silent,
             Stage::Opening => Holder::Unknown,
             Stage::Serving(connection) if !connection.has_received() => Holder::Silent,
-            Stage::Serving(_) | Stage::Process(_) | Stage::Cut => Holder::Spoken,
+            Stage::Serving(_) | Stage::Process { .. } | Stage::Cut => Holder::Spoken,
         }
     }
 }
@@ -304,7 +342,7 @@ impl Client {
             Stage::Serving(connection) => {
                 end_elsewhere(&*ThreadPool::shared(), connection, Duration::ZERO);
             }
-            Stage::Cut | Stage::Opening | Stage::Process(_) => {}
+            Stage::Cut | Stage::Opening | Stage::Process { .. } => {}
         }
     }
 }
@@ -438,7 +476,20 @@ impl Place {
             signal(process, Signal::TERM);
         }
         if let Some(client) = set.present.get_mut(self.number) {
-            client.stage = Stage::Process(process);
+            client.stage = Stage::Process {
+                pid: process,
+                is_ready: false,
+            };
+        }
+    }
+
+    /// The process has taken the client over.
+    pub(super) fn process_ready(&self) {
+        let mut set = self.clients.inner.set();
+        if let Some(client) = set.present.get_mut(self.number)
+            && let Stage::Process { is_ready, .. } = &mut client.stage
+        {
+            *is_ready = true;
         }
     }
 
@@ -468,6 +519,9 @@ impl Drop for Place {
 
 /// What connections need to end when nothing runs any more.
 const WIND_UP: Duration = Duration::from_secs(1);
+
+/// What a process needs that does the same, and then ends.
+const PROCESS_WIND_UP: Duration = Duration::from_secs(3);
 
 /// For waits that something else ends.
 const LONG: Duration = Duration::from_secs(3600);

@@ -96,7 +96,8 @@ pub enum Mode {
     /// On Linux a process that is still there a while after its client has gone (the
     /// grace period or five seconds, whichever is longer, and two more) is killed: its client may have
     /// stopped it. A server that stops sends its processes SIGTERM, and kills those that are still
-    /// there after the grace period.
+    /// there after the grace period. What a process has started and left in its process group is killed
+    /// when it has ended; on Linux [`ChildCommand::adopt_orphans`] has all of it killed.
     Process(ChildCommand),
     /// One client is served, the first one that is let in, and the server ends with it. Whom the
     /// authenticator refuses is nobody.

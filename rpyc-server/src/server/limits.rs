@@ -4,6 +4,7 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
+use super::process_tree::kill_descendants;
 use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
 
 /// Limits on this process, for one that serves a single client
@@ -32,7 +33,7 @@ pub struct ProcessLimits {
     /// system's RLIMIT_CPU. Default: no limit.
     pub cpu_time: Option<Duration>,
     /// Time by the clock from now on, whatever the client does; it stops clients that stay for
-    /// ever. Then the process gets SIGALRM. Default: no limit.
+    /// ever. Then what it has started is killed, and the process gets SIGALRM. Default: no limit.
     pub lifetime: Option<Duration>,
 }
 
@@ -56,6 +57,7 @@ impl ProcessLimits {
                 .stack_size(STACK)
                 .spawn(move || {
                     thread::sleep(time); // the lifetime itself
+                    kill_descendants();
                     // Nothing handles it, so that it ends the process whatever runs.
                     let _ = kill_process(getpid(), Signal::ALARM);
                 })?;

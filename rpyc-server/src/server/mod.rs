@@ -17,6 +17,7 @@ pub mod metrics;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod pool;
 mod process;
+mod process_tree;
 mod raw;
 mod spawn_queue;
 mod threaded;
@@ -226,7 +227,10 @@ impl Server {
         shared.stopping.store(true, Ordering::SeqCst);
         let grace = shared.options.grace;
         let hooks = hooks.stop();
-        shared.clients.close_all(grace);
+        let killed = shared.clients.close_all(grace);
+        if let Some(spawner) = &arrivals.spawner {
+            spawner.finish(&killed);
+        }
         hooks.wait(grace.saturating_add(Duration::from_secs(1)));
         shared.journal.close();
         accepted
@@ -303,6 +307,12 @@ impl Stopper {
             self.shared.wake();
             self.shared.clients.interrupt();
         }
+    }
+
+    /// Sends SIGHUP to the processes of clients ([`Mode::Process`]), as far as they have taken their
+    /// client over: for programs that read files anew then.
+    pub fn hang_up(&self) {
+        self.shared.clients.hang_up();
     }
 }
 

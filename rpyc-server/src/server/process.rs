@@ -10,18 +10,20 @@ use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use log::Level;
+use log::{Level, warn};
 use rpyc_core::executor::{Executor, ThreadPool};
 use rpyc_core::transport::PeerAddr;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
+};
 use socket2::SockRef;
 
 use super::child::NAME;
@@ -29,6 +31,7 @@ use super::client::next_name;
 use super::clients::{Cut, Place, Refusal};
 use super::keepalive::set_options;
 use super::metrics::Refused;
+use super::process_tree::{SERVER, adopt_orphans, kill_orphans};
 use super::spawn_queue::{SpawnQueue, Start};
 use super::{RawStream, Shared};
 use crate::causes::{none_left, with_causes};
@@ -41,6 +44,8 @@ use crate::source::Source;
 pub struct ChildCommand {
     program: OsString,
     arguments: Vec<OsString>,
+    adopts_orphans: bool,
+    user: Option<(u32, u32)>,
 }
 
 impl ChildCommand {
@@ -53,6 +58,8 @@ impl ChildCommand {
         ChildCommand {
             program: program.into(),
             arguments: Vec::new(),
+            adopts_orphans: false,
+            user: None,
         }
     }
 
@@ -71,9 +78,34 @@ impl ChildCommand {
         self
     }
 
+    /// What a client's process leaves behind, in whatever session and process group, is killed when
+    /// that process has ended. On Linux this process becomes the parent of such orphans for it (a
+    /// child subreaper). It is for programs whose first thread starts no processes: those are taken
+    /// for orphans.
+    #[must_use]
+    pub fn adopt_orphans(mut self) -> ChildCommand {
+        self.adopts_orphans = true;
+        self
+    }
+
+    /// Has the processes run as this user and group, and in no other groups: a client's code can't
+    /// signal the server then, or look into it. The server must be root, or no process can be
+    /// started.
+    #[must_use]
+    pub fn user(mut self, user: u32, group: u32) -> ChildCommand {
+        self.user = Some((user, group));
+        self
+    }
+
     fn spawn(&self, stream: RawStream, name: &str) -> io::Result<Child> {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).env(NAME, name);
+        command.env(SERVER, std::process::id().to_string());
+        // What it starts is in its group, unless it wants to be elsewhere.
+        command.process_group(0);
+        if let Some((user, group)) = self.user {
+            command.uid(user).gid(group);
+        }
         command.stdin(Stdio::from(OwnedFd::from(stream)));
         command.spawn()
     }
@@ -90,6 +122,11 @@ pub(super) struct ProcessSpawner {
 
 impl ProcessSpawner {
     pub(super) fn new(command: ChildCommand, max_clients: usize) -> ProcessSpawner {
+        if command.adopts_orphans
+            && let Err(error) = adopt_orphans()
+        {
+            warn!("what clients' processes leave behind can't be killed: {error}");
+        }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         ProcessSpawner {
             command,
@@ -98,6 +135,18 @@ impl ProcessSpawner {
             // Some of them wait for the disk.
             starts: SpawnQueue::new(2 * cores),
         }
+    }
+
+    /// The last processes have been killed: so is what they leave behind.
+    pub(super) fn finish(&self, killed: &[Pid]) {
+        if !self.command.adopts_orphans {
+            return;
+        }
+        let deadline = Instant::now() + START;
+        while killed.iter().any(|pid| runs(*pid)) && Instant::now() < deadline {
+            std::thread::sleep(LOOK); // another thread reaps them
+        }
+        kill_orphans(|_| false);
     }
 
     /// Has a process of its own serve a client.
@@ -204,19 +253,21 @@ impl Client {
                 socket,
             ))
         }) {
-            Ok((child, socket)) => self.see_through(child, socket, start),
+            Ok((child, socket)) => self.see_through(child, socket, start, command.adopts_orphans),
             Err(error) => refuse(Refused::System, &NoProcess(error)),
         }
     }
 
     /// Waits for the process's end.
-    fn see_through(&self, mut child: Child, socket: RawStream, start: Start) {
+    fn see_through(&self, mut child: Child, socket: RawStream, start: Start, kills_orphans: bool) {
         let number = child.id();
         self.log(Level::Info, format_args!("process {number} serves it"));
         let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid {
             self.place.served_by(pid);
-            until_taken_over(pid, &socket);
+            if is_taken_over(pid, &socket) {
+                self.place.process_ready();
+            }
             drop(start);
             let grace = self.server.options.grace.max(GRACE);
             if outlives_client(pid, &socket, grace.saturating_add(WIND_UP)) {
@@ -228,9 +279,18 @@ impl Client {
             // Not reaped yet: while it may be sent a signal, nobody else gets its number.
             while let Err(Errno::INTR) = waitid(WaitId::Pid(pid), ended()) {}
             self.place.process_ended();
+            // It fails when nobody is left in it.
+            let _ = kill_process_group(pid, Signal::KILL);
         }
         drop(socket);
-        match child.wait() {
+        let ended = child.wait();
+        if kills_orphans {
+            kill_orphans(|pid| self.server.clients.is_process(pid));
+        }
+        if self.place.is_given_up() {
+            return; // it has been told of
+        }
+        match ended {
             Ok(status) if status.success() => {
                 self.log(Level::Info, format_args!("process {number} ended"));
             }
@@ -290,19 +350,26 @@ fn has_gone(_: &RawStream) -> bool {
     false
 }
 
-/// Waits until the process has taken the client over, has ended, or takes too long for either.
-fn until_taken_over(pid: Pid, socket: &RawStream) {
+/// Waits until the process has taken the client over, has ended, or takes too long for either; says
+/// whether it has taken it over.
+fn is_taken_over(pid: Pid, socket: &RawStream) -> bool {
     let deadline = Instant::now() + START;
     let untouched = || fcntl_getfl(socket).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK));
-    let runs = || {
-        matches!(
-            waitid(WaitId::Pid(pid), ended() | WaitIdOptions::NOHANG),
-            Ok(None)
-        )
-    };
-    while untouched() && runs() && Instant::now() < deadline {
+    while untouched() {
+        if !runs(pid) || Instant::now() >= deadline {
+            return false;
+        }
         std::thread::sleep(LOOK); // nothing tells of a socket's mode
     }
+    true
+}
+
+/// Whether a child of this process still runs.
+fn runs(pid: Pid) -> bool {
+    matches!(
+        waitid(WaitId::Pid(pid), ended() | WaitIdOptions::NOHANG),
+        Ok(None)
+    )
 }
 
 /// Waits for the end of the process or of its client; says whether the process is still there
