@@ -67,7 +67,8 @@ impl Shared {
         drop(core);
         self.reply(&to, Any::NONE);
         // Nobody needs to read any more; a peer that doesn't read the answer either is cut off.
-        self.outbox.drain(&*self.stream, Instant::now() + GRACE);
+        self.flush_soon();
+        self.outbox.wait_below(0, Some(Instant::now() + GRACE));
         self.end(CloseReason::Peer);
         self.core.lock()
     }

@@ -26,6 +26,14 @@ pub(crate) struct Outbox {
     writes: AtomicU64,
 }
 
+/// What a writer has taken, and how far it has come.
+pub(crate) struct Rest {
+    frames: FrameBuf,
+    done: usize,
+    /// The stream has something of its own to write behind it.
+    nudged: bool,
+}
+
 struct State {
     frames: FrameBuf,
     // Bytes that a writer has taken and not yet written.
@@ -112,7 +120,7 @@ impl Outbox {
     /// As [`flush`](Outbox::flush).
     pub(crate) fn wait_drained(&self, stream: &dyn Stream) -> io::Result<()> {
         let outcome = self.flush(stream);
-        self.wait_below(CONGESTED);
+        self.wait_below(CONGESTED, None);
         outcome
     }
 
@@ -134,23 +142,52 @@ impl Outbox {
     /// # Errors
     /// What the stream says; the outbox is closed then.
     pub(crate) fn flush(&self, stream: &dyn Stream) -> io::Result<()> {
-        while self.needs_writer() {
+        self.write_queued(stream, None, true).map(drop)
+    }
+
+    /// The same, but gives back what the peer doesn't read at the moment, where the stream can tell
+    /// ([`Stream::bound_writes`]). Until that is given to [`resume`](Outbox::resume) nobody else writes.
+    ///
+    /// # Errors
+    /// As [`flush`](Outbox::flush).
+    pub(crate) fn flush_unless_stalled(&self, stream: &dyn Stream) -> io::Result<Option<Rest>> {
+        self.write_queued(stream, None, false)
+    }
+
+    /// Writes what was given back, and what has been appended meanwhile.
+    ///
+    /// # Errors
+    /// As [`flush`](Outbox::flush).
+    pub(crate) fn resume(&self, stream: &dyn Stream, rest: Rest) -> io::Result<()> {
+        self.write_queued(stream, Some(rest), true).map(drop)
+    }
+
+    fn write_queued(
+        &self,
+        stream: &dyn Stream,
+        mut rest: Option<Rest>,
+        patient: bool,
+    ) -> io::Result<Option<Rest>> {
+        while rest.is_some() || self.needs_writer() {
             let mut state = self.state.lock();
-            if state.closed || self.is_writing() {
-                return Ok(());
+            if rest.is_none() {
+                if state.closed || self.is_writing() {
+                    return Ok(None);
+                }
+                self.writing.store(true, Ordering::Relaxed);
             }
-            self.writing.store(true, Ordering::Relaxed);
             // From here on this thread is the writer, until it finds nothing more to write.
-            while (!state.frames.is_empty() || state.nudged) && !state.closed {
-                let mut frames = std::mem::take(&mut state.frames);
-                state.in_flight = frames.len();
-                let nudged = std::mem::take(&mut state.nudged);
-                self.unsent.store(false, Ordering::Relaxed);
+            while let Some(mut batch) = rest.take().or_else(|| self.take_batch(&mut state)) {
                 drop(state);
-                let outcome = match self.write_all(stream, &frames) {
-                    Ok(()) if nudged && stream.has_unsent() => stream.flush(),
+                let outcome = match self.write_all(stream, &batch.frames, &mut batch.done, patient)
+                {
+                    Ok(()) if batch.nudged && stream.has_unsent() => stream.flush(),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        return Ok(Some(batch));
+                    }
                     outcome => outcome,
                 };
+                let mut frames = batch.frames;
                 frames.clear();
                 state = self.state.lock();
                 state.in_flight = 0;
@@ -172,35 +209,37 @@ impl Outbox {
             }
             self.stop_writing(&state);
         }
-        Ok(())
+        Ok(None)
     }
 
-    /// Blocks while more than `limit` bytes wait and somebody is writing them.
-    pub(crate) fn wait_below(&self, limit: usize) {
-        let _waiting = Waiting::begin();
-        let mut state = self.state.lock();
-        while state.frames.len() + state.in_flight > limit && !state.closed && self.is_writing() {
-            state.waiting += 1;
-            state = wait(&self.drained, state, None);
-            state.waiting -= 1;
+    /// Everything that is there, for the writer.
+    fn take_batch(&self, state: &mut State) -> Option<Rest> {
+        if (state.frames.is_empty() && !state.nudged) || state.closed {
+            return None;
         }
+        let frames = std::mem::take(&mut state.frames);
+        state.in_flight = frames.len();
+        self.unsent.store(false, Ordering::Relaxed);
+        Some(Rest {
+            frames,
+            done: 0,
+            nudged: std::mem::take(&mut state.nudged),
+        })
     }
 
-    /// Writes everything, or waits while somebody else does, until `deadline` at the latest: for
-    /// the last words of a connection.
-    pub(crate) fn drain(&self, stream: &dyn Stream, deadline: Instant) {
-        let flushed = self.flush(stream);
+    /// Blocks while more than `limit` bytes wait and somebody is writing them, until `deadline` at
+    /// the latest.
+    pub(crate) fn wait_below(&self, limit: usize, deadline: Option<Instant>) {
         let _waiting = Waiting::begin();
         let mut state = self.state.lock();
-        while flushed.is_ok()
-            && state.frames.len() + state.in_flight > 0
+        while state.frames.len() + state.in_flight > limit
             && !state.closed
             && self.is_writing()
-            && !passed(deadline)
+            && !deadline.is_some_and(passed)
         {
             state.waiting += 1;
-            let left = deadline.saturating_duration_since(Instant::now());
-            state = wait(&self.drained, state, Some(left));
+            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            state = wait(&self.drained, state, left);
             state.waiting -= 1;
         }
     }
@@ -223,25 +262,32 @@ impl Outbox {
         }
     }
 
-    fn write_all(&self, stream: &dyn Stream, frames: &FrameBuf) -> io::Result<()> {
+    fn write_all(
+        &self,
+        stream: &dyn Stream,
+        frames: &FrameBuf,
+        done: &mut usize,
+        patient: bool,
+    ) -> io::Result<()> {
         let _waiting = Waiting::begin();
         let apart = stream.one_frame_a_write();
-        let (mut done, mut end) = (0, 0);
-        while done < frames.len() {
-            if done == end {
+        let mut end = *done;
+        while *done < frames.len() {
+            if *done == end {
                 end = if apart {
-                    frames.end_of_frame(done)
+                    frames.end_of_frame(*done)
                 } else {
                     frames.len()
                 };
             }
-            let written = match frames.whole().and_then(|bytes| bytes.get(done..end)) {
+            let written = match frames.whole().and_then(|bytes| bytes.get(*done..end)) {
                 Some(bytes) => stream.write_vectored(&[IoSlice::new(bytes)]),
-                None => write_part(stream, frames, done, end),
+                None => write_part(stream, frames, *done, end),
             };
             match written {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => done += written,
+                Ok(written) => *done += written,
+                Err(error) if patient && error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             }
@@ -376,6 +422,47 @@ mod tests {
             frames.put_shared(Bytes::from_static(payload));
             frames.finish(false, &Limits::default())
         }
+    }
+
+    /// Takes three bytes a write, and every other time none.
+    #[derive(Default)]
+    struct Stalling(Sip, AtomicBool);
+
+    impl Stream for Stalling {
+        fn read(&self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+        fn read_ready(&self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+        fn set_read_timeout(&self, _: Option<Duration>) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            if self.1.fetch_xor(true, Ordering::Relaxed) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.0.write_vectored(slices)
+        }
+        fn shutdown(&self) {}
+    }
+
+    #[test]
+    fn what_a_peer_does_not_read_is_given_back_and_written_by_who_has_time() {
+        let (outbox, stream) = (Outbox::new(), Stalling::default());
+        assert!(outbox.append(frame(b"one")).is_ok());
+        let rest = outbox.flush_unless_stalled(&stream);
+        let rest = rest.expect("no failure").expect("it stalls");
+        assert!(outbox.append(frame(b"two")).is_ok());
+        // The rest comes first: nobody else writes.
+        assert!(!outbox.needs_writer() && outbox.is_writing());
+        assert!(outbox.flush(&stream).is_ok());
+        assert_eq!(*stream.0.0.lock(), b"\0\0\0");
+        assert_eq!(outbox.backlog(), 2 * 9);
+        assert!(outbox.resume(&stream, rest).is_ok());
+        assert!(!outbox.needs_writer() && !outbox.is_writing());
+        assert_eq!(*stream.0.0.lock(), b"\0\0\0\x03\0one\n\0\0\0\x03\0two\n");
+        assert_eq!(outbox.backlog(), 0);
     }
 
     #[test]

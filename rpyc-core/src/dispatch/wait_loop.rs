@@ -179,7 +179,7 @@ impl Shared {
         drop(core);
         self.log_notes();
         // What was answered on top of this wait shouldn't wait for what comes next here.
-        self.flush();
+        self.flush_soon();
         outcome
     }
 
@@ -196,7 +196,8 @@ impl Shared {
         if garbage || self.outbox.needs_writer() {
             core.scheduler.set_state(waiter, ThreadState::Busy);
             drop(core);
-            self.flush();
+            // It may have a deadline, and the peer may not read.
+            self.flush_soon();
             if garbage {
                 self.drop_garbage();
             }

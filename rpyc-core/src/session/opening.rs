@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::Config;
 use crate::dispatch::calls::Pending;
@@ -42,6 +43,7 @@ impl Shared {
         })?;
         config.connid.get_or_insert_with(next_connid);
         config.endpoints = config.endpoints.or_else(|| stream.endpoints());
+        stream.bound_writes(WRITE_PATIENCE);
         let shared = Shared::idle(stream, service, Arc::new(config));
         shared.exports.lock().pin(&root, id_parts);
         *shared.local_root.lock() = Some(root);
@@ -178,3 +180,6 @@ pub(crate) fn bounds(config: &Config) -> Bounds {
         nesting: config.nesting,
     }
 }
+
+/// How long a thread that has a deadline tries to write itself.
+const WRITE_PATIENCE: Duration = Duration::from_millis(20);

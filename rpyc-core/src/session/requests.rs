@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::config::Config;
 use crate::dispatch::calls::Reply;
 use crate::dispatch::current::Current;
-use crate::dispatch::outbox::CONGESTED;
+use crate::dispatch::outbox::{CONGESTED, Rest};
 use crate::dispatch::scheduler::WaiterId;
 use crate::dispatch::shared::{LeavingState, Shared};
 use crate::dispatch::slot::Slot;
@@ -14,7 +14,7 @@ use crate::dispatch::wait_loop::{ReservedWaiter, WaitFor, WaitOutcome};
 use crate::error::{Error, Timeout};
 use crate::object::Any;
 use crate::sync::atomic::Ordering;
-use crate::sync::passed;
+use crate::sync::{Mutex, passed};
 use crate::wire::{Boxed, Handler, IdPack, Int, Message, Seq, Value, encode_request};
 
 impl Shared {
@@ -109,9 +109,13 @@ impl Shared {
         if detached && self.may_pile_up(now, others) {
             return Ok(seq);
         }
-        self.flush();
+        self.flush_soon();
         if detached {
-            self.outbox.wait_below(CONGESTED);
+            // Slowed down by the peer, but no longer than a call would be.
+            let deadline = config
+                .sync_request_timeout
+                .and_then(|limit| now.checked_add(limit));
+            self.outbox.wait_below(CONGESTED, deadline);
         }
         Ok(seq)
     }
@@ -285,6 +289,38 @@ impl Shared {
         }
         self.wake_watchdog();
         self.fail_if_unwritten(self.outbox.flush(&*self.stream));
+    }
+
+    /// The same for a thread that has a deadline: what the peer doesn't read at once is left to
+    /// another thread.
+    pub(crate) fn flush_soon(self: &Arc<Self>) {
+        if !self.outbox.needs_writer() {
+            return;
+        }
+        self.wake_watchdog();
+        match self.outbox.flush_unless_stalled(&*self.stream) {
+            Ok(None) => {}
+            Ok(Some(rest)) => self.write_elsewhere(rest),
+            Err(error) => self.fail_if_unwritten(Err(error)),
+        }
+    }
+
+    #[cold]
+    fn write_elsewhere(self: &Arc<Self>, rest: Rest) {
+        // The job holds it through a slot, so that it is still here if the job is refused.
+        let slot = Arc::new(Mutex::new(Some(rest)));
+        let write = {
+            let (shared, slot) = (self.clone(), slot.clone());
+            move || {
+                let rest = slot.lock().take();
+                if let Some(rest) = rest {
+                    shared.fail_if_unwritten(shared.outbox.resume(&*shared.stream, rest));
+                }
+            }
+        };
+        if !self.send_helper(write.clone()) {
+            write();
+        }
     }
 
     /// Waits, where much is queued, until the peer has read most of it: a request that has piled

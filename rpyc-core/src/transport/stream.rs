@@ -47,6 +47,12 @@ pub trait Stream: Send + Sync {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// From now on a write that can't write anything for `patience` fails with `WouldBlock` and has
+    /// written nothing, where the stream can do that. Else it blocks until the peer reads.
+    fn bound_writes(&self, patience: Duration) {
+        let _ = patience;
+    }
+
     /// Whether each frame is to be written by a call of its own. So it is over TLS, where a stock
     /// peer doesn't see the second frame of one record.
     fn one_frame_a_write(&self) -> bool {
@@ -128,6 +134,11 @@ impl Stream for TcpStream {
         Some(std::os::fd::AsRawFd::as_raw_fd(self))
     }
 
+    #[cfg(unix)]
+    fn bound_writes(&self, patience: Duration) {
+        let _ = self.set_write_timeout(Some(patience));
+    }
+
     fn shutdown(&self) {
         let _ = TcpStream::shutdown(self, Shutdown::Both);
     }
@@ -170,6 +181,10 @@ impl Stream for std::os::unix::net::UnixStream {
 
     fn raw_fd(&self) -> Option<std::os::fd::RawFd> {
         Some(std::os::fd::AsRawFd::as_raw_fd(self))
+    }
+
+    fn bound_writes(&self, patience: Duration) {
+        let _ = self.set_write_timeout(Some(patience));
     }
 
     fn shutdown(&self) {

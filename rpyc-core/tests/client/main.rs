@@ -5,6 +5,7 @@ mod background;
 mod by_value;
 mod config;
 mod connecting;
+mod deadlines;
 mod diagnosis;
 mod ending;
 mod handed_on;

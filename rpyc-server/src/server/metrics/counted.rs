@@ -58,6 +58,10 @@ impl Stream for Counted {
         Ok(count)
     }
 
+    fn bound_writes(&self, patience: Duration) {
+        self.stream.bound_writes(patience);
+    }
+
     fn one_frame_a_write(&self) -> bool {
         self.stream.one_frame_a_write()
     }
