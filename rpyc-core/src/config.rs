@@ -125,8 +125,10 @@ pub struct Config {
     /// How many requests may be started and not yet ended; it stops callbacks of callbacks
     /// without end. Default: 200.
     pub max_nested: usize,
-    /// How many requests may wait for their turn, and with them `limits.max_frame` bytes; it stops
-    /// a peer that sends faster than it is served from filling the memory. Default: 10,000.
+    /// How many requests may wait for their turn, and with them `limits.max_frame` bytes of memory,
+    /// or twice that together with those that run; it stops a peer that sends faster than it is
+    /// served, or sends what takes a hundred times its bytes, from filling the memory.
+    /// Default: 10,000.
     pub max_queued: usize,
     /// How many of this side's requests may be unanswered. Default: 65,536.
     pub max_pending: usize,

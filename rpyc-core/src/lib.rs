@@ -109,6 +109,8 @@ mod dispatch;
 mod error;
 mod exception;
 pub mod executor;
+#[cfg(test)]
+mod heap_size_tests;
 pub mod object;
 mod observer;
 pub mod registry;

@@ -3,10 +3,12 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use rpyc_core::wire::{Boxed, Handler, Value};
+use rpyc_core::wire::{Boxed, Handler, Message, Value};
 
 use crate::memory::bounded;
-use crate::peer::{Peer, call_attr, frame, hex, is_over, mine, raises, request};
+use crate::peer::{
+    Peer, call_attr, compressed_request, frame, hex, is_over, mine, raises, request,
+};
 use crate::victim::Victim;
 
 #[test]
@@ -155,6 +157,79 @@ fn queued_references_count_as_what_they_take_in_memory() {
     // of it.
     bounded(4 * (16 << 20) + 2 * (64 << 20), || {
         push(&mut peer, &flood, Duration::from_secs(2));
+    });
+    drop(peer.socket);
+    victim.check_well();
+}
+
+/// So many messages at once.
+const FLOOD: usize = 40;
+
+#[test]
+fn whatever_is_queued_counts_as_what_it_takes_in_memory() {
+    let nothing = || Value::Slice(Box::new([Value::None, Value::None, Value::None]));
+    let deep = Value::Slice(Box::new([nothing(), nothing(), nothing()]));
+    let rows = [
+        ("slices", nothing(), 240_000),
+        ("nested slices", deep, 60_000),
+        ("single bytes", Value::from(vec![7]), 500_000),
+        ("long ints", Value::from(u64::MAX), 200_000),
+        ("texts", Value::from("x".repeat(25)), 200_000),
+        ("tuples of one", Value::tuple([Value::None]), 400_000),
+        (
+            "frozensets of one",
+            Value::FrozenSet(vec![Value::None]),
+            400_000,
+        ),
+    ];
+    for (what, value, count) in rows {
+        let victim = Victim::alone(|_| {});
+        let mut peer = Peer::known(&victim);
+        let root = peer.root();
+        peer.request(Handler::CallAttr, &call_attr(&root, "call", vec![mine(1)]));
+        let called = peer.message();
+        assert!(
+            matches!(
+                called,
+                Message::Request {
+                    handler: Handler::Call,
+                    ..
+                }
+            ),
+            "{called:?}"
+        );
+        let items = Boxed::Value(Value::Tuple(vec![value; count]));
+        let flood = compressed_request(7, Handler::Ping, &[items]);
+        assert!(flood.len() < 200_000, "{what}: {} bytes", flood.len());
+        // The queue's frame, one more message that it takes, and one that is being read.
+        bounded((16 << 20) + 2 * (40 << 20), || {
+            for _ in 0..FLOOD {
+                peer.send(&flood);
+            }
+            // Each is answered, if only by a refusal; what it is echoed as takes memory here, too.
+            for _ in 0..FLOOD {
+                peer.payload().unwrap();
+            }
+        });
+        peer.leave(&victim);
+    }
+}
+
+#[test]
+fn requests_that_run_count_as_those_that_are_queued() {
+    let victim = Victim::alone(|_| {});
+    let mut peer = Peer::known(&victim);
+    let root = peer.root();
+    // Each waits for this peer, so that the next one starts.
+    let ballast = Boxed::Value(Value::Bytes(vec![0; 4 << 20].into()));
+    let call = call_attr(&root, "call", vec![mine(1), ballast]);
+    let flood = compressed_request(7, Handler::CallAttr, &call);
+    // Twice the queue's frame, and what goes out again to be called back with.
+    bounded(4 * (16 << 20) + (64 << 20), || {
+        for _ in 0..100 {
+            peer.send(&flood);
+        }
+        peer.idle(Duration::from_secs(1));
     });
     drop(peer.socket);
     victim.check_well();

@@ -233,13 +233,22 @@ pub(crate) fn flagged_frame(flag: u8, payload: &[u8]) -> Vec<u8> {
 
 /// The frame of a request.
 pub(crate) fn request(seq: u64, handler: Handler, args: &[Boxed]) -> Vec<u8> {
+    encoded(seq, handler, args, false)
+}
+
+/// The frame of a request, compressed.
+pub(crate) fn compressed_request(seq: u64, handler: Handler, args: &[Boxed]) -> Vec<u8> {
+    encoded(seq, handler, args, true)
+}
+
+fn encoded(seq: u64, handler: Handler, args: &[Boxed], compress: bool) -> Vec<u8> {
     let mut frames = FrameBuf::new();
     let limits = Limits::default();
     encode_request(
         &mut frames,
         Dialect::V6,
         &limits,
-        false,
+        compress,
         &Seq::new(seq),
         handler,
         args,

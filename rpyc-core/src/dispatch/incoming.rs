@@ -37,7 +37,8 @@ pub(crate) enum Arrival {
 }
 
 impl Shared {
-    /// Decodes and resolves what the input has completed; `room` is the core's, to be filled.
+    /// Decodes and resolves what the input has completed, up to so much that it can be taken in;
+    /// `room` is the core's, to be filled.
     pub(crate) fn interpret(
         &self,
         half: &mut ReadHalf,
@@ -81,8 +82,14 @@ impl Shared {
         items: &mut Vec<Arrival>,
     ) -> Result<(), CloseReason> {
         let limits = &self.limits;
+        let mut memory = 0_usize;
         loop {
             self.check_unread()?;
+            if memory > MAX_AT_A_TIME {
+                // The queue may be full, of which a few bytes of compressed frames would know nothing.
+                half.leave_frames();
+                return Ok(());
+            }
             let payload = match half.next_frame() {
                 Ok(Some(payload)) => payload,
                 Ok(None) => return Ok(()),
@@ -108,7 +115,7 @@ impl Shared {
                 Ok(message) => {
                     half.trust();
                     self.trace_incoming(&message);
-                    self.interpret_message(message, threads, payload.len(), items);
+                    memory += self.interpret_message(message, threads, items);
                 }
                 Err(MessageError::Fatal(error)) => return Err(CloseReason::Wire(error)),
                 Err(MessageError::BadRequest { seq, reason }) => {
@@ -138,13 +145,14 @@ impl Shared {
         Ok(())
     }
 
+    /// Adds what the message is to the arrivals; says how much memory it takes.
     fn interpret_message(
         &self,
         message: Message,
         threads: Threads,
-        bytes: usize,
         items: &mut Vec<Arrival>,
-    ) {
+    ) -> usize {
+        let mut memory = 0;
         match message {
             Message::Request {
                 seq,
@@ -164,16 +172,22 @@ impl Shared {
                 let to = ReplyTo { seq, threads };
                 match self.unbox_all(args, items) {
                     Ok(args) => {
-                        let bytes = bytes.saturating_add(memory_of(&args));
                         let request = Request { to, handler, args };
-                        items.push(Arrival::Request { request, bytes });
+                        memory = request.memory();
+                        items.push(Arrival::Request {
+                            request,
+                            bytes: memory,
+                        });
                     }
                     Err(exception) => self.reply_exception(&to, &exception),
                 }
             }
             Message::Reply { seq, result } => {
                 let reply = match self.unbox(result) {
-                    Ok(result) => Ok(result),
+                    Ok(result) => {
+                        memory = result.heap_size();
+                        Ok(result)
+                    }
                     Err(exception) => Err(Error::Protocol(format!(
                         "the reply refers to what isn't there: {exception}"
                     ))),
@@ -186,10 +200,12 @@ impl Shared {
                 if config.instantiate_custom_exceptions {
                     exception = exception.known_by(&config.known_exceptions);
                 }
+                memory = exception.heap_size();
                 let reply = Err(Error::Remote(exception));
                 items.push(Arrival::Reply { seq, reply });
             }
         }
+        memory
     }
 
     /// Resolves a request's arguments, each of them, so that every reference that came is
@@ -257,7 +273,7 @@ impl Shared {
         mut core: Locked<'a>,
         mut arrivals: Arrivals,
     ) -> Locked<'a> {
-        let mut refused = Vec::new();
+        let mut refused: Vec<Request> = Vec::new();
         core.messages += arrivals.items.len() as u64;
         for arrival in arrivals.items.drain(..) {
             match arrival {
@@ -293,7 +309,11 @@ impl Shared {
             return core;
         }
         drop(core);
-        for to in refused {
+        for Request { to, args, .. } in refused {
+            let mut foreign = foreign(args).peekable();
+            if foreign.peek().is_some() {
+                self.core.lock().garbage.extend(foreign);
+            }
             let busy = Exception::runtime_error(
                 "too many requests are queued here, while this side waits for an answer (max_queued)",
             );
@@ -303,18 +323,14 @@ impl Shared {
         self.core.lock()
     }
 
-    /// Queues a request; gives the place for the answer where it is refused.
-    fn take_in_request(core: &mut Core, request: Request, bytes: usize) -> Option<ReplyTo> {
+    /// Queues a request; gives it back where it is refused.
+    fn take_in_request(core: &mut Core, request: Request, bytes: usize) -> Option<Request> {
         if core.closing.close_received || core.closing.reason.is_some() {
             // Nothing behind a CLOSE is executed.
-            core.garbage
-                .extend(request.args.into_iter().map(Garbage::Any));
+            core.garbage.extend(foreign(request.args));
             return None;
         }
-        let refused = core.scheduler.arrive(request, bytes).err()?;
-        core.garbage
-            .extend(refused.args.into_iter().map(Garbage::Any));
-        Some(refused.to)
+        core.scheduler.arrive(request, bytes).err()
     }
 
     fn take_in_reply(&self, core: &mut Core, seq: &Seq, reply: Reply) {
@@ -368,54 +384,17 @@ impl Shared {
     }
 }
 
-/// The memory that the arguments take beyond their bytes on the wire: there one byte may be a whole
-/// item of a tuple, and a reference is some twenty.
-fn memory_of(args: &[Any]) -> usize {
-    fn in_values(values: &[Value]) -> usize {
-        size_of_val(values) + values.iter().map(in_value).sum::<usize>()
-    }
-    fn in_value(value: &Value) -> usize {
-        match value {
-            Value::Tuple(items) | Value::FrozenSet(items) => in_values(items),
-            _ => 0,
-        }
-    }
-    let in_any = |arg: &Any| match arg {
-        Any::Value(value) => in_value(value),
-        Any::Tuple(items) => memory_of(items),
-        Any::Local(_) => 0,
-        Any::Netref(_) => NETREF,
-    };
-    size_of_val(args) + args.iter().map(in_any).sum::<usize>()
+/// What only an executing thread may drop: a plain value has no destructor of anybody's.
+fn foreign(args: Vec<Any>) -> impl Iterator<Item = Garbage> {
+    let foreign = |arg: &Any| !matches!(arg, Any::Value(_));
+    args.into_iter().filter(foreign).map(Garbage::Any)
 }
 
-/// A netref with its place in the table of imports, about.
-const NETREF: usize = 256;
+/// The memory of what one reading hands on, one message more at the most.
+const MAX_AT_A_TIME: usize = 1 << 20;
 
 /// How many arrivals there is room for from one read to the next: idle connections hold little.
 const MAX_ROOM: usize = 4;
 
 /// They cost the peer six bytes each, and mean nothing.
 const MAX_EMPTY_FRAMES: u32 = 1_000;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_queued_request_counts_as_what_it_takes_in_memory() {
-        let value = |items: usize| Any::from(Value::Tuple(vec![Value::None; items]));
-        assert_eq!(memory_of(&[]), 0);
-        assert_eq!(memory_of(&[Any::NONE]), size_of::<Any>());
-        let many = memory_of(&[value(1000)]);
-        assert!(many >= 1000 * size_of::<Value>(), "{many}");
-        let nested = memory_of(&[Any::tuple([
-            Any::from(crate::object::List::new()),
-            value(10),
-        ])]);
-        assert!(
-            nested >= 3 * size_of::<Any>() + 10 * size_of::<Value>(),
-            "{nested}"
-        );
-    }
-}

@@ -20,7 +20,7 @@ mod tasks;
 
 use std::collections::VecDeque;
 
-use self::tasks::Tasks;
+use self::tasks::{Task, Tasks};
 use crate::config::Nesting;
 use crate::wire::Handler;
 
@@ -95,7 +95,7 @@ pub(crate) struct Bounds {
     pub(crate) concurrency: usize,
     /// How many tasks there may be at all.
     pub(crate) max_tasks: usize,
-    /// How many requests may be queued, and how many bytes they may hold.
+    /// How many requests may be queued, and how many bytes they may hold; with those of the tasks, twice as many.
     pub(crate) max_queued: usize,
     pub(crate) max_queued_bytes: usize,
     pub(crate) nesting: Nesting,
@@ -108,6 +108,7 @@ pub(crate) struct Scheduler<J> {
     // How many more are queued at the places whose threads they name.
     thread_bound: usize,
     queued_bytes: usize,
+    running_bytes: usize,
     tasks: Tasks,
     // How many tasks stand in a wait.
     waiting_tasks: usize,
@@ -152,6 +153,7 @@ impl<J: Job> Scheduler<J> {
             queue: VecDeque::with_capacity(1),
             thread_bound: 0,
             queued_bytes: 0,
+            running_bytes: 0,
             tasks: Tasks::default(),
             waiting_tasks: 0,
             waiters: Vec::with_capacity(1),
@@ -220,8 +222,9 @@ impl<J: Job> Scheduler<J> {
             }
         }
         if let Some((task, job)) = waiter.assigned {
-            self.tasks.remove(task);
-            self.queue.push_front((job, 0));
+            let bytes = self.remove_task(task).map_or(0, |task| task.bytes);
+            self.queued_bytes += bytes;
+            self.queue.push_front((job, bytes));
         }
         for (job, bytes) in waiter.thread_bound.into_iter().rev() {
             match self.waiter_for(job.pair()) {
@@ -295,7 +298,7 @@ impl<J: Job> Scheduler<J> {
     /// The task has ended.
     pub(crate) fn end(&mut self, task: TaskId) {
         self.progress += 1;
-        if let Some(task) = self.tasks.remove(task)
+        if let Some(task) = self.remove_task(task)
             && task.waits_in.is_some()
         {
             // A wait outlives its task only when a panic tore through it.
@@ -334,7 +337,8 @@ impl<J: Job> Scheduler<J> {
             .filter_map(|waiter| waiter.assigned.take());
         let mut jobs: Vec<J> = Vec::new();
         for (task, job) in assigned {
-            self.tasks.remove(task);
+            let bytes = self.tasks.remove(task).map_or(0, |task| task.bytes);
+            self.running_bytes = self.running_bytes.saturating_sub(bytes);
             jobs.push(job);
         }
         for waiter in &mut self.waiters {
@@ -453,7 +457,10 @@ impl<J: Job> Scheduler<J> {
     }
 
     fn is_full(&self) -> bool {
-        self.queued() >= self.bounds.max_queued || self.queued_bytes >= self.bounds.max_queued_bytes
+        let limit = self.bounds.max_queued_bytes;
+        self.queued() >= self.bounds.max_queued
+            || self.queued_bytes >= limit
+            || self.queued_bytes.saturating_add(self.running_bytes) >= limit.saturating_mul(2)
     }
 
     /// Whether another task may be active: each wait by a thread that runs no task makes room
@@ -492,8 +499,16 @@ impl<J: Job> Scheduler<J> {
         waiter.has_nested = true;
         self.progress += 1;
         let task = TaskId(self.number());
-        self.tasks.start(task, job.handler(), is_wait.then_some(id));
+        self.running_bytes += bytes;
+        self.tasks
+            .start(task, job.handler(), is_wait.then_some(id), bytes);
         Some(Next::Here(task, job))
+    }
+
+    fn remove_task(&mut self, task: TaskId) -> Option<Task> {
+        let task = self.tasks.remove(task)?;
+        self.running_bytes = self.running_bytes.saturating_sub(task.bytes);
+        Some(task)
     }
 
     fn start_next(&mut self, requester: Requester) -> Option<Next<J>> {
@@ -506,10 +521,11 @@ impl<J: Job> Scheduler<J> {
         let spot = self.choose(requester, job.pair());
         let task = TaskId(self.number());
         self.progress += 1;
+        self.running_bytes += bytes;
         let spot = spot.and_then(|id| self.waiter_mut(id));
         let is_wait = |waiter: &&mut Waiter<J>| matches!(waiter.kind, Kind::Wait { .. });
         let Some(waiter) = spot else {
-            self.tasks.start(task, handler, None);
+            self.tasks.start(task, handler, None, bytes);
             return Some(match requester {
                 Requester::PoolThread => Next::Here(task, job),
                 _ => Next::Pool(task, job),
@@ -524,7 +540,7 @@ impl<J: Job> Scheduler<J> {
             waiter.assigned = Some((task, job));
             Next::Wake(id)
         };
-        self.tasks.start(task, handler, runs_on);
+        self.tasks.start(task, handler, runs_on, bytes);
         Some(next)
     }
 

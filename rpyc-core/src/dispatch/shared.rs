@@ -35,7 +35,7 @@ use crate::session::{AsyncResult, Connection, keep_alive};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex};
 use crate::transport::{ReadHalf, Stream};
-use crate::wire::{Handler, IdPack, Limits, Message};
+use crate::wire::{Handler, IdPack, Limits, Message, heap_size};
 
 pub(crate) struct Shared {
     pub(crate) number: u64,
@@ -110,6 +110,20 @@ pub(crate) struct Request {
     pub(crate) to: ReplyTo,
     pub(crate) handler: Handler,
     pub(crate) args: Vec<Any>,
+}
+
+impl Request {
+    /// The memory that it takes while it is queued and while it runs.
+    pub(super) fn memory(&self) -> usize {
+        let Request {
+            to,
+            handler: _,
+            args,
+        } = self;
+        size_of::<Request>()
+            .saturating_add(to.seq.heap_size())
+            .saturating_add(heap_size::items(args, Any::heap_size))
+    }
 }
 
 impl Job for Request {

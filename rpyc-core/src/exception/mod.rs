@@ -8,7 +8,7 @@ use std::fmt;
 
 pub use self::conversion::ConversionError;
 pub use self::known::{KnownExceptions, PythonException};
-use crate::wire::{DumpedException, NamedException, Str, Value};
+use crate::wire::{DumpedException, NamedException, Str, Value, heap_size};
 
 /// An exception: its class by name, its arguments and attributes, and a traceback.
 ///
@@ -220,6 +220,28 @@ impl Exception {
             attrs,
             traceback,
         }))
+    }
+
+    /// The bytes of memory that it holds beside itself, about.
+    pub(crate) fn heap_size(&self) -> usize {
+        let Parts {
+            module,
+            class,
+            args,
+            attrs,
+            traceback,
+            remote: _,
+            known_as: _,
+        } = &*self.0;
+        let texts = [Some(module), Some(class), traceback.as_ref()];
+        heap_size::allocation(size_of::<Parts>())
+            + heap_size::items(args, Value::heap_size)
+            + heap_size::items(attrs, |(name, value)| name.heap_size() + value.heap_size())
+            + texts
+                .into_iter()
+                .flatten()
+                .map(Str::heap_size)
+                .sum::<usize>()
     }
 
     /// From what the peer sent.

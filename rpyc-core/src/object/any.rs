@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Args, Context, Netref, ObjectRef};
 use crate::exception::Exception;
-use crate::wire::{Str, Value};
+use crate::wire::{Str, Value, heap_size};
 
 /// Whatever crosses a connection: a plain value, a tuple, a local object or a netref.
 ///
@@ -91,6 +91,16 @@ impl Any {
             Any::Tuple(_) => Str::from("tuple"),
             Any::Local(object) => object.id_parts().name,
             Any::Netref(netref) => netref.id_pack().name.clone(),
+        }
+    }
+
+    /// The bytes of memory that it holds beside itself, about. A local object is its owner's.
+    pub(crate) fn heap_size(&self) -> usize {
+        match self {
+            Any::Value(value) => value.heap_size(),
+            Any::Tuple(items) => heap_size::items(items, Any::heap_size),
+            Any::Local(_) => 0,
+            Any::Netref(netref) => netref.heap_size(),
         }
     }
 

@@ -9,7 +9,7 @@ use super::Any;
 use super::peer::Peer;
 use crate::error::Error;
 use crate::session::{AsyncResult, Connection};
-use crate::wire::{Handler, IdPack, Str, Value};
+use crate::wire::{ClassId, Handler, IdPack, InstanceId, Str, Value, heap_size};
 
 /// A reference to an object that lives at the peer; every operation happens there.
 ///
@@ -43,6 +43,13 @@ impl Netref {
     /// Counts another arrival of the same reference.
     pub(crate) fn receive_again(&self) {
         self.0.received.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The memory of the reference, its place in the table of imports included.
+    pub(crate) fn heap_size(&self) -> usize {
+        const IN_TABLE: usize = 2 * size_of::<((ClassId, InstanceId), WeakNetref)>();
+        let own = heap_size::allocation(2 * size_of::<usize>() + size_of::<Inner>());
+        own + IN_TABLE + self.0.id_pack.heap_size()
     }
 
     pub(crate) fn downgrade(&self) -> WeakNetref {

@@ -23,6 +23,8 @@ pub(crate) struct ReadHalf {
     limits: Limits,
     // The last read left no room: the next one won't wait for an acknowledgement of ours.
     more_is_there: bool,
+    // There are complete frames that nobody has looked at.
+    frames_left: bool,
     frames: u64,
     // Empty frames since the last one with anything in it.
     empty_frames: u32,
@@ -61,6 +63,7 @@ impl ReadHalf {
             parked: None,
             limits,
             more_is_there: false,
+            frames_left: false,
             frames: 0,
             empty_frames: 0,
         }
@@ -79,6 +82,9 @@ impl ReadHalf {
     /// acknowledgement of the first.
     pub(crate) fn read(&mut self, limit: Option<Duration>, expect_more: bool) -> Input {
         self.parked = None;
+        if std::mem::take(&mut self.frames_left) {
+            return Input::Bytes;
+        }
         let phase = self.phase();
         let left = self.deadline.left(phase);
         if left.is_some_and(|left| left.is_zero()) {
@@ -106,12 +112,16 @@ impl ReadHalf {
 
     /// Whether there may be something to read of which the stream's descriptor shows nothing.
     pub(crate) fn has_buffered(&self) -> bool {
-        self.stream.has_buffered()
+        self.frames_left || self.stream.has_buffered()
     }
 
     /// Reads what has come, and doesn't wait. The time since [`park`](ReadHalf::park) counts as
     /// waiting for the peer.
     pub(crate) fn read_ready(&mut self, expect_more: bool) -> Input {
+        if std::mem::take(&mut self.frames_left) {
+            self.parked = None;
+            return Input::Bytes;
+        }
         // A system may call a socket readable and have nothing in it after all.
         if let Err(error) = self.bound_reads(Some(Duration::ZERO)) {
             return Input::Failed(error);
@@ -168,9 +178,9 @@ impl ReadHalf {
         }
     }
 
-    /// Whether the last read has taken as much as it could.
+    /// Whether the last read has taken as much as it could, or what it took was too much.
     pub(crate) fn more_is_there(&self) -> bool {
-        self.more_is_there
+        self.more_is_there || self.frames_left
     }
 
     /// The next complete frame's payload.
@@ -186,6 +196,11 @@ impl ReadHalf {
             None => {}
         }
         Ok(frame)
+    }
+
+    /// The next frames are for the next read, which brings nothing else.
+    pub(crate) fn leave_frames(&mut self) {
+        self.frames_left = true;
     }
 
     /// How many empty frames have come since the last one with anything in it.

@@ -167,8 +167,13 @@ fn slice(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
             },
         ));
     }
+    reader.announce(found)?;
     reader.enter()?;
-    let parts = [value(reader)?, value(reader)?, value(reader)?];
+    let mut part = || {
+        reader.begin_item();
+        value(reader)
+    };
+    let parts = [part()?, part()?, part()?];
     reader.leave();
     Ok(Value::Slice(Box::new(parts)))
 }

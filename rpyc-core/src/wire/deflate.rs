@@ -83,6 +83,8 @@ pub(super) fn inflate(compressed: &[u8], limits: &Limits) -> Result<Vec<u8>, Inf
             limit,
         });
     }
+    // A value that shares the buffer keeps all of it.
+    inflated.shrink_to_fit();
     Ok(inflated)
 }
 

@@ -113,12 +113,8 @@ impl<'a, S: Sink> Writer<'a, S> {
                 self.items(items)?;
             }
             Value::Slice(parts) => {
-                self.put(&[tag::SLICE, tag::TUPLE_3]);
-                self.enter()?;
-                for part in parts.iter() {
-                    self.value(part)?;
-                }
-                self.leave();
+                self.put(&[tag::SLICE]);
+                self.items(&parts[..])?;
             }
         }
         Ok(())

@@ -79,6 +79,7 @@ fn named(parts: Vec<Value>, limits: &Limits) -> Result<NamedException, ShapeErro
     let [module, class] = tuple_of(name, "a pair of module and class")?;
     let mut args = tuple(args, "a tuple of arguments")?;
     args.truncate(limits.max_exception_items);
+    args.shrink_to_fit();
     let attrs = tuple(attrs, "a tuple of attributes")?
         .into_iter()
         .take(limits.max_exception_items)

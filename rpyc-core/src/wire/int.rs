@@ -54,6 +54,14 @@ impl Int {
         .filter(|float| float.is_finite())
     }
 
+    /// The bits of a number that needs memory of its own; 0 where it fits in place.
+    pub(super) fn big_bits(&self) -> u64 {
+        match &self.0 {
+            Repr::Small(_) => 0,
+            Repr::Big(big) => big.bits(),
+        }
+    }
+
     /// Whether it is below zero.
     #[must_use]
     pub fn is_negative(&self) -> bool {

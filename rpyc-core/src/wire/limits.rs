@@ -33,7 +33,8 @@ pub struct Limits {
     /// Stops a few kilobytes of tuple headers that overflow the stack when they are read, compared or dropped.
     /// Values over 250 count as 250, which a thread with a stack of one megabyte survives.
     pub max_depth: usize,
-    /// Items in all tuples and frozensets of one frame together. 1,000,000, and never more than there are bytes.
+    /// Items in all tuples, frozensets and slices of one frame together. 1,000,000, and never more than there are
+    /// bytes.
     ///
     /// Stops a count of 4 billion in front of nothing, and a frame of one-byte items that takes 40 times its size
     /// in memory.

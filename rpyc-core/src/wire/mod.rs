@@ -42,6 +42,7 @@ mod exception;
 mod frame;
 mod framebuf;
 mod handler;
+pub(crate) mod heap_size;
 mod idpack;
 mod int;
 mod limits;

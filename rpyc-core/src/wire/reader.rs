@@ -45,7 +45,8 @@ impl<'a> Reader<'a> {
 
     /// One that only finds out whether the payload, less its first `skip` bytes, is a value at all.
     ///
-    /// A boxed tuple takes two levels on the wire for the one that it counts as, a message a few more.
+    /// A boxed tuple takes two levels on the wire for the one that it counts as, a message a few more; a boxed item
+    /// is a pair with it.
     pub(super) fn lenient(payload: &'a Bytes, skip: usize, limits: &'a Limits) -> Self {
         let levels = limits.depth().saturating_mul(2).saturating_add(8);
         let rest = payload.get(skip..).unwrap_or_default();
@@ -53,7 +54,7 @@ impl<'a> Reader<'a> {
             payload,
             rest,
             levels,
-            items: usize::MAX,
+            items: limits.max_items.saturating_mul(3).saturating_add(64),
             owed: 0,
             limits,
             dialect: Dialect::V6,

@@ -41,6 +41,18 @@ impl Str {
         }
     }
 
+    /// How many bytes were allocated for it; of a buffer that is shared, its own part.
+    pub(super) fn allocated(&self) -> usize {
+        match &self.0 {
+            Repr::Static(_) => 0,
+            Repr::Short(text) if text.is_heap_allocated() => text.capacity(),
+            Repr::Short(_) => 0,
+            // The text stands behind its two counts.
+            Repr::Owned(text) => text.len().saturating_add(2 * size_of::<usize>()),
+            Repr::Shared(text) => text.len(),
+        }
+    }
+
     /// Text of a buffer that is kept, not copied.
     pub(super) fn from_shared(buffer: Bytes) -> Result<Self, std::str::Utf8Error> {
         ByteString::try_from(buffer).map(|text| Self(Repr::Shared(text)))

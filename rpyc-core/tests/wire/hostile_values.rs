@@ -185,6 +185,25 @@ fn items_are_counted_over_the_whole_payload() {
 }
 
 #[test]
+fn the_parts_of_a_slice_count_as_items() {
+    let limits = limits().max_items(12);
+    let slice = || Value::Slice(Box::new([Value::None, Value::None, Value::None]));
+    let twelve = Value::tuple([slice(), slice(), slice()]);
+    let bytes = encode_to_vec(&twelve, &limits).unwrap();
+    assert_eq!(decode(&bytes, &limits).unwrap(), twelve);
+    let thirteen = Value::tuple([slice(), slice(), slice(), Value::None]);
+    assert_eq!(
+        encode_to_vec(&thirteen, &limits),
+        Err(EncodeError::TooManyItems { limit: 12 })
+    );
+    let bytes = encode_to_vec(&thirteen, &Limits::default()).unwrap();
+    assert_eq!(
+        decode(&bytes, &limits).unwrap_err().kind,
+        DecodeErrorKind::TooManyItems { limit: 12 }
+    );
+}
+
+#[test]
 fn truncated_values_are_refused() {
     refused("", 0, truncated("value", 1, 0));
     refused("08", 1, truncated("str", 1, 0));
@@ -199,7 +218,8 @@ fn truncated_values_are_refused() {
     refused("18 00000000000000", 1, truncated("float", 8, 7));
     refused("1b 0000000000000000 00", 9, truncated("complex", 8, 1));
     refused("19", 1, truncated("slice", 1, 0));
-    refused("19 12 00 00", 4, truncated("value", 1, 0));
+    let three = DecodeErrorKind::CountExceedsInput { count: 3, left: 2 };
+    refused("19 12 00 00", 2, three);
     refused("1a", 1, truncated("frozenset", 1, 0));
     refused("14", 1, truncated("tuple", 1, 0));
     refused("15 0000", 1, truncated("tuple", 4, 2));

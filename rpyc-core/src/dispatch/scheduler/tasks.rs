@@ -14,15 +14,24 @@ pub(super) struct Task {
     pub(super) waits_in: Option<WaiterId>,
     /// The wait on top of which it runs.
     pub(super) runs_on: Option<WaiterId>,
+    /// The memory that its request holds.
+    pub(super) bytes: usize,
 }
 
 impl Tasks {
     /// Adds a task; its id is greater than those of all others.
-    pub(super) fn start(&mut self, id: TaskId, handler: Handler, runs_on: Option<WaiterId>) {
+    pub(super) fn start(
+        &mut self,
+        id: TaskId,
+        handler: Handler,
+        runs_on: Option<WaiterId>,
+        bytes: usize,
+    ) {
         let task = Task {
             handler,
             waits_in: None,
             runs_on,
+            bytes,
         };
         self.0.push((id, task));
     }
