@@ -209,7 +209,7 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
             None => Ok(Str::from(format!(
                 "<{} object at {:#x}>",
                 self.0.class.full_name(),
-                Arc::as_ptr(&self.0).cast::<()>() as usize
+                identity_hash(self)
             ))),
         }
     }
@@ -299,11 +299,10 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
 }
 
 fn identity_hash<T: Send + Sync + 'static>(object: &Exposed<T>) -> i64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    object.id_parts().instance.hash(&mut hasher);
+    let parts = object.id_parts();
+    let identity = parts.instance.unwrap_or(parts.class);
     // Python's hashes are words of the machine.
-    (hasher.finish() >> 4).cast_signed()
+    (identity.opaque() >> 4).cast_signed()
 }
 
 fn as_text(any: Any, method: &str) -> ObjectResult<Str> {

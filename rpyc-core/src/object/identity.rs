@@ -1,6 +1,7 @@
 //! Which object is which, inside this process.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::wire::Str;
@@ -52,6 +53,13 @@ impl Identity {
     pub fn of<T: ?Sized>(object: &T) -> Identity {
         let address = std::ptr::from_ref(object).cast::<()>() as usize;
         Identity::new(Space::RUST, address as u64)
+    }
+
+    /// A number that tells it from others as long as this process lives, and tells a peer nothing: an
+    /// address among its parts can't be had back.
+    pub(crate) fn opaque(&self) -> u64 {
+        static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        KEYS.hash_one(self)
     }
 
     /// The identity of a Rust object's class: its name, hashed to 64 bits.

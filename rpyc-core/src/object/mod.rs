@@ -173,13 +173,11 @@ pub trait Object: StdAny + Send + Sync {
     /// A TypeError where it isn't hashable.
     fn hash(&self, cx: &Context<'_>) -> ObjectResult<i64> {
         let _ = cx;
-        use std::hash::{DefaultHasher, Hash, Hasher};
         let parts = self.id_parts();
-        let mut hasher = DefaultHasher::new();
-        (parts.class, parts.instance).hash(&mut hasher);
+        let identity = parts.instance.unwrap_or(parts.class);
         // Python's hashes are words of the machine; the top bits are spared so that the value
         // is the same on each side.
-        Ok((hasher.finish() >> 4).cast_signed())
+        Ok((identity.opaque() >> 4).cast_signed())
     }
 
     /// Whether it can be a key of a [`Dict`] or an element of a [`Set`] of this side, which it is by

@@ -261,11 +261,17 @@ impl Netref {
         ContextGuard::enter(self)
     }
 
-    /// `isinstance(object, class)`, asked of the class's owner.
+    /// `isinstance(object, class)`, asked of their owner.
     ///
     /// # Errors
-    /// As [`call`](Netref::call); a TypeError where `class` isn't a class.
+    /// As [`call`](Netref::call); a TypeError where `class` isn't a class; [`Error::Misuse`] where
+    /// the two came over different connections: neither peer knows the other's objects.
     pub fn is_instance(&self, class: &Netref) -> Result<bool, Error> {
+        if self.peer_number() != class.peer_number() {
+            return Err(Error::Misuse(format!(
+                "{self:?} and the class {class:?} came over two connections: ask for the class over that of the object"
+            )));
+        }
         let id_pack = Any::Value(self.id_pack().to_value());
         let answer = class.request(Handler::InstanceCheck, [id_pack])?;
         let outcome = answer.as_value().and_then(Value::as_bool);

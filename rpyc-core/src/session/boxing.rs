@@ -164,7 +164,7 @@ impl Shared {
     pub(crate) fn find_by_id_pack(&self, value: &Value) -> Result<Option<Any>, Exception> {
         let id_pack = IdPack::from_value(value)
             .map_err(|error| Exception::type_error(format!("not an id_pack: {error}")))?;
-        let local = self.exports.lock().resolve(&id_pack);
+        let local = self.exports.lock().resolve_exactly(&id_pack);
         if let Some(object) = local {
             return Ok(Some(Any::Local(object)));
         }

@@ -1,6 +1,6 @@
 //! The table of local objects that the peer holds references to, with exact counts.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::counter_hash::CounterState;
 use crate::object::{IdParts, Identity, ObjectRef};
@@ -8,17 +8,15 @@ use crate::wire::{ClassId, IdPack, InstanceId, Str};
 
 /// What the peer may refer to, and nothing else.
 ///
-/// Ids are counters: they tell a peer nothing of this process, and one that is guessed names
-/// nothing that it wasn't given. An object keeps its id while it is in the table, a class for
-/// the connection's life.
+/// Ids tell a peer nothing of this process, and one that is guessed names nothing that it wasn't
+/// given. Those of objects are counters, kept while the object is in the table. A class has one id
+/// for the process's life, so that a peer can compare classes that came over two connections.
 #[derive(Default)]
 pub(crate) struct Exports {
     // By the id that the peer sends: the instance's, or the class's for a class.
     entries: HashMap<u64, Entry, CounterState>,
     // The way back, for an object that is handed out again.
     ids: HashMap<Identity, u64>,
-    // Kept when a class leaves the table: isinstance at the peer compares these.
-    class_ids: HashMap<Identity, u64>,
     last_id: u64,
     // The root, and its name: a peer of an old version that has shown no more of itself calls it by that.
     root: Option<(Str, u64)>,
@@ -56,8 +54,7 @@ impl Exports {
         if self.closed || (known.is_none() && self.entries.len() >= limit) {
             return None;
         }
-        self.forget_classes();
-        let class = self.class_id(parts.class);
+        let class = class_id(parts.class);
         let id = match (known, parts.instance) {
             (Some(id), _) => id,
             (None, None) => class,
@@ -103,6 +100,13 @@ impl Exports {
             .map(|entry| entry.object.clone())
     }
 
+    /// The object that the peer's `id_pack` names, if its class is right as well: the id_pack may have
+    /// come over another connection.
+    pub(crate) fn resolve_exactly(&self, id_pack: &IdPack) -> Option<ObjectRef> {
+        let entry = self.entries.get(&self.key(id_pack))?;
+        (class_id(entry.class) == id_pack.class.0).then(|| entry.object.clone())
+    }
+
     /// Takes `count` references back; gives the object when none is left, to be dropped outside
     /// of the lock.
     pub(crate) fn release(
@@ -135,30 +139,10 @@ impl Exports {
     pub(crate) fn clear(&mut self) -> Vec<ObjectRef> {
         self.closed = true;
         self.ids.clear();
-        self.class_ids.clear();
         self.entries
             .drain()
             .map(|(_, entry)| entry.object)
             .collect()
-    }
-
-    /// Forgets the ids of classes of which nothing is out, once there are too many: a peer that
-    /// can make classes could make them without end.
-    fn forget_classes(&mut self) {
-        if self.class_ids.len() < MAX_IDLE_CLASSES + self.entries.len() {
-            return;
-        }
-        let used: HashSet<Identity> = self.entries.values().map(|entry| entry.class).collect();
-        self.class_ids.retain(|class, _| used.contains(class));
-    }
-
-    fn class_id(&mut self, class: Identity) -> u64 {
-        if let Some(id) = self.class_ids.get(&class) {
-            return *id;
-        }
-        let id = self.next_id();
-        self.class_ids.insert(class, id);
-        id
     }
 
     fn key(&self, id_pack: &IdPack) -> u64 {
@@ -175,8 +159,10 @@ impl Exports {
     }
 }
 
-/// Classes whose ids are remembered while nothing of them is out.
-const MAX_IDLE_CLASSES: usize = 50_000;
+/// A class's id: of 53 bits, which every peer reads quickly, and never a counter.
+fn class_id(class: Identity) -> u64 {
+    (class.opaque() >> 12) | (1 << 52)
+}
 
 #[cfg(test)]
 mod tests {
@@ -283,18 +269,29 @@ mod tests {
     }
 
     #[test]
-    fn classes_of_which_nothing_is_out_are_forgotten_when_there_are_too_many() {
-        let mut exports = Exports::default();
-        let (kept, thing): (ObjectRef, ObjectRef) = (Arc::new(Thing(0)), Arc::new(Thing(1)));
-        let kept_pack = add(&mut exports, &kept);
-        for number in 0..100_000 {
-            let mut parts = thing.id_parts();
-            parts.class = Identity::of_class(&number.to_string());
-            let id_pack = exports.add(&thing, parts, 100).expect("below the limit");
-            assert!(exports.release(&id_pack, 1).is_ok());
-        }
-        assert!(exports.class_ids.len() <= MAX_IDLE_CLASSES + 1);
-        assert_eq!(add(&mut exports, &kept).class, kept_pack.class);
+    fn a_class_has_one_id_on_every_connection_and_resolves_where_it_went_out() {
+        let (mut one, mut other) = (Exports::default(), Exports::default());
+        let class: ObjectRef = Arc::new(Class(0));
+        let things: [ObjectRef; 2] = [Arc::new(Thing(0)), Arc::new(Thing(1))];
+        let thing_pack = add(&mut one, &things[0]);
+        let class_pack = add(&mut other, &class);
+        assert_eq!(thing_pack.class, class_pack.class);
+        assert!(one.resolve(&class_pack).is_none());
+        assert!(other.resolve(&class_pack).is_some());
+    }
+
+    #[test]
+    fn an_id_pack_of_another_connection_names_no_object_of_another_class() {
+        let (mut one, mut other) = (Exports::default(), Exports::default());
+        let (thing, class): (ObjectRef, ObjectRef) = (Arc::new(Thing(0)), Arc::new(Thing(1)));
+        let mut parts = class.id_parts();
+        parts.class = Identity::of_class("tests.Other");
+        let theirs = other.add(&class, parts, 100).expect("below the limit");
+        let ours = add(&mut one, &thing);
+        // Both are the first of their connection.
+        assert_eq!(ours.instance, theirs.instance);
+        assert!(one.resolve_exactly(&ours).is_some());
+        assert!(one.resolve_exactly(&theirs).is_none());
     }
 
     #[test]

@@ -3,5 +3,6 @@
 mod attributes;
 mod conversions;
 mod exceptions;
+mod identities;
 mod policy;
 mod support;

@@ -105,8 +105,10 @@ fn fetch_items(netref: &Netref) -> Result<Vec<Any>, Error> {
     let iterator = match netref.call_method("__iter__", Args::new())? {
         Any::Netref(iterator) => iterator,
         // Our own object, behind the peer's.
-        Any::Local(object) => return Ok(local_items(&object).unwrap_or_default()),
-        other => return Ok(other.into_items().unwrap_or_default()),
+        Any::Local(object) => {
+            return local_items(&object).ok_or_else(|| no_iterator(&Any::Local(object)));
+        }
+        other => return other.into_items().map_err(|other| no_iterator(&other)),
     };
     let mut all = Vec::new();
     loop {
@@ -126,6 +128,15 @@ fn fetch_items(netref: &Netref) -> Result<Vec<Any>, Error> {
             ))));
         }
     }
+}
+
+/// What `__iter__` gave, where that can't be iterated, in Python's words.
+fn no_iterator(given: &Any) -> Error {
+    let name = given.type_name();
+    let name = name.strip_prefix("builtins.").unwrap_or(&name);
+    Error::Remote(Exception::type_error(format!(
+        "iter() returned non-iterator of type '{name}'"
+    )))
 }
 
 /// What one of our own lists, sets or dicts gives, when it comes back.
