@@ -94,7 +94,8 @@ impl PipeStream {
         if poll(&mut fds, timeout.as_ref())? == 0 {
             return Ok(false);
         }
-        if !fds[1].revents().is_empty() {
+        let unread = ready == PollFlags::OUT && fds[0].revents().contains(PollFlags::ERR);
+        if unread || !fds[1].revents().is_empty() {
             return Err(ended());
         }
         Ok(true)
@@ -123,6 +124,7 @@ impl Stream for PipeStream {
     fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let output = self.output.lock().clone().ok_or_else(ended)?;
         loop {
+            // It fails where nobody reads any more: writing then would be a SIGPIPE.
             self.wait(&output, PollFlags::OUT, None)?;
             let written = if self.nonblocking {
                 rustix::io::writev(&*output, slices)

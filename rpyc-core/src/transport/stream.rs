@@ -1,8 +1,10 @@
 //! [`Stream`]: what a connection needs of its bytes, and the sockets that offer it.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
+
+use socket2::SockRef;
 
 /// A two-way stream of bytes that one thread may read while another one writes.
 pub trait Stream: Send + Sync {
@@ -116,12 +118,7 @@ impl Stream for TcpStream {
     }
 
     fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut stream = self;
-        match slices {
-            // One slice needs no vector: `send` is a little cheaper.
-            [one] => Write::write(&mut stream, one),
-            several => Write::write_vectored(&mut stream, several),
-        }
+        send(SockRef::from(self), slices)
     }
 
     #[cfg(unix)]
@@ -171,8 +168,7 @@ impl Stream for std::os::unix::net::UnixStream {
     }
 
     fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut stream = self;
-        Write::write_vectored(&mut stream, slices)
+        send(SockRef::from(self), slices)
     }
 
     fn try_write(&self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
@@ -201,6 +197,22 @@ impl Stream for std::os::unix::net::UnixStream {
     }
 }
 
+/// Writes to a socket. A peer that has gone is an error, and no SIGPIPE: that ends a process which
+/// leaves the signal as it found it, as one does whose main function isn't Rust's.
+fn send(socket: SockRef<'_>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    match slices {
+        // One slice needs no vector: `send` is a little cheaper.
+        [one] => socket.send_with_flags(one, NO_SIGNAL),
+        several => socket.send_vectored_with_flags(several, NO_SIGNAL),
+    }
+}
+
+#[cfg(all(unix, not(target_vendor = "apple")))]
+const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
+/// There the standard library sets an option of the socket, or there is no such signal.
+#[cfg(any(not(unix), target_vendor = "apple"))]
+const NO_SIGNAL: i32 = 0;
+
 /// Writes to a socket that blocks, without blocking for longer than `patience`.
 #[cfg(unix)]
 fn write_within(
@@ -216,7 +228,7 @@ fn write_within(
         return Err(io::ErrorKind::WouldBlock.into());
     }
     let bytes = bytes.get(..SURE_WRITE).unwrap_or(bytes);
-    Ok(rustix::io::write(socket, bytes)?)
+    send(SockRef::from(socket), &[IoSlice::new(bytes)])
 }
 
 /// A socket that is writable takes this much at once: less than a packet.
