@@ -185,10 +185,10 @@ impl Imports {
     }
 }
 
-/// A script that runs once, before the first client.
+/// A script that runs once, before the first client, as the module `__main__`.
 ///
 /// The names that it leaves behind are in the namespace of every client, but for those that begin
-/// with an underscore.
+/// with an underscore. What is assigned to `__main__` later, its functions see.
 #[derive(Clone)]
 pub struct Init {
     name: String,

@@ -25,6 +25,31 @@ fn modules_and_names_of_the_operators_are_there_for_clients() {
 }
 
 #[test]
+fn names_of_the_script_are_those_of_the_main_module() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let init = folder.path().join("init.py").display().to_string();
+    let script = "count = 0\ndef tick():\n    global count\n    count += 1\n    return count\nclass Point: pass\n_hidden = 5\n";
+    fs::write(&init, script).expect("written");
+    let server = Server::with_options(&["--init", &init]);
+    server.check(
+        r#"
+        main = conn.modules.__main__
+        same(main.tick(), 1)
+        same(main.count, 1)
+        main.count = 7
+        same(main.tick(), 8)
+        same((main._hidden, main.__name__), (5, '__main__'))
+        same(conn.eval('Point.__module__'), '__main__')
+        conn.execute('import pickle')
+        same(conn.eval('type(pickle.loads(pickle.dumps(Point()))) is Point'), True)
+        # What the script's names are in a session's namespace, is the session's own.
+        conn.execute('count = 100')
+        same(main.count, 8)
+        "#,
+    );
+}
+
+#[test]
 fn what_is_wrong_with_them_keeps_the_server_from_starting() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let init = folder.path().join("init.py").display().to_string();

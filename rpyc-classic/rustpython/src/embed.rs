@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rpyc_classic::embedding::{Imports, Init, Module};
 use rpyc_core::service::{Service, VoidService};
 use rpyc_core::{Config, Connection, Error};
+use rustpython_vm::builtins::PyDictRef;
 use rustpython_vm::scope::Scope;
 use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
 
@@ -24,8 +25,7 @@ pub(super) fn install(
     }
     let names = vm.ctx.new_dict();
     if let Some(init) = &parts.init {
-        let globals = vm.ctx.new_dict();
-        globals.set_item("__name__", vm.ctx.new_str("__init__").into(), vm)?;
+        let globals = main_names(vm)?;
         globals.set_item("__file__", vm.ctx.new_str(init.name()).into(), vm)?;
         let scope = Scope::with_builtins(None, globals.clone(), vm);
         vm.run_string(scope, init.source(), init.name())?;
@@ -44,6 +44,15 @@ pub(super) fn install(
         names.set_item("__builtins__", guarded, vm)?;
     }
     Ok(names.into())
+}
+
+/// The names of the module `__main__`, which all code of the process shares.
+fn main_names(vm: &VirtualMachine) -> PyResult<PyDictRef> {
+    let modules = vm.sys_module.get_attr("modules", vm)?;
+    let main = modules.get_item("__main__", vm)?;
+    main.get_attr("__dict__", vm)?
+        .downcast()
+        .map_err(|_| vm.new_type_error("__main__ is no module"))
 }
 
 /// What [`EvaluatorOptions`](rpyc_classic::EvaluatorOptions) has for [`install`].

@@ -67,10 +67,12 @@ pub(super) fn netref_metaclass(vm: &VirtualMachine) -> PyResult {
 }
 
 pub(super) fn support(vm: &VirtualMachine, name: &'static str) -> PyResult<PyObjectRef> {
+    member(vm, SUPPORT, name)
+}
+
+fn member(vm: &VirtualMachine, module: &str, name: &'static str) -> PyResult<PyObjectRef> {
     let modules = vm.sys_module.get_attr("modules", vm)?;
-    modules
-        .get_item(&*vm.ctx.new_str(SUPPORT), vm)?
-        .get_attr(name, vm)
+    modules.get_item(module, vm)?.get_attr(name, vm)
 }
 
 /// The module of that name, if it has been imported, and whole.
@@ -89,7 +91,12 @@ pub(super) fn loaded(vm: &VirtualMachine, name: &str) -> Option<PyObjectRef> {
 pub(super) fn library(vm: &VirtualMachine, name: &'static str) -> PyResult {
     match loaded(vm, name) {
         Some(module) => Ok(module),
-        None => builtin(vm, "__import__")?.call((vm.ctx.new_str(name),), vm),
+        None => {
+            // What it returns is the package above.
+            builtin(vm, "__import__")?.call((vm.ctx.new_str(name),), vm)?;
+            let modules = vm.sys_module.get_attr("modules", vm)?;
+            modules.get_item(name, vm)
+        }
     }
 }
 
