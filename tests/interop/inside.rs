@@ -15,6 +15,8 @@ fn the_modules_that_programs_reach_for_are_there() {
                      'VoidService', 'async_', 'buffiter', 'classic', 'connect', 'exposed', 'restricted', 'service', 'spawn', 'timed'):
             assert conn.eval(f'rpyc.{name}') is not None, name
         same(conn.eval('rpyc.__version__'), rpyc.__version__)
+        same(conn.modules['rpyc.version'].version, rpyc.version.version)
+        same(conn.eval('rpyc.version.version'), rpyc.version.version)
         import rpyc.core.consts as consts
         for name in dir(consts):
             if name.startswith(('HANDLE_', 'MSG_', 'LABEL_')):

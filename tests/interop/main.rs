@@ -14,6 +14,7 @@ mod endurance;
 mod evaluation;
 mod exceptions;
 mod getconn;
+mod hooks;
 mod hostile;
 mod inside;
 mod isolation;

@@ -35,6 +35,7 @@ mod convert;
 mod embed;
 mod exception;
 mod frameless;
+mod frames;
 mod interrupt;
 mod memory;
 mod modules;

@@ -5,12 +5,17 @@ use rustpython_vm::builtins::{PyStr, PyTuple, PyType};
 use rustpython_vm::scope::Scope;
 use rustpython_vm::{Py, PyObject, PyObjectRef, PyPayload, PyResult, VirtualMachine};
 
+use super::frames;
+
 /// Makes `_rpyc_support` and the small `rpyc` package importable.
 pub(super) fn install(vm: &VirtualMachine) -> PyResult<()> {
     // Native classes exist from the first import of their module on.
     vm.import("_rpyc_native", 0)?;
     let guards = run(vm, "_rpyc_guards", include_str!("python/guards.py"))?;
     guards.get_attr("install", vm)?.call((), vm)?;
+    let hooks = run(vm, "_rpyc_hooks", include_str!("python/hooks.py"))?;
+    hooks.get_attr("install", vm)?.call((), vm)?;
+    frames::install(vm)?;
     let support = run(vm, SUPPORT, include_str!("python/support.py"))?;
     let modules = vm.sys_module.get_attr("modules", vm)?;
     modules.set_item(SUPPORT, support.clone(), vm)?;

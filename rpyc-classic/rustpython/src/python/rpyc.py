@@ -3,7 +3,6 @@
 import importlib
 
 __version__ = "6.0.2"
-version = (6, 0, 2)
 
 _PLACES = {
     "AsyncResult": "core.async_",
@@ -29,6 +28,7 @@ _PLACES = {
     "spawn": "lib",
     "timed": "utils.helpers",
     "utils": "utils",
+    "version": "version",
 }
 
 

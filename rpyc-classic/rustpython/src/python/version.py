@@ -1,5 +1,5 @@
 """The version of the protocol."""
 
-version = (6, 0, 2)
 __version__ = version_string = "6.0.2"
+version = tuple(__version__.split("."))
 release_date = ""
