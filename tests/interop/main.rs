@@ -12,6 +12,7 @@ mod connecting;
 mod contexts;
 mod endurance;
 mod evaluation;
+mod exception_classes;
 mod exceptions;
 mod getconn;
 mod hooks;

@@ -102,6 +102,37 @@ fn text_with_surrogates_never_ends_the_connection() {
 }
 
 #[test]
+fn text_with_surrogates_fails_only_where_it_would_have_to_travel() {
+    if better_than_stock("such a reply ends the connection") {
+        return;
+    }
+    Server::start().check(
+        r#"
+        text = conn.eval(r"'a\ud800\udfff'")
+        same(repr(text), r"'a\ud800\udfff'")
+        same(len(text), 3)
+        same(conn.eval(r"ascii('a\ud800')"), r"'a\ud800'")
+        same(conn.modules.builtins.ascii(text), r"'a\ud800\udfff'")
+        same(text.encode('utf-16-le', 'surrogatepass'), b'a\x00\x00\xd8\xff\xdf')
+        def refused(act, escaped):
+            with raises(UnicodeEncodeError) as raised:
+                act()
+            error = raised.value
+            same(error.object[error.start:error.end], escaped)
+            # Python names a single character.
+            assert len(escaped) > 6 or escaped in str(error), str(error)
+            assert 'x27' not in str(error), str(error)
+        refused(lambda: str(text), r'\ud800\udfff')
+        refused(lambda: conn.eval(r"'\ud800'.encode()"), r'\ud800')
+        refused(lambda: conn.execute(r"open('/dev/null', 'w').write('ab\udc80')"), r'\udc80')
+        with raises(ValueError) as raised:
+            conn.execute(r"raise ValueError('a\ud800', ['\ud800'])")
+        same(raised.value.args, (r'a\ud800', r"['\ud800']"))
+        "#,
+    );
+}
+
+#[test]
 fn thirty_megabytes_go_both_ways() {
     Server::start().check(
         r#"

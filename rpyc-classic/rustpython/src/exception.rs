@@ -6,12 +6,12 @@ use rpyc_core::Exception;
 use rpyc_core::args;
 use rpyc_core::object::{Any, Args, Context, Netref};
 use rpyc_core::wire::{Str, Value};
-use rustpython_vm::builtins::{PyBaseException, PyBaseExceptionRef, PyStr, PyType, PyTypeRef};
+use rustpython_vm::builtins::{PyBaseException, PyBaseExceptionRef, PyStr, PyType};
 use rustpython_vm::function::FuncArgs;
 use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyResult, VirtualMachine};
 
 use super::convert::{to_python, to_value, value_to_python};
-use super::object::text;
+use super::object::{escaped_place, text};
 use super::session::PythonSession;
 use super::{modules, names, sources};
 
@@ -36,7 +36,7 @@ pub(super) fn to_exception(
     for arg in arguments(vm, raised) {
         exception = exception.with_arg(value_or_repr(vm, &arg));
     }
-    for (name, value) in public_attributes(vm, raised.as_object()) {
+    for (name, value) in public_attributes(vm, raised) {
         if !(is_system_error && value == Value::None) {
             exception = exception.with_attr(name, value);
         }
@@ -57,8 +57,8 @@ fn class_parts(vm: &VirtualMachine, class: &Py<PyType>) -> (Str, Str) {
     };
     // Python's rpyc makes exceptions without arguments and loses one to which that can't be done,
     // unless it doesn't know the class.
-    if module == "builtins" && class.fast_issubclass(vm.ctx.exceptions.base_exception_group) {
-        return (Str::from_static(GROUPS), class_name);
+    if class.fast_issubclass(vm.ctx.exceptions.base_exception_group) {
+        return (Str::from(format!("{module}{GROUPS}")), class_name);
     }
     (module, class_name)
 }
@@ -98,8 +98,8 @@ fn arguments(vm: &VirtualMachine, raised: &PyBaseExceptionRef) -> Vec<PyObjectRe
 }
 
 /// The attributes that go along, with their values or else their reprs.
-fn public_attributes(vm: &VirtualMachine, raised: &PyObject) -> Vec<(Str, Value)> {
-    let Ok(names) = vm.dir(Some(raised.to_owned())) else {
+fn public_attributes(vm: &VirtualMachine, raised: &PyBaseExceptionRef) -> Vec<(Str, Value)> {
+    let Ok(names) = vm.dir(Some(raised.clone().into())) else {
         return Vec::new();
     };
     let names = names.borrow_vec().to_vec();
@@ -110,20 +110,72 @@ fn public_attributes(vm: &VirtualMachine, raised: &PyObject) -> Vec<(Str, Value)
         !name.starts_with('_') && !matches!(name, "args" | "with_traceback" | "name_from")
     });
     let attribute = |name: &Py<PyStr>| {
-        let value = raised.get_attr(name, vm).ok()?;
+        let value = raised.as_object().get_attr(name, vm).ok()?;
+        // A method's text would hide the method at the receiver.
+        if value.is_callable() && is_method(vm, raised.class(), name) {
+            return None;
+        }
         let value = match value_or_repr(vm, &value) {
             // A SyntaxError's file.
             Value::Str(text) => Value::from(sources::as_python_name(&text)),
             value => value,
         };
+        // Python's rpyc loses an exception to a text in one of these, which are ints in C.
+        let is_int = matches!(value, Value::Int(_));
+        let needs_int = matches!(name.to_str()?, "start" | "end" | "characters_written");
+        if needs_int && !is_int && is_built_in(vm, raised.class()) {
+            return None;
+        }
         Some((text(name), value))
     };
-    public.filter_map(attribute).collect()
+    let mut attributes: Vec<_> = public.filter_map(attribute).collect();
+    if raised.fast_isinstance(vm.ctx.exceptions.unicode_error) {
+        place_in_escaped(vm, raised, &mut attributes);
+    }
+    attributes
+}
+
+fn is_method(vm: &VirtualMachine, class: &Py<PyType>, name: &Py<PyStr>) -> bool {
+    let of_class = class.as_object().get_attr(name, vm);
+    of_class.is_ok_and(|of_class| of_class.is_callable())
+}
+
+/// Whether CPython keeps attributes of such an exception in C.
+fn is_built_in(vm: &VirtualMachine, class: &Py<PyType>) -> bool {
+    let exceptions = &vm.ctx.exceptions;
+    class.fast_issubclass(exceptions.unicode_error) || class.fast_issubclass(exceptions.os_error)
+}
+
+/// What couldn't be encoded travels with escapes for lone surrogates: its place is that in the
+/// escaped text.
+fn place_in_escaped(
+    vm: &VirtualMachine,
+    raised: &PyBaseExceptionRef,
+    attributes: &mut [(Str, Value)],
+) {
+    let object = raised.as_object().get_attr("object", vm).ok();
+    let Some(object) = object.and_then(|object| object.downcast::<PyStr>().ok()) else {
+        return;
+    };
+    if object.to_str().is_some() {
+        return;
+    }
+    for (name, value) in attributes {
+        if let ("start" | "end", Value::Int(place)) = (&**name, &*value) {
+            let place = place.to_i64().unwrap_or_default();
+            *value = Value::from(escaped_place(&object, place));
+        }
+    }
 }
 
 fn value_or_repr(vm: &VirtualMachine, object: &PyObject) -> Value {
     if let Some(value) = to_value(vm, object) {
         return value;
+    }
+    if object.class().is(vm.ctx.types.str_type)
+        && let Some(surrogates) = object.downcast_ref::<PyStr>()
+    {
+        return Value::Str(text(surrogates));
     }
     match object.repr(vm) {
         Ok(repr) => Value::Str(text(&repr)),
@@ -182,28 +234,27 @@ pub(super) fn to_python_exception(
 }
 
 fn build(vm: &VirtualMachine, exception: &Exception) -> PyResult<PyBaseExceptionRef> {
-    let class = match known_class(vm, exception.module(), exception.class()) {
-        Some(class) => class.into(),
-        None => modules::generic_class(vm, exception.module(), exception.class())?,
-    };
-    let class = modules::remote_class(vm, &class)?;
-    let args = exception.args().iter().cloned();
-    let args = args
-        .map(|arg| value_to_python(vm, arg))
-        .collect::<PyResult<Vec<_>>>()?;
-    let raised = instance(vm, &class, args)?;
-    for (name, value) in exception.attrs() {
-        let value = value_to_python(vm, value.clone())?;
-        // Some attributes can't be set: properties, methods of builtin classes.
-        let _ = raised
-            .as_object()
-            .set_attr(&vm.ctx.new_str(name.as_str()), value, vm);
-    }
-    if let Some(traceback) = exception.traceback() {
-        let traceback = vm.ctx.new_str(traceback.as_str());
-        raised.as_object().set_attr("_remote_tb", traceback, vm)?;
-    }
-    Ok(raised)
+    let new_str = |text: &str| -> PyObjectRef { vm.ctx.new_str(text).into() };
+    let value = |value: &Value| value_to_python(vm, value.clone());
+    let args = exception.args().iter().map(value);
+    let args = vm.ctx.new_tuple(args.collect::<PyResult<Vec<_>>>()?);
+    let attrs = exception.attrs().iter().map(|(name, held)| {
+        let pair = vec![new_str(name), value(held)?];
+        Ok(vm.ctx.new_tuple(pair).into())
+    });
+    let attrs = vm.ctx.new_list(attrs.collect::<PyResult<Vec<_>>>()?);
+    let traceback = exception.traceback().map(|text| new_str(text));
+    let parts = vec![
+        new_str(exception.module()),
+        new_str(exception.class()),
+        args.into(),
+        attrs.into(),
+        vm.unwrap_or_none(traceback),
+    ];
+    let raised = modules::exceptions(vm, "load")?.call(parts, vm)?;
+    raised
+        .downcast()
+        .map_err(|_| vm.new_type_error("not an exception"))
 }
 
 /// An instance of the class with those arguments, without running its `__init__`.
@@ -212,37 +263,10 @@ fn instance(
     class: &PyObject,
     args: Vec<PyObjectRef>,
 ) -> PyResult<PyBaseExceptionRef> {
-    let new = class.get_attr("__new__", vm)?;
-    let is_group = class
-        .downcast_ref::<PyType>()
-        .is_some_and(|class| class.fast_issubclass(vm.ctx.exceptions.base_exception_group));
-    let made = match is_group {
-        false => new.call((class.to_owned(),), vm)?,
-        true => {
-            // Of what is in a group, only the text has come.
-            let message = args.first().cloned().unwrap_or_else(|| vm.ctx.none());
-            let text = args.get(1).cloned().unwrap_or_else(|| vm.ctx.none());
-            let member = modules::generic_class(vm, "builtins", "Exception")?.call((text,), vm)?;
-            let members = vm.ctx.new_list(vec![member]);
-            new.call((class.to_owned(), message.str(vm)?, members), vm)?
-        }
-    };
-    let raised: PyBaseExceptionRef = made
-        .downcast()
-        .map_err(|_| vm.new_type_error("not an exception"))?;
     let args = vm.ctx.new_tuple(args);
-    raised.as_object().set_attr("args", args, vm)?;
-    Ok(raised)
-}
-
-/// The exception class of that name, if it is a builtin one or its module is loaded. Nothing is
-/// imported because a peer named it.
-fn known_class(vm: &VirtualMachine, module: &str, class: &str) -> Option<PyTypeRef> {
-    let found = loaded_attribute(vm, module, class)?;
-    let class: PyTypeRef = found.downcast().ok()?;
-    class
-        .fast_issubclass(vm.ctx.exceptions.base_exception_type)
-        .then_some(class)
+    let made = modules::exceptions(vm, "instance")?.call((class.to_owned(), args), vm)?;
+    made.downcast()
+        .map_err(|_| vm.new_type_error("not an exception"))
 }
 
 /// The attribute of a module that is loaded already.
@@ -253,7 +277,7 @@ pub(super) fn loaded_attribute(
 ) -> Option<PyObjectRef> {
     let module = match module {
         // Python 2's name for it.
-        "exceptions" | "builtins" | GROUPS => {
+        "exceptions" | "builtins" => {
             if let Ok(builtin) = modules::builtin(vm, name) {
                 return Some(builtin);
             }
@@ -302,15 +326,8 @@ pub(super) fn leaving(
         true => super::thread::detached(vm, || name_of_class(&netref)),
     };
     let (module, class) = name.rsplit_once('.').unwrap_or(("builtins", &name));
-    let module = if module == "exceptions" {
-        "builtins"
-    } else {
-        module
-    };
-    let class = match known_class(vm, module, class) {
-        Some(class) => class.into(),
-        None => modules::generic_class(vm, module, class)?,
-    };
+    let full_name = (vm.ctx.new_str(module), vm.ctx.new_str(class));
+    let class = modules::exceptions(vm, "find_class")?.call(full_name, vm)?;
     let sent = super::thread::detached(vm, || match netref.is_class() || is_nameless {
         true => args_of_current(cx, &netref),
         false => netref.attr("args").ok(),
@@ -356,8 +373,8 @@ fn args_of_current(cx: &Context<'_>, class: &Netref) -> Option<Any> {
     is_that.then(|| current.get(1)?.attr("args").ok())?
 }
 
-/// The module that groups are said to be of: one that no Python has.
-const GROUPS: &str = "builtins.groups";
+/// What the modules of groups are said to end with, so that no Python has them.
+const GROUPS: &str = ".groups";
 
 /// The last frames of a deep traceback are told, so many.
 const MAX_FRAMES: i64 = 2000;

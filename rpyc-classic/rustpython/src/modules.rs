@@ -3,7 +3,7 @@
 use rpyc_core::wire::Str;
 use rustpython_vm::builtins::{PyStr, PyTuple, PyType};
 use rustpython_vm::scope::Scope;
-use rustpython_vm::{Py, PyObject, PyObjectRef, PyPayload, PyResult, VirtualMachine};
+use rustpython_vm::{Py, PyObjectRef, PyPayload, PyResult, VirtualMachine};
 
 use super::frames;
 
@@ -19,6 +19,8 @@ pub(super) fn install(vm: &VirtualMachine) -> PyResult<()> {
     let support = run(vm, SUPPORT, include_str!("python/support.py"))?;
     let modules = vm.sys_module.get_attr("modules", vm)?;
     modules.set_item(SUPPORT, support.clone(), vm)?;
+    let exceptions = run(vm, EXCEPTIONS, include_str!("python/exceptions.py"))?;
+    modules.set_item(EXCEPTIONS, exceptions, vm)?;
 
     let sources = vm.ctx.new_dict();
     for &(name, is_package, source) in PACKAGE {
@@ -44,12 +46,6 @@ fn run(vm: &VirtualMachine, name: &str, source: &str) -> PyResult {
     Ok(module.into())
 }
 
-/// The class for a peer's exception of a class that isn't known here.
-pub(super) fn generic_class(vm: &VirtualMachine, module: &str, name: &str) -> PyResult {
-    let (module, name) = (vm.ctx.new_str(module), vm.ctx.new_str(name));
-    support(vm, "generic_class")?.call((module, name), vm)
-}
-
 /// The module and the name of the peer's class that `class` stands for, if it does.
 pub(super) fn origin(vm: &VirtualMachine, class: &Py<PyType>) -> Option<(Str, Str)> {
     let origin = class.get_attr(vm.ctx.intern_str("_rpyc_origin"))?;
@@ -61,11 +57,6 @@ pub(super) fn origin(vm: &VirtualMachine, class: &Py<PyType>) -> Option<(Str, St
     Some((text(0)?, text(1)?))
 }
 
-/// The class for peers' exceptions of that class: with the remote traceback in their text.
-pub(super) fn remote_class(vm: &VirtualMachine, class: &PyObject) -> PyResult {
-    support(vm, "remote_class")?.call((class.to_owned(),), vm)
-}
-
 /// The class of proxies' classes: their repr says what they are.
 pub(super) fn netref_metaclass(vm: &VirtualMachine) -> PyResult {
     support(vm, "NetrefMetaclass")
@@ -73,6 +64,11 @@ pub(super) fn netref_metaclass(vm: &VirtualMachine) -> PyResult {
 
 pub(super) fn support(vm: &VirtualMachine, name: &'static str) -> PyResult<PyObjectRef> {
     member(vm, SUPPORT, name)
+}
+
+/// A function for exceptions of peers.
+pub(super) fn exceptions(vm: &VirtualMachine, name: &'static str) -> PyResult<PyObjectRef> {
+    member(vm, EXCEPTIONS, name)
 }
 
 fn member(vm: &VirtualMachine, module: &str, name: &'static str) -> PyResult<PyObjectRef> {
@@ -111,6 +107,7 @@ pub(super) fn builtin(vm: &VirtualMachine, name: &str) -> PyResult<PyObjectRef> 
 }
 
 const SUPPORT: &str = "_rpyc_support";
+const EXCEPTIONS: &str = "_rpyc_exceptions";
 
 /// Names, whether they are packages, and their sources.
 const PACKAGE: &[(&str, bool, &str)] = &[

@@ -128,7 +128,8 @@ impl Object for PyHandle {
     }
 
     fn repr(&self, _: &Context<'_>) -> ObjectResult<Str> {
-        self.run(|vm, object| strict_text(vm, &*object.repr(vm)?))
+        // Python's repr has escapes for them, RustPython's has them as they are.
+        self.run(|vm, object| Ok(text(&*object.repr(vm)?)))
     }
 
     fn str(&self, _: &Context<'_>) -> ObjectResult<Str> {
@@ -252,13 +253,35 @@ fn strict_text(vm: &VirtualMachine, text: &Py<PyStr>) -> PyResult<Str> {
     Ok(self::text(text))
 }
 
-/// Text as it travels; lone surrogates become question marks.
+/// Text as it travels, with escapes for lone surrogates.
 pub(super) fn text(text: &Py<PyStr>) -> Str {
-    match text.to_str() {
-        Some(text) => Str::from(text),
-        None => Str::from(text.to_string_lossy().into_owned()),
+    if let Some(text) = text.to_str() {
+        return Str::from(text);
     }
+    let mut escaped = String::new();
+    for point in text.as_wtf8().code_points() {
+        match point.to_char() {
+            Some(char) => escaped.push(char),
+            None => escaped.push_str(&format!("\\u{:04x}", point.to_u32())),
+        }
+    }
+    Str::from(escaped)
 }
+
+/// Where a place in the text is once its lone surrogates are escaped.
+pub(super) fn escaped_place(text: &Py<PyStr>, place: i64) -> i64 {
+    let before = text.as_wtf8().code_points();
+    let before = before.take(usize::try_from(place).unwrap_or(0));
+    before
+        .map(|point| match point.to_char() {
+            Some(_) => 1,
+            None => ESCAPE_LENGTH,
+        })
+        .sum()
+}
+
+/// Of `\ud800`.
+const ESCAPE_LENGTH: i64 = 6;
 
 /// Protocol 5 is unknown to Python 3.7.
 const HIGHEST_EVERYWHERE: i64 = 4;

@@ -1,4 +1,4 @@
-"""What the interpreter's Rust side needs in Python: exceptions of peers, and a small rpyc package.
+"""What the interpreter's Rust side needs in Python: a small rpyc package, modules of programs.
 
 The package is this server's rpyc: netrefs here are native, and another rpyc on the path wouldn't
 know them.
@@ -12,9 +12,6 @@ from importlib.machinery import ModuleSpec
 # As they were at the start: clients may delete or replace those that all share.
 BUILTINS = __builtins__
 
-_HEADER = "\n\n========= Remote Traceback "
-_TRAILER = " =========\n"
-
 
 class NetrefMetaclass(type):
     """The class of proxies' classes."""
@@ -23,56 +20,6 @@ class NetrefMetaclass(type):
 
     def __repr__(cls):
         return f"<netref class '{cls.__module__}.{cls.__name__}'>"
-
-
-class GenericException(Exception):
-    """A peer's exception whose class isn't known here."""
-
-
-_generic_classes = {}
-_remote_classes = {}
-_MAX_GENERIC = 10_000
-
-
-def generic_class(module, name):
-    """The class that stands for a class which isn't known here."""
-    full_name = f"{module}.{name}"
-    known = _generic_classes.get(full_name)
-    if known is None:
-        if len(_generic_classes) >= _MAX_GENERIC:
-            return GenericException
-        namespace = {
-            "__module__": f"rpyc.core.vinegar/{module}",
-            "_rpyc_origin": (module, name),
-        }
-        known = type(full_name, (GenericException,), namespace)
-        known = _generic_classes.setdefault(full_name, known)
-    return known
-
-
-def remote_class(cls):
-    """The class for exceptions that a peer raised: their text ends with the remote traceback."""
-    known = _remote_classes.get(cls)
-    if known is not None:
-        return known
-
-    def __str__(self):
-        try:
-            text = cls.__str__(self)
-        except Exception:
-            text = "<Unprintable exception>"
-        remote = getattr(self, "_remote_tb", None)
-        if remote is not None:
-            hops = remote.count(_HEADER) + 1
-            text = f"{text}{_HEADER}({hops}){_TRAILER}{remote}"
-        return text
-
-    def __repr__(self):
-        return str(self)
-
-    namespace = {"__str__": __str__, "__repr__": __repr__, "__module__": cls.__module__}
-    derived = type(cls.__name__, (cls,), namespace)
-    return _remote_classes.setdefault(cls, derived)
 
 
 class _Finder:

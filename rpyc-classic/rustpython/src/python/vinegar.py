@@ -1,3 +1,3 @@
 """The base of peers' exceptions whose class isn't known here."""
 
-from _rpyc_support import GenericException
+from _rpyc_exceptions import GenericException

@@ -1,0 +1,238 @@
+"""Exceptions of peers: their classes here, and instances as they were raised there."""
+
+import sys
+
+# As they were at the start: clients may delete or replace those that all share.
+BUILTINS = __builtins__
+
+_HEADER = "\n\n========= Remote Traceback "
+_TRAILER = " =========\n"
+
+# Of each table here; a peer can make up any number of names.
+_MAX_CLASSES = 10_000
+
+
+class GenericException(Exception):
+    """A peer's exception whose class isn't known here."""
+
+
+_generic_classes = {}
+_remote_classes = {}
+
+
+def find_class(module, name, is_group=False):
+    """The exception class of that name: a builtin one, one of a module that is loaded, or else one
+    that stands for it. Nothing is imported because a peer named it."""
+    module = _home(module)
+    if module == "builtins":
+        found = BUILTINS.get(name)
+    else:
+        try:
+            # Not by getattr: a module may run code for names that it hasn't.
+            found = vars(sys.modules[module]).get(name)
+        except Exception:
+            found = None
+    if isinstance(found, type) and issubclass(found, BaseException):
+        return found
+    return generic_class(module, name, is_group)
+
+
+def generic_class(module, name, is_group=False):
+    """The class that stands for one which isn't known here.
+
+    One of the standard library's is caught as the builtin class that it derives from.
+    """
+    full_name = f"{module}.{name}"
+    known = _generic_classes.get(full_name)
+    if known is None:
+        if len(_generic_classes) >= _MAX_CLASSES:
+            return GenericException
+        nearest = BUILTINS[_NEAREST.get(full_name, "Exception")]
+        if is_group:
+            bases, module = (ExceptionGroup,), module + _GROUPS
+        elif nearest is Exception:
+            bases = (GenericException,)
+        elif issubclass(nearest, Exception):
+            bases = (GenericException, nearest)
+        else:
+            bases = (nearest,)
+        namespace = {
+            "__module__": f"rpyc.core.vinegar/{module}",
+            "_rpyc_origin": (module, name),
+        }
+        known = _generic_classes.setdefault(full_name, type(full_name, bases, namespace))
+    return known
+
+
+def remote_class(cls, module, name):
+    """The class for exceptions of that class that a peer raised under that name: their text ends
+    with the remote traceback. A class from which none can be derived is its own."""
+    key = cls, module, name
+    known = _remote_classes.get(key)
+    if known is not None:
+        return known
+
+    def __str__(self):
+        try:
+            text = cls.__str__(self)
+        except Exception:
+            text = "<Unprintable exception>"
+        remote = getattr(self, "_remote_tb", None)
+        return text if remote is None else text + _told(remote)
+
+    def __repr__(self):
+        return str(self)
+
+    namespace = {"__str__": __str__, "__repr__": __repr__, "__module__": cls.__module__}
+    if (cls.__module__, cls.__name__) != (module, name) and not hasattr(cls, "_rpyc_origin"):
+        # Another name for the class, which the peer may not have by this one.
+        namespace["_rpyc_origin"] = module, name
+    try:
+        derived = type(cls.__name__, (cls,), namespace)
+    except Exception:
+        derived = cls
+    if len(_remote_classes) >= _MAX_CLASSES:
+        _remote_classes.clear()
+    return _remote_classes.setdefault(key, derived)
+
+
+def load(module, name, args, attributes, traceback):
+    """The exception that a peer raised."""
+    module = _home(module)
+    names = {name for name, _ in attributes}
+    cls = find_class(module, name, is_group={"derive", "split", "subgroup"} <= names)
+    derived = remote_class(cls, module, name)
+    raised = instance(derived, args)
+    for name, value in attributes:
+        # The text of a method stands for it at its owner; here it would hide the method.
+        if isinstance(value, str) and callable(getattr(cls, name, None)):
+            continue
+        try:
+            setattr(raised, name, value)
+        except Exception:
+            # A property, or a value that the class refuses.
+            pass
+    if traceback is not None:
+        try:
+            raised._remote_tb = traceback
+        except AttributeError:
+            pass
+        if derived is cls:
+            raised.add_note(_told(traceback))
+    return raised
+
+
+def instance(cls, args):
+    """An instance of the class with those arguments, made without running Python code of its."""
+    if issubclass(cls, BaseExceptionGroup):
+        # Of what is in a group, only the text has come.
+        message = str(args[0]) if args else ""
+        member = generic_class("builtins", "Exception")(args[1] if len(args) > 1 else None)
+        raised = BaseExceptionGroup.__new__(cls, message, [member])
+    else:
+        raised = _native_new(cls)(cls)
+    raised.args = args
+    return raised
+
+
+def _native_new(cls):
+    for base in cls.__mro__:
+        new = vars(base).get("__new__")
+        if new is not None and not isinstance(new, staticmethod):
+            return base.__new__
+    return BaseException.__new__
+
+
+def _home(module):
+    # Python 2 has another name for the module of builtins.
+    return "builtins" if module == "exceptions" else module.removesuffix(_GROUPS)
+
+
+def _told(traceback):
+    return f"{_HEADER}({traceback.count(_HEADER) + 1}){_TRAILER}{traceback}"
+
+
+# What a class of exception groups is said to be in, so that no peer has it: Python's rpyc makes
+# exceptions without arguments, and loses one of a class that it knows where that can't be done.
+_GROUPS = ".groups"
+
+
+def _nearest(table):
+    for line in table.split("\n"):
+        if line:
+            builtin, module, *names = line.split()
+            for name in names:
+                yield f"{module}.{name}", builtin
+
+
+# The standard library's exceptions, in all versions of Python that peers run, and the builtin class
+# that each derives from. Those that derive from Exception itself are left out.
+_NEAREST = dict(
+    _nearest(
+        """
+ArithmeticError decimal Clamped ConversionSyntax DecimalException DivisionImpossible FloatOperation
+ArithmeticError decimal Inexact InvalidContext InvalidOperation Overflow Rounded Subnormal
+ArithmeticError decimal Underflow
+AttributeError dataclasses FrozenInstanceError
+BaseException asyncio.exceptions CancelledError
+ConnectionResetError http.client RemoteDisconnected
+EOFError asyncio.exceptions IncompleteReadError
+EOFError asyncio.streams IncompleteReadError
+ImportError zipimport ZipImportError
+KeyError zoneinfo._common ZoneInfoNotFoundError
+LookupError encodings CodecRegistryError
+ModuleNotFoundError importlib.metadata PackageNotFoundError
+NotImplementedError pathlib._abc UnsupportedOperation
+OSError dbm.sqlite3 error
+OSError gzip BadGzipFile
+OSError http.cookiejar LoadError
+OSError io UnsupportedOperation
+OSError shutil Error ExecError ReadError SameFileError SpecialFileError
+OSError signal ItimerError itimer_error
+OSError smtplib SMTPAuthenticationError SMTPConnectError SMTPDataError SMTPException SMTPHeloError
+OSError smtplib SMTPNotSupportedError SMTPRecipientsRefused SMTPResponseException SMTPSenderRefused
+OSError smtplib SMTPServerDisconnected
+OSError socket gaierror herror timeout
+OSError ssl SSLCertVerificationError SSLEOFError SSLError SSLSyscallError SSLWantReadError
+OSError ssl SSLWantWriteError SSLZeroReturnError
+OSError urllib.error ContentTooShortError HTTPError URLError
+RuntimeError _frozen_importlib _DeadlockError
+RuntimeError _interpchannels ChannelClosedError ChannelEmptyError ChannelError ChannelNotEmptyError
+RuntimeError _interpchannels ChannelNotFoundError
+RuntimeError _pyrepl.unix_console InvalidTerminal
+RuntimeError asyncio.events SendfileNotAvailableError
+RuntimeError asyncio.exceptions BrokenBarrierError SendfileNotAvailableError
+RuntimeError concurrent.futures._base BrokenExecutor
+RuntimeError concurrent.futures.process BrokenProcessPool
+RuntimeError concurrent.futures.thread BrokenThreadPool
+RuntimeError multiprocessing.resource_tracker ReentrantCallError
+RuntimeError threading BrokenBarrierError
+RuntimeWarning zoneinfo._tzpath InvalidTZPathWarning
+SyntaxError xml.etree.ElementInclude FatalIncludeError LimitedRecursiveIncludeError
+SyntaxError xml.etree.ElementTree ParseError
+TypeError email.errors MultipartConversionError
+UserWarning getpass GetPassWarning
+ValueError _hashlib UnsupportedDigestmodError
+ValueError binascii Error
+ValueError calendar IllegalMonthError IllegalWeekdayError
+ValueError email.errors CloseBoundaryNotFoundDefect FirstHeaderLineIsContinuationDefect
+ValueError email.errors HeaderDefect HeaderMissingRequiredValue InvalidBase64CharactersDefect
+ValueError email.errors InvalidBase64LengthDefect InvalidBase64PaddingDefect InvalidDateDefect
+ValueError email.errors InvalidHeaderDefect InvalidMultipartContentTransferEncodingDefect
+ValueError email.errors MessageDefect MisplacedEnvelopeHeaderDefect
+ValueError email.errors MissingHeaderBodySeparatorDefect MultipartInvariantViolationDefect
+ValueError email.errors NoBoundaryInMultipartDefect NonASCIILocalPartDefect NonPrintableDefect
+ValueError email.errors ObsoleteHeaderDefect StartBoundaryNotFoundDefect UndecodableBytesDefect
+ValueError graphlib CycleError
+ValueError ipaddress AddressValueError NetmaskValueError
+ValueError json.decoder JSONDecodeError
+ValueError plistlib InvalidFileException
+ValueError statistics StatisticsError
+ValueError tomllib TOMLDecodeError
+ValueError zipapp ZipAppError
+Warning mailcap UnsafeMailcapInput
+Warning wsgiref.validate WSGIWarning
+ZeroDivisionError decimal DivisionByZero DivisionUndefined
+"""
+    )
+)
