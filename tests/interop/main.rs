@@ -10,6 +10,7 @@ mod classes;
 mod classic_module;
 mod connecting;
 mod contexts;
+mod copies;
 mod endurance;
 mod evaluation;
 mod exception_classes;

@@ -22,13 +22,19 @@ pub(super) struct Connections(Mutex<HashMap<u64, Known>>);
 struct Known {
     this: ObjectRef,
     owner: Weak<Connection>,
+    // Whether the peer may run code here.
+    runs_code: bool,
 }
 
 impl Connections {
     /// A connection has been made; `this` doesn't keep it.
-    pub(super) fn add(&self, number: u64, this: ObjectRef) {
-        let owner = Weak::new();
-        let before = lock(&self.0).insert(number, Known { this, owner });
+    pub(super) fn add(&self, number: u64, this: ObjectRef, runs_code: bool) {
+        let known = Known {
+            this,
+            owner: Weak::new(),
+            runs_code,
+        };
+        let before = lock(&self.0).insert(number, known);
         drop(before);
     }
 
@@ -41,6 +47,13 @@ impl Connections {
     /// The object by which Python code knows the connection.
     pub(super) fn this(&self, number: u64) -> Option<ObjectRef> {
         lock(&self.0).get(&number).map(|known| known.this.clone())
+    }
+
+    /// Whether the peer may run code here: that of classic mode may.
+    pub(super) fn runs_code(&self, number: u64) -> bool {
+        lock(&self.0)
+            .get(&number)
+            .is_some_and(|known| known.runs_code)
     }
 
     /// What keeps the connection open as long as it is held, if Python code has made it.
@@ -78,7 +91,10 @@ pub(super) fn connect(
     address: &Address,
     manner: Manner,
 ) -> Result<(ObjectRef, Arc<PythonSession>), Exception> {
-    let session = PythonSession::new(shared.clone());
+    let session = match manner.is_classic {
+        true => PythonSession::new(shared.clone()),
+        false => PythonSession::of_caller(shared.clone()),
+    };
     let open: Arc<dyn Session> = Arc::new(OpenSession(session.clone()));
     let evaluator = OneSession {
         session: open.clone(),

@@ -166,6 +166,13 @@ impl fmt::Debug for Engine {
     }
 }
 
+impl Shared {
+    /// Whether the peer of that connection may run any code here.
+    fn may_run_code(&self, peer_number: u64) -> bool {
+        self.imports.is_all() && self.connections.runs_code(peer_number)
+    }
+}
+
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RustPython")

@@ -71,6 +71,11 @@ pub(super) fn exceptions(vm: &VirtualMachine, name: &'static str) -> PyResult<Py
     member(vm, EXCEPTIONS, name)
 }
 
+/// A function for copies of peers' objects.
+pub(super) fn copying(vm: &VirtualMachine, name: &'static str) -> PyResult<PyObjectRef> {
+    library(vm, COPYING)?.get_attr(name, vm)
+}
+
 fn member(vm: &VirtualMachine, module: &str, name: &'static str) -> PyResult<PyObjectRef> {
     let modules = vm.sys_module.get_attr("modules", vm)?;
     modules.get_item(module, vm)?.get_attr(name, vm)
@@ -108,6 +113,7 @@ pub(super) fn builtin(vm: &VirtualMachine, name: &str) -> PyResult<PyObjectRef> 
 
 const SUPPORT: &str = "_rpyc_support";
 const EXCEPTIONS: &str = "_rpyc_exceptions";
+const COPYING: &str = "rpyc.core.copying";
 
 /// Names, whether they are packages, and their sources.
 const PACKAGE: &[(&str, bool, &str)] = &[
@@ -121,6 +127,11 @@ const PACKAGE: &[(&str, bool, &str)] = &[
     ("rpyc.core", true, include_str!("python/empty.py")),
     ("rpyc.core.async_", false, include_str!("python/async_.py")),
     ("rpyc.core.brine", false, include_str!("python/brine.py")),
+    (
+        "rpyc.core.copying",
+        false,
+        include_str!("python/copying.py"),
+    ),
     ("rpyc.core.consts", false, include_str!("python/consts.py")),
     ("rpyc.core.netref", false, include_str!("python/netref.py")),
     (

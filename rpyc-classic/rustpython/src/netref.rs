@@ -3,12 +3,12 @@
 use rpyc_core::args;
 use rpyc_core::object::{Any, Args, ObjectRef};
 use rpyc_core::wire::Handler;
-use rustpython_vm::builtins::{PyBaseException, PyStr, PyTuple};
+use rustpython_vm::builtins::{PyBaseException, PyDict, PyStr, PyTuple};
 use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyPayload, PyResult, VirtualMachine};
 
 pub(super) use self::_rpyc_native::{NetRef, module_def};
 use super::classes::LOCAL_NAMES;
-use super::convert::{to_any, to_python};
+use super::convert::{to_any, to_python, to_value};
 use super::exception::to_python_exception;
 use super::proxy::{Question, Target};
 use super::thread::detached;
@@ -143,13 +143,13 @@ mod _rpyc_native {
         }
 
         #[pymethod]
-        fn __copy__(_zelf: PyRef<Self>, vm: &VirtualMachine) -> PyResult {
-            super::refuse_copy(vm)
+        fn __copy__(zelf: PyRef<Self>, vm: &VirtualMachine) -> PyResult {
+            super::copied(&zelf, false, vm)
         }
 
         #[pymethod]
-        fn __deepcopy__(_zelf: PyRef<Self>, _memo: PyObjectRef, vm: &VirtualMachine) -> PyResult {
-            super::refuse_copy(vm)
+        fn __deepcopy__(zelf: PyRef<Self>, _memo: PyObjectRef, vm: &VirtualMachine) -> PyResult {
+            super::copied(&zelf, true, vm)
         }
 
         #[pymethod]
@@ -477,11 +477,38 @@ fn reduce(proxy: &Py<NetRef>, protocol: i64, vm: &VirtualMachine) -> PyResult {
     Ok(vm.ctx.new_tuple(vec![loads, args.into()]).into())
 }
 
-/// `copy` would unpickle at once what the peer sends, which may run anything: not unasked.
-fn refuse_copy(vm: &VirtualMachine) -> PyResult {
-    let message = "a netref isn't copied by value unasked, because its owner would decide what is \
-                   run here; use rpyc.utils.classic.obtain() where you trust the owner";
+/// What `copy` makes of a proxy. Unpickling runs what the owner likes: it is for owners whose code
+/// runs here anyway. Of the others' objects, containers of plain values are copied by their items.
+fn copied(proxy: &Py<NetRef>, deep: bool, vm: &VirtualMachine) -> PyResult {
+    if let Target::Peer(netref) = proxy.target()
+        && proxy.session().shared().may_run_code(netref.peer_number())
+    {
+        let args = (proxy.to_owned(), deep);
+        return modules::copying(vm, "copied")?.call(args, vm);
+    }
+    let types = &vm.ctx.types;
+    for class in [types.list_type, types.dict_type, types.set_type] {
+        let empty = class.as_object().call((), vm)?;
+        if let Some(copy) = copy_of_container(vm, &empty, proxy.as_object())? {
+            if deep && !is_of_values(vm, &copy)? {
+                break;
+            }
+            return Ok(copy);
+        }
+    }
+    let message = "this netref isn't copied by value unasked, because its owner would decide what \
+                   is run here; use rpyc.utils.classic.obtain() where you trust the owner";
     Err(vm.new_type_error(message))
+}
+
+/// Whether there are no references in the container.
+fn is_of_values(vm: &VirtualMachine, container: &PyObject) -> PyResult<bool> {
+    let items = match container.downcast_ref::<PyDict>() {
+        Some(_) => vm.call_method(container, "items", ())?,
+        None => container.to_owned(),
+    };
+    let items: Vec<PyObjectRef> = items.try_to_value(vm)?;
+    Ok(items.iter().all(|item| to_value(vm, item).is_some()))
 }
 
 /// A copy of the peer's container, if it is of the same exact builtin class as `own` and not too

@@ -36,6 +36,8 @@ pub(super) struct PythonSession {
     // The connection's number, once there is one.
     number: AtomicU64,
     is_over: AtomicBool,
+    // Whether the peer may run code.
+    runs_code: bool,
     // Whether it belongs to no client.
     is_home: bool,
 }
@@ -66,8 +68,18 @@ impl PythonSession {
             work: Arc::new(Work::new()),
             number: 0.into(),
             is_over: false.into(),
+            runs_code: true,
             is_home: false,
         })
+    }
+
+    /// The session of a connection whose peer serves this side's code, and runs none here.
+    pub(super) fn of_caller(shared: Arc<Shared>) -> Arc<PythonSession> {
+        let mut session = PythonSession::new(shared);
+        if let Some(session) = Arc::get_mut(&mut session) {
+            session.runs_code = false;
+        }
+        session
     }
 
     /// The session for what belongs to no client.
@@ -79,6 +91,7 @@ impl PythonSession {
         let mut session = PythonSession::new(shared);
         if let Some(session) = Arc::get_mut(&mut session) {
             session.is_home = true;
+            session.runs_code = false;
             session.connection = Mutex::new(Some((connection.downgrade(), this)));
         }
         session
@@ -243,7 +256,7 @@ pub(super) struct OpenSession(pub(super) Arc<PythonSession>);
 impl Session for OpenSession {
     fn connected(&self, connection: &Connection, this: ObjectRef) {
         let connections = &self.0.shared.connections;
-        connections.add(connection.number(), this.clone());
+        connections.add(connection.number(), this.clone(), self.0.runs_code);
         *lock(&self.0.connection) = Some((connection.downgrade(), this));
         self.0.number.store(connection.number(), Ordering::Release);
     }
