@@ -25,6 +25,7 @@ mod misuse;
 mod modes;
 mod modules;
 mod operators;
+mod os_functions;
 mod processes;
 mod proxies;
 mod references;

@@ -42,6 +42,7 @@ mod modules;
 mod names;
 mod netref;
 mod object;
+mod os_functions;
 mod program;
 mod proxy;
 mod requests;
@@ -269,9 +270,11 @@ fn start(options: &EvaluatorOptions) -> Result<Interpreter, String> {
     let builder = InterpreterBuilder::new().settings(settings).init_stdlib();
     let native = netref::module_def(&builder.ctx);
     let requests = requests::module_def(&builder.ctx);
+    let os_functions = os_functions::module_def(&builder.ctx);
     let builder = builder
         .add_native_module(native)
-        .add_native_module(requests);
+        .add_native_module(requests)
+        .add_native_module(os_functions);
     let interpreter = builder.interpreter();
     interpreter.enter(|vm| {
         prepare(vm, options).map_err(|error| {

@@ -15,6 +15,12 @@ pub(super) fn install(vm: &VirtualMachine) -> PyResult<()> {
     guards.get_attr("install", vm)?.call((), vm)?;
     let hooks = run(vm, "_rpyc_hooks", include_str!("python/hooks.py"))?;
     hooks.get_attr("install", vm)?.call((), vm)?;
+    let functions = run(
+        vm,
+        "_rpyc_os_functions",
+        include_str!("python/os_functions.py"),
+    )?;
+    functions.get_attr("install", vm)?.call((), vm)?;
     frames::install(vm)?;
     let support = run(vm, SUPPORT, include_str!("python/support.py"))?;
     let modules = vm.sys_module.get_attr("modules", vm)?;

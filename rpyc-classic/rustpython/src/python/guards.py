@@ -29,10 +29,40 @@ def _bounded(set_limit):
     return setrecursionlimit
 
 
+def _spawn(mode, file, args, env, execute):
+    """What `os.spawnv` and its kin are made of; `execute` is the function of theirs that the copy of
+    the process would call."""
+    import os
+
+    if not isinstance(args, (tuple, list)):
+        raise TypeError("argv must be a tuple or a list")
+    if not args or not args[0]:
+        raise ValueError("argv first element cannot be empty")
+    in_path = execute in (os.execvp, os.execvpe)
+    start = os.posix_spawnp if in_path else os.posix_spawn
+    env = os.environ if env is None else env
+    try:
+        pid = start(file, args, env)
+    except OSError:
+        # A copy would have ended so where the program can't be run.
+        if mode != os.P_NOWAIT:
+            return 127
+        pid = os.posix_spawn("/bin/sh", ["sh", "-c", "exit 127"], env)
+    if mode == os.P_NOWAIT:
+        return pid
+    while True:
+        _, status = os.waitpid(pid, 0)
+        if not os.WIFSTOPPED(status):
+            return os.waitstatus_to_exitcode(status)
+
+
 def install():
     """Replaces what copies the process, and bounds what fills its memory."""
     sys.setrecursionlimit = _bounded(sys.setrecursionlimit)
-    for module in (posix, sys.modules.get("os")):
+    os = sys.modules.get("os")
+    for module in (posix, os):
         for name in ("fork", "forkpty"):
             if hasattr(module, name):
                 setattr(module, name, _refused(name))
+    if os is not None:
+        os._spawnvef = _spawn
