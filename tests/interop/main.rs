@@ -11,6 +11,7 @@ mod classic_module;
 mod connecting;
 mod contexts;
 mod copies;
+mod ctypes;
 mod endurance;
 mod evaluation;
 mod exception_classes;

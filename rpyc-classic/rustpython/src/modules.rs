@@ -21,6 +21,8 @@ pub(super) fn install(vm: &VirtualMachine) -> PyResult<()> {
         include_str!("python/os_functions.py"),
     )?;
     functions.get_attr("install", vm)?.call((), vm)?;
+    let foreign = run(vm, "_rpyc_foreign", include_str!("python/foreign.py"))?;
+    foreign.get_attr("install", vm)?.call((), vm)?;
     frames::install(vm)?;
     let support = run(vm, SUPPORT, include_str!("python/support.py"))?;
     let modules = vm.sys_module.get_attr("modules", vm)?;
