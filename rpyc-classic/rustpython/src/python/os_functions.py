@@ -262,7 +262,7 @@ def _views(buffers):
     views = [memoryview(buffer) for buffer in buffers]
     for view in views:
         if view.readonly:
-            raise TypeError("a read-write bytes-like object is required")
+            raise BufferError("Object is not writable.")
     return [view.cast("B") for view in views]
 
 
