@@ -118,3 +118,43 @@ fn a_process_that_was_stopped_doesnt_outlive_a_server_that_is_killed() {
         &[],
     );
 }
+
+#[test]
+fn another_users_process_can_neither_end_the_server_nor_be_had_without_root() {
+    if is_stock() {
+        return;
+    }
+    let code = r#"
+        import shutil, subprocess
+        # Where the other user may start it.
+        folder = tempfile.mkdtemp(dir='/tmp')
+        os.chmod(folder, 0o755)
+        program = shutil.copy(os.environ['SERVER'], folder)
+        os.chmod(program, 0o755)
+        command = [program, '--classic', '--port', '0', '--mode', 'process', '--user']
+        try:
+            if os.geteuid() != 0:
+                said = subprocess.run([*command, '65534:65534', '--check'], capture_output=True, text=True)
+                assert said.returncode == 1 and 'only root' in said.stderr, said
+            else:
+                server = subprocess.Popen(
+                    [*command, '65534:65533'], stderr=subprocess.PIPE, text=True, cwd='/')
+                while 'listening on ' not in (line := server.stderr.readline()):
+                    assert line
+                port = int(line.split('listening on 127.0.0.1:')[1].split()[0])
+                conn = rpyc.classic.connect('127.0.0.1', port)
+                system = conn.modules.os
+                same((system.getuid(), system.getgid(), list(system.getgroups())), (65534, 65533, []))
+                same(system.getppid(), server.pid)
+                with raises(PermissionError):
+                    system.kill(server.pid, 9)
+                same(conn.eval('6 * 7'), 42)
+                server.terminate()
+                same(server.wait(PATIENCE), 0)
+        finally:
+            shutil.rmtree(folder)
+    "#;
+    let code = format!("import tempfile\n{}", dedent(code));
+    let script = Script::new(&code).variable("SERVER", binary().to_string_lossy());
+    script.outcome().unwrap_or_else(|reason| panic!("{reason}"));
+}

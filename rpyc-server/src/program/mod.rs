@@ -22,16 +22,17 @@ mod access;
 mod check;
 mod classic;
 mod cli;
-mod effect;
 mod exposure;
 mod failure;
 mod logging;
+mod mode_options;
 mod plan;
 mod serve;
 mod serve_registry;
 mod signals;
 mod systemd;
 mod tools;
+mod user;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

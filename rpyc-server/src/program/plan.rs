@@ -14,9 +14,9 @@ use rpyc_core::registry::RegistryClient;
 use crate::program::access;
 use crate::program::classic;
 use crate::program::cli::{Limits, Logging, Registering, ServeMode, ServeOptions, Socket};
-use crate::program::effect;
 use crate::program::exposure::{self, Guard};
 use crate::program::failure::Failure;
+use crate::program::mode_options;
 
 /// What a server is going to do.
 #[derive(Debug)]
@@ -38,8 +38,8 @@ impl Plan {
             return Err(Failure::usage("nothing to serve")
                 .hint("Say --classic to serve classic mode; --help shows examples."));
         }
-        effect::check(options.serving.mode, &options.given)?;
-        effect::check_companions(options)?;
+        mode_options::check(options)?;
+        check_user(options)?;
         check_logging(&options.logging)?;
         classic::check(&options.python)?;
         check_unix(options.socket.unix.as_deref())?;
@@ -50,11 +50,7 @@ impl Plan {
         let addresses = match options.serving.mode {
             // Its server listens. What that has looked up isn't looked up for each client again: who
             // answers to names may be away by now.
-            ServeMode::Child => Vec::new(),
-            ServeMode::Stdio => {
-                check_stdio(options, tls.is_none() && access.is_open())?;
-                Vec::new()
-            }
+            ServeMode::Child | ServeMode::Stdio => Vec::new(),
             _ => addresses(&options.socket, port)?,
         };
         let guard = Guard::new(&options.access);
@@ -69,7 +65,7 @@ impl Plan {
         }
         Ok(Plan {
             registry: match options.serving.mode {
-                ServeMode::Child => None,
+                ServeMode::Child | ServeMode::Stdio => None,
                 _ => registry(&options.registering, &addresses)?,
             },
             config: config(options),
@@ -82,21 +78,16 @@ impl Plan {
     }
 }
 
-/// Refuses what would have no effect on a client that is there already.
-fn check_stdio(options: &ServeOptions, everybody: bool) -> Result<(), Failure> {
-    let useless = if !everybody {
-        "--ssl-keyfile, --ssl-certfile, --secret-file and --allow keep nobody out"
-    } else if options.socket.unix.is_some() {
-        "--unix isn't listened on"
-    } else if options.registering.register {
-        "--register has nothing to tell"
-    } else if options.operations.metrics.is_some() {
-        "--metrics are those of servers that listen"
-    } else {
-        return Ok(());
-    };
-    let refused = format!("--mode stdio serves whoever started the server: {useless}");
-    Err(Failure::usage(refused).hint("Leave them away."))
+/// Whether clients' processes can run as the user that they are to run as.
+fn check_user(options: &ServeOptions) -> Result<(), Failure> {
+    let spawns = options.serving.mode == ServeMode::Process;
+    if spawns && options.limits.user.is_some() && !rustix::process::geteuid().is_root() {
+        return Err(
+            Failure::new("--user: only root can start processes as another user")
+                .hint("Start the server as root, or as that user without --user."),
+        );
+    }
+    Ok(())
 }
 
 /// Whether the log file can be written, without making it.

@@ -7,10 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::auth::Access;
 use crate::metrics::{Metrics, MetricsEndpoint};
 use crate::registry::Registration;
-use crate::{
-    Address, Builder, ChildCommand, InheritedClient, ListenError, Listener, Mode, ProcessLimits,
-    Server,
-};
+use crate::{Address, Builder, ChildCommand, InheritedClient, ListenError, Listener, Mode, Server};
 use log::{error, info, warn};
 use rpyc_core::service::VoidService;
 
@@ -18,17 +15,12 @@ use crate::program::cli::{Registering, SERVES_CLIENT, ServeMode, ServeOptions};
 use crate::program::failure::Failure;
 use crate::program::logging::LogFile;
 use crate::program::plan::Plan;
+use crate::program::user::User;
 use crate::program::{StartEvaluator, check, classic, exposure, logging, signals, systemd};
 
 /// Serves until a signal stops it, or says whether it could.
 pub(crate) fn run(options: &ServeOptions, start: StartEvaluator) -> Result<(), Failure> {
     let plan = Plan::new(options)?;
-    if options.limits.process != ProcessLimits::default() && !options.serving.mode.is_process() {
-        return Err(Failure::usage(
-            "--max-memory, --max-cpu and --max-lifetime are limits of processes",
-        )
-        .hint("Say --mode process, too: each client gets a process of its own."));
-    }
     if options.serving.check {
         check::addresses("--host, --port", &plan.addresses)?;
         check::addresses("--metrics", options.operations.metrics.as_slice())?;
@@ -44,7 +36,7 @@ pub(crate) fn run(options: &ServeOptions, start: StartEvaluator) -> Result<(), F
         ServeMode::Stdio => {
             return serve_client(InheritedClient::stdio(), options, &plan, log, start);
         }
-        ServeMode::Process => Mode::Process(child_command()?),
+        ServeMode::Process => Mode::Process(child_command(options)?),
         ServeMode::OneShot => Mode::OneShot,
         ServeMode::Pool => pool(options.serving.workers)?,
         ServeMode::Threaded => Mode::Threaded,
@@ -146,13 +138,17 @@ fn pool(_: u16) -> Result<Mode, Failure> {
 }
 
 /// This program with the same options, and the one that tells it to serve a client.
-fn child_command() -> Result<ChildCommand, Failure> {
+fn child_command(options: &ServeOptions) -> Result<ChildCommand, Failure> {
     let program = ChildCommand::this_program()
         .map_err(|error| Failure::new("this program doesn't know its own path").because(error))?;
     let arguments = std::env::args_os().skip(1);
     let command = arguments.fold(program, ChildCommand::arg);
     // This program starts no others.
-    Ok(command.arg(format!("--{SERVES_CLIENT}")).adopt_orphans())
+    let command = command.arg(format!("--{SERVES_CLIENT}")).adopt_orphans();
+    Ok(match options.limits.user {
+        Some(User { user, group }) => command.user(user, group),
+        None => command,
+    })
 }
 
 fn configure(builder: Builder, options: &ServeOptions, plan: &Plan) -> Builder {

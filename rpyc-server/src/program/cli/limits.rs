@@ -8,6 +8,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Arg, ArgMatches, value_parser};
 
 use super::arg::{bytes, option, optional_seconds, value};
+use crate::program::user::{self, User};
 
 /// What clients can do at most. A time of `None` is no limit.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct Limits {
     pub(crate) max_queued: usize,
     pub(crate) request_time_limit: Option<Duration>,
     pub(crate) sync_request_timeout: Option<Duration>,
+    /// As whom clients' processes run.
+    pub(crate) user: Option<User>,
     pub(crate) write_timeout: Option<Duration>,
 }
 
@@ -58,6 +61,7 @@ impl Limits {
             max_queued: count("max-queued"),
             request_time_limit: value(matches, "request-time-limit"),
             sync_request_timeout: value(matches, "sync-request-timeout"),
+            user: matches.get_one("user").copied(),
             write_timeout: value(matches, "write-timeout"),
         }
     }
@@ -190,6 +194,14 @@ fn process() -> Vec<Arg> {
         )
         .default_value("0")
         .value_parser(optional_seconds),
+        option(
+            "user",
+            "RPYC_SERVER_USER",
+            "USER",
+            "With --mode process, for a server that root starts: the user, or UID:GID, that clients' \
+             processes run as",
+        )
+        .value_parser(user::parse),
     ]
 }
 

@@ -62,6 +62,8 @@ pub(crate) struct ServeOptions {
     pub(crate) access: AccessOptions,
     /// The names of those on the command line.
     pub(crate) given: Vec<String>,
+    /// The names of those that are given anywhere: there, in the environment, in the config file.
+    pub(crate) set: Vec<String>,
     pub(crate) limits: Limits,
     pub(crate) logging: Logging,
     pub(crate) operations: Operations,
@@ -153,6 +155,11 @@ fn invocation(matches: &ArgMatches, given: Vec<String>) -> Invocation {
         _ => Invocation::Serve(Box::new(ServeOptions {
             access: AccessOptions::from_matches(matches),
             given,
+            set: matches
+                .ids()
+                .filter(|id| matches.value_source(id.as_str()) != Some(ValueSource::DefaultValue))
+                .map(|id| id.as_str().to_owned())
+                .collect(),
             limits: Limits::from_matches(matches),
             logging: Logging::from_matches(matches),
             operations: Operations::from_matches(matches),
@@ -230,3 +237,5 @@ const HELP_ALL: &str = "help-all";
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use self::tests::serve;

@@ -17,7 +17,7 @@ fn parse(arguments: &[&str]) -> Result<Result<Invocation, clap::Error>, Failure>
 }
 
 #[track_caller]
-fn serve(arguments: &[&str]) -> ServeOptions {
+pub(crate) fn serve(arguments: &[&str]) -> ServeOptions {
     match parse(arguments) {
         Ok(Ok(Invocation::Serve(options))) => *options,
         other => panic!("not serving: {other:?}"),
@@ -176,6 +176,7 @@ fn became(arguments: &[&str]) -> Option<String> {
     match parse(arguments) {
         Ok(Ok(Invocation::Serve(mut options))) => {
             options.given.clear();
+            options.set.clear();
             Some(format!("{options:?}"))
         }
         Ok(Ok(Invocation::Registry(options))) => Some(format!("{options:?}")),
@@ -186,7 +187,7 @@ fn became(arguments: &[&str]) -> Option<String> {
 #[test]
 fn every_option_means_the_same_in_the_config_file_as_on_the_command_line() {
     // One of them is a value of each option, and not its default.
-    let samples = ["7", "127.0.0.1", "10.0.0.0/8", "pool", "json", "TCP"];
+    let samples = ["7", "127.0.0.1", "10.0.0.0/8", "pool", "json", "TCP", "7:7"];
     let root = command();
     let registry = root.find_subcommand("registry").expect("is there");
     for (command, words, table) in [
