@@ -11,6 +11,7 @@ pub mod certs;
 pub mod deadline;
 #[cfg(test)]
 mod documentation;
+mod guard;
 #[cfg(test)]
 mod layers;
 mod process;

@@ -1,17 +1,25 @@
 //! A child process with its output collected while it runs.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
+};
 
-/// A running child. Dropping it kills it.
+use crate::guard::GUARD;
+
+/// A running child, with a process group of its own. Dropping it kills all of the group, and so does
+/// the end of this process, whatever ends that.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
+    reaped: bool,
     output: Arc<Output>,
 }
 
@@ -39,10 +47,12 @@ impl Process {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .stderr(Stdio::piped())
+            .process_group(0);
         let mut child = command
             .spawn()
             .unwrap_or_else(|e| panic!("{:?} can't be started: {e}", command.get_program()));
+        GUARD.add(child.id());
         let output = Arc::new(Output::default());
         output.lock().open_streams = 2;
         if let Some(stdout) = child.stdout.take() {
@@ -51,7 +61,11 @@ impl Process {
         if let Some(stderr) = child.stderr.take() {
             collect(stderr, &output, |state| &mut state.stderr);
         }
-        Self { child, output }
+        Self {
+            child,
+            reaped: false,
+            output,
+        }
     }
 
     /// Waits until a line of standard error makes `wanted` return something.
@@ -102,10 +116,25 @@ impl Process {
 
     /// Sends a signal to this very process; it has not been waited for, so its id is its own.
     pub(crate) fn signal(&self, signal: Signal) {
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+        if let Some(pid) = self.pid() {
             // A process that has just ended by itself is as good.
             let _ = kill_process(pid, signal);
         }
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+    }
+
+    /// Kills what is left of its group, while the number is its own, and gives the number back.
+    fn reap(&mut self) -> Option<ExitStatus> {
+        if let Some(pid) = self.pid().filter(|_| !self.reaped) {
+            // It fails when nobody is left.
+            let _ = kill_process_group(pid, Signal::KILL);
+            GUARD.remove(self.child.id());
+        }
+        self.reaped = true;
+        self.child.wait().ok()
     }
 
     /// Waits for the end: the output closed, then the status. `None` at the deadline.
@@ -120,20 +149,24 @@ impl Process {
             state = self.output.wait(state, left);
         }
         drop(state);
-        self.child.wait().ok()
+        if let Some(pid) = self.pid().filter(|_| !self.reaped) {
+            let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            while let Err(Errno::INTR) = waitid(WaitId::Pid(pid), ended) {}
+        }
+        self.reap()
     }
 
     /// Whether the process still runs.
     pub(crate) fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        let pid = self.pid().filter(|_| !self.reaped);
+        pid.is_some_and(|pid| matches!(waitid(WaitId::Pid(pid), ended), Ok(None)))
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only for a process that has been waited for.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.reap();
     }
 }
 
