@@ -42,13 +42,10 @@ fn a_malformed_request_is_answered_and_the_next_one_served() {
         "11 18 3ff0000000000000 11 51 02",
         "11 08 0a61 11 51 02",
         "11 10 51 11 51 02",
-        // Arguments that are no tuple, without a label, with the labels 0, 5 and None
+        // Arguments that are no tuple, or without a label
         "11 51 11 51 00",
         "11 51 02",
         "11 51 00",
-        "11 51 11 50 02",
-        "11 51 11 55 02",
-        "11 51 11 00 02",
         "11 51 11 53 12 080a61 51 52",
         // id_packs that are none: of two parts, with a slice, a float, a negative number, a huge one
         "11 51 11 52 10 11 53 11 080a61 51",
@@ -60,6 +57,11 @@ fn a_malformed_request_is_answered_and_the_next_one_served() {
         let payload = hex(&format!("01 11 57 {request}"));
         peer.send_payload(&payload);
         raises(peer.answer(7), "TypeError");
+    }
+    // The labels 0, 5 and None
+    for request in ["11 51 11 50 02", "11 51 11 55 02", "11 51 11 00 02"] {
+        peer.send_payload(&hex(&format!("01 11 57 {request}")));
+        raises(peer.answer(7), "ValueError");
     }
     peer.ping();
     peer.leave(&victim);

@@ -118,9 +118,9 @@ impl Shared {
                     memory += self.interpret_message(message, threads, items);
                 }
                 Err(MessageError::Fatal(error)) => return Err(CloseReason::Wire(error)),
-                Err(MessageError::BadRequest { seq, reason }) => {
+                Err(MessageError::BadRequest { seq, class, reason }) => {
                     let to = ReplyTo { seq, threads };
-                    self.reply_exception(&to, &Exception::type_error(reason));
+                    self.reply_exception(&to, &Exception::builtin(class).with_arg(reason));
                 }
                 Err(MessageError::BadReply { seq, reason }) => {
                     let reply = Err(Error::Protocol(reason));

@@ -12,7 +12,7 @@ impl Exception {
     /// The OSError of an operation on a file: `FileNotFoundError` and the like, with `errno`,
     /// `strerror` and `filename`.
     pub fn from_io(error: &io::Error, file: impl AsRef<Path>) -> Exception {
-        of_io(error).with_attr("filename", file.as_ref().display().to_string())
+        of_io(error, None).with_attr("filename", file.as_ref().display().to_string())
     }
 
     /// The exception of this builtin class for any error, its causes in the traceback.
@@ -32,7 +32,8 @@ impl Exception {
     }
 }
 
-fn of_io(error: &io::Error) -> Exception {
+/// The OSError of a system's error; `doing` says what failed.
+pub(super) fn of_io(error: &io::Error, doing: Option<&str>) -> Exception {
     // An exception that was on its way through io's traits.
     if let Some(inner) = error
         .get_ref()
@@ -40,11 +41,15 @@ fn of_io(error: &io::Error) -> Exception {
     {
         return inner.clone();
     }
+    let told = |text: &str| match doing {
+        Some(doing) => format!("{doing}: {text}"),
+        None => text.to_owned(),
+    };
     let text = error.to_string();
     let Some(errno) = error.raw_os_error() else {
-        return Exception::builtin(class_of(error.kind())).with_arg(text);
+        return Exception::builtin(class_of(error.kind())).with_arg(told(&text));
     };
-    let strerror = text.split(" (os error ").next().unwrap_or(&text).to_owned();
+    let strerror = told(text.split(" (os error ").next().unwrap_or(&text));
     Exception::builtin(class_of(error.kind()))
         .with_arg(i64::from(errno))
         .with_arg(strerror.clone())
@@ -78,7 +83,7 @@ fn class_of(kind: io::ErrorKind) -> &'static str {
 
 impl From<io::Error> for Exception {
     fn from(error: io::Error) -> Exception {
-        of_io(&error)
+        of_io(&error, None)
     }
 }
 
@@ -98,7 +103,7 @@ macro_rules! errors {
                 return Some(exception.clone());
             }
             if let Some(error) = error.downcast_ref::<io::Error>() {
-                return Some(of_io(error));
+                return Some(of_io(error, None));
             }
             if let Some(error) = error.downcast_ref::<Error>() {
                 return Some(error.clone().into_exception());
@@ -188,7 +193,10 @@ impl From<std::convert::Infallible> for Exception {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::error::Error;
     use crate::wire::Value;
 
     #[test]
@@ -206,6 +214,21 @@ mod tests {
             Some("/no/such/file")
         );
         assert_eq!(exception.args().len(), 2);
+    }
+
+    #[test]
+    fn an_error_of_a_connection_keeps_class_and_errno_of_the_system() {
+        let refused = Error::Io {
+            doing: "connecting",
+            source: Arc::new(io::Error::from_raw_os_error(111)),
+        };
+        let exception = Exception::from(refused);
+        assert!(exception.is("ConnectionRefusedError"), "{exception}");
+        assert_eq!(exception.attr("errno").and_then(Value::as_i64), Some(111));
+        assert_eq!(
+            exception.to_string(),
+            "ConnectionRefusedError: [Errno 111] connecting: Connection refused"
+        );
     }
 
     #[test]

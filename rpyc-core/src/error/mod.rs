@@ -192,9 +192,7 @@ impl Error {
             Error::Closed(_) => Exception::eof_error(self.to_string()),
             Error::Timeout(_) => Exception::timeout_error(self.to_string()),
             Error::Unsendable(source) => Exception::value_error(source.to_string()),
-            Error::Io { doing, source } => Exception::builtin("OSError")
-                .with_arg(i64::from(source.raw_os_error().unwrap_or(0)))
-                .with_arg(format!("{doing}: {source}")),
+            Error::Io { doing, source } => from_std::of_io(&source, Some(doing)),
             #[cfg(feature = "tls")]
             Error::Tls(error) => Exception::builtin("ConnectionError").with_arg(error.to_string()),
             Error::Conversion(error) => Exception::from(error),

@@ -2,6 +2,7 @@
 
 mod conversion;
 mod known;
+mod text;
 
 use std::any::TypeId;
 use std::fmt;
@@ -188,8 +189,12 @@ impl Exception {
         is_known.then(|| T::from_exception(self)).flatten()
     }
 
-    /// The message: the arguments as Python's `str()` of the exception gives them.
+    /// The message, as Python's `str()` of the exception gives it: its arguments, for an OSError with
+    /// the number and the file, for a SyntaxError with file and line.
     pub fn message(&self) -> String {
+        if let Some(text) = text::of_attributes(self) {
+            return text;
+        }
         match self.args() {
             [] => String::new(),
             [Value::Str(text)] if !self.is("KeyError") => text.to_string(),

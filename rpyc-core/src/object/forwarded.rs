@@ -48,6 +48,12 @@ impl ForwardedObject {
         }
     }
 
+    /// Whether the object lives elsewhere, and this side passes on what is asked of it.
+    pub(crate) fn forwards(object: &ObjectRef) -> bool {
+        let any: &dyn std::any::Any = &**object;
+        any.is::<ForwardedObject>()
+    }
+
     fn ask(&self, handler: Handler, args: impl IntoIterator<Item = Any>) -> ObjectResult {
         self.netref.request(handler, args).map_err(Exception::from)
     }

@@ -145,13 +145,18 @@ fn resolve<'a>(
 ) -> Result<std::borrow::Cow<'a, str>, Exception> {
     let has = |name: &str| object.has_attr(cx, name);
     policy::resolve(config, access, name, has)
-        .map_err(|Refused(option)| refusal(name, &object.id_parts().name, option))
+        .map_err(|Refused(option)| refusal(name, object, option))
 }
 
 /// Says who refused, and what would allow it.
-fn refusal(name: &str, class: &str, option: &str) -> Exception {
+fn refusal(name: &str, object: &ObjectRef, option: &str) -> Exception {
+    let class = object.id_parts().name;
+    let side = match ForwardedObject::forwards(object) {
+        true => "gateway that passes it on",
+        false => "side that owns it",
+    };
     Exception::attribute_error(format!(
-        "cannot access '{name}' of {class}: denied by the policy of the side that owns it ({option})"
+        "cannot access '{name}' of {class}: denied by the policy of the {side} ({option})"
     ))
 }
 
@@ -162,15 +167,10 @@ fn compare(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectResul
     params.end()?;
     // It is looked up on the type, past the object's own decisions: nothing but comparisons.
     if !COMPARISONS.contains(&&*op) {
-        return Err(refusal(
-            &op,
-            &object.id_parts().name,
-            "CMP takes comparisons only",
-        ));
+        return Err(refusal(&op, &object, "CMP takes comparisons only"));
     }
-    let class = object.id_parts().name;
     policy::resolve(config, Access::Get, &op, |_| false)
-        .map_err(|Refused(option)| refusal(&op, &class, option))?;
+        .map_err(|Refused(option)| refusal(&op, &object, option))?;
     object.compare(cx, &op, &other)
 }
 

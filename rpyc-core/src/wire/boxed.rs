@@ -146,6 +146,9 @@ pub(super) fn tuple_count(
     })
 }
 
+/// What is expected where a label stands.
+pub(super) const LABEL: &str = "a label from 1 to 4";
+
 enum Label {
     Value,
     Tuple,
@@ -157,7 +160,7 @@ impl Label {
     fn from_value(label: &Value) -> Result<Self, ShapeError> {
         match label.as_i64() {
             Some(label) => Self::from_int(label),
-            None => Err(ShapeError::new("a label from 1 to 4", label.type_name())),
+            None => Err(ShapeError::new(LABEL, label.type_name())),
         }
     }
 
@@ -167,7 +170,7 @@ impl Label {
             TUPLE => Ok(Self::Tuple),
             LOCAL_REF => Ok(Self::LocalRef),
             REMOTE_REF => Ok(Self::RemoteRef),
-            _ => Err(ShapeError::new("a label from 1 to 4", "another int")),
+            _ => Err(ShapeError::new(LABEL, "another int")),
         }
     }
 }

@@ -57,6 +57,8 @@ pub enum MessageError {
     BadRequest {
         /// The number to answer under.
         seq: Seq,
+        /// The class of the exception: as in Python a ValueError for an unknown label, else a TypeError.
+        class: &'static str,
         /// What is wrong with it, for the exception's text.
         reason: String,
     },
@@ -228,7 +230,11 @@ fn misshapen(
     }
     let reason = error.to_string();
     if kind == REQUEST {
-        MessageError::BadRequest { seq, reason }
+        let class = match error.expected {
+            boxed::LABEL => "ValueError",
+            _ => "TypeError",
+        };
+        MessageError::BadRequest { seq, class, reason }
     } else {
         MessageError::BadReply { seq, reason }
     }

@@ -26,6 +26,12 @@ fn keeping() -> Arc<dyn Service> {
             let first = first.ok_or_else(|| Exception::key_error("nothing is kept"))?;
             Ok(first.call_method("answer", args![])?)
         }
+        "pry" => {
+            let first = kept.lock().expect("no panic").first().cloned();
+            let first = first.ok_or_else(|| Exception::key_error("nothing is kept"))?;
+            first.netref()?.del_attr("answer")?;
+            Ok(Any::NONE)
+        }
         _ => Ok(Any::from(42)),
     })
 }
@@ -36,6 +42,18 @@ fn gone(connection: &WeakConnection) {
         assert!(Instant::now() < end, "it is still in memory");
         thread::yield_now();
     }
+}
+
+#[test]
+fn a_refusal_of_a_gateway_says_that_it_is_the_gateways() {
+    let open = || client_of(keeping(), Config::default(), Config::default());
+    let ((asked, _asked_ended), (asking, _asking_ended)) = (open(), open());
+    let root = asking.root().expect("a root");
+    let handed_on = asked.root().expect("a root");
+    root.call_method("keep", args![handed_on]).expect("kept");
+    let refused = root.call_method("pry", args![]).expect_err("refused");
+    let text = refused.to_string();
+    assert!(text.contains("policy of the gateway"), "{text}");
 }
 
 #[test]

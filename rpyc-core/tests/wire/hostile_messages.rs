@@ -27,7 +27,13 @@ fn fatal(digits: &str, kind: DecodeErrorKind) {
 #[track_caller]
 fn bad_request(digits: &str, why: &str) {
     match decode(digits) {
-        Err(MessageError::BadRequest { seq, reason }) => {
+        Err(MessageError::BadRequest { seq, class, reason }) => {
+            let label = reason.contains("a label");
+            assert_eq!(
+                class,
+                if label { "ValueError" } else { "TypeError" },
+                "{digits}"
+            );
             assert_eq!((seq, reason.as_str()), (Seq::new(5), why), "{digits}");
         }
         other => panic!("{digits}: {other:?}"),
