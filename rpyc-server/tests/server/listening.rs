@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 
 use rpyc_core::transport::PeerAddr;
@@ -33,6 +33,52 @@ fn the_unspecified_ipv6_address_serves_both_kinds_of_clients() {
         let stream = TcpStream::connect(address).unwrap_or_else(|e| panic!("{host}: {e}"));
         let client = Connection::open(stream, Arc::new(VoidService), Config::default());
         assert_serves(&client.unwrap());
+    }
+}
+
+#[test]
+fn of_many_that_start_at_one_stale_socket_at_once_one_gets_it_and_keeps_it() {
+    const STARTS: usize = 8;
+    let folder = Folder::new();
+    for round in 0..30 {
+        let path = folder.path(&format!("{round}.sock"));
+        drop(UnixListener::bind(&path).unwrap());
+        let together = Barrier::new(STARTS);
+        let start = || {
+            together.wait();
+            Listener::unix(&path)
+        };
+        let listeners: Vec<Listener> = thread::scope(|scope| {
+            let starts: Vec<_> = (0..STARTS).map(|_| scope.spawn(start)).collect();
+            let ended = starts.into_iter().map(|start| start.join().unwrap());
+            let got = ended.filter_map(|outcome| match outcome {
+                Ok(listener) => Some(listener),
+                Err(error) => {
+                    assert!(error.is_in_use(), "{error}");
+                    None
+                }
+            });
+            got.collect()
+        });
+        assert_eq!(listeners.len(), 1, "round {round}");
+        UnixStream::connect(&path).unwrap();
+        // The end of an old one takes nothing from a new one.
+        let (old, new) = (listeners, || Listener::unix(&path));
+        let new = thread::scope(|scope| {
+            let new = scope.spawn(move || {
+                loop {
+                    match new() {
+                        Ok(listener) => return listener,
+                        Err(error) => assert!(error.is_in_use(), "{error}"),
+                    }
+                }
+            });
+            drop(old);
+            new.join().unwrap()
+        });
+        UnixStream::connect(&path).unwrap();
+        drop(new);
+        assert!(!path.exists());
     }
 }
 

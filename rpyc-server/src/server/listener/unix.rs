@@ -1,11 +1,13 @@
 //! Unix sockets that listen, and the files that they leave.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use log::warn;
 use rpyc_core::transport::UnixPeer;
@@ -17,6 +19,8 @@ use super::BACKLOG;
 /// Listens at `path`, which is replaced if it is a socket that nobody listens on.
 pub(super) fn listen(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
     let address = SockAddr::unix(path)?;
+    // Until it listens, the socket looks like one that nobody listens on.
+    let _lock = lock_folder(path);
     let socket = match bind(&address) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             remove_stale(path)?;
@@ -32,6 +36,25 @@ pub(super) fn listen(path: &Path, mode: u32) -> io::Result<(UnixListener, Socket
     fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     socket.listen(BACKLOG)?;
     Ok((OwnedFd::from(socket).into(), file))
+}
+
+/// Keeps other servers from replacing sockets in the folder meanwhile: what one of them has found
+/// stale must not be the next one's new socket by the time that it is removed. There is no lock where
+/// the folder can't be read or the file system has none, nor where somebody else keeps it.
+fn lock_folder(path: &Path) -> Option<File> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let folder = File::open(folder).ok()?;
+    let deadline = Instant::now() + LOCK_WAIT;
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Some(folder),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(LOCK_RETRY),
+            Err(_) => return None,
+        }
+    }
 }
 
 fn bind(address: &SockAddr) -> io::Result<Socket> {
@@ -90,6 +113,7 @@ pub(super) struct SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
+        let _lock = lock_folder(&self.path);
         let ours = fs::symlink_metadata(&self.path)
             .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.identity);
         if ours && let Err(error) = fs::remove_file(&self.path) {
@@ -97,3 +121,7 @@ impl Drop for SocketFile {
         }
     }
 }
+
+/// How long a lock of the folder is waited for: others keep it for some system calls.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+const LOCK_RETRY: Duration = Duration::from_millis(1);
