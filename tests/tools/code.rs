@@ -1,6 +1,6 @@
 //! `eval` and `exec`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 
@@ -29,6 +29,36 @@ fn an_expression_is_printed_as_python_prints_it() {
             "{}",
             ran.err
         );
+    });
+}
+
+#[test]
+fn an_output_that_cant_be_written_is_not_the_servers_fault() {
+    on_both(|peer| {
+        for arguments in [
+            &["eval", "'x'"][..],
+            &["eval", "print('x')"],
+            &["exec", "/dev/stdin"],
+        ] {
+            let full = File::options().write(true).open("/dev/full");
+            let mut command = command(arguments);
+            command.env("RPYC_CONNECT", &peer.address);
+            let mut child = command
+                .stdin(Stdio::piped())
+                .stdout(full.expect("it can be opened"))
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("the program starts");
+            let mut stdin = child.stdin.take().expect("a pipe");
+            // Those that evaluate don't read it.
+            let _ = stdin.write_all(b"print('x' * 100000)");
+            drop(stdin);
+            let output = child.wait_with_output().expect("its output");
+            let err = String::from_utf8_lossy(&output.stderr).into_owned();
+            let fault = "rpyc-server: the standard output can't be written: ";
+            assert!(err.starts_with(fault) && err.lines().count() == 1, "{err}");
+            assert_eq!(output.status.code(), Some(1));
+        }
     });
 }
 

@@ -4,6 +4,7 @@
 mod code;
 mod embedding;
 mod files;
+mod hostile;
 mod pings;
 mod services;
 mod shell;

@@ -25,12 +25,25 @@ server.start()
 
 impl Peer {
     pub(crate) fn python() -> Peer {
+        Peer::python_after("")
+    }
+
+    /// Python's server, once this code has run there.
+    pub(crate) fn python_after(code: &str) -> Peer {
         // Building takes longer than a peer lives.
         binary();
-        let process = Script::new(PYTHON).spawn();
+        let process = Script::new(&format!("{code}\n{PYTHON}")).spawn();
         Peer {
             address: format!("127.0.0.1:{}", process.told("port ")),
             _process: Box::new(process),
+        }
+    }
+
+    /// Whoever is there.
+    pub(crate) fn at(address: String) -> Peer {
+        Peer {
+            address,
+            _process: Box::new(()),
         }
     }
 

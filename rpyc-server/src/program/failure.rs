@@ -1,8 +1,10 @@
 //! [`Failure`]: why the program ends otherwise than by being told to.
 
 use std::error::Error;
+use std::io;
 use std::process::ExitCode;
 
+use crate::causes::with_causes;
 use crate::printable::on_one_line;
 
 /// What went wrong, what it came from, what to do about it, and the exit code that says it.
@@ -42,6 +44,11 @@ impl Failure {
         }
     }
 
+    /// What this program prints can't be written.
+    pub(crate) fn stdout(error: io::Error) -> Failure {
+        Failure::new("the standard output can't be written").because(error)
+    }
+
     /// What it came from.
     #[must_use]
     pub(crate) fn because(mut self, source: impl Into<Box<dyn Error>>) -> Failure {
@@ -62,13 +69,7 @@ impl Failure {
 
     /// The failure and what it came from, on one line.
     pub(crate) fn with_causes(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = self.source();
-        while let Some(error) = source {
-            text.push_str(&format!(": {error}"));
-            source = error.source();
-        }
-        text
+        with_causes(self)
     }
 
     /// The same for a terminal, the hint below. A peer has its say in some causes.
@@ -83,8 +84,6 @@ impl Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use super::*;
 
     #[test]

@@ -1,10 +1,12 @@
 //! `eval` and `exec`: code at the server, with this program's standard streams.
 
 use std::fs;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal, Read, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clap::{Arg, ArgMatches, Command};
-use rpyc_classic::Stdio;
+use rpyc_classic::{Outcome, Prompt, Stdio};
+use rpyc_core::Error;
 
 use super::connect::Way;
 use super::session::{Session, show};
@@ -22,9 +24,7 @@ pub(super) fn eval(matches: &ArgMatches) -> Result<u8, Failure> {
         .get_one::<String>("expression")
         .expect("is required");
     let session = Session::open(&Way::from_matches(matches)?)?;
-    let ended = session.run(|prompt| prompt.push(expression, stdio()));
-    let ended = ended.map_err(|error| session.way().failed(error))?;
-    Ok(show(&ended))
+    run(&session, |prompt, stdio| prompt.push(expression, stdio))
 }
 
 pub(super) fn exec_command() -> Command {
@@ -53,11 +53,58 @@ pub(super) fn read_stdin() -> io::Result<String> {
 
 /// Runs code as a program of that name.
 pub(super) fn run_program(session: &Session, code: &str, name: &str) -> Result<u8, Failure> {
-    let ended = session.run(|prompt| prompt.run_program(code, name, stdio()));
+    run(session, |prompt, stdio| {
+        prompt.run_program(code, name, stdio)
+    })
+}
+
+/// Runs code with this program's standard streams.
+fn run(
+    session: &Session,
+    work: impl FnOnce(&Prompt, Stdio) -> Result<Outcome, Error>,
+) -> Result<u8, Failure> {
+    let output = Output::default();
+    let stdio = Stdio::inherit()
+        .stdout(output.clone())
+        .block_buffered(!io::stdout().is_terminal());
+    let ended = session.run(|prompt| work(prompt, stdio));
+    if let Some(error) = output.failure().take() {
+        return Err(Failure::stdout(error));
+    }
     let ended = ended.map_err(|error| session.way().failed(error))?;
     Ok(show(&ended))
 }
 
-fn stdio() -> Stdio {
-    Stdio::inherit().block_buffered(!io::stdout().is_terminal())
+/// The standard output, and what went wrong with it first: it is told to the code that writes, but it
+/// isn't its server's fault.
+#[derive(Clone, Default)]
+struct Output(Arc<Mutex<Option<io::Error>>>);
+
+impl Output {
+    fn failure(&self) -> MutexGuard<'_, Option<io::Error>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn noted<T>(&self, outcome: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &outcome
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            let same = match error.raw_os_error() {
+                Some(number) => io::Error::from_raw_os_error(number),
+                None => io::Error::new(error.kind(), error.to_string()),
+            };
+            self.failure().get_or_insert(same);
+        }
+        outcome
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.noted(io::stdout().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.noted(io::stdout().flush())
+    }
 }

@@ -108,7 +108,7 @@ fn no_signals(error: io::Error) -> Failure {
 
 fn print(text: &str) -> Result<(), Failure> {
     let written = io::stdout().write_all(text.as_bytes());
-    written.map_err(|error| Failure::new("the standard output can't be written").because(error))
+    written.map_err(Failure::stdout)
 }
 
 /// What has been measured.
