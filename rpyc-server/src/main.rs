@@ -4,23 +4,29 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use log::warn;
 use rpyc_classic::{Evaluator, EvaluatorOptions, StartError};
-use rpyc_rustpython::{Engine, is_for_python, run_as_python};
+use rpyc_rustpython::{Engine, is_called_as_python, python_name, run_as_python};
 use rpyc_server::program;
 
 fn main() -> ExitCode {
-    // It is `sys.executable` of the code that it runs for clients, which starts it as a Python.
-    let arguments = std::env::args_os().skip(1);
-    let arguments = arguments.map(|argument| argument.to_string_lossy().into_owned());
-    let arguments: Vec<String> = arguments.collect();
-    if is_for_python(&arguments) && !program::begins_with_mode(&arguments) {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    // It is `sys.executable` of the code that it runs for clients, by a name of its own.
+    if arguments
+        .first()
+        .is_some_and(|name| is_called_as_python(name))
+    {
         return run_as_python();
     }
-    program::main(std::env::args_os().collect(), start)
+    program::main(arguments, start)
 }
 
 /// The Python that is built in.
-fn start(options: EvaluatorOptions) -> Result<Arc<dyn Evaluator>, StartError> {
+fn start(mut options: EvaluatorOptions) -> Result<Arc<dyn Evaluator>, StartError> {
+    options.executable = Some(python_name().unwrap_or_else(|error| {
+        warn!("sys.executable is empty, clients' code can't start a Python: {error}");
+        String::new()
+    }));
     let evaluator = Engine::start(options)?;
     Ok(evaluator)
 }

@@ -67,7 +67,7 @@ use rustpython_vm::{AsObject, Interpreter, PyResult, Settings, VirtualMachine};
 
 use self::connections::Connections;
 use self::embed::{Home, Parts};
-pub use self::program::{is_for_python, run_as_python};
+pub use self::program::{LINK, is_called_as_python, python_name, run_as_python};
 use self::proxy::Proxies;
 use self::session::{OpenSession, PythonSession};
 use self::thread::{Held, Source, lock};
@@ -303,9 +303,10 @@ fn prepare(vm: &VirtualMachine, options: &EvaluatorOptions) -> PyResult<()> {
     let own = own.and_then(|path| path.into_os_string().into_string().ok());
     if let Some(executable) = options.executable.clone().or(own) {
         let executable = vm.ctx.new_str(executable);
-        vm.sys_module
-            .as_object()
-            .set_attr("executable", executable, vm)?;
+        for name in ["executable", "_base_executable"] {
+            let sys = vm.sys_module.as_object();
+            sys.set_attr(name, executable.clone(), vm)?;
+        }
     }
     modules::install(vm)
 }

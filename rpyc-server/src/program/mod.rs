@@ -44,8 +44,6 @@ use rpyc_classic::{Evaluator, EvaluatorOptions, StartError};
 use self::cli::Invocation;
 use self::failure::Failure;
 
-pub use self::cli::begins_with_mode;
-
 /// Starts the evaluator of classic mode.
 pub type StartEvaluator = fn(EvaluatorOptions) -> Result<Arc<dyn Evaluator>, StartError>;
 
@@ -80,5 +78,5 @@ fn run(arguments: Vec<OsString>, start: StartEvaluator) -> Result<(), Failure> {
 
 fn print(text: &[u8]) -> Result<(), Failure> {
     let written = io::stdout().write_all(text);
-    written.map_err(|error| Failure::new("the standard output can't be written").because(error))
+    written.map_err(Failure::stdout)
 }

@@ -1,18 +1,9 @@
-//! Which options count in which mode, and what becomes of one that doesn't. Pure: one table.
+//! Which options count in which mode. One that doesn't is told of, wherever it stands: on the command
+//! line, in the environment, in the config file. One that would protect is refused: a server must
+//! not run without what its operator counts on. Pure.
 
 use crate::program::cli::{ServeMode, ServeOptions};
 use crate::program::failure::Failure;
-
-/// What is said of an option.
-#[derive(Clone, Copy, Debug)]
-struct Rule {
-    name: &'static str,
-    effect: Effect,
-    /// The option without which it has no effect.
-    companion: Option<&'static str>,
-    /// Who gives it relies on it.
-    protects: bool,
-}
 
 /// Where an option counts.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,62 +18,73 @@ enum Effect {
     Pool,
     /// In a process of one client.
     Process,
-    /// Where the server starts such processes.
+    /// Where the server registers.
+    Registering,
+    /// Where the server starts processes for its clients.
     Spawning,
+    /// Where it listens on a Unix socket.
+    Unix,
+}
+
+/// What the effect of options depends on.
+#[derive(Clone, Copy, Debug)]
+struct Situation {
+    mode: ServeMode,
+    registers: bool,
+    has_unix: bool,
 }
 
 impl Effect {
-    fn counts_in(self, mode: ServeMode) -> bool {
+    fn counts_in(self, at: Situation) -> bool {
+        let listens = at.mode != ServeMode::Stdio;
         match self {
             Effect::Anywhere => true,
-            Effect::Listening => mode != ServeMode::Stdio,
-            Effect::Several => !matches!(mode, ServeMode::OneShot | ServeMode::Stdio),
-            Effect::Pool => mode == ServeMode::Pool,
-            Effect::Process => mode.is_process(),
-            Effect::Spawning => mode == ServeMode::Process,
+            Effect::Listening => listens,
+            Effect::Several => listens && at.mode != ServeMode::OneShot,
+            Effect::Pool => at.mode == ServeMode::Pool,
+            Effect::Process => at.mode.is_process(),
+            Effect::Registering => listens && at.registers,
+            Effect::Spawning => at.mode == ServeMode::Process,
+            Effect::Unix => listens && at.has_unix,
         }
     }
 }
 
-/// Refuses options that have no effect: those of the command line, which is this server's alone, and
-/// those that protect something wherever they stand. The others of the environment and the config
-/// file are tolerated, which may be meant for several servers. (Python's program takes those of the
-/// registry without `--register`.)
-pub(crate) fn check(options: &ServeOptions) -> Result<(), Failure> {
-    let mode = options.serving.mode;
+/// What to tell of options that have no effect.
+///
+/// # Errors
+/// When one of them would protect.
+pub(crate) fn check(options: &ServeOptions) -> Result<Vec<String>, Failure> {
+    let situation = Situation {
+        mode: options.serving.mode,
+        registers: options.registering.register,
+        has_unix: options.socket.unix.is_some(),
+    };
+    without_effect(situation, &options.given)
+}
+
+fn without_effect(at: Situation, given: &[String]) -> Result<Vec<String>, Failure> {
+    let mut warnings = Vec::new();
     // It has the command line of the server that started it.
-    if mode == ServeMode::Child {
-        return Ok(());
+    if at.mode == ServeMode::Child {
+        return Ok(warnings);
     }
-    for rule in RULES {
-        let said = if rule.protects {
-            &options.set
-        } else {
-            &options.given
-        };
-        if !said.iter().any(|name| name == rule.name) {
+    for (name, effect) in EFFECTS {
+        if effect.counts_in(at) || !given.iter().any(|given| given == name) {
             continue;
         }
-        if !rule.effect.counts_in(mode) {
-            return Err(refusal(rule, mode));
+        let (reason, way_out) = reason(*effect, at.mode);
+        let text = format!("--{name} has no effect {reason}");
+        if PROTECTING.contains(name) {
+            return Err(Failure::usage(text).hint(way_out));
         }
-        if let Some(other) = rule.companion.filter(|other| !is_on(options, other)) {
-            let refused = format!("--{} has no effect without --{other}", rule.name);
-            return Err(Failure::usage(refused).hint(format!("Say --{other}, too.")));
-        }
+        warnings.push(format!("{text}. {way_out}"));
     }
-    Ok(())
+    Ok(warnings)
 }
 
-fn is_on(options: &ServeOptions, companion: &str) -> bool {
-    match companion {
-        "register" => options.registering.register,
-        _ => options.set.iter().any(|name| name == companion),
-    }
-}
-
-fn refusal(rule: &Rule, mode: ServeMode) -> Failure {
-    let (reason, way_out) = match (rule.effect, mode) {
+fn reason(effect: Effect, mode: ServeMode) -> (String, &'static str) {
+    let (reason, way_out) = match (effect, mode) {
         (Effect::Pool, _) => ("the other modes have no workers", "Say --mode pool, too."),
         (Effect::Process, _) => (
             "it is a limit of processes",
@@ -92,125 +94,90 @@ fn refusal(rule: &Rule, mode: ServeMode) -> Failure {
             "clients have no processes of their own",
             "Say --mode process, too, or start the server as that user.",
         ),
-        (_, ServeMode::OneShot) => ("there is one client", "Remove it."),
-        _ => (
+        (_, ServeMode::Stdio) => (
             "whoever started the server is served, nothing is listened on",
             "Remove it, or take another mode.",
         ),
+        (Effect::Registering, _) => {
+            return ("without --register".to_owned(), "Say --register, too.");
+        }
+        (Effect::Unix, _) => return ("without --unix".to_owned(), "Say --unix, too."),
+        _ => ("there is one client", "Remove it."),
     };
-    let (name, mode) = (rule.name, mode.name());
-    let refused = format!("--{name} has no effect with --mode {mode}: {reason}");
-    Failure::usage(refused).hint(way_out)
+    let mode = mode.name();
+    (format!("with --mode {mode}: {reason}"), way_out)
 }
 
-const fn rule(name: &'static str, effect: Effect) -> Rule {
-    Rule {
-        name,
-        effect,
-        companion: None,
-        protects: false,
-    }
-}
-
-impl Rule {
-    const fn says_more_about(self, other: &'static str) -> Rule {
-        Rule {
-            companion: Some(other),
-            ..self
-        }
-    }
-
-    const fn protects(self) -> Rule {
-        Rule {
-            protects: true,
-            ..self
-        }
-    }
-}
+/// Options that keep somebody out or within bounds.
+const PROTECTING: &[&str] = &[
+    "allow",
+    "max-cpu",
+    "max-lifetime",
+    "max-memory",
+    "secret-file",
+    "user",
+];
 
 /// Each option of serving.
-const RULES: &[Rule] = &[
-    rule("advertise-host", Effect::Listening).says_more_about("register"),
-    rule("advertise-port", Effect::Listening).says_more_about("register"),
-    rule("allow", Effect::Listening).protects(),
-    rule("check", Effect::Anywhere),
-    rule("classic", Effect::Anywhere),
-    rule("compress", Effect::Anywhere),
-    rule("config", Effect::Anywhere),
-    rule("frame-timeout", Effect::Anywhere),
-    rule("grace", Effect::Anywhere),
-    rule("handshake-timeout", Effect::Anywhere),
-    rule("host", Effect::Listening),
-    rule("idle-timeout", Effect::Anywhere),
-    rule("init", Effect::Anywhere),
-    rule("insecure", Effect::Listening),
-    rule("ipv6", Effect::Listening),
-    rule("keepalive", Effect::Listening),
-    rule("log-format", Effect::Anywhere),
-    rule("logfile", Effect::Anywhere),
-    rule("max-clients", Effect::Several),
-    rule("max-clients-per-address", Effect::Several),
-    rule("max-cpu", Effect::Process).protects(),
-    rule("max-frame", Effect::Anywhere),
-    rule("max-inflated", Effect::Anywhere),
-    rule("max-lifetime", Effect::Process).protects(),
-    rule("max-memory", Effect::Process).protects(),
-    rule("max-nested", Effect::Anywhere),
-    rule("max-objects", Effect::Anywhere),
-    rule("max-pending", Effect::Anywhere),
-    rule("max-queued", Effect::Anywhere),
-    rule("metrics", Effect::Listening),
-    rule("mode", Effect::Anywhere),
-    rule("no-pickle", Effect::Anywhere),
-    rule("no-traceback", Effect::Anywhere),
-    rule("path", Effect::Anywhere),
-    rule("port", Effect::Listening),
-    rule("quiet", Effect::Anywhere),
-    rule("register", Effect::Listening),
-    rule("registry-host", Effect::Listening),
-    rule("registry-port", Effect::Listening),
-    rule("registry-type", Effect::Listening),
-    rule("request-time-limit", Effect::Anywhere),
-    rule("secret-file", Effect::Listening).protects(),
-    rule("service-name", Effect::Listening).says_more_about("register"),
-    rule("ssl-cafile", Effect::Listening).protects(),
-    rule("ssl-certfile", Effect::Listening).protects(),
-    rule("ssl-keyfile", Effect::Listening).protects(),
-    rule("sync-request-timeout", Effect::Anywhere),
-    rule("unix", Effect::Listening),
-    rule("unix-mode", Effect::Listening).says_more_about("unix"),
-    rule("user", Effect::Spawning).protects(),
-    rule("verbose", Effect::Anywhere),
-    rule("workers", Effect::Pool),
-    rule("write-timeout", Effect::Anywhere),
+const EFFECTS: &[(&str, Effect)] = &[
+    ("advertise-host", Effect::Registering),
+    ("advertise-port", Effect::Registering),
+    ("allow", Effect::Listening),
+    ("check", Effect::Anywhere),
+    ("classic", Effect::Anywhere),
+    ("compress", Effect::Anywhere),
+    ("config", Effect::Anywhere),
+    ("frame-timeout", Effect::Anywhere),
+    ("grace", Effect::Anywhere),
+    ("handshake-timeout", Effect::Anywhere),
+    ("host", Effect::Listening),
+    ("idle-timeout", Effect::Anywhere),
+    ("init", Effect::Anywhere),
+    ("insecure", Effect::Listening),
+    ("ipv6", Effect::Listening),
+    ("keepalive", Effect::Listening),
+    ("log-format", Effect::Anywhere),
+    ("logfile", Effect::Anywhere),
+    ("max-clients", Effect::Several),
+    ("max-clients-per-address", Effect::Several),
+    ("max-cpu", Effect::Process),
+    ("max-frame", Effect::Anywhere),
+    ("max-inflated", Effect::Anywhere),
+    ("max-lifetime", Effect::Process),
+    ("max-memory", Effect::Process),
+    ("max-nested", Effect::Anywhere),
+    ("max-objects", Effect::Anywhere),
+    ("max-pending", Effect::Anywhere),
+    ("max-queued", Effect::Anywhere),
+    ("metrics", Effect::Listening),
+    ("mode", Effect::Anywhere),
+    ("no-pickle", Effect::Anywhere),
+    ("no-traceback", Effect::Anywhere),
+    ("path", Effect::Anywhere),
+    ("port", Effect::Listening),
+    ("quiet", Effect::Anywhere),
+    ("register", Effect::Listening),
+    ("registry-host", Effect::Listening),
+    ("registry-port", Effect::Listening),
+    ("registry-type", Effect::Listening),
+    ("request-time-limit", Effect::Anywhere),
+    ("secret-file", Effect::Listening),
+    ("service-name", Effect::Registering),
+    ("ssl-cafile", Effect::Listening),
+    ("ssl-certfile", Effect::Listening),
+    ("ssl-keyfile", Effect::Listening),
+    ("sync-request-timeout", Effect::Anywhere),
+    ("unix", Effect::Listening),
+    ("unix-mode", Effect::Unix),
+    ("user", Effect::Spawning),
+    ("verbose", Effect::Anywhere),
+    ("workers", Effect::Pool),
+    ("write-timeout", Effect::Anywhere),
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::cli::serve;
-
-    #[test]
-    fn every_option_is_in_the_table_once() {
-        let table: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();
-        let mut options = crate::program::cli::options_of_serving();
-        options.sort();
-        assert_eq!(table, options);
-    }
-
-    /// What is said of an option in a mode, given on the command line or elsewhere.
-    fn refused(mode: ServeMode, name: &str, on_command_line: bool) -> Option<String> {
-        let mut options = serve(&["--classic"]);
-        options.serving.mode = mode;
-        let said = vec![name.to_owned()];
-        options.given = if on_command_line {
-            said.clone()
-        } else {
-            Vec::new()
-        };
-        options.set = said;
-        check(&options).err().map(|failure| failure.report())
-    }
 
     const MODES: [ServeMode; 5] = [
         ServeMode::OneShot,
@@ -220,38 +187,65 @@ mod tests {
         ServeMode::Threaded,
     ];
 
-    #[test]
-    fn an_option_without_effect_is_refused_by_its_name_with_the_way_out() {
-        for rule in RULES {
-            let name = rule.name;
-            assert_eq!(refused(ServeMode::Child, name, true), None);
-            for mode in MODES {
-                let counts = rule.effect.counts_in(mode) && rule.companion.is_none();
-                let refused = refused(mode, name, true);
-                assert_eq!(refused.is_none(), counts, "{name}, {mode:?}");
-                if let Some(text) = refused {
-                    let beginning = format!("rpyc-server: --{name} has no effect with");
-                    assert!(
-                        text.starts_with(&beginning) && text.contains("\n  "),
-                        "{text}"
-                    );
-                }
-            }
+    fn alone(mode: ServeMode) -> Situation {
+        Situation {
+            mode,
+            registers: false,
+            has_unix: false,
         }
-        let refused = |mode, name| refused(mode, name, true).expect("no effect");
-        let text = refused(ServeMode::Stdio, "port");
-        assert!(text.contains("--port has no effect with --mode stdio: "));
-        assert!(refused(ServeMode::Threaded, "workers").contains("--mode pool"));
+    }
+
+    fn given(at: Situation, name: &str) -> Result<Vec<String>, String> {
+        without_effect(at, &[name.to_owned()]).map_err(|failure| failure.report())
     }
 
     #[test]
-    fn elsewhere_than_on_the_command_line_only_what_protects_is_refused() {
-        for rule in RULES {
+    fn every_option_is_in_the_table_once() {
+        let table: Vec<&str> = EFFECTS.iter().map(|(name, _)| *name).collect();
+        let mut options = crate::program::cli::options_of_serving();
+        options.sort();
+        assert_eq!(table, options);
+        assert!(PROTECTING.iter().all(|name| table.contains(name)));
+    }
+
+    #[test]
+    fn an_option_without_effect_is_told_of_by_its_name_with_the_way_out_or_refused() {
+        for (name, effect) in EFFECTS {
+            assert_eq!(given(alone(ServeMode::Child), name), Ok(Vec::new()));
             for mode in MODES {
-                let tolerated = refused(mode, rule.name, false).is_none();
-                let expected = !rule.protects || rule.effect.counts_in(mode);
-                assert_eq!(tolerated, expected, "{}, {mode:?}", rule.name);
+                let text = match given(alone(mode), name) {
+                    Ok(warnings) => {
+                        let count = usize::from(!effect.counts_in(alone(mode)));
+                        assert_eq!(warnings.len(), count, "{name}, {mode:?}");
+                        assert!(count == 0 || !PROTECTING.contains(name), "{name}");
+                        let Some(warning) = warnings.into_iter().next() else {
+                            continue;
+                        };
+                        warning
+                    }
+                    Err(refused) => {
+                        assert!(PROTECTING.contains(name), "{refused}");
+                        assert!(refused.contains("\n  "), "{refused}");
+                        refused
+                    }
+                };
+                let says = |word: &str| text.contains(word);
+                assert!(says(&format!("--{name} has no effect with")), "{text}");
+                assert!(says("Say --") || says("Remove it"), "{text}");
             }
+        }
+        let refused = given(alone(ServeMode::Threaded), "max-memory").expect_err("no process");
+        assert!(refused.contains("Say --mode process, too"), "{refused}");
+    }
+
+    #[test]
+    fn what_says_more_about_another_option_counts_where_that_is_on() {
+        for (name, other) in [("service-name", "register"), ("unix-mode", "unix")] {
+            let mut at = alone(ServeMode::Threaded);
+            let warnings = given(at, name).expect("a warning");
+            assert!(warnings[0].contains(&format!("without --{other}")));
+            (at.registers, at.has_unix) = (true, true);
+            assert_eq!(given(at, name), Ok(Vec::new()));
         }
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) guard: Guard,
     pub(crate) registry: Option<RegistryClient>,
     pub(crate) tls: Option<Tls>,
+    /// What the operator is to be told of.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Plan {
@@ -38,13 +40,20 @@ impl Plan {
             return Err(Failure::usage("nothing to serve")
                 .hint("Say --classic to serve classic mode; --help shows examples."));
         }
-        mode_options::check(options)?;
+        let warnings = mode_options::check(options)?;
         check_user(options)?;
         check_logging(&options.logging)?;
         classic::check(&options.python)?;
         check_unix(options.socket.unix.as_deref())?;
-        let tls = access::tls(&options.access)?;
-        let access = access::access(&options.access, tls.as_ref())?;
+        let (tls, access) = match options.serving.mode {
+            // Who has the server's standard streams is in.
+            ServeMode::Stdio => (None, Access::new()),
+            _ => {
+                let tls = access::tls(&options.access)?;
+                let access = access::access(&options.access, tls.as_ref())?;
+                (tls, access)
+            }
+        };
         let default_port = if tls.is_some() { TLS_PORT } else { PORT };
         let port = options.socket.port.unwrap_or(default_port);
         let addresses = match options.serving.mode {
@@ -74,6 +83,7 @@ impl Plan {
             port,
             guard,
             tls,
+            warnings,
         })
     }
 }
@@ -136,7 +146,7 @@ fn addresses(socket: &Socket, port: u16) -> Result<Vec<SocketAddr>, Failure> {
     if addresses.is_empty() {
         return Err(
             Failure::usage(format!("--ipv6: --host {host} has no IPv6 address"))
-                .hint("Leave --ipv6 away, or name another host."),
+                .hint("Remove --ipv6, or name another host."),
         );
     }
     Ok(addresses)

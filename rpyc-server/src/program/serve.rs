@@ -24,9 +24,16 @@ pub(crate) fn run(options: &ServeOptions, start: StartEvaluator) -> Result<(), F
     if options.serving.check {
         check::addresses("--host, --port", &plan.addresses)?;
         check::addresses("--metrics", options.operations.metrics.as_slice())?;
-        return crate::program::print(b"the options make sense\n");
+        for warning in &plan.warnings {
+            // Nothing is left to do when nobody listens.
+            let _ = writeln!(io::stderr(), "rpyc-server: {warning}");
+        }
+        return crate::program::print(b"configuration OK\n");
     }
     let log = logging::start(&options.logging)?;
+    for warning in &plan.warnings {
+        warn!("{warning}");
+    }
     // A client that is there already is taken first of all: nothing else may read from the
     // standard input, or write to the standard output.
     let mode = match options.serving.mode {
@@ -280,11 +287,17 @@ fn print_address(addresses: &[Address]) -> Result<(), Failure> {
     let printed = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
-    printed.map_err(|error| Failure::new("the standard output can't be written").because(error))
+    printed.map_err(Failure::stdout)
 }
 
 fn announce(address: &Address, options: &ServeOptions, plan: &Plan) {
     info!("listening on {address}");
+    // The words that programs wait for which start Python's server.
+    match address {
+        Address::Tcp(tcp) => info!("server started on [{}]:{}", tcp.ip(), tcp.port()),
+        Address::Unix(Some(path)) => info!("server started on []:{}", path.display()),
+        Address::Unix(None) => {}
+    }
     let is_reachable = plan.guard.lets_strangers_in(address);
     let Some(address) = address.tcp() else {
         return;

@@ -13,7 +13,7 @@ pub(crate) fn run(options: &RegistryOptions) -> Result<(), Failure> {
     let addresses = plan::resolve("--host", &options.host, options.port)?;
     if options.check {
         check::addresses("--host, --port", &addresses)?;
-        return crate::program::print(b"the options make sense\n");
+        return crate::program::print(b"configuration OK\n");
     }
     let log = logging::start(&options.logging)?;
     let broken = |error| Failure::new("the registry can't go on").because(error);

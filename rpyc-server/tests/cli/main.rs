@@ -245,6 +245,21 @@ fn a_second_signal_ends_it_at_once_by_that_signal() {
     assert_eq!(status.signal(), Some(Signal::INT.as_raw()), "{log:#?}");
 }
 
+/// Programs that start Python's server wait for these words.
+#[test]
+fn it_says_that_it_has_started_in_the_words_of_pythons_server_for_each_socket() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let socket = folder.path().join("socket");
+    let path = socket.to_str().unwrap();
+    let mut program = Program::start(&["--classic", "--port", "0", "--unix", path]);
+    let address = program.address();
+    program.line_with(&format!("server started on [127.0.0.1]:{}", address.port()));
+    program.line_with(&format!("server started on []:{path}"));
+    TcpStream::connect(address).unwrap();
+    program.signal(Signal::INT);
+    assert_eq!(program.end().0.code(), Some(0));
+}
+
 #[test]
 fn it_is_not_a_signal_that_ends_it_when_it_is_asked_once() {
     let mut program = Program::start(&["--classic", "--port", "0"]);

@@ -64,10 +64,75 @@ fn a_wrong_variable_and_a_wrong_config_file_are_usage_errors_that_say_where() {
 }
 
 #[test]
+fn an_option_without_effect_is_told_of_whatever_its_source() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("server.toml");
+    fs::write(&file, "workers = 7\nregister = false\n").unwrap();
+    let base = ["--classic", "--check"];
+    let checked = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = command();
+        command.args(base).args(arguments);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let shown = text(&output.stdout);
+        (output.status.code(), shown, text(&output.stderr))
+    };
+    for (code, _, told) in [
+        checked(&["--workers", "7"], &[]),
+        checked(&[], &[("RPYC_SERVER_WORKERS", "7")]),
+        checked(&["--config", file.to_str().unwrap()], &[]),
+    ] {
+        assert_eq!(code, Some(0), "{told}");
+        let expected = "rpyc-server: --workers has no effect with --mode threaded: the other \
+                        modes have no workers. Say --mode pool, too.\n";
+        assert_eq!(told, expected);
+    }
+    // What protects must not be missing.
+    for (code, _, told) in [
+        checked(&["--max-memory", "1GiB"], &[]),
+        checked(&[], &[("RPYC_SERVER_MAX_MEMORY", "1GiB")]),
+    ] {
+        assert_eq!(code, Some(2), "{told}");
+        assert!(told.contains("Say --mode process, too"), "{told}");
+    }
+}
+
+#[test]
+fn a_switch_of_pythons_server_without_effect_is_a_warning_and_the_server_serves() {
+    let arguments = [
+        "--classic",
+        "--mode",
+        "stdio",
+        "--host",
+        "127.0.0.1",
+        "-p",
+        "0",
+    ];
+    // Its standard input is at its end: the client has left.
+    let (code, stdout, stderr) = run(&[&arguments[..], &["--register", "-6"]].concat());
+    assert_eq!((code, stdout.as_str()), (Some(0), ""), "{stderr}");
+    for name in ["host", "port", "register", "ipv6"] {
+        let warning = format!("WARN  --{name} has no effect with --mode stdio");
+        assert!(stderr.contains(&warning), "{name}: {stderr}");
+    }
+}
+
+#[test]
+fn called_by_a_pythons_name_it_is_one() {
+    use std::os::unix::process::CommandExt;
+    for name in ["python3", "/somewhere/rpyc-python"] {
+        let mut command = command();
+        let command = command.arg0(name).args(["-c", "print(6 * 7)"]);
+        let output = command.output().unwrap();
+        assert_eq!(output.stdout, b"42\n", "{name}");
+    }
+}
+
+#[test]
 fn check_says_whether_it_would_work_and_starts_nothing() {
     let (code, stdout, stderr) = run(&["--classic", "--check", "--port", "18812"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
-    assert_eq!(stdout, "the options make sense\n");
+    assert_eq!(stdout, "configuration OK\n");
     let (code, _, _) = run(&["registry", "--check", "--host", "127.0.0.1"]);
     assert_eq!(code, Some(0));
     // A server that runs with them doesn't make them wrong.
@@ -80,18 +145,17 @@ fn check_says_whether_it_would_work_and_starts_nothing() {
         (
             &["--classic", "--check", "--mode", "stdio", "--allow", "::1"],
             2,
-            "--mode stdio",
+            "--allow has no effect with --mode stdio",
         ),
         (
-            &["--classic", "--check", "--mode", "stdio", "--register"],
+            &["--classic", "--check", "-m", "treaded"],
             2,
-            "--register has no effect with --mode stdio",
+            "'treaded' for '--mode <MODE>'",
         ),
-        (
-            &["--classic", "--check", "--mode", "stdio", "--port", "0"],
-            2,
-            "--port has no effect with --mode stdio",
-        ),
+        (&["-m", "http.server"], 2, "'http.server' for '--mode"),
+        (&["-c", "print(6 * 7)"], 2, "unexpected argument '-c'"),
+        (&["./stray.py"], 2, "'./stray.py'"),
+        (&["-"], 2, "'-'"),
         (
             &["--classic", "--check", "--init", "/no/such/script.py"],
             2,
@@ -137,21 +201,6 @@ fn check_says_whether_it_would_work_and_starts_nothing() {
             &["--classic", "--check", "--ssl-keyfile", "/no/such/key"],
             2,
             "--ssl-keyfile needs --ssl-certfile",
-        ),
-        (
-            &["--classic", "--check", "--unix-mode", "660"],
-            2,
-            "--unix-mode has no effect without --unix",
-        ),
-        (
-            &["--classic", "--check", "--service-name", "spare"],
-            2,
-            "--service-name has no effect without --register",
-        ),
-        (
-            &["--classic", "--check", "--workers", "7"],
-            2,
-            "Say --mode pool, too",
         ),
         (
             &["--classic", "--check", "--max-memory", "1GiB"],

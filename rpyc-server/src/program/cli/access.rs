@@ -38,35 +38,30 @@ pub(super) fn args() -> Vec<Arg> {
     let mut args = vec![
         option(
             "ssl-keyfile",
-            "RPYC_SERVER_SSL_KEYFILE",
             "FILE",
             "Speak TLS with this key (PEM); SIGHUP reads the files anew",
         )
         .value_parser(value_parser!(PathBuf)),
         option(
             "ssl-certfile",
-            "RPYC_SERVER_SSL_CERTFILE",
             "FILE",
             "The certificate of the key (PEM), with those between it and its authority behind it",
         )
         .value_parser(value_parser!(PathBuf)),
         option(
             "ssl-cafile",
-            "RPYC_SERVER_SSL_CAFILE",
             "FILE",
             "Let in only clients that have a certificate of these authorities (PEM)",
         )
         .value_parser(value_parser!(PathBuf)),
         option(
             "secret-file",
-            "RPYC_SERVER_SECRET_FILE",
             "FILE",
             "Let in only clients that know the secret in this file",
         )
         .value_parser(value_parser!(PathBuf)),
         option(
             "allow",
-            "RPYC_SERVER_ALLOW",
             "NETWORK",
             "Let in only clients of this network (10.0.0.0/8); can be given several times",
         )
@@ -74,10 +69,8 @@ pub(super) fn args() -> Vec<Arg> {
         .value_delimiter(',')
         .value_parser(network),
     ];
-    args.extend(switch(
+    args.push(switch(
         "insecure",
-        "RPYC_SERVER_INSECURE",
-        "no-insecure",
         "Let in everybody, also from other machines, though classic mode lets every client run any \
          code as this user",
     ));

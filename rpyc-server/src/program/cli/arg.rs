@@ -1,48 +1,53 @@
 //! What the options have in common: how they are made, and the kinds of their values.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 
-/// An option with a value. The variable is the option's name in capitals behind `RPYC_SERVER_`;
-/// clap takes nothing but literals.
-pub(super) fn option(
-    name: &'static str,
-    variable: &'static str,
-    value: &'static str,
-    help: &'static str,
-) -> Arg {
+/// An option with a value.
+pub(crate) fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help)
+}
+
+/// An option without a value.
+pub(crate) fn switch(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
-        .env(variable)
-        .hide_env(true)
-        .value_name(value)
+        .action(ArgAction::SetTrue)
+        .value_parser(BoolishValueParser::new())
         .help(help)
 }
 
-/// An option without a value, and the hidden one that takes it back: the environment or the config
-/// file may have turned it on. Its name is [`opposite`]'s; clap takes nothing but literals.
-pub(super) fn switch(
-    name: &'static str,
-    variable: &'static str,
-    opposite: &'static str,
-    help: &'static str,
-) -> [Arg; 2] {
-    [
-        Arg::new(name)
-            .long(name)
-            .env(variable)
-            .hide_env(true)
-            .action(ArgAction::SetTrue)
-            .value_parser(BoolishValueParser::new())
-            .help(help),
-        Arg::new(opposite)
-            .long(opposite)
-            .action(ArgAction::SetTrue)
-            .hide(true),
-    ]
+/// The same options, each with its variable: the option's name in capitals behind the prefix, unless
+/// it has one.
+pub(crate) fn with_variables(prefix: &str, args: Vec<Arg>) -> Vec<Arg> {
+    let with_variable = |arg: Arg| {
+        let name = match arg.get_long() {
+            Some(name) if !arg.is_hide_set() && arg.get_env().is_none() => name,
+            _ => return arg.hide_env(true),
+        };
+        let variable = format!("{prefix}{}", name.to_uppercase().replace('-', "_"));
+        arg.env(OsString::from(variable)).hide_env(true)
+    };
+    args.into_iter().map(with_variable).collect()
+}
+
+/// The same options, and for each switch the hidden one that takes it back: the environment or the
+/// config file may have turned it on.
+pub(super) fn with_opposites(args: Vec<Arg>) -> Vec<Arg> {
+    let with_opposite = |arg: Arg| {
+        let is_switch = matches!(arg.get_action(), ArgAction::SetTrue) && !arg.is_hide_set();
+        let name = arg.get_long().filter(|_| is_switch).map(opposite);
+        let opposite = name.map(|name| {
+            let switch = Arg::new(name.clone()).long(name);
+            switch.action(ArgAction::SetTrue).hide(true)
+        });
+        [Some(arg), opposite].into_iter().flatten()
+    };
+    args.into_iter().flat_map(with_opposite).collect()
 }
 
 /// A switch that may have a value: `--listing`, `--listing=false`, `--listing false`.

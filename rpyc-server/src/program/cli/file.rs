@@ -18,10 +18,9 @@ use super::arg::{opposite, option};
 use crate::program::failure::Failure;
 
 /// The option that names the file.
-pub(super) fn arg(variable: &'static str) -> Arg {
+pub(super) fn arg() -> Arg {
     option(
         "config",
-        variable,
         "FILE",
         "Read options from a TOML file; flags and the environment win over it",
     )

@@ -1,5 +1,10 @@
 //! The texts below the options.
 
+pub(super) const SERVE_SHORT: &str = "\
+These are the options that people use most; --help shows all of them, and examples.
+  rpyc-server --classic
+      serve programs of this machine; from Python: rpyc.classic.connect(\"127.0.0.1\")";
+
 pub(super) const SERVE: &str = "\
 Examples:
   rpyc-server --classic --port 18812

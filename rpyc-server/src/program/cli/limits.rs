@@ -82,7 +82,6 @@ fn clients() -> Vec<Arg> {
     vec![
         option(
             "max-clients",
-            "RPYC_SERVER_MAX_CLIENTS",
             "N",
             "Clients served at the same time; one that has said nothing makes room, or else the next is closed",
         )
@@ -90,7 +89,6 @@ fn clients() -> Vec<Arg> {
         .value_parser(value_parser!(u32).range(1..)),
         option(
             "max-clients-per-address",
-            "RPYC_SERVER_MAX_CLIENTS_PER_ADDRESS",
             "N",
             "Those from one address (IPv6: one /64 network); this machine's are not counted [default: half of \
              --max-clients]",
@@ -103,7 +101,6 @@ fn deadlines() -> Vec<Arg> {
     vec![
         option(
             "handshake-timeout",
-            "RPYC_SERVER_HANDSHAKE_TIMEOUT",
             "SECS",
             "How long a client may take to authenticate, and then for its first message",
         )
@@ -111,7 +108,6 @@ fn deadlines() -> Vec<Arg> {
         .value_parser(optional_seconds),
         option(
             "frame-timeout",
-            "RPYC_SERVER_FRAME_TIMEOUT",
             "SECS",
             "How long a client may take for the rest of a message that it has begun",
         )
@@ -119,23 +115,16 @@ fn deadlines() -> Vec<Arg> {
         .value_parser(optional_seconds),
         option(
             "write-timeout",
-            "RPYC_SERVER_WRITE_TIMEOUT",
             "SECS",
             "How long a client may leave its answers unread",
         )
         .default_value("60")
         .value_parser(optional_seconds),
-        option(
-            "idle-timeout",
-            "RPYC_SERVER_IDLE_TIMEOUT",
-            "SECS",
-            "How long a client may do nothing",
-        )
-        .default_value("0")
-        .value_parser(optional_seconds),
+        option("idle-timeout", "SECS", "How long a client may do nothing")
+            .default_value("0")
+            .value_parser(optional_seconds),
         option(
             "keepalive",
-            "RPYC_SERVER_KEEPALIVE",
             "SECS",
             "After how much silence the system asks whether a client's machine is still there",
         )
@@ -143,7 +132,6 @@ fn deadlines() -> Vec<Arg> {
         .value_parser(optional_seconds),
         option(
             "request-time-limit",
-            "RPYC_SERVER_REQUEST_TIME_LIMIT",
             "SECS",
             "How long the code of one request may run until a TimeoutError is raised in it",
         )
@@ -151,7 +139,6 @@ fn deadlines() -> Vec<Arg> {
         .value_parser(optional_seconds),
         option(
             "sync-request-timeout",
-            "RPYC_SERVER_SYNC_REQUEST_TIMEOUT",
             "SECS",
             "How long the server waits when it calls a client back",
         )
@@ -159,7 +146,6 @@ fn deadlines() -> Vec<Arg> {
         .value_parser(optional_seconds),
         option(
             "grace",
-            "RPYC_SERVER_GRACE",
             "SECS",
             "How long running requests may take when the server is told to stop",
         )
@@ -172,7 +158,6 @@ fn process() -> Vec<Arg> {
     vec![
         option(
             "max-memory",
-            "RPYC_SERVER_MAX_MEMORY",
             "SIZE",
             "With --mode process: bytes that a client's process may allocate (512MiB) [default: no \
              limit]",
@@ -180,7 +165,6 @@ fn process() -> Vec<Arg> {
         .value_parser(bytes),
         option(
             "max-cpu",
-            "RPYC_SERVER_MAX_CPU",
             "SECS",
             "With --mode process: time that a client's process may compute, in whole seconds",
         )
@@ -188,7 +172,6 @@ fn process() -> Vec<Arg> {
         .value_parser(optional_seconds),
         option(
             "max-lifetime",
-            "RPYC_SERVER_MAX_LIFETIME",
             "SECS",
             "With --mode process: time after which a client's process is ended",
         )
@@ -196,7 +179,6 @@ fn process() -> Vec<Arg> {
         .value_parser(optional_seconds),
         option(
             "user",
-            "RPYC_SERVER_USER",
             "USER",
             "With --mode process, for a server that root starts: the user, or UID:GID, that clients' \
              processes run as",
@@ -213,7 +195,6 @@ fn sizes() -> Vec<Arg> {
     vec![
         option(
             "max-frame",
-            "RPYC_SERVER_MAX_FRAME",
             "SIZE",
             "Bytes of one message of a client's (64KiB, 16MiB, 1GiB)",
         )
@@ -221,7 +202,6 @@ fn sizes() -> Vec<Arg> {
         .value_parser(bytes),
         option(
             "max-inflated",
-            "RPYC_SERVER_MAX_INFLATED",
             "SIZE",
             "Bytes of one compressed message once it is inflated",
         )
@@ -230,7 +210,6 @@ fn sizes() -> Vec<Arg> {
         count(
             option(
                 "max-objects",
-                "RPYC_SERVER_MAX_OBJECTS",
                 "N",
                 "Objects that a client may hold at the same time",
             ),
@@ -239,7 +218,6 @@ fn sizes() -> Vec<Arg> {
         count(
             option(
                 "max-queued",
-                "RPYC_SERVER_MAX_QUEUED",
                 "N",
                 "Requests of a client that may wait to be served",
             ),
@@ -248,7 +226,6 @@ fn sizes() -> Vec<Arg> {
         count(
             option(
                 "max-pending",
-                "RPYC_SERVER_MAX_PENDING",
                 "N",
                 "Calls of a client back that may wait for its answers",
             ),
@@ -257,7 +234,6 @@ fn sizes() -> Vec<Arg> {
         count(
             option(
                 "max-nested",
-                "RPYC_SERVER_MAX_NESTED",
                 "N",
                 "Requests within requests: callbacks of callbacks",
             ),

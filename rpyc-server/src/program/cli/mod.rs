@@ -26,14 +26,14 @@ use clap::{Arg, ArgAction, ArgMatches, Command, Id, value_parser};
 use clap_complete::Shell;
 
 pub(crate) use self::access::AccessOptions;
-pub(crate) use self::arg::{bytes, optional_seconds};
+use self::arg::with_opposites;
+pub(crate) use self::arg::{bytes, option, optional_seconds, switch, with_variables};
 pub(crate) use self::limits::Limits;
 pub(crate) use self::logging::{LogFormat, Logging};
 pub(crate) use self::operations::Operations;
 pub(crate) use self::python::Python;
 pub(crate) use self::registering::Registering;
 pub(crate) use self::registry::RegistryOptions;
-pub use self::serving::begins_with_mode;
 pub(crate) use self::serving::{SERVES_CLIENT, ServeMode, Serving};
 pub(crate) use self::socket::Socket;
 use crate::program::failure::Failure;
@@ -60,10 +60,8 @@ pub(crate) enum Invocation {
 #[derive(Debug)]
 pub(crate) struct ServeOptions {
     pub(crate) access: AccessOptions,
-    /// The names of those on the command line.
+    /// The names of those that somebody has set, wherever.
     pub(crate) given: Vec<String>,
-    /// The names of those that are given anywhere: there, in the environment, in the config file.
-    pub(crate) set: Vec<String>,
     pub(crate) limits: Limits,
     pub(crate) logging: Logging,
     pub(crate) operations: Operations,
@@ -129,16 +127,12 @@ fn parse_from(arguments: Vec<OsString>) -> Result<Result<Invocation, clap::Error
         Ok(matches) => matches,
         Err(error) => return Ok(Err(error)),
     };
-    let on_command_line =
-        |id: &&Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
-    let given = matches.ids().filter(on_command_line);
-    let given = given.map(|id| id.as_str().to_owned()).collect();
     let arguments = file::extend(arguments, &matches)?;
     let parsed = command.try_get_matches_from(arguments);
-    Ok(parsed.map(|matches| invocation(&matches, given)))
+    Ok(parsed.map(|matches| invocation(&matches)))
 }
 
-fn invocation(matches: &ArgMatches, given: Vec<String>) -> Invocation {
+fn invocation(matches: &ArgMatches) -> Invocation {
     match matches.subcommand() {
         _ if matches.get_flag(HELP_ALL) => Invocation::HelpAll,
         Some(("registry", matches)) if matches.get_flag(HELP_ALL) => Invocation::HelpAll,
@@ -154,12 +148,7 @@ fn invocation(matches: &ArgMatches, given: Vec<String>) -> Invocation {
         }
         _ => Invocation::Serve(Box::new(ServeOptions {
             access: AccessOptions::from_matches(matches),
-            given,
-            set: matches
-                .ids()
-                .filter(|id| matches.value_source(id.as_str()) != Some(ValueSource::DefaultValue))
-                .map(|id| id.as_str().to_owned())
-                .collect(),
+            given: given(matches),
             limits: Limits::from_matches(matches),
             logging: Logging::from_matches(matches),
             operations: Operations::from_matches(matches),
@@ -169,6 +158,17 @@ fn invocation(matches: &ArgMatches, given: Vec<String>) -> Invocation {
             socket: Socket::from_matches(matches),
         })),
     }
+}
+
+/// The options that somebody has set; a switch that is off isn't.
+fn given(matches: &ArgMatches) -> Vec<String> {
+    let is_set = |id: &&Id| {
+        let is_default = matches.value_source(id.as_str()) == Some(ValueSource::DefaultValue);
+        let is_off = matches!(matches.try_get_one(id.as_str()), Ok(Some(false)));
+        !is_default && !is_off
+    };
+    let set = matches.ids().filter(is_set);
+    set.map(|id| id.as_str().to_owned()).collect()
 }
 
 /// The names of the options of serving.
@@ -184,19 +184,12 @@ fn command() -> Command {
     Command::new(NAME)
         .version(env!("CARGO_PKG_VERSION"))
         .about("Serves RPyC: Python programs connect with rpyc and use this process's objects.")
-        .after_help(help::SERVE)
+        .after_help(help::SERVE_SHORT)
+        .after_long_help(help::SERVE)
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
         .subcommand_help_heading("Commands (without one, it serves)")
-        .args(serving::args())
-        .args(python::args())
-        .args(socket::args())
-        .args(access::args())
-        .args(limits::args())
-        .args(registering::args())
-        .args(logging::args())
-        .args(operations::args())
-        .arg(file::arg("RPYC_SERVER_CONFIG"))
+        .args(serving_args())
         .arg(help_all_arg())
         .subcommand(registry::command().arg(help_all_arg()))
         .subcommands(tools::commands())
@@ -224,6 +217,25 @@ fn command() -> Command {
         )
 }
 
+fn serving_args() -> Vec<Arg> {
+    let groups = [
+        serving::args(),
+        python::args(),
+        socket::args(),
+        access::args(),
+        limits::args(),
+        registering::args(),
+        logging::args(),
+        operations::args(),
+        vec![file::arg()],
+    ];
+    let args = groups.into_iter().flatten().map(|arg| {
+        let is_common = COMMON.contains(&arg.get_id().as_str());
+        arg.hide_short_help(!is_common)
+    });
+    with_opposites(with_variables("RPYC_SERVER_", args.collect()))
+}
+
 /// Python's programs have it.
 fn help_all_arg() -> Arg {
     Arg::new(HELP_ALL)
@@ -232,10 +244,26 @@ fn help_all_arg() -> Arg {
         .hide(true)
 }
 
+/// The options that people use: what `-h` shows.
+const COMMON: [&str; 15] = [
+    "allow",
+    "classic",
+    "config",
+    "host",
+    "logfile",
+    "mode",
+    "path",
+    "port",
+    "quiet",
+    "secret-file",
+    "ssl-cafile",
+    "ssl-certfile",
+    "ssl-keyfile",
+    "unix",
+    "verbose",
+];
 const NAME: &str = "rpyc-server";
 const HELP_ALL: &str = "help-all";
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-pub(crate) use self::tests::serve;

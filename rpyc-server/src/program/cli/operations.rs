@@ -23,7 +23,6 @@ impl Operations {
 pub(super) fn args() -> Vec<Arg> {
     let metrics = option(
         "metrics",
-        "RPYC_SERVER_METRICS",
         "ADDRESS",
         "Serve metrics for Prometheus at http://ADDRESS/metrics to whoever reaches that; a port \
          alone is one of 127.0.0.1",

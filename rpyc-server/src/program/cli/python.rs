@@ -28,7 +28,6 @@ pub(super) fn args() -> Vec<Arg> {
     let args = [
         option(
             "path",
-            "RPYC_SERVER_PATH",
             "DIR",
             "Directory to import modules from, ahead of those of PYTHONPATH and of the standard \
              library; may be given several times (in RPYC_SERVER_PATH with : between)",
@@ -38,7 +37,6 @@ pub(super) fn args() -> Vec<Arg> {
         .value_parser(value_parser!(PathBuf)),
         option(
             "init",
-            "RPYC_SERVER_INIT",
             "FILE",
             "Python script to run before the first client; its names are in each client's namespace",
         )

@@ -38,16 +38,13 @@ impl Registering {
 }
 
 pub(super) fn args() -> Vec<Arg> {
-    let mut args = Vec::from(switch(
+    let mut args = vec![switch(
         "register",
-        "RPYC_SERVER_REGISTER",
-        "no-register",
         "Register with a registry each minute, and unregister at the end",
-    ));
+    )];
     args.extend([
         option(
             "registry-type",
-            "RPYC_SERVER_REGISTRY_TYPE",
             "TYPE",
             "Whether the registry is asked over UDP or TCP",
         )
@@ -56,23 +53,16 @@ pub(super) fn args() -> Vec<Arg> {
         .value_parser(transports()),
         option(
             "registry-host",
-            "RPYC_SERVER_REGISTRY_HOST",
             "HOST",
             "The registry's host; TCP needs it [default: 255.255.255.255, whichever registry hears \
              the broadcast]",
         )
         .value_parser(NonEmptyStringValueParser::new()),
-        option(
-            "registry-port",
-            "RPYC_SERVER_REGISTRY_PORT",
-            "PORT",
-            "The registry's port",
-        )
-        .default_value("18811")
-        .value_parser(value_parser!(u16).range(1..)),
+        option("registry-port", "PORT", "The registry's port")
+            .default_value("18811")
+            .value_parser(value_parser!(u16).range(1..)),
         option(
             "advertise-host",
-            "RPYC_SERVER_ADVERTISE_HOST",
             "IP",
             "The address to register. Any registry takes one of this machine's; one that clients \
              see from outside (of a container, a router) takes a registry of rpyc-server with \
@@ -81,14 +71,12 @@ pub(super) fn args() -> Vec<Arg> {
         .value_parser(value_parser!(IpAddr)),
         option(
             "advertise-port",
-            "RPYC_SERVER_ADVERTISE_PORT",
             "PORT",
             "The port to register, where it isn't the one listened on",
         )
         .value_parser(value_parser!(u16).range(1..)),
         option(
             "service-name",
-            "RPYC_SERVER_SERVICE_NAME",
             "NAME",
             "The name to register; can be given several times",
         )

@@ -7,7 +7,7 @@ use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use ipnet::IpNet;
 
-use super::arg::{flag, is_on, option, seconds, switch, value};
+use super::arg::{flag, is_on, option, seconds, switch, value, with_opposites, with_variables};
 use super::{Logging, file, help};
 
 /// The options of a registry.
@@ -79,7 +79,6 @@ fn args() -> Vec<Arg> {
     let mut args = vec![
         option(
             "mode",
-            "RPYC_REGISTRY_MODE",
             "MODE",
             "Whether it is asked over UDP or TCP",
         )
@@ -89,7 +88,6 @@ fn args() -> Vec<Arg> {
         .value_parser(transports()),
         option(
             "host",
-            "RPYC_REGISTRY_HOST",
             "ADDRESS",
             "Address or name to listen on; broadcasts are heard on 0.0.0.0 only [default: 0.0.0.0, \
              with --ipv6 ::]",
@@ -97,7 +95,6 @@ fn args() -> Vec<Arg> {
         .value_parser(NonEmptyStringValueParser::new()),
         option(
             "port",
-            "RPYC_REGISTRY_PORT",
             "PORT",
             "Port to listen on; 0 takes a free one, which the log names",
         )
@@ -106,23 +103,20 @@ fn args() -> Vec<Arg> {
         .value_parser(value_parser!(u16)),
         flag(option(
             "listing",
-            "RPYC_REGISTRY_LISTING",
             "BOOL",
             "Tell which services there are, not only where a known one is",
         ))
         .short('l'),
         option(
             "timeout",
-            "RPYC_REGISTRY_TIMEOUT",
             "SECS",
-            "How long a server is known that isn't heard of",
+            "How long servers not heard from are known",
         )
         .short('t')
         .default_value("240")
         .value_parser(seconds),
         option(
             "allow",
-            "RPYC_REGISTRY_ALLOW",
             "NETWORK",
             "Network that may ask and register (10.0.0.0/8); can be given several times \
              [default: everybody]",
@@ -132,7 +126,6 @@ fn args() -> Vec<Arg> {
         .value_parser(network),
         option(
             "rate",
-            "RPYC_REGISTRY_RATE",
             "N",
             "Questions a second that one source may ask, ten times as many at once; 0 sets no limit",
         )
@@ -140,40 +133,35 @@ fn args() -> Vec<Arg> {
         .value_parser(value_parser!(u32)),
         option(
             "max-entries",
-            "RPYC_REGISTRY_MAX_ENTRIES",
             "N",
             "Entries (services times servers) that it keeps, half of them for one host",
         )
         .default_value("10000")
         .value_parser(value_parser!(u32).range(1..=1_000_000)),
     ];
-    let [ipv6, no_ipv6] = switch(
-        "ipv6",
-        "RPYC_REGISTRY_IPV6",
-        "no-ipv6",
-        "Listen on IPv6, which takes IPv4, too",
-    );
-    args.extend([ipv6.short('6'), no_ipv6]);
-    args.extend(switch(
+    args.push(switch("ipv6", "Listen on IPv6, which takes IPv4, too").short('6'));
+    args.push(switch(
         "foreign-hosts",
-        "RPYC_REGISTRY_FOREIGN_HOSTS",
-        "no-foreign-hosts",
         "Let servers register another address than the one that they ask from \
          (--advertise-host); then everybody who may ask can redirect the services of others",
     ));
-    args.extend(switch(
+    args.push(switch(
         "check",
-        "RPYC_REGISTRY_CHECK",
-        "no-check",
         "Say whether all of this makes sense, and start nothing",
     ));
     let mut args: Vec<Arg> = args
         .into_iter()
         .map(|arg| arg.help_heading("Registry"))
         .collect();
-    args.extend(super::logging::registry_args());
-    args.push(file::arg("RPYC_REGISTRY_CONFIG"));
-    args
+    args.extend(super::logging::args());
+    args.push(file::arg());
+    // Python's `rpyc_registry` has a `--quiet` that takes a value; so may this one.
+    let with_value = |arg: Arg| match arg.get_id() == "quiet" {
+        true => flag(arg),
+        false => arg,
+    };
+    let args = with_opposites(args).into_iter().map(with_value);
+    with_variables("RPYC_REGISTRY_", args.collect())
 }
 
 /// A network, or a single address.

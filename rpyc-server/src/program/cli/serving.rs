@@ -76,7 +76,6 @@ pub(super) fn args() -> Vec<Arg> {
     let mut args = vec![
         option(
             "mode",
-            "RPYC_SERVER_MODE",
             "MODE",
             "How clients are served: threaded (a thread for each), pool (--workers threads for \
              all), process or forking (a process for each, started anew), oneshot (the first client \
@@ -89,7 +88,6 @@ pub(super) fn args() -> Vec<Arg> {
         .value_parser(PossibleValuesParser::new(MODES)),
         option(
             "workers",
-            "RPYC_SERVER_WORKERS",
             "N",
             "With --mode pool: threads that serve the clients",
         )
@@ -105,49 +103,22 @@ pub(super) fn args() -> Vec<Arg> {
     let switches = [
         switch(
             "classic",
-            "RPYC_SERVER_CLASSIC",
-            "no-classic",
             "Serve classic mode: clients import modules, evaluate and execute Python code here",
         ),
-        switch(
-            "no-pickle",
-            "RPYC_SERVER_NO_PICKLE",
-            "pickle",
-            "Refuse to pickle: no obtain, no deliver",
-        ),
-        switch(
-            "no-traceback",
-            "RPYC_SERVER_NO_TRACEBACK",
-            "traceback",
-            "Send exceptions without their traceback",
-        ),
+        switch("no-pickle", "Refuse to pickle: no obtain, no deliver"),
+        switch("no-traceback", "Send exceptions without their traceback"),
         switch(
             "compress",
-            "RPYC_SERVER_COMPRESS",
-            "no-compress",
             "Compress long messages, which pays on slow networks only",
         ),
         switch(
             "check",
-            "RPYC_SERVER_CHECK",
-            "no-check",
             "Say whether all of this makes sense, and start nothing",
         ),
     ];
-    args.extend(switches.into_iter().flatten());
+    args.extend(switches);
     let headed = args.into_iter().map(|arg| arg.help_heading("Serving"));
     headed.collect()
-}
-
-/// Whether the arguments begin with `-m` and a mode, which is what `rpyc_classic` calls it and
-/// what a Python would take for the name of a module.
-pub fn begins_with_mode(arguments: &[String]) -> bool {
-    let mode = match arguments {
-        [first, second, ..] if first == "-m" => second,
-        [first, ..] => first.strip_prefix("-m").unwrap_or_default(),
-        [] => return false,
-    };
-    MODES.contains(&mode.trim_start_matches('='))
 }
 
 /// What a server in process mode adds to its own arguments for the process of a client.

@@ -33,7 +33,6 @@ pub(super) fn args() -> Vec<Arg> {
     let mut args = vec![
         option(
             "host",
-            "RPYC_SERVER_HOST",
             "ADDRESS",
             "Address or name to listen on; :: takes IPv4 and IPv6 [default: 127.0.0.1, with --ipv6 \
              ::1]",
@@ -41,7 +40,6 @@ pub(super) fn args() -> Vec<Arg> {
         .value_parser(NonEmptyStringValueParser::new()),
         option(
             "port",
-            "RPYC_SERVER_PORT",
             "PORT",
             "TCP port to listen on; 0 takes a free one, which the log names [default: 18812, with TLS \
              18821]",
@@ -49,24 +47,16 @@ pub(super) fn args() -> Vec<Arg> {
         .short('p')
         .value_parser(value_parser!(u16)),
     ];
-    let [ipv6, no_ipv6] = switch(
-        "ipv6",
-        "RPYC_SERVER_IPV6",
-        "no-ipv6",
-        "Listen on an IPv6 address",
-    );
-    args.extend([ipv6.short('6'), no_ipv6]);
+    args.push(switch("ipv6", "Listen on an IPv6 address").short('6'));
     args.extend([
         option(
             "unix",
-            "RPYC_SERVER_UNIX",
             "PATH",
             "Listen on a Unix socket; on TCP, too, only where --host or --port is given",
         )
         .value_parser(value_parser!(PathBuf)),
         option(
             "unix-mode",
-            "RPYC_SERVER_UNIX_MODE",
             "MODE",
             "The Unix socket's permissions: whoever may write to it may connect",
         )

@@ -17,7 +17,7 @@ fn parse(arguments: &[&str]) -> Result<Result<Invocation, clap::Error>, Failure>
 }
 
 #[track_caller]
-pub(crate) fn serve(arguments: &[&str]) -> ServeOptions {
+fn serve(arguments: &[&str]) -> ServeOptions {
     match parse(arguments) {
         Ok(Ok(Invocation::Serve(options))) => *options,
         other => panic!("not serving: {other:?}"),
@@ -106,6 +106,29 @@ fn every_option_has_a_variable_of_its_name_and_every_switch_its_opposite() {
 }
 
 #[test]
+fn the_short_help_shows_what_people_use_and_the_long_one_everything() {
+    let mut command = wrap::wrapped(command());
+    let short = command.render_help().to_string();
+    let long = command.render_long_help().to_string();
+    let shows = |help: &str, name: &str| {
+        // `-p, --port <PORT>  TCP port to listen on`
+        let lines = help.lines().map(str::trim_start);
+        let mut lines = lines.filter(|line| line.starts_with('-'));
+        lines.any(|line| {
+            let mut words = line.split_whitespace().take(2);
+            words.any(|word| word == format!("--{name}"))
+        })
+    };
+    let options = options_of_serving();
+    assert!(options.len() > 40 && options.iter().all(|name| shows(&long, name)));
+    let mut in_short: Vec<&String> = options.iter().filter(|name| shows(&short, name)).collect();
+    in_short.sort();
+    assert_eq!(in_short, COMMON);
+    let lines = |help: &str| help.lines().count();
+    assert!(lines(&short) < lines(&long) / 2 && short.contains("--help"));
+}
+
+#[test]
 fn every_option_of_a_client_has_a_variable_of_its_name() {
     for command in crate::program::tools::commands() {
         for arg in command.get_arguments() {
@@ -176,7 +199,6 @@ fn became(arguments: &[&str]) -> Option<String> {
     match parse(arguments) {
         Ok(Ok(Invocation::Serve(mut options))) => {
             options.given.clear();
-            options.set.clear();
             Some(format!("{options:?}"))
         }
         Ok(Ok(Invocation::Registry(options))) => Some(format!("{options:?}")),
@@ -386,16 +408,4 @@ fn sizes_are_bytes_or_have_a_unit() {
     ] {
         assert_eq!(size(wrong), None, "{wrong}");
     }
-}
-
-#[test]
-fn a_mode_in_front_is_not_the_module_that_a_python_would_run() {
-    let begins = |arguments: &[&str]| {
-        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        begins_with_mode(&arguments)
-    };
-    assert!(begins(&["-m", "oneshot"]) && begins(&["-mthreaded"]) && begins(&["-m=oneshot"]));
-    assert!(begins(&["-m", "stdio"]) && begins(&["-mpool"]));
-    assert!(!begins(&["-m", "http.server"]) && !begins(&["-mtimeit"]) && !begins(&[]));
-    assert!(!begins(&["-c", "oneshot"]) && !begins(&["-m"]));
 }

@@ -4,8 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::BoolishValueParser;
-use clap::{Arg, ArgAction, ArgMatches, value_parser};
+use clap::{Arg, ArgMatches, value_parser};
 use rpyc_classic::ClassicConnection;
 use rpyc_core::registry::RegistryClient;
 use rpyc_core::transport::{TlsClient, TlsError};
@@ -13,6 +12,7 @@ use rpyc_core::{Connection, Connector, Error};
 
 use crate::auth::Secret;
 
+use crate::program::cli;
 use crate::program::failure::Failure;
 
 /// A server, by the way to it.
@@ -109,65 +109,48 @@ struct TlsFiles {
 }
 
 pub(super) fn args() -> Vec<Arg> {
-    let option = |name: &'static str, variable: &'static str, help: &'static str| {
-        Arg::new(name)
-            .long(name)
-            .env(variable)
-            .hide_env(true)
-            .help(help)
-            .help_heading("Connection")
-    };
-    let file = |name, variable, help| {
-        let option = option(name, variable, help).value_name("FILE");
+    let file = |name, help| {
+        let option = cli::option(name, "FILE", help);
         option.value_parser(value_parser!(PathBuf))
     };
-    vec![
-        option(
+    let args = [
+        cli::option(
             "connect",
-            "RPYC_CONNECT",
+            "WHERE",
             "The server: HOST:PORT, tls:HOST:PORT, unix:PATH, ssh:USER@HOST or service:NAME; \
              RPYC_CONNECT in the environment, too",
         )
-        .value_name("WHERE")
+        .env("RPYC_CONNECT")
         .default_value("127.0.0.1:18812")
         .value_parser(Target::parse),
-        option(
+        cli::option(
             "timeout",
-            "RPYC_CLIENT_TIMEOUT",
+            "SECS",
             "How long connecting may take; 0 waits for ever",
         )
-        .value_name("SECS")
         .default_value("5")
-        .value_parser(crate::program::cli::optional_seconds),
+        .value_parser(cli::optional_seconds),
         file(
             "secret-file",
-            "RPYC_CLIENT_SECRET_FILE",
             "The secret that the server asks for (its own --secret-file)",
         ),
         file(
             "ssl-cafile",
-            "RPYC_CLIENT_SSL_CAFILE",
             "tls: the authorities to trust, instead of the system's",
         )
         .long_help(
             "tls: the authorities to trust (PEM), instead of the system's; the server's own \
              certificate will do",
         ),
-        file(
-            "ssl-certfile",
-            "RPYC_CLIENT_SSL_CERTFILE",
-            "tls: this client's certificate",
-        )
-        .requires("ssl-keyfile"),
-        file("ssl-keyfile", "RPYC_CLIENT_SSL_KEYFILE", "tls: its key").requires("ssl-certfile"),
-        option(
+        file("ssl-certfile", "tls: this client's certificate").requires("ssl-keyfile"),
+        file("ssl-keyfile", "tls: its key").requires("ssl-certfile"),
+        cli::switch(
             "ssl-any-name",
-            "RPYC_CLIENT_SSL_ANY_NAME",
             "tls: take a trusted certificate for whatever name it is",
-        )
-        .action(ArgAction::SetTrue)
-        .value_parser(BoolishValueParser::new()),
-    ]
+        ),
+    ];
+    let headed = args.map(|arg| arg.help_heading("Connection"));
+    cli::with_variables("RPYC_CLIENT_", headed.into())
 }
 
 impl Way {

@@ -7,41 +7,31 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use rpyc_core::registry::{RegistryClient, RegistryError, ServerAddress};
 
 use crate::printable::on_one_line;
+use crate::program::cli;
 use crate::program::failure::Failure;
 
 /// How to reach the registry.
 pub(super) fn args() -> Vec<Arg> {
-    let option = |name: &'static str, variable: &'static str, help: &'static str| {
-        let option = Arg::new(name).long(name).env(variable).hide_env(true);
-        option.help(help)
-    };
     let args = [
-        option(
+        cli::option(
             "registry-type",
-            "RPYC_CLIENT_REGISTRY_TYPE",
+            "TYPE",
             "Whether the registry is asked over UDP or TCP",
         )
-        .value_name("TYPE")
         .default_value("UDP")
         .ignore_case(true)
         .value_parser(PossibleValuesParser::new(["UDP", "TCP"])),
-        option(
+        cli::option(
             "registry-host",
-            "RPYC_CLIENT_REGISTRY_HOST",
+            "HOST",
             "The registry's host [default: whichever hears a UDP broadcast]",
-        )
-        .value_name("HOST"),
-        option(
-            "registry-port",
-            "RPYC_CLIENT_REGISTRY_PORT",
-            "The registry's port",
-        )
-        .value_name("PORT")
-        .default_value("18811")
-        .value_parser(value_parser!(u16).range(1..)),
+        ),
+        cli::option("registry-port", "PORT", "The registry's port")
+            .default_value("18811")
+            .value_parser(value_parser!(u16).range(1..)),
     ];
-    let headed = args.into_iter().map(|arg| arg.help_heading("Registry"));
-    headed.collect()
+    let headed = args.map(|arg| arg.help_heading("Registry"));
+    cli::with_variables("RPYC_CLIENT_", headed.into())
 }
 
 /// The registry of these options.

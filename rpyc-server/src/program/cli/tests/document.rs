@@ -166,6 +166,10 @@ stand in the table `[registry]`, the client's tools have none. An unknown name i
 A switch (an option without a value) is `true` or `false` in the environment and in the file. On \
 the command line it is turned off by `--no-NAME` (`--no-classic`; `--pickle` for `--no-pickle`).
 
+An option that has no effect in the mode is told of in the log, wherever it was given. One that \
+keeps somebody out or within bounds (`--allow`, `--secret-file`, `--max-memory`, `--max-cpu`, \
+`--max-lifetime`, `--user`) is refused instead.
+
 | exit code | |
 |---|---|
 | 0 | stopped by Ctrl-C or SIGTERM, in order; the client of a one-shot server has left; `--check` is content |
