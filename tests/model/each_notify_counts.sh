@@ -3,7 +3,7 @@
 # copy: it has to fail every time. A notification that nothing misses is either not needed, or the
 # model lacks the scenario that needs it. Not listed are those that only make sooner what the
 # watchdog would do at its next look (the first of each kind in lifecycle.rs, the one in background.rs),
-# and those of the outbox and of results that are awaited together, which no scenario waits for: tests
+# and those of the outbox, which no scenario waits for: tests
 # without the model do.
 #
 #   tests/model/each_notify_counts.sh [copies' folder]
@@ -21,6 +21,7 @@ git archive HEAD | tar -x -C "$work/tree"
 mutants=(
     "incoming.rs:Shared::wake(core, waiter);"
     "running.rs:Shared::wake(&mut core, waiter);"
+    "wait_loop.rs:sleeper.notify_one();"
     "scheduler.rs:task.waits_in = outer;"
     "scheduler.rs:self.waiting_tasks -= usize::from(outer.is_none());"
     "running.rs:core.ended.notify_all();"

@@ -15,5 +15,6 @@ pub(crate) mod scheduler;
 pub(crate) mod shared;
 pub(crate) mod slot;
 pub(crate) mod wait_loop;
+pub(crate) mod wait_several;
 #[cfg_attr(shuttle, path = "watchdog_model.rs")]
 pub(crate) mod watchdog;

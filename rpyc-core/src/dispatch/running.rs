@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::dispatch::blocked_threads::Running;
 use crate::dispatch::current::Current;
 use crate::dispatch::scheduler::{Next, Requester, TaskId};
-use crate::dispatch::shared::{Core, Garbage, Request, Shared};
+use crate::dispatch::shared::{Core, Garbage, Request, Shared, Sleeper};
 use crate::error::CloseReason;
 use crate::exception::Exception;
 use crate::object::{Any, Context};
@@ -57,7 +57,9 @@ impl Shared {
                     format!("{what} is handed to {}", core.whose(waiter))
                 });
                 Shared::wake(&mut core, waiter);
-                core.health.woke = true;
+                // A waiter of several connections doesn't read.
+                let reads = !matches!(core.sleepers.get(&waiter), Some(Sleeper::Several(_)));
+                core.health.woke |= reads;
                 core
             }
             Next::Here(task, request) | Next::Pool(task, request) => {

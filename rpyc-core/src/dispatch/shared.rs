@@ -2,8 +2,8 @@
 //!
 //! # Lock rules
 //!
-//! 1. `core` comes first. `exports`, `imports`, `config`, slots and the outbox's own lock are leaves: nothing is
-//!    locked under them.
+//! 1. `core` comes first. `exports`, `imports`, `config`, slots, a bell and the outbox's own lock are leaves:
+//!    nothing is locked under them.
 //! 2. No foreign code runs under any of them: no handler, no callback, no destructor of an object. What
 //!    must be dropped goes into `Core::garbage` and is dropped by an executing thread.
 //! 3. No read, no write and no wait happens under a lock, but for the condition variables' own. Ending
@@ -24,6 +24,7 @@ use crate::dispatch::calls::{Call, Pending};
 use crate::dispatch::incoming::Arrival;
 use crate::dispatch::outbox::Outbox;
 use crate::dispatch::scheduler::{Job, Requester, Scheduler, ThreadPair, WaiterId};
+use crate::dispatch::wait_several::Bell;
 use crate::error::{CloseReason, Error};
 use crate::object::peer::Peer;
 use crate::object::{Any, ObjectRef};
@@ -83,7 +84,7 @@ pub(crate) struct Core {
     /// How many waits for replies have begun.
     pub(crate) waits: u64,
     /// How to wake the waiters that sleep.
-    pub(crate) sleepers: HashMap<WaiterId, Arc<Condvar>, CounterState>,
+    pub(crate) sleepers: HashMap<WaiterId, Sleeper, CounterState>,
     /// Told when a task ends after the connection has closed.
     pub(crate) ended: Arc<Condvar>,
     pub(crate) garbage: Vec<Garbage>,
@@ -93,6 +94,23 @@ pub(crate) struct Core {
     pub(crate) notes: Vec<String>,
     /// Told when nobody reads, where no thread of the connection's own does.
     pub(crate) observer: Option<Arc<dyn crate::session::ReadinessObserver>>,
+}
+
+/// How to wake a thread that sleeps.
+pub(crate) enum Sleeper {
+    /// As a waiter of this connection alone.
+    Here(Arc<Condvar>),
+    /// As one of several connections.
+    Several(Arc<Bell>),
+}
+
+impl Sleeper {
+    pub(crate) fn notify_one(&self) {
+        match self {
+            Sleeper::Here(condvar) => condvar.notify_one(),
+            Sleeper::Several(bell) => bell.ring(),
+        }
+    }
 }
 
 /// Who reads.

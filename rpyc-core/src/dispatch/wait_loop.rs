@@ -8,7 +8,7 @@ use crate::dispatch::calls::Reply;
 use crate::dispatch::current::Current;
 use crate::dispatch::running::Locked;
 use crate::dispatch::scheduler::{Requester, ThreadState, WaiterId};
-use crate::dispatch::shared::{Core, Reader, Shared};
+use crate::dispatch::shared::{Core, Reader, Shared, Sleeper};
 use crate::dispatch::slot::Slot;
 use crate::error::{CloseReason, Timeout};
 use crate::session::background::{BackgroundState, REST};
@@ -243,7 +243,7 @@ impl Shared {
         limit: Option<Duration>,
     ) -> Locked<'a> {
         let sleeper = Arc::new(Condvar::new());
-        core.sleepers.insert(waiter, sleeper.clone());
+        core.sleepers.insert(waiter, Sleeper::Here(sleeper.clone()));
         core.scheduler.set_state(waiter, how);
         core = wait(&sleeper, core, limit);
         core.sleepers.remove(&waiter);
@@ -261,9 +261,14 @@ impl Shared {
                 format!("the reading goes to {}", core.whose(next_reader))
             });
             Shared::wake(core, next_reader);
-        } else {
-            Shared::notify_unread(core);
+            return;
         }
+        // Who waits at several connections sees to it that a helper reads.
+        let several = |sleeper: &&Sleeper| matches!(sleeper, Sleeper::Several(_));
+        if let Some(sleeper) = core.sleepers.values().find(several) {
+            sleeper.notify_one();
+        }
+        Shared::notify_unread(core);
     }
 
     /// Reads as nobody's thread, because requests run and all who could read are busy. Gives the

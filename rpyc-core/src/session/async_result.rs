@@ -1,14 +1,15 @@
 //! [`AsyncResult`]: the answer to a request that nobody waits for yet.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::dispatch::shared::Shared;
 use crate::dispatch::slot::Slot;
+use crate::dispatch::wait_several::{Awaited, wait_for_one};
 use crate::error::{Error, Timeout};
 use crate::object::Any;
-use crate::sync::{Condvar, Mutex, wait};
 use crate::wire::Handler;
 
 /// The answer to an asynchronous request, now or later.
@@ -110,15 +111,13 @@ impl AsyncResult {
     /// in the order given. `None` means that none came in time, or that all of them have
     /// expired.
     ///
-    /// The results may belong to several connections; then the answers are noticed
-    /// some 20 ms later than where all belong to one.
+    /// The results may belong to several connections: requests of all of them are served meanwhile.
     pub fn wait_any<'a>(
         results: impl IntoIterator<Item = &'a AsyncResult>,
         timeout: Option<Duration>,
     ) -> Option<usize> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let results: Vec<&AsyncResult> = results.into_iter().collect();
-        let first = results.first()?;
         // What has expired never comes in, so that there is nothing to wait for after the last one.
         let expiries: Option<Vec<Instant>> = results
             .iter()
@@ -130,13 +129,14 @@ impl AsyncResult {
             .iter()
             .map(|result| (result.seq, &*result.slot))
             .collect();
-        let one_connection = results
-            .iter()
-            .all(|result| Arc::ptr_eq(&result.shared, &first.shared));
-        if one_connection {
-            first.shared.wait_for_slots(&slots, deadline);
-        } else {
-            wait_across(&results, deadline);
+        match &*connections(&results) {
+            [only] => {
+                only.wait_for_slots(&slots, deadline);
+            }
+            several => {
+                let awaited: Vec<Awaited<'_>> = results.iter().map(|it| it.awaited()).collect();
+                wait_for_one(several, &awaited, deadline);
+            }
         }
         slots.iter().position(|(_, slot)| slot.is_filled())
     }
@@ -152,15 +152,25 @@ impl AsyncResult {
     ) -> Result<(), Error> {
         let since = Instant::now();
         let deadline = timeout.and_then(|timeout| since.checked_add(timeout));
+        let results: Vec<&AsyncResult> = results.into_iter().collect();
+        let connections = connections(&results);
         for result in results {
             let own = result.slot.deadline();
             let earlier = [own, deadline].into_iter().flatten().min();
-            let slots = [(result.seq, &*result.slot)];
-            if !result.shared.wait_for_slots(&slots, earlier) {
+            let is_in = match &*connections {
+                _ if result.slot.is_filled() => true,
+                [only] => only.wait_for_slots(&[(result.seq, &*result.slot)], earlier),
+                several => wait_for_one(several, &[result.awaited()], earlier),
+            };
+            if !is_in {
                 return Err(result.timeout_after(since.elapsed()).into());
             }
         }
         Ok(())
+    }
+
+    fn awaited(&self) -> Awaited<'_> {
+        (&self.shared, self.seq, &self.slot)
     }
 
     fn timeout(&self) -> Timeout {
@@ -174,26 +184,13 @@ impl AsyncResult {
     }
 }
 
-/// Waits for results of several connections: the helpers read them, a callback tells.
-fn wait_across(results: &[&AsyncResult], deadline: Option<Instant>) {
-    let told = Arc::new((Mutex::new(()), Condvar::new()));
-    for result in results {
-        let told = told.clone();
-        result.add_callback(move |_| {
-            // Not between the other thread's look and its sleep.
-            let _looking = told.0.lock();
-            told.1.notify_all();
-        });
-    }
-    let mut looking = told.0.lock();
-    // The late answer to an expired result calls back, too, but isn't one.
-    while !results.iter().any(|result| result.slot.is_filled()) {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        if left.is_some_and(|left| left.is_zero()) {
-            break;
-        }
-        looking = wait(&told.1, looking, left);
-    }
+/// The connections of the results, each once.
+fn connections<'a>(results: &[&'a AsyncResult]) -> Vec<&'a Arc<Shared>> {
+    let mut seen = BTreeSet::new();
+    let connections = results.iter().map(|result| &result.shared);
+    connections
+        .filter(|shared| seen.insert(shared.number))
+        .collect()
 }
 
 impl Drop for AsyncResult {

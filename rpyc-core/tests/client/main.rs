@@ -17,4 +17,5 @@ mod objects;
 mod operations;
 mod readiness;
 mod serving_inside;
+mod several;
 mod stress;

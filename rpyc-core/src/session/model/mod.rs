@@ -6,6 +6,7 @@
 
 mod readiness;
 mod serving;
+mod several;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -25,7 +25,7 @@ pub(crate) fn serve(cx: &Context<'_>, mut args: Args) -> ObjectResult {
 }
 
 /// A function of the client's that calls the server before it returns.
-struct CallsBack(Netref);
+pub(super) struct CallsBack(pub(super) Netref);
 
 impl Object for CallsBack {
     fn id_parts(&self) -> IdParts {
