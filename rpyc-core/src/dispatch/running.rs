@@ -18,7 +18,7 @@ use crate::session::dialect::ReplyTo;
 use crate::session::handlers;
 use crate::sync::atomic::Ordering;
 use crate::sync::{Mutex, MutexGuard};
-use crate::wire::{Message, encode_exception, encode_reply};
+use crate::wire::{Message, boxed, encode_exception, encode_reply};
 
 /// The core, locked.
 pub(crate) type Locked<'a> = MutexGuard<'a, Core>;
@@ -240,6 +240,7 @@ impl Shared {
         });
         if let Err(error) = encoded {
             self.unbox_refs(std::slice::from_ref(&boxed));
+            boxed::dismantle(vec![boxed]);
             let exception = Exception::value_error(format!("the result can't be sent: {error}"));
             self.reply_exception(to, &exception);
         }

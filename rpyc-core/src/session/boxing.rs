@@ -7,7 +7,7 @@ use crate::exception::Exception;
 use crate::object::forwarded::ForwardedObject;
 use crate::object::peer::Peer;
 use crate::object::{Any, ObjectRef};
-use crate::wire::{Boxed, IdPack, Str, Value};
+use crate::wire::{Boxed, IdPack, Str, Value, boxed, value};
 
 /// What must live until a frame is queued: of one thing, as a rule.
 #[derive(Default)]
@@ -43,13 +43,16 @@ impl Shared {
             boxed: Vec::with_capacity(args.len()),
             keep_alive: KeepAlive::default(),
         };
-        for arg in args {
+        let mut args = args.into_iter();
+        while let Some(arg) = args.next() {
             match arg {
                 Any::Value(value) => message.boxed.push(Boxed::Value(value)),
                 arg => match self.box_any(arg, &mut message.keep_alive) {
                     Ok(boxed) => message.boxed.push(boxed),
                     Err(exception) => {
                         self.unbox_refs(&message.boxed);
+                        boxed::dismantle(message.boxed);
+                        dismantle(args.collect());
                         return Err(exception);
                     }
                 },
@@ -60,15 +63,34 @@ impl Shared {
 
     /// Boxes one thing; see [`box_args`](Shared::box_args).
     pub(crate) fn box_any(&self, any: Any, keep_alive: &mut KeepAlive) -> Result<Boxed, Exception> {
+        self.box_within(any, keep_alive, self.limits.depth())
+    }
+
+    fn box_within(
+        &self,
+        any: Any,
+        keep_alive: &mut KeepAlive,
+        levels: usize,
+    ) -> Result<Boxed, Exception> {
         match any {
             Any::Value(value) => Ok(Boxed::Value(value)),
             Any::Tuple(items) => {
+                let Some(levels) = levels.checked_sub(1) else {
+                    dismantle(items);
+                    let limit = self.limits.depth();
+                    return Err(Exception::value_error(format!(
+                        "tuples are nested deeper than {limit} levels, the most that is sent (max_depth)"
+                    )));
+                };
                 let mut boxed = Vec::with_capacity(items.len());
-                for item in items {
-                    match self.box_any(item, keep_alive) {
+                let mut items = items.into_iter();
+                while let Some(item) = items.next() {
+                    match self.box_within(item, keep_alive, levels) {
                         Ok(item) => boxed.push(item),
                         Err(exception) => {
                             self.unbox_refs(&boxed);
+                            boxed::dismantle(boxed);
+                            dismantle(items.collect());
                             return Err(exception);
                         }
                     }
@@ -170,6 +192,17 @@ impl Shared {
         }
         let netref = self.imports.lock().find(&id_pack);
         Ok(netref.map(Any::Netref))
+    }
+}
+
+/// Drops what isn't sent without recursion: it may be nested deeper than the stack is.
+fn dismantle(mut anys: Vec<Any>) {
+    while let Some(any) = anys.pop() {
+        match any {
+            Any::Value(value) => value::dismantle(vec![value]),
+            Any::Tuple(items) => anys.extend(items),
+            Any::Local(_) | Any::Netref(_) => {}
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::error::{Error, Timeout};
 use crate::object::Any;
 use crate::sync::atomic::Ordering;
 use crate::sync::{Mutex, passed};
-use crate::wire::{Boxed, Handler, IdPack, Int, Message, Seq, Value, encode_request};
+use crate::wire::{Boxed, Handler, IdPack, Int, Message, Seq, Value, boxed, encode_request};
 
 impl Shared {
     /// Sends a request and waits for its answer, within the config's time.
@@ -187,6 +187,7 @@ impl Shared {
         if let Err(error) = encoded {
             self.unanswered.fetch_sub(1, Ordering::Relaxed);
             self.unbox_refs(&message.boxed);
+            boxed::dismantle(message.boxed);
             let forgotten = self.core.lock().pending.forget(seq);
             drop(forgotten);
             return Err(Error::Unsendable(error));

@@ -9,7 +9,7 @@ use super::{
     limits::Limits,
     reader::Reader,
     tag,
-    value::Value,
+    value::{self, Value},
 };
 
 /// An argument or a result.
@@ -104,6 +104,17 @@ impl Boxed {
         }
         writer.end_items(items.len());
         Ok(())
+    }
+}
+
+/// Drops what was boxed without recursion, as [`value::dismantle`] does.
+pub(crate) fn dismantle(mut boxed: Vec<Boxed>) {
+    while let Some(item) = boxed.pop() {
+        match item {
+            Boxed::Value(value) => value::dismantle(vec![value]),
+            Boxed::Tuple(items) => boxed.extend(items),
+            Boxed::LocalRef(_) | Boxed::RemoteRef(_) => {}
+        }
     }
 }
 

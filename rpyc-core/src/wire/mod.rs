@@ -30,7 +30,7 @@
     clippy::unreachable
 )]
 
-mod boxed;
+pub(crate) mod boxed;
 mod decode;
 mod deflate;
 mod dialect;
@@ -52,7 +52,7 @@ mod reader;
 mod seq;
 mod string;
 mod tag;
-mod value;
+pub(crate) mod value;
 
 pub use boxed::Boxed;
 pub use decode::{decode_value, decode_value_strict};

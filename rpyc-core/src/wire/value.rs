@@ -144,6 +144,18 @@ impl Value {
     }
 }
 
+/// Drops the values without recursion: one that is nested deeper than what can be sent may be nested deeper than the
+/// stack is.
+pub(crate) fn dismantle(mut values: Vec<Value>) {
+    while let Some(value) = values.pop() {
+        match value {
+            Value::Tuple(items) | Value::FrozenSet(items) => values.extend(items),
+            Value::Slice(parts) => values.extend(*parts),
+            _ => {}
+        }
+    }
+}
+
 impl From<()> for Value {
     fn from((): ()) -> Self {
         Self::None

@@ -4,5 +4,6 @@ mod attributes;
 mod conversions;
 mod exceptions;
 mod identities;
+mod nesting;
 mod policy;
 mod support;
