@@ -13,8 +13,9 @@ use rpyc_core::object::{Any, Context, ObjectRef, ObjectResult};
 ///
 /// One engine serves all connections of a process. Everything that a
 /// [`Session`] hands out runs on the threads of [`executor`](Evaluator::executor), which the
-/// engine prepares for its code: attached to the interpreter for their whole life, with a stack
-/// that deep recursion fits in.
+/// engine prepares for its code: they belong to the interpreter for their whole life and are attached
+/// to it while they run code (not while they wait for a peer), with a stack that deep recursion fits
+/// in.
 pub trait Evaluator: Send + Sync + 'static {
     /// The engine's name and version, for people.
     fn name(&self) -> String;

@@ -92,6 +92,71 @@ with raises(ValueError, 'configured'):
 }
 
 #[test]
+fn a_connection_is_one_object_by_whichever_way_code_gets_it() {
+    let far = Server::python();
+    let near = Server::start();
+    near.check(&format!(
+        r#"
+conn.execute(dedent("""
+    import gc, rpyc
+    far = rpyc.classic.connect("127.0.0.1", {port})
+    os = far.modules.os
+    same = [os.____conn__ is far, os.getpid.____conn__ is far, os.____conn__ == far]
+    # What is asked of a netref keeps the connection open, too.
+    again = os.____conn__
+    del far, os
+    gc.collect()
+    getpid = again.modules.os.getpid
+    del again
+    gc.collect()
+    pid = getpid()
+"""))
+same(conn.eval('tuple(same)'), (True, True, True))
+assert conn.eval('pid') != os.getpid()
+"#,
+        port = far.address().port()
+    ));
+}
+
+/// The far server hands an object over before `connect` has returned.
+#[test]
+fn a_netref_that_comes_while_the_connection_is_made_keeps_it() {
+    let far = rpyc_tests::python::Script::new(
+        r#"
+class Greeting(rpyc.Service):
+    def on_connect(self, conn):
+        conn.root.eval('__import__("string").__dict__.update')(early=self.early)
+    def early(self):
+        return 'still there'
+from rpyc.utils.server import ThreadedServer
+server = ThreadedServer(Greeting, port=0, protocol_config={'allow_all_attrs': True})
+say(f'port {server.port}')
+server.start()
+"#,
+    )
+    .spawn();
+    let port = far.told("port ");
+    let near = Server::start();
+    near.check(&format!(
+        r#"
+conn.execute(dedent("""
+    import gc, rpyc, string
+    far = rpyc.connect('127.0.0.1', {port}, service=rpyc.ClassicService)
+"""))
+# The far side's requests are served while an answer of it is waited for.
+eventually(lambda: conn.eval("repr(far.root) and hasattr(string, 'early')"), 'it has come')
+conn.execute(dedent("""
+    del far
+    gc.collect()
+"""))
+for _ in range(3):
+    same(conn.eval('string.early()'), 'still there')
+"#,
+    ));
+    far.kill();
+}
+
+#[test]
 fn a_circle_of_netrefs_ends_in_an_error() {
     let far = Server::python();
     let near = Server::start();

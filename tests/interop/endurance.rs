@@ -270,6 +270,65 @@ fn connecting_and_closing_over_and_over_leaves_nothing_behind() {
 
 #[test]
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn memory_comes_back_once_a_crowd_of_clients_has_gone() {
+    if is_stock() {
+        return;
+    }
+    let code = r#"
+        watcher = connect()
+        watcher.eval('1')
+        before = threads(), descriptors(), megabytes()
+        until = time.monotonic() + SECONDS
+        CLIENTS = 12
+        visits = [0] * CLIENTS
+        slowest = 0.0
+        def visit(chance):
+            conn = connect()
+            conn.execute(dedent('''
+                import threading
+                class Node:
+                    def __init__(self, size):
+                        self.me, self.load = self, bytearray(size)
+                def call(f, n): return f(n)
+                def work(): return [Node(10) for _ in range(100)]
+            '''))
+            # Up to 3 MB, which refer to themselves.
+            conn.execute(f'kept = [Node({chance.randrange(3000)}) for _ in range({chance.randrange(1000)})]')
+            same(conn.eval('sum(range(1000))'), 499500)
+            same(conn.namespace['call'](lambda n: conn.eval(f'{n} + 1'), 1), 2)
+            conn.execute('threading.Thread(target=work).start()')
+            if chance.random() < 0.5:
+                vanish(conn)
+            else:
+                conn.close()
+        def crowd(k):
+            if k == CLIENTS:
+                return stays()
+            chance = random.Random(k)
+            while time.monotonic() < until:
+                visit(chance)
+                visits[k] += 1
+        def stays():
+            global slowest
+            while time.monotonic() < until:
+                started = time.monotonic()
+                same(watcher.eval('1 + 1'), 2)
+                slowest = max(slowest, time.monotonic() - started)
+        together(CLIENTS + 1, crowd)
+        peak = megabytes()
+        eventually(lambda: megabytes() <= 120, 'the memory is back')
+        eventually(lambda: threads() <= before[0] + 1, 'the threads are gone')
+        eventually(lambda: descriptors() <= before[1], 'the descriptors are closed')
+        print(f'{sum(visits)} clients: {before[2]:.0f} MB before, {peak:.0f} MB at their end, '
+              f'{megabytes():.0f} MB afterwards; the slowest call of another took {slowest:.3f} s')
+        "#;
+    let seconds = scaled(4, 60);
+    let measured = endures(&mut Server::start(), &code.replace("SECONDS", &seconds));
+    rpyc_tests::python::progress(&measured);
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn memory_of_a_peak_goes_back_to_the_system_when_its_client_has_gone() {
     if is_stock() {
         return;

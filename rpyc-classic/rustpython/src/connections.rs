@@ -4,35 +4,38 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
 use rpyc_core::executor::Executor;
-use rpyc_core::object::{Context, ObjectRef};
+use rpyc_core::object::{Context, Object, ObjectRef};
 use rpyc_core::{Config, Connection, Connector, Exception, Nesting, Service, VoidService};
 
 use super::Shared;
-use super::session::{OpenSession, PythonSession};
+use super::session::{OpenSession, PythonSession, closed};
 use super::thread::lock;
 use rpyc_classic::evaluator::{Evaluator, Session};
-use rpyc_classic::getconn::ServerConnection;
+use rpyc_classic::getconn::{Keeper, ServerConnection};
 use rpyc_classic::{SlaveOptions, SlaveService};
 
 /// By their numbers, which netrefs know.
 #[derive(Default)]
 pub(super) struct Connections(Mutex<HashMap<u64, Known>>);
 
-#[derive(Clone)]
 struct Known {
+    // It doesn't keep the connection.
     this: ObjectRef,
-    owner: Weak<Connection>,
     // Whether the peer may run code here.
     runs_code: bool,
+    // Of a connection that Python code has made.
+    keeper: Weak<Keeper>,
+    keeping: Option<Weak<dyn Object>>,
 }
 
 impl Connections {
-    /// A connection has been made; `this` doesn't keep it.
-    pub(super) fn add(&self, number: u64, this: ObjectRef, runs_code: bool) {
+    /// A connection has been made; neither `this` nor this table keeps it.
+    pub(super) fn add(&self, number: u64, this: ObjectRef, runs_code: bool, keeper: Weak<Keeper>) {
         let known = Known {
             this,
-            owner: Weak::new(),
             runs_code,
+            keeper,
+            keeping: None,
         };
         let before = lock(&self.0).insert(number, known);
         drop(before);
@@ -44,9 +47,17 @@ impl Connections {
         drop(known);
     }
 
-    /// The object by which Python code knows the connection.
+    /// The object by which Python code knows the connection: for as long as any code has it, the same.
     pub(super) fn this(&self, number: u64) -> Option<ObjectRef> {
-        lock(&self.0).get(&number).map(|known| known.this.clone())
+        let mut known = lock(&self.0);
+        let known = known.get_mut(&number)?;
+        let Some(keeper) = known.keeper.upgrade() else {
+            return Some(known.this.clone());
+        };
+        let before = known.keeping.as_ref().and_then(Weak::upgrade);
+        let keeping = before.or_else(|| ServerConnection::keeping(&known.this, keeper))?;
+        known.keeping = Some(Arc::downgrade(&keeping));
+        Some(keeping)
     }
 
     /// Whether the peer may run code here: that of classic mode may.
@@ -57,14 +68,8 @@ impl Connections {
     }
 
     /// What keeps the connection open as long as it is held, if Python code has made it.
-    pub(super) fn owner(&self, number: u64) -> Option<Arc<Connection>> {
-        lock(&self.0).get(&number)?.owner.upgrade()
-    }
-
-    fn own(&self, owner: &Arc<Connection>) {
-        if let Some(known) = lock(&self.0).get_mut(&owner.number()) {
-            known.owner = Arc::downgrade(owner);
-        }
+    pub(super) fn keeper(&self, number: u64) -> Option<Arc<Keeper>> {
+        lock(&self.0).get(&number)?.keeper.upgrade()
     }
 }
 
@@ -91,10 +96,8 @@ pub(super) fn connect(
     address: &Address,
     manner: Manner,
 ) -> Result<(ObjectRef, Arc<PythonSession>), Exception> {
-    let session = match manner.is_classic {
-        true => PythonSession::new(shared.clone()),
-        false => PythonSession::of_caller(shared.clone()),
-    };
+    let keeper = Arc::<Keeper>::default();
+    let session = PythonSession::keeping(shared.clone(), &keeper, manner.is_classic);
     let open: Arc<dyn Session> = Arc::new(OpenSession(session.clone()));
     let evaluator = OneSession {
         session: open.clone(),
@@ -107,7 +110,6 @@ pub(super) fn connect(
             root: VoidService.root(),
         }),
     };
-    let root = service.root();
     let mut connector = Connector::new().config(manner.config).service(service);
     if !manner.keepalive {
         connector = connector.keepalive(None);
@@ -116,10 +118,10 @@ pub(super) fn connect(
         Address::Tcp(host, port) => connector.connect((host.as_str(), *port)),
         Address::Unix(path) => connector.connect_unix(path),
     };
-    let owner = Arc::new(connection.map_err(Exception::from)?);
-    shared.connections.own(&owner);
-    let this = ServerConnection::owning(owner, Arc::downgrade(&open), &root);
-    Ok((this, session))
+    let connection = connection.map_err(Exception::from)?;
+    let this = shared.connections.this(connection.number());
+    keeper.keep(connection);
+    Ok((this.ok_or_else(closed)?, session))
 }
 
 /// An evaluator that opens the same session every time.

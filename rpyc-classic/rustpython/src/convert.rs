@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::netref::NetRef;
 use super::object::PyHandle;
+use super::pieces;
 use super::proxy;
 use super::session::PythonSession;
 
@@ -143,7 +144,10 @@ pub(super) fn to_python(vm: &VirtualMachine, session: &Arc<PythonSession>, any: 
     match any {
         Any::Value(value) => value_to_python(vm, value),
         Any::Tuple(items) => {
-            let items = items.into_iter().map(|item| to_python(vm, session, item));
+            let items = items.into_iter().map(|item| {
+                pieces::next(vm)?;
+                to_python(vm, session, item)
+            });
             Ok(vm.ctx.new_tuple(items.collect::<PyResult<_>>()?).into())
         }
         Any::Netref(netref) => proxy::of_netref(vm, session, netref),
@@ -165,7 +169,10 @@ pub(super) fn value_to_python(vm: &VirtualMachine, value: Value) -> PyResult {
     let all = |items: Vec<Value>| -> PyResult<Vec<PyObjectRef>> {
         items
             .into_iter()
-            .map(|item| value_to_python(vm, item))
+            .map(|item| {
+                pieces::next(vm)?;
+                value_to_python(vm, item)
+            })
             .collect()
     };
     Ok(match value {
@@ -191,8 +198,8 @@ pub(super) fn value_to_python(vm: &VirtualMachine, value: Value) -> PyResult {
         Value::Str(text) => ctx.new_str(text.as_str()).into(),
         Value::Tuple(items) => ctx.new_tuple(all(items)?).into(),
         Value::FrozenSet(items) => {
-            let items = ctx.new_list(all(items)?);
-            ctx.types.frozenset_type.as_object().call((items,), vm)?
+            let items = all(items)?;
+            pieces::frozenset(vm, items)?
         }
         Value::Slice(parts) => {
             let parts = all(parts.to_vec())?;

@@ -122,6 +122,16 @@ impl Drop for Acting {
     }
 }
 
+/// Whether this thread runs that session right now.
+pub(super) fn is_innermost(session: &Arc<PythonSession>) -> bool {
+    ACTING.with(|acting| {
+        let acting = acting.borrow();
+        acting
+            .last()
+            .is_some_and(|innermost| Arc::ptr_eq(innermost, session))
+    })
+}
+
 /// The session for a call to an object of that one: what belongs to no client is used in the
 /// name of the one whose code calls.
 pub(super) fn acting(session: &Arc<PythonSession>) -> Arc<PythonSession> {

@@ -187,7 +187,7 @@ fn raise(vm: &VirtualMachine) -> PyResult<()> {
     let order = SLOT.with(|slot| {
         let slot = slot.get()?;
         let work = slot.running.load(Ordering::Relaxed);
-        if slot.order.stands(work) && is_delicate() {
+        if slot.order.stands(work) && is_delicate(vm) {
             // At one of the next instructions.
             mark();
             return None;
@@ -213,12 +213,20 @@ fn raise(vm: &VirtualMachine) -> PyResult<()> {
 }
 
 /// Whether this thread is within Python code that takes locks which others need, and that an
-/// exception would keep from giving them back: that which imports modules, and `threading`.
-fn is_delicate() -> bool {
-    let code = rustpython_vm::frame::current_code();
-    code.is_some_and(|code| {
-        let path = code.source_path().as_str();
-        path.starts_with("<frozen importlib") || path.ends_with("threading.py")
+/// exception would keep from giving them back: that which imports modules, and `threading`. Told by
+/// the module that the code is of: a client's file may have any name.
+fn is_delicate(vm: &VirtualMachine) -> bool {
+    if rustpython_vm::frame::current_code().is_none() {
+        return false;
+    }
+    let globals = vm.current_globals();
+    let Ok(modules) = vm.sys_module.get_attr("modules", vm) else {
+        return false;
+    };
+    DELICATE.iter().any(|name| {
+        let module = modules.get_item(*name, vm).ok();
+        let names = module.and_then(|module| module.dict());
+        names.is_some_and(|names| names.is(&globals))
     })
 }
 
@@ -271,6 +279,13 @@ pub(super) fn limit(source: &Arc<Source>, limit: Duration) -> std::io::Result<()
             }
         })
         .map(drop)
+}
+
+/// Whether any request runs in that interpreter.
+pub(super) fn is_busy(source: &Source) -> bool {
+    let own = number(source);
+    let runs = |slot: &Arc<Slot>| slot.source == own && slot.running.load(Ordering::Relaxed) != 0;
+    lock(&THREADS).iter().any(runs)
 }
 
 /// Gives orders to the threads for which `is_meant` names a work, until `is_needed` says no.
@@ -337,6 +352,13 @@ static IS_TIMED: AtomicBool = AtomicBool::new(false);
 
 /// Ignored where nobody handles it, so that a stray one does no harm.
 const SIGNAL: i32 = libc::SIGURG;
+
+/// The modules whose code isn't interrupted.
+const DELICATE: [&str; 3] = [
+    "_frozen_importlib",
+    "_frozen_importlib_external",
+    "threading",
+];
 
 /// For how long code may catch the exception and go on; then it is raised at every instruction.
 const POLITE: Duration = Duration::from_secs(2);

@@ -36,18 +36,24 @@ mod embed;
 mod exception;
 mod frameless;
 mod frames;
+mod interned;
 mod interrupt;
+mod local;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod locale;
 mod memory;
 mod modules;
 mod names;
 mod netref;
 mod object;
 mod os_functions;
+mod pieces;
 mod program;
 mod proxy;
 mod requests;
 mod session;
 mod sources;
+mod state;
 mod thread;
 mod types;
 
@@ -94,6 +100,7 @@ pub(crate) struct Shared {
     names: Arc<sources::Names>,
     connections: Connections,
     imports: Imports,
+    tidying: memory::Tidying,
     // What every namespace begins with; set once the interpreter is set up.
     beginning: OnceLock<Held>,
 }
@@ -139,6 +146,7 @@ impl Engine {
             names: Arc::default(),
             connections: Connections::default(),
             imports: parts.imports.clone(),
+            tidying: memory::Tidying::default(),
             beginning: OnceLock::new(),
         });
         requests::introduce(&shared).map_err(|error| StartError::Python(error.to_string()))?;
@@ -271,10 +279,17 @@ fn start(options: &EvaluatorOptions) -> Result<Interpreter, String> {
     let native = netref::module_def(&builder.ctx);
     let requests = requests::module_def(&builder.ctx);
     let os_functions = os_functions::module_def(&builder.ctx);
+    let local = local::module_def(&builder.ctx);
     let builder = builder
         .add_native_module(native)
         .add_native_module(requests)
-        .add_native_module(os_functions);
+        .add_native_module(os_functions)
+        .add_native_module(local);
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    let builder = {
+        let locale = locale::module_def(&builder.ctx);
+        builder.add_native_module(locale)
+    };
     let interpreter = builder.interpreter();
     interpreter.enter(|vm| {
         prepare(vm, options).map_err(|error| {
@@ -289,6 +304,10 @@ fn start(options: &EvaluatorOptions) -> Result<Interpreter, String> {
 fn prepare(vm: &VirtualMachine, options: &EvaluatorOptions) -> PyResult<()> {
     // `__main__` exists in every Python process; pickles refer to it.
     vm.new_scope_with_main()?;
+    // Before anybody imports `threading`.
+    local::install(vm)?;
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    locale::install(vm)?;
     // exit, quit, help: conveniences, without which the interpreter works.
     if vm.import("site", 0).is_err() {
         log::warn!("Python's module 'site' can't be imported");

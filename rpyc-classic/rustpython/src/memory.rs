@@ -1,9 +1,96 @@
 //! Memory that a client's code used goes back to the system when the client has gone.
 //!
-//! glibc keeps what is freed between other blocks: after a peak of a gigabyte the process would stay
-//! at a gigabyte until it ends.
+//! What refers to itself stays until somebody collects it: that happens once it is quiet, for all
+//! clients that have gone since the last time, or where they leave too much behind. And glibc keeps what is freed between other blocks:
+//! after a peak of a gigabyte the process would stay at a gigabyte until it ends.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+use rustpython_vm::{AsObject, PyResult, VirtualMachine};
+
+use super::thread::{Source, lock};
+use super::{STACK_SIZE, interrupt, modules};
+
+/// Collects the garbage of clients that have gone.
+#[derive(Default)]
+pub(super) struct Tidying(Arc<Mutex<Due>>);
+
+#[derive(Default)]
+struct Due {
+    // Whether a client has gone since the last time.
+    is_due: bool,
+    // Whether a thread sees to it.
+    is_seen_to: bool,
+    // The memory that the process had after the last time.
+    left: usize,
+}
+
+impl Tidying {
+    /// A client has gone.
+    pub(super) fn request(&self, source: &Arc<Source>) {
+        let mut due = lock(&self.0);
+        due.is_due = true;
+        if due.is_seen_to || source.is_stopped() {
+            return;
+        }
+        let (state, source) = (self.0.clone(), Arc::downgrade(source));
+        // Not one of those that run clients' code, of which there may be few. Destructors of deeply
+        // nested objects need its stack.
+        let started = thread::Builder::new()
+            .name("rpyc-tidying".to_owned())
+            .stack_size(STACK_SIZE)
+            .spawn(move || tidy(&state, &source));
+        // Without one, the next client that goes asks again.
+        due.is_seen_to = started.is_ok();
+    }
+}
+
+/// Waits until it is quiet, tidies, and ends when nobody else has gone meanwhile.
+fn tidy(state: &Mutex<Due>, source: &Weak<Source>) {
+    loop {
+        thread::sleep(BETWEEN); // clients that go together are tidied up after together
+        let Some(source) = source.upgrade().filter(|source| !source.is_stopped()) else {
+            break;
+        };
+        if interrupt::is_busy(&source) && !is_pressing(lock(state).left) {
+            continue;
+        }
+        lock(state).is_due = false;
+        let collected = source.attached(collect);
+        if let Ok(Err(error)) = collected {
+            log::debug!("garbage isn't collected: {}", error.class().name());
+        }
+        give_all_back();
+        let mut due = lock(state);
+        due.left = resident().unwrap_or(0);
+        if !due.is_due {
+            due.is_seen_to = false;
+            return;
+        }
+    }
+    lock(state).is_seen_to = false;
+}
+
+fn collect(vm: &VirtualMachine) -> PyResult<()> {
+    let collect = modules::library(vm, "gc")?.get_attr("collect", vm)?;
+    collect.call((), vm)?;
+    // Dead classes are told by the classes that they were derived from, until these are asked.
+    let forget = modules::support(vm, "forget_dead_classes")?;
+    forget.call((), vm).map(drop)
+}
+
+/// Whether it can't wait any longer: clients come and go, and some request always runs.
+fn is_pressing(left: usize) -> bool {
+    resident().is_some_and(|resident| resident >= left.saturating_add(PRESSING))
+}
+
+fn give_all_back() {
+    let mut after_last = AFTER_LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    trim();
+    *after_last = resident().unwrap_or(*after_last);
+}
 
 /// Gives free memory back if there may be much of it: it takes some milliseconds then.
 pub(super) fn give_back() {
@@ -42,5 +129,11 @@ static AFTER_LAST: Mutex<usize> = Mutex::new(0);
 /// As much more than that is worth the time.
 const WORTHWHILE: usize = 64 << 20;
 
+/// And with as much more than that, requests that run have to wait for it.
+const PRESSING: usize = 256 << 20;
+
 /// An estimate will do.
 const PAGE: usize = 4096;
+
+/// The time from one collection to the next, and from the first client that goes to it.
+const BETWEEN: Duration = Duration::from_secs(3);

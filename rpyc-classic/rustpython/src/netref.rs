@@ -12,7 +12,7 @@ use super::convert::{to_any, to_python, to_value};
 use super::exception::to_python_exception;
 use super::proxy::{Question, Target};
 use super::thread::detached;
-use super::{modules, types};
+use super::{modules, pieces, types};
 
 /// A method of proxy classes that is forwarded under that name.
 pub(super) fn method(vm: &VirtualMachine, name: &str) -> PyObjectRef {
@@ -26,7 +26,6 @@ mod _rpyc_native {
     use std::fmt;
     use std::sync::Arc;
 
-    use rpyc_core::Connection;
     use rustpython_vm::builtins::{PyBoundMethod, PyStr};
     use rustpython_vm::common::hash::PyHash;
     use rustpython_vm::function::{Either, FuncArgs, PyComparisonValue, PySetterValue};
@@ -41,6 +40,7 @@ mod _rpyc_native {
     use super::super::convert::{to_any, to_args};
     use super::super::proxy::{Place, Question, Target, ask};
     use super::super::session::{ClassLease, PythonSession};
+    use rpyc_classic::getconn::Keeper;
 
     /// A proxy: of a peer's object, or of one of this process outside of the interpreter.
     #[pyattr]
@@ -53,7 +53,7 @@ mod _rpyc_native {
         session: Arc<PythonSession>,
         place: Option<Place>,
         // Keeps a connection open that Python code has made.
-        _owner: Option<Arc<Connection>>,
+        _keeper: Option<Arc<Keeper>>,
     }
 
     impl NetRef {
@@ -63,13 +63,13 @@ mod _rpyc_native {
             class: ClassLease,
             place: Option<Place>,
         ) -> NetRef {
-            let owner = match &target {
-                Target::Peer(netref) => session.shared().connections.owner(netref.peer_number()),
+            let keeper = match &target {
+                Target::Peer(netref) => session.shared().connections.keeper(netref.peer_number()),
                 Target::Here(_) => None,
             };
             NetRef {
                 _class: class,
-                _owner: owner,
+                _keeper: keeper,
                 target,
                 session,
                 place,
@@ -352,7 +352,11 @@ fn connection_of(proxy: &Py<NetRef>) -> Option<ObjectRef> {
             let connections = &proxy.session().shared().connections;
             connections.this(netref.peer_number())
         }
-        Target::Here(_) => proxy.session().connection().map(|(_, this)| this),
+        Target::Here(_) => {
+            let (connection, _) = proxy.session().connection()?;
+            let connections = &proxy.session().shared().connections;
+            connections.this(connection.number())
+        }
     }
 }
 
@@ -540,6 +544,16 @@ pub(super) fn copy_of_container(
     let Some(items) = some_items(vm, &source)? else {
         return Ok(None);
     };
+    // The keys may be the peer's own objects, and their hashes what it says.
+    if is_dict {
+        let keys = items
+            .iter()
+            .filter_map(|item| item.downcast_ref::<PyTuple>());
+        let keys = keys.filter_map(|pair| pair.as_slice().first());
+        pieces::check_hashes(vm, keys.map(|key| &**key))?;
+    } else if is_set {
+        pieces::check_hashes(vm, items.iter().map(|item| &**item))?;
+    }
     let items = vm.ctx.new_list(items);
     if is_dict {
         return types.dict_type.as_object().call((items,), vm).map(Some);

@@ -6,14 +6,14 @@ use bytes::Bytes;
 use rpyc_core::Exception;
 use rpyc_core::object::{Access, Any, Args, Context, IdParts, Method, Object, ObjectResult};
 use rpyc_core::wire::Str;
-use rustpython_vm::builtins::{PyBytes, PyStr};
+use rustpython_vm::builtins::{PyBytes, PyStr, PyType};
 use rustpython_vm::protocol::{PyIter, PyIterReturn};
 use rustpython_vm::{AsObject, Py, PyObjectRef, PyResult, VirtualMachine};
 
 use super::convert::{to_any, to_func_args, to_python};
 use super::session::PythonSession;
 use super::thread::Held;
-use super::{exception, frameless, modules, names, netref};
+use super::{exception, frameless, interned, modules, names, netref};
 
 /// A Python object, as the protocol sees it.
 pub(super) struct PyHandle {
@@ -82,12 +82,26 @@ impl Object for PyHandle {
     fn set_attr(&self, _: &Context<'_>, name: &str, value: Any) -> ObjectResult<()> {
         self.run(|vm, object| {
             let value = to_python(vm, &self.session, value)?;
+            if object.downcast_ref::<PyType>().is_some() && !interned::admit(vm, name) {
+                return Err(vm.new_memory_error("no room for more names of attributes of classes"));
+            }
             object.set_attr(&vm.ctx.new_str(name), value, vm)
         })
     }
 
     fn del_attr(&self, _: &Context<'_>, name: &str) -> ObjectResult<()> {
-        self.run(|vm, object| object.del_attr(&vm.ctx.new_str(name), vm))
+        self.run(|vm, object| {
+            // The interpreter would keep the name, though the class has no such attribute.
+            if let Some(class) = object.downcast_ref::<PyType>()
+                && class.class().is(vm.ctx.types.type_type)
+                && vm.ctx.interned_str(name).is_none()
+            {
+                let class = class.name().to_string();
+                let message = format!("type object '{class}' has no attribute '{name}'");
+                return Err(vm.new_attribute_error(message));
+            }
+            object.del_attr(&vm.ctx.new_str(name), vm)
+        })
     }
 
     fn access_override(

@@ -18,7 +18,7 @@ use super::exception::to_python_exception;
 use super::netref::{NetRef, method};
 use super::session::{ClassLease, PythonSession, closed};
 use super::thread::{detached, lock};
-use super::{modules, types};
+use super::{interned, modules, types};
 
 /// What a proxy stands for.
 #[derive(Clone)]
@@ -152,7 +152,7 @@ fn put_here(
     })
 }
 
-/// The live proxies: one object at a peer is one object here.
+/// The live proxies: one object at a peer is one object here, and so is one of this process in one session.
 #[derive(Default)]
 pub(super) struct Proxies {
     live: Mutex<HashMap<ProxyKey, Live>>,
@@ -174,6 +174,38 @@ pub(super) struct Place {
 }
 
 impl Proxies {
+    fn find(&self, key: ProxyKey) -> Option<PyObjectRef> {
+        let known = lock(&self.live).get(&key).map(|live| live.proxy.clone());
+        known?.upgrade()
+    }
+
+    fn place(&self, key: ProxyKey) -> Place {
+        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
+        Place { key, ticket }
+    }
+
+    /// Makes the proxy the one at its place, unless another thread was faster: the result is the one.
+    fn enter(&self, vm: &VirtualMachine, place: Place, proxy: PyObjectRef) -> PyResult {
+        let Place { key, ticket } = place;
+        let weak = proxy.downgrade(None, vm)?;
+        let mut live = lock(&self.live);
+        let other = live.get(&key).map(|live| live.proxy.clone());
+        if let Some(other) = other.and_then(|weak| weak.upgrade()) {
+            drop(live);
+            return Ok(other);
+        }
+        let before = live.insert(
+            key,
+            Live {
+                proxy: weak,
+                ticket,
+            },
+        );
+        drop(live);
+        drop(before);
+        Ok(proxy)
+    }
+
     /// The proxy at `place` has died.
     pub(super) fn forget(&self, place: Place) {
         let mut live = lock(&self.live);
@@ -200,33 +232,14 @@ pub(super) fn of_netref(
     let id_pack = netref.id_pack();
     let key = (netref.peer_number(), id_pack.class.0, id_pack.instance.0);
     let proxies = &session.shared().proxies;
-    let known = lock(&proxies.live).get(&key).map(|live| live.proxy.clone());
-    if let Some(known) = known.and_then(|weak| weak.upgrade()) {
+    if let Some(known) = proxies.find(key) {
         return Ok(known);
     }
     let (class, lease) = class_of(vm, session, &netref)?;
-    let ticket = proxies.tickets.fetch_add(1, Ordering::Relaxed);
-    let place = Place { key, ticket };
+    let place = proxies.place(key);
     let proxy = NetRef::new(Target::Peer(netref), session.clone(), lease, Some(place));
     let proxy: PyObjectRef = proxy.into_ref_with_type(vm, class)?.into();
-    let weak = proxy.downgrade(None, vm)?;
-    let mut live = lock(&proxies.live);
-    let other = live.get(&key).map(|live| live.proxy.clone());
-    if let Some(other) = other.and_then(|weak| weak.upgrade()) {
-        // Another thread was faster; its proxy is the one.
-        drop(live);
-        return Ok(other);
-    }
-    let before = live.insert(
-        key,
-        Live {
-            proxy: weak,
-            ticket,
-        },
-    );
-    drop(live);
-    drop(before);
-    Ok(proxy)
+    proxies.enter(vm, place, proxy)
 }
 
 /// The proxy of an object of this process.
@@ -235,6 +248,17 @@ pub(super) fn of_object(
     session: &Arc<PythonSession>,
     object: ObjectRef,
 ) -> PyResult {
+    // Addresses, of which each is one object's while a proxy holds that.
+    let address = std::ptr::from_ref(&*object).addr() as u64;
+    let place = (
+        NO_PEER,
+        std::ptr::from_ref(&**session).addr() as u64,
+        address,
+    );
+    let proxies = &session.shared().proxies;
+    if let Some(known) = proxies.find(place) {
+        return Ok(known);
+    }
     let name = object.id_parts().name.to_string();
     let key = ClassKey::Named(format!("here {name}"));
     let (class, lease) = session.proxy_class(key, || {
@@ -249,8 +273,10 @@ pub(super) fn of_object(
             .chain(["__call__"]);
         make_class(vm, &name, names)
     })?;
-    let proxy = NetRef::new(Target::Here(object), session.clone(), lease, None);
-    Ok(proxy.into_ref_with_type(vm, class)?.into())
+    let place = proxies.place(place);
+    let proxy = NetRef::new(Target::Here(object), session.clone(), lease, Some(place));
+    let proxy: PyObjectRef = proxy.into_ref_with_type(vm, class)?.into();
+    proxies.enter(vm, place, proxy)
 }
 
 /// The class for the proxy: ready-made for builtins, else the peer is asked.
@@ -300,7 +326,7 @@ fn make_class<'a>(
     let module = vm.ctx.new_str("rpyc.core.netref");
     namespace.set_item("__module__", module.into(), vm)?;
     for method_name in methods {
-        if is_forwarded(method_name) {
+        if is_forwarded(method_name) && interned::admit(vm, method_name) {
             namespace.set_item(method_name, method(vm, method_name), vm)?;
         }
     }
@@ -328,6 +354,9 @@ const OWN_NAMES: &[&str] = &[
     "__qualname__", "__classcell__", "__classdictcell__", "__set_name__", "__abstractmethods__",
     "__annotations__", "__annotate__", "__type_params__", "__mro__", "__bases__", "__name__",
 ];
+
+/// In the place of a peer's number: no peer has it.
+const NO_PEER: u64 = u64::MAX;
 
 const MAX_METHODS: usize = 10_000;
 const MAX_NAME: usize = 256;

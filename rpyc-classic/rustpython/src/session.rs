@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use rpyc_core::Exception;
 use rpyc_core::object::{Any, Context, ObjectRef, ObjectResult};
@@ -18,9 +18,11 @@ use super::exception;
 use super::interrupt::{self, Work};
 use super::proxy::ClassKey;
 use super::sources::{Kind, Sources};
+use super::state::{InPlace, Kept, Parked, ThreadState};
 use super::thread::{Held, lock};
 use super::{memory, modules};
 use rpyc_classic::evaluator::Session;
+use rpyc_classic::getconn::Keeper;
 
 /// A namespace, and what is known of one peer.
 pub(super) struct PythonSession {
@@ -28,6 +30,7 @@ pub(super) struct PythonSession {
     // None before the first use and after the end.
     namespace: Mutex<Option<Held>>,
     last_traceback: Mutex<Option<Held>>,
+    state: Mutex<Kept>,
     connection: Mutex<Option<(WeakConnection, ObjectRef)>>,
     work: Arc<Work>,
     // The classes of proxies.
@@ -40,6 +43,7 @@ pub(super) struct PythonSession {
     runs_code: bool,
     // Whether it belongs to no client.
     is_home: bool,
+    keeper: Weak<Keeper>,
 }
 
 /// A class of proxies.
@@ -63,6 +67,7 @@ impl PythonSession {
             shared,
             namespace: Mutex::new(None),
             last_traceback: Mutex::new(None),
+            state: Mutex::default(),
             connection: Mutex::new(None),
             classes: Mutex::new(HashMap::new()),
             work: Arc::new(Work::new()),
@@ -70,14 +75,21 @@ impl PythonSession {
             is_over: false.into(),
             runs_code: true,
             is_home: false,
+            keeper: Weak::new(),
         })
     }
 
-    /// The session of a connection whose peer serves this side's code, and runs none here.
-    pub(super) fn of_caller(shared: Arc<Shared>) -> Arc<PythonSession> {
+    /// The session of a connection that Python code makes, and that `keeper` is to keep. The peer may
+    /// run code here or serves this side's code alone.
+    pub(super) fn keeping(
+        shared: Arc<Shared>,
+        keeper: &Arc<Keeper>,
+        runs_code: bool,
+    ) -> Arc<PythonSession> {
         let mut session = PythonSession::new(shared);
         if let Some(session) = Arc::get_mut(&mut session) {
-            session.runs_code = false;
+            session.keeper = Arc::downgrade(keeper);
+            session.runs_code = runs_code;
         }
         session
     }
@@ -119,10 +131,28 @@ impl PythonSession {
     ) -> ObjectResult<R> {
         let outcome = self.shared.source.attached(|vm| {
             let _call = self.work.begin();
+            let _state = InPlace::enter(vm, self);
             let _acting = Acting::enter(self);
             work(vm).map_err(|error| exception::to_exception(vm, Some(self), &error))
         });
         outcome?
+    }
+
+    /// What code has set for its thread.
+    pub(super) fn take_state(&self) -> Kept {
+        let mut kept = lock(&self.state);
+        std::mem::replace(&mut *kept, Kept::Taken)
+    }
+
+    /// Keeps what a thread leaves behind for the next one.
+    pub(super) fn park_state(&self, state: ThreadState) {
+        let parked = Kept::Parked(Box::new(Parked::new(state, &self.shared.source)));
+        let before = match self.is_over() {
+            false => std::mem::replace(&mut *lock(&self.state), parked),
+            true => parked,
+        };
+        // Without a lock: it runs Python.
+        drop(before);
     }
 
     /// Keeps the traceback for a post-mortem debugger.
@@ -256,7 +286,8 @@ pub(super) struct OpenSession(pub(super) Arc<PythonSession>);
 impl Session for OpenSession {
     fn connected(&self, connection: &Connection, this: ObjectRef) {
         let connections = &self.0.shared.connections;
-        connections.add(connection.number(), this.clone(), self.0.runs_code);
+        let keeper = self.0.keeper.clone();
+        connections.add(connection.number(), this.clone(), self.0.runs_code, keeper);
         *lock(&self.0.connection) = Some((connection.downgrade(), this));
         self.0.number.store(connection.number(), Ordering::Release);
     }
@@ -327,6 +358,7 @@ impl Session for OpenSession {
         drop(namespace);
         let traceback = lock(&session.last_traceback).take();
         drop(traceback);
+        drop(session.take_state());
         let classes = std::mem::take(&mut *lock(&session.classes));
         drop(classes);
         // With the interpreter gone there is nothing to forget.
@@ -340,6 +372,8 @@ impl Session for OpenSession {
 impl Drop for OpenSession {
     fn drop(&mut self) {
         memory::give_back();
+        let shared = &self.0.shared;
+        shared.tidying.request(&shared.source);
     }
 }
 

@@ -7,6 +7,7 @@
 //! [`detached`] lets go for the time of a wait.
 
 use std::any::Any as StdAny;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -20,7 +21,8 @@ use rustpython_vm::vm::thread::{
 };
 use rustpython_vm::{PyObjectRef, VirtualMachine};
 
-use super::interrupt;
+use super::state::SignalMask;
+use super::{interrupt, local};
 
 /// Where threads of the interpreter come from.
 pub(super) struct Source {
@@ -31,16 +33,31 @@ pub(super) struct Source {
     graveyard: Mutex<Option<Vec<PyObjectRef>>>,
     is_burial_due: AtomicBool,
     executor: OnceLock<Weak<dyn Executor>>,
+    // What a new thread has.
+    recursion_limit: usize,
+    signal_mask: SignalMask,
 }
 
 impl Source {
     pub(super) fn new(template: ThreadedVirtualMachine) -> Arc<Source> {
         Arc::new(Source {
+            recursion_limit: template.run(|vm| vm.recursion_limit.get()),
+            signal_mask: SignalMask::current(),
             template: Mutex::new(Some(template)),
             graveyard: Mutex::new(Some(Vec::new())),
             is_burial_due: AtomicBool::new(false),
             executor: OnceLock::new(),
         })
+    }
+
+    /// The recursion limit of a new thread.
+    pub(super) fn recursion_limit(&self) -> usize {
+        self.recursion_limit
+    }
+
+    /// The signals that a new thread doesn't get.
+    pub(super) fn signal_mask(&self) -> SignalMask {
+        self.signal_mask
     }
 
     /// The pool of executing threads: `stack_size` bytes of stack each, `max_threads` at most.
@@ -88,6 +105,7 @@ impl Source {
             // Requests that still come find the interpreter stopped.
             return work();
         };
+        IS_OURS.set(true);
         thread.run(|vm| {
             let listening = interrupt::listen(vm, self);
             let outcome = vm.allow_threads(|| catch_unwind(AssertUnwindSafe(&mut *work)));
@@ -96,6 +114,7 @@ impl Source {
             }
             drop(listening);
             self.bury();
+            local::clear();
             // Nothing of this thread's may touch the interpreter after this.
             cleanup_current_thread_frames(vm);
         });
@@ -130,11 +149,16 @@ impl Source {
                 "the Python interpreter has been stopped",
             ));
         };
-        thread.run(|vm| {
+        IS_OURS.set(true);
+        LOST.set(0);
+        let result = thread.run(|vm| {
             let result = guarded(vm);
+            local::clear();
             cleanup_current_thread_frames(vm);
             result
-        })
+        });
+        IS_OURS.set(false);
+        result
     }
 
     /// Drops what other threads couldn't.
@@ -164,6 +188,22 @@ impl Source {
         let job = Box::new(move || drop(source.attached(|_| ())));
         let _ = self.execute(job);
     }
+}
+
+/// Whether this thread is one of the interpreter's that Python code hasn't started.
+pub(super) fn is_ours() -> bool {
+    IS_OURS.get()
+}
+
+/// The depth of recursion that panics have left behind on this thread: its limit is higher by as
+/// much.
+pub(super) fn lost_depth() -> usize {
+    LOST.get()
+}
+
+thread_local! {
+    static IS_OURS: Cell<bool> = const { Cell::new(false) };
+    static LOST: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Runs `wait` detached, so that a thread that waits doesn't hold the garbage collector up.
@@ -208,6 +248,7 @@ struct Before {
     frame: *const InterpreterFrame,
     depth: usize,
     limit: usize,
+    lost: usize,
 }
 
 impl Before {
@@ -216,6 +257,7 @@ impl Before {
             frame: get_current_frame(),
             depth: vm.current_recursion_depth(),
             limit: vm.recursion_limit.get(),
+            lost: LOST.get(),
         }
     }
 
@@ -234,6 +276,7 @@ impl Before {
         // where it was: a panic beneath this one has moved it already.
         let lost = vm.current_recursion_depth().saturating_sub(self.depth);
         vm.recursion_limit.set(self.limit.saturating_add(lost));
+        LOST.set(self.lost.saturating_add(lost));
     }
 }
 

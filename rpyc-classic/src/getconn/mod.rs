@@ -7,7 +7,7 @@ mod config;
 mod modules;
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use rpyc_core::Exception;
@@ -23,11 +23,24 @@ use self::modules::Modules;
 use crate::arguments::MethodDef;
 use crate::evaluator::Session;
 
+/// What keeps a connection open that Python code has made: it is closed when nothing holds this any
+/// more. There before the connection is, for what comes over it first.
+#[derive(Debug, Default)]
+pub struct Keeper(OnceLock<Connection>);
+
+impl Keeper {
+    /// Keeps the connection from now on.
+    pub fn keep(&self, connection: Connection) {
+        // Whoever makes a connection does it once.
+        let _ = self.0.set(connection);
+    }
+}
+
 /// The connection of a session, or one that Python code has made.
 pub struct ServerConnection {
     connection: WeakConnection,
     // Of a connection that Python code has made: it is closed when nothing holds it any more.
-    owner: Option<Arc<Connection>>,
+    keeper: Option<Arc<Keeper>>,
     session: Weak<dyn Session>,
     // What this side offers, as long as the connection is open.
     root: Weak<dyn Object>,
@@ -42,41 +55,33 @@ impl ServerConnection {
         session: Weak<dyn Session>,
         root: &ObjectRef,
     ) -> ObjectRef {
-        ServerConnection::with_owner(connection.downgrade(), None, session, Arc::downgrade(root))
-    }
-
-    /// The same, and it keeps the connection open: what the code of an evaluator opens.
-    #[must_use]
-    pub fn owning(
-        owner: Arc<Connection>,
-        session: Weak<dyn Session>,
-        root: &ObjectRef,
-    ) -> ObjectRef {
-        let root = Arc::downgrade(root);
-        ServerConnection::with_owner(owner.downgrade(), Some(owner), session, root)
-    }
-
-    fn with_owner(
-        connection: WeakConnection,
-        owner: Option<Arc<Connection>>,
-        session: Weak<dyn Session>,
-        root: Weak<dyn Object>,
-    ) -> ObjectRef {
         Arc::new_cyclic(|this| ServerConnection {
-            connection,
-            owner,
+            connection: connection.downgrade(),
+            keeper: None,
             session,
-            root,
+            root: Arc::downgrade(root),
             this: this.clone(),
         })
     }
 
+    /// The same as `object`, and it keeps the connection open: what the code of an evaluator opens.
+    ///
+    /// None where `object` isn't one that [`object`](ServerConnection::object) has made.
+    #[must_use]
+    pub fn keeping(object: &ObjectRef, keeper: Arc<Keeper>) -> Option<ObjectRef> {
+        let object: &dyn std::any::Any = &**object;
+        let object = object.downcast_ref::<ServerConnection>()?;
+        Some(Arc::new_cyclic(|this| ServerConnection {
+            connection: object.connection.clone(),
+            keeper: Some(keeper),
+            session: object.session.clone(),
+            root: object.root.clone(),
+            this: this.clone(),
+        }))
+    }
+
     fn connection(&self) -> Result<Connection, Exception> {
-        let connection = match &self.owner {
-            Some(owner) => Some(Connection::clone(owner)),
-            None => self.connection.upgrade(),
-        };
-        connection.ok_or_else(gone)
+        self.connection.upgrade().ok_or_else(gone)
     }
 
     fn is_closed(&self) -> bool {
@@ -124,10 +129,9 @@ impl Object for ServerConnection {
             }
             "modules" => {
                 let getmodule = self.peer_root(cx, "getmodule")?;
-                let owner = self.owner.clone();
                 return Ok(Any::object(Modules {
                     getmodule,
-                    _owner: owner,
+                    _keeper: self.keeper.clone(),
                 }));
             }
             "closed" | "_closed" => return Ok(Any::from(self.is_closed())),

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use rpyc_core::Exception;
 use rpyc_core::object::{Any, Args, Context, IdParts, Method, Object, ObjectResult};
-use rpyc_core::{Connection, Exception};
 
-use super::names;
+use super::{Keeper, names};
 
 /// Importing at the peer.
 pub(super) struct Modules {
     pub(super) getmodule: Any,
     /// What keeps the connection open, where Python code has made it.
-    pub(super) _owner: Option<Arc<Connection>>,
+    pub(super) _keeper: Option<Arc<Keeper>>,
 }
 
 impl Modules {

@@ -8,16 +8,34 @@ BUILTINS = __builtins__
 _HEADER = "\n\n========= Remote Traceback "
 _TRAILER = " =========\n"
 
-# Of each table here; a peer can make up any number of names.
-_MAX_CLASSES = 10_000
-
 
 class GenericException(Exception):
     """A peer's exception whose class isn't known here."""
 
 
-_generic_classes = {}
-_remote_classes = {}
+class _Bounded:
+    """Classes that are made of peers' names: so many, in so many characters, and then anew."""
+
+    MAX_CLASSES = 256
+    MAX_SIZE = 1 << 18
+
+    def __init__(self):
+        self._known, self._size = {}, 0
+
+    def get(self, key, size, make):
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        if size > self.MAX_SIZE:
+            return make()
+        if len(self._known) >= self.MAX_CLASSES or self._size + size > self.MAX_SIZE:
+            self._known, self._size = {}, 0
+        self._size += size
+        return self._known.setdefault(key, make())
+
+
+_generic_classes = _Bounded()
+_remote_classes = _Bounded()
 
 
 def find_class(module, name, is_group=False):
@@ -43,13 +61,12 @@ def generic_class(module, name, is_group=False):
     One of the standard library's is caught as the builtin class that it derives from.
     """
     full_name = f"{module}.{name}"
-    known = _generic_classes.get(full_name)
-    if known is None:
-        if len(_generic_classes) >= _MAX_CLASSES:
-            return GenericException
+
+    def make():
         nearest = BUILTINS[_NEAREST.get(full_name, "Exception")]
+        home = module
         if is_group:
-            bases, module = (ExceptionGroup,), module + _GROUPS
+            bases, home = (ExceptionGroup,), module + _GROUPS
         elif nearest is Exception:
             bases = (GenericException,)
         elif issubclass(nearest, Exception):
@@ -57,21 +74,28 @@ def generic_class(module, name, is_group=False):
         else:
             bases = (nearest,)
         namespace = {
-            "__module__": f"rpyc.core.vinegar/{module}",
-            "_rpyc_origin": (module, name),
+            "__module__": f"rpyc.core.vinegar/{home}",
+            "_rpyc_origin": (home, name),
         }
-        known = _generic_classes.setdefault(full_name, type(full_name, bases, namespace))
-    return known
+        return type(full_name, bases, namespace)
+
+    return _generic_classes.get(full_name, len(full_name), make)
 
 
 def remote_class(cls, module, name):
     """The class for exceptions of that class that a peer raised under that name: their text ends
     with the remote traceback. A class from which none can be derived is its own."""
-    key = cls, module, name
-    known = _remote_classes.get(key)
-    if known is not None:
-        return known
+    if BUILTINS.get(cls.__name__) is cls or "_rpyc_origin" in vars(cls):
+        size = len(module) + len(name)
+        return _remote_classes.get((cls, module, name), size, lambda: _derived(cls, module, name))
+    # Nothing here keeps a client's class, or what has been derived from it.
+    for known in type.__subclasses__(cls):
+        if vars(known).get("_rpyc_remote") == (module, name):
+            return known
+    return _derived(cls, module, name)
 
+
+def _derived(cls, module, name):
     def __str__(self):
         try:
             text = cls.__str__(self)
@@ -83,17 +107,19 @@ def remote_class(cls, module, name):
     def __repr__(self):
         return str(self)
 
-    namespace = {"__str__": __str__, "__repr__": __repr__, "__module__": cls.__module__}
+    namespace = {
+        "__str__": __str__,
+        "__repr__": __repr__,
+        "__module__": cls.__module__,
+        "_rpyc_remote": (module, name),
+    }
     if (cls.__module__, cls.__name__) != (module, name) and not hasattr(cls, "_rpyc_origin"):
         # Another name for the class, which the peer may not have by this one.
         namespace["_rpyc_origin"] = module, name
     try:
-        derived = type(cls.__name__, (cls,), namespace)
+        return type(cls.__name__, (cls,), namespace)
     except Exception:
-        derived = cls
-    if len(_remote_classes) >= _MAX_CLASSES:
-        _remote_classes.clear()
-    return _remote_classes.setdefault(key, derived)
+        return cls
 
 
 def load(module, name, args, attributes, traceback):

@@ -57,8 +57,11 @@ def _spawn(mode, file, args, env, execute):
 
 
 def install():
-    """Replaces what copies the process, and bounds what fills its memory."""
+    """Replaces what copies the process or traces others, and bounds what fills its memory."""
     sys.setrecursionlimit = _bounded(sys.setrecursionlimit)
+    # Other threads are other clients'.
+    sys._settraceallthreads = sys.settrace
+    sys._setprofileallthreads = sys.setprofile
     os = sys.modules.get("os")
     for module in (posix, os):
         for name in ("fork", "forkpty"):

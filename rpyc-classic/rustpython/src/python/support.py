@@ -22,6 +22,15 @@ class NetrefMetaclass(type):
         return f"<netref class '{cls.__module__}.{cls.__name__}'>"
 
 
+def forget_dead_classes():
+    """Has every class forget which classes were derived from it and are gone."""
+    known, new = set(), [object]
+    while new:
+        derived = type.__subclasses__(new.pop())
+        new += [cls for cls in derived if cls not in known]
+        known.update(derived)
+
+
 class _Finder:
     """Finds the modules of the small package."""
 

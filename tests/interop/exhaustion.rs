@@ -1,0 +1,359 @@
+//! What a client sends that is to use up the memory or the time of all clients of one interpreter.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use rpyc_tests::Server;
+use rpyc_tests::python::dedent;
+use rpyc_tests::server::better_than_stock;
+
+/// Runs the attack with a bystander, whose calls are answered all the time, and measures the
+/// server's memory: `within(megabytes)`.
+#[track_caller]
+fn others_are_served_during(code: &str) {
+    if better_than_stock("its memory and its time aren't bounded") {
+        return;
+    }
+    let mut server = Server::start();
+    let pid = server.process_id();
+    let script = format!(
+        "{}\nSERVER = {pid}\n{}\n{}\nbystander.close()\n",
+        include_str!("endurance.py"),
+        dedent(BYSTANDER),
+        dedent(code),
+    );
+    let script = server.program(&script).deadline(Duration::from_secs(300));
+    server.succeed(script.outcome());
+    assert!(server.is_running());
+    assert!(!server.log().contains("panicked"), "{}", server.log());
+    let lines = server.log().lines().count();
+    assert!(lines < 100, "{lines} lines of log");
+}
+
+const BYSTANDER: &str = r#"
+    bystander = connect()
+    bystander.execute('mine = []')
+    def served():
+        same(bystander.eval('mine.append(1) or sum(mine) == len(mine)'), True)
+        bystander.execute('import gc\ngc.collect()')
+    served()
+    before = megabytes()
+    def within(more):
+        served()
+        grown = megabytes() - before
+        assert grown < more, f'{grown} MB more'
+    "#;
+
+#[test]
+fn exceptions_of_classes_with_long_new_names_keep_no_memory() {
+    others_are_served_during(
+        r#"
+        def catches(conn):
+            conn.execute(dedent('''
+                def catch(f):
+                    try:
+                        f()
+                    except Exception as error:
+                        return type(error).__name__[-20:]
+            '''))
+            return conn.namespace['catch']
+        number = iter(range(10**6))
+        def fails(size):
+            name = 'X' * size + str(next(number))
+            def fail():
+                raise type(name, (Exception,), {'__module__': 'm' + name[-10:]})
+            return fail
+        for _ in range(5):
+            with connect() as conn:
+                catch = catches(conn)
+                for _ in range(12):
+                    fail = fails(10**6)
+                    assert catch(fail).startswith('X')
+            within(32 + 12)
+        # And short ones, of which there may be many: a client that stays as well as one that goes.
+        with connect() as conn:
+            catch = catches(conn)
+            for _ in range(3000):
+                catch(fails(5))
+            served()
+            middle = megabytes()
+            for _ in range(3000):
+                catch(fails(5))
+            served()
+            grown = megabytes() - middle
+            assert grown < 10, f'{grown} MB for 3,000 exceptions'
+        "#,
+    );
+}
+
+#[test]
+fn classes_with_new_methods_keep_so_many_names_and_no_more() {
+    others_are_served_during(
+        r#"
+        # Each class has 9,000 methods of its own, 250 letters a name: 2 MB that Python would keep.
+        def thing(k):
+            names = [f'method_{k}_{n}_'.ljust(250, 'x') for n in range(9_000)]
+            return type(f'Thing{k}', (), {name: lambda self: 1 for name in names})()
+        for k in range(40):
+            with connect() as conn:
+                conn.namespace['thing'] = thing(k)
+                # Its class is asked for.
+                same(conn.eval('type(thing).__name__')[-1:] != '', True)
+            served()
+        eventually(lambda: served() or megabytes() - before < 32 + 16, 'no more than has room')
+        # What matters still works.
+        class Mine:
+            def known(self): return 'known'
+            def __len__(self): return 3
+        bystander.namespace['mine_too'] = Mine()
+        same(bystander.eval('(len(mine_too), mine_too.known())'), (3, 'known'))
+        "#,
+    );
+}
+
+#[test]
+fn attributes_of_classes_with_new_names_keep_so_many_names_and_no_more() {
+    others_are_served_during(
+        r#"
+        with connect() as conn:
+            conn.execute('class Thing: pass')
+            thing = conn.namespace['Thing']
+            refused = 0
+            for k in range(400):
+                name = f'{k}_'.ljust(60_000, 'x')
+                try:
+                    setattr(thing, name, 1)
+                    delattr(thing, name)
+                except MemoryError:
+                    refused += 1
+                with raises(AttributeError):
+                    delattr(thing, 'not_' + name)
+            assert 100 < refused < 400, refused
+            thing.short = 1
+            same(thing.short, 1)
+        within(32 + 16)
+        "#,
+    );
+}
+
+/// Python's hashes of ints are known: these have the same.
+const COLLIDING: &str = "tuple(i * (2**61 - 1) for i in range(1, 50_001))";
+
+#[test]
+fn a_set_of_values_that_are_chosen_to_collide_is_refused_at_once() {
+    others_are_served_during(&format!(
+        r#"
+        colliding = {COLLIDING}
+        with connect() as conn:
+            conn.execute('kept = []')
+            keep = conn.namespace['kept'].append
+            # A frozenset is made of what is sent: here nobody makes one.
+            import rpyc.core.brine as brine
+            sent = threading.Event()
+            def attack():
+                with raises(ValueError, 'hash'):
+                    keep(Sneaky())
+                sent.set()
+            class Sneaky(frozenset):
+                pass
+            dump = brine._dump_registry[frozenset]
+            brine.simple_types = brine.simple_types | {{Sneaky}}
+            brine._dump_registry[Sneaky] = lambda obj, stream: dump(colliding, stream)
+            attacker = threading.Thread(target=attack)
+            attacker.start()
+            calls = 0
+            while not sent.is_set():
+                served()
+                calls += 1
+            attacker.join()
+            same(conn.eval('len(kept)'), 0)
+            # Large ones that nobody has chosen work.
+            keep(frozenset(range(200_000)))
+            keep(frozenset(str(i) for i in range(50_000)))
+            keep(frozenset(range(-40, 40)))
+            same(conn.eval('tuple(map(len, kept))'), (200_000, 50_000, 80))
+        within(32 + 40)
+        "#,
+    ));
+}
+
+#[test]
+fn a_containers_copy_for_a_comparison_is_not_made_of_keys_that_collide() {
+    others_are_served_during(
+        r#"
+        class Key:
+            def __hash__(self): return 5
+            def __eq__(self, other): return self is other
+        theirs = {Key(): None for _ in range(200)}
+        with connect() as conn:
+            conn.execute('def compare(theirs): return {} == theirs')
+            with raises(ValueError, 'hash'):
+                conn.namespace['compare'](theirs)
+            same(conn.namespace['compare']({}), True)
+        "#,
+    );
+}
+
+#[test]
+fn a_time_limit_ends_the_request_that_takes_the_time_and_no_other() {
+    if better_than_stock("it has no such limit") {
+        return;
+    }
+    Server::with_options(&["--request-time-limit", "3"]).check(
+        r#"
+        done = []
+        def hogs():
+            with connect() as hog:
+                with raises(TimeoutError):
+                    hog.execute('while True: pass')
+                done.append(1)
+        hog = threading.Thread(target=hogs)
+        hog.start()
+        while not done:
+            same(conn.eval('1 + 1'), 2)
+            # What the collector waits for ends in time as well.
+            conn.execute('import gc\ngc.collect()')
+        hog.join()
+        "#,
+    );
+}
+
+#[test]
+fn a_file_that_is_called_like_a_part_of_python_is_interrupted_all_the_same() {
+    if better_than_stock("it has no such limit") {
+        return;
+    }
+    Server::with_options(&["--request-time-limit", "0.2"]).check(
+        r#"
+        for name in 'my_threading.py', 'threading.py', '<frozen importlib._bootstrap>':
+            with raises(TimeoutError):
+                conn.execute(f"exec(compile('while True: pass', {name!r}, 'exec'), {{}})")
+        same(conn.eval('1 + 1'), 2)
+        "#,
+    );
+}
+
+/// What outlives a connection and that a peer can write to, with what keeps it small. A new table
+/// gets a row here, and a bound.
+const TABLES: &[(&str, &str)] = &[
+    // Of the interpreter's bridge.
+    (
+        "Shared.source",
+        "objects to be freed, until the next request; its threads are bounded",
+    ),
+    ("Shared.executor", "--max-threads"),
+    (
+        "Shared.proxies",
+        "live proxies: each goes with the connection, which holds max_objects",
+    ),
+    ("Shared.classes", "living classes; dead ones are swept out"),
+    (
+        "Shared.names",
+        "names of texts: used again when a session has ended",
+    ),
+    ("Shared.connections", "open connections"),
+    (
+        "interned.rs LEFT",
+        "16 MiB of names of attributes of classes, for good",
+    ),
+    (
+        "exceptions.py _generic_classes",
+        "256 classes with names of 256 KiB, then anew",
+    ),
+    (
+        "exceptions.py _remote_classes",
+        "the same; none of a client's classes",
+    ),
+    // Of its threads.
+    ("embed.rs ACTING", "sessions that the thread runs"),
+    ("interrupt.rs SLOT", "one for a thread"),
+    ("interrupt.rs THREADS", "one for an executing thread"),
+    (
+        "local.rs SEEN",
+        "one for a thread; a session's goes with it",
+    ),
+];
+
+/// Constants, numbers and locks, which hold nothing of a peer's.
+const NO_TABLES: &[&str] = &[
+    "Shared.space",
+    "Shared.imports",
+    "Shared.tidying",
+    "Shared.beginning",
+    "interned.rs IS_TOLD",
+    "interrupt.rs IS_TIMED",
+    "interrupt.rs LAST",
+    "interrupt.rs START",
+    "interrupt.rs TURN",
+    "local.rs LAST",
+    "memory.rs AFTER_LAST",
+    "pieces.rs COUNT",
+    "thread.rs IS_OURS",
+    "thread.rs LOST",
+];
+
+#[test]
+fn every_table_that_outlives_a_connection_has_a_bound() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rpyc-classic");
+    let mut found = BTreeSet::new();
+    for folder in [
+        "src",
+        "src/getconn",
+        "rustpython/src",
+        "rustpython/src/python",
+    ] {
+        for file in fs::read_dir(root.join(folder)).expect("a folder of sources") {
+            let path = file.expect("a file").path();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            if path.is_file() {
+                let text = fs::read_to_string(&path).expect("a source");
+                found.extend(tables(&name, &text));
+            }
+        }
+    }
+    let listed = TABLES
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(NO_TABLES.iter().copied());
+    let listed: BTreeSet<String> = listed.map(str::to_owned).collect();
+    assert_eq!(found, listed);
+}
+
+/// The statics of a file, the fields of what all sessions share, and Python's containers by module.
+fn tables(file: &str, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut is_shared = false;
+    for line in text.lines() {
+        let line = line.trim_end();
+        let code = line.trim_start();
+        is_shared |= line.starts_with("pub(crate) struct Shared {");
+        is_shared &= line != "}";
+        let field = code
+            .split_once(": ")
+            .filter(|_| is_shared && !code.starts_with("//"));
+        if let Some((field, _)) = field {
+            found.push(format!("Shared.{field}"));
+        }
+        let item = code
+            .strip_prefix("static ")
+            .and_then(|code| code.split_once(':'));
+        // Tables of constants are slices.
+        if let Some((name, _)) = item.filter(|(_, kind)| !kind.starts_with(" &[")) {
+            found.push(format!("{file} {name}"));
+        }
+        let container = line.split_once(" = ").filter(|(name, value)| {
+            let is_name = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+            is_name && ["{}", "[]", "set()", "_Bounded()"].contains(value)
+        });
+        if let Some((name, _)) = container.filter(|_| file.ends_with(".py")) {
+            found.push(format!("{file} {name}"));
+        }
+    }
+    found
+}
