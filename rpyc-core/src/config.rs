@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+pub use crate::dispatch::scheduler::Nesting;
 use crate::exception::KnownExceptions;
 use crate::executor::{Executor, ThreadPool};
 use crate::object::Any;
@@ -139,17 +140,6 @@ pub struct Config {
     pub observer: Option<Arc<dyn Observer>>,
     /// Runs requests that can't run where they were read.
     pub executor: Arc<dyn Executor>,
-}
-
-/// Where a request runs that arrives while another one of the same peer waits for its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Nesting {
-    /// On a thread of its own: what it waits for can still happen on the waiting thread.
-    Pool,
-    /// On top of the innermost waiting request, on its thread, as Python's rpyc does: code that
-    /// counts on thread identity (re-entrant locks, a half-done import) works.
-    Stack,
 }
 
 impl Default for Config {

@@ -126,16 +126,15 @@ pub use self::connect::connect_tls;
 #[cfg(unix)]
 pub use self::connect::connect_unix;
 pub use self::connect::{Connector, connect, connect_by_service, connect_thread};
+pub use self::dispatch::blocked_threads::{BlockedGuard, BlockedThreads};
+pub use self::dispatch::readiness::ReadinessObserver;
 pub use self::error::{CloseReason, Error, Timeout};
 pub use self::exception::{Exception, KnownExceptions, PythonException};
 pub use self::executor::{Executor, ThreadPool};
 pub use self::object::{
     Any, Args, Context, Expose, Exposed, FromAny, IntoAny, Netref, Object, ObjectRef,
 };
-pub use self::session::{
-    AsyncResult, BackgroundServing, BlockedGuard, BlockedThreads, Connection, ReadinessObserver,
-    WeakConnection,
-};
+pub use self::session::{AsyncResult, BackgroundServing, Connection, WeakConnection};
 pub use self::wire::{Handler, Limits, Value};
 /// Lets a Rust type's values be handed to peers as objects.
 ///

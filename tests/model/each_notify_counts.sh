@@ -2,7 +2,7 @@
 # Deletes the connection's notifications one by one, in a copy, and runs the model checker on each
 # copy: it has to fail every time. A notification that nothing misses is either not needed, or the
 # model lacks the scenario that needs it. Not listed are those that only make sooner what the
-# watchdog would do at its next look (the first of each kind in lifecycle.rs, the one in background.rs),
+# watchdog would do at its next look (the first of each kind in closing.rs, the one in background.rs),
 # and those of the outbox, which no scenario waits for: tests
 # without the model do.
 #
@@ -19,17 +19,17 @@ git archive HEAD | tar -x -C "$work/tree"
 
 # file:statement, as it stands in the code; the n-th occurrence is meant where a number follows.
 mutants=(
-    "incoming.rs:Shared::wake(core, waiter);"
-    "running.rs:Shared::wake(&mut core, waiter);"
-    "wait_loop.rs:sleeper.notify_one();"
+    "incoming.rs:core.wake(waiter);"
+    "running.rs:core.wake(waiter);"
+    "reading.rs:core.sleepers.wake_one_of_several();"
     "scheduler.rs:task.waits_in = outer;"
     "scheduler.rs:self.waiting_tasks -= usize::from(outer.is_none());"
     "running.rs:core.ended.notify_all();"
-    "wait_loop.rs:Shared::wake(core, next_reader);"
-    "lifecycle.rs:sleeper.notify_one();:2"
-    "lifecycle.rs:core.ended.notify_all();:2"
-    "lifecycle.rs:observer.on_unread(Some(Duration::ZERO));"
-    "wait_loop.rs:Shared::notify_unread(core);"
+    "reading.rs:core.wake(next_reader);"
+    "closing.rs:core.sleepers.wake_all();:2"
+    "closing.rs:core.ended.notify_all();:2"
+    "closing.rs:observer.on_unread(Some(Duration::ZERO));"
+    "reading.rs:Self::notify_unread(core);"
 )
 survivors=0
 for mutant in "${mutants[@]}"; do

@@ -4,65 +4,82 @@ use std::collections::{HashMap, hash_map};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::scheduler::WaiterId;
+use super::slot::{Reply, Slot};
 use crate::counter_hash::CounterState;
-use crate::dispatch::scheduler::WaiterId;
-use crate::dispatch::slot::Slot;
 use crate::error::Error;
-use crate::object::Any;
 use crate::wire::Handler;
 
-/// What a request was answered with.
-pub(crate) type Reply = Result<Any, Error>;
-
 /// What runs when the answer to an asynchronous request is in.
-pub(crate) type Callback = Box<dyn FnOnce(Reply) + Send>;
+pub(crate) type Callback<T> = Box<dyn FnOnce(Reply<T>) + Send>;
 
 /// A callback with the answer that it is to be called with.
 pub(crate) type Call = Box<dyn FnOnce() + Send>;
 
-/// The table of unanswered requests, by seq.
+/// What is left of a request that is over.
+pub(crate) type Leftover<T> = (Option<Reply<T>>, Vec<Callback<T>>);
+
+/// The table of unanswered requests, by seq; `T` is what they are answered with.
 ///
 /// The answer to a synchronous request stays here until its thread takes it. An asynchronous one
 /// leaves the table with its answer, which goes into its slot.
-#[derive(Default)]
-pub(crate) struct Pending {
-    entries: HashMap<u64, Entry, CounterState>,
+pub(crate) struct Calls<T> {
+    entries: HashMap<u64, Entry<T>, CounterState>,
     // How many requests are asynchronous and unanswered.
     detached: usize,
 }
 
-struct Entry {
+struct Entry<T> {
     handler: Handler,
     since: Instant,
-    reply: Option<Reply>,
+    reply: Option<Reply<T>>,
     // The waits that it ends: one, as a rule.
     waiter: Option<WaiterId>,
     more_waiters: Vec<WaiterId>,
     // Of an asynchronous request.
-    slot: Option<Arc<Slot>>,
-    callbacks: Vec<Callback>,
+    slot: Option<Arc<Slot<T>>>,
+    callbacks: Vec<Callback<T>>,
 }
 
 /// What an answer sets off.
-#[derive(Default)]
-pub(crate) struct Answered {
+pub(crate) struct Answered<T> {
     /// Whose wait it ends.
     pub(crate) waiter: Option<WaiterId>,
     pub(crate) more_waiters: Vec<WaiterId>,
     /// What is to be called.
     pub(crate) calls: Vec<Call>,
     /// The answer itself, where it came after the time was over.
-    pub(crate) late: Option<Reply>,
+    pub(crate) late: Option<Reply<T>>,
 }
 
-impl Pending {
+impl<T> Default for Calls<T> {
+    fn default() -> Calls<T> {
+        Calls {
+            entries: HashMap::default(),
+            detached: 0,
+        }
+    }
+}
+
+impl<T> Default for Answered<T> {
+    fn default() -> Answered<T> {
+        Answered {
+            waiter: None,
+            more_waiters: Vec::new(),
+            calls: Vec::new(),
+            late: None,
+        }
+    }
+}
+
+impl<T: Clone + Send + 'static> Calls<T> {
     /// A request is about to be sent. With a slot, its sender goes on without waiting.
     pub(crate) fn register(
         &mut self,
         seq: u64,
         handler: Handler,
         since: Instant,
-        slot: Option<Arc<Slot>>,
+        slot: Option<Arc<Slot<T>>>,
     ) {
         self.detached += usize::from(slot.is_some());
         let entry = Entry {
@@ -99,7 +116,7 @@ impl Pending {
 
     /// A reply has come: gives back who waits for it, and what is to be called. A reply that
     /// nobody expects (any more), or a second one, comes back as the error.
-    pub(crate) fn answer(&mut self, seq: u64, reply: Reply) -> Result<Answered, Reply> {
+    pub(crate) fn answer(&mut self, seq: u64, reply: Reply<T>) -> Result<Answered<T>, Reply<T>> {
         let Some(entry) = self.entries.get_mut(&seq) else {
             return Err(reply);
         };
@@ -123,7 +140,7 @@ impl Pending {
     }
 
     /// The reply to a synchronous request, if it is in; the request is done with then.
-    pub(crate) fn take(&mut self, seq: u64) -> Option<Reply> {
+    pub(crate) fn take(&mut self, seq: u64) -> Option<Reply<T>> {
         match self.entries.entry(seq) {
             hash_map::Entry::Occupied(entry) if entry.get().reply.is_some() => entry.remove().reply,
             _ => None,
@@ -131,7 +148,7 @@ impl Pending {
     }
 
     /// Adds a callback to an unanswered request; gives it back if it is answered already.
-    pub(crate) fn add_callback(&mut self, seq: u64, callback: Callback) -> Option<Callback> {
+    pub(crate) fn add_callback(&mut self, seq: u64, callback: Callback<T>) -> Option<Callback<T>> {
         match self.entries.get_mut(&seq) {
             Some(entry) => {
                 entry.callbacks.push(callback);
@@ -143,7 +160,7 @@ impl Pending {
 
     /// Nobody wants the reply any more, unless callbacks do. What is left of the request is
     /// dropped by the caller, outside of the lock.
-    pub(crate) fn abandon(&mut self, seq: u64) -> Option<Reply> {
+    pub(crate) fn abandon(&mut self, seq: u64) -> Option<Reply<T>> {
         let entry = self.entries.get(&seq)?;
         if entry.callbacks.is_empty() {
             self.forget(seq).and_then(|(reply, _)| reply)
@@ -153,7 +170,7 @@ impl Pending {
     }
 
     /// The request is over. What is left of it is dropped by the caller, outside of the lock.
-    pub(crate) fn forget(&mut self, seq: u64) -> Option<(Option<Reply>, Vec<Callback>)> {
+    pub(crate) fn forget(&mut self, seq: u64) -> Option<Leftover<T>> {
         let entry = self.entries.remove(&seq)?;
         self.detached -= usize::from(entry.slot.is_some());
         Some((entry.reply, entry.callbacks))
@@ -177,7 +194,7 @@ impl Pending {
     /// The request whose answer this one waits for.
     pub(crate) fn awaited_at(&self, waiter: WaiterId) -> Option<(u64, Handler)> {
         let awaits =
-            |entry: &Entry| entry.waiter == Some(waiter) || entry.more_waiters.contains(&waiter);
+            |entry: &Entry<T>| entry.waiter == Some(waiter) || entry.more_waiters.contains(&waiter);
         let found = self.entries.iter().find(|(_, entry)| awaits(entry));
         found.map(|(seq, entry)| (*seq, entry.handler))
     }
@@ -192,6 +209,11 @@ impl Pending {
         Some((*seq, entry.handler, entry.since))
     }
 
+    /// Whether the request is in the table.
+    pub(crate) fn is_unanswered(&self, seq: u64) -> bool {
+        self.entries.contains_key(&seq)
+    }
+
     /// How many requests are in the table.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
@@ -203,10 +225,10 @@ impl Pending {
     }
 }
 
-impl Entry {
+impl<T: Clone + Send + 'static> Entry<T> {
     /// Puts the reply into the slot and binds the callbacks to it; where it comes too late, to
     /// the error that says so.
-    fn answer(&mut self, seq: u64, reply: Reply) -> Answered {
+    fn answer(&mut self, seq: u64, reply: Reply<T>) -> Answered<T> {
         let (outcome, late) = match &self.slot {
             None => (reply, None),
             Some(slot) => match slot.fill(reply.clone()) {
@@ -214,7 +236,7 @@ impl Entry {
                 Err(late) => (Err(slot.timeout(seq).into()), Some(late)),
             },
         };
-        let bind = |callback: Callback| {
+        let bind = |callback: Callback<T>| {
             let outcome = outcome.clone();
             Box::new(move || callback(outcome)) as Call
         };
@@ -231,60 +253,60 @@ impl Entry {
 mod tests {
     use super::*;
 
-    fn register(pending: &mut Pending, seq: u64, slot: Option<Arc<Slot>>) {
-        pending.register(seq, Handler::Ping, Instant::now(), slot);
+    fn register(calls: &mut Calls<()>, seq: u64, slot: Option<Arc<Slot<()>>>) {
+        calls.register(seq, Handler::Ping, Instant::now(), slot);
     }
 
     #[test]
     fn a_reply_nobody_expects_and_a_second_reply_are_given_back() {
-        let mut pending = Pending::default();
-        assert!(pending.answer(7, Ok(Any::NONE)).is_err());
-        register(&mut pending, 7, None);
-        assert!(pending.answer(7, Ok(Any::NONE)).is_ok());
-        assert!(pending.answer(7, Ok(Any::NONE)).is_err());
-        assert!(pending.take(7).is_some());
-        assert!(pending.take(7).is_none());
-        assert_eq!(pending.len(), 0);
+        let mut calls = Calls::default();
+        assert!(calls.answer(7, Ok(())).is_err());
+        register(&mut calls, 7, None);
+        assert!(calls.answer(7, Ok(())).is_ok());
+        assert!(calls.answer(7, Ok(())).is_err());
+        assert!(calls.take(7).is_some());
+        assert!(calls.take(7).is_none());
+        assert_eq!(calls.len(), 0);
     }
 
     #[test]
     fn asynchronous_requests_leave_the_table_with_their_answer() {
-        let mut pending = Pending::default();
+        let mut calls = Calls::default();
         let slots: Vec<_> = (0..4).map(|_| Arc::new(Slot::new(Handler::Ping))).collect();
         for (seq, slot) in (0..).zip(&slots) {
-            register(&mut pending, seq, Some(slot.clone()));
+            register(&mut calls, seq, Some(slot.clone()));
         }
-        assert!(pending.answer(0, Ok(Any::NONE)).is_ok());
+        assert!(calls.answer(0, Ok(())).is_ok());
         assert!(slots[0].is_filled());
-        assert_eq!((pending.detached(), pending.len()), (3, 3));
-        assert!(pending.forget(1).is_some());
-        assert_eq!(pending.detached(), 2);
-        assert!(pending.fail_all(&Error::Misuse(String::new())).is_empty());
-        assert_eq!((pending.detached(), pending.len()), (0, 0));
+        assert_eq!((calls.detached(), calls.len()), (3, 3));
+        assert!(calls.forget(1).is_some());
+        assert_eq!(calls.detached(), 2);
+        assert!(calls.fail_all(&Error::Misuse(String::new())).is_empty());
+        assert_eq!((calls.detached(), calls.len()), (0, 0));
         assert!(slots[2].is_error() && slots[3].is_error());
     }
 
     #[test]
     fn a_late_reply_is_given_back_and_leaves_nothing() {
-        let mut pending = Pending::default();
+        let mut calls = Calls::default();
         let slot = Arc::new(Slot::new(Handler::Ping));
         slot.set_expiry(Some(std::time::Duration::ZERO));
-        register(&mut pending, 1, Some(slot.clone()));
-        let answered = pending.answer(1, Ok(Any::NONE));
+        register(&mut calls, 1, Some(slot.clone()));
+        let answered = calls.answer(1, Ok(()));
         assert!(answered.is_ok_and(|answered| answered.late.is_some()));
         assert!(slot.is_expired());
-        assert_eq!((pending.detached(), pending.len()), (0, 0));
+        assert_eq!((calls.detached(), calls.len()), (0, 0));
     }
 
     #[test]
     fn callbacks_are_given_out_once_with_the_answer() {
-        let mut pending = Pending::default();
-        register(&mut pending, 1, Some(Arc::new(Slot::new(Handler::Ping))));
-        assert!(pending.add_callback(1, Box::new(|_| ())).is_none());
+        let mut calls = Calls::default();
+        register(&mut calls, 1, Some(Arc::new(Slot::new(Handler::Ping))));
+        assert!(calls.add_callback(1, Box::new(|_| ())).is_none());
         // Nobody waits, but the callback does.
-        assert!(pending.abandon(1).is_none());
-        let answered = pending.answer(1, Ok(Any::NONE));
+        assert!(calls.abandon(1).is_none());
+        let answered = calls.answer(1, Ok(()));
         assert!(answered.is_ok_and(|answered| answered.calls.len() == 1));
-        assert!(pending.add_callback(1, Box::new(|_| ())).is_some());
+        assert!(calls.add_callback(1, Box::new(|_| ())).is_some());
     }
 }

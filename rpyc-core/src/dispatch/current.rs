@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 // Of the process, not of a model's schedule.
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::dispatch::scheduler::{TaskId, ThreadPair};
+use super::scheduler::{TaskId, ThreadPair};
 
 /// A request that the thread runs.
 #[derive(Clone, Copy)]

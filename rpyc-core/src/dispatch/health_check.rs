@@ -2,52 +2,51 @@
 //!
 //! What it finds neglected is done by helpers: threads that run no foreign code.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::dispatch::lifecycle::GRACE;
-use crate::dispatch::scheduler::Next;
-use crate::dispatch::shared::{Core, Request, Shared};
-use crate::dispatch::watchdog::{TICK, helpers, look_after};
+use super::closing::GRACE;
+use super::dispatcher::{Core, Dispatcher, Protocol};
+use super::scheduler::Next;
+use super::watchdog::{Watched, helpers, look_after};
 use crate::error::CloseReason;
 use crate::executor::Executor;
 use crate::sync::atomic::Ordering;
-use crate::sync::passed;
-
-/// What the watchdog remembers of a connection from one look to the next.
-#[derive(Default)]
-pub(crate) struct HealthCheck {
-    progress: u64,
-    writes: u64,
-    stuck_writes: u32,
-    idle: u32,
-    /// There was something to be dropped at the last look.
-    had_garbage: bool,
-    since_closed: u32,
-    /// A helper reads, or is about to.
-    pub(crate) helping: bool,
-    /// Somebody was woken to run a request since the helper came.
-    pub(crate) woke: bool,
-}
 
 /// What the watchdog has others do.
-enum Action {
-    Close,
+enum Action<R> {
+    AnswerClose,
     DropGarbage,
     Finish,
     Flush,
     Help,
-    SayClose,
-    Start(Next<Request>),
+    SendClose,
+    Start(Next<R>),
 }
 
-impl Shared {
-    /// Has the watchdog look at this connection. Call it after what it is to see.
-    /// Says whether it will.
+impl<P: Protocol> Watched for Dispatcher<P> {
+    fn look(self: Arc<Self>) -> bool {
+        let looked = catch_unwind(AssertUnwindSafe(|| self.check_health()));
+        let goes_on = looked.unwrap_or_else(|_| {
+            log::error!(target: "rpyc", "looking after a connection panicked");
+            true
+        });
+        if let Some(last) = Arc::into_inner(self).map(Box::new) {
+            // The session and what it holds are dropped with it: foreign code.
+            let _ = helpers().execute(Box::new(move || drop(last)));
+        }
+        goes_on
+    }
+}
+
+impl<P: Protocol> Dispatcher<P> {
+    /// Has the watchdog look at this connection. Call it after what it is to see. Says whether it
+    /// will.
     pub(crate) fn wake_watchdog(&self) -> bool {
         if self.watched.load(Ordering::SeqCst) || self.watched.swap(true, Ordering::SeqCst) {
             return true;
         }
-        let looks = look_after(self.this.clone());
+        let looks = look_after(self.weak());
         if !looks {
             // Asked for again as soon as somebody needs it.
             self.watched.store(false, Ordering::SeqCst);
@@ -57,18 +56,18 @@ impl Shared {
 
     /// Whether a helper should read: requests run, a write doesn't get on, answers are to come
     /// that no thread waits for, or this side leaves.
-    pub(crate) fn needs_help(&self, core: &Core) -> bool {
+    pub(super) fn needs_help(&self, core: &Core<P>) -> bool {
         core.scheduler.tasks() > 0
-            || core.health.stuck_writes > 0
-            || core.pending.detached() > 0
-            || core.closing.leaving.is_some()
+            || !core.health.stuck_for().is_zero()
+            || core.calls.detached() > 0
+            || core.lifecycle.is_leaving()
     }
 
     /// Looks after the connection once; says whether to come back.
     pub(crate) fn check_health(self: &Arc<Self>) -> bool {
         let mut actions = Vec::new();
         let mut core = self.core.lock();
-        let come_back = if core.closing.reason.is_some() {
+        let come_back = if core.lifecycle.reason().is_some() {
             self.check_closed(&mut core, &mut actions)
         } else {
             self.check_open(&mut core, &mut actions)
@@ -77,36 +76,26 @@ impl Shared {
         self.cut_off();
         // Executors and the log are foreign code: not under the lock.
         for action in actions {
-            self.run(action);
+            self.act(action);
         }
         come_back
     }
 
-    fn check_open(&self, core: &mut Core, actions: &mut Vec<Action>) -> bool {
-        if let Some(leaving) = &core.closing.leaving
-            && passed(leaving.deadline)
-        {
-            let reason = leaving.reason.clone();
+    fn check_open(&self, core: &mut Core<P>, actions: &mut Vec<Action<P::Request>>) -> bool {
+        if let Some(reason) = core.lifecycle.left_by_deadline() {
             self.fail(core, reason);
             return true;
         }
-        if self.begin_saying_close(core) {
-            actions.push(Action::SayClose);
+        if self.begin_queueing_close(core) {
+            actions.push(Action::SendClose);
         }
-        let progress = core.scheduler.progress();
-        let moved = progress != core.health.progress;
-        core.health.progress = progress;
-        let writes = self.outbox.writes();
-        let stuck = self.outbox.is_writing() && writes == core.health.writes;
-        core.health.writes = writes;
-        core.health.stuck_writes = if stuck {
-            core.health.stuck_writes + 1
-        } else {
-            0
-        };
-        if core.health.stuck_writes > 0
-            && let Some(limit) = self.config().write_timeout
-            && TICK.saturating_mul(core.health.stuck_writes) > limit
+        let moved = core.health.note_progress(core.scheduler.progress());
+        core.health
+            .note_writes(self.outbox.writes(), self.outbox.is_writing());
+        let stuck_for = core.health.stuck_for();
+        if !stuck_for.is_zero()
+            && let Some(limit) = self.session.write_timeout()
+            && stuck_for > limit
         {
             let what = "didn't read what was sent to it";
             self.fail(core, CloseReason::TooSlow { what, limit });
@@ -115,7 +104,7 @@ impl Shared {
         if self.outbox.needs_writer() {
             actions.push(Action::Flush);
         }
-        let unread = core.read_half.is_some() && core.scheduler.wants_input();
+        let unread = core.reading.is_free() && core.scheduler.wants_input();
         if unread && !moved && !core.health.helping && self.needs_help(core) {
             if core.scheduler.next_reader().is_some() || core.observer.is_some() {
                 self.pass_on_reading(core);
@@ -125,22 +114,20 @@ impl Shared {
             }
         }
         // Where calls follow one another all the time, it is never quiet.
-        let left_over = std::mem::replace(&mut core.health.had_garbage, !core.garbage.is_empty());
+        let has_garbage = !core.garbage.is_empty();
+        let left_over = core.health.note_garbage(has_garbage);
         let overdue = !moved || left_over || core.garbage.len() > MUCH_GARBAGE;
-        if !core.garbage.is_empty() && overdue {
+        if has_garbage && overdue {
             actions.push(Action::DropGarbage);
         }
-        let busy = moved
+        let is_busy = moved
             || self.needs_help(core)
             || self.outbox.is_writing()
             || self.outbox.needs_writer()
             || core.scheduler.queued() > 0
-            || !core.garbage.is_empty()
-            || core.closing.is_asked()
-            || core.closing.leaving.is_some();
-        core.health.idle = if busy { 0 } else { core.health.idle + 1 };
-        if core.health.idle > IDLE_TICKS {
-            core.health.idle = 0;
+            || has_garbage
+            || core.lifecycle.is_close_requested();
+        if core.health.note_busy(is_busy) {
             self.watched.store(false, Ordering::SeqCst);
             // Frames are appended without the core's lock.
             return self.outbox.surely_needs_writer() && !self.watched.swap(true, Ordering::SeqCst);
@@ -153,16 +140,16 @@ impl Shared {
         if stalled && let Some(next) = core.scheduler.break_stall() {
             actions.push(Action::Start(next));
         }
-        if core.closing.is_due(&core.scheduler) {
+        if core.lifecycle.is_close_due(core.is_idle()) {
             // The answer to a CLOSE is written, and a write may block.
-            actions.push(Action::Close);
+            actions.push(Action::AnswerClose);
         }
         true
     }
 
-    /// Sees to it that the service is told of the end where nobody else does.
-    fn check_closed(&self, core: &mut Core, actions: &mut Vec<Action>) -> bool {
-        if core.closing.done {
+    /// Sees to it that the session is told of the end where nobody else does.
+    fn check_closed(&self, core: &mut Core<P>, actions: &mut Vec<Action<P::Request>>) -> bool {
+        if core.lifecycle.is_finished() {
             if core.garbage.is_empty() {
                 self.watched.store(false, Ordering::SeqCst);
                 return false;
@@ -170,71 +157,78 @@ impl Shared {
             actions.push(Action::DropGarbage);
             return true;
         }
-        core.health.since_closed += 1;
-        let late = TICK * core.health.since_closed > GRACE;
+        let late = core.health.note_closed() > GRACE;
         let nobody_else = !core.scheduler.somebody_serves() || late;
-        if !core.closing.finalizing && nobody_else && (core.scheduler.tasks() == 0 || late) {
-            core.closing.finalizing = true;
+        let may_finish = core.scheduler.tasks() == 0 || late;
+        if nobody_else && may_finish && core.lifecycle.begin_finishing() {
             actions.push(Action::Finish);
         }
         true
     }
 
-    fn run(self: &Arc<Self>, action: Action) {
-        let shared = self.clone();
+    fn act(self: &Arc<Self>, action: Action<P::Request>) {
+        let link = self.clone();
         match action {
             Action::Flush => {
-                self.send_helper(move || shared.flush());
+                self.send_helper(move || link.flush());
             }
             Action::Help => {
-                if !self.send_helper(move || shared.help()) {
+                if !self.send_helper(move || link.help()) {
                     self.core.lock().health.helping = false;
                 }
             }
-            Action::SayClose => self.say_close(),
-            Action::DropGarbage => self.send_garbage_man(),
+            Action::SendClose => self.send_close(),
+            Action::DropGarbage => self.have_garbage_dropped(),
             Action::Start(next) => {
-                log::debug!(target: &self.config().logger, "{}: nothing moved for a while: the next request starts out of turn", self.connid);
+                self.session.log(
+                    log::Level::Debug,
+                    format_args!("nothing moved for a while: the next request starts out of turn"),
+                );
                 drop(self.send_off(self.core.lock(), next));
             }
-            Action::Close => {
-                self.send_helper(move || drop(shared.close_in_turn(shared.core.lock())));
+            Action::AnswerClose => {
+                self.send_helper(move || drop(link.close_in_turn(link.core.lock())));
             }
             Action::Finish => {
-                let finish = Box::new(move || shared.finish());
-                let executed = self.config().executor.execute(finish);
-                let shared = self.clone();
-                if executed.is_err() && !self.send_helper(move || shared.finish()) {
+                let executed = self
+                    .session
+                    .executor()
+                    .execute(Box::new(move || link.finish()));
+                let link = self.clone();
+                if executed.is_err() && !self.send_helper(move || link.finish()) {
                     // Later, when there is a thread again.
-                    self.core.lock().closing.finalizing = false;
+                    self.core.lock().lifecycle.put_off_finishing();
                 }
             }
         }
     }
 
-    pub(crate) fn send_helper(&self, job: impl FnOnce() + Send + 'static) -> bool {
+    pub(super) fn send_helper(&self, job: impl FnOnce() + Send + 'static) -> bool {
         let sent = helpers().execute(Box::new(job));
         if let Err(error) = &sent {
-            log::warn!(target: &self.config().logger, "{}: no helper thread can be had: {error}", self.connid);
+            self.session.log(
+                log::Level::Warn,
+                format_args!("no helper thread can be had: {error}"),
+            );
         }
         sent.is_ok()
     }
 
     /// Has an executing thread drop what was released while none of them looked.
-    fn send_garbage_man(self: &Arc<Self>) {
-        let shared = self.clone();
+    fn have_garbage_dropped(self: &Arc<Self>) {
+        let link = self.clone();
         let sent = self
-            .config()
-            .executor
-            .execute(Box::new(move || shared.drop_garbage()));
+            .session
+            .executor()
+            .execute(Box::new(move || link.drop_garbage()));
         if let Err(error) = sent {
-            log::debug!(target: &self.config().logger, "{}: no thread to drop objects on: {error}", self.connid);
+            self.session.log(
+                log::Level::Debug,
+                format_args!("no thread to drop objects on: {error}"),
+            );
         }
     }
 }
-
-/// A second without anything to see ends the watching.
-const IDLE_TICKS: u32 = 100;
 
 /// From here on it is dropped at once, also where an executing thread may soon see to it.
 const MUCH_GARBAGE: usize = 1_000;

@@ -1,20 +1,38 @@
 //! Who reads, what runs where, and when bytes go out: the threads of a connection.
 //!
-//! [`scheduler`] decides whose turn it is and does nothing else; the rest does what it says.
+//! It knows frames and the numbers of requests, and nothing of what they mean: that is a
+//! [`Protocol`]'s. [`scheduler`] decides whose turn it is, [`lifecycle`] how far the end has come; both
+//! are pure, and the rest does what they say.
 
+pub(crate) mod background_state;
 pub(crate) mod blocked_threads;
+mod calling;
 pub(crate) mod calls;
+mod closing;
 pub(crate) mod current;
-pub(crate) mod health_check;
-pub(crate) mod incoming;
-pub(crate) mod lifecycle;
+mod diagnosis;
+mod dispatcher;
+mod health;
+mod health_check;
+mod incoming;
+mod lifecycle;
+mod notes;
 pub(crate) mod outbox;
 pub(crate) mod readiness;
-pub(crate) mod running;
+mod reading;
+mod reply_to;
+mod running;
 pub(crate) mod scheduler;
-pub(crate) mod shared;
+mod sleepers;
 pub(crate) mod slot;
-pub(crate) mod wait_loop;
+mod wait_loop;
 pub(crate) mod wait_several;
+pub(crate) mod waits;
 #[cfg_attr(shuttle, path = "watchdog_model.rs")]
 pub(crate) mod watchdog;
+
+pub(crate) use self::calling::NotRegistered;
+pub(crate) use self::closing::GRACE;
+pub(crate) use self::dispatcher::{Arrival, Decoded, Dispatcher, Protocol, Refusal};
+pub(crate) use self::reply_to::ReplyTo;
+pub(crate) use self::running::panic_message;

@@ -7,7 +7,7 @@
 use std::io::{self, IoSlice};
 use std::time::Instant;
 
-use crate::dispatch::blocked_threads::Waiting;
+use super::blocked_threads::Waiting;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, passed, wait};
 use crate::transport::Stream;

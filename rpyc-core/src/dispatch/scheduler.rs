@@ -16,12 +16,14 @@
 //! thread-bound one starts when nothing is nested on the wait of its thread, in the order of that
 //! thread's.
 
+mod bounds;
 mod tasks;
 
 use std::collections::VecDeque;
 
+pub(crate) use self::bounds::Bounds;
+pub use self::bounds::Nesting;
 use self::tasks::{Task, Tasks};
-use crate::config::Nesting;
 use crate::wire::Handler;
 
 /// A request that has started.
@@ -86,19 +88,6 @@ pub(crate) enum ThreadState {
     /// It writes, or runs callbacks and destructors: it looks at what it was given after that, but that
     /// may take a while, and what it waits for may be the very request that would be given to it.
     Busy,
-}
-
-/// The bounds that [`Scheduler`] keeps.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    /// How many tasks may be active, waits not counted.
-    pub(crate) concurrency: usize,
-    /// How many tasks there may be at all.
-    pub(crate) max_tasks: usize,
-    /// How many requests may be queued, and how many bytes they may hold; with those of the tasks, twice as many.
-    pub(crate) max_queued: usize,
-    pub(crate) max_queued_bytes: usize,
-    pub(crate) nesting: Nesting,
 }
 
 #[derive(Debug)]

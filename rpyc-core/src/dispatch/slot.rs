@@ -2,27 +2,29 @@
 
 use std::time::{Duration, Instant};
 
-use crate::dispatch::calls::Reply;
-use crate::error::Timeout;
+use crate::error::{Error, Timeout};
 use crate::sync::{Mutex, passed};
 use crate::wire::Handler;
 
+/// What a request was answered with.
+pub(crate) type Reply<T> = Result<T, Error>;
+
 /// Shared by the table of unanswered requests, which fills it, and by whoever asked.
 #[derive(Debug)]
-pub(crate) struct Slot {
+pub(crate) struct Slot<T> {
     handler: Handler,
-    state: Mutex<State>,
+    state: Mutex<State<T>>,
 }
 
 #[derive(Debug)]
-struct State {
+struct State<T> {
     since: Instant,
     deadline: Option<Instant>,
-    reply: Option<Reply>,
+    reply: Option<Reply<T>>,
 }
 
-impl Slot {
-    pub(crate) fn new(handler: Handler) -> Slot {
+impl<T: Clone> Slot<T> {
+    pub(crate) fn new(handler: Handler) -> Slot<T> {
         let state = Mutex::new(State {
             since: Instant::now(),
             deadline: None,
@@ -37,7 +39,7 @@ impl Slot {
     }
 
     /// Puts the answer in; one that comes after the deadline, or a second one, is given back.
-    pub(crate) fn fill(&self, reply: Reply) -> Result<(), Reply> {
+    pub(crate) fn fill(&self, reply: Reply<T>) -> Result<(), Reply<T>> {
         let mut state = self.state.lock();
         if state.reply.is_some() || state.is_over() {
             return Err(reply);
@@ -47,7 +49,7 @@ impl Slot {
     }
 
     /// The answer, if it is in.
-    pub(crate) fn reply(&self) -> Option<Reply> {
+    pub(crate) fn reply(&self) -> Option<Reply<T>> {
         self.state.lock().reply.clone()
     }
 
@@ -88,7 +90,7 @@ impl Slot {
     }
 }
 
-impl State {
+impl<T> State<T> {
     fn is_over(&self) -> bool {
         self.deadline.is_some_and(passed)
     }

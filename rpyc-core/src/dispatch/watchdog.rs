@@ -4,13 +4,11 @@
 //! asynchronous replies are outstanding.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock, OnceLock, Weak};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use crate::dispatch::shared::Shared;
-use crate::executor::{Executor, ThreadPool};
+use crate::executor::ThreadPool;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,8 +19,15 @@ pub(crate) fn helpers() -> &'static ThreadPool {
     &HELPERS
 }
 
+/// What the watchdog looks at.
+pub(crate) trait Watched: Send + Sync {
+    /// Looks once; says whether to come back. Nothing that goes wrong here may end the watchdog, nor
+    /// hold it up.
+    fn look(self: Arc<Self>) -> bool;
+}
+
 struct Watchdog {
-    connections: Mutex<Vec<Weak<Shared>>>,
+    connections: Mutex<Vec<Weak<dyn Watched>>>,
     asleep: AtomicBool,
     thread: OnceLock<Thread>,
     // Only one is started, and a lack of threads is told once.
@@ -47,7 +52,7 @@ impl Watchdog {
     }
 
     /// Says whether there is a thread that will look at the connection.
-    fn add(&self, connection: Weak<Shared>) -> bool {
+    fn add(&self, connection: Weak<dyn Watched>) -> bool {
         let Some(thread) = self.thread.get().or_else(|| self.start()) else {
             return false;
         };
@@ -89,7 +94,8 @@ impl Watchdog {
                 watchdog.asleep.store(false, Ordering::SeqCst);
                 next = Instant::now();
             }
-            let kept = |connection: &Weak<Shared>| connection.upgrade().is_some_and(look_at);
+            let kept =
+                |connection: &Weak<dyn Watched>| connection.upgrade().is_some_and(Watched::look);
             let kept: Vec<_> = looked_at.into_iter().filter(kept).collect();
             watchdog.connections.lock().extend(kept);
             // A steady beat, that skips what it missed.
@@ -98,20 +104,6 @@ impl Watchdog {
             thread::park_timeout(wait.max(TICK / 2));
         }
     }
-}
-
-/// Looks at one connection. Nothing that goes wrong there may end the watchdog, nor hold it up.
-fn look_at(connection: Arc<Shared>) -> bool {
-    let ticked = catch_unwind(AssertUnwindSafe(|| connection.check_health()));
-    let kept = ticked.unwrap_or_else(|_| {
-        log::error!(target: "rpyc", "looking after a connection panicked");
-        true
-    });
-    if let Some(last) = Arc::into_inner(connection).map(Box::new) {
-        // The service and what it holds are dropped with it: foreign code.
-        let _ = helpers().execute(Box::new(move || drop(last)));
-    }
-    kept
 }
 
 static WATCHDOG: Watchdog = Watchdog::new(|| {
@@ -124,7 +116,7 @@ static WATCHDOG: Watchdog = Watchdog::new(|| {
 });
 
 /// Has the watchdog look at the connection from now on; says whether it will.
-pub(crate) fn look_after(connection: Weak<Shared>) -> bool {
+pub(crate) fn look_after(connection: Weak<dyn Watched>) -> bool {
     WATCHDOG.add(connection)
 }
 
@@ -134,6 +126,14 @@ pub(crate) const TICK: Duration = Duration::from_millis(10);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    struct Nothing;
+
+    impl Watched for Nothing {
+        fn look(self: Arc<Self>) -> bool {
+            false
+        }
+    }
 
     /// It was missing for the process's life.
     #[test]
@@ -147,12 +147,12 @@ mod tests {
                 _ => Ok(thread::current()),
             }
         });
-        assert!(!watchdog.add(Weak::new()));
-        assert!(!watchdog.add(Weak::new()));
+        assert!(!watchdog.add(Weak::<Nothing>::new()));
+        assert!(!watchdog.add(Weak::<Nothing>::new()));
         // They are added again by who needs them looked at.
         assert!(watchdog.connections.lock().is_empty());
-        assert!(watchdog.add(Weak::new()));
-        assert!(watchdog.add(Weak::new()));
+        assert!(watchdog.add(Weak::<Nothing>::new()));
+        assert!(watchdog.add(Weak::<Nothing>::new()));
         assert_eq!(*ATTEMPTS.lock(), 3);
         assert_eq!(watchdog.connections.lock().len(), 2);
     }

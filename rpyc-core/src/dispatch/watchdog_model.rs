@@ -1,11 +1,17 @@
 //! In the model there is no watchdog thread: a scenario that needs one has a thread that looks.
 
 use std::io;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::dispatch::shared::Shared;
 use crate::executor::{Executor, Job};
+
+/// What the watchdog looks at.
+pub(crate) trait Watched: Send + Sync {
+    /// Looks once; says whether to come back.
+    #[allow(dead_code)] // scenarios look by themselves
+    fn look(self: Arc<Self>) -> bool;
+}
 
 /// Starts a thread of the model for each job.
 #[derive(Debug)]
@@ -22,7 +28,7 @@ pub(crate) fn helpers() -> &'static ModelThreads {
     &ModelThreads
 }
 
-pub(crate) fn look_after(_: Weak<Shared>) -> bool {
+pub(crate) fn look_after(_: Weak<dyn Watched>) -> bool {
     true
 }
 

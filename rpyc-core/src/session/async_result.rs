@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::dispatch::shared::Shared;
+use super::session::{Link, Session};
 use crate::dispatch::slot::Slot;
 use crate::dispatch::wait_several::{Awaited, wait_for_one};
 use crate::error::{Error, Timeout};
@@ -17,22 +17,28 @@ use crate::wire::Handler;
 /// Dropped before the answer has come, it drops the answer too when that comes, unless a callback
 /// is to have it.
 pub struct AsyncResult {
-    shared: Arc<Shared>,
+    link: Arc<Link>,
     seq: u64,
-    slot: Arc<Slot>,
+    slot: Arc<Slot<Any>>,
 }
 
 impl AsyncResult {
     pub(crate) fn send(
-        shared: &Arc<Shared>,
+        link: &Arc<Link>,
         handler: Handler,
         args: Vec<Any>,
     ) -> Result<AsyncResult, Error> {
         let slot = Arc::new(Slot::new(handler));
         let now = Instant::now();
-        let seq = shared.send_request(&shared.config(), handler, args, now, Some(slot.clone()))?;
+        let seq = link.send_request(
+            &link.session.config(),
+            handler,
+            args,
+            now,
+            Some(slot.clone()),
+        )?;
         Ok(AsyncResult {
-            shared: shared.clone(),
+            link: link.clone(),
             seq,
             slot,
         })
@@ -50,7 +56,7 @@ impl AsyncResult {
         let filled = self.slot.is_filled();
         if !filled {
             // There may have been no thread to bring it in.
-            self.shared.wake_watchdog();
+            self.link.wake_watchdog();
         }
         filled
     }
@@ -73,7 +79,7 @@ impl AsyncResult {
     pub fn wait(&self) -> Result<(), Error> {
         let deadline = self.slot.deadline();
         let slots = [(self.seq, &*self.slot)];
-        if self.shared.wait_for_slots(&slots, deadline) {
+        if self.link.wait_for_slots(&slots, deadline) {
             return Ok(());
         }
         Err(self.timeout().into())
@@ -95,10 +101,7 @@ impl AsyncResult {
     /// if it is in already. The outcome of an expired result is [`Error::Timeout`], told when the
     /// late answer comes.
     pub fn add_callback(&self, callback: impl FnOnce(Result<Any, Error>) + Send + 'static) {
-        let refused = {
-            let mut core = self.shared.core.lock();
-            core.pending.add_callback(self.seq, Box::new(callback))
-        };
+        let refused = self.link.add_callback(self.seq, Box::new(callback));
         if let Some(callback) = refused {
             callback(match self.slot.reply() {
                 Some(reply) => reply,
@@ -125,7 +128,7 @@ impl AsyncResult {
             .collect();
         let last_expiry = expiries.and_then(|expiries| expiries.into_iter().max());
         let deadline = [deadline, last_expiry].into_iter().flatten().min();
-        let slots: Vec<(u64, &Slot)> = results
+        let slots: Vec<(u64, &Slot<Any>)> = results
             .iter()
             .map(|result| (result.seq, &*result.slot))
             .collect();
@@ -134,7 +137,8 @@ impl AsyncResult {
                 only.wait_for_slots(&slots, deadline);
             }
             several => {
-                let awaited: Vec<Awaited<'_>> = results.iter().map(|it| it.awaited()).collect();
+                let awaited: Vec<Awaited<'_, Session>> =
+                    results.iter().map(|it| it.awaited()).collect();
                 wait_for_one(several, &awaited, deadline);
             }
         }
@@ -169,34 +173,33 @@ impl AsyncResult {
         Ok(())
     }
 
-    fn awaited(&self) -> Awaited<'_> {
-        (&self.shared, self.seq, &self.slot)
+    fn awaited(&self) -> Awaited<'_, Session> {
+        (&self.link, self.seq, &self.slot)
     }
 
     fn timeout(&self) -> Timeout {
         let named = self.slot.timeout(self.seq);
-        self.shared.timeout(named.what, named.after)
+        self.link.timeout(named.what, named.after)
     }
 
     fn timeout_after(&self, after: Duration) -> Timeout {
         let what = self.slot.timeout(self.seq).what;
-        self.shared.timeout(what, after)
+        self.link.timeout(what, after)
     }
 }
 
 /// The connections of the results, each once.
-fn connections<'a>(results: &[&'a AsyncResult]) -> Vec<&'a Arc<Shared>> {
+fn connections<'a>(results: &[&'a AsyncResult]) -> Vec<&'a Arc<Link>> {
     let mut seen = BTreeSet::new();
-    let connections = results.iter().map(|result| &result.shared);
+    let connections = results.iter().map(|result| &result.link);
     connections
-        .filter(|shared| seen.insert(shared.number))
+        .filter(|link| seen.insert(link.number))
         .collect()
 }
 
 impl Drop for AsyncResult {
     fn drop(&mut self) {
-        let left = self.shared.core.lock().pending.abandon(self.seq);
-        drop(left);
+        self.link.abandon_call(self.seq);
     }
 }
 

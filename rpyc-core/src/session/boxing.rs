@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::dispatch::shared::Shared;
+use super::session::Link;
 use crate::exception::Exception;
 use crate::object::forwarded::ForwardedObject;
 use crate::object::peer::Peer;
@@ -33,7 +33,7 @@ pub(crate) struct BoxedArgs {
     pub(crate) keep_alive: KeepAlive,
 }
 
-impl Shared {
+impl Link {
     /// Boxes a message's arguments; each reference to a local object counts one from now on.
     ///
     /// # Errors
@@ -61,9 +61,9 @@ impl Shared {
         Ok(message)
     }
 
-    /// Boxes one thing; see [`box_args`](Shared::box_args).
+    /// Boxes one thing; see [`box_args`](Dispatcher::box_args).
     pub(crate) fn box_any(&self, any: Any, keep_alive: &mut KeepAlive) -> Result<Boxed, Exception> {
-        self.box_within(any, keep_alive, self.limits.depth())
+        self.box_within(any, keep_alive, self.session.encoding.limits.depth())
     }
 
     fn box_within(
@@ -77,7 +77,7 @@ impl Shared {
             Any::Tuple(items) => {
                 let Some(levels) = levels.checked_sub(1) else {
                     dismantle(items);
-                    let limit = self.limits.depth();
+                    let limit = self.session.encoding.limits.depth();
                     return Err(Exception::value_error(format!(
                         "tuples are nested deeper than {limit} levels, the most that is sent (max_depth)"
                     )));
@@ -120,8 +120,8 @@ impl Shared {
     ) -> Result<Boxed, Exception> {
         // Foreign code: not under the lock.
         let parts = object.id_parts();
-        let limit = self.config().max_objects;
-        let id_pack = self.exports.lock().add(&object, parts, limit);
+        let limit = self.session.config().max_objects;
+        let id_pack = self.session.exports.lock().add(&object, parts, limit);
         match id_pack {
             Some(id_pack) => {
                 keep_alive.push(Any::Local(object));
@@ -138,7 +138,7 @@ impl Shared {
         for item in boxed {
             match item {
                 Boxed::RemoteRef(id_pack) => {
-                    let released = self.exports.lock().release(id_pack, 1);
+                    let released = self.session.exports.lock().release(id_pack, 1);
                     drop(released);
                 }
                 Boxed::Tuple(items) => self.unbox_refs(items),
@@ -164,18 +164,18 @@ impl Shared {
                 Ok(Any::tuple(items?))
             }
             Boxed::LocalRef(id_pack) => {
-                let object = self.exports.lock().resolve(&id_pack);
+                let object = self.session.exports.lock().resolve(&id_pack);
                 match object {
                     Some(object) => Ok(ForwardedObject::unwrap(object)),
                     None => Err(unknown_object(&id_pack)),
                 }
             }
             Boxed::RemoteRef(id_pack) => {
-                let Some(this) = self.this.upgrade() else {
+                let Some(this) = self.handle() else {
                     return Err(Exception::eof_error("the connection is gone"));
                 };
                 let peer: Arc<dyn Peer> = this;
-                let netref = self.imports.lock().receive(&peer, id_pack);
+                let netref = self.session.imports.lock().receive(&peer, id_pack);
                 Ok(Any::Netref(netref))
             }
         }
@@ -186,11 +186,11 @@ impl Shared {
     pub(crate) fn find_by_id_pack(&self, value: &Value) -> Result<Option<Any>, Exception> {
         let id_pack = IdPack::from_value(value)
             .map_err(|error| Exception::type_error(format!("not an id_pack: {error}")))?;
-        let local = self.exports.lock().resolve_exactly(&id_pack);
+        let local = self.session.exports.lock().resolve_exactly(&id_pack);
         if let Some(object) = local {
             return Ok(Some(Any::Local(object)));
         }
-        let netref = self.imports.lock().find(&id_pack);
+        let netref = self.session.imports.lock().find(&id_pack);
         Ok(netref.map(Any::Netref))
     }
 }

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
+use super::params::Params;
+use super::policy::{self, COMPARISONS, Refused};
 use crate::config::Config;
 use crate::exception::Exception;
 use crate::object::forwarded::ForwardedObject;
 use crate::object::{Access, Any, Args, Context, ObjectRef, ObjectResult};
-use crate::session::params::Params;
-use crate::session::policy::{self, COMPARISONS, Refused};
 use crate::wire::{Handler, Value, python3_name};
 
 /// Does what a request asks for. CLOSE and DEL are not among them: the reader sees to those.

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::vec;
 
+use super::handlers::as_object;
 use crate::exception::Exception;
 use crate::object::{Any, Args, ObjectRef};
-use crate::session::handlers::as_object;
 use crate::wire::{Handler, Str, Value};
 
 pub(crate) struct Params {

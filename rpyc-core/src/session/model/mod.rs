@@ -15,10 +15,10 @@ use shuttle::Runner;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::thread::{self, JoinHandle};
 
+use super::session::Link;
 use super::{AsyncResult, Connection};
 use crate::args;
 use crate::config::{Config, Nesting};
-use crate::dispatch::shared::Shared;
 use crate::dispatch::watchdog::ModelThreads;
 use crate::error::CloseReason;
 use crate::object::{Any, Args, Context, IdParts, Netref, Object, ObjectRef, ObjectResult};
@@ -205,7 +205,7 @@ impl World {
     /// Looks after both ends, as the watchdog does, until the flag is set.
     fn watch(&self) -> (Arc<AtomicBool>, JoinHandle<()>) {
         let stop = Arc::new(AtomicBool::new(false));
-        let ends: Vec<Arc<Shared>> = vec![self.client.shared.clone(), self.server.shared.clone()];
+        let ends: Vec<Arc<Link>> = vec![self.client.link.clone(), self.server.link.clone()];
         let flag = stop.clone();
         let watcher = thread::spawn(move || {
             while !flag.load(Ordering::SeqCst) {
@@ -379,7 +379,7 @@ fn a_busy_request_holds_up_neither_the_reading_nor_requests_that_may_run() {
         let (stop, watcher) = world.watch();
         let root = world.root();
         let passing = AsyncResult::send(
-            &world.client.shared,
+            &world.client.link,
             Handler::Call,
             vec![
                 Any::Netref(root.clone()),
@@ -504,14 +504,14 @@ fn serving_threads_that_sleep_because_the_queue_is_full_notice_the_end() {
                 Any::tuple([Any::from("pass")]),
                 Any::tuple([]),
             ];
-            AsyncResult::send(&world.client.shared, Handler::Call, args).expect("sent")
+            AsyncResult::send(&world.client.link, Handler::Call, args).expect("sent")
         };
         // One stands before the gate, the other one fills the queue.
         let passing = [pass(), pass()];
-        while world.server.shared.core.lock().scheduler.queued() == 0 {
+        while world.server.link.lock().scheduler.queued() == 0 {
             thread::yield_now();
         }
-        world.server.shared.end(CloseReason::Local);
+        world.server.link.end(CloseReason::Local);
         world.server_gate.open();
         second.join().expect("the second serving thread ends");
         drop((root, passing));
@@ -559,7 +559,7 @@ fn a_bound_request_is_held_up_by_no_other_thread_s() {
     check(|| {
         let world = World::with(Nesting::Pool, |config| config.bind_threads = true);
         let root = world.root();
-        let shared = world.client.shared.clone();
+        let shared = world.client.link.clone();
         let function = bound(&root, move |root, number| {
             // Another thread's request stands before the gate, which only this one opens.
             let (shared, other) = (shared.clone(), root.clone());

@@ -7,7 +7,7 @@ use shuttle::rand::{Rng, thread_rng};
 use shuttle::sync::atomic::AtomicBool;
 
 use super::*;
-use crate::session::ReadinessObserver;
+use crate::dispatch::readiness::ReadinessObserver;
 
 /// What is known of the connection by who watches it.
 #[derive(Default)]

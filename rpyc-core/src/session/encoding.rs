@@ -2,13 +2,15 @@
 
 use bytes::Bytes;
 
+use crate::dispatch::ReplyTo;
 use crate::dispatch::current::Current;
 use crate::error::CloseReason;
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use crate::wire::{Dialect, Envelope, Limits, Seq, Threads};
+use crate::wire::{Dialect, Envelope, Limits, Threads};
 
 /// The dialect: the one that this side begins with, then what the peer's first frame shows.
-pub(crate) struct Wire {
+pub(crate) struct Encoding {
+    pub(crate) limits: Limits,
     dialect: AtomicU8,
     // The peer's first frame has come.
     met: AtomicBool,
@@ -16,9 +18,10 @@ pub(crate) struct Wire {
     connection: u64,
 }
 
-impl Wire {
-    pub(crate) fn new(dialect: Dialect, connection: u64) -> Wire {
-        Wire {
+impl Encoding {
+    pub(crate) fn new(dialect: Dialect, limits: Limits, connection: u64) -> Encoding {
+        Encoding {
+            limits,
             dialect: AtomicU8::new(dialect.to_bits()),
             met: AtomicBool::new(false),
             connection,
@@ -64,11 +67,11 @@ impl Wire {
 
     /// The dialect in which to read a message that has just come: it may show more of it than is
     /// known.
-    pub(crate) fn learn(&self, known: Dialect, message: &Bytes, limits: &Limits) -> Dialect {
+    pub(crate) fn learn(&self, known: Dialect, message: &Bytes) -> Dialect {
         if known.is_settled() {
             return known;
         }
-        let learnt = known.learn(message, limits);
+        let learnt = known.learn(message, &self.limits);
         self.set(learnt);
         learnt
     }
@@ -115,13 +118,4 @@ impl Wire {
         };
         Envelope { dialect, threads }
     }
-}
-
-/// Where the answer to a request of the peer goes.
-#[derive(Clone, Debug)]
-pub(crate) struct ReplyTo {
-    pub(crate) seq: Seq,
-    /// The peer's thread that has sent the request and waits, and ours that it named; 0 where the
-    /// dialect doesn't tell.
-    pub(crate) threads: Threads,
 }

@@ -1,0 +1,262 @@
+//! The end of a connection, whoever wants it: clean-up exactly once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::dispatcher::{Core, Dispatcher, Garbage, Locked, Protocol};
+use super::reply_to::ReplyTo;
+use crate::error::{CloseReason, Error};
+use crate::sync::atomic::Ordering;
+use crate::sync::{passed, wait};
+use crate::wire::Seq;
+
+impl<P: Protocol> Dispatcher<P> {
+    /// The peer's CLOSE has come; its turn is when the requests ahead of it have ended.
+    pub(super) fn request_close(core: &mut Core<P>, to: ReplyTo) {
+        core.lifecycle.request_close(to, Instant::now() + GRACE);
+    }
+
+    /// The peer has ended the stream behind its CLOSE: what it hasn't answered it never will.
+    pub(super) fn half_close(core: &mut Core<P>) {
+        core.lifecycle.half_close();
+        core.reading.end();
+        let calls = core.calls.fail_all(&Error::Closed(CloseReason::Peer));
+        core.garbage.extend(calls.into_iter().map(Garbage::Call));
+        core.sleepers.wake_all();
+    }
+
+    /// Answers the peer's CLOSE if its turn has come, and ends the connection.
+    pub(super) fn close_in_turn<'a>(self: &'a Arc<Self>, mut core: Locked<'a, P>) -> Locked<'a, P> {
+        let is_idle = core.is_idle();
+        let Some(to) = core.lifecycle.take_close(is_idle) else {
+            return core;
+        };
+        drop(core);
+        P::answer_close(self, &to);
+        // Nobody needs to read any more; a peer that doesn't read the answer either is cut off.
+        self.flush_soon();
+        self.outbox.wait_below(0, Some(Instant::now() + GRACE));
+        self.end(CloseReason::Peer);
+        self.core.lock()
+    }
+
+    /// Ends the connection: every wait fails, nothing more is sent or read. The first reason
+    /// sticks. The session is told by [`finish`](Dispatcher::finish).
+    pub(crate) fn end(&self, reason: CloseReason) {
+        self.fail(&mut self.core.lock(), reason);
+        self.cut_off();
+    }
+
+    /// Ends a connection of whose end the session needn't be told.
+    pub(crate) fn end_untold(&self, reason: CloseReason) {
+        let mut core = self.core.lock();
+        self.fail(&mut core, reason);
+        core.lifecycle.finish();
+        let kept = core.kept.take();
+        drop(core);
+        drop(kept);
+        self.cut_off();
+        self.release_all();
+    }
+
+    /// Does what [`end`](Dispatcher::end) does under the lock; [`cut_off`](Dispatcher::cut_off)
+    /// comes next.
+    pub(super) fn fail(&self, core: &mut Core<P>, reason: CloseReason) {
+        let Some(reason) = core.lifecycle.fail(reason) else {
+            return;
+        };
+        core.kept = self.handle();
+        let calls = core.calls.fail_all(&Error::Closed(reason));
+        core.garbage.extend(calls.into_iter().map(Garbage::Call));
+        for request in core.scheduler.clear_queue() {
+            core.discard(P::foreign_parts(request));
+        }
+        core.sleepers.wake_all();
+        core.ended.notify_all();
+        if let Some(observer) = &core.observer {
+            // A stream that isn't watched any more doesn't show it.
+            observer.on_unread(Some(Duration::ZERO));
+        }
+        self.outbox.close();
+        self.wake_watchdog();
+    }
+
+    /// Ends the stream of a connection that has failed. To do so a TLS stream locks and writes: it
+    /// isn't done under the lock.
+    pub(super) fn cut_off(&self) {
+        let is_pending = self.core.lock().lifecycle.take_shutdown();
+        if is_pending {
+            self.stream.shutdown();
+        }
+    }
+
+    /// Closes by this side without asking for consent: lets the requests that run or are queued
+    /// end, `grace` at the most, then tells the peer and cleans up.
+    pub(crate) fn shut_down(self: &Arc<Self>, grace: Duration) {
+        // One that can't be counted never comes.
+        let deadline = Instant::now().checked_add(grace);
+        let left = || deadline.map(|end| end.saturating_duration_since(Instant::now()));
+        let mut core = self.core.lock();
+        let ended = core.ended.clone();
+        core.draining += 1;
+        loop {
+            let has_ended = core.lifecycle.reason().is_some();
+            if has_ended || core.is_idle() || deadline.is_some_and(passed) {
+                break;
+            }
+            core = wait(&ended, core, left());
+        }
+        core.draining -= 1;
+        // What the program itself has sent is to take effect.
+        let own = core.scheduler.tasks() == 0 && core.calls.len() > 0 && !grace.is_zero();
+        let last_words = if own { GRACE } else { LAST_WORDS };
+        drop(core);
+        self.leave(CloseReason::Local, last_words);
+        self.finish_within(left().unwrap_or(GRACE).max(last_words));
+    }
+
+    /// Ends the connection without waiting for anybody: what was sent before is answered first, then
+    /// the peer is told. Its answer, its end of the stream or `patience` ends the connection; until then
+    /// what it sends is read, or the system would reset the stream. Never blocks.
+    pub(crate) fn leave(self: &Arc<Self>, reason: CloseReason, patience: Duration) {
+        let now = Instant::now();
+        let mut core = self.core.lock();
+        if !core
+            .lifecycle
+            .leave(reason.clone(), now + patience / 2, now + patience)
+        {
+            return;
+        }
+        core.kept = Some(self.clone());
+        let is_due = self.begin_queueing_close(&mut core);
+        drop(core);
+        if !self.wake_watchdog() {
+            // Nobody else would.
+            return self.end(reason);
+        }
+        if is_due {
+            self.send_close();
+        }
+    }
+
+    /// Whether a side that leaves is to send its CLOSE now: all that it has sent is answered, and
+    /// nothing of the peer's runs. True once.
+    pub(super) fn begin_queueing_close(&self, core: &mut Core<P>) -> bool {
+        let is_answered = self.unanswered.load(Ordering::Relaxed) == 0;
+        let is_quiet = is_answered && core.is_idle();
+        core.lifecycle.begin_queueing_close(is_quiet)
+    }
+
+    /// Queues the CLOSE of a side that leaves, and has it sent.
+    pub(super) fn send_close(self: &Arc<Self>) {
+        let queued = P::queue_close(self);
+        let mut core = self.core.lock();
+        let Some(reason) = core.lifecycle.closing_reason() else {
+            return;
+        };
+        if let Some(seq) = queued {
+            core.lifecycle.close_queued(seq);
+        }
+        let is_over = queued.is_none_or(|seq| !core.calls.is_unanswered(seq));
+        drop(core);
+        if is_over {
+            return self.end(reason);
+        }
+        let link = self.clone();
+        self.send_helper(move || link.flush());
+    }
+
+    /// Ends the connection if that was the answer to this side's last word.
+    pub(super) fn end_if_left(&self, core: &mut Core<P>, answered: &Seq) {
+        let reason = answered
+            .as_u64()
+            .and_then(|seq| core.lifecycle.left_by_answer(seq));
+        if let Some(reason) = reason {
+            self.fail(core, reason);
+        }
+    }
+
+    /// Waits for the running requests to end, `grace` at the most, and tells the session, unless
+    /// another thread does so; returns when it has been told.
+    pub(crate) fn finish_within(self: &Arc<Self>, grace: Duration) {
+        let deadline = Instant::now() + grace;
+        let mut core = self.core.lock();
+        let ended = core.ended.clone();
+        core.draining += 1;
+        loop {
+            let late = passed(deadline);
+            if core.lifecycle.is_finished() || (core.lifecycle.is_finishing() && late) {
+                core.draining -= 1;
+                return;
+            }
+            if core.lifecycle.reason().is_none() && late {
+                // Whoever was to tell the peer has not got through.
+                drop(core);
+                self.end(CloseReason::Local);
+                // Somebody else may have finished meanwhile.
+                core = self.core.lock();
+                continue;
+            }
+            if (core.scheduler.tasks() == 0 || late) && core.lifecycle.begin_finishing() {
+                core.draining -= 1;
+                drop(core);
+                return self.finish();
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            core = wait(&ended, core, Some(left));
+        }
+    }
+
+    /// Tells the session and gives up what is held. Only who has begun the finishing may call it.
+    pub(super) fn finish(self: &Arc<Self>) {
+        P::ended(self);
+        self.release_all();
+        let mut core = self.core.lock();
+        core.lifecycle.finish();
+        core.ended.notify_all();
+        // It may hold this connection, and each would keep the other in memory.
+        let observer = core.observer.take();
+        let kept = core.kept.take();
+        drop(core);
+        drop((observer, kept));
+    }
+
+    /// Drops everything that the connection holds: what it handed out and what it was given.
+    fn release_all(&self) {
+        let held = self.session.release_all();
+        self.core.lock().discard(held);
+        self.drop_garbage();
+    }
+
+    /// Whether a call that began now would fail, as far as is known here.
+    pub(crate) fn is_ending(&self) -> bool {
+        let core = self.core.lock();
+        core.lifecycle.is_ending(core.is_idle())
+    }
+
+    /// Wakes all that sleep, each of whom looks for itself.
+    pub(crate) fn wake_all(&self) {
+        self.core.lock().sleepers.wake_all();
+    }
+
+    /// Whether the connection has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.core.lock().lifecycle.reason().is_some()
+    }
+
+    /// Whether this side closes, and nobody waits for that.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.core.lock().lifecycle.is_leaving()
+    }
+
+    /// Why the connection has ended, or is about to by this side.
+    pub(crate) fn closing_reason(&self) -> Option<CloseReason> {
+        self.core.lock().lifecycle.closing_reason()
+    }
+}
+
+/// How long the peer has to take the CLOSE of a side that shuts down, and handlers to notice.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// How long the requests that run may take to end when the connection does.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);

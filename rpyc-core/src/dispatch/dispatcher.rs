@@ -1,0 +1,349 @@
+//! [`Dispatcher`]: what the threads of one connection share, and its lock rules; [`Protocol`]: what
+//! it has to be told of the messages.
+//!
+//! # Lock rules
+//!
+//! 1. `core` comes first. The locks of the session's tables, of slots, of the notes and of the outbox are
+//!    leaves: nothing is locked under them.
+//! 2. No foreign code runs under any of them: no handler, no callback, no destructor of an object. What
+//!    must be dropped goes into `Core::garbage` and is dropped by an executing thread.
+//! 3. No read, no write and no wait happens under a lock, but for the condition variables' own. Ending
+//!    the stream is a write: who fails the connection calls `Dispatcher::cut_off` once the lock is given
+//!    back. Nor is anything logged.
+//! 4. A thread that stops waiting, or goes off to run a request, passes the reading on:
+//!    `Dispatcher::pass_on_reading`. So a free read half always has somebody who was told of it, or
+//!    nobody who could take it; then the watchdog finds a helper.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::calls::{Call, Calls};
+use super::health::HealthCheck;
+use super::lifecycle::Lifecycle;
+use super::notes::Notes;
+use super::outbox::{Outbox, Rest};
+use super::readiness::ReadinessObserver;
+use super::reading::Reading;
+use super::reply_to::ReplyTo;
+use super::scheduler::{Bounds, Job, Scheduler, ThreadState, WaiterId};
+use super::sleepers::Sleepers;
+use super::slot::Reply;
+use crate::error::CloseReason;
+use crate::executor::Executor;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::transport::{ReadHalf, Stream};
+use crate::wire::Seq;
+
+/// What the messages of a connection mean. The dispatcher calls none of these under a lock.
+pub(crate) trait Protocol: Sized + Send + Sync + 'static {
+    /// Whatever crosses the connection: what a request of ours is answered with.
+    type Payload: Clone + fmt::Debug + Send;
+    /// A request of the peer's.
+    type Request: Job + fmt::Debug + Send;
+
+    /// Adds what a frame's payload says to the arrivals; `is_first` says that it is the
+    /// connection's first. Says whether the peer has shown that it speaks the protocol, and how much
+    /// memory the arrivals take. Runs on the reader, in the order of arrival: no foreign code.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    fn decode(
+        link: &Dispatcher<Self>,
+        payload: Bytes,
+        is_first: bool,
+        into: &mut Vec<Arrival<Self>>,
+    ) -> Result<Decoded, CloseReason>;
+
+    /// What the request holds that only an executing thread may drop.
+    fn foreign_parts(request: Self::Request) -> impl Iterator<Item = Self::Payload>;
+
+    /// Whether any thread may drop it: nobody's destructor runs.
+    fn is_plain(payload: &Self::Payload) -> bool;
+
+    /// Runs a request of the peer's to its end and queues the answer. Never unwinds.
+    fn execute(link: &Arc<Dispatcher<Self>>, request: Self::Request);
+
+    /// Queues the answer to a request that isn't executed.
+    fn refuse(link: &Dispatcher<Self>, request: &Self::Request, why: &Refusal);
+
+    /// Queues the answer to the peer's CLOSE.
+    fn answer_close(link: &Dispatcher<Self>, to: &ReplyTo);
+
+    /// Queues the CLOSE of a side that leaves; says its seq, unless it can't be sent or is answered
+    /// already.
+    fn queue_close(link: &Dispatcher<Self>) -> Option<u64>;
+
+    /// Tells that the connection has ended.
+    fn ended(link: &Arc<Dispatcher<Self>>);
+
+    /// Gives up everything that is held for the connection.
+    fn release_all(&self) -> Vec<Self::Payload>;
+
+    /// Runs requests that can't run where they were read.
+    fn executor(&self) -> Arc<dyn Executor>;
+
+    /// How many bytes of answers the requests that run may add to those that are unread.
+    fn max_answers(&self) -> usize;
+
+    /// How long a peer may leave unread what is sent to it.
+    fn write_timeout(&self) -> Option<Duration>;
+
+    /// What the connection is called in logs.
+    fn name(&self) -> &str;
+
+    /// Whether everything is to be logged.
+    fn is_debug(&self) -> bool;
+
+    /// Writes to the log.
+    fn log(&self, level: log::Level, text: fmt::Arguments<'_>);
+}
+
+/// Why a request isn't executed.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Too many are nested.
+    TooDeep,
+    /// Too many are queued, while somebody here waits.
+    QueueFull,
+    /// There is no thread for it.
+    NoThread(std::io::Error),
+}
+
+/// What [`Protocol::decode`] has found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decoded {
+    /// It was a message of the protocol.
+    pub(crate) is_valid: bool,
+    /// About how many bytes what it brought takes.
+    pub(crate) memory: usize,
+}
+
+/// What has come, with its references resolved.
+pub(crate) enum Arrival<P: Protocol> {
+    Request { request: P::Request, bytes: usize },
+    Close(ReplyTo),
+    Reply { seq: Seq, reply: Reply<P::Payload> },
+    Garbage(P::Payload),
+}
+
+/// What an executing thread is to drop or to call.
+pub(crate) enum Garbage<P: Protocol> {
+    Drop(P::Payload),
+    Call(Call),
+}
+
+/// What the threads of one connection share: who reads, what runs where, when bytes go out.
+pub(crate) struct Dispatcher<P: Protocol> {
+    /// A number that no other connection of the process has.
+    pub(crate) number: u64,
+    pub(crate) stream: Arc<dyn Stream>,
+    pub(crate) session: P,
+    pub(crate) outbox: Outbox,
+    pub(super) core: Mutex<Core<P>>,
+    pub(super) notes: Notes,
+    // Our requests, releases included, that the peer hasn't answered.
+    pub(super) unanswered: AtomicU64,
+    // The watchdog looks at this connection.
+    pub(super) watched: AtomicBool,
+    this: Weak<Dispatcher<P>>,
+}
+
+/// What the lock guards.
+pub(crate) struct Core<P: Protocol> {
+    pub(super) reading: Reading,
+    pub(crate) scheduler: Scheduler<P::Request>,
+    pub(crate) calls: Calls<P::Payload>,
+    pub(super) sleepers: Sleepers,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) health: HealthCheck,
+    pub(super) garbage: Vec<Garbage<P>>,
+    /// An empty vector with room for what the next read brings.
+    pub(super) room: Vec<Arrival<P>>,
+    /// How many messages have come.
+    pub(super) messages: u64,
+    /// How many waits for replies have begun.
+    pub(super) waits: u64,
+    /// Told when a task ends that somebody waits for, and when the connection ends.
+    pub(super) ended: Arc<Condvar>,
+    /// How many wait for tasks to end.
+    pub(super) draining: usize,
+    /// Keeps the connection in memory until the session has been told of its end.
+    pub(super) kept: Option<Arc<Dispatcher<P>>>,
+    /// Told when nobody reads, where no thread of the connection's own does.
+    pub(super) observer: Option<Arc<dyn ReadinessObserver>>,
+}
+
+/// The core, locked.
+pub(crate) type Locked<'a, P> = MutexGuard<'a, Core<P>>;
+
+impl<P: Protocol> Dispatcher<P> {
+    pub(crate) fn new(
+        number: u64,
+        stream: Arc<dyn Stream>,
+        read_half: Box<ReadHalf>,
+        bounds: Bounds,
+        session: P,
+    ) -> Arc<Dispatcher<P>> {
+        Arc::new_cyclic(|this| Dispatcher {
+            number,
+            stream,
+            session,
+            outbox: Outbox::new(),
+            core: Mutex::new(Core {
+                reading: Reading::new(read_half),
+                scheduler: Scheduler::new(bounds),
+                calls: Calls::default(),
+                sleepers: Sleepers::default(),
+                lifecycle: Lifecycle::default(),
+                health: HealthCheck::default(),
+                garbage: Vec::new(),
+                // Most connections never need more, and most are idle most of the time.
+                room: Vec::with_capacity(1),
+                messages: 0,
+                waits: 0,
+                ended: Arc::new(Condvar::new()),
+                draining: 0,
+                kept: None,
+                observer: None,
+            }),
+            notes: Notes::default(),
+            unanswered: AtomicU64::new(0),
+            watched: AtomicBool::new(false),
+            this: this.clone(),
+        })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn lock(&self) -> Locked<'_, P> {
+        self.core.lock()
+    }
+
+    /// A handle of this connection, unless it is about to be dropped.
+    pub(crate) fn handle(&self) -> Option<Arc<Dispatcher<P>>> {
+        self.this.upgrade()
+    }
+
+    pub(super) fn weak(&self) -> Weak<Dispatcher<P>> {
+        self.this.clone()
+    }
+
+    /// A request of ours, or a release, is about to be queued.
+    pub(crate) fn count_request(&self) {
+        self.unanswered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It isn't queued, or is answered.
+    pub(crate) fn uncount_request(&self) {
+        let less = |count: u64| count.checked_sub(1);
+        let _ = self
+            .unanswered
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
+    /// Whether the peer may have more under way than one answer: another answer, or, behind the
+    /// answer to a release, which it doesn't wait for us after, a request of its own. `waited_for`
+    /// are the requests that wait for answers.
+    pub(super) fn expects_more(&self, waited_for: usize) -> bool {
+        let unanswered = self.unanswered.load(Ordering::Relaxed);
+        unanswered > 1
+            || usize::try_from(unanswered).is_ok_and(|unanswered| unanswered > waited_for)
+    }
+
+    /// Writes what is queued, unless somebody else does; a failure ends the connection.
+    pub(crate) fn flush(&self) {
+        if !self.outbox.needs_writer() {
+            return;
+        }
+        self.wake_watchdog();
+        self.fail_if_unwritten(self.outbox.flush(&*self.stream));
+    }
+
+    /// The same for a thread that has a deadline: what the peer doesn't read at once is left to
+    /// another thread.
+    pub(crate) fn flush_soon(self: &Arc<Self>) {
+        if !self.outbox.needs_writer() {
+            return;
+        }
+        self.wake_watchdog();
+        match self.outbox.flush_unless_stalled(&*self.stream) {
+            Ok(None) => {}
+            Ok(Some(rest)) => self.write_elsewhere(rest),
+            Err(error) => self.fail_if_unwritten(Err(error)),
+        }
+    }
+
+    #[cold]
+    fn write_elsewhere(self: &Arc<Self>, rest: Rest) {
+        // The job holds it through a slot, so that it is still here if the job is refused.
+        let slot = Arc::new(Mutex::new(Some(rest)));
+        let write = {
+            let (link, slot) = (self.clone(), slot.clone());
+            move || {
+                let rest = slot.lock().take();
+                if let Some(rest) = rest {
+                    link.fail_if_unwritten(link.outbox.resume(&*link.stream, rest));
+                }
+            }
+        };
+        if !self.send_helper(write.clone()) {
+            write();
+        }
+    }
+
+    /// Waits, where much is queued, until the peer has read most of it: a request that has piled
+    /// it up doesn't end before, so that no other one takes its turn.
+    pub(super) fn wait_drained(&self) {
+        if self.outbox.is_congested() {
+            self.wake_watchdog();
+            self.fail_if_unwritten(self.outbox.wait_drained(&*self.stream));
+        }
+    }
+
+    fn fail_if_unwritten(&self, outcome: std::io::Result<()>) {
+        if let Err(error) = outcome {
+            self.end(CloseReason::Io(error.into()));
+        }
+    }
+
+    /// New bounds hold from now on; requests that may start by them do.
+    pub(crate) fn set_bounds(self: &Arc<Self>, bounds: Bounds) {
+        let mut core = self.core.lock();
+        *core.scheduler.bounds_mut() = bounds;
+        while let Some(next) = core.scheduler.next(super::scheduler::Requester::Nobody) {
+            core = self.send_off(core, next);
+        }
+        // A full queue may be none any more.
+        self.pass_on_reading(&mut core);
+    }
+}
+
+impl<P: Protocol> Core<P> {
+    /// Whether no request of the peer's runs or is queued.
+    pub(super) fn is_idle(&self) -> bool {
+        self.scheduler.tasks() == 0 && self.scheduler.queued() == 0
+    }
+
+    /// Wakes the waiter, if it sleeps.
+    pub(super) fn wake(&mut self, waiter: WaiterId) {
+        if self.sleepers.wake(waiter) {
+            self.scheduler.set_state(waiter, ThreadState::Awake);
+        }
+    }
+
+    /// Puts it aside, for an executing thread to drop.
+    pub(super) fn discard(&mut self, payloads: impl IntoIterator<Item = P::Payload>) {
+        self.garbage.extend(payloads.into_iter().map(Garbage::Drop));
+    }
+}
+
+impl<P: Protocol> fmt::Debug for Dispatcher<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dispatcher")
+            .field("name", &self.session.name())
+            .finish_non_exhaustive()
+    }
+}

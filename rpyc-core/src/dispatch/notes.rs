@@ -1,0 +1,51 @@
+//! [`Notes`]: what is to be logged once no lock is held.
+
+use std::fmt;
+
+use super::dispatcher::{Core, Dispatcher, Protocol};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
+
+/// Lines for the log, which is foreign code and not written under a lock.
+#[derive(Default)]
+pub(crate) struct Notes {
+    // Asked first, because it takes no lock.
+    any: AtomicBool,
+    lines: Mutex<Vec<String>>,
+}
+
+impl Notes {
+    fn add(&self, line: String) {
+        self.lines.lock().push(line);
+        self.any.store(true, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> Vec<String> {
+        if !self.any.load(Ordering::Relaxed) || !self.any.swap(false, Ordering::Relaxed) {
+            return Vec::new();
+        }
+        std::mem::take(&mut *self.lines.lock())
+    }
+}
+
+impl<P: Protocol> Dispatcher<P> {
+    /// Notes what is to be logged where everything is.
+    pub(super) fn note(&self, core: &Core<P>, what: impl FnOnce(&Core<P>) -> String) {
+        if log::max_level() >= log::Level::Debug && self.session.is_debug() {
+            self.notes.add(what(core));
+        }
+    }
+
+    /// Logs what was noted, by this thread or another one.
+    pub(super) fn log_notes(&self) {
+        for note in self.notes.take() {
+            self.session.log(log::Level::Debug, format_args!("{note}"));
+        }
+    }
+}
+
+impl fmt::Debug for Notes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notes").finish_non_exhaustive()
+    }
+}

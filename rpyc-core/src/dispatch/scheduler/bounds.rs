@@ -1,0 +1,25 @@
+//! What the config says to the scheduler.
+
+/// Where a request runs that arrives while another one of the same peer waits for its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Nesting {
+    /// On a thread of its own: what it waits for can still happen on the waiting thread.
+    Pool,
+    /// On top of the innermost waiting request, on its thread, as Python's rpyc does: code that
+    /// counts on thread identity (re-entrant locks, a half-done import) works.
+    Stack,
+}
+
+/// The bounds that [`Scheduler`](super::Scheduler) keeps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// How many tasks may be active, waits not counted.
+    pub(crate) concurrency: usize,
+    /// How many tasks there may be at all.
+    pub(crate) max_tasks: usize,
+    /// How many requests may be queued, and how many bytes they may hold; with those of the tasks, twice as many.
+    pub(crate) max_queued: usize,
+    pub(crate) max_queued_bytes: usize,
+    pub(crate) nesting: Nesting,
+}

@@ -1,0 +1,181 @@
+//! What threads wait for, each with an outcome of its own.
+
+use std::time::Instant;
+
+use super::background_state::BackgroundState;
+use super::dispatcher::{Core, Protocol};
+use super::scheduler::WaiterId;
+use super::slot::{Reply, Slot};
+use super::wait_loop::Wait;
+use crate::error::{CloseReason, Error};
+use crate::sync::passed;
+
+/// For the reply to a request of ours: it, or nothing where the time is over.
+#[derive(Debug)]
+pub(crate) struct ForReply(pub(crate) u64);
+
+impl<P: Protocol> Wait<P> for ForReply {
+    type Outcome = Option<Reply<P::Payload>>;
+    const IS_FOR_REPLIES: bool = true;
+
+    fn begin(&mut self, core: &mut Core<P>, waiter: WaiterId) {
+        core.calls.add_waiter(self.0, waiter);
+    }
+
+    fn look(&self, core: &mut Core<P>) -> Option<Self::Outcome> {
+        core.calls.take(self.0).map(Some)
+    }
+
+    fn closed(&self, reason: &CloseReason) -> Self::Outcome {
+        Some(Err(Error::Closed(reason.clone())))
+    }
+
+    fn timed_out(&self) -> Self::Outcome {
+        None
+    }
+
+    fn end(&mut self, core: &mut Core<P>, waiter: WaiterId) {
+        core.calls.remove_waiter(self.0, waiter);
+    }
+}
+
+/// For the reply to one of several asynchronous requests: whether one is in.
+#[derive(Debug)]
+pub(crate) struct ForAnyOf<'a, T>(pub(crate) &'a [(u64, &'a Slot<T>)]);
+
+impl<P: Protocol> Wait<P> for ForAnyOf<'_, P::Payload> {
+    type Outcome = bool;
+    const IS_FOR_REPLIES: bool = true;
+
+    fn begin(&mut self, core: &mut Core<P>, waiter: WaiterId) {
+        for (seq, _) in self.0 {
+            core.calls.add_waiter(*seq, waiter);
+        }
+    }
+
+    fn look(&self, _: &mut Core<P>) -> Option<bool> {
+        self.is_filled().then_some(true)
+    }
+
+    fn closed(&self, _: &CloseReason) -> bool {
+        // A connection that closes fills them all.
+        self.is_filled()
+    }
+
+    fn timed_out(&self) -> bool {
+        self.is_filled()
+    }
+
+    fn end(&mut self, core: &mut Core<P>, waiter: WaiterId) {
+        for (seq, _) in self.0 {
+            core.calls.remove_waiter(*seq, waiter);
+        }
+    }
+}
+
+impl<T: Clone> ForAnyOf<'_, T> {
+    fn is_filled(&self) -> bool {
+        self.0.iter().any(|(_, slot)| slot.is_filled())
+    }
+}
+
+/// For one message of the peer's: whether one has come.
+#[derive(Debug, Default)]
+pub(crate) struct ForMessage {
+    before: u64,
+}
+
+impl<P: Protocol> Wait<P> for ForMessage {
+    type Outcome = Result<bool, CloseReason>;
+    const IS_FOR_ONE_MESSAGE: bool = true;
+
+    fn begin(&mut self, core: &mut Core<P>, _: WaiterId) {
+        self.before = core.messages;
+    }
+
+    fn look(&self, core: &mut Core<P>) -> Option<Self::Outcome> {
+        (core.messages > self.before).then_some(Ok(true))
+    }
+
+    fn after_task(&self) -> Option<Self::Outcome> {
+        Some(Ok(true))
+    }
+
+    fn closed(&self, reason: &CloseReason) -> Self::Outcome {
+        Err(reason.clone())
+    }
+
+    fn timed_out(&self) -> Self::Outcome {
+        Ok(false)
+    }
+}
+
+/// For the end of the connection: why it has ended, or nothing where the time is over.
+#[derive(Debug)]
+pub(crate) struct ForEnd;
+
+impl<P: Protocol> Wait<P> for ForEnd {
+    type Outcome = Option<CloseReason>;
+
+    fn look(&self, _: &mut Core<P>) -> Option<Self::Outcome> {
+        None
+    }
+
+    fn closed(&self, reason: &CloseReason) -> Self::Outcome {
+        Some(reason.clone())
+    }
+
+    fn timed_out(&self) -> Self::Outcome {
+        None
+    }
+}
+
+/// For the end of a background thread's work, or of the connection: whether that has ended.
+#[derive(Debug)]
+pub(crate) struct ForDismissal<'a>(pub(crate) &'a BackgroundState);
+
+impl<P: Protocol> Wait<P> for ForDismissal<'_> {
+    type Outcome = bool;
+
+    fn look(&self, _: &mut Core<P>) -> Option<bool> {
+        self.0.is_over().then_some(false)
+    }
+
+    fn yields_reading(&self, core: &Core<P>) -> bool {
+        self.0.yields_reading(core.waits)
+    }
+
+    fn closed(&self, _: &CloseReason) -> bool {
+        true
+    }
+
+    fn timed_out(&self) -> bool {
+        false
+    }
+}
+
+/// For what is there already, until this time at the latest: why the connection has ended, if it
+/// has.
+#[derive(Debug)]
+pub(crate) struct ForReady(pub(crate) Instant);
+
+impl<P: Protocol> Wait<P> for ForReady {
+    type Outcome = Option<CloseReason>;
+    const IS_READY_ONLY: bool = true;
+
+    fn look(&self, _: &mut Core<P>) -> Option<Self::Outcome> {
+        None
+    }
+
+    fn after_task(&self) -> Option<Self::Outcome> {
+        passed(self.0).then_some(None)
+    }
+
+    fn closed(&self, reason: &CloseReason) -> Self::Outcome {
+        Some(reason.clone())
+    }
+
+    fn timed_out(&self) -> Self::Outcome {
+        None
+    }
+}

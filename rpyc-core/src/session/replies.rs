@@ -1,0 +1,192 @@
+//! Requests of the peer's: executed, and answered.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::boxing::KeepAlive;
+use super::connection::Connection;
+use super::handlers;
+use super::request::Request;
+use super::session::Link;
+use crate::config::Config;
+use crate::dispatch::{Refusal, ReplyTo, panic_message};
+use crate::error::CloseReason;
+use crate::exception::Exception;
+use crate::object::{Any, Context};
+use crate::wire::{Message, boxed, encode_exception, encode_reply};
+
+impl Link {
+    /// Executes a request and queues the answer.
+    pub(super) fn execute_and_answer(self: &Arc<Self>, request: Request) {
+        let to = request.to.clone();
+        // A panic of an object while it is boxed or dropped must not cost the task its end.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.execute(request))) {
+            let what = panic_message(&*panic);
+            log::error!(target: &self.session.config().logger, "{}: a result panicked: {what}", self.session.connid);
+            let exception = Exception::runtime_error(format!("the result panicked: {what}"));
+            self.reply_exception(&to, &exception);
+        }
+    }
+
+    /// Answers a request that isn't executed.
+    pub(super) fn refuse_request(&self, request: &Request, why: &Refusal) {
+        let exception = match why {
+            Refusal::TooDeep => {
+                let limit = self.session.config().max_nested;
+                Exception::recursion_error(format!(
+                    "{limit} requests of this peer are nested, the most there may be (max_nested)"
+                ))
+            }
+            Refusal::QueueFull => Exception::runtime_error(
+                "too many requests are queued here, while this side waits for an answer (max_queued)",
+            ),
+            Refusal::NoThread(error) => {
+                Exception::runtime_error(format!("no thread can be had to run this: {error}"))
+            }
+        };
+        log::debug!(target: &self.session.config().logger, "{}: refused {}: {exception}", self.session.connid, request.handler.name());
+        self.reply_exception(&request.to, &exception);
+    }
+
+    fn execute(self: &Arc<Self>, request: Request) {
+        let Request { to, handler, args } = request;
+        let config = self.session.config();
+        let connection = Connection::internal(self.clone());
+        let context = Context::new(&connection);
+        self.session.counts.count_served();
+        // The netrefs among the arguments live until the answer is queued: the release of one of
+        // them must not overtake it.
+        let netrefs = netrefs(&args);
+        let handle = || handlers::handle(&context, &config, handler, args);
+        let observer = config.observer.as_deref();
+        let observed = observer.map(|observer| (observer, Instant::now()));
+        let outcome = catch_unwind(AssertUnwindSafe(handle));
+        let raised = !matches!(outcome, Ok(Ok(_)));
+        match outcome {
+            Ok(Ok(result)) => self.reply_under(&config, &to, result),
+            Ok(Err(exception)) => self.raised(&config, &to, &exception),
+            Err(panic) => {
+                let what = panic_message(&*panic);
+                log::error!(target: &config.logger, "{}: {} panicked: {what}", self.session.connid, handler.name());
+                let exception = Exception::runtime_error(format!("the handler panicked: {what}"));
+                self.reply_exception(&to, &exception);
+            }
+        }
+        if let Some((observer, began)) = observed {
+            // The answer is queued: its panic mustn't bring another one.
+            let tell = || observer.request_ended(handler, began.elapsed(), raised);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(tell)) {
+                let what = panic_message(&*panic);
+                log::error!(target: &config.logger, "{}: the observer panicked: {what}", self.session.connid);
+            }
+        }
+        drop(netrefs);
+    }
+
+    fn raised(&self, config: &Config, to: &ReplyTo, exception: &Exception) {
+        if config.log_exceptions && !exception.is("StopIteration") {
+            let traceback = exception.traceback().map_or("", |text| text.trim_end());
+            log::debug!(
+                target: &config.logger,
+                "{}: raised {exception}\n{traceback}",
+                self.session.connid
+            );
+        }
+        let ends_here = (config.propagate_system_exit_locally && exception.is("SystemExit"))
+            || (config.propagate_keyboard_interrupt_locally && exception.is("KeyboardInterrupt"));
+        if ends_here {
+            self.end(CloseReason::Raised(exception.clone()));
+        } else {
+            self.reply_exception(to, exception);
+        }
+    }
+
+    /// Queues a reply; what can't be sent becomes an exception at the peer.
+    pub(super) fn reply(&self, to: &ReplyTo, result: Any) {
+        self.reply_under(&self.session.config(), to, result);
+    }
+
+    fn reply_under(&self, config: &Config, to: &ReplyTo, result: Any) {
+        let mut keep_alive = KeepAlive::default();
+        let boxed = match self.box_any(result, &mut keep_alive) {
+            Ok(boxed) => boxed,
+            Err(exception) => return self.reply_exception(to, &exception),
+        };
+        self.trace_outgoing(config, || Message::Reply {
+            seq: to.seq.clone(),
+            result: boxed.clone(),
+        });
+        let encoded = self.outbox.append(|frames| {
+            encode_reply(
+                frames,
+                self.session.encoding.answer(to),
+                &self.session.encoding.limits,
+                config.compress,
+                &to.seq,
+                &boxed,
+            )
+        });
+        if let Err(error) = encoded {
+            self.unbox_refs(std::slice::from_ref(&boxed));
+            boxed::dismantle(vec![boxed]);
+            let exception = Exception::value_error(format!("the result can't be sent: {error}"));
+            self.reply_exception(to, &exception);
+        }
+        drop(keep_alive);
+        self.wake_watchdog();
+    }
+
+    /// Queues an exception as the answer; a part that can't be sent is replaced.
+    pub(super) fn reply_exception(&self, to: &ReplyTo, exception: &Exception) {
+        let config = self.session.config();
+        let dump = |exception: &Exception| {
+            let dumped = exception.dump(config.include_local_traceback, config.version());
+            self.trace_outgoing(&config, || Message::Exception {
+                seq: to.seq.clone(),
+                exception: dumped.clone(),
+            });
+            self.outbox.append(|frames| {
+                encode_exception(
+                    frames,
+                    self.session.encoding.answer(to),
+                    &self.session.encoding.limits,
+                    config.compress,
+                    &to.seq,
+                    &dumped,
+                )
+            })
+        };
+        if let Err(error) = dump(exception) {
+            let plain = Exception::new(exception.module().clone(), exception.class().clone());
+            let plain = plain.with_arg(format!("the exception can't be sent whole: {error}"));
+            if let Err(error) = dump(&plain) {
+                log::warn!(target: &self.session.config().logger, "{}: an exception can't be sent: {error}", self.session.connid);
+            }
+        }
+        self.wake_watchdog();
+    }
+
+    /// Logs a message that goes; it is put together only where the config wants that.
+    pub(super) fn trace_outgoing(&self, config: &Config, message: impl FnOnce() -> Message) {
+        if config.debug {
+            log::debug!(target: &config.logger, "{} -> {:?}", self.session.connid, message());
+        }
+    }
+}
+
+/// Handles on the netrefs among the arguments.
+fn netrefs(args: &[Any]) -> Vec<Any> {
+    fn collect(args: &[Any], into: &mut Vec<Any>) {
+        for arg in args {
+            match arg {
+                Any::Value(_) | Any::Local(_) => {}
+                Any::Tuple(items) => collect(items, into),
+                Any::Netref(_) => into.push(arg.clone()),
+            }
+        }
+    }
+    let mut netrefs = Vec::new();
+    collect(args, &mut netrefs);
+    netrefs
+}

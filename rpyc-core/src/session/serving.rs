@@ -1,0 +1,150 @@
+//! Serving a connection: on the caller's thread, on several, in the background, or when something has
+//! come.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::background::{BackgroundServing, serve_until_dismissed};
+use super::connection::Connection;
+use crate::dispatch::GRACE;
+use crate::dispatch::background_state::BackgroundState;
+use crate::dispatch::readiness::ReadinessObserver;
+use crate::dispatch::waits::{ForEnd, ForMessage};
+use crate::error::{CloseReason, Error};
+use crate::executor::{no_more_threads, thread_name};
+
+impl Connection {
+    /// Serves until one message has come and, if it is a request, has been answered; `None` waits
+    /// for ever. Says whether one has come.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the connection closes.
+    pub fn serve(&self, timeout: Option<Duration>) -> Result<bool, Error> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let served = self.link.wait_for(ForMessage::default(), deadline);
+        served.map_err(Error::Closed)
+    }
+
+    /// Serves until the connection has closed and its service knows; says why it closed.
+    pub fn serve_all(&self) -> CloseReason {
+        let reason = loop {
+            if let Some(reason) = self.link.wait_for(ForEnd, None) {
+                break reason;
+            }
+        };
+        self.link.finish_within(GRACE);
+        reason
+    }
+
+    /// Serves one message if one comes in time; says whether one has.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the connection closes.
+    pub fn poll(&self, timeout: Duration) -> Result<bool, Error> {
+        self.serve(Some(timeout))
+    }
+
+    /// Serves what comes in the given time; says whether anything has.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the connection was closed before anything came.
+    pub fn poll_all(&self, timeout: Duration) -> Result<bool, Error> {
+        // One that can't be counted never comes.
+        let deadline = Instant::now().checked_add(timeout);
+        let left = || deadline.map(|end| end.saturating_duration_since(Instant::now()));
+        let mut served = false;
+        loop {
+            match self.serve(left()) {
+                Ok(true) => served = true,
+                Ok(false) => return Ok(served),
+                Err(_) if served => return Ok(true),
+                Err(error) => return Err(error),
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(served);
+            }
+        }
+    }
+
+    /// Serves the connection on a thread of its own until the handle is dropped, or the connection
+    /// closes. Calls of other threads stay as fast as they are.
+    ///
+    /// The handle doesn't keep the connection open.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when no thread can be had.
+    pub fn serve_in_background(&self) -> Result<BackgroundServing, Error> {
+        let state = Arc::new(BackgroundState::default());
+        let (link, for_thread) = (self.link.clone(), state.clone());
+        let spawned = thread::Builder::new()
+            .name(thread_name(&format!(
+                "{}-background",
+                self.link.session.connid
+            )))
+            .spawn(move || serve_until_dismissed(&link, &for_thread));
+        let thread = spawned.map_err(|error| Error::Io {
+            doing: "starting a background thread",
+            source: Arc::new(no_more_threads(error)),
+        })?;
+        Ok(BackgroundServing::new(self.link.clone(), state, thread))
+    }
+
+    /// Serves on `threads` threads, this one among them, until the connection has closed; up to so
+    /// many of the peer's requests run at the same time, in no particular order. Says why the
+    /// connection closed.
+    ///
+    /// Where the system has no more threads, it serves on those that there are.
+    pub fn serve_threaded(&self, threads: usize) -> CloseReason {
+        self.update_config(|config| config.concurrency = threads);
+        let serve = |number: usize| {
+            let connection = Connection::internal(self.link.clone());
+            let spawned = thread::Builder::new()
+                .name(thread_name(&format!(
+                    "{}-{number}",
+                    self.link.session.connid
+                )))
+                .spawn(move || connection.serve_all());
+            let spawned = spawned.map_err(no_more_threads);
+            if let Err(error) = &spawned {
+                log::warn!(target: &self.config().logger, "{}: no thread to serve on: {error}", self.link.session.connid);
+            }
+            spawned.ok()
+        };
+        let others: Vec<_> = (1..threads).map_while(serve).collect();
+        let reason = self.serve_all();
+        for other in others {
+            // A thread that panicked has said so.
+            let _ = other.join();
+        }
+        reason
+    }
+
+    /// From now on the observer is told whenever nobody reads the connection, and has it served.
+    pub fn observe_readiness(&self, observer: Arc<dyn ReadinessObserver>) {
+        self.link.observe_readiness(observer);
+    }
+
+    /// Serves what has come, and doesn't wait for more: not for the rest of a frame, either.
+    /// Requests run on this thread, and wait for the peer as they do elsewhere. A peer that sends
+    /// without end has a turn of some 10 ms, after which [`wants_thread`](Connection::wants_thread)
+    /// may be true, or the observer is told. Returns the
+    /// reason when the connection has closed; [`serve_all`](Connection::serve_all) then sees to
+    /// its end.
+    pub fn serve_ready(&self) -> Option<CloseReason> {
+        self.link.serve_ready()
+    }
+
+    /// Takes in what has come and runs nothing; it may be called while requests run. Says whether
+    /// [`serve_ready`](Connection::serve_ready) should be called, on a thread that may block.
+    pub fn take_in(&self) -> bool {
+        self.link.take_in_ready();
+        self.wants_thread()
+    }
+
+    /// Whether there is something to do that no thread is about to do: requests are queued and
+    /// none runs, or the connection has closed.
+    pub fn wants_thread(&self) -> bool {
+        self.link.wants_thread()
+    }
+}
