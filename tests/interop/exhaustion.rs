@@ -75,13 +75,15 @@ fn exceptions_of_classes_with_long_new_names_keep_no_memory() {
         # And short ones, of which there may be many: a client that stays as well as one that goes.
         with connect() as conn:
             catch = catches(conn)
-            for _ in range(3000):
-                catch(fails(5))
-            served()
+            def fail_often():
+                for _ in range(12):
+                    for _ in range(250):
+                        catch(fails(5))
+                    # Garbage is collected, as it is time and again.
+                    served()
+            fail_often()
             middle = megabytes()
-            for _ in range(3000):
-                catch(fails(5))
-            served()
+            fail_often()
             grown = megabytes() - middle
             assert grown < 10, f'{grown} MB for 3,000 exceptions'
         "#,
