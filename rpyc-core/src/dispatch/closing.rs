@@ -107,23 +107,27 @@ impl<P: Protocol> Dispatcher<P> {
             core = wait(&ended, core, left());
         }
         core.draining -= 1;
-        // What the program itself has sent is to take effect.
+        // What the program itself has sent is to take effect. A peer that owes it no answer isn't waited
+        // for: a server has many that are idle and don't answer a CLOSE.
         let own = core.scheduler.tasks() == 0 && core.calls.len() > 0 && !grace.is_zero();
-        let last_words = if own { GRACE } else { LAST_WORDS };
+        let (last_words, patience) = match own {
+            true => (GRACE, Some(GRACE)),
+            false => (LAST_WORDS, None),
+        };
         drop(core);
-        self.leave(CloseReason::Local, last_words);
+        self.leave(CloseReason::Local, patience);
         self.finish_within(left().unwrap_or(GRACE).max(last_words));
     }
 
     /// Ends the connection without waiting for anybody: what was sent before is answered first, then
     /// the peer is told. Its answer, its end of the stream or `patience` ends the connection; until then
-    /// what it sends is read, or the system would reset the stream. Never blocks.
-    pub(crate) fn leave(self: &Arc<Self>, reason: CloseReason, patience: Duration) {
-        let now = Instant::now();
+    /// what it sends is read, or the system would reset the stream. Without `patience` the connection
+    /// ends once the CLOSE is written. Never blocks.
+    pub(crate) fn leave(self: &Arc<Self>, reason: CloseReason, patience: Option<Duration>) {
         let mut core = self.core.lock();
         if !core
             .lifecycle
-            .leave(reason.clone(), now + patience / 2, now + patience)
+            .leave(reason.clone(), Instant::now(), patience)
         {
             return;
         }
@@ -158,12 +162,20 @@ impl<P: Protocol> Dispatcher<P> {
             core.lifecycle.close_queued(seq);
         }
         let is_over = queued.is_none_or(|seq| !core.calls.is_unanswered(seq));
+        let awaits_answer = core.lifecycle.awaits_answer();
         drop(core);
         if is_over {
             return self.end(reason);
         }
         let link = self.clone();
-        self.send_helper(move || link.flush());
+        self.send_helper(move || {
+            link.flush();
+            if !awaits_answer {
+                // Even after a burst of requests: nothing is written once the connection has failed.
+                link.outbox.wait_below(0, Some(Instant::now() + GRACE));
+                link.end(reason);
+            }
+        });
     }
 
     /// Ends the connection if that was the answer to this side's last word.

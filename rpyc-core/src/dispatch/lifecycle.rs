@@ -1,7 +1,8 @@
 //! [`Lifecycle`]: how far the end of a connection has come. Pure: each transition has its name here.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::closing::GRACE;
 use super::reply_to::ReplyTo;
 use crate::error::{CloseReason, Error};
 use crate::sync::passed;
@@ -45,6 +46,8 @@ enum PeerClose {
 struct Leaving {
     step: LeavingStep,
     reason: CloseReason,
+    /// Whether the answer to the CLOSE is waited for.
+    awaits_answer: bool,
     /// When the peer is told, whatever it has answered by then.
     due: Instant,
     /// When the connection ends without an answer.
@@ -101,18 +104,36 @@ impl Lifecycle {
         self.half_closed = true;
     }
 
-    /// This side is to close without anybody who waits; says whether it begins to.
-    pub(super) fn leave(&mut self, reason: CloseReason, due: Instant, deadline: Instant) -> bool {
+    /// This side is to close without anybody who waits; says whether it begins to. For `patience` the
+    /// peer may answer: half of it what was sent before, then the CLOSE. Without patience it is told at
+    /// once, and needn't answer.
+    pub(super) fn leave(
+        &mut self,
+        reason: CloseReason,
+        now: Instant,
+        patience: Option<Duration>,
+    ) -> bool {
+        let (due, deadline) = match patience {
+            Some(patience) => (now + patience / 2, now + patience),
+            None => (now, now + GRACE),
+        };
         let begins = matches!(self.stage, Stage::Open) && self.leaving.is_none();
         if begins {
             self.leaving = Some(Leaving {
                 step: LeavingStep::AwaitingAnswers,
                 reason,
+                awaits_answer: patience.is_some(),
                 due,
                 deadline,
             });
         }
         begins
+    }
+
+    /// Whether a side that leaves waits for the answer to its CLOSE.
+    pub(super) fn awaits_answer(&self) -> bool {
+        let awaits = |leaving: &Leaving| leaving.awaits_answer;
+        self.leaving.as_ref().is_none_or(awaits)
     }
 
     /// Whether this side leaves, or has left.

@@ -255,8 +255,8 @@ impl Connection {
     }
 
     /// Closes without asking the peer for its consent, as a server does that stops: requests that
-    /// run or are queued may end within `grace`, then the peer is told. It has half a second to
-    /// answer, or 5 s where it has requests of the program's to answer before, unless `grace` is zero;
+    /// run or are queued may end within `grace`, then the peer is told. Where it has
+    /// requests of the program's to answer before, it has 5 s for these, unless `grace` is zero;
     /// asynchronous results that it leaves unanswered fail.
     pub fn shut_down(&self, grace: Duration) {
         self.link.shut_down(grace);
@@ -351,7 +351,7 @@ impl WeakConnection {
 impl Drop for Guard {
     fn drop(&mut self) {
         if keep_alive::end_use(self.0.number) {
-            self.0.leave(CloseReason::Dropped, GRACE);
+            self.0.leave(CloseReason::Dropped, Some(GRACE));
         }
     }
 }

@@ -41,7 +41,7 @@ impl Peer for Link {
         if keep_alive::release(self.number, other)
             && let Some(link) = self.handle()
         {
-            link.leave(CloseReason::Dropped, GRACE);
+            link.leave(CloseReason::Dropped, Some(GRACE));
         }
     }
 

@@ -259,3 +259,23 @@ fn a_connection_whose_handle_is_dropped_leaves_nothing_in_memory() {
     drop(there);
     eventually("the memory", || Arc::strong_count(&held) == 1);
 }
+
+/// A server has many clients that are idle and don't answer.
+#[test]
+fn a_side_that_shuts_down_does_not_wait_for_a_peer_that_owes_it_nothing() {
+    let ends: Vec<_> = (0..200)
+        .map(|_| {
+            let (here, there) = sockets();
+            let here = Connection::open(here, everything(), Config::default());
+            (here.expect("open"), there)
+        })
+        .collect();
+    let (told, heard) = channel();
+    thread::spawn(move || {
+        for (here, _) in &ends {
+            here.shut_down(Duration::from_secs(1));
+        }
+        told.send(()).expect("heard");
+    });
+    assert_eq!(heard.recv_timeout(PATIENCE), Ok(()));
+}
