@@ -22,6 +22,10 @@ pub struct EvaluatorOptions {
     pub argv: Vec<String>,
     /// `sys.executable`. Default: this process's own program.
     pub executable: Option<String>,
+    /// Whether the first client's code runs on Python's main thread, as signals, asyncio and GUI kits like
+    /// it: for a process that serves one client. An evaluator that is a thread's own work hasn't
+    /// got one to give. Default: no.
+    pub on_main_thread: bool,
     /// How many threads may run clients' code at the same time. Default: 4,096.
     pub max_threads: usize,
     /// The stack of each of them, and of each thread that their code starts. Default: 64 MiB of address space; memory is used as far as the
@@ -42,6 +46,7 @@ impl Default for EvaluatorOptions {
             init: None,
             argv: vec![String::new()],
             executable: None,
+            on_main_thread: false,
             max_threads: 4096,
             stack_size: STACK_SIZE,
             request_time_limit: None,

@@ -48,6 +48,7 @@ mod client;
 pub mod embedding;
 pub mod evaluator;
 pub mod getconn;
+pub mod python;
 mod slave;
 
 pub use client::{

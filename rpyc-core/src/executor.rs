@@ -33,7 +33,7 @@ impl fmt::Debug for dyn Executor {
 }
 
 /// What surrounds the life of a pool's thread: it must call its argument exactly once.
-pub type ThreadBody = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
+pub type ThreadBody = Arc<dyn Fn(&mut (dyn FnMut() + Send)) + Send + Sync>;
 
 /// Threads that are started when needed and kept for a while when idle.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use log::warn;
 use rpyc_classic::{Evaluator, EvaluatorOptions, StartError};
 use rpyc_rustpython::{Engine, is_called_as_python, python_name, run_as_python};
-use rpyc_server::program;
+use rpyc_server::program::{self, Host};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     {
         return run_as_python();
     }
-    program::main(arguments, start)
+    program::main(arguments, Host::built_in(start))
 }
 
 /// The Python that is built in.

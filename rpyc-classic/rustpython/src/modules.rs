@@ -1,5 +1,6 @@
 //! The part of this crate that is written in Python, and the modules that clients expect.
 
+use rpyc_classic::python::{EXCEPTIONS as EXCEPTIONS_SOURCE, PACKAGE};
 use rpyc_core::wire::Str;
 use rustpython_vm::builtins::{PyStr, PyTuple, PyType};
 use rustpython_vm::scope::Scope;
@@ -27,11 +28,19 @@ pub(super) fn install(vm: &VirtualMachine) -> PyResult<()> {
     let support = run(vm, SUPPORT, include_str!("python/support.py"))?;
     let modules = vm.sys_module.get_attr("modules", vm)?;
     modules.set_item(SUPPORT, support.clone(), vm)?;
-    let exceptions = run(vm, EXCEPTIONS, include_str!("python/exceptions.py"))?;
+    let exceptions = run(vm, EXCEPTIONS, EXCEPTIONS_SOURCE)?;
     modules.set_item(EXCEPTIONS, exceptions, vm)?;
 
     let sources = vm.ctx.new_dict();
-    for &(name, is_package, source) in PACKAGE {
+    let own = [
+        (
+            "rpyc.core.copying",
+            false,
+            include_str!("python/copying.py"),
+        ),
+        ("rpyc.utils.teleportation", false, TELEPORTATION),
+    ];
+    for &(name, is_package, source) in PACKAGE.iter().chain(&own) {
         let is_package = vm.ctx.new_bool(is_package).into();
         let source = vm.ctx.new_str(source).into();
         let entry = vm.ctx.new_tuple(vec![is_package, source]);
@@ -123,62 +132,4 @@ const SUPPORT: &str = "_rpyc_support";
 const EXCEPTIONS: &str = "_rpyc_exceptions";
 const COPYING: &str = "rpyc.core.copying";
 
-/// Names, whether they are packages, and their sources.
-const PACKAGE: &[(&str, bool, &str)] = &[
-    ("distutils", true, include_str!("python/empty.py")),
-    (
-        "distutils.sysconfig",
-        false,
-        include_str!("python/sysconfig.py"),
-    ),
-    ("rpyc", true, include_str!("python/rpyc.py")),
-    ("rpyc.core", true, include_str!("python/empty.py")),
-    ("rpyc.core.async_", false, include_str!("python/async_.py")),
-    ("rpyc.core.brine", false, include_str!("python/brine.py")),
-    (
-        "rpyc.core.copying",
-        false,
-        include_str!("python/copying.py"),
-    ),
-    ("rpyc.core.consts", false, include_str!("python/consts.py")),
-    ("rpyc.core.netref", false, include_str!("python/netref.py")),
-    (
-        "rpyc.core.protocol",
-        false,
-        include_str!("python/protocol.py"),
-    ),
-    (
-        "rpyc.core.service",
-        false,
-        include_str!("python/service.py"),
-    ),
-    (
-        "rpyc.core.vinegar",
-        false,
-        include_str!("python/vinegar.py"),
-    ),
-    ("rpyc.lib", true, include_str!("python/lib.py")),
-    ("rpyc.lib.compat", false, include_str!("python/compat.py")),
-    ("rpyc.utils", true, include_str!("python/utils.py")),
-    (
-        "rpyc.utils.classic",
-        false,
-        include_str!("python/classic.py"),
-    ),
-    (
-        "rpyc.utils.factory",
-        false,
-        include_str!("python/factory.py"),
-    ),
-    (
-        "rpyc.utils.helpers",
-        false,
-        include_str!("python/helpers.py"),
-    ),
-    (
-        "rpyc.utils.teleportation",
-        false,
-        include_str!("python/teleportation.py"),
-    ),
-    ("rpyc.version", false, include_str!("python/version.py")),
-];
+const TELEPORTATION: &str = include_str!("python/teleportation.py");

@@ -6,20 +6,20 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use log::warn;
+use log::{info, warn};
 use rpyc_classic::embedding::Init;
 use rpyc_classic::{Evaluator, EvaluatorOptions, SlaveOptions, SlaveService, StartError};
 use rpyc_core::service::ServiceFactory;
 
-use crate::program::StartEvaluator;
-use crate::program::cli::{Python, ServeOptions};
+use crate::program::cli::{Python, ServeMode, ServeOptions};
 use crate::program::failure::Failure;
+use crate::program::host::Host;
 
 /// The evaluator behind classic mode, while it runs.
 pub(crate) struct Running(Arc<dyn Evaluator>);
 
 impl Running {
-    pub(crate) fn start(start: StartEvaluator, options: &ServeOptions) -> Result<Running, Failure> {
+    pub(crate) fn start(host: &Host, options: &ServeOptions) -> Result<Running, Failure> {
         let mut evaluator = EvaluatorOptions::default();
         evaluator.search_path = search_path(&options.python.path)?;
         evaluator.init = init(options.python.init.as_deref())?;
@@ -28,13 +28,23 @@ impl Running {
             // Stacks count as memory in full.
             evaluator.stack_size = SMALL_STACK;
         }
-        start(evaluator).map(Running).map_err(|error| match error {
-            StartError::Init(exception) => Failure::new(format!(
-                "--init: the script raised an exception\n{}",
-                exception.traceback().map_or("", |text| text.trim_end())
-            )),
-            error => Failure::new("the evaluator doesn't start").because(error),
-        })
+        // What a process does for one client alone may as well be done on the main thread.
+        evaluator.on_main_thread = matches!(
+            options.serving.mode,
+            ServeMode::Child | ServeMode::OneShot | ServeMode::Stdio
+        );
+        if let Some(python) = &host.python {
+            info!("{}", python.description);
+        }
+        (host.start)(evaluator)
+            .map(Running)
+            .map_err(|error| match error {
+                StartError::Init(exception) => Failure::new(format!(
+                    "--init: the script raised an exception\n{}",
+                    exception.traceback().map_or("", |text| text.trim_end())
+                )),
+                error => Failure::new("the evaluator doesn't start").because(error),
+            })
     }
 
     pub(crate) fn factory(&self, options: &ServeOptions) -> Arc<dyn ServiceFactory> {

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::io;
-use std::process::ExitCode;
 
 use crate::causes::with_causes;
 use crate::printable::on_one_line;
@@ -63,8 +62,8 @@ impl Failure {
         self
     }
 
-    pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(self.code)
+    pub(crate) fn exit_code(&self) -> u8 {
+        self.code
     }
 
     /// The failure and what it came from, on one line.

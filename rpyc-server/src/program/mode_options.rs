@@ -155,6 +155,7 @@ const EFFECTS: &[(&str, Effect)] = &[
     ("no-traceback", Effect::Anywhere),
     ("path", Effect::Anywhere),
     ("port", Effect::Listening),
+    ("python", Effect::Anywhere),
     ("quiet", Effect::Anywhere),
     ("register", Effect::Listening),
     ("registry-host", Effect::Listening),

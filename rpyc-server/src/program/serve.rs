@@ -1,7 +1,7 @@
 //! A plan to a running server, until it is stopped.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
-use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::auth::Access;
@@ -13,13 +13,28 @@ use rpyc_core::service::VoidService;
 
 use crate::program::cli::{Registering, SERVES_CLIENT, ServeMode, ServeOptions};
 use crate::program::failure::Failure;
+use crate::program::host::Host;
+use crate::program::interpreter::Interpreter;
 use crate::program::logging::LogFile;
 use crate::program::plan::Plan;
 use crate::program::user::User;
-use crate::program::{StartEvaluator, check, classic, exposure, logging, signals, systemd};
+use crate::program::{check, classic, exposure, logging, signals, systemd};
 
 /// Serves until a signal stops it, or says whether it could.
-pub(crate) fn run(options: &ServeOptions, start: StartEvaluator) -> Result<(), Failure> {
+pub(crate) fn run(
+    options: &ServeOptions,
+    arguments: &[OsString],
+    host: &Host,
+) -> Result<(), Failure> {
+    let other = Interpreter::wanted(options, host);
+    // A server in process mode runs no Python itself.
+    let (mode, is_check) = (options.serving.mode, options.serving.check);
+    if let Some(python) = &other {
+        match mode == ServeMode::Process && !is_check {
+            true => python.check(arguments)?,
+            false => return Err(python.exec(arguments)),
+        }
+    }
     let plan = Plan::new(options)?;
     if options.serving.check {
         check::addresses("--host, --port", &plan.addresses)?;
@@ -28,7 +43,11 @@ pub(crate) fn run(options: &ServeOptions, start: StartEvaluator) -> Result<(), F
             // Nothing is left to do when nobody listens.
             let _ = writeln!(io::stderr(), "rpyc-server: {warning}");
         }
-        return crate::program::print(b"configuration OK\n");
+        crate::program::print(b"configuration OK\n")?;
+        return match &host.python {
+            Some(python) => crate::program::print(format!("{}\n", python.description).as_bytes()),
+            None => Ok(()),
+        };
     }
     let log = logging::start(&options.logging)?;
     for warning in &plan.warnings {
@@ -38,12 +57,12 @@ pub(crate) fn run(options: &ServeOptions, start: StartEvaluator) -> Result<(), F
     // standard input, or write to the standard output.
     let mode = match options.serving.mode {
         ServeMode::Child => {
-            return serve_client(InheritedClient::take(), options, &plan, log, start);
+            return serve_client(InheritedClient::take(), options, &plan, log, host);
         }
         ServeMode::Stdio => {
-            return serve_client(InheritedClient::stdio(), options, &plan, log, start);
+            return serve_client(InheritedClient::stdio(), options, &plan, log, host);
         }
-        ServeMode::Process => Mode::Process(child_command(options)?),
+        ServeMode::Process => Mode::Process(child_command(options, other, arguments, host)?),
         ServeMode::OneShot => Mode::OneShot,
         ServeMode::Pool => pool(options.serving.workers)?,
         ServeMode::Threaded => Mode::Threaded,
@@ -53,7 +72,7 @@ pub(crate) fn run(options: &ServeOptions, start: StartEvaluator) -> Result<(), F
         let builder = Server::builder(|| VoidService).mode(mode);
         return serve(builder, options, &plan, signals);
     }
-    let evaluator = classic::Running::start(start, options)?;
+    let evaluator = classic::Running::start(host, options)?;
     let builder = Server::builder_from(evaluator.factory(options)).mode(mode);
     serve(builder, options, &plan, signals)?;
     evaluator.stop();
@@ -99,7 +118,7 @@ fn serve_client(
     options: &ServeOptions,
     plan: &Plan,
     log: LogFile,
-    start: StartEvaluator,
+    host: &Host,
 ) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::new("the client can't be served").because(error);
     let mut client = client.map_err(failed)?;
@@ -113,11 +132,11 @@ fn serve_client(
             Err(rejection) => {
                 let refused = Failure::new(format!("client {peer} refused")).because(rejection);
                 warn!("{}", refused.with_causes());
-                process::exit(ChildCommand::REFUSED.into());
+                (host.exit)(ChildCommand::REFUSED);
             }
         };
     }
-    let evaluator = classic::Running::start(start, options)?;
+    let evaluator = classic::Running::start(host, options)?;
     let builder = configure(
         Server::builder_from(evaluator.factory(options)),
         options,
@@ -145,11 +164,19 @@ fn pool(_: u16) -> Result<Mode, Failure> {
 }
 
 /// This program with the same options, and the one that tells it to serve a client.
-fn child_command(options: &ServeOptions) -> Result<ChildCommand, Failure> {
-    let program = ChildCommand::this_program()
-        .map_err(|error| Failure::new("this program doesn't know its own path").because(error))?;
-    let arguments = std::env::args_os().skip(1);
-    let command = arguments.fold(program, ChildCommand::arg);
+fn child_command(
+    options: &ServeOptions,
+    other: Option<Interpreter>,
+    arguments: &[OsString],
+    host: &Host,
+) -> Result<ChildCommand, Failure> {
+    let program = match other.or_else(|| Interpreter::of(host)) {
+        Some(python) => python.child_command(),
+        None => ChildCommand::this_program().map_err(|error| {
+            Failure::new("this program doesn't know its own path").because(error)
+        })?,
+    };
+    let command = arguments.iter().fold(program, ChildCommand::arg);
     // This program starts no others.
     let command = command.arg(format!("--{SERVES_CLIENT}")).adopt_orphans();
     Ok(match options.limits.user {

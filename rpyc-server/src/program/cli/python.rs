@@ -10,6 +10,8 @@ use super::arg::option;
 #[derive(Debug)]
 pub(crate) struct Python {
     pub(crate) init: Option<PathBuf>,
+    /// A Python of the user's, instead of the one that is built in.
+    pub(crate) interpreter: Option<PathBuf>,
     /// Ahead of the standard library, in this order.
     pub(crate) path: Vec<PathBuf>,
 }
@@ -19,6 +21,7 @@ impl Python {
         let path = matches.get_many::<PathBuf>("path");
         Python {
             init: matches.get_one::<PathBuf>("init").cloned(),
+            interpreter: matches.get_one::<PathBuf>("python").cloned(),
             path: path.into_iter().flatten().cloned().collect(),
         }
     }
@@ -26,6 +29,14 @@ impl Python {
 
 pub(super) fn args() -> Vec<Arg> {
     let args = [
+        option(
+            "python",
+            "PYTHON",
+            "Run the clients' code in this Python, with the packages that are installed for it, \
+             instead of the built-in one: a name, or a path as that of a virtual environment's \
+             (.venv/bin/python); CPython, 3.10 or newer",
+        )
+        .value_parser(value_parser!(PathBuf)),
         option(
             "path",
             "DIR",

@@ -65,8 +65,8 @@ def generic_class(module, name, is_group=False):
     def make():
         nearest = BUILTINS[_NEAREST.get(full_name, "Exception")]
         home = module
-        if is_group:
-            bases, home = (ExceptionGroup,), module + _GROUPS
+        if is_group and _BASE_GROUP:
+            bases, home = (BUILTINS["ExceptionGroup"],), module + _GROUPS
         elif nearest is Exception:
             bases = (GenericException,)
         elif issubclass(nearest, Exception):
@@ -143,18 +143,18 @@ def load(module, name, args, attributes, traceback):
             raised._remote_tb = traceback
         except AttributeError:
             pass
-        if derived is cls:
+        if derived is cls and hasattr(raised, "add_note"):
             raised.add_note(_told(traceback))
     return raised
 
 
 def instance(cls, args):
     """An instance of the class with those arguments, made without running Python code of its."""
-    if issubclass(cls, BaseExceptionGroup):
+    if issubclass(cls, _BASE_GROUP):
         # Of what is in a group, only the text has come.
         message = str(args[0]) if args else ""
         member = generic_class("builtins", "Exception")(args[1] if len(args) > 1 else None)
-        raised = BaseExceptionGroup.__new__(cls, message, [member])
+        raised = _BASE_GROUP.__new__(cls, message, [member])
     else:
         raised = _native_new(cls)(cls)
     raised.args = args
@@ -181,6 +181,9 @@ def _told(traceback):
 # What a class of exception groups is said to be in, so that no peer has it: Python's rpyc makes
 # exceptions without arguments, and loses one of a class that it knows where that can't be done.
 _GROUPS = ".groups"
+
+# Before 3.11 there are none.
+_BASE_GROUP = BUILTINS.get("BaseExceptionGroup", ())
 
 
 def _nearest(table):

@@ -7,7 +7,8 @@ from io import BytesIO
 from struct import Struct
 
 is_py_3k = True
-is_py_gte37 = is_py_gte38 = is_py_gte310 = is_py_gte311 = True
+is_py_gte37 = is_py_gte38 = is_py_gte310 = True
+is_py_gte311 = sys.version_info >= (3, 11)
 maxint = sys.maxsize
 execute = exec
 next = next

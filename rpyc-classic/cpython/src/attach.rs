@@ -1,0 +1,190 @@
+//! Who may touch the interpreter, and when.
+//!
+//! A thread is *attached* while it works with Python objects: it holds the global interpreter lock. The
+//! rules, each of which stands for a deadlock:
+//!
+//! - [`attached`] is the way in. Executing threads are *pinned*: they are known to the interpreter for
+//!   their whole life, so that attaching is cheap and `threading.local` lasts, and are detached
+//!   but for the time of an operation.
+//! - [`ask`] is the only way out, to a peer or to anything else that blocks: it detaches.
+//! - No lock is held over anything that touches Python, not even over letting go of an object: any
+//!   destructor may call a client.
+//! - Python objects that Rust keeps are [`DeferredDrop`]s. pyo3 would let go of an object some time
+//!   later, on whichever thread attaches next: its destructor would run as another client's code.
+
+use std::any::Any as StdAny;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use pyo3::prelude::*;
+use rpyc_core::Exception;
+use rpyc_core::executor::{Executor, Job, ThreadBody, retire};
+
+use crate::interrupt;
+use crate::policy::policy;
+
+/// Runs `work` attached to the interpreter. A panic comes out as an exception.
+///
+/// # Errors
+/// When the interpreter has been stopped, or is that of a fork's child.
+pub(crate) fn attached<R>(work: impl FnOnce(Python<'_>) -> R) -> Result<R, Exception> {
+    if IS_STOPPED.load(Ordering::Acquire) {
+        return Err(Exception::runtime_error(
+            "the Python interpreter has been stopped",
+        ));
+    }
+    Python::attach(|py| {
+        drain(py);
+        catch_unwind(AssertUnwindSafe(|| work(py))).map_err(|panic| {
+            retire();
+            panicked(&*panic)
+        })
+    })
+}
+
+/// The only way out of the interpreter: `wait` may block, and run other requests on this thread.
+///
+/// # Errors
+/// In the child of a fork, whose connections are its parent's.
+pub(crate) fn ask<R: Send>(
+    py: Python<'_>,
+    wait: impl FnOnce() -> R + Send,
+) -> Result<R, Exception> {
+    if is_forked() {
+        return Err(Exception::eof_error(
+            "the connection is the parent process's: this one is the child of a fork",
+        ));
+    }
+    Ok(py.detach(|| {
+        let before = RUNS_PYTHON.replace(true);
+        let answer = wait();
+        RUNS_PYTHON.set(before);
+        answer
+    }))
+}
+
+/// The life of an executing thread.
+pub(crate) fn thread_body() -> ThreadBody {
+    Arc::new(|work| Python::attach(|py| pinned(py, work)))
+}
+
+/// Runs `work` detached on this thread, which is known to the interpreter meanwhile and may run Python.
+pub(crate) fn pinned(py: Python<'_>, work: &mut (dyn FnMut() + Send)) {
+    let listening = interrupt::listen(py);
+    py.detach(|| {
+        let before = RUNS_PYTHON.replace(true);
+        if catch_unwind(AssertUnwindSafe(work)).is_err() {
+            log::error!("an executing thread panicked outside of a request");
+        }
+        RUNS_PYTHON.set(before);
+    });
+    drop(listening);
+    drain(py);
+    if let Err(error) = policy().thread_ended.call0(py) {
+        log::debug!("a thread's end: {error}");
+    }
+}
+
+/// A Python object that Rust keeps, and may let go of on any thread.
+///
+/// An executing thread lets go of it at once; any other leaves that to one.
+pub(crate) struct DeferredDrop(Option<Py<PyAny>>);
+
+impl DeferredDrop {
+    pub(crate) fn new(object: Bound<'_, PyAny>) -> DeferredDrop {
+        DeferredDrop(Some(object.unbind()))
+    }
+
+    /// The object.
+    pub(crate) fn bind<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        match &self.0 {
+            Some(object) => object.bind(py),
+            None => unreachable!("the object is taken out by drop alone"),
+        }
+    }
+}
+
+impl Drop for DeferredDrop {
+    fn drop(&mut self) {
+        let Some(object) = self.0.take() else {
+            return;
+        };
+        if IS_STOPPED.load(Ordering::Acquire) {
+            std::mem::forget(object);
+        } else if RUNS_PYTHON.get() {
+            Python::attach(|_| drop(object));
+        } else {
+            lock(&PENDING).push(object);
+            if !IS_DRAIN_DUE.swap(true, Ordering::AcqRel) {
+                // Whichever thread attaches next does it; this makes sure that there is one.
+                execute(Box::new(|| drop(attached(|_| ()))));
+            }
+        }
+    }
+}
+
+/// Lets go of what other threads couldn't.
+fn drain(_: Python<'_>) {
+    if IS_DRAIN_DUE.swap(false, Ordering::AcqRel) {
+        // A statement of its own: destructors run Python, and may come back here.
+        let pending = std::mem::take(&mut *lock(&PENDING));
+        drop(pending);
+    }
+}
+
+/// Runs the job on an executing thread; false where none can be had.
+pub(crate) fn execute(job: Job) -> bool {
+    let executor = EXECUTOR.get().and_then(Weak::upgrade);
+    executor.is_some_and(|executor| executor.execute(job).is_ok())
+}
+
+/// The executor whose threads let go of objects.
+pub(crate) fn set_executor(executor: &Arc<dyn Executor>) {
+    // Set once: there is one evaluator.
+    let _ = EXECUTOR.set(Arc::downgrade(executor));
+}
+
+/// From now on no thread attaches, and what is let go of stays in memory.
+pub(crate) fn stop() {
+    IS_STOPPED.store(true, Ordering::Release);
+}
+
+/// Whether [`stop`] was called.
+pub(crate) fn is_stopped() -> bool {
+    IS_STOPPED.load(Ordering::Acquire)
+}
+
+/// This process is the child of a fork: the connections aren't its.
+pub(crate) fn disarm() {
+    IS_FORKED.store(true, Ordering::Release);
+}
+
+/// Whether [`disarm`] was called.
+pub(crate) fn is_forked() -> bool {
+    IS_FORKED.load(Ordering::Acquire)
+}
+
+/// A lock whose data is whole after every statement, so that a panic elsewhere doesn't matter.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn panicked(panic: &(dyn StdAny + Send)) -> Exception {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = text.unwrap_or_default();
+    Exception::builtin("SystemError").with_arg(format!("the evaluator panicked: {text}"))
+}
+
+thread_local! {
+    // Whether this thread, when it isn't attached, may attach to run a destructor.
+    static RUNS_PYTHON: Cell<bool> = const { Cell::new(false) };
+}
+
+static PENDING: Mutex<Vec<Py<PyAny>>> = Mutex::new(Vec::new());
+static IS_DRAIN_DUE: AtomicBool = AtomicBool::new(false);
+static IS_STOPPED: AtomicBool = AtomicBool::new(false);
+static IS_FORKED: AtomicBool = AtomicBool::new(false);
+static EXECUTOR: OnceLock<Weak<dyn Executor>> = OnceLock::new();

@@ -1,0 +1,253 @@
+//! [`PyHandle`]: a Python object that peers may hold references to.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pyo3::exceptions::{PyStopIteration, PyTypeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyCFunction, PyString, PyTuple};
+use rpyc_core::Exception;
+use rpyc_core::object::{
+    Access, Any, Args, Context, IdParts, Identity, Method, Object, ObjectResult,
+};
+use rpyc_core::wire::Str;
+
+use crate::attach::DeferredDrop;
+use crate::convert::{to_any, to_call, to_python};
+use crate::policy::policy;
+use crate::session::PythonSession;
+
+/// A Python object, as the protocol sees it.
+pub(crate) struct PyHandle {
+    held: DeferredDrop,
+    session: Arc<PythonSession>,
+    // Settled when the object goes out: later it may be asked for where no Python may run.
+    id_parts: IdParts,
+}
+
+impl PyHandle {
+    pub(crate) fn new(
+        py: Python<'_>,
+        session: &Arc<PythonSession>,
+        object: &Bound<'_, PyAny>,
+    ) -> PyResult<PyHandle> {
+        let parts = policy().id_parts.bind(py).call1((object,))?;
+        let (name, class, instance): (Bound<'_, PyString>, u64, Option<u64>) = parts.extract()?;
+        let spaces = session.spaces();
+        Ok(PyHandle {
+            held: DeferredDrop::new(object.clone()),
+            session: session.clone(),
+            id_parts: IdParts {
+                name: text(&name),
+                class: Identity::new(spaces.classes, class),
+                instance: instance.map(|number| Identity::new(spaces.objects, number)),
+            },
+        })
+    }
+
+    /// The object.
+    pub(crate) fn object<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.held.bind(py)
+    }
+
+    /// Does something in the interpreter; what it raises comes out with its traceback.
+    fn run<R>(
+        &self,
+        work: impl for<'py> FnOnce(Python<'py>, &Bound<'py, PyAny>) -> PyResult<R>,
+    ) -> ObjectResult<R> {
+        self.session.run(|py| work(py, self.object(py)))
+    }
+
+    /// The same for an operation whose result goes to the peer.
+    fn give(
+        &self,
+        work: impl for<'py> FnOnce(Python<'py>, &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
+    ) -> ObjectResult {
+        self.run(|py, object| to_any(py, &self.session, &work(py, object)?))
+    }
+
+    fn call_object<'py>(
+        &self,
+        py: Python<'py>,
+        function: &Bound<'py, PyAny>,
+        args: Args,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (args, kwargs) = to_call(py, &self.session, args)?;
+        if function.is_exact_instance_of::<PyCFunction>() {
+            return self.session.call_builtin(py, function, args, kwargs);
+        }
+        function.call(args, kwargs.as_ref())
+    }
+}
+
+impl Object for PyHandle {
+    fn id_parts(&self) -> IdParts {
+        self.id_parts.clone()
+    }
+
+    fn attr(&self, _: &Context<'_>, name: &str) -> ObjectResult {
+        self.give(|_, object| object.getattr(name))
+    }
+
+    fn has_attr(&self, _: &Context<'_>, name: &str) -> bool {
+        self.run(|_, object| object.hasattr(name)).unwrap_or(false)
+    }
+
+    fn set_attr(&self, _: &Context<'_>, name: &str, value: Any) -> ObjectResult<()> {
+        self.run(|py, object| object.setattr(name, to_python(py, &self.session, value)?))
+    }
+
+    fn del_attr(&self, _: &Context<'_>, name: &str) -> ObjectResult<()> {
+        self.run(|_, object| object.delattr(name))
+    }
+
+    fn access_override(
+        &self,
+        _: &Context<'_>,
+        access: Access,
+        name: &str,
+        value: Option<&Any>,
+    ) -> Option<ObjectResult> {
+        let outcome = self.run(|py, object| {
+            let hook = match access {
+                Access::Get => intern!(py, "_rpyc_getattr"),
+                Access::Set => intern!(py, "_rpyc_setattr"),
+                Access::Del => intern!(py, "_rpyc_delattr"),
+            };
+            let Some(hook) = object.get_type().getattr_opt(hook)? else {
+                return Ok(None);
+            };
+            let result = match value {
+                Some(value) => {
+                    let value = to_python(py, &self.session, value.clone())?;
+                    hook.call1((object, name, value))?
+                }
+                None => hook.call1((object, name))?,
+            };
+            to_any(py, &self.session, &result).map(Some)
+        });
+        outcome.transpose()
+    }
+
+    fn call(&self, _: &Context<'_>, args: Args) -> ObjectResult {
+        self.give(|py, object| self.call_object(py, object, args))
+    }
+
+    fn call_method(&self, _: &Context<'_>, name: &str, args: Args) -> ObjectResult {
+        self.give(|py, object| self.call_object(py, &object.getattr(name)?, args))
+    }
+
+    fn repr(&self, _: &Context<'_>) -> ObjectResult<Str> {
+        self.run(|_, object| strict_text(&object.repr()?))
+    }
+
+    fn str(&self, _: &Context<'_>) -> ObjectResult<Str> {
+        self.run(|_, object| strict_text(&object.str()?))
+    }
+
+    fn hash(&self, _: &Context<'_>) -> ObjectResult<i64> {
+        self.run(|_, object| object.hash().map(|hash| hash as i64))
+    }
+
+    fn compare(&self, _: &Context<'_>, op: &str, other: &Any) -> ObjectResult {
+        self.give(|py, object| {
+            let other = to_python(py, &self.session, other.clone())?;
+            policy().compare.bind(py).call1((object, op, other))
+        })
+    }
+
+    fn dir(&self, _: &Context<'_>) -> ObjectResult<Vec<Str>> {
+        self.run(|_, object| {
+            let names = object.dir()?;
+            let names = names.iter();
+            Ok(names
+                .filter_map(|name| Some(text(name.cast::<PyString>().ok()?)))
+                .collect())
+        })
+    }
+
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+        self.run(|py, object| {
+            let methods = policy().methods.bind(py).call1((object,))?;
+            let methods: Vec<(Bound<'_, PyString>, Option<Bound<'_, PyString>>)> =
+                methods.extract()?;
+            let methods = methods.iter();
+            Ok(methods
+                .map(|(name, doc)| (text(name), doc.as_ref().map(text)))
+                .collect())
+        })
+    }
+
+    fn next(&self, _: &Context<'_>) -> ObjectResult<Option<Any>> {
+        self.run(
+            |py, object| match object.call_method0(intern!(py, "__next__")) {
+                Ok(item) => to_any(py, &self.session, &item).map(Some),
+                Err(end) if end.is_instance_of::<PyStopIteration>(py) => Ok(None),
+                Err(error) => Err(error),
+            },
+        )
+    }
+
+    fn buffiter(&self, _: &Context<'_>, count: usize) -> ObjectResult<Vec<Any>> {
+        self.run(|py, object| {
+            let items = policy().buffiter.bind(py).call1((object, count))?;
+            let items = items.cast_into::<PyTuple>()?;
+            items
+                .iter()
+                .map(|item| to_any(py, &self.session, &item))
+                .collect()
+        })
+    }
+
+    fn exit(&self, _: &Context<'_>, exc: Any) -> ObjectResult {
+        self.give(|py, object| {
+            let exc = to_python(py, &self.session, exc)?;
+            policy().leave.bind(py).call1((object, exc))
+        })
+    }
+
+    fn pickle(&self, _: &Context<'_>, protocol: i64) -> ObjectResult<Bytes> {
+        self.run(|py, object| {
+            let pickle = py.import(intern!(py, "pickle"))?;
+            let protocol = pickle_protocol(protocol);
+            let pickled = pickle.call_method1(intern!(py, "dumps"), (object, protocol))?;
+            match pickled.cast::<PyBytes>() {
+                Ok(bytes) => Ok(Bytes::copy_from_slice(bytes.as_bytes())),
+                Err(_) => Err(PyTypeError::new_err("pickle.dumps() returned no bytes")),
+            }
+        })
+    }
+
+    fn is_instance(&self, _: &Context<'_>, other: &Any) -> ObjectResult<bool> {
+        self.run(|py, object| to_python(py, &self.session, other.clone())?.is_instance(object))
+    }
+
+    fn no_attribute(&self, name: &str) -> Exception {
+        let class = self.id_parts.name.rsplit('.').next().unwrap_or_default();
+        Exception::attribute_error(format!("'{class}' object has no attribute '{name}'"))
+    }
+}
+
+/// The protocol that is used when the peer asks for `asked`: the highest that all its versions
+/// read, unless it asks for a higher one by number.
+fn pickle_protocol(asked: i64) -> i64 {
+    match asked {
+        ..0 => HIGHEST_EVERYWHERE,
+        asked => asked.min(HIGHEST),
+    }
+}
+
+/// Text as it travels; a UnicodeEncodeError where there are lone surrogates in it.
+fn strict_text(text: &Bound<'_, PyString>) -> PyResult<Str> {
+    text.to_str().map(Str::from)
+}
+
+/// Text as it travels; lone surrogates become question marks.
+pub(crate) fn text(text: &Bound<'_, PyString>) -> Str {
+    Str::from(text.to_string_lossy().into_owned())
+}
+
+/// Protocol 5 is unknown to Python 3.7.
+const HIGHEST_EVERYWHERE: i64 = 4;
+const HIGHEST: i64 = 5;

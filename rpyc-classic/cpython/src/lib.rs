@@ -1,0 +1,145 @@
+//! The user's own CPython as the evaluator of RPyC's classic mode.
+//!
+//! It is for code that runs inside a Python: an extension module, whose main function calls [`run`] with
+//! a program that starts a [`CPython`] and serves it. The program `rpyc-server` does so for `--python`.
+//!
+//! ```ignore
+//! rpyc_cpython::run(py, || {
+//!     let evaluator = CPython::start(&EvaluatorOptions::default())?;
+//!     Server::builder_from(SlaveService::factory(evaluator, SlaveOptions::default()))
+//!     // ...
+//! })
+//! ```
+//!
+//! There is one evaluator in a process. The modules of the program's that [`EvaluatorOptions`] may have are
+//! for evaluators that are built in: here a package is installed instead.
+#![warn(missing_docs)]
+
+mod attach;
+mod connect;
+mod connections;
+mod convert;
+mod exception;
+mod handle;
+mod interrupt;
+mod native;
+mod policy;
+mod program;
+mod session;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pyo3::prelude::*;
+use pyo3::types::PyCFunction;
+use rpyc_classic::{Evaluator, EvaluatorOptions, Session, StartError};
+use rpyc_core::executor::{Executor, ThreadPool};
+use rpyc_core::object::Space;
+
+use self::policy::{Setup, policy};
+pub use self::program::{describe, exit, run};
+use self::session::{OpenSession, PythonSession, Shared, Spaces};
+
+/// The Python that this code runs inside of.
+pub struct CPython {
+    shared: Arc<Shared>,
+    name: String,
+}
+
+impl CPython {
+    /// Makes the interpreter serve clients.
+    ///
+    /// # Errors
+    /// When the start-up script raises an exception, or this is the second one of the process.
+    pub fn start(options: &EvaluatorOptions) -> Result<Arc<CPython>, StartError> {
+        static IS_STARTED: AtomicBool = AtomicBool::new(false);
+        if IS_STARTED.swap(true, Ordering::AcqRel) {
+            let again = "this process has an evaluator already";
+            return Err(StartError::Python(again.to_owned()));
+        }
+        if !options.modules.is_empty() {
+            let modules = "modules of the program's can't be put into the user's Python";
+            return Err(StartError::Python(modules.to_owned()));
+        }
+        let name = Python::attach(|py| start(py, options))?;
+        let pool = ThreadPool::with_body(
+            "rpyc-python",
+            options.stack_size,
+            options.max_threads,
+            attach::thread_body(),
+        );
+        let pool: Arc<dyn Executor> = Arc::new(pool);
+        let executor = match options.on_main_thread {
+            true => Arc::new(program::MainFirst(pool)),
+            false => pool,
+        };
+        attach::set_executor(&executor);
+        if let Some(limit) = options.request_time_limit {
+            interrupt::limit(limit).map_err(StartError::Thread)?;
+        }
+        let shared = Arc::new(Shared {
+            spaces: Spaces {
+                classes: Space::unique(),
+                objects: Space::unique(),
+            },
+            connections: connections::Connections::default(),
+            executor,
+        });
+        session::share(&shared);
+        Ok(Arc::new(CPython { shared, name }))
+    }
+}
+
+fn start(py: Python<'_>, options: &EvaluatorOptions) -> Result<String, StartError> {
+    let setup = Setup {
+        search_path: &options.search_path,
+        argv: &options.argv,
+        stack_size: options.stack_size,
+        on_main_thread: options.on_main_thread,
+    };
+    let wrong = |error: PyErr| StartError::Python(error.to_string());
+    policy::load(py, &setup).map_err(wrong)?;
+    if let Some(init) = &options.init {
+        let run = policy().run_init.bind(py);
+        let run = run.call1((init.name(), init.source()));
+        run.map_err(|error| StartError::Init(exception::of_program(py, error)))?;
+    }
+    if !options.imports.is_all() {
+        let imports = options.imports.clone();
+        let permit = PyCFunction::new_closure(py, None, None, move |args, _| {
+            let name: String = args.get_item(0)?.extract()?;
+            PyResult::Ok(imports.permit(&name))
+        });
+        let restrict = policy().restrict_imports.bind(py);
+        permit
+            .and_then(|permit| restrict.call1((permit,)))
+            .map_err(wrong)?;
+    }
+    let name = policy().version.bind(py).call0().map_err(wrong)?;
+    name.extract().map_err(wrong)
+}
+
+impl fmt::Debug for CPython {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CPython").field(&self.name).finish()
+    }
+}
+
+impl Evaluator for CPython {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn executor(&self) -> Arc<dyn Executor> {
+        self.shared.executor.clone()
+    }
+
+    fn open(&self) -> Arc<dyn Session> {
+        Arc::new(OpenSession(PythonSession::new(self.shared.clone())))
+    }
+
+    fn stop(&self) {
+        program::finish();
+    }
+}

@@ -1,0 +1,129 @@
+//! The Python sources, loaded into the interpreter, and the functions of theirs that Rust calls.
+
+use std::sync::OnceLock;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyCFunction, PyDict, PyModule};
+
+use crate::{attach, native};
+use rpyc_classic::python::{PACKAGE, SOURCES};
+
+/// Functions and classes of the Python sources.
+pub(crate) struct Policy {
+    pub(crate) buffiter: Py<PyAny>,
+    pub(crate) compare: Py<PyAny>,
+    pub(crate) describe: Py<PyAny>,
+    pub(crate) finish: Py<PyAny>,
+    pub(crate) flush: Py<PyAny>,
+    pub(crate) gone: Py<PyAny>,
+    pub(crate) id_parts: Py<PyAny>,
+    pub(crate) import_module: Py<PyAny>,
+    pub(crate) is_delicate: Py<PyAny>,
+    pub(crate) late: Py<PyAny>,
+    pub(crate) leave: Py<PyAny>,
+    pub(crate) methods: Py<PyAny>,
+    pub(crate) netref: Py<PyAny>,
+    pub(crate) netref_metaclass: Py<PyAny>,
+    pub(crate) rebuild: Py<PyAny>,
+    pub(crate) restrict_imports: Py<PyAny>,
+    pub(crate) run_init: Py<PyAny>,
+    pub(crate) session: Py<PyAny>,
+    pub(crate) target_of: Py<PyAny>,
+    pub(crate) thread_ended: Py<PyAny>,
+    pub(crate) version: Py<PyAny>,
+}
+
+static POLICY: OnceLock<Policy> = OnceLock::new();
+
+/// What [`load`] has loaded.
+///
+/// # Panics
+/// Before that.
+pub(crate) fn policy() -> &'static Policy {
+    match POLICY.get() {
+        Some(policy) => policy,
+        None => unreachable!("the sources are loaded before anything runs"),
+    }
+}
+
+/// How the interpreter is set up.
+pub(crate) struct Setup<'a> {
+    pub(crate) search_path: &'a [String],
+    pub(crate) argv: &'a [String],
+    pub(crate) stack_size: usize,
+    pub(crate) on_main_thread: bool,
+}
+
+/// Loads the sources into the interpreter, and makes it fit for many clients.
+pub(crate) fn load(py: Python<'_>, setup: &Setup<'_>) -> PyResult<()> {
+    let modules = PyModule::import(py, "sys")?.getattr("modules")?;
+    modules.set_item("_rpyc_native", native::module(py)?)?;
+    // Builtins of their own: clients may delete or replace those that all share.
+    let builtins = PyModule::import(py, "builtins")?.dict().copy()?;
+    for (name, source) in SOURCES.iter().chain(OWN) {
+        let module = PyModule::new(py, name)?;
+        module.setattr("__builtins__", &builtins)?;
+        modules.set_item(name, &module)?;
+        let compiled = builtins.as_any().get_item("compile")?;
+        let code = compiled.call1((*source, format!("<{name}>"), "exec"))?;
+        builtins
+            .as_any()
+            .get_item("exec")?
+            .call1((code, module.dict()))?;
+    }
+    let host = modules.get_item("_rpyc_host")?;
+    let of = |module: &str, name: &str| -> PyResult<Py<PyAny>> {
+        Ok(modules.get_item(module)?.getattr(name)?.unbind())
+    };
+    let loaded = Policy {
+        buffiter: of("_rpyc_objects", "buffiter")?,
+        compare: of("_rpyc_proxies", "compare")?,
+        describe: of("_rpyc_raised", "describe")?,
+        finish: of("_rpyc_host", "finish")?,
+        flush: of("_rpyc_host", "flush")?,
+        gone: of("_rpyc_host", "Gone")?,
+        id_parts: of("_rpyc_objects", "id_parts")?,
+        import_module: of("_rpyc_session", "import_module")?,
+        is_delicate: of("_rpyc_host", "is_delicate")?,
+        late: of("_rpyc_host", "Late")?,
+        leave: of("_rpyc_raised", "leave")?,
+        methods: of("_rpyc_objects", "methods")?,
+        netref: of("_rpyc_proxies", "netref")?,
+        netref_metaclass: of("_rpyc_proxies", "NetrefMetaclass")?,
+        rebuild: of("_rpyc_exceptions", "load")?,
+        restrict_imports: of("_rpyc_session", "restrict_imports")?,
+        run_init: of("_rpyc_host", "run_init")?,
+        session: of("_rpyc_session", "Session")?,
+        target_of: of("_rpyc_proxies", "target_of")?,
+        thread_ended: of("_rpyc_host", "thread_ended")?,
+        version: of("_rpyc_host", "version")?,
+    };
+    // Set once: there is one evaluator in a process.
+    let _ = POLICY.set(loaded);
+    let after_fork = PyCFunction::new_closure(py, None, None, |_, _| attach::disarm())?;
+    let setup = (
+        setup.search_path.to_vec(),
+        setup.argv.to_vec(),
+        setup.stack_size,
+        setup.on_main_thread,
+        after_fork,
+    );
+    host.call_method1("prepare", setup)?;
+    let package = PyDict::new(py);
+    let own = [("rpyc.utils.teleportation", false, TELEPORTATION)];
+    for (name, is_package, source) in PACKAGE.iter().chain(&own) {
+        package.set_item(name, (*is_package, *source))?;
+    }
+    host.call_method1("offer_package", (package,))?;
+    Ok(())
+}
+
+/// What is CPython's own among the sources.
+const OWN: &[(&str, &str)] = &[
+    ("_rpyc_requests", include_str!("python/requests.py")),
+    ("_rpyc_support", include_str!("python/support.py")),
+    ("_rpyc_teleportation", TELEPORTATION),
+    ("_rpyc_host", include_str!("python/host.py")),
+];
+
+const TELEPORTATION: &str = include_str!("python/teleportation.py");

@@ -1,0 +1,212 @@
+"""What the evaluator does to the Python that it is in: threads, signals, forks, the end."""
+
+import _thread
+import atexit
+import builtins
+import functools
+import importlib.machinery
+import os
+import resource
+import sys
+import threading
+import time
+import types
+
+import _rpyc_teleportation as _teleportation
+from _rpyc_proxies import is_netref
+from _rpyc_session import begin_with
+
+# A client's loop in Python keeps others from running for so long.
+_SWITCH_INTERVAL = 0.0005
+
+# Before 3.12 a call in Python takes stack of the thread: so much at the most.
+_BYTES_A_CALL = 640
+
+
+def prepare(search_path, argv, stack_size, on_main_thread, after_fork):
+    """Makes the interpreter fit for many clients."""
+    sys.path[:0] = [folder for folder in search_path if folder not in sys.path]
+    sys.argv = argv
+    # What started the server was `__main__` until now.
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    vars(sys.modules["__main__"])["__builtins__"] = builtins
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    threading.stack_size(stack_size)
+    if sys.version_info < (3, 12):
+        _bound_recursion((_main_stack() if on_main_thread else stack_size) // _BYTES_A_CALL)
+    os.register_at_fork(after_in_child=after_fork)
+    sys.meta_path.insert(0, _RealRpyc(_REAL_RPYC))
+
+
+def _main_stack():
+    soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    return soft if 0 < soft < 1 << 30 else 8 << 20
+
+
+def _bound_recursion(most):
+    set_limit = sys.setrecursionlimit
+
+    def setrecursionlimit(limit, /):
+        set_limit(min(limit, most) if isinstance(limit, int) else limit)
+
+    setrecursionlimit.__qualname__ = "setrecursionlimit"
+    setrecursionlimit.__module__ = "sys"
+    setrecursionlimit.__doc__ = set_limit.__doc__
+    sys.setrecursionlimit = setrecursionlimit
+
+
+def run_init(file, source):
+    """Runs the script as `__main__`; its names are in each namespace."""
+    namespace = vars(sys.modules["__main__"])
+    namespace["__file__"] = file
+    exec(compile(source, file, "exec"), namespace)
+    begin_with({name: value for name, value in namespace.items() if not name.startswith("_")})
+
+
+def version():
+    """The interpreter's name and version, and its packages' folder."""
+    name = sys.implementation.name
+    name = "CPython" if name == "cpython" else name
+    number = ".".join(map(str, sys.version_info[:3]))
+    return f"{name} {number} ({sys.executable})"
+
+
+def thread_ended():
+    """This thread of the server's ends: `threading` need not remember it."""
+    ident = _thread.get_ident()
+    if isinstance(threading._active.get(ident), threading._DummyThread):
+        threading._active.pop(ident, None)
+
+
+class Gone(KeyboardInterrupt):
+    """The client whose code runs has gone."""
+
+    def __init__(self, *args):
+        super().__init__(*(args or ("the client has gone",)))
+
+
+class Late(TimeoutError):
+    """A request runs longer than it may."""
+
+    def __init__(self, *args):
+        super().__init__(*(args or ("the request has run longer than the server allows",)))
+
+
+for _cls in (Gone, Late):
+    _cls.__name__ = _cls.__qualname__ = _cls.__base__.__name__
+    _cls.__module__ = "builtins"
+
+
+def is_delicate(ident):
+    """Whether the thread is within code that takes locks which others need.
+
+    An exception from outside would keep it from giving them back: what imports modules, and
+    `threading`.
+    """
+    frame = sys._current_frames().get(ident)
+    if frame is None:
+        return False
+    file = frame.f_code.co_filename
+    return file.startswith("<frozen importlib") or file.endswith("threading.py")
+
+
+def finish(seconds):
+    """What a Python process does at its end, within a time."""
+    end = time.monotonic() + seconds
+    for thread in threading.enumerate():
+        if not thread.daemon and thread is not threading.main_thread():
+            thread.join(max(0.0, end - time.monotonic()))
+    atexit._run_exitfuncs()
+    flush()
+
+
+def flush():
+    """Writes out what was printed."""
+    for stream in sys.stdout, sys.stderr:
+        try:
+            stream.flush()
+        except Exception:
+            # Nobody reads it, or a client has put something else there.
+            pass
+
+
+class _RealRpyc:
+    """Tells a real rpyc, once code imports it, what netrefs are here."""
+
+    def __init__(self, hooks):
+        self._hooks = hooks
+
+    def find_spec(self, name, path=None, target=None):
+        hook = self._hooks.get(name)
+        spec = hook and importlib.machinery.PathFinder.find_spec(name, path, target)
+        if not spec:
+            return None
+        run = spec.loader.exec_module
+
+        def exec_module(module):
+            run(module)
+            hook(module)
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+def _know_netrefs(module):
+    real = module.BaseNetref
+
+    class NetrefMetaclass(type(real)):
+        __slots__ = ()
+
+        def __instancecheck__(cls, obj):
+            if cls is real and is_netref(obj):
+                return True
+            return type.__instancecheck__(cls, obj)
+
+    real.__class__ = NetrefMetaclass
+
+
+def _check_bytecode(module):
+    import_function = module.import_function
+
+    @functools.wraps(import_function)
+    def checked(functup, *args, **kwargs):
+        _teleportation.check_versions(functup[0])
+        return import_function(functup, *args, **kwargs)
+
+    module.import_function = checked
+
+
+# A `rpyc` that is installed stays what it is; but `isinstance(x, rpyc.BaseNetref)` holds there, and
+# bytecode of another Python doesn't crash this one.
+_REAL_RPYC = {
+    "rpyc.core.netref": _know_netrefs,
+    "rpyc.utils.teleportation": _check_bytecode,
+}
+
+
+class _PackageFinder:
+    """Finds the modules of the small rpyc package, and what stands in for parts of the standard library."""
+
+    def __init__(self, sources):
+        self._sources = sources
+
+    def find_spec(self, name, path=None, target=None):
+        if name not in self._sources:
+            return None
+        is_package, _ = self._sources[name]
+        return importlib.machinery.ModuleSpec(name, self, origin="built-in", is_package=is_package)
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        _, source = self._sources[module.__name__]
+        exec(compile(source, f"<rpyc {module.__name__}>", "exec"), module.__dict__)
+
+
+def offer_package(sources):
+    """Makes the modules importable where no others of that name are installed.
+
+    The sources map names to pairs of is_package and text.
+    """
+    sys.meta_path.append(_PackageFinder(sources))

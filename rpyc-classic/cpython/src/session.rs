@@ -1,0 +1,291 @@
+//! [`PythonSession`]: what one connection owns inside the interpreter.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use rpyc_classic::Session;
+use rpyc_classic::getconn::Keeper;
+use rpyc_core::executor::Executor;
+use rpyc_core::object::{Any, Context, ObjectRef, ObjectResult, Space};
+use rpyc_core::{Connection, Exception, WeakConnection};
+
+use crate::attach::{self, DeferredDrop, attached, lock};
+use crate::connections::Connections;
+use crate::convert::{to_any, to_python};
+use crate::exception::to_exception;
+use crate::interrupt::{self, Work};
+use crate::policy::policy;
+use crate::program;
+
+/// What all sessions share.
+pub(crate) struct Shared {
+    pub(crate) spaces: Spaces,
+    pub(crate) connections: Connections,
+    pub(crate) executor: Arc<dyn Executor>,
+}
+
+/// What the evaluator of this process shares, once it is started.
+pub(crate) fn shared() -> Option<&'static Arc<Shared>> {
+    SHARED.get()
+}
+
+/// Sets what [`shared`] gives: once, there is one evaluator.
+pub(crate) fn share(shared: &Arc<Shared>) {
+    let _ = SHARED.set(shared.clone());
+}
+
+/// Identities of Python's, apart from everything else in this process.
+#[derive(Clone, Copy)]
+pub(crate) struct Spaces {
+    pub(crate) classes: Space,
+    pub(crate) objects: Space,
+}
+
+/// A namespace, and what is known of one peer.
+pub(crate) struct PythonSession {
+    shared: Arc<Shared>,
+    // The object of the sources' class Session, made at its first use.
+    object: OnceLock<DeferredDrop>,
+    connection: Mutex<Option<(WeakConnection, ObjectRef)>>,
+    work: Arc<Work>,
+    // The connection's number, once there is one.
+    number: AtomicU64,
+    is_over: AtomicBool,
+    // Whether the peer may run code here.
+    runs_code: bool,
+    // Of a connection that Python code has made.
+    keeper: Weak<Keeper>,
+}
+
+impl PythonSession {
+    /// The session of a client.
+    pub(crate) fn new(shared: Arc<Shared>) -> Arc<PythonSession> {
+        PythonSession::keeping(shared, Weak::new(), true)
+    }
+
+    /// The session of a connection that Python code makes, and that `keeper` is to keep.
+    pub(crate) fn keeping(
+        shared: Arc<Shared>,
+        keeper: Weak<Keeper>,
+        runs_code: bool,
+    ) -> Arc<PythonSession> {
+        Arc::new(PythonSession {
+            runs_code,
+            keeper,
+            shared,
+            object: OnceLock::new(),
+            connection: Mutex::new(None),
+            work: Arc::new(Work::new()),
+            number: 0.into(),
+            is_over: false.into(),
+        })
+    }
+
+    pub(crate) fn spaces(&self) -> Spaces {
+        self.shared.spaces
+    }
+
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.shared.connections
+    }
+
+    /// The connection, as long as there is one, and the object that stands for it.
+    pub(crate) fn connection(&self) -> Option<(Connection, ObjectRef)> {
+        let (connection, this) = lock(&self.connection).clone()?;
+        Some((connection.upgrade()?, this))
+    }
+
+    /// The session whose code this thread runs, the innermost one.
+    pub(crate) fn current() -> Option<Arc<PythonSession>> {
+        CURRENT.with_borrow(|sessions| sessions.last().cloned())
+    }
+
+    /// Does something in the interpreter; what it raises comes out with its traceback.
+    pub(crate) fn run<R>(
+        self: &Arc<PythonSession>,
+        work: impl FnOnce(Python<'_>) -> PyResult<R>,
+    ) -> ObjectResult<R> {
+        let outcome = attached(|py| {
+            let call = self.work.begin(py);
+            let current = Current::enter(self);
+            let outcome = work(py).map_err(|error| to_exception(py, self, error));
+            drop(current);
+            drop(call);
+            if attach::is_forked() {
+                // The child of a fork has nobody to answer.
+                program::end_child(py);
+            }
+            outcome
+        });
+        outcome?
+    }
+
+    /// Keeps the traceback for a post-mortem debugger.
+    pub(crate) fn remember_traceback(
+        &self,
+        py: Python<'_>,
+        traceback: Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        if self.is_over.load(Ordering::Acquire) || traceback.is_none() {
+            return Ok(());
+        }
+        let object = self.object(py)?;
+        object.setattr(intern!(py, "last_traceback"), traceback)
+    }
+
+    /// Calls a builtin function, whose caller has no frame.
+    pub(crate) fn call_builtin<'py>(
+        &self,
+        py: Python<'py>,
+        function: &Bound<'py, PyAny>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
+        let call = intern!(py, "call_builtin");
+        self.object(py)?
+            .call_method1(call, (function, args, kwargs))
+    }
+
+    fn object<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if self.object.get().is_none() {
+            let made = DeferredDrop::new(policy().session.bind(py).call0()?);
+            // Where another thread was faster, its object is the one.
+            drop(self.object.set(made));
+        }
+        match self.object.get() {
+            Some(object) => Ok(object.bind(py).clone()),
+            None => unreachable!("it was set above"),
+        }
+    }
+
+    /// A method of the session's object.
+    fn evaluate(self: &Arc<PythonSession>, method: &str, source: Any) -> ObjectResult {
+        self.run(|py| {
+            let source = to_python(py, self, source)?;
+            let result = self.object(py)?.call_method1(method, (source,))?;
+            to_any(py, self, &result)
+        })
+    }
+
+    fn attribute(self: &Arc<PythonSession>, name: &str) -> ObjectResult {
+        self.run(|py| to_any(py, self, &self.object(py)?.getattr(name)?))
+    }
+}
+
+/// While it lives, the thread runs code of that session.
+struct Current(());
+
+impl Current {
+    fn enter(session: &Arc<PythonSession>) -> Current {
+        CURRENT.with_borrow_mut(|sessions| sessions.push(session.clone()));
+        Current(())
+    }
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        // Not let go of within the borrow: it may be the last of its session.
+        let left = CURRENT.with_borrow_mut(Vec::pop);
+        drop(left);
+    }
+}
+
+thread_local! {
+    static CURRENT: RefCell<Vec<Arc<PythonSession>>> = const { RefCell::new(Vec::new()) };
+}
+
+static SHARED: OnceLock<Arc<Shared>> = OnceLock::new();
+
+/// The [`Session`] of an evaluator: a session that hands out references to itself.
+pub(crate) struct OpenSession(pub(crate) Arc<PythonSession>);
+
+impl Session for OpenSession {
+    fn connected(&self, connection: &Connection, this: ObjectRef) {
+        let session = &self.0;
+        let keeper = session.keeper.clone();
+        let number = connection.number();
+        session
+            .connections()
+            .add(number, this.clone(), session.runs_code, keeper);
+        *lock(&session.connection) = Some((connection.downgrade(), this));
+        session.number.store(connection.number(), Ordering::Release);
+    }
+
+    fn this(&self) -> Option<ObjectRef> {
+        self.0.connection().map(|(_, this)| this)
+    }
+
+    fn eval(&self, _: &Context<'_>, source: Any) -> ObjectResult {
+        self.0.evaluate("eval", source)
+    }
+
+    fn execute(&self, _: &Context<'_>, source: Any) -> ObjectResult {
+        self.0.evaluate("execute", source)
+    }
+
+    fn define(&self, _: &Context<'_>, name: &str, value: Any) -> ObjectResult<()> {
+        self.0.run(|py| {
+            let value = to_python(py, &self.0, value)?;
+            let namespace = self.0.object(py)?.getattr(intern!(py, "namespace"))?;
+            namespace.set_item(name, value)
+        })
+    }
+
+    fn import(&self, _: &Context<'_>, name: &str) -> ObjectResult {
+        self.0.run(|py| {
+            let module = policy().import_module.bind(py).call1((name,))?;
+            to_any(py, &self.0, &module)
+        })
+    }
+
+    fn namespace(&self, _: &Context<'_>) -> ObjectResult {
+        self.0.attribute("namespace")
+    }
+
+    fn last_traceback(&self, _: &Context<'_>) -> ObjectResult {
+        self.0.attribute("last_traceback")
+    }
+
+    fn disconnected(&self) {
+        let session = &self.0;
+        session.is_over.store(true, Ordering::Release);
+        session
+            .connections()
+            .remove(session.number.load(Ordering::Acquire));
+        // A statement of its own: nothing is let go of under the lock.
+        let connection = lock(&session.connection).take();
+        let client = connection.as_ref().and_then(|(client, _)| client.upgrade());
+        let client = client.map(|client| client.connid().to_owned());
+        interrupt::end(&session.work, client.unwrap_or_default());
+        drop(connection);
+        if session.object.get().is_none() {
+            return;
+        }
+        let ended = attached(|py| {
+            let ended = session
+                .object(py)
+                .and_then(|object| object.call_method0("end"));
+            if let Err(error) = ended {
+                log::debug!("the end of a session: {error}");
+            }
+        });
+        // With the interpreter gone there is nothing to let go of.
+        drop(ended);
+    }
+}
+
+impl std::fmt::Debug for PythonSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PythonSession")
+    }
+}
+
+/// The exception for what can't be asked any more.
+pub(crate) fn closed() -> Exception {
+    Exception::eof_error("the connection is closed")
+}

@@ -1,0 +1,74 @@
+"""What an evaluator's native side gives the Python sources in this folder.
+
+The sources hold what is policy: what a netref answers by itself, how exceptions travel, which methods a
+class has. They are the same for each evaluator; this module is all of it that they know.
+"""
+
+from typing import Any
+
+class Target:
+    """What a netref stands for: an object of a peer's, or one of this process outside of Python.
+
+    A method that asks may block, raises what the peer raised, and runs other requests of the peer's
+    meanwhile. No two targets of one object need be one.
+    """
+
+    name: str
+    """The full name of its class; of itself, if it is a class."""
+    is_class: bool
+    key: tuple[int, int, int] | None
+    """What it is at its peer: connection, class, object. None for one of this process."""
+    runs_code: bool
+    """Whether its owner may run code here anyway."""
+    id_pack: tuple[str, int, int] | None
+
+    def connection(self) -> Any:
+        """The connection that it came over, as `getconn()` gives it; AttributeError if that is closed."""
+
+    def methods(self) -> tuple[str, ...]:
+        """The names of its methods."""
+
+    def attr(self, name: str) -> Any: ...
+    def set_attr(self, name: str, value: Any) -> None: ...
+    def del_attr(self, name: str) -> None: ...
+    def call(self, args: tuple, kwargs: dict) -> Any: ...
+    def call_method(self, name: str, args: tuple, kwargs: dict) -> Any: ...
+    def compare(self, operator: str, other: Any) -> Any:
+        """`operator` is one of __eq__, __ne__, __lt__, __gt__, __le__ and __ge__."""
+
+    def dir(self) -> tuple[str, ...]: ...
+    def exit(self, exception: Any) -> Any: ...
+    def hash(self) -> int: ...
+    def pickle(self, protocol: int) -> bytes: ...
+    def repr(self) -> str: ...
+    def str(self) -> str: ...
+    def request(self, handler: int, args: tuple) -> Any:
+        """Asks the object's owner for what the protocol's number says; TypeError for one of this process."""
+
+    def request_later(self, handler: int, args: tuple) -> "Answer":
+        """The same, without waiting."""
+
+class Answer:
+    """The answer to a request, now or later."""
+
+    def wait(self) -> bool:
+        """Waits for it; whether it came before the expiry."""
+
+    def value(self) -> Any: ...
+    def ready(self) -> bool: ...
+    def is_error(self) -> bool: ...
+    def expired(self) -> bool: ...
+    def set_expiry(self, seconds: float | None = None) -> None: ...
+    def add_callback(self, function: Any) -> None: ...
+
+def connect(host: str, port: int | None, is_classic: bool, config: dict, keepalive: bool) -> Any:
+    """Connects to another server: over TCP, or without a port to a Unix socket."""
+
+def current_connection() -> Any:
+    """The connection of the client whose code runs on this thread, as `getconn()` gives it, or None."""
+
+def dumpable(object: Any) -> bool:
+    """Whether it goes by value."""
+
+def dump(object: Any) -> bytes: ...
+def load(data: bytes) -> Any: ...

@@ -1,0 +1,52 @@
+//! What evaluators have in common that is written in Python: for those who make one.
+//!
+//! [`SOURCES`] are what is policy: what a netref answers by itself, how exceptions travel, which methods
+//! a class has. They stand on one module of the evaluator's, `_rpyc_native`, whose contract is
+//! `_rpyc_native.pyi` beside them. [`PACKAGE`] is the small `rpyc` that clients' code finds.
+
+/// Modules by their names, each of which needs those before it alone.
+pub const SOURCES: &[(&str, &str)] = &[
+    ("_rpyc_objects", include_str!("objects.py")),
+    ("_rpyc_sources", include_str!("sources.py")),
+    ("_rpyc_proxies", include_str!("proxies.py")),
+    ("_rpyc_exceptions", EXCEPTIONS),
+    ("_rpyc_raised", include_str!("raised.py")),
+    ("_rpyc_session", include_str!("session.py")),
+];
+
+/// Modules by their names, whether they are packages, and their sources: the small `rpyc`, and what stands
+/// in for parts of the standard library that clients look for. `rpyc.utils.teleportation` is each
+/// evaluator's own.
+pub const PACKAGE: &[(&str, bool, &str)] = &[
+    ("distutils", true, EMPTY),
+    (
+        "distutils.sysconfig",
+        false,
+        include_str!("rpyc/sysconfig.py"),
+    ),
+    ("rpyc", true, include_str!("rpyc/rpyc.py")),
+    ("rpyc.core", true, EMPTY),
+    ("rpyc.core.async_", false, include_str!("rpyc/async_.py")),
+    ("rpyc.core.brine", false, include_str!("rpyc/brine.py")),
+    ("rpyc.core.consts", false, include_str!("rpyc/consts.py")),
+    ("rpyc.core.netref", false, include_str!("rpyc/netref.py")),
+    (
+        "rpyc.core.protocol",
+        false,
+        include_str!("rpyc/protocol.py"),
+    ),
+    ("rpyc.core.service", false, include_str!("rpyc/service.py")),
+    ("rpyc.core.vinegar", false, include_str!("rpyc/vinegar.py")),
+    ("rpyc.lib", true, include_str!("rpyc/lib.py")),
+    ("rpyc.lib.compat", false, include_str!("rpyc/compat.py")),
+    ("rpyc.utils", true, include_str!("rpyc/utils.py")),
+    ("rpyc.utils.classic", false, include_str!("rpyc/classic.py")),
+    ("rpyc.utils.factory", false, include_str!("rpyc/factory.py")),
+    ("rpyc.utils.helpers", false, include_str!("rpyc/helpers.py")),
+    ("rpyc.version", false, include_str!("rpyc/version.py")),
+];
+
+/// Exceptions of peers, as they are raised here: the module `_rpyc_exceptions`.
+pub const EXCEPTIONS: &str = include_str!("exceptions.py");
+
+const EMPTY: &str = include_str!("rpyc/empty.py");

@@ -1,0 +1,157 @@
+"""Exceptions of this interpreter as they go to peers, and as peers leave context managers with them."""
+
+import builtins
+import traceback
+
+from _rpyc_exceptions import find_class, instance
+from _rpyc_native import dumpable
+from _rpyc_objects import class_name, is_class
+from _rpyc_proxies import is_netref, target_of
+from _rpyc_sources import as_python_name, as_python_names, is_own_code
+
+_HEADER = "\n\n========= Remote Traceback "
+_TRAILER = " =========\n"
+
+# Python's rpyc makes exceptions without arguments and loses one to which that can't be done, unless it
+# doesn't know the class: groups are said to be of a module that no Python has.
+_GROUPS = "builtins.groups"
+_GROUP = getattr(builtins, "BaseExceptionGroup", None)
+
+# The last frames of a deep traceback are told, so many. Hundreds of thousands, when a client has
+# lifted the recursion limit, would take a minute to format.
+_MAX_FRAMES = 2000
+
+
+def describe(raised):
+    """What goes to a peer: module, class, arguments, attributes, the traceback's text and itself."""
+    cls = type(raised)
+    module, name = getattr(cls, "_rpyc_origin", None) or class_name(cls).rpartition(".")[::2]
+    if module == "builtins" and _GROUP is not None and issubclass(cls, _GROUP):
+        module = _GROUPS
+    trail = own_part(raised.__traceback__)
+    # Python's constructor knows what was given from what wasn't; set to None afterwards, it is
+    # shown: "[Errno None] None: None -> None".
+    skip_none = module == "builtins" and issubclass(cls, OSError)
+    args = tuple(_value(arg) for arg in raised.args)
+    attributes = [
+        (attribute, value)
+        for attribute, value in _attributes(raised)
+        if not (skip_none and value is None)
+    ]
+    return module, name, args, attributes, _text(raised, trail), trail
+
+
+def own_part(trail):
+    """The traceback without the evaluator's own frames at its beginning."""
+    while trail is not None and is_own_code(trail.tb_frame.f_code):
+        trail = trail.tb_next
+    return trail
+
+
+def _value(obj):
+    if isinstance(obj, str):
+        return as_python_name(str(obj))
+    if type(obj) is tuple:
+        obj = tuple(as_python_name(item) if type(item) is str else item for item in obj)
+    if dumpable(obj):
+        return obj
+    try:
+        return repr(obj)
+    except Exception:
+        return f"<unprintable {type(obj).__name__} object>"
+
+
+def _attributes(raised):
+    try:
+        names = dir(raised)
+    except Exception:
+        return
+    for name in names:
+        if not isinstance(name, str) or name.startswith("_"):
+            continue
+        if name in ("args", "with_traceback", "name_from"):
+            continue
+        try:
+            value = getattr(raised, name)
+        except Exception:
+            continue
+        yield str(name), _value(value)
+
+
+def _text(raised, trail):
+    try:
+        limit = -_MAX_FRAMES if _is_deep(trail) else None
+        lines = traceback.format_exception(type(raised), raised, trail, limit=limit)
+        return as_python_names("".join(lines))
+    except Exception:
+        # Out of stack, or a client has broken the module.
+        return f"{type(raised).__name__}: {raised.args!r}"
+
+
+def _is_deep(trail):
+    for _ in range(_MAX_FRAMES):
+        if trail is None:
+            return False
+        trail = trail.tb_next
+    return trail is not None
+
+
+def leave(obj, left_by):
+    """Leaves a context manager of this side's as a peer leaves it."""
+    exception = _leaving(left_by)
+    if exception is None:
+        return obj.__exit__(None, None, None)
+    return obj.__exit__(type(exception), exception, None)
+
+
+def _leaving(left_by):
+    if left_by is None:
+        return None
+    if not is_netref(left_by):
+        if is_class(left_by) and issubclass(left_by, BaseException):
+            return instance(left_by, ())
+        if isinstance(left_by, BaseException):
+            return left_by
+        raise TypeError("__exit__ needs an exception")
+    # Python's rpyc sends the class alone, by reference: then it is a new instance of the class of that
+    # name here, with the arguments of the exception if they can be had.
+    target = target_of(left_by)
+    name, is_type = target.name, target.is_class
+    if name in ("builtins.type", "__builtin__.type"):
+        # Up to rpyc 4.0 a class goes by the name of its own class.
+        name, is_type = _name_of_class(target), True
+    module, _, cls_name = name.rpartition(".")
+    module = module or "builtins"
+    cls = find_class(module, cls_name)
+    try:
+        args = _args_of_current(target, left_by) if is_type else target.attr("args")
+    except Exception:
+        args = None
+    args = args if type(args) is tuple else ()
+    try:
+        # What the class makes of its arguments, `errno` of an OSError, say, is there this way.
+        made = cls(*args)
+        if isinstance(made, BaseException):
+            return made
+    except Exception:
+        pass
+    return instance(cls, args)
+
+
+def _name_of_class(target):
+    # A client that isn't a classic one doesn't tell it.
+    try:
+        parts = target.attr("__module__"), target.attr("__name__")
+        module, name = (part.decode() if type(part) is bytes else part for part in parts)
+    except Exception:
+        return "builtins.Exception"
+    return f"{module}.{name}"
+
+
+def _args_of_current(target, cls):
+    # The peer is still handling the exception that it leaves its `with` block by: a full classic client
+    # lets its sys.exc_info() be asked.
+    current = target.connection().root.getmodule("sys").exc_info()
+    if is_netref(current[0]) and target_of(current[0]).key == target_of(cls).key:
+        return current[1].args
+    return None

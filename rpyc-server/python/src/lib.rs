@@ -1,0 +1,40 @@
+//! The program `rpyc-server` as an extension module of the user's Python: what `--python` runs, and what
+//! the package `rpyc_rs` is made of.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use rpyc_classic::{Evaluator, EvaluatorOptions, StartError};
+use rpyc_cpython::CPython;
+use rpyc_server::program::{self, Host, HostPython};
+
+/// The module `rpyc_rs._native`.
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_function(wrap_pyfunction!(run, module)?)
+}
+
+/// Runs the program with its arguments, behind its name, and ends the process.
+#[pyfunction]
+fn run(py: Python<'_>, arguments: Vec<Vec<u8>>, module: PathBuf, is_chosen: bool) -> PyResult<()> {
+    let arguments = arguments.into_iter().map(OsString::from_vec);
+    let arguments = ["rpyc-server".into()]
+        .into_iter()
+        .chain(arguments)
+        .collect();
+    let (executable, description) = rpyc_cpython::describe(py)?;
+    let mut python = HostPython::new(executable, module, description);
+    python.is_chosen = is_chosen;
+    let host = Host::inside(python, start, rpyc_cpython::exit);
+    rpyc_cpython::run(py, move || program::main(arguments, host))?;
+    Ok(())
+}
+
+fn start(options: EvaluatorOptions) -> Result<Arc<dyn Evaluator>, StartError> {
+    let evaluator = CPython::start(&options)?;
+    Ok(evaluator)
+}

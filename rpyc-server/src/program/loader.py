@@ -1,0 +1,47 @@
+def run():
+    import os
+    import sys
+
+    version, places, arguments = sys.argv[1], sys.argv[2].split(os.pathsep), sys.argv[3:]
+
+    def fail(message, hint):
+        sys.stderr.write("rpyc-server: --python %s: %s\n  %s\n" % (sys.executable, message, hint))
+        sys.exit(2)
+
+    here = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < (3, 10) or sys.implementation.name != "cpython":
+        fail("it is Python %s" % here, "CPython 3.10 or newer is needed.")
+    if "t" in sys.abiflags:
+        fail("it is a free-threaded Python", "Take the ordinary one of the same version.")
+    if sys.path and sys.path[0] == "":
+        del sys.path[0]
+
+    from importlib.machinery import ExtensionFileLoader, PathFinder
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    package = PathFinder.find_spec("rpyc_rs")
+    if package and package.submodule_search_locations:
+        folders = package.submodule_search_locations
+        places = [os.path.join(folder, "_native.abi3.so") for folder in folders] + places
+    place = next((place for place in places if os.path.isfile(place)), None)
+    if place is None:
+        fail(
+            "the extension module for it is in none of %s" % ", ".join(places),
+            "Install it: %s -m pip install rpyc-rs==%s" % (sys.executable, version),
+        )
+    name = "rpyc_rs._native"
+    try:
+        spec = spec_from_file_location(name, place, loader=ExtensionFileLoader(name, place))
+        native = module_from_spec(spec)
+        spec.loader.exec_module(native)
+    except ImportError as error:
+        fail("%s can't be loaded: %s" % (place, error), "Install or build it anew.")
+    if native.__version__ != version:
+        fail(
+            "%s is of version %s, the program of %s" % (place, native.__version__, version),
+            "Install the same: %s -m pip install rpyc-rs==%s" % (sys.executable, version),
+        )
+    native.run([os.fsencode(argument) for argument in arguments], place, True)
+
+
+run()
