@@ -1,6 +1,11 @@
 //! Lists, dicts and iterators of Rust's, given by reference.
 
-use rpyc_core::Config;
+use std::collections::HashMap;
+
+use rpyc_core::by_value::ByValue;
+use rpyc_core::object::{Dict, List, Set};
+use rpyc_core::wire::Value;
+use rpyc_core::{Any, Config, Exception, Exposed};
 
 use crate::serving::{run, run_with};
 use crate::shop::shop;
@@ -425,6 +430,64 @@ fn an_empty_list_is_repeated_at_once_and_a_full_one_only_so_often() {
         with raises(OverflowError):
             stock * 2**64
         same(list(stock), [1])
+        "#,
+    );
+}
+
+struct Copied;
+
+#[rpyc_core::service]
+impl Copied {
+    /// Everything that a list may hold.
+    #[exposed]
+    fn all(&self, theirs: Any) -> Result<List, Exception> {
+        let dict = Dict::new();
+        dict.insert("row", ByValue(vec![(1, "one")]))?;
+        dict.insert(2, Set::of([3])?)?;
+        let items = [
+            Any::from(1_u128 << 100),
+            Any::from(-5),
+            Any::from(0.5),
+            Any::from("text"),
+            Any::from(true),
+            Any::NONE,
+            Any::Value(Value::Bytes(b"bytes".as_slice().into())),
+            Any::Value(Value::Complex(1.0, 2.0)),
+            Any::Value(Value::Ellipsis),
+            Any::Value(Value::FrozenSet(vec![Value::from(1)])),
+            Any::Value(Value::Slice(Box::new([
+                Value::from(1),
+                Value::None,
+                Value::None,
+            ]))),
+            dict.into(),
+            theirs,
+        ];
+        List::of(items)
+    }
+
+    #[exposed]
+    fn map(&self) -> (i64, HashMap<String, Vec<i64>>) {
+        (1, HashMap::from([("a".to_owned(), vec![1, 2])]))
+    }
+}
+
+#[test]
+fn lists_dicts_and_maps_are_obtained_with_all_that_they_hold() {
+    let mut config = Config::default();
+    config.allow_pickle = true;
+    run_with(
+        Exposed::new(Copied),
+        config,
+        r#"
+        from rpyc.utils.classic import obtain
+        conn._config['allow_pickle'] = True
+        theirs = [['of the client'], {'k': (1, 2)}]
+        got = obtain(root.all(theirs))
+        same(got, [1 << 100, -5, 0.5, 'text', True, None, b'bytes', 1 + 2j, ..., frozenset({1}),
+                   slice(1, None, None), {'row': [(1, 'one')], 2: {3}}, theirs])
+        same(type(got), list)
+        same(obtain(root.map()), (1, {'a': (1, 2)}))
         "#,
     );
 }

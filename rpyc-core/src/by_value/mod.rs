@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | numbers, text, bytes, tuples of them | [`to_value`], [`from_value`] | nothing: they cross by value anyway |
 //! | a serde type as an argument or a result | [`Serde`] | nothing |
-//! | a remote list, dict, ... | [`Netref::obtain`](crate::Netref::obtain) | `allow_pickle` at the side that gives |
+//! | a remote list, dict, ..., or a tuple of them | [`Any::obtain`](crate::object::Any::obtain) | `allow_pickle` at the side that gives |
+//! | a [`List`](crate::object::List), [`Dict`](crate::object::Dict), [`Set`](crate::object::Set) or map of this program, for the peer to obtain | as they are | `allow_pickle` at this side |
 //! | a Rust structure, for the peer to obtain | [`ByValue`] | `allow_pickle` at this side |
 //! | a Rust structure into a Python peer | [`deliver`] | a classic peer |
 //!
@@ -15,6 +16,7 @@ mod pickle_read;
 mod pickle_write;
 mod serde_type;
 mod transfer;
+mod tuple_read;
 mod value_read;
 mod value_write;
 

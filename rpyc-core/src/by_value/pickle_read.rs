@@ -10,20 +10,29 @@ use std::borrow::Cow;
 use std::cell::Cell;
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
-use serde::de::{self, DeserializeOwned, IntoDeserializer, Visitor};
+use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::CopyError;
 
 /// Makes a serde type of a pickle.
-pub(super) fn from_pickle<T: DeserializeOwned>(pickle: &[u8]) -> Result<T, CopyError> {
+#[cfg(test)]
+pub(super) fn from_pickle<T: de::DeserializeOwned>(pickle: &[u8]) -> Result<T, CopyError> {
+    pickle_into(pickle, std::marker::PhantomData)
+}
+
+/// Makes of a pickle what the seed stands for.
+pub(super) fn pickle_into<'de, S: DeserializeSeed<'de>>(
+    pickle: &[u8],
+    seed: S,
+) -> Result<S::Value, CopyError> {
     let (arena, root) = machine::run(pickle, MAX_MEMORY)?;
     let growth = pickle.len().saturating_mul(MAX_GROWTH);
     let heap = Heap {
         nodes: arena,
         budget: Cell::new(growth.clamp(MIN_BUDGET, MAX_BUDGET)),
     };
-    T::deserialize(heap.node(root, 0))
+    seed.deserialize(heap.node(root, 0))
 }
 
 /// The place of a value in the arena.

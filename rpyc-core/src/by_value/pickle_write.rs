@@ -8,9 +8,17 @@ use super::CopyError;
 /// and `()` as `None`, a unit variant as its name, another variant as a pair.
 pub(super) fn to_pickle<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CopyError> {
     let mut bytes = vec![0x80, 3];
-    value.serialize(&mut Writer(&mut bytes))?;
+    write_plain(value, &mut bytes)?;
     bytes.push(b'.');
     Ok(bytes)
+}
+
+/// Writes a pickle without its header and its end, for one that it stands within.
+pub(super) fn write_plain<T: Serialize + ?Sized>(
+    value: &T,
+    to: &mut Vec<u8>,
+) -> Result<(), CopyError> {
+    value.serialize(&mut Writer(to))
 }
 
 struct Writer<'a>(&'a mut Vec<u8>);

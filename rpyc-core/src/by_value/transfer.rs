@@ -5,13 +5,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::CopyError;
-use super::from_value;
-use super::pickle_read::from_pickle;
-use super::pickle_write::to_pickle;
+use super::pickle_write::{to_pickle, write_plain};
+use super::tuple_read::Part;
 use crate::args;
 use crate::error::Error;
 use crate::exception::{ConversionError, Exception};
-use crate::object::{Any, Context, IdParts, Netref, Object, ObjectResult};
+use crate::object::pickled::{PLAIN_MARK, PLAIN_PICKLE};
+use crate::object::{Any, Context, IdParts, IntoAny, Netref, Object, ObjectResult};
 use crate::session::Connection;
 use crate::wire::{Handler, Value};
 
@@ -37,6 +37,9 @@ impl<T: Serialize + Send + Sync + 'static> Object for ByValue<T> {
                 Ok(()) => Ok(bytes),
                 Err(error) => Err(CopyError::new(error.to_string())),
             }
+        } else if protocol == PLAIN_PICKLE {
+            let mut bytes = PLAIN_MARK.to_vec();
+            write_plain(&self.0, &mut bytes).map(|()| bytes)
         } else {
             to_pickle(&self.0)
         };
@@ -44,6 +47,12 @@ impl<T: Serialize + Send + Sync + 'static> Object for ByValue<T> {
             Ok(bytes) => Ok(Bytes::from(bytes)),
             Err(error) => Err(Exception::type_error(format!("cannot be copied: {error}"))),
         }
+    }
+}
+
+impl<T: Serialize + Send + Sync + 'static> IntoAny for ByValue<T> {
+    fn into_any(self) -> ObjectResult {
+        Ok(Any::object(self))
     }
 }
 
@@ -58,34 +67,41 @@ impl Netref {
     /// [`Error::Remote`] with a ValueError where the peer doesn't allow it;
     /// [`Error::Copy`] where the object isn't made of such data, or not of the type.
     pub fn obtain<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        let answer = self.request(Handler::Pickle, [Any::from(MESSAGE_PACK)])?;
-        let Any::Value(Value::Bytes(bytes)) = answer else {
-            return Err(Error::Protocol(format!(
+        Ok(Part::Copied(self.copied()?).read()?)
+    }
+
+    fn copied(&self) -> Result<Bytes, Error> {
+        match self.request(Handler::Pickle, [Any::from(MESSAGE_PACK)])? {
+            Any::Value(Value::Bytes(bytes)) => Ok(bytes),
+            other => Err(Error::Protocol(format!(
                 "PICKLE was answered with {} instead of bytes",
-                answer.type_name()
-            )));
-        };
-        let copy = match bytes.split_first() {
-            Some((&MESSAGE_PACK_MARK, packed)) => {
-                rmp_serde::from_slice(packed).map_err(|error| CopyError::new(error.to_string()))
-            }
-            _ => from_pickle(&bytes),
-        };
-        Ok(copy?)
+                other.type_name()
+            ))),
+        }
     }
 }
 
 impl Any {
-    /// Copies it into a serde type, in one round trip: a plain value as
-    /// [`from_value`](crate::by_value::from_value) does, a remote object as [`Netref::obtain`] does.
+    /// Copies it into a serde type: a plain value as [`from_value`](crate::by_value::from_value)
+    /// does, a remote object as [`Netref::obtain`] does, in one round trip; a tuple item by item.
     ///
     /// # Errors
     /// As these two.
     pub fn obtain<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        Ok(self.part()?.read()?)
+    }
+
+    fn part(&self) -> Result<Part, Error> {
         match self {
-            Any::Netref(netref) => netref.obtain(),
-            Any::Value(value) => Ok(from_value(value.clone())?),
-            other => Err(ConversionError::mismatch("a plain value", other.type_name()).into()),
+            Any::Netref(netref) => Ok(Part::Copied(netref.copied()?)),
+            Any::Value(value) => Ok(Part::Value(value.clone())),
+            Any::Tuple(items) => {
+                let parts: Result<Vec<Part>, Error> = items.iter().map(Any::part).collect();
+                Ok(Part::Tuple(parts?))
+            }
+            Any::Local(_) => {
+                Err(ConversionError::mismatch("a plain value", self.type_name()).into())
+            }
         }
     }
 }
@@ -110,4 +126,4 @@ pub fn deliver<T: Serialize + ?Sized>(connection: &Connection, value: &T) -> Res
 const MESSAGE_PACK: i64 = -0x6d70;
 
 /// Begins an answer in MessagePack. No pickle and no MessagePack begin with it.
-const MESSAGE_PACK_MARK: u8 = 0xc1;
+pub(super) const MESSAGE_PACK_MARK: u8 = 0xc1;

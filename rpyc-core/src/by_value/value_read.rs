@@ -20,7 +20,7 @@ pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, CopyError> {
 }
 
 /// A value as a serde data source. Its depth is bounded by the wire layer that it came through.
-struct Reader(Value);
+pub(super) struct Reader(pub(super) Value);
 
 impl<'de> IntoDeserializer<'de, CopyError> for Reader {
     type Deserializer = Reader;

@@ -18,6 +18,7 @@ mod iter;
 pub(crate) mod netref;
 mod operations;
 pub(crate) mod peer;
+pub(crate) mod pickled;
 mod remote;
 mod restricted;
 mod timed;

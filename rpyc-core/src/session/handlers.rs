@@ -8,6 +8,7 @@ use super::policy::{self, COMPARISONS, Refused};
 use crate::config::Config;
 use crate::exception::Exception;
 use crate::object::forwarded::ForwardedObject;
+use crate::object::pickled::pickled;
 use crate::object::{Access, Any, Args, Context, ObjectRef, ObjectResult};
 use crate::wire::{Handler, Value, python3_name};
 
@@ -181,7 +182,11 @@ fn pickle(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectResult
     if !config.allow_pickle {
         return Err(Exception::value_error("pickling is disabled"));
     }
-    Ok(Any::from(Value::Bytes(object.pickle(cx, protocol)?)))
+    let pickle = match pickled(cx, &object, config.limits.max_frame) {
+        Some(pickle) => pickle?,
+        None => object.pickle(cx, protocol)?,
+    };
+    Ok(Any::from(Value::Bytes(pickle)))
 }
 
 fn inspect(cx: &Context<'_>, mut params: Params) -> ObjectResult {

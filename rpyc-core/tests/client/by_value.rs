@@ -1,9 +1,10 @@
 //! Copies of whole structures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use rpyc_core::by_value::{ByValue, from_value, to_value};
+use rpyc_core::object::{Dict, Function, IntoAny, List, Set};
 use rpyc_core::*;
 use serde::{Deserialize, Serialize};
 
@@ -104,4 +105,62 @@ fn a_struct_crosses_as_pairs_and_is_read_from_its_fields_in_order_too() {
     assert_eq!(from_value(value), Ok(row(1)));
     let fields = to_value(&(1, "row 1", ["a"], ())).expect("plain");
     assert_eq!(from_value(fields), Ok(row(1)));
+}
+
+/// Lists, dicts and sets of this crate, one within the other, and what else they may hold.
+fn collections(_: &Context<'_>, _: &str, args: Args) -> rpyc_core::object::ObjectResult {
+    let row = Any::object(ByValue(row(2)));
+    let list = List::of([1, 2])?;
+    match args.positional.first().and_then(Any::as_str) {
+        Some("list") => List::of([Any::from(list), row]).map(Any::from),
+        Some("map") => HashMap::from([("one", 1_u8), ("two", 2)]).into_any(),
+        Some("tuple") => {
+            let dict = Dict::new();
+            dict.insert("rows", List::of([row])?)?;
+            let set = Set::of(["x"])?;
+            Ok(Any::tuple([Any::from(7), dict.into(), set.into()]))
+        }
+        Some("itself") => {
+            let within = List::new();
+            within.push(within.clone())?;
+            Ok(within.into())
+        }
+        Some("laughs") => {
+            let mut laughs = List::of(["ha".repeat(1000)])?;
+            for _ in 0..12 {
+                laughs = List::of(vec![laughs; 10])?;
+            }
+            Ok(laughs.into())
+        }
+        _ => List::of([Any::object(Function::new("f", |_, _| Ok(Any::NONE)))]).map(Any::from),
+    }
+}
+
+#[test]
+fn lists_dicts_and_sets_are_copied_with_all_that_they_hold() -> Result<(), Error> {
+    let mut config = Config::default();
+    config.allow_pickle = true;
+    let (conn, _) = client_of(offering(collections), config, Config::default());
+    let root = conn.root()?;
+    let give = |what: &str| root.call_method("give", args![what]);
+    let list: (Vec<u8>, Row) = give("list")?.obtain()?;
+    assert_eq!(list, (vec![1, 2], row(2)));
+    let map: HashMap<String, u8> = give("map")?.obtain()?;
+    assert_eq!((map["one"], map["two"]), (1, 2));
+    let tuple: (u8, HashMap<String, Vec<Row>>, Vec<String>) = give("tuple")?.obtain()?;
+    assert_eq!((tuple.0, &tuple.1["rows"]), (7, &vec![row(2)]));
+    assert_eq!(tuple.2, ["x"]);
+    for (what, class) in [
+        ("itself", "RecursionError"),
+        ("laughs", "MemoryError"),
+        ("function", "TypeError"),
+    ] {
+        let refused = give(what)?.obtain::<serde::de::IgnoredAny>();
+        let refused = refused.expect_err(what);
+        assert!(
+            refused.as_remote().is_some_and(|raised| raised.is(class)),
+            "{what}: {refused}"
+        );
+    }
+    Ok(())
 }
