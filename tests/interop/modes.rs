@@ -7,6 +7,7 @@ use std::process::Command;
 
 use rpyc_core::{Connector, Error, args};
 use rpyc_tests::certs::Authority;
+use rpyc_tests::child;
 use rpyc_tests::deadline::{PATIENCE, within};
 use rpyc_tests::python::Script;
 use rpyc_tests::server::{binary, is_stock};
@@ -17,11 +18,9 @@ fn runs(mode: &str, scenarios: &[&str]) {
         return;
     }
     let this = std::env::current_exe().expect("this test");
-    let output = Command::new(this)
-        .args(scenarios)
-        .env("RPYC_TEST_MODE", mode)
-        .output()
-        .expect("it runs");
+    let mut command = Command::new(this);
+    command.args(scenarios).env("RPYC_TEST_MODE", mode);
+    let output = child::output(&mut command).expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
     assert!(!text.contains("running 0 tests"), "{text}");

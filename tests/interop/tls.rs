@@ -7,6 +7,7 @@ use std::process::Command;
 
 use rpyc_tests::Server;
 use rpyc_tests::certs::Authority;
+use rpyc_tests::child;
 use rpyc_tests::deadline::PATIENCE;
 use rpyc_tests::server::{Signal, is_stock};
 
@@ -39,12 +40,12 @@ fn runs_over_tls(mode: &str, scenarios: &[&str]) {
         return;
     }
     let this = std::env::current_exe().expect("this test");
-    let output = Command::new(this)
+    let mut command = Command::new(this);
+    command
         .args(scenarios)
         .env("RPYC_TEST_TLS", "1")
-        .env("RPYC_TEST_MODE", mode)
-        .output()
-        .expect("it runs");
+        .env("RPYC_TEST_MODE", mode);
+    let output = child::output(&mut command).expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
     assert!(!text.contains("running 0 tests"), "{text}");

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rpyc_tests::certs::Authority;
+use rpyc_tests::child;
 use rpyc_tests::deadline::PATIENCE;
 use rpyc_tests::python;
 use rpyc_tests::server::binary;
@@ -76,7 +77,7 @@ fn what_they_start_is_understood() {
         assert!(arguments.len() > 8, "{name}: {arguments:?}");
         let arguments = with_files(&arguments, &authority);
         let mut command = Command::new(binary());
-        let checked = command.args(&arguments).arg("--check").output();
+        let checked = child::output(command.args(&arguments).arg("--check"));
         let checked = checked.expect("it runs");
         let text = String::from_utf8_lossy(&checked.stderr).into_owned();
         assert_eq!(checked.status.code(), Some(0), "{name}: {text}");

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use rpyc_tests::certs::Authority;
+use rpyc_tests::child;
 use rpyc_tests::python;
 use rpyc_tests::server::binary;
 
@@ -39,7 +40,7 @@ fn switches(help: &str) -> Vec<Switch> {
 /// Exit code and output.
 fn run(arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(binary());
-    let output = command.args(arguments).output().expect("it runs");
+    let output = child::output(command.args(arguments)).expect("it runs");
     let text = [&output.stdout[..], &output.stderr[..]].concat();
     (
         output.status.code(),

@@ -8,6 +8,7 @@
 //! - `RPYC_SERVER_BIN` names a built `rpyc-server`; without it the harness builds one.
 
 pub mod certs;
+pub mod child;
 pub mod deadline;
 #[cfg(test)]
 mod documentation;

@@ -1,25 +1,19 @@
 //! A child process with its output collected while it runs.
 
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
-};
+use rustix::process::Signal;
 
-use crate::guard::GUARD;
+use crate::child::Child;
 
-/// A running child, with a process group of its own. Dropping it kills all of the group, and so does
-/// the end of this process, whatever ends that.
+/// A running child; dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    reaped: bool,
     output: Arc<Output>,
 }
 
@@ -47,12 +41,9 @@ impl Process {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
-        let mut child = command
-            .spawn()
+            .stderr(Stdio::piped());
+        let mut child = Child::spawn(command)
             .unwrap_or_else(|e| panic!("{:?} can't be started: {e}", command.get_program()));
-        GUARD.add(child.id());
         let output = Arc::new(Output::default());
         output.lock().open_streams = 2;
         if let Some(stdout) = child.stdout.take() {
@@ -61,11 +52,7 @@ impl Process {
         if let Some(stderr) = child.stderr.take() {
             collect(stderr, &output, |state| &mut state.stderr);
         }
-        Self {
-            child,
-            reaped: false,
-            output,
-        }
+        Self { child, output }
     }
 
     /// Waits until a line of standard error makes `wanted` return something.
@@ -114,27 +101,9 @@ impl Process {
         self.child.id()
     }
 
-    /// Sends a signal to this very process; it has not been waited for, so its id is its own.
+    /// Sends a signal to this very process.
     pub(crate) fn signal(&self, signal: Signal) {
-        if let Some(pid) = self.pid() {
-            // A process that has just ended by itself is as good.
-            let _ = kill_process(pid, signal);
-        }
-    }
-
-    fn pid(&self) -> Option<Pid> {
-        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
-    }
-
-    /// Kills what is left of its group, while the number is its own, and gives the number back.
-    fn reap(&mut self) -> Option<ExitStatus> {
-        if let Some(pid) = self.pid().filter(|_| !self.reaped) {
-            // It fails when nobody is left.
-            let _ = kill_process_group(pid, Signal::KILL);
-            GUARD.remove(self.child.id());
-        }
-        self.reaped = true;
-        self.child.wait().ok()
+        self.child.signal(signal);
     }
 
     /// Waits for the end: the output closed, then the status. `None` at the deadline.
@@ -149,24 +118,12 @@ impl Process {
             state = self.output.wait(state, left);
         }
         drop(state);
-        if let Some(pid) = self.pid().filter(|_| !self.reaped) {
-            let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-            while let Err(Errno::INTR) = waitid(WaitId::Pid(pid), ended) {}
-        }
-        self.reap()
+        self.child.wait().ok()
     }
 
     /// Whether the process still runs.
-    pub(crate) fn is_running(&mut self) -> bool {
-        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-        let pid = self.pid().filter(|_| !self.reaped);
-        pid.is_some_and(|pid| matches!(waitid(WaitId::Pid(pid), ended), Ok(None)))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.reap();
+    pub(crate) fn is_running(&self) -> bool {
+        self.child.is_running()
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::child;
 use crate::deadline::PATIENCE;
 use crate::process::Process;
 
@@ -132,7 +133,6 @@ impl Script {
             .arg("-u")
             .arg(program)
             .args(&self.arguments)
-            .envs(self.variables)
             // Before the deadline here, so that a script that hangs says where.
             .env(
                 "PEER_DEADLINE",
@@ -140,6 +140,7 @@ impl Script {
             )
             // What scripts leave behind goes with their folder.
             .env("TMPDIR", folder.path())
+            .envs(self.variables)
             .current_dir(folder.path());
         Running {
             process: Process::spawn(&mut command),
@@ -233,11 +234,10 @@ pub fn interpreter() -> &'static Path {
 #[must_use]
 pub fn program_output(name: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(interpreter().with_file_name(name));
-    let output = clear_environment(&mut command)
+    let command = clear_environment(&mut command)
         .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap_or_else(|e| panic!("{name}: {e}"));
+        .stdin(Stdio::null());
+    let output = child::output(command).unwrap_or_else(|e| panic!("{name}: {e}"));
     assert!(output.status.success(), "{name}: {output:?}");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -371,8 +371,9 @@ mod tests {
 
     #[test]
     fn a_script_that_hangs_is_ended_and_says_where() {
+        // It counts from when Python has loaded what every script needs.
         let outcome = Script::new("def stuck():\n    threading.Event().wait()\nstuck()")
-            .deadline(Duration::from_secs(3))
+            .variable("PEER_DEADLINE", "2")
             .outcome();
         assert!(outcome.is_err_and(|text| text.contains("in stuck")));
     }

@@ -11,6 +11,7 @@ use std::time::Instant;
 use rpyc_core::transport::{TlsClient, memory_pair};
 use rpyc_core::{CloseReason, Config, Connection, VoidService, connect_tls};
 use rpyc_tests::certs::Authority;
+use rpyc_tests::child::Child;
 use rpyc_tests::deadline::PATIENCE;
 
 use crate::bench::{Bench, exercise, python_server, trusting};
@@ -220,14 +221,14 @@ fn two_sides_that_send_much_at_once_dont_block_each_other() {
 /// `openssl s_client` with these options: each input goes in when the text beside it has been
 /// printed. Returns all that was printed when the server has ended the session.
 fn openssl(bench: &Bench, options: &[&str], inputs: &[(&str, &str)]) -> String {
-    let mut child = Command::new("openssl")
+    let mut command = Command::new("openssl");
+    command
         .args(["s_client", "-connect", &bench.address.to_string()])
         .args(options)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the tests of TLS need openssl");
+        .stderr(Stdio::piped());
+    let mut child = Child::spawn(&mut command).expect("the tests of TLS need openssl");
     let (sender, pieces) = mpsc::channel();
     let outputs: [Box<dyn Read + Send>; 2] = [
         Box::new(child.stdout.take().expect("a pipe")),

@@ -4,8 +4,9 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 
+use rpyc_tests::child::Child;
 use rpyc_tests::deadline::{PATIENCE, within};
-use rustix::process::{Pid, Signal, kill_process};
+use rpyc_tests::server::Signal;
 
 use crate::tool::{Peer, command, on_both, run, tool};
 
@@ -43,12 +44,11 @@ fn an_output_that_cant_be_written_is_not_the_servers_fault() {
             let full = File::options().write(true).open("/dev/full");
             let mut command = command(arguments);
             command.env("RPYC_CONNECT", &peer.address);
-            let mut child = command
+            command
                 .stdin(Stdio::piped())
                 .stdout(full.expect("it can be opened"))
-                .stderr(Stdio::piped())
-                .spawn()
-                .expect("the program starts");
+                .stderr(Stdio::piped());
+            let mut child = Child::spawn(&mut command).expect("the program starts");
             let mut stdin = child.stdin.take().expect("a pipe");
             // Those that evaluate don't read it.
             let _ = stdin.write_all(b"print('x' * 100000)");
@@ -117,13 +117,13 @@ fn a_connection_that_is_lost_has_an_exit_code_of_its_own() {
 #[test]
 fn ctrl_c_ends_what_runs() {
     fn interrupted(peer: &Peer, presses: usize) {
-        let mut child = command(&["exec", "-"])
+        let mut command = command(&["exec", "-"]);
+        command
             .env("RPYC_CONNECT", &peer.address)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+            .stderr(Stdio::piped());
+        let mut child = Child::spawn(&mut command).expect("the program starts");
         let mut stdin = child.stdin.take().expect("a pipe");
         std::io::Write::write_all(
             &mut stdin,
@@ -136,17 +136,13 @@ fn ctrl_c_ends_what_runs() {
             .read_line(&mut line)
             .expect("a line");
         assert_eq!(line, "running\n");
-        let pid = i32::try_from(child.id())
-            .ok()
-            .and_then(Pid::from_raw)
-            .expect("a process");
         let mut errors = BufReader::new(child.stderr.take().expect("a pipe"));
-        kill_process(pid, Signal::INT).expect("a signal");
+        child.signal(Signal::INT);
         if presses > 1 {
             let mut said = String::new();
             errors.read_line(&mut said).expect("a line");
             assert!(said.contains("Ctrl-C again"), "{said}");
-            kill_process(pid, Signal::INT).expect("a signal");
+            child.signal(Signal::INT);
         }
         let status = child.wait().expect("its end");
         let expected = if presses > 1 { 130 } else { 1 };

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use rpyc_tests::child::Child;
 use rpyc_tests::deadline::{PATIENCE, within};
 use rpyc_tests::server::binary;
 use rpyc_tests::{Script, Server};
@@ -90,7 +91,7 @@ pub(crate) fn run(mut command: Command, input: &str) -> Ran {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the program starts");
+        let mut child = Child::spawn(&mut command).expect("the program starts");
         let mut stdin = child.stdin.take().expect("a pipe");
         // A tool that doesn't read may have ended.
         let _ = stdin.write_all(input.as_bytes());

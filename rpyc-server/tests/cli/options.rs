@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use rpyc_core::{Any, connect, connect_unix};
-use rustix::process::Signal;
+use rpyc_tests::child::{self, Child};
+use rpyc_tests::server::Signal;
 use tempfile::TempDir;
 
 use super::program::{DEADLINE, Program, command, output};
@@ -42,11 +43,9 @@ fn the_environment_and_a_config_file_give_options_and_flags_win() {
 
 #[test]
 fn a_wrong_variable_and_a_wrong_config_file_are_usage_errors_that_say_where() {
-    let output = command()
-        .env("RPYC_SERVER_PORT", "soon")
-        .arg("--classic")
-        .output()
-        .unwrap();
+    let mut command = command();
+    command.env("RPYC_SERVER_PORT", "soon").arg("--classic");
+    let output = child::output(&mut command).unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2));
     assert!(text.contains("--port") && text.contains("soon"), "{text}");
@@ -72,7 +71,7 @@ fn an_option_without_effect_is_told_of_whatever_its_source() {
     let checked = |arguments: &[&str], variables: &[(&str, &str)]| {
         let mut command = command();
         command.args(base).args(arguments);
-        let output = command.envs(variables.iter().copied()).output().unwrap();
+        let output = child::output(command.envs(variables.iter().copied())).unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let shown = text(&output.stdout);
         (output.status.code(), shown, text(&output.stderr))
@@ -123,7 +122,7 @@ fn called_by_a_pythons_name_it_is_one() {
     for name in ["python3", "/somewhere/rpyc-python"] {
         let mut command = command();
         let command = command.arg0(name).args(["-c", "print(6 * 7)"]);
-        let output = command.output().unwrap();
+        let output = child::output(command).unwrap();
         assert_eq!(output.stdout, b"42\n", "{name}");
     }
 }
@@ -321,10 +320,9 @@ fn bash_takes_the_completions_and_completes_with_them() {
         $function rpyc-server dow rpyc-server
         echo "${COMPREPLY[@]}"
     "#;
-    let bash = Command::new("bash")
-        .args(["-c", script, env!("CARGO_BIN_EXE_rpyc-server")])
-        .output()
-        .unwrap();
+    let mut bash = Command::new("bash");
+    bash.args(["-c", script, env!("CARGO_BIN_EXE_rpyc-server")]);
+    let bash = child::output(&mut bash).unwrap();
     assert_eq!(
         String::from_utf8_lossy(&bash.stdout),
         "--max-clients --max-clients-per-address\ndownload\n",
@@ -400,7 +398,7 @@ fn a_one_shot_server_prints_its_address_serves_one_client_and_ends_with_it() {
         .args(["--classic", "--mode", "oneshot", "--port", "0"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
+    let mut child = Child::spawn(&mut command).unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();

@@ -2,12 +2,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rpyc_tests::child::{self, Child};
+use rpyc_tests::server::Signal;
 
 /// How long anything here may take before the test fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -21,10 +22,7 @@ pub(crate) struct Program {
 
 /// Runs the program to its end.
 pub(crate) fn output(arguments: &[&str]) -> Output {
-    command()
-        .args(arguments)
-        .output()
-        .expect("the program starts")
+    child::output(command().args(arguments)).expect("the program starts")
 }
 
 /// The program, with nothing in its environment that it would heed.
@@ -53,10 +51,7 @@ impl Program {
     }
 
     pub(crate) fn spawn(command: &mut Command) -> Program {
-        let mut child = command
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+        let mut child = Child::spawn(command.stderr(Stdio::piped())).expect("the program starts");
         let stderr = child.stderr.take().expect("its standard error is a pipe");
         let (send, lines) = mpsc::channel();
         thread::spawn(move || {
@@ -103,9 +98,7 @@ impl Program {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        let sent = kill_process(pid.expect("a process id"), signal);
-        sent.expect("the process is there: nobody has waited for it");
+        self.child.signal(signal);
     }
 
     /// Waits for the end; gives the status and all lines.
@@ -122,13 +115,5 @@ impl Program {
         }
         let status = self.child.wait().expect("it is our child");
         (status, std::mem::take(&mut self.seen))
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // Both fail only when it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -4,29 +4,30 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Once;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rpyc_tests::Script;
+use rpyc_tests::child::Child;
 use rpyc_tests::python::{self, Running};
 
 /// The example, serving in one mode. Dropping it stops it, and kills it if that doesn't help.
 pub(crate) struct Example {
     child: Child,
-    stdin: Option<ChildStdin>,
     address: SocketAddr,
 }
 
 impl Example {
     pub(crate) fn start(mode: &str) -> Example {
-        let mut child = Command::new(program())
+        let mut command = Command::new(program());
+        command
             .arg(mode)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|e| panic!("{}: {e}", program().display()));
+            .stdout(Stdio::piped());
+        let mut child =
+            Child::spawn(&mut command).unwrap_or_else(|e| panic!("{}: {e}", program().display()));
         let mut line = String::new();
         let stdout = child.stdout.take().expect("it is piped");
         let mut stdout = BufReader::new(stdout);
@@ -36,7 +37,6 @@ impl Example {
         let address = line.trim().strip_prefix("listening on ");
         let address = address.and_then(|address| address.parse().ok());
         Example {
-            stdin: child.stdin.take(),
             child,
             address: address.unwrap_or_else(|| panic!("not an address: {line:?}")),
         }
@@ -69,7 +69,7 @@ impl Example {
 
     /// Tells it to stop.
     pub(crate) fn stop(&mut self) {
-        drop(self.stdin.take());
+        drop(self.child.stdin.take());
     }
 
     /// Whether it ends in time, and well.
@@ -129,10 +129,8 @@ impl Example {
 impl Drop for Example {
     fn drop(&mut self) {
         self.stop();
-        if !self.ends(GRACE) {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
+        // Killed otherwise.
+        let _ = self.ends(GRACE);
     }
 }
 

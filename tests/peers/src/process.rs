@@ -3,22 +3,20 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::thread;
 
+use rpyc_tests::child::Child;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::Failure;
 use crate::peer::Program;
 use crate::timing::{Measurement, Work};
 
-/// A running server. It ends when its standard input does, so also when this process dies.
+/// A running server. It ends when its standard input does.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    // Dropped before the child is waited for.
-    input: Option<ChildStdin>,
-    id: u32,
     /// Where it listens.
     pub port: u16,
 }
@@ -44,24 +42,16 @@ impl Server {
     /// As [`start`](Server::start).
     pub fn spawn(mut command: Command) -> Result<Server, Failure> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command
-            .spawn()
+        let mut child = Child::spawn(&mut command)
             .map_err(|error| format!("{:?} can't be started: {error}", command.get_program()))?;
-        let input = child.stdin.take();
         let mut line = String::new();
         let mut output = reader(&mut child)?;
         output.read_line(&mut line)?;
         let port = line.strip_prefix("READY ").map(str::trim);
         let Some(port) = port.and_then(|port| port.parse().ok()) else {
-            let _ = child.kill();
             return Err(format!("{command:?} said {line:?} instead of its port").into());
         };
-        Ok(Server {
-            id: child.id(),
-            child,
-            input,
-            port,
-        })
+        Ok(Server { child, port })
     }
 
     /// The seconds that it has kept processors busy.
@@ -69,7 +59,7 @@ impl Server {
     /// # Errors
     /// When the system doesn't say.
     pub fn processor_time(&self) -> Result<f64, Failure> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id))?;
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         // The name, in parentheses, may hold anything; utime and stime are the 14th and 15th field.
         let after_name = stat.rsplit(')').next().unwrap_or_default();
         let field = |index| -> Option<f64> {
@@ -85,7 +75,7 @@ impl Server {
     /// # Errors
     /// When the system doesn't say.
     pub fn status(&self, name: &str) -> Result<f64, Failure> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.id))?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status
             .lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -96,7 +86,6 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.input.take());
         let _ = self.child.wait();
     }
 }
@@ -121,10 +110,9 @@ pub fn call(
 /// # Errors
 /// As [`call`].
 pub fn finish(mut command: Command) -> Result<Measurement, Failure> {
-    let output = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let output = Child::spawn(&mut command)
+        .and_then(Child::wait_with_output)
         .map_err(|error| format!("{:?} can't be started: {error}", command.get_program()))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let measurement = text.lines().last().and_then(Measurement::parse);
@@ -143,7 +131,6 @@ pub fn finish(mut command: Command) -> Result<Measurement, Failure> {
 #[derive(Debug)]
 pub struct Held {
     child: Child,
-    input: Option<ChildStdin>,
 }
 
 impl Held {
@@ -154,14 +141,11 @@ impl Held {
     pub fn start(program: Program, bench_peers: &Path, work: &Work) -> Result<Held, Failure> {
         let mut command = program.command(bench_peers, "call");
         command.args(work.arguments());
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let input = child.stdin.take();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = Child::spawn(&mut command)?;
         let mut line = String::new();
         let mut output = reader(&mut child)?;
-        let held = Held { child, input };
+        let held = Held { child };
         output.read_line(&mut line)?;
         if line.trim() == "HELD" {
             Ok(held)
@@ -173,7 +157,6 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        drop(self.input.take());
         let _ = self.child.wait();
     }
 }
