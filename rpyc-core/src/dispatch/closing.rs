@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::dispatcher::{Core, Dispatcher, Garbage, Locked, Protocol};
+use super::lifecycle::GRACE;
 use super::reply_to::ReplyTo;
 use crate::error::{CloseReason, Error};
 use crate::sync::atomic::Ordering;
@@ -269,6 +270,3 @@ impl<P: Protocol> Dispatcher<P> {
 
 /// How long the peer has to take the CLOSE of a side that shuts down, and handlers to notice.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-
-/// How long the requests that run may take to end when the connection does.
-pub(crate) const GRACE: Duration = Duration::from_secs(5);

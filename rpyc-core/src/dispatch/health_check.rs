@@ -5,8 +5,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::closing::GRACE;
 use super::dispatcher::{Core, Dispatcher, Protocol};
+use super::lifecycle::GRACE;
 use super::scheduler::Next;
 use super::watchdog::{Watched, helpers, look_after};
 use crate::error::CloseReason;

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::closing::GRACE;
 use super::reply_to::ReplyTo;
 use crate::error::{CloseReason, Error};
 use crate::sync::passed;
@@ -284,3 +283,6 @@ impl Lifecycle {
         reason.map(Error::Closed)
     }
 }
+
+/// How long the requests that run may take to end when the connection does.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);

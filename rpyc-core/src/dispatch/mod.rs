@@ -32,7 +32,7 @@ pub(crate) mod waits;
 pub(crate) mod watchdog;
 
 pub(crate) use self::calling::NotRegistered;
-pub(crate) use self::closing::GRACE;
 pub(crate) use self::dispatcher::{Arrival, Decoded, Dispatcher, Protocol, Refusal};
+pub(crate) use self::lifecycle::GRACE;
 pub(crate) use self::reply_to::ReplyTo;
 pub(crate) use self::running::panic_message;

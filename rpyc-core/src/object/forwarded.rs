@@ -32,7 +32,7 @@ impl ForwardedObject {
 
     /// For the peer of the connection of this number.
     pub(crate) fn handed_on(netref: Netref, holder: u64) -> ForwardedObject {
-        netref.peer().retain_for(holder);
+        netref.link().retain_for(holder);
         ForwardedObject {
             netref,
             holder: Some(holder),
@@ -62,7 +62,7 @@ impl ForwardedObject {
 impl Drop for ForwardedObject {
     fn drop(&mut self) {
         if let Some(holder) = self.holder {
-            self.netref.peer().release_for(holder);
+            self.netref.link().release_for(holder);
         }
     }
 }
@@ -120,7 +120,7 @@ impl Object for ForwardedObject {
     }
 
     fn is_hashable(&self) -> bool {
-        super::is_hashable_remotely(&self.netref)
+        self.netref.may_be_hashable()
     }
 
     fn compare(&self, _: &Context<'_>, op: &str, other: &Any) -> ObjectResult {

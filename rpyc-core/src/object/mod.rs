@@ -17,7 +17,6 @@ mod identity;
 mod iter;
 pub(crate) mod netref;
 mod operations;
-pub(crate) mod peer;
 pub(crate) mod pickled;
 mod remote;
 mod restricted;
@@ -30,7 +29,6 @@ use bytes::Bytes;
 
 pub use self::any::Any;
 pub use self::args::Args;
-use self::builtins::is_hashable_remotely;
 pub use self::builtins::{Dict, Iter, List, Set};
 pub use self::class::{Class, ClassBuilder, Signature};
 pub use self::context::Context;

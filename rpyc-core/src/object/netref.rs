@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::Any;
-use super::peer::Peer;
 use crate::error::Error;
-use crate::session::{AsyncResult, Connection};
+use crate::session::{AsyncResult, Connection, Link};
 use crate::wire::{ClassId, Handler, IdPack, InstanceId, Str, Value, heap_size};
 
 /// A reference to an object that lives at the peer; every operation happens there.
@@ -20,7 +19,7 @@ use crate::wire::{ClassId, Handler, IdPack, InstanceId, Str, Value, heap_size};
 pub struct Netref(Arc<Inner>);
 
 struct Inner {
-    peer: Arc<dyn Peer>,
+    link: Arc<Link>,
     id_pack: IdPack,
     // How often the peer sent this reference; it wants as many back.
     received: AtomicU64,
@@ -32,9 +31,9 @@ pub(crate) struct WeakNetref(Weak<Inner>);
 
 impl Netref {
     /// A reference that has come once.
-    pub(crate) fn new(peer: Arc<dyn Peer>, id_pack: IdPack) -> Netref {
+    pub(crate) fn new(link: Arc<Link>, id_pack: IdPack) -> Netref {
         Netref(Arc::new(Inner {
-            peer,
+            link,
             id_pack,
             received: AtomicU64::new(1),
         }))
@@ -58,7 +57,7 @@ impl Netref {
 
     /// The number of the connection that it came over.
     pub fn peer_number(&self) -> u64 {
-        self.0.peer.number()
+        self.0.link.number
     }
 
     /// The peer's name and ids of the object.
@@ -84,7 +83,7 @@ impl Netref {
         let mut all = Vec::with_capacity(1 + args.size_hint().0);
         all.push(Any::Netref(self.clone()));
         all.extend(args);
-        self.0.peer.request(handler, all)
+        self.0.link.sync_request(handler, all)
     }
 
     /// Sends a request about the object and goes on; the answer will be in the result.
@@ -100,13 +99,13 @@ impl Netref {
         let mut all = Vec::with_capacity(1 + args.size_hint().0);
         all.push(Any::Netref(self.clone()));
         all.extend(args);
-        self.0.peer.async_request(handler, all)
+        AsyncResult::send(&self.0.link, handler, all)
     }
 
     /// The connection that it came over, if that is still in memory. The handle doesn't keep it
     /// open.
     pub fn connection(&self) -> Option<Connection> {
-        self.0.peer.connection()
+        Some(Connection::internal(self.0.link.clone()))
     }
 
     /// Asks for `handler` with this object as the first argument, and forgets about it. Never
@@ -120,11 +119,16 @@ impl Netref {
         let all = std::iter::once(Any::Netref(self.clone()))
             .chain(args)
             .collect();
-        self.0.peer.post(handler, all, what);
+        self.0.link.post_request(handler, all, what);
     }
 
-    pub(super) fn peer(&self) -> &dyn Peer {
-        &*self.0.peer
+    pub(super) fn link(&self) -> &Arc<Link> {
+        &self.0.link
+    }
+
+    /// Whether what it stands for has a hash, as far as the name of its type tells.
+    pub(super) fn may_be_hashable(&self) -> bool {
+        self.is_class() || !UNHASHABLE.contains(&&*self.id_pack().name)
     }
 
     /// The object's methods and their docstrings, along its class hierarchy.
@@ -133,7 +137,7 @@ impl Netref {
     /// As [`call`](Netref::call); [`Error::Protocol`] where the answer isn't a list of names.
     pub fn inspect(&self) -> Result<Vec<super::Method>, Error> {
         let id_pack = Any::Value(self.0.id_pack.to_value());
-        let answer = self.0.peer.request(Handler::Inspect, vec![id_pack])?;
+        let answer = self.0.link.sync_request(Handler::Inspect, vec![id_pack])?;
         let Any::Value(Value::Tuple(items)) = answer else {
             return Err(unexpected("INSPECT", "a tuple", &answer));
         };
@@ -155,7 +159,7 @@ impl WeakNetref {
 impl Drop for Inner {
     fn drop(&mut self) {
         let count = *self.received.get_mut();
-        self.peer.release(&self.id_pack, count);
+        self.link.release(&self.id_pack, count);
     }
 }
 
@@ -204,3 +208,16 @@ pub(super) fn unexpected(handler: &str, expected: &str, answer: &Any) -> Error {
         answer.type_name()
     ))
 }
+
+/// What has no hash at a Python peer, of the types that everybody has. Of any other type only a
+/// question to the peer could tell; its objects are keys by their identity.
+const UNHASHABLE: [&str; 8] = [
+    "builtins.list",
+    "builtins.dict",
+    "builtins.set",
+    "builtins.bytearray",
+    "collections.deque",
+    "collections.defaultdict",
+    "collections.OrderedDict",
+    "collections.Counter",
+];

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::session::Link;
 use crate::exception::Exception;
 use crate::object::forwarded::ForwardedObject;
-use crate::object::peer::Peer;
 use crate::object::{Any, ObjectRef};
 use crate::wire::{Boxed, IdPack, Str, Value, boxed, value};
 
@@ -174,8 +173,7 @@ impl Link {
                 let Some(this) = self.handle() else {
                     return Err(Exception::eof_error("the connection is gone"));
                 };
-                let peer: Arc<dyn Peer> = this;
-                let netref = self.session.imports.lock().receive(&peer, id_pack);
+                let netref = self.session.imports.lock().receive(&this, id_pack);
                 Ok(Any::Netref(netref))
             }
         }

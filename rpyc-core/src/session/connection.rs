@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::async_result::AsyncResult;
 use super::keep_alive;
-use super::opening::bounds;
-use super::session::Link;
+use super::session::{Link, bounds};
 use crate::config::Config;
 use crate::dispatch::GRACE;
 use crate::error::{CloseReason, Error};

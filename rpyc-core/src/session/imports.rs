@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::session::Link;
 use crate::object::Netref;
 use crate::object::netref::WeakNetref;
-use crate::object::peer::Peer;
 use crate::wire::{ClassId, IdPack, InstanceId};
 
 /// Live netrefs by the peer's ids.
@@ -19,13 +19,13 @@ impl Imports {
     /// a new one.
     ///
     /// The result must be dropped outside of the table's lock: its drop comes back here.
-    pub(crate) fn receive(&mut self, peer: &Arc<dyn Peer>, id_pack: IdPack) -> Netref {
+    pub(crate) fn receive(&mut self, link: &Arc<Link>, id_pack: IdPack) -> Netref {
         let key = key(&id_pack);
         if let Some(netref) = self.live.get(&key).and_then(WeakNetref::upgrade) {
             netref.receive_again();
             return netref;
         }
-        let netref = Netref::new(peer.clone(), id_pack);
+        let netref = Netref::new(link.clone(), id_pack);
         self.live.insert(key, netref.downgrade());
         netref
     }

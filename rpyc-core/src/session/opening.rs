@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use super::connection::Connection;
 use super::encoding::Encoding;
-use super::session::{Link, Session};
+use super::session::{Link, Session, bounds};
 use crate::config::Config;
-use crate::dispatch::scheduler::Bounds;
 use crate::dispatch::{Dispatcher, panic_message};
 use crate::error::{CloseReason, Error};
 use crate::exception::Exception;
@@ -105,17 +104,6 @@ fn next_connid() -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(1);
     format!("conn{}", NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-/// What the config says to the scheduler.
-pub(super) fn bounds(config: &Config) -> Bounds {
-    Bounds {
-        concurrency: config.concurrency.max(1),
-        max_tasks: config.max_nested.max(1),
-        max_queued: config.max_queued.max(1),
-        max_queued_bytes: config.limits.max_frame,
-        nesting: config.nesting,
-    }
 }
 
 /// How long a thread that has a deadline tries to write itself.

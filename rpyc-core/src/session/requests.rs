@@ -95,7 +95,7 @@ impl Link {
 
     /// Queues a request whose answer matters to nobody; what goes wrong is logged. It is sent as a
     /// release is. Never blocks.
-    pub(super) fn post_request(&self, handler: Handler, args: Vec<Any>, what: &'static str) {
+    pub(crate) fn post_request(&self, handler: Handler, args: Vec<Any>, what: &'static str) {
         let config = self.session.config();
         let (connid, target) = (self.session.connid.clone(), config.logger.clone());
         let log = move |error: Error| log::warn!(target: &target, "{connid}: {what}: {error}");

@@ -1,20 +1,14 @@
 //! [`Session`]: what a connection's messages mean, and the tables that they refer to.
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use bytes::Bytes;
+use std::time::Instant;
 
 use super::encoding::Encoding;
 use super::exports::Exports;
 use super::imports::Imports;
-use super::request::Request;
-use super::roots::Roots;
 use crate::config::Config;
-use crate::dispatch::{Arrival, Decoded, Dispatcher, Protocol, Refusal, ReplyTo};
-use crate::error::CloseReason;
-use crate::executor::Executor;
+use crate::dispatch::Dispatcher;
+use crate::dispatch::scheduler::Bounds;
 use crate::object::{Any, ObjectRef};
 use crate::service::Service;
 use crate::sync::Mutex;
@@ -36,6 +30,13 @@ pub(crate) struct Session {
     pub(super) counts: Counts,
     // `close` has been called here.
     pub(super) closes: AtomicBool,
+}
+
+/// The root objects of both sides.
+pub(crate) struct Roots {
+    ours: Mutex<Option<ObjectRef>>,
+    // Once it was asked for.
+    peers: Mutex<Option<Any>>,
 }
 
 /// What is counted of the requests, in both directions.
@@ -110,86 +111,44 @@ impl Counts {
     }
 }
 
-impl Protocol for Session {
-    type Payload = Any;
-    type Request = Request;
-
-    fn decode(
-        link: &Link,
-        payload: Bytes,
-        is_first: bool,
-        into: &mut Vec<Arrival<Session>>,
-    ) -> Result<Decoded, CloseReason> {
-        link.decode_frame(payload, is_first, into)
-    }
-
-    fn foreign_parts(request: Request) -> impl Iterator<Item = Any> {
-        let is_foreign = |arg: &Any| !Session::is_plain(arg);
-        request.args.into_iter().filter(is_foreign)
-    }
-
-    fn is_plain(payload: &Any) -> bool {
-        matches!(payload, Any::Value(_))
-    }
-
-    fn execute(link: &Arc<Link>, request: Request) {
-        link.execute_and_answer(request);
-    }
-
-    fn refuse(link: &Link, request: &Request, why: &Refusal) {
-        link.refuse_request(request, why);
-    }
-
-    fn answer_close(link: &Link, to: &ReplyTo) {
-        link.reply(to, Any::NONE);
-    }
-
-    fn queue_close(link: &Link) -> Option<u64> {
-        link.queue_last_request()
-    }
-
-    fn ended(link: &Arc<Link>) {
-        link.tell_service_of_end();
-    }
-
-    fn release_all(&self) -> Vec<Any> {
-        let mut all: Vec<Any> = self
-            .exports
-            .lock()
-            .clear()
-            .into_iter()
-            .map(Any::Local)
-            .collect();
-        all.extend(self.roots.take());
-        all
-    }
-
-    fn executor(&self) -> Arc<dyn Executor> {
-        self.config().executor.clone()
-    }
-
-    fn max_answers(&self) -> usize {
-        // Each request that runs may have one answer of any size.
-        let answers = self.config().concurrency.saturating_add(1);
-        self.encoding.limits.max_frame.saturating_mul(answers)
-    }
-
-    fn write_timeout(&self) -> Option<Duration> {
-        self.config().write_timeout
-    }
-
-    fn name(&self) -> &str {
-        &self.connid
-    }
-
-    fn is_debug(&self) -> bool {
-        self.config().debug
-    }
-
-    fn log(&self, level: log::Level, text: fmt::Arguments<'_>) {
-        if level <= log::max_level() {
-            let config = self.config();
-            log::log!(target: &config.logger, level, "{}: {text}", self.connid);
+impl Roots {
+    pub(super) fn new(ours: ObjectRef) -> Roots {
+        Roots {
+            ours: Mutex::new(Some(ours)),
+            peers: Mutex::new(None),
         }
+    }
+
+    /// Ours, unless the connection has ended.
+    pub(super) fn ours(&self) -> Option<ObjectRef> {
+        self.ours.lock().clone()
+    }
+
+    /// The peer's, if it was asked for already.
+    pub(super) fn peers(&self) -> Option<Any> {
+        self.peers.lock().clone()
+    }
+
+    pub(super) fn set_peers(&self, root: Any) {
+        let before = self.peers.lock().replace(root);
+        drop(before);
+    }
+
+    /// Both, for good.
+    pub(super) fn take(&self) -> impl Iterator<Item = Any> + use<> {
+        let ours = self.ours.lock().take().map(Any::Local);
+        let peers = self.peers.lock().take();
+        ours.into_iter().chain(peers)
+    }
+}
+
+/// What the config says to the scheduler.
+pub(super) fn bounds(config: &Config) -> Bounds {
+    Bounds {
+        concurrency: config.concurrency.max(1),
+        max_tasks: config.max_nested.max(1),
+        max_queued: config.max_queued.max(1),
+        max_queued_bytes: config.limits.max_frame,
+        nesting: config.nesting,
     }
 }

@@ -59,7 +59,7 @@ impl Key {
             }
             Any::Netref(netref) => {
                 let name = &netref.id_pack().name;
-                if !is_hashable_remotely(&netref) {
+                if !netref.may_be_hashable() {
                     return Err(unhashable(short_name(name)));
                 }
                 Ok(Key {
@@ -97,11 +97,6 @@ impl Key {
     }
 }
 
-/// Whether what the netref stands for has a hash, as far as the name of its type tells.
-pub(in crate::object) fn is_hashable_remotely(netref: &Netref) -> bool {
-    netref.is_class() || !UNHASHABLE.contains(&&*netref.id_pack().name)
-}
-
 fn unhashable_within(value: &Value) -> Option<&Value> {
     match value {
         Value::Slice(_) => Some(value),
@@ -134,19 +129,6 @@ impl Hash for Key {
         self.hash.hash(state);
     }
 }
-
-/// What has no hash at a Python peer, of the types that everybody has. Of any other type only a
-/// question to the peer could tell; its objects are keys by their identity.
-const UNHASHABLE: [&str; 8] = [
-    "builtins.list",
-    "builtins.dict",
-    "builtins.set",
-    "builtins.bytearray",
-    "collections.deque",
-    "collections.defaultdict",
-    "collections.OrderedDict",
-    "collections.Counter",
-];
 
 #[cfg(test)]
 mod tests {

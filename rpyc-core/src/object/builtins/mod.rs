@@ -18,7 +18,6 @@ mod set;
 
 pub use self::dict::Dict;
 pub use self::iter::Iter;
-pub(super) use self::key::is_hashable_remotely;
 pub use self::list::List;
 pub use self::set::Set;
 use super::{Exposed, ObjectRef};

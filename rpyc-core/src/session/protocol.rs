@@ -1,0 +1,98 @@
+//! The session as its dispatcher sees it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::request::Request;
+use super::session::{Link, Session};
+use crate::dispatch::{Arrival, Decoded, Protocol, Refusal, ReplyTo};
+use crate::error::CloseReason;
+use crate::executor::Executor;
+use crate::object::Any;
+
+impl Protocol for Session {
+    type Payload = Any;
+    type Request = Request;
+
+    fn decode(
+        link: &Link,
+        payload: Bytes,
+        is_first: bool,
+        into: &mut Vec<Arrival<Session>>,
+    ) -> Result<Decoded, CloseReason> {
+        link.decode_frame(payload, is_first, into)
+    }
+
+    fn foreign_parts(request: Request) -> impl Iterator<Item = Any> {
+        let is_foreign = |arg: &Any| !Session::is_plain(arg);
+        request.args.into_iter().filter(is_foreign)
+    }
+
+    fn is_plain(payload: &Any) -> bool {
+        matches!(payload, Any::Value(_))
+    }
+
+    fn execute(link: &Arc<Link>, request: Request) {
+        link.execute_and_answer(request);
+    }
+
+    fn refuse(link: &Link, request: &Request, why: &Refusal) {
+        link.refuse_request(request, why);
+    }
+
+    fn answer_close(link: &Link, to: &ReplyTo) {
+        link.reply(to, Any::NONE);
+    }
+
+    fn queue_close(link: &Link) -> Option<u64> {
+        link.queue_last_request()
+    }
+
+    fn ended(link: &Arc<Link>) {
+        link.tell_service_of_end();
+    }
+
+    fn release_all(&self) -> Vec<Any> {
+        let mut all: Vec<Any> = self
+            .exports
+            .lock()
+            .clear()
+            .into_iter()
+            .map(Any::Local)
+            .collect();
+        all.extend(self.roots.take());
+        all
+    }
+
+    fn executor(&self) -> Arc<dyn Executor> {
+        self.config().executor.clone()
+    }
+
+    fn max_answers(&self) -> usize {
+        // Each request that runs may have one answer of any size.
+        let answers = self.config().concurrency.saturating_add(1);
+        self.encoding.limits.max_frame.saturating_mul(answers)
+    }
+
+    fn write_timeout(&self) -> Option<Duration> {
+        self.config().write_timeout
+    }
+
+    fn name(&self) -> &str {
+        &self.connid
+    }
+
+    fn is_debug(&self) -> bool {
+        self.config().debug
+    }
+
+    fn log(&self, level: log::Level, text: fmt::Arguments<'_>) {
+        if level <= log::max_level() {
+            let config = self.config();
+            log::log!(target: &config.logger, level, "{}: {text}", self.connid);
+        }
+    }
+}
