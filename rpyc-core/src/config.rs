@@ -131,7 +131,9 @@ pub struct Config {
     /// served, or sends what takes a hundred times its bytes, from filling the memory.
     /// Default: 10,000.
     pub max_queued: usize,
-    /// How many of this side's requests may be unanswered. Default: 65,536.
+    /// How many of this side's requests may be unanswered. Answers that nobody has taken yet may need four
+    /// times `limits.max_frame` of memory; a request whose answer is beyond that fails, so that a
+    /// peer can't fill the memory of a program that keeps results. Default: 65,536.
     pub max_pending: usize,
     /// How many objects the peer may hold references to; it stops a peer that takes
     /// references for ever. Default: 1,000,000.

@@ -172,6 +172,7 @@ fn whatever_is_queued_counts_as_what_it_takes_in_memory() {
     let rows = [
         ("slices", nothing(), 240_000),
         ("nested slices", deep, 60_000),
+        ("keyword arguments", nothing(), 240_000),
         ("single bytes", Value::from(vec![7]), 500_000),
         ("long ints", Value::from(u64::MAX), 200_000),
         ("texts", Value::from("x".repeat(25)), 200_000),
@@ -198,8 +199,15 @@ fn whatever_is_queued_counts_as_what_it_takes_in_memory() {
             ),
             "{called:?}"
         );
-        let items = Boxed::Value(Value::Tuple(vec![value; count]));
-        let flood = compressed_request(7, Handler::Ping, &[items]);
+        let items = Value::Tuple(vec![value; count]);
+        let (handler, args) = if what == "keyword arguments" {
+            let mut call = call_attr(&root, "names", Vec::new());
+            call[3] = Boxed::Value(Value::tuple([Value::tuple([Value::from("name"), items])]));
+            (Handler::CallAttr, call)
+        } else {
+            (Handler::Ping, vec![Boxed::Value(items)])
+        };
+        let flood = compressed_request(7, handler, &args);
         assert!(flood.len() < 200_000, "{what}: {} bytes", flood.len());
         // The queue's frame, one more message that it takes, and one that is being read.
         bounded((16 << 20) + 2 * (40 << 20), || {

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod callbacks;
+mod clients;
 mod closing;
 mod deadlines;
 mod dialects;

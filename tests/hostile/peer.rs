@@ -257,6 +257,15 @@ fn encoded(seq: u64, handler: Handler, args: &[Boxed], compress: bool) -> Vec<u8
     frames.take_chunks().concat()
 }
 
+/// The frame of any message, compressed.
+pub(crate) fn compressed(message: &Message) -> Vec<u8> {
+    let mut frames = FrameBuf::new();
+    message
+        .encode(&mut frames, Dialect::V6, &Limits::default(), true)
+        .unwrap();
+    frames.take_chunks().concat()
+}
+
 /// The frame of any message.
 pub(crate) fn message(message: &Message) -> Vec<u8> {
     let mut frames = FrameBuf::new();

@@ -267,3 +267,19 @@ fn a_class_decides_by_the_rpyc_methods_who_may_do_what() {
         "#,
     );
 }
+
+#[test]
+fn an_object_is_an_instance_of_its_class_on_another_connection() {
+    Server::start().check(
+        r#"
+        conn2 = connect()
+        half = conn.modules.fractions.Fraction(1, 2)
+        assert isinstance(half, conn2.modules.fractions.Fraction)
+        assert not isinstance(half, conn2.modules.decimal.Decimal)
+        assert isinstance(conn.modules.logging.getLogger('x'), conn2.modules.logging.Logger)
+        conn2.close()
+        conn3 = connect()
+        assert isinstance(half, conn3.modules.fractions.Fraction)
+        "#,
+    );
+}

@@ -4,6 +4,7 @@ use std::collections::{HashMap, hash_map};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::held_answers::{Charge, HeldAnswers};
 use super::scheduler::WaiterId;
 use super::slot::{Reply, Slot};
 use crate::counter_hash::CounterState;
@@ -27,12 +28,14 @@ pub(crate) struct Calls<T> {
     entries: HashMap<u64, Entry<T>, CounterState>,
     // How many requests are asynchronous and unanswered.
     detached: usize,
+    held: HeldAnswers,
 }
 
 struct Entry<T> {
     handler: Handler,
     since: Instant,
     reply: Option<Reply<T>>,
+    charge: Option<Arc<Charge>>,
     // The waits that it ends: one, as a rule.
     waiter: Option<WaiterId>,
     more_waiters: Vec<WaiterId>,
@@ -48,17 +51,8 @@ pub(crate) struct Answered<T> {
     pub(crate) more_waiters: Vec<WaiterId>,
     /// What is to be called.
     pub(crate) calls: Vec<Call>,
-    /// The answer itself, where it came after the time was over.
+    /// The answer itself, where it came after the time was over, or was one too many to be held.
     pub(crate) late: Option<Reply<T>>,
-}
-
-impl<T> Default for Calls<T> {
-    fn default() -> Calls<T> {
-        Calls {
-            entries: HashMap::default(),
-            detached: 0,
-        }
-    }
 }
 
 impl<T> Default for Answered<T> {
@@ -73,6 +67,15 @@ impl<T> Default for Answered<T> {
 }
 
 impl<T: Clone + Send + 'static> Calls<T> {
+    /// Answers that nobody has taken may need `max_held` bytes.
+    pub(crate) fn new(max_held: usize) -> Calls<T> {
+        Calls {
+            entries: HashMap::default(),
+            detached: 0,
+            held: HeldAnswers::new(max_held),
+        }
+    }
+
     /// A request is about to be sent. With a slot, its sender goes on without waiting.
     pub(crate) fn register(
         &mut self,
@@ -86,6 +89,7 @@ impl<T: Clone + Send + 'static> Calls<T> {
             handler,
             since,
             reply: None,
+            charge: None,
             waiter: None,
             more_waiters: Vec::new(),
             slot,
@@ -114,27 +118,42 @@ impl<T: Clone + Send + 'static> Calls<T> {
         }
     }
 
-    /// A reply has come: gives back who waits for it, and what is to be called. A reply that
-    /// nobody expects (any more), or a second one, comes back as the error.
-    pub(crate) fn answer(&mut self, seq: u64, reply: Reply<T>) -> Result<Answered<T>, Reply<T>> {
+    /// A reply has come, which takes so many bytes: gives back who waits for it, and what is to be
+    /// called. A reply that nobody expects (any more), or a second one, comes back as the error.
+    pub(crate) fn answer(
+        &mut self,
+        seq: u64,
+        reply: Reply<T>,
+        bytes: usize,
+    ) -> Result<Answered<T>, Reply<T>> {
         let Some(entry) = self.entries.get_mut(&seq) else {
             return Err(reply);
+        };
+        if entry.reply.is_some() {
+            return Err(reply);
+        }
+        let (reply, refused) = match self.held.charge(bytes) {
+            Ok(charge) => {
+                entry.charge = charge;
+                (reply, None)
+            }
+            Err(full) => (Err(full), Some(reply)),
         };
         if entry.slot.is_some() {
             return match self.entries.remove(&seq) {
                 Some(mut entry) => {
                     self.detached -= 1;
-                    Ok(entry.answer(seq, reply))
+                    let mut answered = entry.answer(seq, reply);
+                    answered.late = answered.late.or(refused);
+                    Ok(answered)
                 }
                 None => Err(reply),
             };
         }
-        if entry.reply.is_some() {
-            return Err(reply);
-        }
         entry.reply = Some(reply);
         Ok(Answered {
             waiter: entry.waiter,
+            late: refused,
             ..Answered::default()
         })
     }
@@ -231,14 +250,18 @@ impl<T: Clone + Send + 'static> Entry<T> {
     fn answer(&mut self, seq: u64, reply: Reply<T>) -> Answered<T> {
         let (outcome, late) = match &self.slot {
             None => (reply, None),
-            Some(slot) => match slot.fill(reply.clone()) {
+            Some(slot) => match slot.fill(reply.clone(), self.charge.clone()) {
                 Ok(()) => (reply, None),
                 Err(late) => (Err(slot.timeout(seq).into()), Some(late)),
             },
         };
         let bind = |callback: Callback<T>| {
-            let outcome = outcome.clone();
-            Box::new(move || callback(outcome)) as Call
+            let (outcome, charge) = (outcome.clone(), self.charge.clone());
+            let call = move || {
+                let _held = charge;
+                callback(outcome);
+            };
+            Box::new(call) as Call
         };
         Answered {
             waiter: self.waiter,
@@ -259,11 +282,11 @@ mod tests {
 
     #[test]
     fn a_reply_nobody_expects_and_a_second_reply_are_given_back() {
-        let mut calls = Calls::default();
-        assert!(calls.answer(7, Ok(())).is_err());
+        let mut calls = Calls::new(1000);
+        assert!(calls.answer(7, Ok(()), 0).is_err());
         register(&mut calls, 7, None);
-        assert!(calls.answer(7, Ok(())).is_ok());
-        assert!(calls.answer(7, Ok(())).is_err());
+        assert!(calls.answer(7, Ok(()), 0).is_ok());
+        assert!(calls.answer(7, Ok(()), 0).is_err());
         assert!(calls.take(7).is_some());
         assert!(calls.take(7).is_none());
         assert_eq!(calls.len(), 0);
@@ -271,12 +294,12 @@ mod tests {
 
     #[test]
     fn asynchronous_requests_leave_the_table_with_their_answer() {
-        let mut calls = Calls::default();
+        let mut calls = Calls::new(1000);
         let slots: Vec<_> = (0..4).map(|_| Arc::new(Slot::new(Handler::Ping))).collect();
         for (seq, slot) in (0..).zip(&slots) {
             register(&mut calls, seq, Some(slot.clone()));
         }
-        assert!(calls.answer(0, Ok(())).is_ok());
+        assert!(calls.answer(0, Ok(()), 0).is_ok());
         assert!(slots[0].is_filled());
         assert_eq!((calls.detached(), calls.len()), (3, 3));
         assert!(calls.forget(1).is_some());
@@ -288,11 +311,11 @@ mod tests {
 
     #[test]
     fn a_late_reply_is_given_back_and_leaves_nothing() {
-        let mut calls = Calls::default();
+        let mut calls = Calls::new(1000);
         let slot = Arc::new(Slot::new(Handler::Ping));
         slot.set_expiry(Some(std::time::Duration::ZERO));
         register(&mut calls, 1, Some(slot.clone()));
-        let answered = calls.answer(1, Ok(()));
+        let answered = calls.answer(1, Ok(()), 0);
         assert!(answered.is_ok_and(|answered| answered.late.is_some()));
         assert!(slot.is_expired());
         assert_eq!((calls.detached(), calls.len()), (0, 0));
@@ -300,13 +323,47 @@ mod tests {
 
     #[test]
     fn callbacks_are_given_out_once_with_the_answer() {
-        let mut calls = Calls::default();
+        let mut calls = Calls::new(1000);
         register(&mut calls, 1, Some(Arc::new(Slot::new(Handler::Ping))));
         assert!(calls.add_callback(1, Box::new(|_| ())).is_none());
         // Nobody waits, but the callback does.
         assert!(calls.abandon(1).is_none());
-        let answered = calls.answer(1, Ok(()));
+        let answered = calls.answer(1, Ok(()), 0);
         assert!(answered.is_ok_and(|answered| answered.calls.len() == 1));
         assert!(calls.add_callback(1, Box::new(|_| ())).is_some());
+    }
+
+    #[test]
+    fn answers_are_held_up_to_a_limit_and_charged_until_nobody_has_them() {
+        let mut calls = Calls::new(1000);
+        let slots: Vec<_> = (0..4).map(|_| Arc::new(Slot::new(Handler::Ping))).collect();
+        for (seq, slot) in (0..).zip(&slots) {
+            register(&mut calls, seq, Some(slot.clone()));
+        }
+        assert!(calls.add_callback(1, Box::new(|_| ())).is_none());
+        register(&mut calls, 4, None);
+        // One alone may be larger than all together.
+        assert!(calls.answer(0, Ok(()), 2000).is_ok());
+        assert!(slots[0].is_filled() && !slots[0].is_error());
+        let refused = calls.answer(4, Ok(()), 1);
+        assert!(refused.is_ok_and(|answered| matches!(answered.late, Some(Ok(())))));
+        assert!(matches!(calls.take(4), Some(Err(Error::Misuse(_)))));
+        let mut slots = slots.into_iter();
+        drop(slots.next());
+        assert_eq!(calls.held.bytes(), 0);
+        // What a callback is to be given counts until it has been called.
+        let called = calls.answer(1, Ok(()), 600);
+        drop(slots.next());
+        assert_eq!(calls.held.bytes(), 600);
+        assert!(calls.answer(2, Ok(()), 600).is_ok());
+        assert!(slots.next().is_some_and(|slot| slot.is_error()));
+        for call in called.map(|answered| answered.calls).unwrap_or_default() {
+            call();
+        }
+        assert_eq!(calls.held.bytes(), 0);
+        // An answer that nobody waits for any more isn't held.
+        calls.forget(3);
+        assert!(calls.answer(3, Ok(()), 600).is_err());
+        assert_eq!(calls.held.bytes(), 0);
     }
 }

@@ -89,6 +89,9 @@ pub(crate) trait Protocol: Sized + Send + Sync + 'static {
     /// How many bytes of answers the requests that run may add to those that are unread.
     fn max_answers(&self) -> usize;
 
+    /// How many bytes the answers may take that have come and that nobody has taken.
+    fn max_held(&self) -> usize;
+
     /// How long a peer may leave unread what is sent to it.
     fn write_timeout(&self) -> Option<Duration>;
 
@@ -124,9 +127,16 @@ pub(crate) struct Decoded {
 
 /// What has come, with its references resolved.
 pub(crate) enum Arrival<P: Protocol> {
-    Request { request: P::Request, bytes: usize },
+    Request {
+        request: P::Request,
+        bytes: usize,
+    },
     Close(ReplyTo),
-    Reply { seq: Seq, reply: Reply<P::Payload> },
+    Reply {
+        seq: Seq,
+        reply: Reply<P::Payload>,
+        bytes: usize,
+    },
     Garbage(P::Payload),
 }
 
@@ -188,6 +198,7 @@ impl<P: Protocol> Dispatcher<P> {
         bounds: Bounds,
         session: P,
     ) -> Arc<Dispatcher<P>> {
+        let calls = Calls::new(session.max_held());
         Arc::new_cyclic(|this| Dispatcher {
             number,
             stream,
@@ -196,7 +207,7 @@ impl<P: Protocol> Dispatcher<P> {
             core: Mutex::new(Core {
                 reading: Reading::new(read_half),
                 scheduler: Scheduler::new(bounds),
-                calls: Calls::default(),
+                calls,
                 sleepers: Sleepers::default(),
                 lifecycle: Lifecycle::default(),
                 health: HealthCheck::default(),

@@ -21,7 +21,9 @@ impl<P: Protocol> Dispatcher<P> {
                     refused.extend(Self::take_in_request(&mut core, request, bytes));
                 }
                 Arrival::Close(to) => Self::request_close(&mut core, to),
-                Arrival::Reply { seq, reply } => self.take_in_reply(&mut core, &seq, reply),
+                Arrival::Reply { seq, reply, bytes } => {
+                    self.take_in_reply(&mut core, &seq, reply, bytes);
+                }
                 Arrival::Garbage(payload) => core.discard([payload]),
             }
         }
@@ -80,10 +82,10 @@ impl<P: Protocol> Dispatcher<P> {
         core.scheduler.arrive(request, bytes).err()
     }
 
-    fn take_in_reply(&self, core: &mut Core<P>, seq: &Seq, reply: Reply<P::Payload>) {
+    fn take_in_reply(&self, core: &mut Core<P>, seq: &Seq, reply: Reply<P::Payload>, bytes: usize) {
         self.uncount_request();
         let answered = match seq.as_u64() {
-            Some(seq) => core.calls.answer(seq, reply),
+            Some(seq) => core.calls.answer(seq, reply, bytes),
             None => Err(reply),
         };
         match answered {

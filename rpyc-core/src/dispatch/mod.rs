@@ -14,6 +14,7 @@ mod diagnosis;
 mod dispatcher;
 mod health;
 mod health_check;
+mod held_answers;
 mod incoming;
 mod lifecycle;
 mod notes;

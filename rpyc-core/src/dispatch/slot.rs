@@ -1,7 +1,9 @@
 //! [`Slot`]: where the answer to an asynchronous request is put.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::held_answers::Charge;
 use crate::error::{Error, Timeout};
 use crate::sync::{Mutex, passed};
 use crate::wire::Handler;
@@ -21,6 +23,7 @@ struct State<T> {
     since: Instant,
     deadline: Option<Instant>,
     reply: Option<Reply<T>>,
+    charge: Option<Arc<Charge>>,
 }
 
 impl<T: Clone> Slot<T> {
@@ -29,6 +32,7 @@ impl<T: Clone> Slot<T> {
             since: Instant::now(),
             deadline: None,
             reply: None,
+            charge: None,
         });
         Slot { handler, state }
     }
@@ -39,12 +43,17 @@ impl<T: Clone> Slot<T> {
     }
 
     /// Puts the answer in; one that comes after the deadline, or a second one, is given back.
-    pub(crate) fn fill(&self, reply: Reply<T>) -> Result<(), Reply<T>> {
+    pub(crate) fn fill(
+        &self,
+        reply: Reply<T>,
+        charge: Option<Arc<Charge>>,
+    ) -> Result<(), Reply<T>> {
         let mut state = self.state.lock();
         if state.reply.is_some() || state.is_over() {
             return Err(reply);
         }
         state.reply = Some(reply);
+        state.charge = charge;
         Ok(())
     }
 

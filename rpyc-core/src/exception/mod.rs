@@ -91,17 +91,18 @@ impl Exception {
         Exception::builtin("StopIteration")
     }
 
-    /// Adds an argument.
+    /// Adds an argument; one that is nested too deep to be sent is replaced by a text that says so.
     #[must_use]
     pub fn with_arg(mut self, arg: impl Into<Value>) -> Exception {
-        self.0.args.push(arg.into());
+        self.0.args.push(arg.into().or_if_deep(TOO_DEEP));
         self
     }
 
-    /// Adds a public attribute.
+    /// Adds a public attribute, as [`with_arg`](Exception::with_arg) does.
     #[must_use]
     pub fn with_attr(mut self, name: impl Into<Str>, value: impl Into<Value>) -> Exception {
-        self.0.attrs.push((name.into(), value.into()));
+        let value = value.into().or_if_deep(TOO_DEEP);
+        self.0.attrs.push((name.into(), value));
         self
     }
 
@@ -303,3 +304,6 @@ impl fmt::Display for Exception {
 }
 
 impl std::error::Error for Exception {}
+
+/// What stands for an argument that would overflow stacks: it is printed, copied and dropped by level.
+const TOO_DEEP: &str = "<nested too deep to be sent>";

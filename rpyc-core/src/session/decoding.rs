@@ -44,8 +44,8 @@ impl Link {
                 self.reply_exception(&to, &Exception::builtin(class).with_arg(reason));
             }
             Err(MessageError::BadReply { seq, reason }) => {
-                let reply = Err(Error::Protocol(reason));
-                into.push(Arrival::Reply { seq, reply });
+                let (reply, bytes) = (Err(Error::Protocol(reason)), 0);
+                into.push(Arrival::Reply { seq, reply, bytes });
             }
         }
         Ok(Decoded { is_valid, memory })
@@ -98,7 +98,11 @@ impl Link {
                         "the reply refers to what isn't there: {exception}"
                     ))),
                 };
-                into.push(Arrival::Reply { seq, reply });
+                into.push(Arrival::Reply {
+                    seq,
+                    reply,
+                    bytes: memory,
+                });
             }
             Message::Exception { seq, exception } => {
                 let config = self.session.config();
@@ -108,7 +112,11 @@ impl Link {
                 }
                 memory = exception.heap_size();
                 let reply = Err(Error::Remote(exception));
-                into.push(Arrival::Reply { seq, reply });
+                into.push(Arrival::Reply {
+                    seq,
+                    reply,
+                    bytes: memory,
+                });
             }
         }
         memory

@@ -77,6 +77,10 @@ impl Protocol for Session {
         self.encoding.limits.max_frame.saturating_mul(answers)
     }
 
+    fn max_held(&self) -> usize {
+        self.encoding.limits.max_frame.saturating_mul(4)
+    }
+
     fn write_timeout(&self) -> Option<Duration> {
         self.config().write_timeout
     }

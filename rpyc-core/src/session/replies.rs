@@ -113,10 +113,6 @@ impl Link {
             Ok(boxed) => boxed,
             Err(exception) => return self.reply_exception(to, &exception),
         };
-        self.trace_outgoing(config, || Message::Reply {
-            seq: to.seq.clone(),
-            result: boxed.clone(),
-        });
         let encoded = self.outbox.append(|frames| {
             encode_reply(
                 frames,
@@ -132,6 +128,11 @@ impl Link {
             boxed::dismantle(vec![boxed]);
             let exception = Exception::value_error(format!("the result can't be sent: {error}"));
             self.reply_exception(to, &exception);
+        } else {
+            self.trace_outgoing(config, || Message::Reply {
+                seq: to.seq.clone(),
+                result: boxed,
+            });
         }
         drop(keep_alive);
         self.wake_watchdog();

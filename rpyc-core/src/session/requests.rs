@@ -143,11 +143,6 @@ impl Link {
             }
         };
         self.count_request();
-        self.trace_outgoing(config, || Message::Request {
-            seq: Seq::new(seq),
-            handler,
-            args: message.boxed.clone(),
-        });
         let encoded = self.outbox.append(|frames| {
             let (envelope, limits) = (
                 self.session.encoding.request(),
@@ -171,6 +166,12 @@ impl Link {
             self.forget_call(seq);
             return Err(Error::Unsendable(error));
         }
+        // Not before it is known to be no deeper than can be copied and printed.
+        self.trace_outgoing(config, || Message::Request {
+            seq: Seq::new(seq),
+            handler,
+            args: message.boxed.clone(),
+        });
         // Only now: the frame is queued, a release that this causes comes behind it.
         drop(message);
         self.wake_watchdog();

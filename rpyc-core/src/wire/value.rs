@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{int::Int, string::Str};
+use super::{int::Int, limits::Limits, string::Str};
 
 /// A value that travels by value: what Python's rpyc calls brine.
 ///
@@ -141,6 +141,26 @@ impl Value {
             Self::Tuple(items) => Some(items),
             _ => None,
         }
+    }
+}
+
+impl Value {
+    /// The value itself, or the text where it is nested deeper than anything that is sent.
+    pub(crate) fn or_if_deep(self, text: &'static str) -> Value {
+        let mut levels = vec![(&self, 0)];
+        while let Some((value, depth)) = levels.pop() {
+            let items = match value {
+                Self::Tuple(items) | Self::FrozenSet(items) => items.as_slice(),
+                Self::Slice(parts) => parts.as_slice(),
+                _ => continue,
+            };
+            if depth == Limits::DEPTH_CEILING {
+                dismantle(vec![self]);
+                return Value::from(text);
+            }
+            levels.extend(items.iter().map(|item| (item, depth + 1)));
+        }
+        self
     }
 }
 

@@ -12,7 +12,7 @@ use rpyc_core::transport::{Stream, memory_pair};
 use rpyc_core::wire::{Boxed, Dialect, FrameBuf, FrameDecoder, Message, encode_reply};
 use rpyc_core::*;
 
-use crate::logged::{keep_the_log, logged_above_debug};
+use crate::logged::{keep_the_log, logged_above_debug, logged_by};
 use crate::objects::{List, Offering, PATIENCE, Scripted, client, client_of, everything};
 
 /// Two ends that nobody serves.
@@ -360,6 +360,27 @@ fn nothing_is_logged_above_debug_in_normal_use() -> Result<(), Error> {
     // A line of that kind would have been seen.
     log::info!("quiet-client: a line");
     assert_eq!(logged_above_debug("quiet-client").len(), 1);
+    Ok(())
+}
+
+#[test]
+fn whatever_its_depth_a_message_is_logged_or_refused() -> Result<(), Error> {
+    keep_the_log();
+    let logging = |connid: &str| {
+        let mut config = Config::default();
+        config.connid = Some(connid.to_owned());
+        config.debug = true;
+        config
+    };
+    let (conn, _ended) = client_of(everything(), logging("deep-server"), logging("deep-client"));
+    let root = conn.root()?;
+    for levels in [50, 20_000] {
+        let deep = (0..levels).fold(Value::None, |value, _| Value::Tuple(vec![value]));
+        let echoed = root.call_method("echo", args![deep]);
+        assert_eq!(echoed.is_ok(), levels == 50, "{levels}");
+    }
+    conn.ping()?;
+    assert!(!logged_by("deep-client").is_empty());
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! What is nested deeper than can be sent.
 
-use rpyc_core::{Any, Config, Error, Exposed, Value, args, service};
+use rpyc_core::{Any, Config, Error, Exception, Exposed, Value, args, service};
 
 use crate::support::{raised, session};
 
@@ -16,6 +16,12 @@ impl Deep {
     #[exposed]
     fn deep(&self, levels: usize) -> Any {
         Any::from(nested(levels))
+    }
+
+    #[exposed]
+    fn fail(&self, levels: usize) -> Result<(), Exception> {
+        let error = Exception::value_error("deep").with_arg(nested(levels));
+        Err(error.with_attr("why", nested(levels)))
     }
 }
 
@@ -36,6 +42,16 @@ fn an_argument_or_a_result_of_any_depth_is_an_error_and_no_overflow() {
         let refused = session.call("length", args![both]).expect_err("too deep");
         assert!(refused.to_string().contains("max_depth"), "{refused}");
         let exception = raised(session.call("deep", args![levels as u64]));
+        assert!(exception.is("ValueError"), "{exception}");
+    }
+    session.client.ping().expect("it works on");
+}
+
+#[test]
+fn an_exception_with_arguments_of_any_depth_arrives_and_is_no_overflow() {
+    let session = session(Exposed::new(Deep), Config::default());
+    for levels in [1_000, 20_000, 200_000] {
+        let exception = raised(session.call("fail", args![levels as u64]));
         assert!(exception.is("ValueError"), "{exception}");
     }
     session.client.ping().expect("it works on");
