@@ -292,11 +292,13 @@ fn memory_comes_back_once_a_crowd_of_clients_has_gone() {
                 def call(f, n): return f(n)
                 def work(): return [Node(10) for _ in range(100)]
             '''))
-            # Up to 3 MB, which refer to themselves.
-            conn.execute(f'kept = [Node({chance.randrange(3000)}) for _ in range({chance.randrange(1000)})]')
+            # Up to 3 MB, in what refers to itself.
+            conn.execute(f'kept = [Node({chance.randrange(3 << 16)}) for _ in range({chance.randrange(16)})]')
             same(conn.eval('sum(range(1000))'), 499500)
             same(conn.namespace['call'](lambda n: conn.eval(f'{n} + 1'), 1), 2)
             conn.execute('threading.Thread(target=work).start()')
+            # About forty a second come and go.
+            time.sleep(chance.random() / 2)
             if chance.random() < 0.5:
                 vanish(conn)
             else:

@@ -108,9 +108,13 @@ pub(crate) struct Shared {
 impl Engine {
     /// Starts an interpreter.
     ///
+    /// With glibc, the whole process has as many heaps as cores from then on (`M_ARENA_MAX`), so that
+    /// memory that clients have used goes back to the system.
+    ///
     /// # Errors
     /// When the system refuses a thread or the interpreter doesn't initialise.
     pub fn start(options: EvaluatorOptions) -> Result<Arc<Engine>, StartError> {
+        memory::share_heaps();
         let (started, starting) = channel();
         let (stop, stopping) = channel();
         let (finished, stopped) = channel();

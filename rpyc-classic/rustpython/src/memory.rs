@@ -4,9 +4,10 @@
 //! clients that have gone since the last time, or where they leave too much behind. And glibc keeps what is freed between other blocks:
 //! after a peak of a gigabyte the process would stay at a gigabyte until it ends.
 
+use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustpython_vm::{AsObject, PyResult, VirtualMachine};
 
@@ -23,8 +24,38 @@ struct Due {
     is_due: bool,
     // Whether a thread sees to it.
     is_seen_to: bool,
-    // The memory that the process had after the last time.
+    last: Option<Last>,
+}
+
+/// The last collection.
+#[derive(Clone, Copy)]
+struct Last {
+    ended: Instant,
+    took: Duration,
+    // The memory that the process had then.
     left: usize,
+}
+
+impl Last {
+    fn now(took: Duration) -> Last {
+        Last {
+            ended: Instant::now(),
+            took,
+            left: resident().unwrap_or(0),
+        }
+    }
+
+    /// Whether it is time for the next one. All threads wait for it, so that it must not take much
+    /// of the time, however much memory there is to look through.
+    fn is_long_ago(&self, is_quiet: bool) -> bool {
+        let since = self.ended.elapsed();
+        if is_quiet && since >= BETWEEN.max(self.took.saturating_mul(20)) {
+            return true;
+        }
+        // Clients come and go, some request always runs, and what they leave behind adds up.
+        let pressing = self.left.saturating_add(PRESSING.max(self.left / 2));
+        since >= self.took.saturating_mul(4) && resident().is_some_and(|now| now >= pressing)
+    }
 }
 
 impl Tidying {
@@ -35,6 +66,8 @@ impl Tidying {
         if due.is_seen_to || source.is_stopped() {
             return;
         }
+        // Clients that go together are tidied up after together.
+        due.last.get_or_insert_with(|| Last::now(Duration::ZERO));
         let (state, source) = (self.0.clone(), Arc::downgrade(source));
         // Not one of those that run clients' code, of which there may be few. Destructors of deeply
         // nested objects need its stack.
@@ -47,24 +80,26 @@ impl Tidying {
     }
 }
 
-/// Waits until it is quiet, tidies, and ends when nobody else has gone meanwhile.
+/// Waits until it is time, tidies, and ends when nobody else has gone meanwhile.
 fn tidy(state: &Mutex<Due>, source: &Weak<Source>) {
     loop {
-        thread::sleep(BETWEEN); // clients that go together are tidied up after together
+        thread::sleep(LOOK); // nothing tells that it is quiet
         let Some(source) = source.upgrade().filter(|source| !source.is_stopped()) else {
             break;
         };
-        if interrupt::is_busy(&source) && !is_pressing(lock(state).left) {
+        let last = lock(state).last;
+        if last.is_some_and(|last| !last.is_long_ago(!interrupt::is_busy(&source))) {
             continue;
         }
         lock(state).is_due = false;
+        let started = Instant::now();
         let collected = source.attached(collect);
         if let Ok(Err(error)) = collected {
             log::debug!("garbage isn't collected: {}", error.class().name());
         }
         give_all_back();
         let mut due = lock(state);
-        due.left = resident().unwrap_or(0);
+        due.last = Some(Last::now(started.elapsed()));
         if !due.is_due {
             due.is_seen_to = false;
             return;
@@ -79,11 +114,6 @@ fn collect(vm: &VirtualMachine) -> PyResult<()> {
     // Dead classes are told by the classes that they were derived from, until these are asked.
     let forget = modules::support(vm, "forget_dead_classes")?;
     forget.call((), vm).map(drop)
-}
-
-/// Whether it can't wait any longer: clients come and go, and some request always runs.
-fn is_pressing(left: usize) -> bool {
-    resident().is_some_and(|resident| resident >= left.saturating_add(PRESSING))
 }
 
 fn give_all_back() {
@@ -114,6 +144,18 @@ fn resident() -> Option<usize> {
     Some(pages.saturating_mul(PAGE))
 }
 
+/// Has threads share as many heaps as there are cores, for the whole process: glibc would make eight
+/// times as many, and what stays in each keeps pages around it.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(super) fn share_heaps() {
+    let cores = thread::available_parallelism().map_or(2, NonZero::get);
+    // Safe: it sets a number.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, i32::try_from(cores.max(2)).unwrap_or(2)) };
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(super) fn share_heaps() {}
+
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn trim() {
     // Safe: it touches free memory only.
@@ -129,11 +171,14 @@ static AFTER_LAST: Mutex<usize> = Mutex::new(0);
 /// As much more than that is worth the time.
 const WORTHWHILE: usize = 64 << 20;
 
-/// And with as much more than that, requests that run have to wait for it.
-const PRESSING: usize = 256 << 20;
+/// With as much more than after the last collection, requests that run have to wait for the next.
+const PRESSING: usize = 64 << 20;
 
 /// An estimate will do.
 const PAGE: usize = 4096;
 
-/// The time from one collection to the next, and from the first client that goes to it.
+/// The time from one collection to the next.
 const BETWEEN: Duration = Duration::from_secs(3);
+
+/// The time between two looks whether it is quiet, while a collection is due.
+const LOOK: Duration = Duration::from_millis(100);
