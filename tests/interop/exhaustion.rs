@@ -268,8 +268,29 @@ const TABLES: &[(&str, &str)] = &[
         "exceptions.py _remote_classes",
         "the same; none of a client's classes",
     ),
+    (
+        "objects.py _classes",
+        "living classes: each goes with its class",
+    ),
+    (
+        "proxies.py _live",
+        "live proxies: each goes with the connection, which holds max_objects",
+    ),
+    (
+        "proxies.py _peers_classes",
+        "classes of live proxies, in connections that are open",
+    ),
+    (
+        "proxies.py _named_classes",
+        "the builtins' names, and those of the program's own classes",
+    ),
+    (
+        "attach.rs PENDING",
+        "objects to be freed, until a thread may next run Python",
+    ),
     // Of its threads.
     ("embed.rs ACTING", "sessions that the thread runs"),
+    ("session.rs CURRENT", "sessions that the thread runs"),
     ("interrupt.rs SLOT", "one for a thread"),
     ("interrupt.rs THREADS", "one for an executing thread"),
     (
@@ -278,9 +299,15 @@ const TABLES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Constants, numbers and locks, which hold nothing of a peer's.
+/// Constants, numbers, locks, and what the operator has set: they hold nothing of a peer's.
 const NO_TABLES: &[&str] = &[
     "Shared.space",
+    "Shared.spaces",
+    "attach.rs EXECUTOR",
+    "attach.rs IS_DRAIN_DUE",
+    "attach.rs IS_FORKED",
+    "attach.rs IS_STOPPED",
+    "attach.rs RUNS_PYTHON",
     "Shared.imports",
     "Shared.tidying",
     "Shared.beginning",
@@ -289,9 +316,15 @@ const NO_TABLES: &[&str] = &[
     "interrupt.rs LAST",
     "interrupt.rs START",
     "interrupt.rs TURN",
+    "lib.rs IS_STARTED",
     "local.rs LAST",
     "memory.rs AFTER_LAST",
     "pieces.rs COUNT",
+    "policy.rs POLICY",
+    "program.rs MAIN",
+    "session.rs SHARED",
+    "session.py _may_import",
+    "session.py beginning",
     "thread.rs IS_OURS",
     "thread.rs LOST",
 ];
@@ -303,6 +336,9 @@ fn every_table_that_outlives_a_connection_has_a_bound() {
     for folder in [
         "src",
         "src/getconn",
+        "src/python",
+        "cpython/src",
+        "cpython/src/python",
         "rustpython/src",
         "rustpython/src/python",
     ] {
@@ -340,6 +376,7 @@ fn tables(file: &str, text: &str) -> Vec<String> {
             .split_once(": ")
             .filter(|_| is_shared && !code.starts_with("//"));
         if let Some((field, _)) = field {
+            let field = field.trim_start_matches("pub(crate) ");
             found.push(format!("Shared.{field}"));
         }
         let item = code

@@ -85,7 +85,7 @@ fn max_frame_is_the_size_of_a_message() {
         with raises((EOFError, OSError)):
             length(os.urandom(200_000))
         ",
-        Some("frame of 200133 bytes at byte"),
+        Some("of the stream, more than 102400"),
     );
 }
 
@@ -143,14 +143,22 @@ fn max_pending_is_how_many_calls_back_wait_for_the_client() {
         &["--max-pending", "3"],
         "
         conn = connect()
-        conn.execute('import rpyc')
-        call = conn.eval('lambda f, n: [rpyc.async_(f)() for _ in range(n)] and None')
-        # The first one keeps this client from answering the others.
-        enough = threading.Event()
-        threading.Timer(0.5, enough.set).start()
+        conn.execute(dedent('''
+            import rpyc
+            def call(f, n, done):
+                try:
+                    results = [rpyc.async_(f)() for _ in range(n)]
+                finally:
+                    open(done, 'w').close()
+        '''))
+        def call(n):
+            # The first one keeps this client from answering the others until all are under way.
+            done = os.path.abspath(f'done-{n}')
+            waits = lambda: eventually(lambda: os.path.exists(done), 'the calls')
+            conn.namespace['call'](waits, n, done)
         with raises(Exception, '(max_pending)'):
-            call(enough.wait, 4)
-        call(enough.wait, 3)
+            call(4)
+        call(3)
         ",
         None,
     );

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use rpyc_core::registry::{RegistryClient, RegistryError};
 use rpyc_tests::deadline::PATIENCE;
+use rpyc_tests::python::Running;
 use rpyc_tests::registry::PythonRegistry;
 use rpyc_tests::server::Signal;
 use rpyc_tests::{Server, better_than_stock};
@@ -36,9 +37,8 @@ def answer(path):
     return b'x' * 200_000_000
 "#;
 
-/// Idle clients, a busy one, and two stuck ones: code that never ends, and an answer that is
-/// never read.
-const CLIENTS: &str = r#"
+/// Idle clients and a busy one.
+const BUSY: &str = r#"
 ended, gate, over, count = sys.argv[1:]
 def begin():
     conn = connect()
@@ -46,12 +46,9 @@ def begin():
     return conn
 
 idle = [begin() for _ in range(int(count))]
-busy, stuck, deaf = begin(), begin(), begin()
+busy = begin()
 in_time = rpyc.async_(busy.eval('wait_for'))(gate)
-endless = rpyc.async_(stuck.eval('loop'))(gate)
-unread = rpyc.async_(deaf.eval('answer'))(gate)
-for name in 'busy', 'looping', 'answering':
-    eventually(lambda: idle[0].eval('1') and os.path.exists(f'{gate}-{name}'), name)
+eventually(lambda: idle[0].eval('1') and os.path.exists(f'{gate}-busy'), 'busy')
 say('connected')
 
 for conn in idle:
@@ -61,102 +58,158 @@ for conn in idle:
 say('the idle ones are closed')
 in_time.wait()
 say(in_time.value)
-with raises(EOFError):
-    endless.value
 with raises(OSError):
     connect()
+"#;
+
+/// An idle client and two stuck ones: code that never ends, and an answer that is never read.
+const STUCK: &str = r#"
+ended, gate, over, count = sys.argv[1:]
+def begin():
+    conn = connect()
+    conn.execute(f'session = Session({ended!r})')
+    return conn
+
+idle, stuck, deaf = begin(), begin(), begin()
+endless = rpyc.async_(stuck.eval('loop'))(gate)
+unread = rpyc.async_(deaf.eval('answer'))(gate)
+for name in 'looping', 'answering':
+    eventually(lambda: idle.eval('1') and os.path.exists(f'{gate}-{name}'), name)
+say('connected')
+
+with raises(EOFError):
+    endless.value
 # Nothing has been read of this one until the server is gone.
 eventually(lambda: os.path.exists(over), 'the server ends')
 with raises(EOFError):
     unread.value
 "#;
 
+/// A registered server that has been told to stop, with its clients.
+struct Stopping {
+    server: Server,
+    registry: PythonRegistry,
+    clients: Running,
+    folder: tempfile::TempDir,
+}
+
+impl Stopping {
+    fn begin(mode: &str, grace: &str, clients: &str, idle: usize) -> Stopping {
+        let registry = PythonRegistry::start("UDP");
+        let port = registry.port().to_string();
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let init = folder.path().join("init.py");
+        fs::write(&init, INIT).expect("written");
+        let server = Server::with_options(&[
+            "--mode",
+            mode,
+            "--init",
+            init.to_str().expect("a plain path"),
+            "--grace",
+            grace,
+            "--register",
+            "--registry-host",
+            "127.0.0.1",
+            "--registry-port",
+            &port,
+        ]);
+        server.wait_for_log("its registration", |lines| {
+            let registered = |line: &&String| line.contains("registered port");
+            lines.iter().find(registered).map(|_| ())
+        });
+        let found = discovered(&registry).expect("it is registered");
+        assert_eq!(found, 1);
+        let mut script = server.program(clients);
+        for name in ["ended", "gate", "over"] {
+            script = script.argument(folder.path().join(name).to_string_lossy());
+        }
+        let clients = script.argument(idle.to_string()).spawn();
+        clients.wait_for("connected");
+        server.signal(Signal::TERM);
+        let begun = Instant::now();
+        while TcpStream::connect(server.address()).is_ok() {
+            assert!(begun.elapsed() < PATIENCE, "it goes on accepting");
+        }
+        Stopping {
+            server,
+            registry,
+            clients,
+            folder,
+        }
+    }
+
+    fn write(&self, name: &str) {
+        fs::write(self.folder.path().join(name), "").expect("written");
+    }
+
+    /// Whether all of it ends: so many sessions, each of them once, and the registration. Gives the
+    /// sessions that have left a mark, and the log.
+    #[track_caller]
+    fn ends(mut self, sessions: usize) -> (usize, String) {
+        let status = self.server.ended(PATIENCE);
+        assert_eq!(status.code(), Some(0), "{}", self.server.log());
+        self.write("over");
+        self.server.succeed(self.clients.finish());
+        let gone = discovered(&self.registry);
+        assert!(
+            matches!(gone, Err(RegistryError::NoServer { .. })),
+            "{gone:?}"
+        );
+        let log = self.server.log();
+        let of_session = |line: &&str| line.contains(" from 127.0.0.1:");
+        let lines: Vec<&str> = log.lines().filter(of_session).collect();
+        for number in 1..=sessions {
+            let about = format!(" conn{number} from ");
+            let about = lines.iter().filter(|line| line.contains(&about));
+            let ends = about.filter(|line| line.contains(": ended: "));
+            assert_eq!(ends.count(), 1, "conn{number}\n{log}");
+        }
+        let marks = fs::read_to_string(self.folder.path().join("ended"));
+        (marks.expect("marks").lines().count(), log)
+    }
+}
+
+fn discovered(registry: &PythonRegistry) -> Result<usize, RegistryError> {
+    let client = RegistryClient::udp("127.0.0.1").port(registry.port());
+    let found = client.timeout(PATIENCE).discover("slave")?;
+    Ok(found.len())
+}
+
 #[test]
-fn sigterm_closes_the_idle_lets_the_busy_finish_cuts_the_stuck_and_unregisters() {
+fn sigterm_closes_the_idle_lets_the_busy_finish_and_unregisters() {
     if better_than_stock("it waits for nobody, and has no such options") {
         return;
     }
     thread::scope(|scope| {
         // Each process is an interpreter.
         for (mode, idle) in [("threaded", 100), ("pool", 100), ("process", 8)] {
-            scope.spawn(move || stops(mode, idle));
+            scope.spawn(move || {
+                // As long as it takes: it isn't waited for.
+                let stopping = Stopping::begin(mode, "1000", BUSY, idle);
+                stopping.clients.wait_for("the idle ones are closed");
+                stopping.write("gate");
+                stopping.clients.wait_for("in time");
+                let (marks, log) = stopping.ends(idle + 1);
+                assert_eq!(marks, idle + 1, "{mode}\n{log}");
+            });
         }
     });
 }
 
-fn stops(mode: &str, idle: usize) {
-    let registry = PythonRegistry::start("UDP");
-    let port = registry.port().to_string();
-    let folder = tempfile::TempDir::new().expect("a folder");
-    let paths = ["init.py", "ended", "gate", "over"].map(|name| folder.path().join(name));
-    let [init, ended, gate, over] = &paths;
-    fs::write(init, INIT).expect("written");
-    let mut server = Server::with_options(&[
-        "--mode",
-        mode,
-        "--init",
-        init.to_str().expect("a plain path"),
-        "--grace",
-        "3",
-        "--register",
-        "--registry-host",
-        "127.0.0.1",
-        "--registry-port",
-        &port,
-    ]);
-    let client = RegistryClient::udp("127.0.0.1")
-        .port(registry.port())
-        .timeout(PATIENCE);
-    server.wait_for_log("its registration", |lines| {
-        let registered = |line: &&String| line.contains("registered port");
-        lines.iter().find(registered).map(|_| ())
+#[test]
+fn sigterm_cuts_the_stuck() {
+    if better_than_stock("it waits for nobody, and has no such options") {
+        return;
+    }
+    thread::scope(|scope| {
+        for mode in ["threaded", "pool", "process"] {
+            scope.spawn(move || {
+                let (marks, log) = Stopping::begin(mode, "1", STUCK, 1).ends(3);
+                // The session of the code that never ends may have come too late.
+                assert!((2..=3).contains(&marks), "{mode}: {marks}\n{log}");
+            });
+        }
     });
-    let found = client.discover("slave").expect("it is registered");
-    assert_eq!(found.len(), 1);
-    let script = server.program(CLIENTS);
-    let script = [ended, gate, over]
-        .into_iter()
-        .fold(script, |script, path| {
-            script.argument(path.to_string_lossy())
-        });
-    let clients = script.argument(idle.to_string()).spawn();
-    clients.wait_for("connected");
-
-    let begun = Instant::now();
-    server.signal(Signal::TERM);
-    while TcpStream::connect(server.address()).is_ok() {
-        assert!(begun.elapsed() < PATIENCE, "it goes on accepting");
-    }
-    clients.wait_for("the idle ones are closed");
-    fs::write(gate, "").expect("written");
-    clients.wait_for("in time");
-    let status = server.ended(PATIENCE);
-    assert_eq!(status.code(), Some(0), "{}", server.log());
-    // The grace, and a moment; the machine may be a busy one.
-    assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
-    fs::write(over, "").expect("written");
-    server.succeed(clients.finish());
-
-    let gone = client.discover("slave");
-    assert!(
-        matches!(gone, Err(RegistryError::NoServer { .. })),
-        "{gone:?}"
-    );
-    let log = server.log();
-    let of_session = |line: &&str| line.contains(" from 127.0.0.1:");
-    let sessions: Vec<&str> = log.lines().filter(of_session).collect();
-    for number in 1..=idle + 3 {
-        let about = format!(" conn{number} from ");
-        let about = sessions.iter().filter(|line| line.contains(&about));
-        let ends = about.filter(|line| line.contains(": ended: "));
-        assert_eq!(ends.count(), 1, "{mode}: conn{number}\n{log}");
-    }
-    // Once for each; the session of the code that never ends may have come too late.
-    let marks = fs::read_to_string(ended).expect("marks").lines().count();
-    assert!(
-        (idle + 2..=idle + 3).contains(&marks),
-        "{mode}: {marks}\n{log}"
-    );
 }
 
 /// What systemd does with all processes of a service, `timeout` and Ctrl-C with a group: each of them

@@ -47,14 +47,19 @@ fn no_datagram_ends_it() {
     let client = client.timeout(PATIENCE);
     client.register(["files"], 1).expect("registered");
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    for datagram in datagrams() {
-        socket.send_to(&datagram, registry.address()).expect("sent");
+    let datagrams = datagrams();
+    for datagram in &datagrams {
+        socket.send_to(datagram, registry.address()).expect("sent");
     }
     assert!(!client.discover("files").expect("servers").is_empty());
     assert!(registry.is_running());
-    // Told, but not once for each of them.
+    // Told, but not once for each of them; how many, is a matter of how long they take.
     let told = registry.log().matches("not heard").count();
-    assert!((1..10).contains(&told), "{}", registry.log());
+    assert!(
+        (1..datagrams.len() / 2).contains(&told),
+        "{}",
+        registry.log()
+    );
     assert_eq!(registry.stop(), Some(0));
 }
 

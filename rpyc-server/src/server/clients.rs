@@ -520,8 +520,9 @@ impl Drop for Place {
 /// What connections need to end when nothing runs any more.
 const WIND_UP: Duration = Duration::from_secs(1);
 
-/// What a process needs that does the same, and then ends.
-const PROCESS_WIND_UP: Duration = Duration::from_secs(3);
+/// What a process needs that does the same, and then ends, its interpreter's clean-up included. It has
+/// told of its client's end before that, and one that is killed here is told of, too.
+const PROCESS_WIND_UP: Duration = Duration::from_secs(8);
 
 /// For waits that something else ends.
 const LONG: Duration = Duration::from_secs(3600);
