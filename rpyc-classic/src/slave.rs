@@ -3,13 +3,14 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
+use rpyc_core::Config;
 use rpyc_core::Connection;
 use rpyc_core::Exception;
+use rpyc_core::config::Nesting;
 use rpyc_core::executor::Executor;
 use rpyc_core::object::{Access, Any, Context, IdParts, Object, ObjectRef, ObjectResult};
 use rpyc_core::service::{Service, ServiceFactory};
 use rpyc_core::wire::{Str, Value};
-use rpyc_core::{Config, Nesting};
 
 use crate::arguments::MethodDef;
 use crate::evaluator::{Evaluator, Session};

@@ -7,10 +7,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 pub use crate::dispatch::scheduler::Nesting;
-use crate::exception::KnownExceptions;
+pub use crate::exception::KnownExceptions;
 use crate::executor::{Executor, ThreadPool};
 use crate::object::Any;
-use crate::observer::Observer;
+pub use crate::observer::Observer;
 use crate::session::Connection;
 use crate::transport::PeerAddr;
 use crate::wire::{Dialect, Limits};

@@ -102,7 +102,7 @@
 extern crate self as rpyc_core;
 
 pub mod by_value;
-mod config;
+pub mod config;
 mod connect;
 mod counter_hash;
 mod dispatch;
@@ -113,6 +113,7 @@ pub mod executor;
 mod heap_size_tests;
 pub mod object;
 mod observer;
+pub mod pool;
 pub mod registry;
 pub mod service;
 mod session;
@@ -120,20 +121,16 @@ mod sync;
 pub mod transport;
 pub mod wire;
 
-pub use self::config::{BeforeClosed, Config, Nesting, WIRE_VERSION};
+pub use self::config::Config;
 #[cfg(feature = "tls")]
 pub use self::connect::connect_tls;
 #[cfg(unix)]
 pub use self::connect::connect_unix;
 pub use self::connect::{Connector, connect, connect_by_service, connect_thread};
-pub use self::dispatch::blocked_threads::{BlockedGuard, BlockedThreads};
-pub use self::dispatch::readiness::ReadinessObserver;
 pub use self::error::{CloseReason, Error, Timeout};
-pub use self::exception::{Exception, KnownExceptions, PythonException};
-pub use self::executor::{Executor, ThreadPool};
-pub use self::object::{
-    Any, Args, Context, Expose, Exposed, FromAny, IntoAny, Netref, Object, ObjectRef,
-};
+pub use self::exception::{Exception, PythonException};
+pub use self::executor::Executor;
+pub use self::object::{Any, Args, Context, Exposed, FromAny, IntoAny, Netref, Object, ObjectRef};
 pub use self::session::{AsyncResult, BackgroundServing, Connection, WeakConnection};
 pub use self::wire::{Handler, Limits, Value};
 /// Lets a Rust type's values be handed to peers as objects.
@@ -235,5 +232,4 @@ pub use rpyc_macros::expose;
 /// ```
 pub use rpyc_macros::service;
 
-pub use self::observer::Observer;
-pub use self::service::{Service, ServiceFactory, VoidService};
+pub use self::service::{Service, VoidService};

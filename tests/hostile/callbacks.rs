@@ -1,7 +1,8 @@
 //! Peers that are called back and answer with a trap, or not at all.
 
+use rpyc_core::Config;
+use rpyc_core::config::Nesting;
 use rpyc_core::wire::{Boxed, DumpedException, Handler, Message, NamedException, Seq, Value};
-use rpyc_core::{Config, Nesting};
 
 use crate::memory::bounded;
 use crate::peer::{Peer, call_attr, frame, hex, message, mine, raises};

@@ -8,9 +8,10 @@ use std::path::Path;
 const HEAD: &str = "| layer | where | may name |";
 
 /// The crates whose files all belong to a layer: their folders, and their names in code.
-const CRATES: [(&str, &str); 4] = [
+const CRATES: [(&str, &str); 5] = [
     ("rpyc-core", "rpyc_core"),
     ("rpyc-classic", "rpyc_classic"),
+    ("rpyc-classic/cpython", "rpyc_cpython"),
     ("rpyc-classic/rustpython", "rpyc_rustpython"),
     ("rpyc-server", "rpyc_server"),
 ];

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, Weak};
 use rpyc_classic::evaluator::{Evaluator, Session};
 use rpyc_classic::getconn::{Keeper, ServerConnection};
 use rpyc_classic::{SlaveOptions, SlaveService};
+use rpyc_core::config::Nesting;
 use rpyc_core::executor::Executor;
 use rpyc_core::object::{Context, Object, ObjectRef};
-use rpyc_core::{Config, Connection, Connector, Exception, Nesting, Service, VoidService};
+use rpyc_core::{Config, Connection, Connector, Exception, Service, VoidService};
 
 use crate::attach::lock;
 use crate::session::{OpenSession, PythonSession, Shared, closed};

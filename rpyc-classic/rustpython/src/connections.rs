@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
+use rpyc_core::config::Nesting;
 use rpyc_core::executor::Executor;
 use rpyc_core::object::{Context, Object, ObjectRef};
-use rpyc_core::{Config, Connection, Connector, Exception, Nesting, Service, VoidService};
+use rpyc_core::{Config, Connection, Connector, Exception, Service, VoidService};
 
 use super::Shared;
 use super::session::{OpenSession, PythonSession, closed};

@@ -134,7 +134,7 @@ pub(crate) fn expand(
         }
 
         #[automatically_derived]
-        impl ::rpyc_core::Expose for #of {
+        impl ::rpyc_core::object::Expose for #of {
             fn class() -> ::std::sync::Arc<::rpyc_core::object::Class<Self>> {
                 static CLASS: ::std::sync::OnceLock<
                     ::std::sync::Arc<::rpyc_core::object::Class<#of>>,

@@ -8,6 +8,8 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
+use rpyc_core::config::Observer;
+use rpyc_core::executor::ThreadPool;
 use rpyc_core::transport::{MemoryStream, Stream, memory_pair};
 use rpyc_core::*;
 

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rpyc_core::config::Observer;
 use rpyc_core::object::Function;
+use rpyc_core::pool::BlockedThreads;
 use rpyc_core::transport::{Stream, memory_pair};
 use rpyc_core::wire::{Boxed, Dialect, FrameBuf, FrameDecoder, Message, encode_reply};
 use rpyc_core::*;

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use rpyc_core::pool::ReadinessObserver;
 use rpyc_core::transport::Stream;
-use rpyc_core::{Config, Connection, Error, ReadinessObserver, VoidService};
+use rpyc_core::{Config, Connection, Error, VoidService};
 
 use crate::objects::PATIENCE;
 

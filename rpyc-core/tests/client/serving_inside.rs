@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rpyc_core::config::Nesting;
 use rpyc_core::object::{FromAny, Function};
 use rpyc_core::*;
 

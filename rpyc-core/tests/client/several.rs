@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use rpyc_core::config::Nesting;
 use rpyc_core::object::{FromAny, Function};
 use rpyc_core::*;
 

@@ -388,7 +388,7 @@ fn the_same_object_is_the_same_reference() {
 
 #[test]
 fn a_factory_makes_a_service_for_each_connection_or_shares_one() {
-    use rpyc_core::ServiceFactory;
+    use rpyc_core::service::ServiceFactory;
     let each: Box<dyn ServiceFactory> = Box::new(calculator);
     let shared = calculator();
     let one: Box<dyn ServiceFactory> = Box::new(move || shared.clone());

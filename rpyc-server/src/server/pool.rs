@@ -21,9 +21,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use log::warn;
+use rpyc_core::Connection;
 use rpyc_core::executor::Executor;
+use rpyc_core::pool::{BlockedThreads, ReadinessObserver};
 use rpyc_core::transport::PeerAddr;
-use rpyc_core::{BlockedThreads, Connection, ReadinessObserver};
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 

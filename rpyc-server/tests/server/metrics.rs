@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rpyc_core::{Config, Handler, ObjectRef, Observer, Service, VoidService, args};
+use rpyc_core::config::Observer;
+use rpyc_core::{Config, Handler, ObjectRef, Service, VoidService, args};
 use rpyc_server::metrics::{Metrics, MetricsEndpoint};
 use rpyc_server::{ChildCommand, Mode, RawStream, Rejection, Server};
 

@@ -15,8 +15,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use rpyc_core::config::Observer;
 use rpyc_core::transport::Stream;
-use rpyc_core::{Config, Connection, Handler, Observer};
+use rpyc_core::{Config, Connection, Handler};
 
 use self::counted::Counted;
 pub use self::endpoint::MetricsEndpoint;
