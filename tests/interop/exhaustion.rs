@@ -181,6 +181,39 @@ fn a_set_of_values_that_are_chosen_to_collide_is_refused_at_once() {
     ));
 }
 
+/// A set of which all items have the same hash, of such sets, of such sets: each has one item of its
+/// own, which is found out last.
+#[test]
+fn sets_of_sets_that_are_chosen_to_collide_are_refused_at_once() {
+    others_are_served_during(
+        r#"
+        import rpyc.core.brine as brine
+        class Sneaky(frozenset):
+            def __new__(cls, items):
+                made = super().__new__(cls)
+                made.items = items
+                return made
+        dump = brine._dump_registry[frozenset]
+        brine.simple_types = brine.simple_types | {Sneaky}
+        brine._dump_registry[Sneaky] = lambda obj, stream: dump(obj.items, stream)
+        def colliding(depth, own):
+            if depth == 0:
+                return own * (2**61 - 1)
+            return Sneaky(tuple(colliding(depth - 1, n) for n in (*range(1, 31), 100 + own)))
+        with connect() as conn:
+            keep = conn.builtin.type
+            for value in (colliding(3, 0), (colliding(2, 0), colliding(2, 1)) * 20):
+                with raises(ValueError, 'hash'):
+                    keep(value)
+            # What nobody has chosen works, however deep.
+            nested = frozenset(frozenset(frozenset((i, j, -1, -2)) for j in range(30)) for i in range(30))
+            same(conn.eval('len')(nested), 30)
+            same(conn.eval('len')(frozenset((n, 'x') * 50 for n in range(1000))), 1000)
+        within(32 + 40)
+        "#,
+    );
+}
+
 #[test]
 fn a_containers_copy_for_a_comparison_is_not_made_of_keys_that_collide() {
     others_are_served_during(
