@@ -39,4 +39,5 @@ mod thread_state;
 mod threads;
 mod tls;
 mod transfer;
+mod user_python;
 mod values;

@@ -242,6 +242,13 @@ pub fn program_output(name: &str, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// The user's Python that servers run clients' code in, instead of the built-in one: what
+/// `RPYC_TEST_PYTHON` names.
+#[must_use]
+pub fn under_test() -> Option<PathBuf> {
+    env::var_os("RPYC_TEST_PYTHON").map(PathBuf::from)
+}
+
 /// Removes what would change how Python or rpyc behave from the environment of a child.
 pub(crate) fn clear_environment(command: &mut Command) -> &mut Command {
     for name in [
@@ -252,6 +259,10 @@ pub(crate) fn clear_environment(command: &mut Command) -> &mut Command {
         "RPYC_BIND_THREADS",
     ] {
         command.env_remove(name);
+    }
+    if let Some(python) = under_test() {
+        // For every server that it starts.
+        command.env("RPYC_SERVER_PYTHON", python);
     }
     command
 }

@@ -31,6 +31,31 @@ pub fn better_than_stock(why: &str) -> bool {
     is_stock()
 }
 
+/// The kinds of Python that run clients' code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)] // these are all
+pub enum Evaluator {
+    /// The one that is built in.
+    RustPython,
+    /// The one that `RPYC_TEST_PYTHON` names.
+    CPython,
+}
+
+/// For a test of what one evaluator does: says whether it is the one under test, and where it isn't
+/// prints why the test is left out. So does Python's own server, which is none of them.
+#[must_use]
+pub fn only_on(evaluator: Evaluator, why: &str) -> bool {
+    let under_test = match python::under_test() {
+        Some(_) => Evaluator::CPython,
+        None => Evaluator::RustPython,
+    };
+    let is_it = evaluator == under_test && !is_stock();
+    if !is_it {
+        python::progress(&format!("only on {evaluator:?}: {why}"));
+    }
+    is_it
+}
+
 /// Whether a line of the log is above the level of normal business.
 #[must_use]
 pub fn is_warning(line: &str) -> bool {
@@ -299,15 +324,23 @@ pub fn binary() -> &'static Path {
 }
 
 fn build() -> Result<PathBuf, String> {
-    python::progress("building rpyc-server ...");
+    if python::under_test().is_some() {
+        // It is looked for beside the program.
+        build_package("rpyc-server-python")?;
+    }
+    let messages = build_package("rpyc-server")?;
+    let path = executable(&messages).ok_or("Cargo built no program of that name")?;
+    fs::metadata(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(path)
+}
+
+/// Builds a package of this workspace; the result are Cargo's messages.
+fn build_package(package: &str) -> Result<String, String> {
+    python::progress(&format!("building {package} ..."));
     let output = Command::new(env!("CARGO"))
         .args(["build", "--locked", "--ignore-rust-version", "--release"])
-        .args([
-            "--package",
-            "rpyc-server",
-            "--message-format",
-            "json-render-diagnostics",
-        ])
+        .args(["--message-format", "json-render-diagnostics"])
+        .args(["--package", package])
         .env("CARGO_TARGET_DIR", python::target_folder()?)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null())
@@ -316,10 +349,7 @@ fn build() -> Result<PathBuf, String> {
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let path = executable(&messages).ok_or("Cargo built no program of that name")?;
-    fs::metadata(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-    Ok(path)
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The executable that Cargo's messages (a JSON object a line) name for the server.

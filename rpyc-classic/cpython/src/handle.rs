@@ -209,9 +209,8 @@ impl Object for PyHandle {
 
     fn pickle(&self, _: &Context<'_>, protocol: i64) -> ObjectResult<Bytes> {
         self.run(|py, object| {
-            let pickle = py.import(intern!(py, "pickle"))?;
-            let protocol = pickle_protocol(protocol);
-            let pickled = pickle.call_method1(intern!(py, "dumps"), (object, protocol))?;
+            let args = (object, pickle_protocol(protocol));
+            let pickled = policy().dumps.bind(py).call1(args)?;
             match pickled.cast::<PyBytes>() {
                 Ok(bytes) => Ok(Bytes::copy_from_slice(bytes.as_bytes())),
                 Err(_) => Err(PyTypeError::new_err("pickle.dumps() returned no bytes")),
@@ -243,9 +242,16 @@ fn strict_text(text: &Bound<'_, PyString>) -> PyResult<Str> {
     text.to_str().map(Str::from)
 }
 
-/// Text as it travels; lone surrogates become question marks.
+/// Text as it travels, with escapes for lone surrogates.
 pub(crate) fn text(text: &Bound<'_, PyString>) -> Str {
-    Str::from(text.to_string_lossy().into_owned())
+    if let Ok(text) = text.to_str() {
+        return Str::from(text);
+    }
+    let escaped = text.call_method1("encode", ("utf-8", "backslashreplace"));
+    match escaped.as_ref().map(|bytes| bytes.extract::<&[u8]>()) {
+        Ok(Ok(bytes)) => Str::from(String::from_utf8_lossy(bytes).into_owned()),
+        _ => Str::from(text.to_string_lossy().into_owned()),
+    }
 }
 
 /// Protocol 5 is unknown to Python 3.7.

@@ -115,9 +115,8 @@ fn order(ident: c_ulong, class: Option<&Py<PyAny>>) {
 
 /// Lets this thread be interrupted while the result lives.
 pub(crate) fn listen(py: Python<'_>) -> Listening {
-    let ident = py
-        .import("_thread")
-        .and_then(|thread| thread.call_method0("get_ident")?.extract());
+    let ident = policy().get_ident.bind(py).call0();
+    let ident = ident.and_then(|ident| ident.extract());
     let ident = match ident {
         Ok(ident) => ident,
         Err(error) => {

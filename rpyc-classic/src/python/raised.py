@@ -32,9 +32,15 @@ def describe(raised):
     # Python's constructor knows what was given from what wasn't; set to None afterwards, it is
     # shown: "[Errno None] None: None -> None".
     skip_none = module == "builtins" and issubclass(cls, OSError)
-    args = tuple(_value(arg) for arg in raised.args)
+    args, places = raised.args, {}
+    if cls is UnicodeEncodeError:
+        # What couldn't be encoded travels with escapes: its place is that in the escaped text.
+        text, start, end = raised.object, raised.start, raised.end
+        places = {"start": len(_escaped(text[:start])), "end": len(_escaped(text[:end]))}
+        args = raised.encoding, text, places["start"], places["end"], raised.reason
+    args = tuple(_value(arg) for arg in args)
     attributes = [
-        (attribute, value)
+        (attribute, places.get(attribute, value))
         for attribute, value in _attributes(raised)
         if not (skip_none and value is None)
     ]
@@ -50,7 +56,7 @@ def own_part(trail):
 
 def _value(obj):
     if isinstance(obj, str):
-        return as_python_name(str(obj))
+        return as_python_name(_escaped(str(obj)))
     if type(obj) is tuple:
         obj = tuple(as_python_name(item) if type(item) is str else item for item in obj)
     if dumpable(obj):
@@ -59,6 +65,11 @@ def _value(obj):
         return repr(obj)
     except Exception:
         return f"<unprintable {type(obj).__name__} object>"
+
+
+def _escaped(text):
+    """The text with escapes for lone surrogates, which have no UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _attributes(raised):
@@ -75,7 +86,9 @@ def _attributes(raised):
             value = getattr(raised, name)
         except Exception:
             continue
-        yield str(name), _value(value)
+        # A method's text would hide the method at the receiver.
+        if not (callable(value) and callable(getattr(type(raised), name, None))):
+            yield str(name), _value(value)
 
 
 def _text(raised, trail):
@@ -84,8 +97,23 @@ def _text(raised, trail):
         lines = traceback.format_exception(type(raised), raised, trail, limit=limit)
         return as_python_names("".join(lines))
     except Exception:
-        # Out of stack, or a client has broken the module.
-        return f"{type(raised).__name__}: {raised.args!r}"
+        # Out of stack, or a client has broken what the module needs.
+        return _plain_text(raised, trail)
+
+
+def _plain_text(raised, trail):
+    lines = ["Traceback (most recent call last):\n"]
+    while trail is not None and len(lines) < _MAX_FRAMES:
+        code = trail.tb_frame.f_code
+        file = as_python_name(code.co_filename)
+        lines.append(f'  File "{file}", line {trail.tb_lineno}, in {code.co_name}\n')
+        trail = trail.tb_next
+    try:
+        text = str(raised)
+    except Exception:
+        text = "<exception str() failed>"
+    lines.append(f"{type(raised).__name__}: {text}\n" if text else f"{type(raised).__name__}\n")
+    return "".join(lines)
 
 
 def _is_deep(trail):

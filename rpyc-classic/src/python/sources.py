@@ -7,7 +7,7 @@ import re
 
 _PYTHON_NAME = "<string>"
 _OUR_NAME = re.compile(r"<text \d+>")
-_OUR_FILE = re.compile(r'^(\s*File ")<text \d+>(")', re.MULTILINE)
+_OUR_FILE = re.compile(r'^(\s*File ")<text \d+>(?=")', re.MULTILINE)
 
 # Of one session.
 _MAX_EVALS = 64
@@ -29,7 +29,10 @@ def as_python_name(name):
 
 def as_python_names(text):
     """The same within the text of a traceback."""
-    return _OUR_FILE.sub(rf"\1{_PYTHON_NAME}\2", text) if "<text " in text else text
+    if "<text " not in text:
+        return text
+    # With a function: a template would be read by Python code, which clients may have broken.
+    return _OUR_FILE.sub(lambda found: found[1] + _PYTHON_NAME, text)
 
 
 def is_own_code(code):

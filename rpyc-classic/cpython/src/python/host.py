@@ -20,7 +20,7 @@ from _rpyc_session import begin_with
 _SWITCH_INTERVAL = 0.0005
 
 # Before 3.12 a call in Python takes stack of the thread: so much at the most.
-_BYTES_A_CALL = 640
+_BYTES_A_CALL = 3072
 
 
 def prepare(search_path, argv, stack_size, on_main_thread, after_fork):

@@ -1,0 +1,160 @@
+//! What a CPython of the user's does that the built-in Python can't (`RPYC_TEST_PYTHON`).
+
+use rpyc_tests::server::{Evaluator, Server, only_on};
+
+#[track_caller]
+fn with_cpython(options: &[&str], code: &str) {
+    if only_on(Evaluator::CPython, "RustPython has no such thing") {
+        Server::with_options(options).check(code);
+    }
+}
+
+#[test]
+fn a_fork_is_the_clients_own_business_and_the_child_leaves_the_connections_alone() {
+    with_cpython(
+        &[],
+        r#"
+        conn.execute(dedent('''
+            import multiprocessing, os
+            def exit_code(pid):
+                return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            def calls_back_in_a_child(callback):
+                pid = os.fork()
+                if pid == 0:
+                    try: callback()
+                    except EOFError: os._exit(7)
+                    os._exit(1)
+                return exit_code(pid)
+            def lets_go_in_a_child(callbacks):
+                pid = os.fork()
+                if pid == 0:
+                    callbacks.clear()
+                    os._exit(8)
+                return exit_code(pid)
+            def work():
+                with multiprocessing.get_context('fork').Pool(2) as pool:
+                    return tuple(pool.map(abs, [-1, -2, -3]))
+        '''))
+        said = []
+        same(conn.namespace['calls_back_in_a_child'](lambda: said.append(1)), 7)
+        same(said, [])
+        callbacks = conn.eval('[]')
+        callbacks.append(said.append)
+        same(conn.namespace['lets_go_in_a_child'](callbacks), 8)
+        callbacks[0](2)
+        same(said, [2])
+        # The child that comes back to the server ends there.
+        conn.execute('pid = os.fork()')
+        same(conn.eval('exit_code(pid)'), 0)
+        same(conn.namespace['work'](), (1, 2, 3))
+        same(conn.eval('1 + 1'), 2)
+        "#,
+    );
+}
+
+#[test]
+fn functions_go_there_as_bytecode_where_both_run_one_version() {
+    with_cpython(
+        &[],
+        r#"
+        import importlib.util
+        def far(n, step=2, *, plus=1):
+            def inner(x): return x * 10
+            return [inner(i) * step + plus for i in range(n)]
+        is_same = conn.modules['importlib.util'].MAGIC_NUMBER == importlib.util.MAGIC_NUMBER
+        if is_same:
+            remote = conn.teleport(far)
+            same(list(remote(3)), [1, 21, 41])
+            same(list(remote(2, step=5, plus=0)), [0, 50])
+            same(list(conn.eval('far(1)')), [1])
+        else:
+            with raises(TypeError, 'bytecode'):
+                conn.teleport(far)
+        "#,
+    );
+}
+
+#[test]
+fn thread_locals_last_between_the_requests_of_a_client() {
+    with_cpython(
+        &[],
+        "
+        conn.execute('import threading; local = threading.local(); local.x = 1')
+        for _ in range(20):
+            same(conn.eval('local.x'), 1)
+        same(conn.eval('threading.current_thread() is threading.main_thread()'), False)
+        ",
+    );
+}
+
+#[test]
+fn a_process_of_one_client_runs_its_code_on_pythons_main_thread() {
+    with_cpython(
+        &["--mode", "process"],
+        r#"
+        same(conn.eval("(t := __import__('threading')).current_thread() is t.main_thread()"), True)
+        conn.execute('import signal')
+        conn.execute('seen = []; before = signal.signal(signal.SIGUSR1, lambda *args: seen.append(args[0]))')
+        conn.execute('signal.raise_signal(signal.SIGUSR1)')
+        same(conn.eval('seen == [signal.SIGUSR1]'), True)
+        same(conn.eval("(a := __import__('asyncio')).run(a.sleep(0, 5))"), 5)
+        "#,
+    );
+}
+
+#[test]
+fn ctypes_calls_into_c_and_c_calls_back() {
+    with_cpython(
+        &[],
+        r#"
+        conn.execute(dedent('''
+            import ctypes
+            libc = ctypes.CDLL(None)
+            class Point(ctypes.Structure):
+                _fields_ = [('x', ctypes.c_int), ('y', ctypes.c_int)]
+            Compare = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))
+            def in_order(compare, numbers):
+                items = (ctypes.c_int * len(numbers))(*numbers)
+                libc.qsort(items, len(items), ctypes.sizeof(ctypes.c_int), Compare(lambda a, b: compare(a[0], b[0])))
+                return list(items)
+        '''))
+        point = conn.eval('Point(3, y=4)')
+        point.x += 1
+        same((point.x, point.y), (4, 4))
+        same(list(conn.namespace['in_order'](lambda a, b: b - a, (3, 1, 2))), [3, 2, 1])
+        "#,
+    );
+}
+
+#[test]
+fn memory_beyond_the_limit_of_a_process_is_a_memory_error() {
+    with_cpython(
+        &["--mode", "process", "--max-memory", "512MiB"],
+        "
+        with raises(MemoryError):
+            conn.eval('bytearray(1 << 30)')
+        same(conn.eval('1 + 1'), 2)
+        ",
+    );
+}
+
+#[test]
+fn a_startup_script_is_the_main_module() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("bench.py");
+    let text = "device = [1]\nif __name__ == '__main__': device.append(2)\n_hidden = 3\n";
+    std::fs::write(&script, text).expect("a script");
+    let init = script.to_string_lossy();
+    with_cpython(
+        &["--init", &init],
+        "
+        same(conn.eval('tuple(device)'), (1, 2))
+        same(tuple(conn.modules.__main__.device), (1, 2))
+        conn.execute('device.append(4)')
+        with connect() as other:
+            same(other.eval('len(device)'), 3)
+            with raises(NameError):
+                other.eval('_hidden')
+        ",
+    );
+}
