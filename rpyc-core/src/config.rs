@@ -96,7 +96,7 @@ pub struct Config {
 
     /// The version of the wire that this side begins with. A side that is spoken to first, as a
     /// server is, takes on what the peer speaks; a [`Connector`](crate::Connector) tries the other
-    /// one by itself. Default: that of rpyc 6.
+    /// one by itself. Default: that of rpyc 6 and rpyc-ng 7.
     pub dialect: Dialect,
     /// Bounds on what the peer may send.
     pub limits: Limits,
@@ -176,7 +176,7 @@ impl Default for Config {
             before_closed: None,
             close_catchall: false,
             bind_threads: *BIND_THREADS,
-            dialect: Dialect::V6,
+            dialect: Dialect::CURRENT,
             limits: Limits::default(),
             max_first_frame: 64 << 10,
             handshake_timeout: None,

@@ -13,13 +13,15 @@ use crate::process::Process;
 use crate::python::{clear_environment, interpreter, progress, run, target_folder};
 
 /// The versions of rpyc that the wire is tested with, and the plumbum that each of them runs with.
-pub const VERSIONS: [(&str, &str); 6] = [
+pub const VERSIONS: [(&str, &str); 7] = [
     ("3.4.4", "1.6.9"),
     ("4.0.2", "1.6.9"),
     ("4.1.5", "1.6.9"),
     ("5.0.1", "1.8.3"),
     ("5.3.1", "1.8.3"),
     ("6.0.2", "1.8.3"),
+    // The fork rpyc-ng: from Python 3.10 on.
+    ("7.0.15", "1.8.3"),
 ];
 
 /// A version of rpyc on a Python.
@@ -182,11 +184,19 @@ fn install(version: &str) -> Result<PathBuf, String> {
         .args(["-m", "pip", "install", "--quiet", "--no-deps"])
         .args(["--disable-pip-version-check", "--upgrade", "--target"])
         .arg(&folder)
-        .arg(format!("rpyc=={version}"))
+        .arg(format!("{}=={version}", package(version)))
         .arg(format!("plumbum=={plumbum}"))
         .stdin(Stdio::null()))?;
     fs::write(&complete, "").map_err(|e| format!("{}: {e}", complete.display()))?;
     Ok(folder)
+}
+
+/// What the version goes by on PyPI.
+fn package(version: &str) -> &'static str {
+    match version.starts_with('7') {
+        true => "rpyc-ng",
+        false => "rpyc",
+    }
 }
 
 const PROGRAMS: [(&str, &str); 7] = [

@@ -32,6 +32,7 @@ fn connect(server: &PythonServer, version: &str) -> Connection {
         Some("3.4") => "rpyc 3",
         Some("4.0") => "rpyc 4.0",
         Some("6.0") => "rpyc 6",
+        Some("7.0") => "rpyc-ng 7",
         _ => "rpyc 4.1 to 5.3",
     };
     assert_eq!(spoken, expected);

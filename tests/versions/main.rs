@@ -1,4 +1,4 @@
-//! Every version of rpyc on one port: clients from 3.4.4 to 6.0.2 on Rust servers, and a Rust client on
+//! Every version of rpyc on one port: clients from 3.4.4 to 6.0.2 and of rpyc-ng 7 on Rust servers, and a Rust client on
 //! Python servers of all of them.
 
 mod client;
@@ -53,7 +53,8 @@ versions! {
     rpyc_4_1_5: "4.1.5",
     rpyc_5_0_1: "5.0.1",
     rpyc_5_3_1: "5.3.1",
-    rpyc_6_0_2: "6.0.2"
+    rpyc_6_0_2: "6.0.2",
+    rpyc_ng_7_0_15: "7.0.15"
 }
 
 #[track_caller]

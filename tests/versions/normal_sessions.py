@@ -15,4 +15,4 @@ for number in range(100):
         conn.close()
     else:
         # As a program that ends without a word.
-        conn._channel.close()
+        getattr(conn, "_channel" if VERSION < (7,) else "_Connection__channel").close()

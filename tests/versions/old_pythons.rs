@@ -43,6 +43,7 @@ fn runs_on(version: &str, python: &str) -> bool {
     match (version, python) {
         ("3.4.4", "2.7" | "3.6") | ("4.0.2" | "4.1.5", _) => true,
         ("3.4.4", _) | (_, "2.7") => false,
+        (version, _) if version.starts_with('7') => false,
         _ => true,
     }
 }

@@ -52,7 +52,9 @@ import rpyc  # noqa: E402
 import rpyc.core.service  # noqa: E402
 import rpyc.utils.classic  # noqa: E402
 
-VERSION = tuple(map(int, rpyc.version.version))
+VERSION = rpyc.version.version
+# rpyc-ng has a str.
+VERSION = tuple(map(int, VERSION.split(".") if isinstance(VERSION, str) else VERSION))
 PYTHON_2 = sys.version_info[0] == 2
 HOST = os.environ.get("PEER_HOST")
 PORT = int(os.environ.get("PEER_PORT", "0"))

@@ -9,9 +9,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyBytes, PyComplex, PyDict, PyFloat, PyFrozenSet, PyInt, PySlice, PyString, PyTuple,
+    PyType,
 };
 use rpyc_core::object::{Any, Args};
-use rpyc_core::wire::{Int, Str, Value};
+use rpyc_core::wire::{Int, PlainType, Str, Value};
 
 use crate::handle::PyHandle;
 use crate::native::Target;
@@ -187,7 +188,31 @@ pub(crate) fn value_to_python(py: Python<'_>, value: Value) -> PyResult<Bound<'_
             let parts = PyTuple::new(py, all(parts.to_vec())?)?;
             py.get_type::<PySlice>().call1(parts)?
         }
+        Value::Type(plain) => class_of(py, plain).into_any(),
     })
+}
+
+/// The class that the object is, if some peers take it by value.
+pub(crate) fn plain_type(object: &Bound<'_, PyAny>) -> Option<PlainType> {
+    object.cast::<PyType>().ok()?;
+    let mut all = PlainType::ALL.into_iter();
+    all.find(|plain| object.is(class_of(object.py(), *plain)))
+}
+
+fn class_of(py: Python<'_>, plain: PlainType) -> Bound<'_, PyType> {
+    match plain {
+        PlainType::None => py.None().bind(py).get_type(),
+        PlainType::Int => py.get_type::<PyInt>(),
+        PlainType::Bool => py.get_type::<PyBool>(),
+        PlainType::Float => py.get_type::<PyFloat>(),
+        PlainType::Bytes => py.get_type::<PyBytes>(),
+        PlainType::Str => py.get_type::<PyString>(),
+        PlainType::Complex => py.get_type::<PyComplex>(),
+        PlainType::NotImplemented => py.NotImplemented().bind(py).get_type(),
+        PlainType::Ellipsis => py.Ellipsis().bind(py).get_type(),
+        // One that a newer core knows.
+        _ => py.get_type::<PyType>(),
+    }
 }
 
 /// Arguments of a call into Python.

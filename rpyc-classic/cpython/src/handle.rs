@@ -9,12 +9,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCFunction, PyString, PyTuple};
 use rpyc_core::Exception;
 use rpyc_core::object::{
-    Access, Any, Args, Context, IdParts, Identity, Method, Object, ObjectResult,
+    Access, Any, Args, Context, IdParts, Identity, Method, Object, ObjectRef, ObjectResult, Raised,
 };
-use rpyc_core::wire::Str;
+use rpyc_core::wire::{PlainType, Str};
 
 use crate::attach::DeferredDrop;
-use crate::convert::{to_any, to_call, to_python};
+use crate::convert::{plain_type, to_any, to_call, to_python};
+use crate::exception::raise;
 use crate::policy::policy;
 use crate::session::PythonSession;
 
@@ -24,6 +25,7 @@ pub(crate) struct PyHandle {
     session: Arc<PythonSession>,
     // Settled when the object goes out: later it may be asked for where no Python may run.
     id_parts: IdParts,
+    plain_type: Option<PlainType>,
 }
 
 impl PyHandle {
@@ -38,6 +40,7 @@ impl PyHandle {
         Ok(PyHandle {
             held: DeferredDrop::new(object.clone()),
             session: session.clone(),
+            plain_type: plain_type(object),
             id_parts: IdParts {
                 name: text(&name),
                 class: Identity::new(spaces.classes, class),
@@ -202,7 +205,10 @@ impl Object for PyHandle {
 
     fn exit(&self, _: &Context<'_>, exc: Any) -> ObjectResult {
         self.give(|py, object| {
-            let exc = to_python(py, &self.session, exc)?;
+            let exc = match Raised::of(&exc) {
+                Some(raised) => raise(py, raised).into_value(py).into_bound(py).into_any(),
+                None => to_python(py, &self.session, exc)?,
+            };
             policy().leave.bind(py).call1((object, exc))
         })
     }
@@ -220,6 +226,31 @@ impl Object for PyHandle {
 
     fn is_instance(&self, _: &Context<'_>, other: &Any) -> ObjectResult<bool> {
         self.run(|py, object| to_python(py, &self.session, other.clone())?.is_instance(object))
+    }
+
+    fn is_subclass(&self, _: &Context<'_>, other: &Any) -> ObjectResult<bool> {
+        self.run(|py, object| {
+            let other = to_python(py, &self.session, other.clone())?;
+            let builtins = py.import(intern!(py, "builtins"))?;
+            let answer = builtins.call_method1(intern!(py, "issubclass"), (other, object))?;
+            answer.is_truthy()
+        })
+    }
+
+    fn is_true(&self, _: &Context<'_>) -> ObjectResult<bool> {
+        self.run(|_, object| object.is_truthy())
+    }
+
+    fn class(&self, _: &Context<'_>) -> ObjectResult<ObjectRef> {
+        self.run(|py, object| {
+            let class = PyHandle::new(py, &self.session, &object.get_type())?;
+            let class: ObjectRef = Arc::new(class);
+            Ok(class)
+        })
+    }
+
+    fn plain_type(&self) -> Option<PlainType> {
+        self.plain_type
     }
 
     fn no_attribute(&self, name: &str) -> Exception {

@@ -3,18 +3,18 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyBaseException, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyModule, PyTuple};
 use rpyc_classic::getconn::Keeper;
-use rpyc_core::object::{Any, Context, Method, Netref, Object, ObjectRef, ObjectResult};
+use rpyc_core::object::{Any, Context, Method, Netref, Object, ObjectRef, ObjectResult, Raised};
 use rpyc_core::wire::{Handler, Value, decode_value_strict, encode_to_vec};
 use rpyc_core::{AsyncResult, Exception, Limits};
 
 use crate::attach::{DeferredDrop, ask, attached, is_forked, lock};
 use crate::connect;
 use crate::convert::{to_any, to_anys, to_args, to_python, to_value, value_to_python};
-use crate::exception::raise;
+use crate::exception::{raise, to_exception};
 use crate::policy::policy;
 use crate::session::{PythonSession, closed};
 
@@ -275,11 +275,18 @@ impl Target {
         py: Python<'py>,
         exception: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let exception = to_any(py, &self.session, exception)?;
+        let by_value = self.netref().is_ok_and(Netref::is_left_by_value);
+        let exception = match exception.cast::<PyBaseException>() {
+            Ok(raised) if by_value => {
+                let raised = PyErr::from_value(raised.clone().into_any());
+                Any::object(Raised::new(to_exception(py, &self.session, raised)))
+            }
+            _ => to_any(py, &self.session, exception)?,
+        };
         let again = exception.clone();
         self.ask(
             py,
-            |netref| netref.request(Handler::CtxExit, [exception]),
+            |netref| netref.leave(exception),
             |object, cx| object.exit(cx, again),
         )
     }

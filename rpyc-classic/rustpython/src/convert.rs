@@ -3,12 +3,12 @@
 use num_bigint::BigInt;
 use num_traits::ToPrimitive;
 use rpyc_core::object::{Any, Args};
-use rpyc_core::wire::{Int, Str, Value};
+use rpyc_core::wire::{Int, PlainType, Str, Value};
 use rustpython_vm::builtins::{
-    PyBytes, PyComplex, PyFloat, PyFrozenSet, PyInt, PySlice, PyStr, PyTuple,
+    PyBytes, PyComplex, PyFloat, PyFrozenSet, PyInt, PySlice, PyStr, PyTuple, PyType,
 };
 use rustpython_vm::function::{FuncArgs, KwArgs};
-use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
+use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyResult, VirtualMachine};
 use std::any::Any as StdAny;
 use std::sync::Arc;
 
@@ -205,7 +205,32 @@ pub(super) fn value_to_python(vm: &VirtualMachine, value: Value) -> PyResult {
             let parts = all(parts.to_vec())?;
             ctx.types.slice_type.as_object().call(parts, vm)?
         }
+        Value::Type(plain) => class_of(vm, plain).to_owned().into(),
     })
+}
+
+/// The class that the object is, if some peers take it by value.
+pub(super) fn plain_type(vm: &VirtualMachine, object: &PyObject) -> Option<PlainType> {
+    object.downcast_ref::<PyType>()?;
+    let mut all = PlainType::ALL.into_iter();
+    all.find(|plain| object.is(class_of(vm, *plain)))
+}
+
+fn class_of(vm: &VirtualMachine, plain: PlainType) -> &Py<PyType> {
+    let types = &vm.ctx.types;
+    match plain {
+        PlainType::None => types.none_type,
+        PlainType::Int => types.int_type,
+        PlainType::Bool => types.bool_type,
+        PlainType::Float => types.float_type,
+        PlainType::Bytes => types.bytes_type,
+        PlainType::Str => types.str_type,
+        PlainType::Complex => types.complex_type,
+        PlainType::NotImplemented => types.not_implemented_type,
+        PlainType::Ellipsis => types.ellipsis_type,
+        // One that a newer core knows.
+        _ => types.type_type,
+    }
 }
 
 /// Arguments of a call into Python.

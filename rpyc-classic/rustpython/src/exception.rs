@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rpyc_core::Exception;
 use rpyc_core::args;
-use rpyc_core::object::{Any, Args, Context, Netref};
+use rpyc_core::object::{Any, Args, Context, Netref, Raised};
 use rpyc_core::wire::{Str, Value};
 use rustpython_vm::builtins::{PyBaseException, PyBaseExceptionRef, PyStr, PyType};
 use rustpython_vm::function::FuncArgs;
@@ -301,6 +301,9 @@ pub(super) fn leaving(
     session: &Arc<PythonSession>,
     exc: Any,
 ) -> PyResult<Option<PyBaseExceptionRef>> {
+    if let Some(raised) = Raised::of(&exc) {
+        return Ok(Some(to_python_exception(vm, raised)));
+    }
     let netref = match exc {
         Any::Netref(netref) => netref,
         other => {

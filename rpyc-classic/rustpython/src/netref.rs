@@ -1,7 +1,7 @@
 //! The native classes of proxies: `BaseNetref`, and the methods that its subclasses forward.
 
 use rpyc_core::args;
-use rpyc_core::object::{Any, Args, ObjectRef};
+use rpyc_core::object::{Any, Args, ObjectRef, Raised};
 use rpyc_core::wire::Handler;
 use rustpython_vm::builtins::{PyBaseException, PyDict, PyStr, PyTuple};
 use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyPayload, PyResult, VirtualMachine};
@@ -9,7 +9,7 @@ use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyPayload, PyResult, Vi
 pub(super) use self::_rpyc_native::{NetRef, module_def};
 use super::classes::LOCAL_NAMES;
 use super::convert::{to_any, to_python, to_value};
-use super::exception::to_python_exception;
+use super::exception::{to_exception, to_python_exception};
 use super::proxy::{Question, Target};
 use super::thread::detached;
 use super::{modules, pieces, types};
@@ -455,6 +455,10 @@ fn exception_at_peer(vm: &VirtualMachine, proxy: &Py<NetRef>, exc: &PyObject) ->
         return None;
     };
     let raised = exc.downcast_ref::<PyBaseException>()?;
+    if netref.is_left_by_value() {
+        let raised = to_exception(vm, None, &raised.to_owned());
+        return Some(Any::object(Raised::new(raised)));
+    }
     let classes = raised.class().mro_collect();
     let builtin = classes.iter().find(|class| {
         let known = modules::builtin(vm, &class.name());

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rpyc_core::Exception;
-use rpyc_core::object::{Access, Any, Args, Context, IdParts, Method, Object, ObjectResult};
-use rpyc_core::wire::Str;
+use rpyc_core::object::{
+    Access, Any, Args, Context, IdParts, Method, Object, ObjectRef, ObjectResult,
+};
+use rpyc_core::wire::{PlainType, Str};
 use rustpython_vm::builtins::{PyBytes, PyStr, PyType};
 use rustpython_vm::protocol::{PyIter, PyIterReturn};
 use rustpython_vm::{AsObject, Py, PyObjectRef, PyResult, VirtualMachine};
 
-use super::convert::{to_any, to_func_args, to_python};
+use super::convert::{plain_type, to_any, to_func_args, to_python};
 use super::session::PythonSession;
 use super::thread::Held;
 use super::{exception, frameless, interned, modules, names, netref};
@@ -21,6 +23,7 @@ pub(super) struct PyHandle {
     session: Arc<PythonSession>,
     // Settled when the object goes out: later it may be asked for where no Python may run.
     id_parts: IdParts,
+    plain_type: Option<PlainType>,
 }
 
 impl PyHandle {
@@ -31,6 +34,7 @@ impl PyHandle {
     ) -> PyHandle {
         PyHandle {
             id_parts: names::id_parts(vm, session.shared(), &object),
+            plain_type: plain_type(vm, &object),
             held: Held::new(object, &session.shared().source),
             session: session.clone(),
         }
@@ -242,6 +246,29 @@ impl Object for PyHandle {
             let other = to_python(vm, &self.session, other.clone())?;
             other.is_instance(object, vm)
         })
+    }
+
+    fn is_subclass(&self, _: &Context<'_>, other: &Any) -> ObjectResult<bool> {
+        self.run(|vm, object| {
+            let other = to_python(vm, &self.session, other.clone())?;
+            other.is_subclass(object, vm)
+        })
+    }
+
+    fn is_true(&self, _: &Context<'_>) -> ObjectResult<bool> {
+        self.run(|vm, object| object.clone().is_true(vm))
+    }
+
+    fn class(&self, _: &Context<'_>) -> ObjectResult<ObjectRef> {
+        self.run(|vm, object| {
+            let class = object.class().to_owned().into();
+            let class: ObjectRef = Arc::new(PyHandle::new(vm, &self.session, class));
+            Ok(class)
+        })
+    }
+
+    fn plain_type(&self) -> Option<PlainType> {
+        self.plain_type
     }
 
     fn no_attribute(&self, name: &str) -> Exception {

@@ -114,7 +114,7 @@ fn put_to_peer(netref: &Netref, question: Question) -> ObjectResult {
         Question::Compare(op, other) => netref.request(Handler::Cmp, [other, Any::from(op)]),
         Question::DelAttr(name) => netref.request(Handler::DelAttr, [Any::from(name)]),
         Question::Dir => netref.request(Handler::Dir, []),
-        Question::Exit(exc) => netref.request(Handler::CtxExit, [exc]),
+        Question::Exit(exc) => netref.leave(exc),
         Question::Hash => netref.request(Handler::Hash, []),
         Question::Pickle(protocol) => netref.request(Handler::Pickle, [Any::from(protocol)]),
         Question::Repr => netref.request(Handler::Repr, []),

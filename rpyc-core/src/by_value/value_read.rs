@@ -95,6 +95,7 @@ impl<'de> de::Deserializer<'de> for Reader {
             Value::Str(text) => visitor.visit_string(text.into()),
             Value::Tuple(items) | Value::FrozenSet(items) => visit_items(items, visitor),
             Value::Slice(parts) => visit_items(Vec::from(*parts), visitor),
+            Value::Type(plain) => visitor.visit_str(plain.name()),
         }
     }
 

@@ -1,9 +1,9 @@
 //! [`ContextGuard`]: a remote context manager that has been entered.
 
-use super::{Any, Args, Context, IdParts, Netref, Object, ObjectResult};
+use super::{Any, Args, Netref, Raised};
 use crate::error::Error;
 use crate::exception::Exception;
-use crate::wire::{Handler, Str, Value};
+use crate::wire::Value;
 
 /// A remote context manager between its `__enter__` and its `__exit__`; made by
 /// [`Netref::enter`].
@@ -46,12 +46,12 @@ impl ContextGuard {
         };
         match outcome {
             Ok(value) => {
-                leave(&manager, Any::NONE)?;
+                manager.leave(Any::NONE)?;
                 Ok(Some(value))
             }
             Err(error) => {
-                let raised = Any::object(Raised(error.clone().into()));
-                if is_true(&leave(&manager, raised)?) {
+                let raised = Any::object(Raised::new(error.clone().into()));
+                if is_true(&manager.leave(raised)?) {
                     Ok(None)
                 } else {
                     Err(error)
@@ -67,16 +67,12 @@ impl Drop for ContextGuard {
             return;
         };
         let exc = if std::thread::panicking() {
-            Any::object(Raised(Exception::runtime_error("the caller panicked")))
+            Any::object(Raised::new(Exception::runtime_error("the caller panicked")))
         } else {
             Any::NONE
         };
-        manager.post(Handler::CtxExit, [exc], "leaving a remote context");
+        manager.post_leave(exc, "leaving a remote context");
     }
-}
-
-fn leave(manager: &Netref, exc: Any) -> Result<Any, Error> {
-    manager.request(Handler::CtxExit, [exc])
 }
 
 /// Truth in Python's sense, as far as it can be told from here.
@@ -87,51 +83,5 @@ fn is_true(answer: &Any) -> bool {
         Any::Value(Value::Str(text)) => !text.is_empty(),
         Any::Value(Value::Tuple(items)) => !items.is_empty(),
         _ => true,
-    }
-}
-
-/// An exception as an object: what `__exit__` is given.
-#[derive(Debug)]
-struct Raised(Exception);
-
-impl Object for Raised {
-    fn id_parts(&self) -> IdParts {
-        let name = format!("{}.{}", self.0.module(), self.0.class());
-        IdParts {
-            class: super::Identity::of_class(&name),
-            name: Str::from(name),
-            instance: Some(super::Identity::of(self)),
-        }
-    }
-
-    fn attr(&self, _: &Context<'_>, name: &str) -> ObjectResult {
-        match name {
-            "args" => Ok(Any::from(Value::Tuple(self.0.args().to_vec()))),
-            _ => match self.0.attr(name) {
-                Some(value) => Ok(Any::Value(value.clone())),
-                None => Err(self.no_attribute(name)),
-            },
-        }
-    }
-
-    fn access_override(
-        &self,
-        cx: &Context<'_>,
-        access: super::Access,
-        name: &str,
-        _: Option<&Any>,
-    ) -> Option<ObjectResult> {
-        // The peer may read what the exception would have carried by value.
-        let known = name == "args" || self.0.attr(name).is_some();
-        (access == super::Access::Get && known).then(|| self.attr(cx, name))
-    }
-
-    fn repr(&self, _: &Context<'_>) -> ObjectResult<Str> {
-        let args = Value::Tuple(self.0.args().to_vec());
-        Ok(Str::from(format!("{}{args}", self.0.class())))
-    }
-
-    fn str(&self, _: &Context<'_>) -> ObjectResult<Str> {
-        Ok(Str::from(self.0.message()))
     }
 }

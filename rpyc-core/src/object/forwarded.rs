@@ -150,7 +150,7 @@ impl Object for ForwardedObject {
     }
 
     fn exit(&self, _: &Context<'_>, exc: Any) -> ObjectResult {
-        self.ask(Handler::CtxExit, [exc])
+        Ok(self.netref.leave(exc)?)
     }
 
     fn pickle(&self, _: &Context<'_>, protocol: i64) -> ObjectResult<Bytes> {
@@ -161,6 +161,12 @@ impl Object for ForwardedObject {
                 other.type_name()
             ))),
         }
+    }
+
+    fn is_subclass(&self, _: &Context<'_>, other: &Any) -> ObjectResult<bool> {
+        let args = Args::from([other.clone()]);
+        let answer = self.netref.call_method("__subclasscheck__", args)?;
+        Ok(matches!(answer, Any::Value(Value::Bool(true))))
     }
 
     fn is_instance(&self, cx: &Context<'_>, other: &Any) -> ObjectResult<bool> {

@@ -18,8 +18,10 @@ mod iter;
 pub(crate) mod netref;
 mod operations;
 pub(crate) mod pickled;
+mod raised;
 mod remote;
 mod restricted;
+mod stand_in;
 mod timed;
 
 use std::any::Any as StdAny;
@@ -41,11 +43,13 @@ pub use self::identity::{IdParts, Identity, Space};
 pub use self::iter::RemoteIter;
 pub use self::netref::Netref;
 pub use self::operations::Comparison;
+pub use self::raised::Raised;
 pub use self::restricted::restricted;
+pub use self::stand_in::ClassStandIn;
 pub use self::timed::Timed;
 pub use crate::exception::ConversionError;
 use crate::exception::Exception;
-use crate::wire::{Str, Value};
+use crate::wire::{PlainType, Str, Value};
 
 /// A shared handle of an object.
 pub type ObjectRef = Arc<dyn Object>;
@@ -253,8 +257,8 @@ pub trait Object: StdAny + Send + Sync {
         Ok(items)
     }
 
-    /// Leaves the context manager: `exc` is `None`, the exception, or (from stock clients) the
-    /// exception's class as a netref.
+    /// Leaves the context manager: `exc` is `None`, the exception (a netref, or [`Raised`]), or (from
+    /// stock clients) the exception's class as a netref.
     ///
     /// # Errors
     /// What `__exit__` raised.
@@ -287,6 +291,55 @@ pub trait Object: StdAny + Send + Sync {
         Err(Exception::type_error(
             "isinstance() arg 2 must be a class, type, or tuple of classes and types",
         ))
+    }
+
+    /// `issubclass(other, object)`, where the object is a class.
+    ///
+    /// # Errors
+    /// A TypeError where one of the two isn't a class.
+    fn is_subclass(&self, cx: &Context<'_>, other: &Any) -> ObjectResult<bool> {
+        let _ = (cx, other);
+        Err(Exception::type_error(
+            "issubclass() arg 2 must be a class, a tuple of classes, or a union",
+        ))
+    }
+
+    /// `bool(object)`: what `__bool__` says; else whether `__len__` is other than 0; else true.
+    ///
+    /// # Errors
+    /// What the method raised; a TypeError where it returned something else.
+    fn is_true(&self, cx: &Context<'_>) -> ObjectResult<bool> {
+        let methods = self.methods(cx)?;
+        let has = |name: &str| methods.iter().any(|(known, _)| **known == *name);
+        let method = match (has("__bool__"), has("__len__")) {
+            (true, _) => "__bool__",
+            (false, true) => "__len__",
+            (false, false) => return Ok(true),
+        };
+        match self.call_method(cx, method, Args::new())? {
+            Any::Value(Value::Bool(truth)) => Ok(truth),
+            Any::Value(Value::Int(length)) => Ok(length.to_i64() != Some(0)),
+            other => Err(Exception::type_error(format!(
+                "{method} should return a bool or an int, not {}",
+                other.type_name()
+            ))),
+        }
+    }
+
+    /// `type(object)`; what stands for the class of a Rust object tells its name and its methods.
+    ///
+    /// # Errors
+    /// What the inspection raised.
+    fn class(&self, cx: &Context<'_>) -> ObjectResult<ObjectRef> {
+        Ok(Arc::new(ClassStandIn::new(
+            self.id_parts(),
+            self.methods(cx)?,
+        )))
+    }
+
+    /// The type that the object is, if it is one of those that rpyc-ng takes by value.
+    fn plain_type(&self) -> Option<PlainType> {
+        None
     }
 
     /// The AttributeError for an attribute that isn't there, in Python's words.

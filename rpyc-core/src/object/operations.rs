@@ -5,7 +5,7 @@ use super::{Any, Args, ContextGuard, Netref, RemoteIter, Timed};
 use crate::error::Error;
 use crate::exception::Exception;
 use crate::session::AsyncResult;
-use crate::wire::{Handler, Str, Value};
+use crate::wire::{Handler, MethodCall, Str, Value};
 
 /// Which of Python's comparisons is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,13 +87,31 @@ impl Netref {
         self.request(Handler::Call, call_args(args))
     }
 
-    /// Calls the method `name`, in one round trip.
+    /// Calls the method `name`: in one round trip, but for a peer that has no request for it (rpyc-ng).
     ///
     /// # Errors
     /// As [`call`](Netref::call).
     pub fn call_method(&self, name: &str, args: Args) -> Result<Any, Error> {
-        let [positional, keyword] = call_args(args);
-        self.request(Handler::CallAttr, [Any::from(name), positional, keyword])
+        match self.link().dialect().method_call(name) {
+            MethodCall::AtOnce => {
+                let [positional, keyword] = call_args(args);
+                self.request(Handler::CallAttr, [Any::from(name), positional, keyword])
+            }
+            MethodCall::InTwoSteps => self.method(name)?.call(args),
+            MethodCall::By(handler) => self.request(handler, args.positional),
+        }
+    }
+
+    /// The method itself.
+    fn method(&self, name: &str) -> Result<Netref, Error> {
+        match self.attr(name)? {
+            Any::Netref(method) => Ok(method),
+            other => Err(Error::Remote(Exception::type_error(format!(
+                "'{name}' of {} is no method of its owner's, but {}",
+                self.id_pack().name,
+                other.type_name()
+            )))),
+        }
     }
 
     /// Calls the object without waiting; the result comes later.
@@ -104,13 +122,20 @@ impl Netref {
         self.async_request(Handler::Call, call_args(args))
     }
 
-    /// Calls the method `name` without waiting; the result comes later.
+    /// Calls the method `name` without waiting; the result comes later. Towards a peer that has no request for that
+    /// (rpyc-ng), the method is got first, which is waited for.
     ///
     /// # Errors
     /// As [`async_request`](Netref::async_request).
     pub fn async_call_method(&self, name: &str, args: Args) -> Result<AsyncResult, Error> {
-        let [positional, keyword] = call_args(args);
-        self.async_request(Handler::CallAttr, [Any::from(name), positional, keyword])
+        match self.link().dialect().method_call(name) {
+            MethodCall::AtOnce => {
+                let [positional, keyword] = call_args(args);
+                self.async_request(Handler::CallAttr, [Any::from(name), positional, keyword])
+            }
+            MethodCall::InTwoSteps => self.method(name)?.async_call(args),
+            MethodCall::By(handler) => self.async_request(handler, args.positional),
+        }
     }
 
     /// The object with a time limit of its own for each call, in place of the config's.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::builtins::{dict_of, list_of, set_of};
 use super::{Any, Context, ObjectRef, ObjectResult};
 use crate::exception::Exception;
-use crate::wire::{Handler, Value};
+use crate::wire::{Handler, PlainType, Value};
 
 /// Pickles one of our own lists, dicts and sets; `None` where the object is something else.
 ///
@@ -144,6 +144,14 @@ impl Writer {
             Value::Slice(parts) => {
                 self.within(b"cbuiltins\nslice\n(", &**parts, b"tR", Writer::value)
             }
+            Value::Type(PlainType::None) => self.put(b"cbuiltins\ntype\nN\x85R"),
+            Value::Type(PlainType::NotImplemented) => {
+                self.put(b"cbuiltins\ntype\ncbuiltins\nNotImplemented\n\x85R")
+            }
+            Value::Type(PlainType::Ellipsis) => {
+                self.put(b"cbuiltins\ntype\ncbuiltins\nEllipsis\n\x85R")
+            }
+            Value::Type(plain) => self.put(format!("cbuiltins\n{}\n", plain.name()).as_bytes()),
         }
     }
 

@@ -118,6 +118,13 @@ impl Link {
         keep_alive: &mut KeepAlive,
     ) -> Result<Boxed, Exception> {
         // Foreign code: not under the lock.
+        let dialect = self.session.encoding.dialect();
+        if let Some(plain) = object
+            .plain_type()
+            .filter(|plain| dialect.writes_type(*plain))
+        {
+            return Ok(Boxed::Value(Value::Type(plain)));
+        }
         let parts = object.id_parts();
         let limit = self.session.config().max_objects;
         let id_pack = self.session.exports.lock().add(&object, parts, limit);

@@ -101,10 +101,11 @@ impl Exports {
     }
 
     /// The object that the peer's `id_pack` names, if its class is right as well: the id_pack may have
-    /// come over another connection.
+    /// come over another connection. One without a class is a number, all that rpyc 3 and 4.0 tell.
     pub(crate) fn resolve_exactly(&self, id_pack: &IdPack) -> Option<ObjectRef> {
         let entry = self.entries.get(&self.key(id_pack))?;
-        (class_id(entry.class) == id_pack.class.0).then(|| entry.object.clone())
+        let of_class = id_pack.class.0 == 0 || id_pack.class.0 == class_id(entry.class);
+        of_class.then(|| entry.object.clone())
     }
 
     /// Takes `count` references back; gives the object when none is left, to be dropped outside
@@ -292,6 +293,20 @@ mod tests {
         assert_eq!(ours.instance, theirs.instance);
         assert!(one.resolve_exactly(&ours).is_some());
         assert!(one.resolve_exactly(&theirs).is_none());
+    }
+
+    #[test]
+    fn a_number_and_the_roots_name_are_names_without_a_class() {
+        let mut exports = Exports::default();
+        let (root, thing): (ObjectRef, ObjectRef) = (Arc::new(Thing(0)), Arc::new(Thing(1)));
+        exports.pin(&root, root.id_parts());
+        let instance = add(&mut exports, &thing).instance;
+        for id_pack in [
+            IdPack::new("", ClassId(0), instance),
+            IdPack::new("tests.Thing", ClassId(0), InstanceId(0)),
+        ] {
+            assert!(exports.resolve_exactly(&id_pack).is_some(), "{id_pack}");
+        }
     }
 
     #[test]

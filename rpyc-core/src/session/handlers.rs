@@ -9,8 +9,8 @@ use crate::config::Config;
 use crate::exception::Exception;
 use crate::object::forwarded::ForwardedObject;
 use crate::object::pickled::pickled;
-use crate::object::{Access, Any, Args, Context, ObjectRef, ObjectResult};
-use crate::wire::{Handler, Value, python3_name};
+use crate::object::{Access, Any, Args, ClassStandIn, Context, ObjectRef, ObjectResult, Raised};
+use crate::wire::{DumpedException, Handler, Value, python3_name};
 
 /// Does what a request asks for. CLOSE and DEL are not among them: the reader sees to those.
 pub(crate) fn handle(
@@ -70,7 +70,7 @@ pub(crate) fn handle(
         Handler::OldSlicing => old_slicing(cx, config, params),
         Handler::CtxExit => {
             let object = params.object()?;
-            let exc = params.any("exc")?;
+            let exc = left_by(config, params.any("exc")?)?;
             params.end()?;
             may_exit(cx, config, &object)?;
             object.exit(cx, exc)
@@ -84,6 +84,17 @@ pub(crate) fn handle(
                 None => Ok(Any::from(false)),
             }
         }
+        Handler::SubclassCheck => {
+            let object = params.object()?;
+            let id_pack = params.value("other_id_pack")?;
+            params.end()?;
+            match cx.connection().find_by_id_pack(&id_pack)? {
+                Some(other) => Ok(Any::from(object.is_subclass(cx, &other)?)),
+                None => Ok(Any::from(false)),
+            }
+        }
+        Handler::Bool => Ok(Any::from(params.only_object()?.is_true(cx)?)),
+        Handler::Type => class_of(cx, config, params),
         Handler::Del | Handler::Close | Handler::Other(_) => {
             Err(Exception::key_error(handler.number())
                 .with_arg(format!("no handler has the number {}", handler.number())))
@@ -201,6 +212,47 @@ fn inspect(cx: &Context<'_>, mut params: Params) -> ObjectResult {
     Ok(Any::Value(Value::Tuple(
         told.into_iter().map(pair).collect(),
     )))
+}
+
+/// TYPE: the class itself where the policy lets `__class__` be read; else what stands for it.
+fn class_of(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectResult {
+    let id_pack = params.value("id_pack")?;
+    params.end()?;
+    let Some(Any::Local(object)) = cx.connection().find_by_id_pack(&id_pack)? else {
+        return Err(Exception::key_error(id_pack));
+    };
+    let class = match access(cx, config, &object, Access::Get, "__class__", None) {
+        Ok(_) => object.class(cx)?,
+        Err(_) => stand_in(cx, &object)?,
+    };
+    // A class that goes by value would be none for the proxy.
+    let class = match class.plain_type() {
+        Some(_) => stand_in(cx, &object)?,
+        None => class,
+    };
+    Ok(Any::Local(class))
+}
+
+fn stand_in(cx: &Context<'_>, object: &ObjectRef) -> ObjectResult<ObjectRef> {
+    let methods = object.methods(cx)?;
+    Ok(Arc::new(ClassStandIn::new(object.id_parts(), methods)))
+}
+
+/// What a context is left by: rpyc-ng sends the exception as it sends those of requests.
+fn left_by(config: &Config, exc: Any) -> ObjectResult {
+    match exc {
+        Any::Value(Value::None) => Ok(exc),
+        Any::Value(value) => match DumpedException::from_value(value, &config.limits) {
+            Ok(dumped) => Ok(Any::object(Raised::new(Exception::load(dumped)))),
+            Err(error) => Err(Exception::type_error(format!(
+                "CTXEXIT: 'exc' is no exception: {error}"
+            ))),
+        },
+        Any::Tuple(_) => Err(Exception::type_error(
+            "CTXEXIT: 'exc' must be an exception, not a tuple with references",
+        )),
+        reference => Ok(reference),
+    }
 }
 
 fn buffiter(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectResult {

@@ -6,9 +6,19 @@ use super::keep_alive;
 use super::session::Link;
 use crate::dispatch::GRACE;
 use crate::error::CloseReason;
-use crate::wire::IdPack;
+use crate::wire::{Dialect, IdPack, Limits};
 
 impl Link {
+    /// The peer's terms, as far as they are known.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.session.encoding.dialect()
+    }
+
+    /// The bounds on what is sent.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.session.encoding.limits
+    }
+
     /// A netref was handed on to the peer of another connection, which is named by its number. While
     /// that stays open, so does this one, unless nobody has needed it already.
     pub(crate) fn retain_for(&self, other: u64) {

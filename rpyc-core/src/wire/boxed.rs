@@ -2,10 +2,10 @@
 
 use super::{
     decode,
-    dialect::{self, Dialect},
+    dialect::{self, Dialect, Kinds},
     encode::{Sink, Writer},
     error::{DecodeError, DecodeErrorKind, EncodeError, ShapeError},
-    idpack::{self, ClassId, IdPack, InstanceId},
+    idpack::{self, ClassId, IdPack, InstanceId, Kind},
     limits::Limits,
     reader::Reader,
     tag,
@@ -264,7 +264,7 @@ fn remote_of([number, class, module]: [Value; 3]) -> Result<IdPack, ShapeError> 
 /// Reads an id_pack, without the detour over a value.
 fn id_pack(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
     let count = tuple_count(reader, "an id_pack (str, int, int)")?;
-    if !(3..=4).contains(&count) {
+    if !(3..=5).contains(&count) {
         return Err(
             ShapeError::new("an id_pack (str, int, int)", "a tuple of another length").into(),
         );
@@ -274,14 +274,18 @@ fn id_pack(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
         false => dialect::name(decode::value(reader)?, "a str as the name in an id_pack")?,
     };
     let (class, instance) = (ClassId(id(reader)?), InstanceId(id(reader)?));
-    if count == 4 {
-        // rpyc-ng says here what kind of object it is.
+    let kind = match count {
+        3 => Kind::Untold,
+        _ => Kind::from_value(&decode::value(reader)?),
+    };
+    if count == 5 {
         decode::value(reader)?;
     }
     Ok(IdPack {
         name,
         class,
         instance,
+        kind,
     })
 }
 
@@ -304,7 +308,18 @@ fn write_local<S: Sink>(id_pack: &IdPack, writer: &mut Writer<'_, S>) -> Result<
         writer.unsigned(dialect::number_of(id_pack));
         return Ok(());
     }
-    write_id_pack(id_pack, &id_pack.name, writer)
+    match id_pack.kind.number() {
+        None => {
+            writer.tuple_header(3)?;
+            write_id_pack(id_pack, &id_pack.name, writer)
+        }
+        Some(kind) => {
+            writer.tuple_header(4)?;
+            write_id_pack(id_pack, &id_pack.name, writer)?;
+            writer.small_int(kind.into());
+            Ok(())
+        }
+    }
 }
 
 /// Writes a reference to an object that lives here.
@@ -314,7 +329,22 @@ fn write_remote<S: Sink>(id_pack: &IdPack, writer: &mut Writer<'_, S>) -> Result
     if !dialect.references().are_numbers() {
         // A peer that turns out to know objects by numbers takes the name for one: it is the root's, which nothing
         // else could be as long as that isn't known.
-        return write_id_pack(id_pack, &dialect.class_name(&id_pack.name), writer);
+        let kinds = dialect.references().kinds();
+        writer.tuple_header(kinds.items())?;
+        write_id_pack(id_pack, &dialect.class_name(&id_pack.name), writer)?;
+        if kinds != Kinds::Untold {
+            let own = if id_pack.is_class() {
+                Kind::Class
+            } else {
+                Kind::Instance
+            };
+            let told = id_pack.kind.number().or(own.number());
+            writer.small_int(told.unwrap_or_default().into());
+        }
+        if kinds == Kinds::ToWhomever {
+            writer.value(&Value::None)?;
+        }
+        return Ok(());
     }
     // What is a class, the peer is to know by the class of classes.
     let name = if id_pack.is_class() {
@@ -330,12 +360,12 @@ fn write_remote<S: Sink>(id_pack: &IdPack, writer: &mut Writer<'_, S>) -> Result
     writer.text(module)
 }
 
+/// Writes the first three items of an id_pack.
 fn write_id_pack<S: Sink>(
     id_pack: &IdPack,
     name: &str,
     writer: &mut Writer<'_, S>,
 ) -> Result<(), EncodeError> {
-    writer.tuple_header(3)?;
     writer.text(name)?;
     writer.unsigned(id_pack.class.0);
     writer.unsigned(id_pack.instance.0);

@@ -8,6 +8,7 @@ use super::{
     error::{DecodeError, DecodeErrorKind},
     int::Int,
     limits::Limits,
+    plain_type::PlainType,
     reader::Reader,
     string::Str,
     tag,
@@ -93,6 +94,11 @@ fn leaf(reader: &mut Reader<'_>, tag: u8, start: usize) -> Result<Value, DecodeE
         tag::FLOAT => Value::Float(reader.f64("float")?),
         tag::COMPLEX => Value::Complex(reader.f64("complex")?, reader.f64("complex")?),
         unknown => {
+            if reader.dialect().reads_types()
+                && let Some(plain) = PlainType::of_tag(unknown)
+            {
+                return Ok(Value::Type(plain));
+            }
             return Err(DecodeError::new(
                 start,
                 DecodeErrorKind::UnknownTag(unknown),

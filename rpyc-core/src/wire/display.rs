@@ -31,6 +31,7 @@ impl Display for Value {
             Value::FrozenSet(items) if items.is_empty() => f.write_str("frozenset()"),
             Value::FrozenSet(items) => write_items(f, "frozenset({", items, "})"),
             Value::Slice(parts) => write_items(f, "slice(", &parts[..], ")"),
+            Value::Type(plain) => write!(f, "<class '{}'>", plain.name()),
         }
     }
 }

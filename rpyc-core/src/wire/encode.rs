@@ -116,6 +116,10 @@ impl<'a, S: Sink> Writer<'a, S> {
                 self.put(&[tag::SLICE]);
                 self.items(&parts[..])?;
             }
+            Value::Type(plain) if self.dialect.writes_type(*plain) => self.put(&[plain.tag()]),
+            Value::Type(plain) => {
+                return Err(EncodeError::TypeByValue { name: plain.name() });
+            }
         }
         Ok(())
     }

@@ -142,6 +142,12 @@ pub enum EncodeError {
         /// The limit.
         limit: usize,
     },
+    /// A type by value, to a peer that can't read it: rpyc-ng alone can.
+    #[error("the peer takes no type by value ('{name}')")]
+    TypeByValue {
+        /// The type's name.
+        name: &'static str,
+    },
     /// [`FrameBuf::finish`](super::FrameBuf::finish) without a frame begun: a mistake of the calling code.
     #[error("no frame was begun")]
     NoFrame,

@@ -48,6 +48,12 @@ pub enum Handler {
     CtxExit,
     /// 20: `isinstance()` across the connection.
     InstanceCheck,
+    /// 21: `bool()` of an object; of rpyc-ng.
+    Bool,
+    /// 22: `issubclass()` across the connection; of rpyc-ng.
+    SubclassCheck,
+    /// 23: the class of an object; of rpyc-ng.
+    Type,
     /// Any other number.
     Other(i64),
 }
@@ -86,6 +92,9 @@ impl Handler {
             Self::OldSlicing => 18,
             Self::CtxExit => 19,
             Self::InstanceCheck => 20,
+            Self::Bool => 21,
+            Self::SubclassCheck => 22,
+            Self::Type => 23,
             Self::Other(number) => number,
         }
     }
@@ -122,7 +131,7 @@ impl fmt::Display for Handler {
 }
 
 /// All that have a name, in the order of their numbers from 1 on.
-const NAMED: [(Handler, &str); 20] = [
+const NAMED: [(Handler, &str); 23] = [
     (Handler::Ping, "PING"),
     (Handler::Close, "CLOSE"),
     (Handler::GetRoot, "GETROOT"),
@@ -143,4 +152,7 @@ const NAMED: [(Handler, &str); 20] = [
     (Handler::OldSlicing, "OLDSLICING"),
     (Handler::CtxExit, "CTXEXIT"),
     (Handler::InstanceCheck, "INSTANCECHECK"),
+    (Handler::Bool, "BOOL"),
+    (Handler::SubclassCheck, "SUBCLASSCHECK"),
+    (Handler::Type, "TYPE"),
 ];

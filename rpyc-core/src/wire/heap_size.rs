@@ -42,6 +42,7 @@ impl Value {
             | Self::Ellipsis
             | Self::Bool(_)
             | Self::Float(_)
+            | Self::Type(_)
             | Self::Complex(..) => 0,
             Self::Int(int) => int.heap_size(),
             Self::Bytes(bytes) => buffer(bytes.len()),
@@ -87,6 +88,7 @@ impl IdPack {
             name,
             class: _,
             instance: _,
+            kind: _,
         } = self;
         name.heap_size()
     }

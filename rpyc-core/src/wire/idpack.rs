@@ -13,6 +13,45 @@ pub struct IdPack {
     pub class: ClassId,
     /// The object; 0 if it is the class itself.
     pub instance: InstanceId,
+    /// What rpyc-ng says beside it.
+    pub kind: Kind,
+}
+
+/// What kind of object an id_pack stands for, where that is told: rpyc-ng does, and wants it back.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[allow(clippy::exhaustive_enums)] // the protocol has these
+pub enum Kind {
+    /// It isn't told.
+    #[default]
+    Untold,
+    /// A module.
+    Module,
+    /// A class.
+    Class,
+    /// Anything else.
+    Instance,
+}
+
+impl Kind {
+    /// The kind that this value is; what is none of them tells nothing.
+    pub(super) fn from_value(value: &Value) -> Self {
+        match value.as_i64() {
+            Some(1) => Self::Module,
+            Some(2) => Self::Class,
+            Some(3) => Self::Instance,
+            _ => Self::Untold,
+        }
+    }
+
+    /// Its number, if it is told.
+    pub(super) fn number(self) -> Option<u8> {
+        match self {
+            Self::Untold => None,
+            Self::Module => Some(1),
+            Self::Class => Some(2),
+            Self::Instance => Some(3),
+        }
+    }
 }
 
 impl IdPack {
@@ -23,6 +62,7 @@ impl IdPack {
             name: name.into(),
             class,
             instance,
+            kind: Kind::Untold,
         }
     }
 
@@ -32,8 +72,8 @@ impl IdPack {
         self.instance.0 == 0
     }
 
-    /// The id_pack that this value is: a tuple of a str (bytes from Python 2) and two ints. A fourth item, which rpyc-ng
-    /// adds, is ignored.
+    /// The id_pack that this value is: a tuple of a str (bytes from Python 2), two ints and, from rpyc-ng, the kind. A
+    /// fifth item, which a side adds that doesn't know yet whom it talks to, is ignored.
     ///
     /// # Errors
     ///
@@ -41,30 +81,34 @@ impl IdPack {
     pub fn from_value(value: &Value) -> Result<Self, ShapeError> {
         let parts = match value {
             Value::Tuple(items) => match items.as_slice() {
-                [name, class, instance] | [name, class, instance, _] => {
-                    Some((name, class, instance))
+                [name, class, instance] => Some((name, class, instance, Kind::Untold)),
+                [name, class, instance, kind] | [name, class, instance, kind, _] => {
+                    Some((name, class, instance, Kind::from_value(kind)))
                 }
                 _ => None,
             },
             _ => None,
         };
-        let (name, class, instance) =
+        let (name, class, instance, kind) =
             parts.ok_or_else(|| ShapeError::new(EXPECTED, value.type_name()))?;
         Ok(Self {
             name: dialect::name(name.clone(), "a str as the name in an id_pack")?,
             class: ClassId::from_value(class)?,
             instance: InstanceId::from_value(instance)?,
+            kind,
         })
     }
 
     /// It, as a value.
     #[must_use]
     pub fn to_value(&self) -> Value {
-        Value::Tuple(vec![
+        let mut parts = vec![
             self.name.clone().into(),
             self.class.0.into(),
             self.instance.0.into(),
-        ])
+        ];
+        parts.extend(self.kind.number().map(Value::from));
+        Value::Tuple(parts)
     }
 }
 

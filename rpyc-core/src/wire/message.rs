@@ -225,7 +225,7 @@ fn misshapen(
         Framing::Pair => 1,
         Framing::Triple => 0,
     };
-    if let Err(error) = decode::value(&mut Reader::lenient(payload, before, limits)) {
+    if let Err(error) = decode::value(&mut Reader::lenient(payload, before, limits).of(dialect)) {
         return error.into();
     }
     let reason = error.to_string();

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{int::Int, limits::Limits, string::Str};
+use super::{int::Int, limits::Limits, plain_type::PlainType, string::Str};
 
 /// A value that travels by value: what Python's rpyc calls brine.
 ///
@@ -34,6 +34,8 @@ pub enum Value {
     FrozenSet(Vec<Value>),
     /// A `slice`: start, stop and step.
     Slice(Box<[Value; 3]>),
+    /// A type, by value: from and to rpyc-ng only.
+    Type(PlainType),
 }
 
 impl Value {
@@ -59,6 +61,7 @@ impl Value {
             Self::Tuple(_) => "tuple",
             Self::FrozenSet(_) => "frozenset",
             Self::Slice(_) => "slice",
+            Self::Type(_) => "type",
         }
     }
 

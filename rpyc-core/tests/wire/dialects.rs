@@ -17,11 +17,11 @@ fn behind(header: &[u8], message: &[u8]) -> Vec<u8> {
 #[test]
 fn the_first_payload_tells_the_dialect() {
     for kind in 1..=3 {
-        assert_eq!(Dialect::detect(&[kind, 0x11]), Ok(Dialect::V6));
+        assert_eq!(Dialect::detect(&[kind, 0x11]), Ok(Dialect::CURRENT));
     }
     let thread = b"\0\0\x7f\x12\x34\x56\x78\x90";
     let bound = behind(thread, &behind(&[0; 8], GETROOT));
-    assert_eq!(Dialect::detect(&bound), Ok(Dialect::V6.with_threads()));
+    assert_eq!(Dialect::detect(&bound), Ok(Dialect::CURRENT.with_threads()));
     for head in [&b"\x12"[..], b"\x14\x03", b"\x15\0\0\0\x03"] {
         assert_eq!(Dialect::detect(head), Ok(Dialect::LEGACY));
         let bound = behind(&[0; 16], head);

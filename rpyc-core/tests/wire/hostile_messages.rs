@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use rpyc_core::wire::{
-    Boxed, DecodeErrorKind, Dialect, DumpedException, FrameBuf, Handler, IdPack, Limits, Message,
-    MessageError, Seq, Value, encode_reply, encode_to_vec,
+    Boxed, DecodeErrorKind, Dialect, DumpedException, FrameBuf, Handler, IdPack, Kind, Limits,
+    Message, MessageError, Seq, Value, encode_reply, encode_to_vec,
 };
 
 use crate::{bytes_of, hex, limits};
@@ -256,18 +256,52 @@ fn the_deepest_message_is_read_and_dropped_on_a_small_stack() {
 }
 
 #[test]
-fn a_fourth_part_of_an_id_pack_is_ignored() {
-    let three = decode("02 11 55 11 54 12 08 0a61 51 52").unwrap();
-    assert_eq!(decode("02 11 55 11 54 13 08 0a61 51 52 53").unwrap(), three);
-    let value = Value::tuple(["a".into(), 1.into(), 2.into(), 3.into()]);
-    let id_pack = IdPack::from_value(&value).unwrap();
-    assert_eq!(
-        three,
-        Message::Reply {
-            seq: Seq::new(5),
-            result: Boxed::RemoteRef(id_pack)
-        }
-    );
+fn what_a_fourth_part_of_an_id_pack_may_be_is_kept_and_all_else_is_ignored() {
+    let reference = |parts: &str| match decode(&format!("02 11 55 11 54 {parts}")) {
+        Ok(Message::Reply {
+            result: Boxed::RemoteRef(id_pack),
+            ..
+        }) => id_pack,
+        other => panic!("{parts}: {other:?}"),
+    };
+    let three = reference("12 08 0a61 51 52");
+    assert_eq!(three.kind, Kind::Untold);
+    for (part, kind) in [
+        ("51", Kind::Module),
+        ("52", Kind::Class),
+        ("53", Kind::Instance),
+    ] {
+        let four = reference(&format!("13 08 0a61 51 52 {part}"));
+        assert_eq!(four.kind, kind);
+        assert_eq!(IdPack::from_value(&four.to_value()), Ok(four));
+    }
+    for part in [
+        "50",
+        "54",
+        "4f",
+        "00",
+        "02",
+        "03",
+        "08 0a 61",
+        "16 03 323536",
+        "18 4008000000000000",
+    ] {
+        assert_eq!(
+            reference(&format!("13 08 0a61 51 52 {part}")),
+            three,
+            "{part}"
+        );
+    }
+    // The fifth is of a side that doesn't know yet whom it talks to.
+    let five = reference("14 05 08 0a61 51 52 53 00");
+    assert_eq!(five.kind, Kind::Instance);
+    for parts in ["14 06 08 0a61 51 52 53 00 00", "11 08 0a61 51"] {
+        let decoded = decode(&format!("02 11 55 11 54 {parts}"));
+        assert!(
+            matches!(decoded, Err(MessageError::BadReply { .. })),
+            "{decoded:?}"
+        );
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod hostile_frames;
 mod hostile_messages;
 mod hostile_values;
 mod messages;
+mod ng;
 mod outgoing;
 mod props;
 mod sharing;

@@ -44,8 +44,8 @@ pub(super) fn all() {
                 proxy.write(&format!("{sides}-{kind}-{name}"));
             }
             let proxy = Proxy::to(server.port());
-            let dialect = if peer.version.starts_with('6') {
-                Dialect::V6
+            let dialect = if peer.version.starts_with(['6', '7']) {
+                Dialect::CURRENT
             } else {
                 Dialect::LEGACY
             };

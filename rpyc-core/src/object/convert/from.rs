@@ -228,6 +228,9 @@ tuples! {
 /// Of an exception of the peer's the class comes across, and its arguments or at least its text.
 impl FromAny for Exception {
     fn from_any(any: Any) -> Result<Exception, ConversionError> {
+        if let Some(raised) = super::super::Raised::of(&any) {
+            return Ok(raised.clone());
+        }
         let Any::Netref(netref) = &any else {
             return Err(ConversionError::mismatch("an exception", any.type_name()));
         };

@@ -11,7 +11,7 @@ use super::super::{
     tag,
     value::Value,
 };
-use super::{Dialect, Python, References, ThreadIds};
+use super::{Dialect, Framing, Python, References, ThreadIds};
 
 impl Dialect {
     /// The dialect of a peer whose first payload (not an empty one) this is.
@@ -28,7 +28,7 @@ impl Dialect {
         };
         let message = first_payload.get(threads.length()..).unwrap_or_default();
         let dialect = match message {
-            [1..=3, ..] => Self::V6,
+            [1..=3, ..] => Self::CURRENT,
             [tag::TUPLE_3, ..] | [tag::TUPLE_L1, 3, ..] | [tag::TUPLE_L4, 0, 0, 0, 3, ..] => {
                 Self::LEGACY
             }
@@ -55,6 +55,9 @@ impl Dialect {
     pub fn learn(self, message: &Bytes, limits: &Limits) -> Self {
         if self.is_settled() {
             return self;
+        }
+        if self.framing == Framing::Pair {
+            return self.learn_kinds(message, limits);
         }
         let value = decode::value(&mut Reader::new(message, limits));
         let Ok(Value::Tuple(parts)) = value else {
@@ -87,6 +90,37 @@ impl Dialect {
     /// [`CtxExit`](Handler::CtxExit) without arguments, which does nothing wherever it goes.
     pub(crate) fn needs_probe(self) -> bool {
         self.references == References::Number
+    }
+
+    /// Whether the peer tells kinds: a reference of its own, or one that it gives back, has them, or it asks for what
+    /// nobody else does.
+    fn learn_kinds(mut self, message: &Bytes, limits: &Limits) -> Self {
+        let mut reader = Reader::new(message, limits).of(self);
+        let kind = reader.u8("message type").unwrap_or_default();
+        if !matches!(kind, 1 | 2) {
+            return self;
+        }
+        if kind == 1 && is_about_nothing(message, limits, self) {
+            return self;
+        }
+        let value = decode::value(&mut reader);
+        let Ok(Value::Tuple(parts)) = value else {
+            return self;
+        };
+        let [_, body] = parts.as_slice() else {
+            return self;
+        };
+        let told = match kind {
+            2 => items_of_reference(body),
+            _ => items_of_request(body),
+        };
+        self.references = match told {
+            // One that doesn't know either does without, and so do both.
+            Some(3 | 5) => References::IdPack,
+            Some(4) => References::IdPackWithKind,
+            _ => self.references,
+        };
+        self
     }
 
     fn learn_from_request(mut self, body: &Value) -> Self {
@@ -184,11 +218,52 @@ impl Dialect {
     }
 }
 
+/// Whether it is a request that names no object as a rule, however long it is: such don't cost a second look.
+fn is_about_nothing(message: &Bytes, limits: &Limits, dialect: Dialect) -> bool {
+    let mut reader = Reader::new(message, limits).of(dialect);
+    let head = reader.u8("message type").is_ok() && reader.skip(tag::TUPLE_2);
+    let handler = match head && decode::value(&mut reader).is_ok() {
+        true => reader.pair_of_small_int(),
+        false => None,
+    };
+    matches!(
+        handler.map(Handler::from_number),
+        Some(Handler::Ping | Handler::Close | Handler::GetRoot)
+    )
+}
+
+/// How many items the first reference of a request has, of rpyc 6 or rpyc-ng.
+fn items_of_request(body: &Value) -> Option<usize> {
+    let [handler, args] = pair(body)?;
+    let handler = Handler::from_value(handler).ok()?;
+    let [label, args] = pair(args)?;
+    let Value::Tuple(items) = args else {
+        return None;
+    };
+    match (handler, label.as_i64()?) {
+        (Handler::Bool | Handler::SubclassCheck | Handler::Type, _) => Some(4),
+        (Handler::Inspect | Handler::Del, VALUE) => items.first()?.as_tuple().map(<[_]>::len),
+        (_, TUPLE) => items.iter().find_map(items_of_reference),
+        _ => None,
+    }
+}
+
+/// How many items the first reference in there has.
+fn items_of_reference(boxed: &Value) -> Option<usize> {
+    let [label, value] = pair(boxed)?;
+    let items = value.as_tuple()?;
+    match label.as_i64()? {
+        TUPLE => items.iter().find_map(items_of_reference),
+        LOCAL_REF | REMOTE_REF => Some(items.len()),
+        _ => None,
+    }
+}
+
 /// Whether a request's first argument is the object that it is about.
 pub(super) fn has_target(handler: Handler) -> bool {
     !matches!(
         handler,
-        Handler::Ping | Handler::Close | Handler::GetRoot | Handler::Other(_)
+        Handler::Ping | Handler::Close | Handler::GetRoot | Handler::Type | Handler::Other(_)
     )
 }
 

@@ -6,7 +6,7 @@ use super::super::{
     string::Str,
     value::Value,
 };
-use super::{Dialect, Framing};
+use super::{Dialect, Framing, References};
 
 /// The exception as the value that the peer is sent.
 pub(in super::super) fn as_sent(
@@ -14,13 +14,23 @@ pub(in super::super) fn as_sent(
     exception: &DumpedException,
     limits: &Limits,
 ) -> Value {
-    let named = match exception {
-        DumpedException::Named(named) if dialect.framing == Framing::Triple => named,
+    let DumpedException::Named(named) = exception else {
+        return exception.to_value(limits);
+    };
+    let mut named = match (dialect.framing, dialect.references) {
+        (Framing::Triple, _) | (_, References::IdPackWithKind) => NamedException::clone(named),
         _ => return exception.to_value(limits),
     };
-    let mut named = NamedException::clone(named);
     // A peer compares it with its own version, which isn't told, and warns where the major numbers differ.
-    named.attrs.retain(|(name, _)| &**name != "_remote_version");
+    if dialect.framing == Framing::Triple {
+        named.attrs.retain(|(name, _)| &**name != "_remote_version");
+    } else {
+        for (name, version) in &mut named.attrs {
+            if &**name == "_remote_version" && version.as_str() == Some(VERSION_6) {
+                *version = Value::from(VERSION_NG);
+            }
+        }
+    }
     if !dialect.is_python2() {
         return DumpedException::Named(Box::new(named)).to_value(limits);
     }
@@ -59,6 +69,10 @@ impl Dialect {
         }
     }
 }
+
+/// What this side says that it is, and what it says to rpyc-ng.
+const VERSION_6: &str = "6.0.2";
+const VERSION_NG: &str = "7.0.15";
 
 /// Exceptions that Python 2 doesn't have, and what it has instead.
 const NEWER_CLASSES: [(&str, &str); 17] = [

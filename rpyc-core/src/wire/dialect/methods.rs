@@ -1,17 +1,19 @@
 //! Which methods of an object a peer is told of, and by which names.
 
 use super::super::string::Str;
-use super::Dialect;
+use super::{Dialect, Kinds};
 
 impl Dialect {
     /// Of an object's methods and their docstrings, those that INSPECT tells: what a proxy at the peer answers
     /// itself is left out, what it looks for by another name is added.
     pub(crate) fn inspected(self, methods: &[(Str, Option<Str>)]) -> Vec<(Str, Option<Str>)> {
         let numbers = self.references.are_numbers();
+        let kinds = self.references.kinds() == Kinds::Told;
         let has = |name: &str| methods.iter().any(|(known, _)| **known == *name);
         let told = methods.iter().filter(|(name, _)| {
             let known_since_4 = CALLED_BY_NAME_BEFORE_4_1.contains(&&**name);
-            !(LOCAL_TO_PROXIES.contains(&&**name) || (known_since_4 && !numbers))
+            let local_to_ng = kinds && LOCAL_TO_NG.contains(&&**name);
+            !(LOCAL_TO_PROXIES.contains(&&**name) || local_to_ng || (known_since_4 && !numbers))
         });
         let mut told: Vec<_> = told.cloned().collect();
         let add = |told: &mut Vec<_>, name| told.push((Str::from_static(name), None));
@@ -28,7 +30,19 @@ impl Dialect {
         }
         told
     }
+
+    /// Of an object's methods, as the peer's INSPECT told them, those that a proxy here has: with what the peer's own
+    /// proxies have unasked.
+    pub(crate) fn completed(self, mut told: Vec<(Str, Option<Str>)>) -> Vec<(Str, Option<Str>)> {
+        if self.references.kinds() == Kinds::Told {
+            told.push((Str::from_static(TRUTH), None));
+        }
+        told
+    }
 }
+
+/// What rpyc-ng has a request for instead.
+pub(super) const TRUTH: &str = "__bool__";
 
 /// What Python 3 calls the method that Python 2 calls so.
 pub(crate) fn python3_name(method: &str) -> Option<&'static str> {
@@ -43,6 +57,13 @@ const LOCAL_TO_PROXIES: &[&str] = &[
     "__getattr__", "__getattribute__", "__hash__", "__init__", "__metaclass__", "__methods__",
     "__module__", "__new__", "__reduce__", "__reduce_ex__", "__repr__", "__setattr__", "__slots__",
     "__str__", "__weakref__",
+];
+
+/// What proxies of rpyc-ng have themselves, beside those.
+#[rustfmt::skip]
+const LOCAL_TO_NG: &[&str] = &[
+    "____bind_instance__", "____hash__", "____member__", "__base__", "__bases__", "__bool__", "__mro__",
+    "__subclasscheck__", "__subclasses__", "mro",
 ];
 
 /// What proxies before rpyc 4.1 have no methods of their own for; `__exit__` got one in 4.0, which ignores it here.

@@ -11,6 +11,8 @@ mod requests;
 
 use std::fmt;
 
+use super::{handler::Handler, plain_type::PlainType};
+
 pub(super) use self::exceptions::as_sent;
 pub(crate) use self::methods::python3_name;
 pub(super) use self::names::{name, split};
@@ -24,10 +26,10 @@ pub(super) use self::requests::{named_by, number_of};
 /// ```
 /// use rpyc_core::wire::Dialect;
 ///
-/// // The same request in rpyc 6, with the ids of threads in front of it, and in rpyc 3 to 5.
+/// // The same request in rpyc 6 and later, with the ids of threads in front of it, and in rpyc 3 to 5.
 /// let getroot = b"\x01\x11\x50\x11\x53\x11\x51\x02";
-/// assert_eq!(Dialect::detect(getroot)?, Dialect::V6);
-/// assert_eq!(Dialect::detect(&[&[0; 16][..], getroot].concat())?, Dialect::V6.with_threads());
+/// assert_eq!(Dialect::detect(getroot)?, Dialect::CURRENT);
+/// assert_eq!(Dialect::detect(&[&[0; 16][..], getroot].concat())?, Dialect::CURRENT.with_threads());
 /// assert_eq!(Dialect::detect(b"\x12\x51\x50\x11\x53\x11\x51\x02")?, Dialect::LEGACY);
 /// # Ok::<(), rpyc_core::wire::DecodeError>(())
 /// ```
@@ -75,6 +77,44 @@ pub(super) enum References {
     NumberBare,
     /// A number, which is boxed as any argument: rpyc 4.0.
     NumberBoxed,
+    /// An id_pack, and it isn't known yet whether the peer tells kinds: rpyc 6 or rpyc-ng 7.
+    AnyIdPack,
+    /// An id_pack that tells the kind of the object: rpyc-ng 7.
+    IdPackWithKind,
+}
+
+/// Whether references to objects of this side tell the kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kinds {
+    /// They don't.
+    Untold,
+    /// They do.
+    Told,
+    /// They do, and an item more says that this side would do without: it doesn't know yet whom it talks to. Python's
+    /// peers take as many items as they know.
+    ToWhomever,
+}
+
+/// How a method of a peer's object is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum MethodCall {
+    /// By CALLATTR.
+    AtOnce,
+    /// The peer has no such request: its attribute is got, and then called.
+    InTwoSteps,
+    /// By a request of its own, which takes no arguments.
+    By(Handler),
+}
+
+impl Kinds {
+    /// How many items an id_pack has.
+    pub(super) const fn items(self) -> usize {
+        match self {
+            Self::Untold => 3,
+            Self::Told => 4,
+            Self::ToWhomever => 5,
+        }
+    }
 }
 
 /// Which Python the peer runs on: Python 2 has other names for things.
@@ -88,12 +128,24 @@ enum Python {
 }
 
 impl Dialect {
-    /// Python's rpyc 6.0 and later.
+    /// Python's rpyc 6.
     pub const V6: Self = Self {
         framing: Framing::Pair,
         threads: ThreadIds::Absent,
         references: References::IdPack,
         python: Python::Three,
+    };
+
+    /// The fork rpyc-ng, version 7.
+    pub const NG7: Self = Self {
+        references: References::IdPackWithKind,
+        ..Self::V6
+    };
+
+    /// rpyc 6 or rpyc-ng 7; which of them is still to be learnt.
+    pub const CURRENT: Self = Self {
+        references: References::AnyIdPack,
+        ..Self::V6
     };
 
     /// Python's rpyc 3.4 to 5.3; which of them is still to be learnt.
@@ -120,8 +172,10 @@ impl Dialect {
     /// Whether nothing is left to be learnt.
     #[must_use]
     pub const fn is_settled(self) -> bool {
-        !matches!(self.references, References::Unknown | References::Number)
-            && !matches!(self.python, Python::Unknown)
+        !matches!(
+            self.references,
+            References::Unknown | References::Number | References::AnyIdPack
+        ) && !matches!(self.python, Python::Unknown)
     }
 
     /// Whether a peer that was spoken to in this dialect may answer in the other one: it differs at most in what
@@ -154,6 +208,8 @@ impl Dialect {
             References::Number => 2,
             References::NumberBare => 3,
             References::NumberBoxed => 4,
+            References::AnyIdPack => 5,
+            References::IdPackWithKind => 6,
         };
         let python = match self.python {
             Python::Three => 0,
@@ -180,7 +236,9 @@ impl Dialect {
                 1 => References::Unknown,
                 2 => References::Number,
                 3 => References::NumberBare,
-                _ => References::NumberBoxed,
+                4 => References::NumberBoxed,
+                5 => References::AnyIdPack,
+                _ => References::IdPackWithKind,
             },
             python: match bits >> 6 {
                 0 => Python::Three,
@@ -202,6 +260,33 @@ impl Dialect {
         self.references
     }
 
+    /// Whether the peer may send types by value.
+    pub(super) const fn reads_types(self) -> bool {
+        matches!(
+            self.references,
+            References::AnyIdPack | References::IdPackWithKind
+        )
+    }
+
+    /// Whether the peer takes this type by value.
+    pub(crate) const fn writes_type(self, plain: PlainType) -> bool {
+        matches!(self.references, References::IdPackWithKind) && plain.is_read_everywhere()
+    }
+
+    /// How a method of a peer's object is called.
+    pub(crate) fn method_call(self, name: &str) -> MethodCall {
+        match (self.references, name) {
+            (References::IdPackWithKind, methods::TRUTH) => MethodCall::By(Handler::Bool),
+            (References::IdPackWithKind, _) => MethodCall::InTwoSteps,
+            _ => MethodCall::AtOnce,
+        }
+    }
+
+    /// Whether the peer is told of an exception that leaves a context as of any other: by value.
+    pub(crate) const fn leaves_by_value(self) -> bool {
+        matches!(self.references, References::IdPackWithKind)
+    }
+
     pub(super) const fn is_python2(self) -> bool {
         matches!(self.python, Python::Two)
     }
@@ -211,6 +296,15 @@ impl References {
     /// Whether a reference is a number, not an id_pack.
     pub(super) const fn are_numbers(self) -> bool {
         matches!(self, Self::Number | Self::NumberBare | Self::NumberBoxed)
+    }
+
+    /// Whether references to objects of this side tell the kind.
+    pub(super) const fn kinds(self) -> Kinds {
+        match self {
+            Self::AnyIdPack => Kinds::ToWhomever,
+            Self::IdPackWithKind => Kinds::Told,
+            _ => Kinds::Untold,
+        }
     }
 }
 
@@ -229,6 +323,8 @@ impl ThreadIds {
 impl fmt::Display for Dialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match (self.framing, self.references) {
+            (_, References::IdPackWithKind) => "rpyc-ng 7",
+            (_, References::AnyIdPack) => "rpyc 6 or rpyc-ng 7",
             (Framing::Pair, _) => "rpyc 6",
             (Framing::Triple, References::IdPack) => "rpyc 4.1 to 5.3",
             (Framing::Triple, References::Unknown) => "rpyc 5.3 or older",
@@ -258,7 +354,7 @@ mod tests {
             assert_eq!(Dialect::from_bits(dialect.to_bits()), dialect);
             dialects.insert(dialect);
         }
-        assert_eq!(dialects.len(), 2 * 3 * 5 * 3);
+        assert_eq!(dialects.len(), 2 * 3 * 7 * 3);
         assert_eq!(Dialect::default(), Dialect::V6);
         assert_eq!(Dialect::V6.to_bits(), 0);
     }

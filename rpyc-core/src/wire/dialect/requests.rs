@@ -1,4 +1,4 @@
-//! Requests of rpyc 3 and 4.0 in the terms of rpyc 6, and back.
+//! Requests of rpyc 3, 4.0 and rpyc-ng in the terms of rpyc 6, and back.
 
 use super::super::{
     boxed::Boxed,
@@ -17,6 +17,17 @@ impl Dialect {
         handler: Handler,
         mut args: Vec<Boxed>,
     ) -> (Handler, Vec<Boxed>) {
+        if self.references == References::IdPackWithKind {
+            // It gives a reference back by its id_pack as a value.
+            if handler == Handler::Del
+                && let Some(first) = args.first_mut()
+                && let Boxed::Value(value) = first
+                && let Ok(id_pack) = IdPack::from_value(value)
+            {
+                *first = Boxed::LocalRef(id_pack);
+            }
+            return (handler, args);
+        }
         if !self.references.are_numbers() {
             return (handler, args);
         }
@@ -60,6 +71,15 @@ impl Dialect {
         handler: Handler,
         args: &[Boxed],
     ) -> Option<(Handler, Vec<Boxed>)> {
+        if self.references == References::IdPackWithKind {
+            return match (handler, args) {
+                (Handler::Del, [Boxed::LocalRef(id_pack), count]) => {
+                    let args = vec![Boxed::Value(id_pack.to_value()), count.clone()];
+                    Some((handler, args))
+                }
+                _ => None,
+            };
+        }
         if !self.references.are_numbers() {
             return None;
         }
