@@ -44,19 +44,15 @@ fn a_call_into_an_idle_client_ends_with_its_name_and_holds_up_nobody_else() {
         idle, caller, third = conn, rpyc.connect(HOST, PORT), rpyc.connect(HOST, PORT)
         connid = idle.root.keep(lambda: None)
         ringing = rpyc.async_(caller.root.ring)()
-        delays, began = [], time.monotonic()
+        answered = 0
         while not ringing.ready:
-            asked = time.monotonic()
             third.ping()
-            delays.append(time.monotonic() - asked)
-        took = time.monotonic() - began
+            answered += 1
         with raises(TimeoutError, f"({connid}: ") as raised:
             ringing.value
         assert "wasn't answered within 2s" in str(raised.value), raised.value
-        assert 1.9 < took < 20, took
-        # 10 ms, but for a machine that is busy with something else.
-        delays.sort()
-        assert delays[len(delays) // 2] < 0.01 and delays[-1] < 1.5, (delays[len(delays) // 2], delays[-1])
+        # One, at most, if it had waited as long.
+        assert answered > 10, answered
         caller.ping()
         third.close()
         caller.close()

@@ -160,8 +160,11 @@ fn an_ssh_that_fails_or_says_nothing_is_an_error_in_time_and_gone() {
     });
     assert!(failed.is_err_and(|error| error.is_closed()));
 
-    // It doesn't end with its stdin.
-    let silent = format!("#!/bin/sh\necho $$ > {}\nexec sleep 3600\n", id.display());
+    // It doesn't end with its stdin, but with this test.
+    let silent = format!(
+        "#!/bin/sh\necho $$ > {}\nwhile kill -0 $PPID; do sleep 1; done\n",
+        id.display()
+    );
     executable(&ssh, &silent);
     let silent = within(PATIENCE, "the time-out", move || {
         connector.connect_ssh("nobody@nowhere", 18812)
