@@ -14,7 +14,8 @@ def lines(path):
         yield name, bytes.fromhex(digits)
 
 
-# The dialects of targets/dialects.rs that have id_packs: rpyc 6, a triple, its id_packs from Python 3 and Python 2.
+# The dialects of targets/dialects.rs that have id_packs: rpyc 6 or rpyc-ng, a triple, its id_packs from Python 3 and
+# Python 2, rpyc-ng.
 # Those that have numbers read them from messages made for them, below.
 WITH_ID_PACKS = (0, 1, 2, 3)
 WITH_NUMBERS = (1, 4, 5, 6, 7)
@@ -65,7 +66,7 @@ def add_message(seeds, name, dialect, message):
     for bits, threads in enumerate(THREADS):
         if bits == 1 and dialect == b"\0":
             continue
-        byte = bytes([dialect[0] | bits << 3])
+        byte = bytes([dialect[0] | bits << 4])
         seeds["message"][f"{name}_threads_{bits}"] = byte + threads + message
         seeds["session"][f"{name}_threads_{bits}"] = b"\x01" + byte + framed(threads + message)
     if name.startswith("reply_"):

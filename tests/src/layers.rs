@@ -252,6 +252,40 @@ fn no_file_names_what_its_layer_may_not() {
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
+/// What is above the wire asks the dialect for what it wants to know, never which one it is: else each new version of
+/// the wire would have to be looked for in all of the code. The config alone names the one to begin with.
+#[test]
+fn nothing_above_the_wire_asks_for_a_version() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut files = Vec::new();
+    for (folder, _) in CRATES {
+        sources(&root.join(folder).join("src"), &mut files);
+    }
+    let mut asking = Vec::new();
+    for file in files {
+        if file.contains("rpyc-core/src/wire/") || file.ends_with("_tests.rs") {
+            continue;
+        }
+        let source = fs::read_to_string(&file).unwrap_or_else(|e| panic!("{file}: {e}"));
+        let versions = versions_named(&source);
+        let is_allowed = file.ends_with("rpyc-core/src/config.rs") && versions == ["CURRENT"];
+        if !versions.is_empty() && !is_allowed {
+            asking.push(format!("{file}: {versions:?}"));
+        }
+    }
+    assert!(asking.is_empty(), "{asking:#?}");
+    let asks = "if connection.dialect() == Dialect::NG7 {} else { Dialect::detect(b) }";
+    assert_eq!(versions_named(asks), ["NG7"]);
+}
+
+/// The versions of the wire that the source names.
+fn versions_named(source: &str) -> Vec<&str> {
+    let named = source.split("Dialect::").skip(1);
+    let named = named.map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric()).next());
+    let constant = |name: &&str| name.starts_with(|c: char| c.is_ascii_uppercase());
+    named.flatten().filter(constant).collect()
+}
+
 #[test]
 fn a_name_of_another_layer_is_found_however_it_is_written() {
     let document = format!(

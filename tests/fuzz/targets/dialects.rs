@@ -4,8 +4,8 @@ use bytes::Bytes;
 use rpyc_core::wire::{Dialect, Envelope, Limits};
 
 /// A first message, and what is said behind it that shows the rest. `tests/fuzz/seed.py` counts on the order.
-const PEERS: [&[&[u8]]; 8] = [
-    // rpyc 6
+const PEERS: [&[&[u8]]; 10] = [
+    // rpyc 6 or rpyc-ng
     &[GETROOT_6],
     // a triple, and nothing known yet
     &[GETROOT],
@@ -19,6 +19,10 @@ const PEERS: [&[&[u8]]; 8] = [
     &[GETROOT, b"\x12\x52\x50\x11\x54\x12\x57\x0a\x61\x0a\x61", BARE],
     // numbers that are boxed, from Python 3
     &[GETROOT, NUMBER, b"\x12\x51\x50\x11\x59\x11\x52\x10\x11\x53\x57"],
+    // rpyc-ng: it has asked for a class
+    &[GETROOT_6, b"\x01\x11\x50\x11\x67\x11\x51\x10\x13\x08\x0a\x61\x51\x52\x53"],
+    // rpyc 6, known to be that
+    &[GETROOT_6, b"\x02\x11\x50\x11\x54\x12\x08\x0a\x61\x51\x52"],
 ];
 
 const GETROOT_6: &[u8] = b"\x01\x11\x50\x11\x53\x11\x51\x02";
@@ -26,13 +30,13 @@ const GETROOT: &[u8] = b"\x12\x51\x50\x11\x53\x11\x51\x02";
 const NUMBER: &[u8] = b"\x12\x52\x50\x11\x54\x12\x57\x08\x0a\x61\x08\x0a\x61";
 const BARE: &[u8] = b"\x12\x51\x50\x11\x59\x11\x51\x10\x57";
 
-/// The dialect that the byte stands for: three bits for the peer, two for what it tells of threads.
+/// The dialect that the byte stands for: four bits for the peer, two for what it tells of threads.
 pub fn dialect(byte: u8) -> Dialect {
-    let peer = PEERS[usize::from(byte & 7)];
-    let threads = match byte >> 3 & 3 {
+    let peer = PEERS[usize::from(byte & 15) % PEERS.len()];
+    let threads = match byte >> 4 & 3 {
         0 => 0,
         // Only triples come with ids of 32 bits.
-        1 if byte & 7 != 0 => 8,
+        1 if peer[0] == GETROOT => 8,
         _ => 16,
     };
     let first = [&vec![0; threads], peer[0]].concat();
