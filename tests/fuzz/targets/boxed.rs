@@ -16,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let limits = Limits::default();
-    let reply = if byte & 7 == 0 { PAIR } else { TRIPLE };
+    let reply = if dialects::has_pairs(byte) { PAIR } else { TRIPLE };
     let reply = Bytes::from([reply, data].concat());
     let dialect = dialects::dialect(byte).learn(&reply, &limits);
     let straight = match Message::decode(&reply, dialect, &limits) {

@@ -30,9 +30,19 @@ const GETROOT: &[u8] = b"\x12\x51\x50\x11\x53\x11\x51\x02";
 const NUMBER: &[u8] = b"\x12\x52\x50\x11\x54\x12\x57\x08\x0a\x61\x08\x0a\x61";
 const BARE: &[u8] = b"\x12\x51\x50\x11\x59\x11\x51\x10\x57";
 
+/// Whether the messages of that dialect are a byte and a pair.
+#[allow(dead_code)] // for the target that makes messages
+pub fn has_pairs(byte: u8) -> bool {
+    peer(byte)[0] == GETROOT_6
+}
+
+fn peer(byte: u8) -> &'static [&'static [u8]] {
+    PEERS[usize::from(byte & 15) % PEERS.len()]
+}
+
 /// The dialect that the byte stands for: four bits for the peer, two for what it tells of threads.
 pub fn dialect(byte: u8) -> Dialect {
-    let peer = PEERS[usize::from(byte & 15) % PEERS.len()];
+    let peer = peer(byte);
     let threads = match byte >> 4 & 3 {
         0 => 0,
         // Only triples come with ids of 32 bits.
