@@ -197,6 +197,26 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The defaults, to be changed by the setters.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use rpyc_core::Config;
+    ///
+    /// let config = Config::new().allow_pickle(true).sync_request_timeout(Duration::from_secs(5));
+    /// assert!(config.allow_pickle);
+    /// ```
+    pub fn new() -> Config {
+        Config::default()
+    }
+
+    /// Sets [`connid`](Config#structfield.connid).
+    #[must_use]
+    pub fn connid(mut self, name: impl Into<String>) -> Config {
+        self.connid = Some(name.into());
+        self
+    }
+
     /// What the peer is told of this side's version.
     pub(crate) fn version(&self) -> &'static str {
         if self.include_local_version {
@@ -205,6 +225,79 @@ impl Config {
             "<version denied>"
         }
     }
+}
+
+/// A method for each field, of its name.
+macro_rules! setters {
+    ($($name:ident: $kind:ty;)*; $($into:ident: $into_kind:ty;)*) => {
+        /// Setters, to be chained: `Config::new().allow_pickle(true).idle_timeout(None)`.
+        impl Config {
+            $(
+                #[doc = concat!("Sets [`", stringify!($name), "`](Config#structfield.", stringify!($name), ").")]
+                #[must_use]
+                pub fn $name(mut self, value: $kind) -> Config {
+                    self.$name = value;
+                    self
+                }
+            )*
+            $(
+                #[doc = concat!("Sets [`", stringify!($into), "`](Config#structfield.", stringify!($into), ").")]
+                #[must_use]
+                pub fn $into(mut self, value: impl Into<$into_kind>) -> Config {
+                    self.$into = value.into();
+                    self
+                }
+            )*
+        }
+    };
+}
+
+setters! {
+    allow_safe_attrs: bool;
+    safe_attrs: Arc<HashSet<&'static str>>;
+    allow_exposed_attrs: bool;
+    allow_public_attrs: bool;
+    allow_all_attrs: bool;
+    allow_getattr: bool;
+    allow_setattr: bool;
+    allow_delattr: bool;
+    allow_pickle: bool;
+    include_local_traceback: bool;
+    include_local_version: bool;
+    instantiate_custom_exceptions: bool;
+    known_exceptions: KnownExceptions;
+    import_custom_exceptions: bool;
+    instantiate_oldstyle_exceptions: bool;
+    propagate_system_exit_locally: bool;
+    propagate_keyboard_interrupt_locally: bool;
+    log_exceptions: bool;
+    debug: bool;
+    close_catchall: bool;
+    bind_threads: bool;
+    dialect: Dialect;
+    limits: Limits;
+    max_first_frame: usize;
+    compress: bool;
+    concurrency: usize;
+    nesting: Nesting;
+    max_nested: usize;
+    max_queued: usize;
+    max_pending: usize;
+    max_objects: usize;
+    executor: Arc<dyn Executor>;
+    ;
+    exposed_prefix: String;
+    credentials: Option<Any>;
+    endpoints: Option<(SocketAddr, SocketAddr)>;
+    peer: Option<PeerAddr>;
+    logger: String;
+    sync_request_timeout: Option<Duration>;
+    before_closed: Option<BeforeClosed>;
+    handshake_timeout: Option<Duration>;
+    frame_timeout: Option<Duration>;
+    write_timeout: Option<Duration>;
+    idle_timeout: Option<Duration>;
+    observer: Option<Arc<dyn Observer>>;
 }
 
 impl fmt::Debug for Config {

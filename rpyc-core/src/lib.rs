@@ -53,8 +53,9 @@
 //! assert_eq!(sum, 42);
 //!
 //! // A function of the client's, called by the server.
-//! let function = Any::object(Function::new("greet", |_, _| Ok(Any::from("hello"))));
-//! assert_eq!(root.call_method("twice", args![function])?.as_str(), Some("hello"));
+//! let greeting = "hello".to_owned();
+//! let answer = root.call_method("twice", args![move || greeting.clone()])?;
+//! assert_eq!(answer.as_str(), Some("hello"));
 //!
 //! // What the other side refuses or raises is an error that says so.
 //! let error = root.call_method("no_such_thing", args![]).unwrap_err();
@@ -78,6 +79,10 @@
 //! | serve many requests of one peer at once | [`Connection::serve_threaded`] |
 //! | copy whole structures in one round trip | [`by_value`] |
 //! | say what a peer may do, and how long to wait | [`Config`] |
+//!
+//! What comes back is an [`Any`]: [`extract::<T>`](Any::extract) makes numbers, text, containers and
+//! references of it, `extract::<Serde<T>>` a serde type of plain values, and
+//! [`obtain::<T>`](Any::obtain) copies a whole remote structure in one round trip.
 //!
 //! # Who runs what
 //!

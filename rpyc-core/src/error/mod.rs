@@ -210,6 +210,13 @@ impl From<Error> for Exception {
     }
 }
 
+/// An exception that a client makes or passes on, as if the peer had raised it: `?` works on both.
+impl From<Exception> for Error {
+    fn from(exception: Exception) -> Error {
+        Error::Remote(exception)
+    }
+}
+
 impl From<Timeout> for Error {
     fn from(timeout: Timeout) -> Error {
         Error::Timeout(Box::new(timeout))

@@ -110,7 +110,7 @@ impl Any {
     /// What the call raised; a TypeError where it is a plain value.
     pub fn call(&self, cx: &Context<'_>, args: Args) -> Result<Any, Exception> {
         match self {
-            Any::Local(object) => object.call(cx, args),
+            Any::Local(object) => object.call(cx, args.checked()?),
             Any::Netref(netref) => netref.call(args).map_err(Exception::from),
             Any::Value(_) | Any::Tuple(_) => Err(Exception::type_error(format!(
                 "'{}' object is not callable",

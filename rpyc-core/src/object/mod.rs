@@ -6,6 +6,7 @@
 mod any;
 mod args;
 mod builtins;
+mod callback;
 pub mod class;
 mod context;
 mod context_guard;
@@ -32,6 +33,7 @@ use bytes::Bytes;
 pub use self::any::Any;
 pub use self::args::Args;
 pub use self::builtins::{Dict, Iter, List, Set};
+pub use self::callback::{Callback, callback};
 pub use self::class::{Class, ClassBuilder, Signature};
 pub use self::context::Context;
 pub use self::context_guard::ContextGuard;

@@ -1,7 +1,7 @@
 //! What can be done with a remote object: Python's operators, each at its owner.
 
 use super::netref::unexpected;
-use super::{Any, Args, ContextGuard, Netref, RemoteIter, Timed};
+use super::{Any, Args, ContextGuard, IntoAny, Netref, RemoteIter, Timed};
 use crate::error::Error;
 use crate::exception::Exception;
 use crate::session::AsyncResult;
@@ -66,8 +66,9 @@ impl Netref {
     ///
     /// # Errors
     /// As [`attr`](Netref::attr).
-    pub fn set_attr(&self, name: &str, value: impl Into<Any>) -> Result<(), Error> {
-        self.request(Handler::SetAttr, [Any::from(name), value.into()])
+    pub fn set_attr(&self, name: &str, value: impl IntoAny) -> Result<(), Error> {
+        let value = value.into_any().map_err(unsendable)?;
+        self.request(Handler::SetAttr, [Any::from(name), value])
             .map(drop)
     }
 
@@ -84,7 +85,7 @@ impl Netref {
     /// # Errors
     /// [`Error::Remote`] with what the call raised; else any kind.
     pub fn call(&self, args: Args) -> Result<Any, Error> {
-        self.request(Handler::Call, call_args(args))
+        self.request(Handler::Call, call_args(args)?)
     }
 
     /// Calls the method `name`: in one round trip, but for a peer that has no request for it (rpyc-ng).
@@ -94,11 +95,13 @@ impl Netref {
     pub fn call_method(&self, name: &str, args: Args) -> Result<Any, Error> {
         match self.link().dialect().method_call(name) {
             MethodCall::AtOnce => {
-                let [positional, keyword] = call_args(args);
+                let [positional, keyword] = call_args(args)?;
                 self.request(Handler::CallAttr, [Any::from(name), positional, keyword])
             }
             MethodCall::InTwoSteps => self.method(name)?.call(args),
-            MethodCall::By(handler) => self.request(handler, args.positional),
+            MethodCall::By(handler) => {
+                self.request(handler, args.checked().map_err(unsendable)?.positional)
+            }
         }
     }
 
@@ -119,7 +122,7 @@ impl Netref {
     /// # Errors
     /// As [`async_request`](Netref::async_request).
     pub fn async_call(&self, args: Args) -> Result<AsyncResult, Error> {
-        self.async_request(Handler::Call, call_args(args))
+        self.async_request(Handler::Call, call_args(args)?)
     }
 
     /// Calls the method `name` without waiting; the result comes later. Towards a peer that has no request for that
@@ -130,11 +133,13 @@ impl Netref {
     pub fn async_call_method(&self, name: &str, args: Args) -> Result<AsyncResult, Error> {
         match self.link().dialect().method_call(name) {
             MethodCall::AtOnce => {
-                let [positional, keyword] = call_args(args);
+                let [positional, keyword] = call_args(args)?;
                 self.async_request(Handler::CallAttr, [Any::from(name), positional, keyword])
             }
             MethodCall::InTwoSteps => self.method(name)?.async_call(args),
-            MethodCall::By(handler) => self.async_request(handler, args.positional),
+            MethodCall::By(handler) => {
+                self.async_request(handler, args.checked().map_err(unsendable)?.positional)
+            }
         }
     }
 
@@ -234,7 +239,7 @@ impl Netref {
     ///
     /// # Errors
     /// As [`call`](Netref::call).
-    pub fn contains(&self, item: impl Into<Any>) -> Result<bool, Error> {
+    pub fn contains(&self, item: impl IntoAny) -> Result<bool, Error> {
         let answer = self.call_method("__contains__", Args::new().arg(item))?;
         let found = answer.as_value().and_then(Value::as_bool);
         found.ok_or_else(|| unexpected("__contains__", "a bool", &answer))
@@ -244,7 +249,7 @@ impl Netref {
     ///
     /// # Errors
     /// As [`call`](Netref::call).
-    pub fn get_item(&self, key: impl Into<Any>) -> Result<Any, Error> {
+    pub fn get_item(&self, key: impl IntoAny) -> Result<Any, Error> {
         self.call_method("__getitem__", Args::new().arg(key))
     }
 
@@ -252,7 +257,7 @@ impl Netref {
     ///
     /// # Errors
     /// As [`call`](Netref::call).
-    pub fn set_item(&self, key: impl Into<Any>, value: impl Into<Any>) -> Result<(), Error> {
+    pub fn set_item(&self, key: impl IntoAny, value: impl IntoAny) -> Result<(), Error> {
         self.call_method("__setitem__", Args::new().arg(key).arg(value))
             .map(drop)
     }
@@ -261,7 +266,7 @@ impl Netref {
     ///
     /// # Errors
     /// As [`call`](Netref::call).
-    pub fn del_item(&self, key: impl Into<Any>) -> Result<(), Error> {
+    pub fn del_item(&self, key: impl IntoAny) -> Result<(), Error> {
         self.call_method("__delitem__", Args::new().arg(key))
             .map(drop)
     }
@@ -305,10 +310,15 @@ impl Netref {
 }
 
 /// The arguments of CALL: the positional ones, and pairs of names and values.
-pub(super) fn call_args(args: Args) -> [Any; 2] {
+pub(super) fn call_args(args: Args) -> Result<[Any; 2], Error> {
+    let args = args.checked().map_err(unsendable)?;
     let pairs = args.keyword.into_iter();
     let keyword = pairs.map(|(name, value)| Any::tuple([Any::from(Value::Str(name)), value]));
-    [Any::tuple(args.positional), Any::tuple(keyword)]
+    Ok([Any::tuple(args.positional), Any::tuple(keyword)])
+}
+
+fn unsendable(error: Exception) -> Error {
+    Error::Misuse(format!("an argument can't be sent: {}", error.message()))
 }
 
 fn expect_str(handler: &str, answer: Any) -> Result<Str, Error> {

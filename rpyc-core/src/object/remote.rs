@@ -1,6 +1,10 @@
 //! What crosses a connection, used as what it is: shortcuts on [`Any`].
 
-use super::{Any, Args, ConversionError, FromAny, Netref, RemoteIter};
+use std::time::Duration;
+
+use super::{
+    Any, Args, ContextGuard, ConversionError, FromAny, IntoAny, Netref, RemoteIter, Timed,
+};
 use crate::error::Error;
 use crate::session::AsyncResult;
 use crate::wire::{Str, Value};
@@ -26,7 +30,11 @@ impl Any {
         })
     }
 
-    /// The value as a Rust type: whatever [`FromAny`] makes, also of a remote list or dict,
+    /// The value as a Rust type. Of the three ways: `extract::<T>` for numbers, text, containers and
+    /// references, `extract::<Serde<T>>` for a serde type of plain values,
+    /// [`obtain::<T>`](Any::obtain) for a whole remote structure in one round trip.
+    ///
+    /// It makes whatever [`FromAny`] makes, also of a remote list or dict,
     /// which is fetched. [`Serde`](crate::by_value::Serde) makes serde types.
     ///
     /// # Errors
@@ -47,7 +55,7 @@ impl Any {
     ///
     /// # Errors
     /// As that, and as [`netref`](Any::netref).
-    pub fn set_attr(&self, name: &str, value: impl Into<Any>) -> Result<(), Error> {
+    pub fn set_attr(&self, name: &str, value: impl IntoAny) -> Result<(), Error> {
         self.netref()?.set_attr(name, value)
     }
 
@@ -71,8 +79,61 @@ impl Any {
     ///
     /// # Errors
     /// As that, and as [`netref`](Any::netref).
-    pub fn get_item(&self, key: impl Into<Any>) -> Result<Any, Error> {
+    pub fn get_item(&self, key: impl IntoAny) -> Result<Any, Error> {
         self.netref()?.get_item(key)
+    }
+
+    /// `object[key] = value`; see [`Netref::set_item`].
+    ///
+    /// # Errors
+    /// As that, and as [`netref`](Any::netref).
+    pub fn set_item(&self, key: impl IntoAny, value: impl IntoAny) -> Result<(), Error> {
+        self.netref()?.set_item(key, value)
+    }
+
+    /// `del object[key]`; see [`Netref::del_item`].
+    ///
+    /// # Errors
+    /// As that, and as [`netref`](Any::netref).
+    pub fn del_item(&self, key: impl IntoAny) -> Result<(), Error> {
+        self.netref()?.del_item(key)
+    }
+
+    /// `len(object)`: of a tuple here, else at its owner; see [`Netref::len`].
+    ///
+    /// # Errors
+    /// As that, and as [`netref`](Any::netref).
+    #[allow(clippy::len_without_is_empty)] // a question to the peer, not a property
+    pub fn len(&self) -> Result<usize, Error> {
+        match self {
+            Any::Tuple(items) => Ok(items.len()),
+            Any::Value(Value::Tuple(items) | Value::FrozenSet(items)) => Ok(items.len()),
+            other => other.netref()?.len(),
+        }
+    }
+
+    /// `item in object`; see [`Netref::contains`].
+    ///
+    /// # Errors
+    /// As that, and as [`netref`](Any::netref).
+    pub fn contains(&self, item: impl IntoAny) -> Result<bool, Error> {
+        self.netref()?.contains(item)
+    }
+
+    /// Enters the context manager; see [`Netref::enter`].
+    ///
+    /// # Errors
+    /// As that, and as [`netref`](Any::netref).
+    pub fn enter(&self) -> Result<ContextGuard, Error> {
+        self.netref()?.enter()
+    }
+
+    /// The object with a time limit of its own; see [`Netref::timed`].
+    ///
+    /// # Errors
+    /// As [`netref`](Any::netref).
+    pub fn timed(&self, limit: Duration) -> Result<Timed, Error> {
+        Ok(self.netref()?.timed(limit))
     }
 
     /// Iterates over a tuple here, or over a remote object in batches; see [`Netref::iter`].

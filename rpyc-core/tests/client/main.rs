@@ -1,5 +1,6 @@
 //! The client's side of a connection, against services of this crate.
 
+mod arguments;
 mod asynchronous;
 mod background;
 mod by_value;

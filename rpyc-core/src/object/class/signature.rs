@@ -97,6 +97,7 @@ impl Signature {
     /// # Errors
     /// A TypeError in Python's words: missing, too many, unknown or repeated arguments.
     pub fn bind(&self, args: Args) -> Result<BoundArgs<'_>, Exception> {
+        let args = args.checked()?;
         let given = args.positional.len();
         let mut positional = args.positional.into_iter();
         let mut slots: Vec<Option<Any>> = self.params.iter().map(|_| positional.next()).collect();

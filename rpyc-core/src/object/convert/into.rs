@@ -9,8 +9,8 @@ use bytes::Bytes;
 use super::IntoAny;
 use crate::exception::Exception;
 use crate::object::builtins::Dict;
-use crate::object::{Any, Exposed, Netref, Object, ObjectRef, ObjectResult};
-use crate::wire::{Str, Value};
+use crate::object::{Any, Exposed, Function, Netref, Object, ObjectRef, ObjectResult};
+use crate::wire::{Int, Str, Value};
 
 macro_rules! through_any {
     ($($kind:ty)*) => {
@@ -24,7 +24,7 @@ macro_rules! through_any {
     };
 }
 
-through_any! { () &str String Str Bytes Value }
+through_any! { () &str String Str Bytes Value Int }
 
 impl IntoAny for Any {
     fn into_any(self) -> ObjectResult {
@@ -35,6 +35,19 @@ impl IntoAny for Any {
 impl IntoAny for Netref {
     fn into_any(self) -> ObjectResult {
         Ok(Any::Netref(self))
+    }
+}
+
+/// A clone of it.
+impl<T: IntoAny + Clone> IntoAny for &T {
+    fn into_any(self) -> ObjectResult {
+        self.clone().into_any()
+    }
+}
+
+impl IntoAny for Function {
+    fn into_any(self) -> ObjectResult {
+        Ok(Any::object(self))
     }
 }
 

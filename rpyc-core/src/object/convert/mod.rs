@@ -7,6 +7,8 @@
 //! | `Option<T>`, `()` | `None` | `None` |
 //! | tuples of up to 8 | a tuple | a tuple |
 //! | `Vec<T>`, `[T; N]`, sets | a tuple, or any iterable of the peer's, fetched in batches | a tuple (sets: a frozenset) |
+//! | closures: [`callback`](crate::object::callback), [`Function`](crate::object::Function) | | a function, by reference |
+//! | `&T` of these | | a clone |
 //! | `HashMap`, `BTreeMap` | a dict of the peer's, fetched | a dict, by reference |
 //! | [`Serde<T>`](crate::by_value::Serde) of a serde type | plain values; containers of the peer's, fetched | plain values: a struct is a tuple of pairs, which `dict()` takes |
 //! | [`Exposed<T>`](crate::Exposed) | the object, come back | a reference |
@@ -47,6 +49,12 @@ pub trait FromAny: Sized {
 }
 
 /// A Rust type that can be a result, or an argument of a call.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be sent to a peer",
+    note = "numbers, text, bytes, paths, `Option`, tuples, `Vec`, arrays, sets and maps of what can be sent; \
+            `Any`, `Netref`, `Exposed`, `Function`, `List`, `Dict`, `Set`; \
+            `Serde(x)` sends a serde type by value, `callback(|x: i64| ..)` a closure"
+)]
 pub trait IntoAny {
     /// What crosses the API for it.
     ///

@@ -1,0 +1,145 @@
+//! Arguments of calls, and the verbs of what comes back.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use rpyc_core::by_value::Serde;
+use rpyc_core::object::{Dict, List, callback};
+use rpyc_core::*;
+
+use crate::objects::{client_of, offering};
+
+/// Gives back its arguments, or calls the first one with the others.
+fn client() -> Connection {
+    let service = offering(|cx, name, args| match name {
+        "names" => {
+            let names = args.keyword.iter().map(|(name, _)| Any::from(name.clone()));
+            Ok(Any::tuple(names))
+        }
+        "apply" => {
+            let Some((_, function)) = args.keyword.first() else {
+                return Err(Exception::type_error("one function by name"));
+            };
+            function.call(cx, Args::from(args.positional))
+        }
+        _ => Ok(Any::tuple(args.positional)),
+    });
+    client_of(service, Config::new(), Config::new()).0
+}
+
+#[test]
+fn an_argument_is_whatever_a_result_is() -> Result<(), Error> {
+    let conn = client();
+    let root = conn.root()?;
+    let (kept, name) = (Any::from(5), "text".to_owned());
+    let sent = args![
+        vec![1, 2],
+        [1.5_f32],
+        'c',
+        PathBuf::from("/tmp"),
+        b"bytes".as_slice(),
+        &kept,
+        &name,
+        Serde(BTreeMap::from([("k", 1)])),
+        BTreeMap::from([("k", 1)]),
+        Some(List::of(["x"])?),
+        callback(|| 1),
+    ];
+    let items: Vec<Any> = root.call_method("echo", sent)?.extract()?;
+    let shown: Vec<String> = items.iter().map(|item| format!("{item:?}")).collect();
+    let value = |index: usize| items[index].as_value().map(Value::to_string);
+    let values: Vec<_> = (0..8).filter_map(value).collect();
+    let expected = [
+        "(1, 2)",
+        "(1.5,)",
+        "'c'",
+        "'/tmp'",
+        "b'bytes'",
+        "5",
+        "'text'",
+        "(('k', 1),)",
+    ];
+    assert_eq!(values, expected);
+    assert_eq!(shown[8..].len(), 3);
+    // Objects of this side come back as themselves.
+    assert!(items[8..].iter().all(|item| matches!(item, Any::Local(_))));
+    Ok(())
+}
+
+#[test]
+fn a_closure_among_the_arguments_is_called_back() -> Result<(), Error> {
+    let conn = client();
+    let root = conn.root()?;
+    let (told, heard) = channel();
+    let answer = root.call_method(
+        "apply",
+        args![
+            2,
+            5,
+            progress = move |done: u32, total: u32| { told.send((done, total)).is_ok() }
+        ],
+    )?;
+    assert_eq!(heard.recv(), Ok((2, 5)));
+    assert!(answer.extract::<bool>()?);
+    // As strict as any function: Python's TypeError for a wrong number or kind.
+    for wrong in [
+        args![1, f = |a: u32, b: u32| a + b],
+        args!["x", f = |a: u32| a],
+    ] {
+        let error = root.call_method("apply", wrong).expect_err("refused");
+        assert!(
+            error
+                .as_remote()
+                .is_some_and(|raised| raised.is("TypeError")),
+            "{error}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_raw_identifier_names_an_argument_without_its_prefix() -> Result<(), Error> {
+    let conn = client();
+    let names = conn
+        .root()?
+        .call_method("names", args![r#type = 1, other = 2])?;
+    assert_eq!(names.extract::<Vec<String>>()?, ["type", "other"]);
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn an_argument_that_cannot_be_sent_fails_the_call_before_anything_is_sent() -> Result<(), Error> {
+    use std::os::unix::ffi::OsStringExt;
+    let conn = client();
+    let root = conn.root()?;
+    let path = PathBuf::from(std::ffi::OsString::from_vec(vec![0xff]));
+    let refused = root
+        .call_method("echo", args![1, path])
+        .expect_err("not UTF-8");
+    assert!(
+        matches!(&refused, Error::Misuse(text) if text.contains("UTF-8")),
+        "{refused}"
+    );
+    conn.ping()
+}
+
+#[test]
+fn what_a_call_gives_has_the_verbs_of_a_netref() -> Result<(), Error> {
+    let dict = Dict::new();
+    dict.insert("a", 1)?;
+    let service = offering(move |_, _, _| Ok(dict.clone().into()));
+    let (conn, _ended) = client_of(service, Config::new(), Config::new());
+    let table = conn.root()?.call_method("table", args![])?;
+    table.set_item("b", 2)?;
+    assert_eq!((table.len()?, table.contains("b")?), (2, true));
+    table.del_item("a")?;
+    let timed = table.timed(Duration::from_secs(30))?;
+    assert_eq!(timed.call_method("__len__", args![])?.extract::<u8>()?, 1);
+    // Exceptions are errors of a client, too.
+    let failed: Result<(), Error> = (|| Err(Exception::value_error("own"))?)();
+    assert!(failed.is_err_and(|error| error.as_remote().is_some_and(|own| own.is("ValueError"))));
+    Ok(())
+}
