@@ -17,6 +17,7 @@ mod documentation;
 mod guard;
 #[cfg(test)]
 mod layers;
+pub mod package;
 mod process;
 pub mod python;
 pub mod python_server;

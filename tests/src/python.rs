@@ -19,7 +19,8 @@ use crate::process::Process;
 pub const RPYC_VERSION: &str = "6.0.2";
 
 /// What is installed, each at one version: a new release must not change what the tests see.
-const PACKAGES: [&str; 3] = ["rpyc==6.0.2", "plumbum==2.0.2", "typing_extensions==4.16.0"];
+pub(crate) const PACKAGES: [&str; 3] =
+    ["rpyc==6.0.2", "plumbum==2.0.2", "typing_extensions==4.16.0"];
 
 /// The names that every script finds: see the file.
 const HELPERS: &str = include_str!("python/peer.py");

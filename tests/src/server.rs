@@ -148,6 +148,15 @@ impl Server {
         Self::launch(command)
     }
 
+    /// Starts a server by this command, which is to listen on a port of its choice.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[must_use]
+    pub fn by(command: Command) -> Self {
+        Self::launch(command)
+    }
+
     fn launch(mut command: Command) -> Self {
         python::clear_environment(&mut command)
             .env_remove("RUST_LOG")

@@ -124,14 +124,20 @@ impl PythonServer {
     }
 }
 
-/// Every Python that runs old versions: those on the path and those of pyenv, from 2.7 on.
+/// Every Python that runs old versions, from 2.7 on.
 #[must_use]
 pub fn old_pythons() -> Vec<(String, PathBuf)> {
+    pythons(&["2.7", "3.6", "3.7", "3.8"])
+}
+
+/// Those of these Pythons (`3.10`) that are on the path or in pyenv.
+#[must_use]
+pub fn pythons(names: &[&str]) -> Vec<(String, PathBuf)> {
     let mut found = Vec::new();
     let pyenv = env::var_os("PYENV_ROOT").map(PathBuf::from);
     let pyenv = pyenv.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".pyenv")));
     let path = env::var_os("PATH").unwrap_or_default();
-    for name in ["2.7", "3.6", "3.7", "3.8"] {
+    for name in names {
         let on_path = env::split_paths(&path)
             .map(|folder| folder.join(format!("python{name}")))
             // What pyenv puts there runs only what is chosen at the moment.
@@ -141,13 +147,21 @@ pub fn old_pythons() -> Vec<(String, PathBuf)> {
             .filter_map(|root| fs::read_dir(root.join("versions")).ok())
             .flatten()
             .flatten()
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with(name))
+            .filter(|entry| is_release(&entry.file_name().to_string_lossy(), name))
             .map(|entry| entry.path().join("bin").join("python"));
         if let Some(python) = on_path.chain(in_pyenv).find(|file| file.is_file()) {
-            found.push((name.to_owned(), python));
+            found.push(((*name).to_owned(), python));
         }
     }
     found
+}
+
+/// Whether `3.10.13` is one of `3.10`; a free-threaded `3.13.0t` is none of `3.13`.
+fn is_release(folder: &str, name: &str) -> bool {
+    let patch = folder
+        .strip_prefix(name)
+        .and_then(|rest| rest.strip_prefix('.'));
+    patch.is_some_and(|patch| patch.chars().all(|c| c.is_ascii_digit()))
 }
 
 /// The programs, in a folder of their own.

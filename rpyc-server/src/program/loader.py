@@ -8,6 +8,10 @@ def run():
         sys.stderr.write("rpyc-server: --python %s: %s\n  %s\n" % (sys.executable, message, hint))
         sys.exit(2)
 
+    install = "%s -m pip install ./rpyc-server/python, in the sources of rpyc-server %s." % (
+        sys.executable,
+        version,
+    )
     here = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < (3, 10) or sys.implementation.name != "cpython":
         fail("it is Python %s" % here, "CPython 3.10 or newer is needed.")
@@ -27,7 +31,7 @@ def run():
     if place is None:
         fail(
             "the extension module for it is in none of %s" % ", ".join(places),
-            "Install it: %s -m pip install rpyc-rs==%s" % (sys.executable, version),
+            "Install it: " + install,
         )
     name = "rpyc_rs._native"
     try:
@@ -39,7 +43,7 @@ def run():
     if native.__version__ != version:
         fail(
             "%s is of version %s, the program of %s" % (place, native.__version__, version),
-            "Install the same: %s -m pip install rpyc-rs==%s" % (sys.executable, version),
+            "Install the same: " + install,
         )
     native.run([os.fsencode(argument) for argument in arguments], place, True)
 

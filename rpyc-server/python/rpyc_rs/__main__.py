@@ -1,0 +1,3 @@
+from rpyc_rs import main
+
+main()

@@ -1,0 +1,43 @@
+//! The package `rpyc_rs` on each Python that it is for, 3.10 and newer, whichever are at hand.
+//!
+//! Run by `cargo verify-versions`, which says what it has found.
+
+use std::io::Write;
+use std::process::Command;
+
+use rpyc_tests::Server;
+use rpyc_tests::package::Environment;
+use rpyc_tests::versions::pythons;
+
+#[test]
+fn one_wheel_serves_on_every_new_python() {
+    let mut covered = Vec::new();
+    for (name, python) in pythons(&["3.10", "3.11", "3.12", "3.13", "3.14", "3.15"]) {
+        let environment = Environment::with_package(&python);
+        for mode in ["threaded", "process"] {
+            let mut command = Command::new(environment.program("rpyc-server"));
+            command.args(["--classic", "--port", "0", "--mode", mode]);
+            let server = Server::by(command);
+            let script = server.client(
+                "
+                same('%d.%d' % conn.eval('__import__(\"sys\").version_info[:2]'), os.environ['WANTED'])
+                conn.execute('def greet(name, shout): return shout(f\"hello, {name}\")')
+                same(conn.namespace['greet']('rust', str.upper), 'HELLO, RUST')
+                with raises(ZeroDivisionError):
+                    conn.eval('1 / 0')
+                conn.modules.ctypes.pythonapi
+                same(conn.modules.rpyc.__version__, '6.0.2')
+                conn.execute('import multiprocessing.pool')
+                ",
+            );
+            server.succeed(script.variable("WANTED", &name).outcome());
+        }
+        covered.push(format!("the package on Python {name}"));
+    }
+    let found = match covered.as_slice() {
+        [] => "no Python from 3.10 on, on the path or in pyenv: nothing is covered".to_owned(),
+        covered => covered.join("\n"),
+    };
+    // Past the capture: whoever runs it is to see what wasn't.
+    let _ = writeln!(std::io::stderr(), "{found}");
+}
