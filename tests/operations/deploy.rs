@@ -66,11 +66,13 @@ fn take_out(arguments: &mut Vec<String>, flag: &str, words: usize) {
 
 #[test]
 fn what_they_start_is_understood() {
+    let docker_python = read("Dockerfile.python");
     let (docker, kubernetes) = (read("Dockerfile"), read("kubernetes.yaml"));
     let unit = read("rpyc-server.service");
     let authority = Authority::new("authority");
     for (name, arguments) in [
         ("Dockerfile", quoted(&docker, "CMD ")),
+        ("Dockerfile.python", quoted(&docker_python, "CMD ")),
         ("kubernetes.yaml", quoted(&kubernetes, "args: ")),
         ("rpyc-server.service", exec_start(&unit)),
     ] {
@@ -83,7 +85,9 @@ fn what_they_start_is_understood() {
         assert_eq!(checked.status.code(), Some(0), "{name}: {text}");
     }
     // The ports that they open are those that are listened on.
-    assert!(docker.contains("EXPOSE 18821 9112"), "{docker}");
+    for docker in [&docker, &docker_python] {
+        assert!(docker.contains("EXPOSE 18821 9112"), "{docker}");
+    }
     for port in ["containerPort: 18821", "containerPort: 9112", "port: 18821"] {
         assert!(kubernetes.contains(port), "no {port}");
     }

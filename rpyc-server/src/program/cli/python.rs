@@ -33,7 +33,7 @@ pub(super) fn args() -> Vec<Arg> {
             "python",
             "PYTHON",
             "Run the clients' code in this Python, with the packages that are installed for it, \
-             instead of the built-in one: a name, or a path as that of a virtual environment's \
+             instead of the one that is built in, or that the program is installed in: a name, or a path as that of a virtual environment's \
              (.venv/bin/python); CPython, 3.10 or newer",
         )
         .value_parser(value_parser!(PathBuf)),

@@ -37,6 +37,7 @@ fn the_command_lines_of_the_operations_page_and_of_the_deployments_are_understoo
     lines.extend(starts.map(words));
     for (name, begins) in [
         ("deploy/Dockerfile", "CMD "),
+        ("deploy/Dockerfile.python", "CMD "),
         ("deploy/kubernetes.yaml", "args: "),
     ] {
         let text = read(name);
