@@ -1,6 +1,6 @@
 //! Handles of the server's modules and of the connection's namespace.
 
-use rpyc_core::object::{Netref, RemoteIter};
+use rpyc_core::object::{IntoAny, Netref, RemoteIter};
 use rpyc_core::{Any, Error};
 
 use super::ClassicConnection;
@@ -65,7 +65,7 @@ impl Namespace {
     ///
     /// # Errors
     /// As [`Netref::call`].
-    pub fn set(&self, name: &str, value: impl Into<Any>) -> Result<(), Error> {
+    pub fn set(&self, name: &str, value: impl IntoAny) -> Result<(), Error> {
         self.0.set_item(name, value)
     }
 
