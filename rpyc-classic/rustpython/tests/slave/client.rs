@@ -99,7 +99,8 @@ impl Client {
     pub(crate) fn call(&self, name: &str, argument: impl Into<Any>) -> Any {
         let function = self.eval(name);
         let function = function.netref().expect("a function");
-        match function.call(args![argument.into()]) {
+        let argument: Any = argument.into();
+        match function.call(args![argument]) {
             Ok(result) => result,
             Err(error) => panic!("{name}: {error}"),
         }
