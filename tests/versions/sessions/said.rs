@@ -177,15 +177,35 @@ impl Said {
         let Some(boxed) = boxed else { return };
         replace_in(boxed, &mut by);
         // Some requests name the object that they are about without saying that it is a reference.
-        if let Value::Tuple(pair) = boxed
-            && let [label, Value::Tuple(items)] = pair.as_mut_slice()
-            && label.as_i64() == Some(VALUE)
-            && let Some(first) = items.first_mut()
-            && handler.is_some_and(|handler| handler > GETROOT)
+        if handler.is_some_and(|handler| handler > GETROOT)
+            && let Some(first) = first_value(boxed)
             && let Some(other) = by(first)
         {
             *first = other;
         }
+    }
+}
+
+/// The first argument, if it is no reference: as a value among others, or as one of values and references.
+fn first_value(boxed: &mut Value) -> Option<&mut Value> {
+    let [label, Value::Tuple(items)] = pair_of(boxed)? else {
+        return None;
+    };
+    let first = items.first_mut()?;
+    match label.as_i64()? {
+        VALUE => Some(first),
+        TUPLE => match pair_of(first)? {
+            [label, value] if label.as_i64() == Some(VALUE) => Some(value),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn pair_of(boxed: &mut Value) -> Option<&mut [Value]> {
+    match boxed {
+        Value::Tuple(pair) => Some(pair.as_mut_slice()),
+        _ => None,
     }
 }
 
