@@ -77,17 +77,17 @@ impl Drop for Waiting {
     }
 }
 
-/// The current thread runs something, whatever waits are beneath it, until this is dropped.
+/// The current thread runs something, whatever waits it is nested on, until this is dropped.
 pub(crate) struct Running(usize);
 
 impl Running {
     pub(crate) fn begin() -> Running {
-        let mut beneath = 0;
+        let mut outer = 0;
         change_depth(|depth| {
-            beneath = depth;
+            outer = depth;
             0
         });
-        Running(beneath)
+        Running(outer)
     }
 }
 
@@ -99,7 +99,7 @@ impl Drop for Running {
 
 struct Local {
     waiting: Arc<AtomicUsize>,
-    // Waits on top of one another are one.
+    // Waits nested on one another are one.
     depth: usize,
 }
 

@@ -111,24 +111,24 @@ impl<P: Protocol> Dispatcher<P> {
         // What the program itself has sent is to take effect. A peer that owes it no answer isn't waited
         // for: a server has many that are idle and don't answer a CLOSE.
         let own = core.scheduler.tasks() == 0 && core.calls.len() > 0 && !grace.is_zero();
-        let (last_words, patience) = match own {
+        let (last_words, time_to_answer) = match own {
             true => (GRACE, Some(GRACE)),
             false => (LAST_WORDS, None),
         };
         drop(core);
-        self.leave(CloseReason::Local, patience);
+        self.leave(CloseReason::Local, time_to_answer);
         self.finish_within(left().unwrap_or(GRACE).max(last_words));
     }
 
     /// Ends the connection without waiting for anybody: what was sent before is answered first, then
-    /// the peer is told. Its answer, its end of the stream or `patience` ends the connection; until then
-    /// what it sends is read, or the system would reset the stream. Without `patience` the connection
+    /// the peer is told. Its answer, its end of the stream or `time_to_answer` ends the connection; until then
+    /// what it sends is read, or the system would reset the stream. Without `time_to_answer` the connection
     /// ends once the CLOSE is written. Never blocks.
-    pub(crate) fn leave(self: &Arc<Self>, reason: CloseReason, patience: Option<Duration>) {
+    pub(crate) fn leave(self: &Arc<Self>, reason: CloseReason, time_to_answer: Option<Duration>) {
         let mut core = self.core.lock();
         if !core
             .lifecycle
-            .leave(reason.clone(), Instant::now(), patience)
+            .leave(reason.clone(), Instant::now(), time_to_answer)
         {
             return;
         }

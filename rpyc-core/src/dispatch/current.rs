@@ -1,4 +1,4 @@
-//! Which requests the current thread runs, one on top of the other.
+//! Which requests the current thread runs, one nested on the wait of another.
 
 use std::cell::{Cell, RefCell};
 // Of the process, not of a model's schedule.

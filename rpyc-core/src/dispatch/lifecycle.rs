@@ -103,17 +103,17 @@ impl Lifecycle {
         self.half_closed = true;
     }
 
-    /// This side is to close without anybody who waits; says whether it begins to. For `patience` the
-    /// peer may answer: half of it what was sent before, then the CLOSE. Without patience it is told at
+    /// This side is to close without anybody who waits; says whether it begins to. For `time_to_answer` the
+    /// peer may answer: half of it what was sent before, then the CLOSE. Without such time it is told at
     /// once, and needn't answer.
     pub(super) fn leave(
         &mut self,
         reason: CloseReason,
         now: Instant,
-        patience: Option<Duration>,
+        time_to_answer: Option<Duration>,
     ) -> bool {
-        let (due, deadline) = match patience {
-            Some(patience) => (now + patience / 2, now + patience),
+        let (due, deadline) = match time_to_answer {
+            Some(time_to_answer) => (now + time_to_answer / 2, now + time_to_answer),
             None => (now, now + GRACE),
         };
         let begins = matches!(self.stage, Stage::Open) && self.leaving.is_none();
@@ -121,7 +121,7 @@ impl Lifecycle {
             self.leaving = Some(Leaving {
                 step: LeavingStep::AwaitingAnswers,
                 reason,
-                awaits_answer: patience.is_some(),
+                awaits_answer: time_to_answer.is_some(),
                 due,
                 deadline,
             });

@@ -20,10 +20,12 @@ impl Notes {
         self.any.store(true, Ordering::Relaxed);
     }
 
+    fn are_there(&self) -> bool {
+        self.any.load(Ordering::Relaxed)
+    }
+
     fn take(&self) -> Vec<String> {
-        if !self.any.load(Ordering::Relaxed) || !self.any.swap(false, Ordering::Relaxed) {
-            return Vec::new();
-        }
+        self.any.store(false, Ordering::Relaxed);
         std::mem::take(&mut *self.lines.lock())
     }
 }
@@ -37,9 +39,12 @@ impl<P: Protocol> Dispatcher<P> {
     }
 
     /// Logs what was noted, by this thread or another one.
+    #[inline]
     pub(super) fn log_notes(&self) {
-        for note in self.notes.take() {
-            self.session.log(log::Level::Debug, format_args!("{note}"));
+        if self.notes.are_there() {
+            for note in self.notes.take() {
+                self.session.log(log::Level::Debug, format_args!("{note}"));
+            }
         }
     }
 }

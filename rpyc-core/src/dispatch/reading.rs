@@ -236,7 +236,7 @@ impl<P: Protocol> Dispatcher<P> {
         Self::notify_unread(core);
     }
 
-    /// Reads as nobody's thread, because requests run and all who could read are busy. Gives the
+    /// Reads on a helper's thread, because requests run and all who could read are busy. Gives the
     /// role back as soon as somebody else can take it.
     pub(super) fn help(self: &Arc<Self>) {
         let mut core = self.core.lock();

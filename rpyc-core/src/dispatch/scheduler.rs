@@ -217,7 +217,7 @@ impl<J: Job> Scheduler<J> {
         }
         for (job, bytes) in waiter.thread_bound.into_iter().rev() {
             match self.waiter_for(job.pair()) {
-                Some(beneath) => beneath.thread_bound.push_front((job, bytes)),
+                Some(outer) => outer.thread_bound.push_front((job, bytes)),
                 None => {
                     self.queue.push_front((job, bytes));
                     self.thread_bound -= 1;
@@ -399,10 +399,10 @@ impl<J: Job> Scheduler<J> {
     fn add_waiter(&mut self, kind: Kind, task: Option<TaskId>, pair: ThreadPair) -> WaiterId {
         let id = WaiterId(self.number());
         // What names this thread is run wherever it stands now.
-        let beneath = (self.thread_bound > 0)
+        let outer = (self.thread_bound > 0)
             .then(|| self.youngest_of(pair.ours))
             .flatten();
-        let thread_bound = beneath.map(|waiter| std::mem::take(&mut waiter.thread_bound));
+        let thread_bound = outer.map(|waiter| std::mem::take(&mut waiter.thread_bound));
         if let Some(task) = task.and_then(|task| self.tasks.get_mut(task)) {
             let outer = task.waits_in.replace(id);
             self.waiting_tasks += usize::from(outer.is_none());
@@ -533,9 +533,9 @@ impl<J: Job> Scheduler<J> {
         Some(next)
     }
 
-    /// The waiter that runs a request: an idle serving thread; beneath the innermost wait of a
+    /// The waiter that runs a request: an idle serving thread; the innermost wait of a
     /// task, where the nesting is by stack; else none, which means the pool. A thread that
-    /// reads can't be given anything, but by itself. A request of a bound thread goes on top of no
+    /// reads can't be given anything, but by itself. A request of a bound thread is nested on no
     /// other request.
     fn choose(&self, requester: Requester, pair: ThreadPair) -> Option<WaiterId> {
         let bound = pair.peers != 0;
@@ -558,7 +558,7 @@ impl<J: Job> Scheduler<J> {
         free(&innermost).then_some(innermost.id)
     }
 
-    /// The youngest wait of a task with nothing on top of it, unless its reply or that to a wait
+    /// The youngest wait of a task with nothing nested on it, unless its reply or that to a wait
     /// below it on the same thread is in: that thread is wanted elsewhere.
     fn innermost_wait(&self) -> Option<&Waiter<J>> {
         let is_wait = |waiter: &&Waiter<J>| {

@@ -12,7 +12,7 @@ pub(super) struct Task {
     pub(super) handler: Handler,
     /// The wait in which its thread stands.
     pub(super) waits_in: Option<WaiterId>,
-    /// The wait on top of which it runs.
+    /// The wait that it is nested on.
     pub(super) runs_on: Option<WaiterId>,
     /// The memory that its request holds.
     pub(super) bytes: usize,
