@@ -10,7 +10,8 @@ use rpyc_core::wire::{FrameDecoder, Limits, Value};
 use rpyc_tests::deadline::PATIENCE;
 
 use super::said::{
-    CLOSE, DEL, Frame, INSPECT, LOCAL_REF, REMOTE_REF, REPLY, Said, Sender, TUPLE, VALUE, feed,
+    CLOSE, DEL, Frame, HASH, INSPECT, LOCAL_REF, REMOTE_REF, REPLY, Said, Sender, TUPLE, VALUE,
+    feed,
 };
 
 /// What a write of the replayed side holds.
@@ -60,14 +61,14 @@ struct Replay<'a> {
     theirs: Vec<(Value, Value)>,
     /// The same for the numbers of its requests.
     requests: Vec<(Value, Value)>,
-    /// The numbers of the recorded side's requests that are to inspect an object.
+    /// The numbers of the recorded side's requests that are to inspect or to hash an object.
     inspecting: Vec<Value>,
 }
 
 impl Replay<'_> {
     fn say(&mut self, mut said: Said, pace: Pace) {
         match said.handler() {
-            Some(INSPECT) => self.inspecting.push(said.seq.clone()),
+            Some(INSPECT | HASH) => self.inspecting.push(said.seq.clone()),
             Some(_) => {}
             None => {
                 let seq = of_the_day(&self.requests, &said.seq);
@@ -94,7 +95,7 @@ impl Replay<'_> {
         let same = match (recorded.boxed(), live.boxed()) {
             // How many times it had crossed is a matter of when.
             _ if recorded.handler() == Some(DEL) => true,
-            // Texts about methods, which may be worded anew.
+            // Texts about methods, which may be worded anew, and hashes, which are of the day.
             _ if live.kind == REPLY && self.inspecting.contains(&live.seq) => true,
             (Some(recorded), Some(live)) => same(recorded, live, &mut ids),
             _ => same_exception(&recorded.body, &live.body),
@@ -135,12 +136,16 @@ impl Replay<'_> {
 }
 
 fn of_the_day(known: &[(Value, Value)], recorded: &Value) -> Option<Value> {
-    let recorded = without_name(recorded);
+    let sought = without_name(recorded);
     let found = known
         .iter()
         .rev()
-        .find(|(key, _)| without_name(key) == recorded);
-    found.map(|(_, live)| live.clone())
+        .find(|(key, _)| without_name(key) == sought);
+    found.map(|(_, live)| match (recorded.as_tuple(), live.as_tuple()) {
+        // Each version gives back as many items as it knows.
+        (Some(recorded), Some(live)) => Value::tuple(live.iter().take(recorded.len()).cloned()),
+        _ => live.clone(),
+    })
 }
 
 /// An id_pack's numbers: Python 2 gives its name back as bytes. Anything else as it is.

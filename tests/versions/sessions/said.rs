@@ -289,3 +289,4 @@ pub(super) const CLOSE: i64 = 2;
 const GETROOT: i64 = 3;
 pub(super) const DEL: i64 = 15;
 pub(super) const INSPECT: i64 = 16;
+pub(super) const HASH: i64 = 12;
