@@ -162,3 +162,25 @@ fn what_a_client_keeps_in_locals_and_contexts_is_freed_when_it_has_gone() {
         "#,
     );
 }
+
+/// Its niceness can't be put back without privileges.
+#[test]
+fn a_thread_that_a_client_has_made_slow_serves_nobody_else() {
+    for options in [&[][..], &["--mode", "pool", "--workers", "1"]] {
+        holds(
+            options,
+            r#"
+            with connect() as first:
+                first.execute('import os')
+                before = first.eval('os.nice(0)')
+            with connect() as slow:
+                slow.execute('import os')
+                same(slow.eval('os.nice(1)'), before + 1)
+            for _ in range(5):
+                with connect() as other:
+                    other.execute('import os')
+                    same(other.eval('os.nice(0)'), before)
+            "#,
+        );
+    }
+}

@@ -11,6 +11,7 @@
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::sync::Arc;
 
+use rpyc_core::executor::retire;
 use rustpython_vm::builtins::PyDict;
 use rustpython_vm::stdlib::_thread::get_ident;
 use rustpython_vm::vm::thread::{current_thread_slot, current_vm_is_set, with_current_vm};
@@ -237,6 +238,9 @@ impl Drop for InPlace<'_> {
     fn drop(&mut self) {
         if let Some(before) = self.before.take() {
             let state = before.replace(self.vm);
+            if self.session.shared().source.is_slowed() {
+                retire(); // with what can't be taken out
+            }
             if !self.is_spare {
                 self.session.park_state(state);
             }

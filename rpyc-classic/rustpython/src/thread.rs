@@ -36,6 +36,7 @@ pub(super) struct Source {
     // What a new thread has.
     recursion_limit: usize,
     signal_mask: SignalMask,
+    niceness: libc::c_int,
 }
 
 impl Source {
@@ -43,6 +44,7 @@ impl Source {
         Arc::new(Source {
             recursion_limit: template.run(|vm| vm.recursion_limit.get()),
             signal_mask: SignalMask::current(),
+            niceness: niceness(),
             template: Mutex::new(Some(template)),
             graveyard: Mutex::new(Some(Vec::new())),
             is_burial_due: AtomicBool::new(false),
@@ -58,6 +60,12 @@ impl Source {
     /// The signals that a new thread doesn't get.
     pub(super) fn signal_mask(&self) -> SignalMask {
         self.signal_mask
+    }
+
+    /// Whether code has given this thread another niceness than a new one has. Without privileges it
+    /// can't be put back.
+    pub(super) fn is_slowed(&self) -> bool {
+        self.niceness != niceness()
     }
 
     /// The pool of executing threads: `stack_size` bytes of stack each, `max_threads` at most.
@@ -199,6 +207,12 @@ pub(super) fn is_ours() -> bool {
 /// much.
 pub(super) fn lost_depth() -> usize {
     LOST.get()
+}
+
+/// Linux keeps it for each thread, other systems for the process.
+fn niceness() -> libc::c_int {
+    // Safe: it touches no memory.
+    unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
 }
 
 thread_local! {
