@@ -96,6 +96,18 @@ impl From<Vec<Any>> for Args {
 #[macro_export]
 macro_rules! args {
     (@add $args:expr $(,)?) => { $args };
+    (@add $args:expr, $name:ident = || $body:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.kwarg(stringify!($name), $crate::object::callback(|| $body)) $(, $($rest)*)?)
+    };
+    (@add $args:expr, $name:ident = move || $body:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.kwarg(stringify!($name), $crate::object::callback(move || $body)) $(, $($rest)*)?)
+    };
+    (@add $args:expr, || $body:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.arg($crate::object::callback(|| $body)) $(, $($rest)*)?)
+    };
+    (@add $args:expr, move || $body:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.arg($crate::object::callback(move || $body)) $(, $($rest)*)?)
+    };
     (@add $args:expr, $name:ident = |$($param:ident : $kind:ty),* $(,)?| $body:expr $(, $($rest:tt)*)?) => {
         $crate::args!(@add $args.kwarg(
             stringify!($name), $crate::object::callback(|$($param: $kind),*| $body)) $(, $($rest)*)?)

@@ -83,6 +83,9 @@ fn a_closure_among_the_arguments_is_called_back() -> Result<(), Error> {
     )?;
     assert_eq!(heard.recv(), Ok((2, 5)));
     assert!(answer.extract::<bool>()?);
+    for called in [args![done = || 7], args![done = move || 7]] {
+        assert_eq!(root.call_method("apply", called)?.extract::<i64>()?, 7);
+    }
     // As strict as any function: Python's TypeError for a wrong number or kind.
     for wrong in [
         args![1, f = |a: u32, b: u32| a + b],
