@@ -274,12 +274,15 @@ fn id_pack(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
         false => dialect::name(decode::value(reader)?, "a str as the name in an id_pack")?,
     };
     let (class, instance) = (ClassId(id(reader)?), InstanceId(id(reader)?));
-    let kind = match count {
+    let mut kind = match count {
         3 => Kind::Untold,
         _ => Kind::from_value(&decode::value(reader)?),
     };
     if count == 5 {
+        // It is of a peer that doesn't know yet whom it tells the kind: it would take one that came back
+        // for rpyc-ng's.
         decode::value(reader)?;
+        kind = Kind::Untold;
     }
     Ok(IdPack {
         name,

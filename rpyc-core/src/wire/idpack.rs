@@ -82,9 +82,11 @@ impl IdPack {
         let parts = match value {
             Value::Tuple(items) => match items.as_slice() {
                 [name, class, instance] => Some((name, class, instance, Kind::Untold)),
-                [name, class, instance, kind] | [name, class, instance, kind, _] => {
+                [name, class, instance, kind] => {
                     Some((name, class, instance, Kind::from_value(kind)))
                 }
+                // Of a peer that doesn't know whom it tells the kind: it isn't told it back.
+                [name, class, instance, _, _] => Some((name, class, instance, Kind::Untold)),
                 _ => None,
             },
             _ => None,
