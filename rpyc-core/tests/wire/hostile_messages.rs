@@ -292,9 +292,9 @@ fn what_a_fourth_part_of_an_id_pack_may_be_is_kept_and_all_else_is_ignored() {
             "{part}"
         );
     }
-    // The fifth is of a side that doesn't know yet whom it talks to.
+    // The fifth is of a side that doesn't know yet whom it talks to, and would do without the kind.
     let five = reference("14 05 08 0a61 51 52 53 00");
-    assert_eq!(five.kind, Kind::Instance);
+    assert_eq!(five.kind, Kind::Untold);
     for parts in ["14 06 08 0a61 51 52 53 00 00", "11 08 0a61 51"] {
         let decoded = decode(&format!("02 11 55 11 54 {parts}"));
         assert!(
