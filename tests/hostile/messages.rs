@@ -71,10 +71,10 @@ fn a_malformed_request_is_answered_and_the_next_one_served() {
 fn a_handler_that_does_not_exist_is_a_key_error() {
     let victim = Victim::start();
     let mut peer = Peer::known(&victim);
-    // 0, 21, 99, -1, 10**20
+    // 0, 24, 99, -1, 10**20
     for handler in [
         "50",
-        "65",
+        "68",
         "b3",
         "4f",
         "16 15 313030303030303030303030303030303030303030",
