@@ -1,9 +1,9 @@
 //! [`ContextGuard`]: a remote context manager that has been entered.
 
-use super::{Any, Args, Netref, Raised};
+use super::{Any, Args, FromAny, Netref, Raised};
 use crate::error::Error;
 use crate::exception::Exception;
-use crate::wire::Value;
+use crate::wire::{Handler, Value};
 
 /// A remote context manager between its `__enter__` and its `__exit__`; made by
 /// [`Netref::enter`].
@@ -85,3 +85,43 @@ fn is_true(answer: &Any) -> bool {
         _ => true,
     }
 }
+
+/// Leaving a context.
+impl Netref {
+    /// Leaves the object as a context manager: with `None`, or with an exception, be it [`Raised`] or an object of the
+    /// peer's. It goes as the peer wants it: to rpyc-ng by value, to others by reference.
+    ///
+    /// # Errors
+    /// As [`call`](Netref::call); [`Error::Conversion`] where it is no exception.
+    pub fn leave(&self, exc: Any) -> Result<Any, Error> {
+        let exc = self.left_by(exc)?;
+        self.request(Handler::CtxExit, [exc])
+    }
+
+    /// Whether the peer wants an exception that leaves a context by value.
+    pub fn is_left_by_value(&self) -> bool {
+        self.link().dialect().leaves_by_value()
+    }
+
+    /// Leaves it by what is raised here, and forgets about it. Never blocks.
+    pub(super) fn post_leave(&self, exc: Any, what: &'static str) {
+        if let Ok(exc) = self.left_by(exc) {
+            self.post(Handler::CtxExit, [exc], what);
+        }
+    }
+
+    fn left_by(&self, exc: Any) -> Result<Any, Error> {
+        if exc.is_none() || !self.is_left_by_value() {
+            return Ok(exc);
+        }
+        let exception = match Raised::of(&exc) {
+            Some(exception) => exception.clone(),
+            None => Exception::from_any(exc)?,
+        };
+        let dumped = exception.dump(true, NO_VERSION);
+        Ok(Any::Value(dumped.to_value(self.link().limits())))
+    }
+}
+
+/// In the place of a version that isn't told.
+const NO_VERSION: &str = "<version denied>";

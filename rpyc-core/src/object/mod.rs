@@ -5,10 +5,10 @@
 
 mod any;
 mod args;
+mod args_macro;
 mod builtins;
 mod callback;
 pub mod class;
-mod context;
 mod context_guard;
 mod convert;
 mod exposed;
@@ -35,7 +35,6 @@ pub use self::args::Args;
 pub use self::builtins::{Dict, Iter, List, Set};
 pub use self::callback::{Callback, callback};
 pub use self::class::{Class, ClassBuilder, Signature};
-pub use self::context::Context;
 pub use self::context_guard::ContextGuard;
 pub(crate) use self::convert::plain;
 pub use self::convert::{FromAny, IntoAny, items};
@@ -51,6 +50,7 @@ pub use self::stand_in::ClassStandIn;
 pub use self::timed::Timed;
 pub use crate::exception::ConversionError;
 use crate::exception::Exception;
+pub use crate::session::Context;
 use crate::wire::{PlainType, Str, Value};
 
 /// A shared handle of an object.

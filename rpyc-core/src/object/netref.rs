@@ -5,9 +5,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use super::{Any, FromAny, Raised};
+use super::Any;
 use crate::error::Error;
-use crate::exception::Exception;
 use crate::session::{AsyncResult, Connection, Link};
 use crate::wire::{ClassId, Handler, IdPack, InstanceId, Str, Value, heap_size};
 
@@ -132,40 +131,6 @@ impl Netref {
         self.is_class() || !UNHASHABLE.contains(&&*self.id_pack().name)
     }
 
-    /// Leaves the object as a context manager: with `None`, or with an exception, be it [`Raised`] or an object of the
-    /// peer's. It goes as the peer wants it: to rpyc-ng by value, to others by reference.
-    ///
-    /// # Errors
-    /// As [`call`](Netref::call); [`Error::Conversion`] where it is no exception.
-    pub fn leave(&self, exc: Any) -> Result<Any, Error> {
-        let exc = self.left_by(exc)?;
-        self.request(Handler::CtxExit, [exc])
-    }
-
-    /// Whether the peer wants an exception that leaves a context by value.
-    pub fn is_left_by_value(&self) -> bool {
-        self.0.link.dialect().leaves_by_value()
-    }
-
-    /// Leaves it by what is raised here, and forgets about it. Never blocks.
-    pub(super) fn post_leave(&self, exc: Any, what: &'static str) {
-        if let Ok(exc) = self.left_by(exc) {
-            self.post(Handler::CtxExit, [exc], what);
-        }
-    }
-
-    fn left_by(&self, exc: Any) -> Result<Any, Error> {
-        if exc.is_none() || !self.is_left_by_value() {
-            return Ok(exc);
-        }
-        let exception = match Raised::of(&exc) {
-            Some(exception) => exception.clone(),
-            None => Exception::from_any(exc)?,
-        };
-        let dumped = exception.dump(true, NO_VERSION);
-        Ok(Any::Value(dumped.to_value(self.0.link.limits())))
-    }
-
     /// The object's methods and their docstrings, along its class hierarchy.
     ///
     /// # Errors
@@ -219,9 +184,6 @@ impl fmt::Debug for Netref {
         write!(f, "<netref {}>", self.0.id_pack)
     }
 }
-
-/// In the place of a version that isn't told.
-const NO_VERSION: &str = "<version denied>";
 
 fn method_of(item: Value) -> Result<super::Method, Error> {
     let text = |value: &Value| match value {

@@ -1,4 +1,4 @@
-//! [`Connection`]: what a program holds of one.
+//! [`Connection`]: what a program holds of one, and [`Context`], by which an object has it.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -51,6 +51,24 @@ pub struct Connection {
     pub(super) link: Arc<Link>,
     // Held by the program's own handles; those that the connection makes for handlers have none.
     guard: Option<Arc<Guard>>,
+}
+
+/// The request that is being served: which connection it came from.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    connection: &'a Connection,
+}
+
+impl<'a> Context<'a> {
+    /// A request that came over `connection`.
+    pub fn new(connection: &'a Connection) -> Context<'a> {
+        Context { connection }
+    }
+
+    /// The connection, to call back into the peer or to read its config and credentials.
+    pub fn connection(&self) -> &'a Connection {
+        self.connection
+    }
 }
 
 /// A handle that keeps a connection neither open nor in memory.

@@ -31,5 +31,5 @@ mod model;
 
 pub use self::async_result::AsyncResult;
 pub use self::background::BackgroundServing;
-pub use self::connection::{Connection, WeakConnection};
+pub use self::connection::{Connection, Context, WeakConnection};
 pub(crate) use self::session::Link;

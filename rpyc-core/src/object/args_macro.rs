@@ -1,0 +1,59 @@
+//! `args!`: the arguments of a call, as Python writes them.
+
+/// Builds [`Args`]: `args![1, "two", key = 3]`, positional arguments first.
+///
+/// An argument is whatever [`IntoAny`](crate::object::IntoAny) takes, as for results. A closure whose
+/// parameters have types is a function that the peer can call ([`callback`](crate::object::callback)):
+///
+/// ```
+/// use rpyc_core::args;
+/// let args = args![vec![1, 2], progress = |done: u32, total: u32| println!("{done}/{total}")];
+/// ```
+///
+/// A raw identifier names the argument without its prefix: `r#type = "x"` is Python's `type="x"`.
+///
+/// ```
+/// use rpyc_core::args;
+/// let args = args![1, "two", depth = 3];
+/// assert_eq!(args.positional.len(), 2);
+/// assert_eq!(&*args.keyword[0].0, "depth");
+/// ```
+#[macro_export]
+macro_rules! args {
+    (@add $args:expr $(,)?) => { $args };
+    (@add $args:expr, $name:ident = || $body:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.kwarg(stringify!($name), $crate::object::callback(|| $body)) $(, $($rest)*)?)
+    };
+    (@add $args:expr, $name:ident = move || $body:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.kwarg(stringify!($name), $crate::object::callback(move || $body)) $(, $($rest)*)?)
+    };
+    (@add $args:expr, || $body:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.arg($crate::object::callback(|| $body)) $(, $($rest)*)?)
+    };
+    (@add $args:expr, move || $body:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.arg($crate::object::callback(move || $body)) $(, $($rest)*)?)
+    };
+    (@add $args:expr, $name:ident = |$($param:ident : $kind:ty),* $(,)?| $body:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.kwarg(
+            stringify!($name), $crate::object::callback(|$($param: $kind),*| $body)) $(, $($rest)*)?)
+    };
+    (@add $args:expr, $name:ident = move |$($param:ident : $kind:ty),* $(,)?| $body:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.kwarg(
+            stringify!($name), $crate::object::callback(move |$($param: $kind),*| $body)) $(, $($rest)*)?)
+    };
+    (@add $args:expr, |$($param:ident : $kind:ty),* $(,)?| $body:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.arg(
+            $crate::object::callback(|$($param: $kind),*| $body)) $(, $($rest)*)?)
+    };
+    (@add $args:expr, move |$($param:ident : $kind:ty),* $(,)?| $body:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.arg(
+            $crate::object::callback(move |$($param: $kind),*| $body)) $(, $($rest)*)?)
+    };
+    (@add $args:expr, $name:ident = $value:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.kwarg(stringify!($name), $value) $(, $($rest)*)?)
+    };
+    (@add $args:expr, $value:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.arg($value) $(, $($rest)*)?)
+    };
+    ($($rest:tt)*) => { $crate::args!(@add $crate::object::Args::new(), $($rest)*) };
+}
