@@ -14,7 +14,7 @@ use crate::wire::{DumpedException, NamedException, Str, Value, heap_size};
 /// An exception: its class by name, its arguments and attributes, and a traceback.
 ///
 /// What a handler returns as its error is dumped and sent to the peer; what a peer raised
-/// arrives as [`Error::Remote`] with its traceback. Arguments and attributes
+/// arrives as [`Error::Remote`](crate::Error::Remote) with its traceback. Arguments and attributes
 /// are plain values: what can't be copied crosses as its `repr`.
 #[derive(Clone, PartialEq)]
 pub struct Exception(Box<Parts>);
