@@ -224,7 +224,7 @@ fn a_server_script_is_started_as_a_child() {
         with open('server.py', 'w') as script:
             script.write("import os, sys\nprogram = os.environ['SERVER']\nos.execv(program, [program, '--classic', *sys.argv[1:]])\n")
         with rpyc.classic.connect_subproc('server.py') as conn:
-            same(conn.eval('__import__("sys").argv'), [''])
+            same(list(conn.eval('__import__("sys").argv')), [''])
             same(conn.eval('lambda f: f(20)')(lambda x: x + 1), 21)
         "#,
     );

@@ -89,7 +89,7 @@ fn a_python_program_has_a_server_over_its_standard_streams() {
     }
     let script = over_stdio(
         "
-        same(conn.modules.sys.argv, [''])
+        same(list(conn.modules.sys.argv), [''])
         same(conn.eval('lambda f, x: f(x)')(lambda x: x * 2, 21), 42)
         same(len(conn.eval('bytes(3_000_000)')), 3_000_000)
         times = []

@@ -1,6 +1,6 @@
 //! `args!`: the arguments of a call, as Python writes them.
 
-/// Builds [`Args`]: `args![1, "two", key = 3]`, positional arguments first.
+/// Builds [`Args`](crate::Args): `args![1, "two", key = 3]`, positional arguments first.
 ///
 /// An argument is whatever [`IntoAny`](crate::object::IntoAny) takes, as for results. A closure whose
 /// parameters have types is a function that the peer can call ([`callback`](crate::object::callback)):
