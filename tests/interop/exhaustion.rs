@@ -13,10 +13,19 @@ use rpyc_tests::server::better_than_stock;
 /// server's memory: `within(megabytes)`.
 #[track_caller]
 fn others_are_served_during(code: &str) {
+    others_are_served_with(&[], code);
+}
+
+/// The same, of a server with those options.
+#[track_caller]
+fn others_are_served_with(options: &[&str], code: &str) {
     if better_than_stock("its memory and its time aren't bounded") {
         return;
     }
-    let mut server = Server::start();
+    let mut server = match options {
+        [] => Server::start(),
+        _ => Server::with_options(options),
+    };
     let pid = server.process_id();
     let script = format!(
         "{}\nSERVER = {pid}\n{}\n{}\nbystander.close()\n",
@@ -45,6 +54,29 @@ const BYSTANDER: &str = r#"
         grown = megabytes() - before
         assert grown < more, f'{grown} MB more'
     "#;
+
+/// A slice is five bytes on the wire, and a hundred in memory.
+#[test]
+fn requests_behind_one_that_waits_take_what_the_limits_allow_whatever_they_are_made_of() {
+    others_are_served_with(
+        &["--max-frame", "16777216"],
+        r#"
+        from rpyc.core import consts
+        values = (slice(None, None, None),) * 240_000
+        floods = [connect() for _ in range(3)]
+        for conn in floods:
+            conn.execute('def call(f): return f()')
+            call = rpyc.async_(conn.namespace['call'])
+            # This side doesn't serve: the call waits for its callback.
+            waits = call(lambda: None)
+            for _ in range(20):
+                conn.async_request(consts.HANDLE_PING, values)
+        within(3 * (2 * 16 + 60))
+        for conn in floods:
+            conn._channel.close()
+        "#,
+    );
+}
 
 #[test]
 fn exceptions_of_classes_with_long_new_names_keep_no_memory() {
