@@ -1,6 +1,7 @@
 //! Functions of `os` on the server's system.
 
-use rpyc_tests::{Server, better_than_stock};
+use rpyc_tests::Server;
+use rpyc_tests::server::{Evaluator, only_on};
 
 #[test]
 fn extended_attributes_of_files_are_set_read_listed_and_removed() {
@@ -175,7 +176,7 @@ fn programs_are_spawned_and_waited_for() {
 
 #[test]
 fn whoever_asks_for_a_copy_of_the_process_is_told_what_else_works() {
-    if better_than_stock("it forks the server") {
+    if !only_on(Evaluator::RustPython, "CPython's users expect to fork") {
         return;
     }
     Server::start().check(

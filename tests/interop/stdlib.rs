@@ -6,11 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use rpyc_tests::Server;
-use rpyc_tests::server::better_than_stock;
+use rpyc_tests::server::{Evaluator, only_on};
 
 #[test]
 fn the_table_of_modules_says_what_works() {
-    if better_than_stock("it is the table of the built-in interpreter") {
+    if !only_on(
+        Evaluator::RustPython,
+        "it is the table of the built-in Python",
+    ) {
         return;
     }
     let server = Server::start();
