@@ -93,15 +93,11 @@ fn four_thousand_nested_callbacks() -> Result<Duration, Error> {
 }
 
 #[test]
-fn four_thousand_nested_callbacks_take_less_than_three_seconds() {
+fn four_threads_with_a_thousand_nested_callbacks_each_are_answered() {
     within(|| {
-        // Again, where the machine was busy with something else.
-        for _ in 0..5 {
-            if four_thousand_nested_callbacks()? < Duration::from_secs(3) {
-                return Ok(());
-            }
-        }
-        panic!("never");
+        let took = four_thousand_nested_callbacks()?;
+        println!("4,000 nested callbacks took {took:?}");
+        Ok(())
     });
 }
 
