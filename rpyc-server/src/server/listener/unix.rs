@@ -51,7 +51,9 @@ fn lock_folder(path: &Path) -> Option<File> {
     loop {
         match folder.try_lock() {
             Ok(()) => return Some(folder),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(LOCK_RETRY),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(LOCK_RETRY); // std has no wait for a lock with a limit
+            }
             Err(_) => return None,
         }
     }
