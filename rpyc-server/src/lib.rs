@@ -26,6 +26,8 @@
 //! - `program`: the module `program`, all of the program but the evaluator of classic mode, which
 //!   whoever is `main` passes in.
 //! - `rustpython` (default): builds the program `rpyc-server`, with RustPython as its evaluator.
+//! - `python` (default): the library as a shared one is an extension module of the user's CPython, which
+//!   the program loads there for `--python`.
 //!
 //! # Log lines
 //!
@@ -49,6 +51,8 @@
 #![forbid(unsafe_code)]
 
 mod causes;
+#[cfg(feature = "python")]
+mod extension;
 mod log_limiter;
 mod places;
 #[cfg_attr(

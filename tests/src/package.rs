@@ -100,7 +100,8 @@ fn build() -> Result<PathBuf, String> {
         .args(["--disable-pip-version-check", "--wheel-dir"])
         .arg(&folder)
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../rpyc-server/python"))
-        .env("CARGO_TARGET_DIR", target))?;
+        // Not where the program is built: the library's file has one name, whatever its features.
+        .env("CARGO_TARGET_DIR", target.join("wheel")))?;
     match <[PathBuf; 1]>::try_from(wheels(&folder)?) {
         Ok([wheel]) => Ok(wheel),
         Err(wheels) => Err(format!("not one wheel, but {wheels:?}")),

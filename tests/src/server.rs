@@ -333,10 +333,6 @@ pub fn binary() -> &'static Path {
 }
 
 fn build() -> Result<PathBuf, String> {
-    if python::under_test().is_some() {
-        // It is looked for beside the program.
-        build_package("rpyc-server-python")?;
-    }
     let messages = build_package("rpyc-server")?;
     let path = executable(&messages).ok_or("Cargo built no program of that name")?;
     fs::metadata(&path).map_err(|e| format!("{}: {e}", path.display()))?;

@@ -121,16 +121,16 @@ impl Interpreter {
     }
 }
 
-/// The module is installed beside the program. Cargo leaves a dependency's in a folder of its own.
+/// The module is installed beside the program, where Cargo leaves it, too.
 fn beside_the_program() -> Vec<PathBuf> {
     let program = env::current_exe().unwrap_or_default();
     let folder = program.parent().unwrap_or(Path::new(""));
     let name = format!(
-        "{}rpyc_server_python{}",
+        "{}rpyc_server{}",
         env::consts::DLL_PREFIX,
         env::consts::DLL_SUFFIX
     );
-    vec![folder.join(&name), folder.join("deps").join(name)]
+    vec![folder.join(name)]
 }
 
 const LOADER: &str = include_str!("loader.py");

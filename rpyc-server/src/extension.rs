@@ -6,10 +6,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::program::{self, Host, HostPython};
 use pyo3::prelude::*;
 use rpyc_classic::{Evaluator, EvaluatorOptions, StartError};
 use rpyc_cpython::CPython;
-use rpyc_server::program::{self, Host, HostPython};
 
 /// The module `rpyc_rs._native`.
 #[pymodule]
