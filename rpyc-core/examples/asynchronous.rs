@@ -2,10 +2,9 @@
 #![allow(clippy::print_stdout)]
 
 use std::error;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rpyc_core::{AsyncResult, Config, Exposed, args, connect_thread, service};
+use rpyc_core::{AsyncResult, Config, args, connect_thread, service};
 
 struct PrimesService;
 
@@ -25,9 +24,7 @@ impl PrimesService {
 
 pub(crate) fn main() -> Result<(), Box<dyn error::Error>> {
     // Requests start in the order sent; up to four of them run at once.
-    let mut config = Config::default();
-    config.concurrency = 4;
-    let connection = connect_thread(Arc::new(Exposed::new(PrimesService)), config)?;
+    let connection = connect_thread(PrimesService, Config::new().concurrency(4))?;
     let root = connection.root()?;
 
     let limits = [20_000, 10, 100, 1_000];

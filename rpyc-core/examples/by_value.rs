@@ -2,10 +2,9 @@
 #![allow(clippy::print_stdout)]
 
 use std::error;
-use std::sync::Arc;
 
 use rpyc_core::by_value::{ByValue, Serde};
-use rpyc_core::{Any, Config, Exposed, args, connect_thread, service};
+use rpyc_core::{Any, Config, args, connect_thread, service};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,9 +36,7 @@ impl WeatherService {
 
 pub(crate) fn main() -> Result<(), Box<dyn error::Error>> {
     // The side that gives has to allow it.
-    let mut config = Config::default();
-    config.allow_pickle = true;
-    let connection = connect_thread(Arc::new(Exposed::new(WeatherService)), config)?;
+    let connection = connect_thread(WeatherService, Config::new().allow_pickle(true))?;
     let root = connection.root()?;
 
     let table = root.call_method("readings", args![10_000])?;
@@ -50,8 +47,7 @@ pub(crate) fn main() -> Result<(), Box<dyn error::Error>> {
         readings.last()
     );
 
-    let value = |reading: &Reading| rpyc_core::by_value::to_value(reading);
-    let (first, last) = (value(&readings[0])?, value(&readings[9_999])?);
+    let (first, last) = (Serde(&readings[0]), Serde(&readings[9_999]));
     let warmer = root.call_method("warmer", args![first, last])?;
     println!("warmer: {:?}", warmer.extract::<Serde<Reading>>()?.0);
     connection.close()?;

@@ -5,8 +5,7 @@
 
 use std::{env, error};
 
-use rpyc_core::object::Function;
-use rpyc_core::{Any, args, connect};
+use rpyc_core::{args, connect};
 
 pub(crate) fn run(address: &str) -> Result<(), Box<dyn error::Error>> {
     let connection = connect(address)?;
@@ -25,11 +24,7 @@ pub(crate) fn run(address: &str) -> Result<(), Box<dyn error::Error>> {
     // A function of this program as the key of a sort over there.
     root.call_method("execute", args!["words = ['pear', 'fig', 'banana']"])?;
     let words = root.call_method("eval", args!["words"])?;
-    let length = Any::object(Function::new("length", |_, args| {
-        let word = args.positional.first().and_then(Any::as_str);
-        Ok(Any::from(word.map(str::len)))
-    }));
-    words.call_method("sort", args![key = length])?;
+    words.call_method("sort", args![key = |word: String| word.len()])?;
     println!("by length: {:?}", words.obtain::<Vec<String>>()?);
 
     match root.call_method("eval", args!["1 / 0"]) {

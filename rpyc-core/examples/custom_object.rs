@@ -50,6 +50,7 @@ impl Object for Namespace {
     }
 }
 
+#[derive(Default)]
 struct NamespaceService(Arc<Namespace>);
 
 impl Service for NamespaceService {
@@ -66,8 +67,7 @@ impl Service for NamespaceService {
 }
 
 pub(crate) fn main() -> Result<(), Box<dyn error::Error>> {
-    let service = Arc::new(NamespaceService(Arc::default()));
-    let connection = connect_thread(service, Config::default())?;
+    let connection = connect_thread(NamespaceService::default(), Config::default())?;
     let root = connection.root()?;
     root.set_attr("color", "blue")?;
     root.set_attr("size", 7)?;

@@ -8,10 +8,9 @@
 #![allow(clippy::print_stdout)]
 
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::{env, error, io, thread};
 
-use rpyc_core::{Config, Connection, Exposed, args, connect, service};
+use rpyc_core::{Config, Connection, args, connect, service};
 
 struct EchoService;
 
@@ -26,11 +25,7 @@ impl EchoService {
 }
 
 fn serve_one(stream: TcpStream) -> Result<(), rpyc_core::Error> {
-    let connection = Connection::open(
-        stream,
-        Arc::new(Exposed::new(EchoService)),
-        Config::default(),
-    )?;
+    let connection = Connection::open(stream, EchoService, Config::default())?;
     println!("{} is here", connection.peer_label());
     let reason = connection.serve_all();
     println!("{} has gone: {reason}", connection.peer_label());

@@ -8,11 +8,10 @@
 //!
 //! ```
 //! use std::net::TcpListener;
-//! use std::sync::Arc;
 //! use std::thread;
 //!
 //! use rpyc_core::object::Function;
-//! use rpyc_core::{Any, Args, Config, Connection, Context, Exception, Exposed};
+//! use rpyc_core::{Any, Args, Config, Connection, Context, Exception};
 //! use rpyc_core::{args, connect, service};
 //!
 //! struct CalculatorService;
@@ -27,8 +26,8 @@
 //!
 //!     #[exposed]
 //!     fn twice(&self, cx: &Context<'_>, function: Any) -> Result<Any, Exception> {
-//!         function.call(cx, Args::new())?;
-//!         function.call(cx, Args::new())
+//!         function.call_in(cx, Args::new())?;
+//!         function.call_in(cx, Args::new())
 //!     }
 //! }
 //!
@@ -39,8 +38,7 @@
 //! thread::spawn(move || {
 //!     for stream in listener.incoming().flatten() {
 //!         thread::spawn(move || {
-//!             let service = Arc::new(Exposed::new(CalculatorService));
-//!             let conn = Connection::open(stream, service, Config::default())?;
+//!             let conn = Connection::open(stream, CalculatorService, Config::default())?;
 //!             Ok::<_, rpyc_core::Error>(conn.serve_all())
 //!         });
 //!     }
@@ -170,10 +168,8 @@ pub use rpyc_macros::expose;
 /// Makes a Rust type a service.
 ///
 /// ```
-/// use std::sync::{Arc, Mutex};
-/// use rpyc_core::{
-///     Config, Connection, Context, Error, Exception, Exposed, VoidService, args, service,
-/// };
+/// use std::sync::Mutex;
+/// use rpyc_core::{Config, Connection, Context, Error, Exception, VoidService, args, service};
 ///
 /// #[derive(Default)]
 /// struct NotesService {
@@ -202,8 +198,8 @@ pub use rpyc_macros::expose;
 ///
 /// # fn main() -> Result<(), Error> {
 /// let (client, server) = Connection::pair(
-///     Arc::new(VoidService), Config::default(),
-///     Arc::new(Exposed::new(NotesService::default())), Config::default(),
+///     VoidService, Config::default(),
+///     NotesService::default(), Config::default(),
 /// )?;
 /// let serving = std::thread::spawn(move || server.serve_all());
 /// let root = client.root()?;

@@ -13,7 +13,7 @@ use std::io::{self, Read, Write};
 use std::thread;
 use std::time::Duration;
 
-use rpyc_core::{Context, Exception, Exposed, Netref, service};
+use rpyc_core::{Context, Exception, Netref, service};
 use rpyc_server::{Builder, ChildCommand, InheritedClient, Mode, Server};
 
 struct DemoService;
@@ -79,7 +79,7 @@ impl DemoService {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let builder = Server::builder(|| Exposed::new(DemoService));
+    let builder = Server::builder(DemoService);
     match std::env::args().nth(1).as_deref() {
         Some("threaded") => listen(builder),
         Some("pool") => listen(builder.mode(Mode::Pool { workers: 4 })),

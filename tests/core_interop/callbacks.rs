@@ -36,8 +36,8 @@ fn closures() -> Exposed<()> {
         })
         .method("twice", "Calls a function two times.", move |cx, args| {
             let function: Any = twice.bind(args)?.required(0)?;
-            let once = function.call(cx, Args::new())?;
-            let again = function.call(cx, Args::new())?;
+            let once = function.call_in(cx, Args::new())?;
+            let again = function.call_in(cx, Args::new())?;
             let sum = i64::from_any(once)? + i64::from_any(again)?;
             Ok(Any::from(sum))
         })

@@ -29,7 +29,7 @@ impl BellService {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        kept.unwrap_or(Any::NONE).call(cx, Args::new())
+        kept.unwrap_or(Any::NONE).call_in(cx, Args::new())
     }
 }
 

@@ -61,7 +61,7 @@ impl ShopService {
 
     #[exposed]
     fn apply(&self, cx: &Context<'_>, function: Any, value: Any) -> Result<Any, Exception> {
-        function.call(cx, Args::from([value]))
+        function.call_in(cx, Args::from([value]))
     }
 
     #[exposed]

@@ -57,13 +57,13 @@ impl ThreadService {
     /// Calls the function with this thread's name, and checks that it goes on here.
     #[exposed]
     fn call(&self, cx: &Context<'_>, function: Any) -> Result<Any, Exception> {
-        function.call(cx, Args::from([Any::from(this_thread())]))
+        function.call_in(cx, Args::from([Any::from(this_thread())]))
     }
 
     /// Calls back, and sets the event that `wait` waits for when the callback has ended.
     #[exposed]
     fn call_and_set(&self, cx: &Context<'_>, function: Any) -> Result<Any, Exception> {
-        let result = function.call(cx, Args::new())?;
+        let result = function.call_in(cx, Args::new())?;
         let waiting = std::mem::take(&mut *self.waiting());
         for one in waiting {
             let _ = one.send(());

@@ -71,7 +71,7 @@ impl Object for Root {
             },
             "exposed_call" => {
                 let callee = first()?;
-                callee.call(cx, Args::from(positional.collect::<Vec<_>>()))
+                callee.call_in(cx, Args::from(positional.collect::<Vec<_>>()))
             }
             "exposed_echo" => first(),
             "exposed_inspect" => match first()? {

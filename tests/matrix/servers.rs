@@ -146,7 +146,7 @@ impl MatrixService {
         function: Any,
         #[rest] args: Vec<Any>,
     ) -> Result<Any, Exception> {
-        function.call(cx, Args::from(args))
+        function.call_in(cx, Args::from(args))
     }
 
     #[exposed]
@@ -158,7 +158,7 @@ impl MatrixService {
     fn ring(&self, cx: &Context<'_>) -> Result<Any, Exception> {
         let kept = self.kept.lock().expect("no panic").clone();
         let kept = kept.ok_or_else(|| Exception::value_error("nothing is kept"))?;
-        kept.call(cx, Args::new())
+        kept.call_in(cx, Args::new())
     }
 
     #[exposed]

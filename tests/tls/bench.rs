@@ -32,7 +32,7 @@ impl DemoService {
     #[exposed]
     fn call(&self, cx: &Context<'_>, function: Any, count: u64) -> Result<u64, Exception> {
         for number in 0..count {
-            function.call(cx, Args::new().arg(number))?;
+            function.call_in(cx, Args::new().arg(number))?;
         }
         Ok(count)
     }

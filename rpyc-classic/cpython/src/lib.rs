@@ -6,7 +6,7 @@
 //! ```ignore
 //! rpyc_cpython::run(py, || {
 //!     let evaluator = CPython::start(&EvaluatorOptions::default())?;
-//!     Server::builder_from(SlaveService::factory(evaluator, SlaveOptions::default()))
+//!     Server::builder(SlaveService::factory(evaluator, SlaveOptions::default()))
 //!     // ...
 //! })
 //! ```

@@ -36,7 +36,7 @@ impl Answer {
             let Some(connection) = connection.upgrade() else {
                 return;
             };
-            let called = function.call(
+            let called = function.call_in(
                 &Context::new(&connection),
                 Args::new().arg(Any::Local(this)),
             );

@@ -55,8 +55,8 @@ impl Channel {
         let descriptor = self.descriptor()?;
         let session = self.session.upgrade().ok_or_else(gone)?;
         let (os, socket) = (session.import(cx, "os")?, session.import(cx, "socket")?);
-        let copy = attr(cx, &os, "dup")?.call(cx, args![descriptor])?;
-        attr(cx, &socket, "socket")?.call(cx, args![fileno = copy])
+        let copy = attr(cx, &os, "dup")?.call_in(cx, args![descriptor])?;
+        attr(cx, &socket, "socket")?.call_in(cx, args![fileno = copy])
     }
 }
 

@@ -125,7 +125,9 @@ impl Object for ServerConnection {
             }
             "eval" | "execute" | "namespace" => return self.peer_root(cx, name),
             "builtins" | "builtin" => {
-                return self.peer_root(cx, "getmodule")?.call(cx, args!["builtins"]);
+                return self
+                    .peer_root(cx, "getmodule")?
+                    .call_in(cx, args!["builtins"]);
             }
             "modules" => {
                 let getmodule = self.peer_root(cx, "getmodule")?;
@@ -225,7 +227,7 @@ static CONNECTION_METHODS: &[MethodDef<ServerConnection>] = &[
             // What Python's AsyncResult passes: whether its answer is still to come.
             if let Some(waiting) = &args[2]
                 && waiting
-                    .call(cx, args![])?
+                    .call_in(cx, args![])?
                     .as_value()
                     .and_then(Value::as_bool)
                     == Some(false)
@@ -369,7 +371,7 @@ impl ServerConnection {
         let classic = session.import(cx, "rpyc.utils.classic")?;
         let function = attr(cx, &classic, "teleport_function")?;
         let partial = attr(cx, &session.import(cx, "functools")?, "partial")?;
-        partial.call(cx, args![function, Any::Local(this)])
+        partial.call_in(cx, args![function, Any::Local(this)])
     }
 }
 

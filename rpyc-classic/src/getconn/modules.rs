@@ -16,7 +16,7 @@ pub(super) struct Modules {
 
 impl Modules {
     fn module(&self, cx: &Context<'_>, name: Any) -> ObjectResult {
-        self.getmodule.call(cx, Args::from(vec![name]))
+        self.getmodule.call_in(cx, Args::from(vec![name]))
     }
 }
 

@@ -119,6 +119,18 @@ pub(crate) fn expand(
         Some(module) => quote!(#module),
         None => quote!(::core::module_path!()),
     };
+    let service = (kind == Kind::Service).then(|| {
+        quote! {
+            #[automatically_derived]
+            impl ::rpyc_core::service::IntoService for #of {
+                fn into_service(self) -> ::std::sync::Arc<dyn ::rpyc_core::Service> {
+                    ::rpyc_core::service::IntoService::into_service(
+                        ::rpyc_core::Exposed::new(self),
+                    )
+                }
+            }
+        }
+    });
     Ok(quote! {
         #block
 
@@ -151,6 +163,8 @@ pub(crate) fn expand(
                 ::rpyc_core::IntoAny::into_any(::rpyc_core::Exposed::new(self))
             }
         }
+
+        #service
     })
 }
 

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::error::{CloseReason, Error, Timeout};
 use crate::executor::{no_more_threads, thread_name};
 use crate::registry::{RegistryClient, RegistryError};
-use crate::service::{Service, VoidService};
+use crate::service::{IntoService, Service, VoidService};
 use crate::session::Connection;
 use crate::transport::{Stream, memory_pair};
 use crate::wire::Dialect;
@@ -69,7 +69,7 @@ pub fn connect_unix(path: impl AsRef<std::path::Path>) -> Result<Connection, Err
 ///
 /// # Errors
 /// As that.
-pub fn connect_thread(service: Arc<dyn Service>, config: Config) -> Result<Connection, Error> {
+pub fn connect_thread(service: impl IntoService, config: Config) -> Result<Connection, Error> {
     Connector::new().connect_thread(service, config)
 }
 
@@ -118,8 +118,8 @@ impl Connector {
 
     /// What this side offers to the peer. Default: nothing.
     #[must_use]
-    pub fn service(mut self, service: Arc<dyn Service>) -> Connector {
-        self.service = service;
+    pub fn service(mut self, service: impl IntoService) -> Connector {
+        self.service = service.into_service();
         self
     }
 
@@ -332,7 +332,7 @@ impl Connector {
     /// [`Error::Io`] when no thread can be had; what either service refuses with.
     pub fn connect_thread(
         &self,
-        service: Arc<dyn Service>,
+        service: impl IntoService,
         config: Config,
     ) -> Result<Connection, Error> {
         let began = Instant::now();

@@ -104,11 +104,13 @@ impl Any {
         }
     }
 
-    /// Calls it: a local object here, a netref's object at its owner.
+    /// Calls it, in a handler that may be given objects of either side: one of this side's own that
+    /// came back is called here, a netref's at its owner. What is surely the peer's, a callback
+    /// mostly, needs no context: [`call`](Any::call).
     ///
     /// # Errors
     /// What the call raised; a TypeError where it is a plain value.
-    pub fn call(&self, cx: &Context<'_>, args: Args) -> Result<Any, Exception> {
+    pub fn call_in(&self, cx: &Context<'_>, args: Args) -> Result<Any, Exception> {
         match self {
             Any::Local(object) => object.call(cx, args.checked()?),
             Any::Netref(netref) => netref.call(args).map_err(Exception::from),

@@ -199,7 +199,7 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
                 self.call_exit(cx, exc)
             }
             Some(Member::Method(method)) => method.call(self, cx, args),
-            _ => self.attr(cx, name)?.call(cx, args),
+            _ => self.attr(cx, name)?.call_in(cx, args),
         }
     }
 

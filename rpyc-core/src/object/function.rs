@@ -117,7 +117,7 @@ impl Object for Function {
     fn call_method(&self, cx: &Context<'_>, name: &str, args: Args) -> ObjectResult {
         match name {
             "__call__" => self.call(cx, args),
-            _ => self.attr(cx, name)?.call(cx, args),
+            _ => self.attr(cx, name)?.call_in(cx, args),
         }
     }
 

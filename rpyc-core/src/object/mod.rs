@@ -151,7 +151,7 @@ pub trait Object: StdAny + Send + Sync {
     /// # Errors
     /// What the access or the call raised.
     fn call_method(&self, cx: &Context<'_>, name: &str, args: Args) -> ObjectResult {
-        self.attr(cx, name)?.call(cx, args)
+        self.attr(cx, name)?.call_in(cx, args)
     }
 
     /// `repr(object)`

@@ -59,6 +59,31 @@ impl Any {
         self.netref()?.set_attr(name, value)
     }
 
+    /// Calls the object; see [`Netref::call`]. In a handler, [`call_in`](Any::call_in) also calls an
+    /// object of this side's own that came back.
+    ///
+    /// # Errors
+    /// As that, and as [`netref`](Any::netref).
+    pub fn call(&self, args: Args) -> Result<Any, Error> {
+        self.netref()?.call(args)
+    }
+
+    /// Calls the object without waiting; see [`Netref::async_call`].
+    ///
+    /// # Errors
+    /// As that, and as [`netref`](Any::netref).
+    pub fn async_call(&self, args: Args) -> Result<AsyncResult, Error> {
+        self.netref()?.async_call(args)
+    }
+
+    /// Deletes the attribute `name`; see [`Netref::del_attr`].
+    ///
+    /// # Errors
+    /// As that, and as [`netref`](Any::netref).
+    pub fn del_attr(&self, name: &str) -> Result<(), Error> {
+        self.netref()?.del_attr(name)
+    }
+
     /// Calls the method `name`; see [`Netref::call_method`].
     ///
     /// # Errors

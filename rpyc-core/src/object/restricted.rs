@@ -98,7 +98,7 @@ impl Object for Restricted {
     }
 
     fn call_method(&self, cx: &Context<'_>, name: &str, args: Args) -> ObjectResult {
-        self.read(cx, name)?.call(cx, args)
+        self.read(cx, name)?.call_in(cx, args)
     }
 
     fn dir(&self, _: &Context<'_>) -> ObjectResult<Vec<Str>> {

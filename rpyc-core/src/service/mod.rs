@@ -1,10 +1,12 @@
 //! [`Service`]: what a side of a connection offers to the other.
 
 mod exposed;
+mod factory;
 
 use std::sync::Arc;
 
 pub use self::exposed::ServiceBuilder;
+pub use self::factory::{IntoFactory, ServiceFactory};
 
 use crate::config::Config;
 use crate::exception::Exception;
@@ -41,32 +43,32 @@ pub trait Service: Send + Sync + 'static {
     }
 }
 
-/// Makes the service of each new connection.
-pub trait ServiceFactory: Send + Sync {
-    /// The service of a connection that is about to be made.
-    ///
-    /// # Errors
-    /// An exception refuses the connection.
-    fn create(&self) -> Result<Arc<dyn Service>, Exception>;
+/// What can be offered to a peer: a type with [`#[service]`](macro@crate::service), an
+/// [`Exposed`](crate::Exposed) of it where the program keeps a handle, any [`Service`] made by hand, or an `Arc` of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` isn't a service",
+    note = "put `#[service]` on the `impl` block of its methods, or implement `Service`"
+)]
+pub trait IntoService {
+    /// The service, ready to be asked for its root.
+    fn into_service(self) -> Arc<dyn Service>;
 }
 
-impl<F, S> ServiceFactory for F
-where
-    F: Fn() -> S + Send + Sync,
-    S: Service,
-{
-    fn create(&self) -> Result<Arc<dyn Service>, Exception> {
-        Ok(Arc::new(self()))
+impl<S: Service> IntoService for S {
+    fn into_service(self) -> Arc<dyn Service> {
+        Arc::new(self)
     }
 }
 
-/// One service for all connections.
-#[derive(Debug)]
-pub struct Shared<S>(pub Arc<S>);
+impl<S: Service> IntoService for Arc<S> {
+    fn into_service(self) -> Arc<dyn Service> {
+        self
+    }
+}
 
-impl<S: Service> ServiceFactory for Shared<S> {
-    fn create(&self) -> Result<Arc<dyn Service>, Exception> {
-        Ok(self.0.clone())
+impl IntoService for Arc<dyn Service> {
+    fn into_service(self) -> Arc<dyn Service> {
+        self
     }
 }
 

@@ -12,7 +12,7 @@ use crate::dispatch::GRACE;
 use crate::error::{CloseReason, Error};
 use crate::exception::Exception;
 use crate::object::{Any, ObjectResult};
-use crate::service::Service;
+use crate::service::IntoService;
 use crate::transport::{Stream, memory_pair};
 use crate::wire::{Dialect, Handler, Value};
 
@@ -32,12 +32,11 @@ use crate::wire::{Dialect, Handler, Value};
 ///
 /// ```
 /// use rpyc_core::{Connection, Config, VoidService};
-/// use std::sync::Arc;
 ///
 /// # fn main() -> Result<(), rpyc_core::Error> {
 /// let (here, there) = Connection::pair(
-///     Arc::new(VoidService), Config::default(),
-///     Arc::new(VoidService), Config::default(),
+///     VoidService, Config::default(),
+///     VoidService, Config::default(),
 /// )?;
 /// let server = std::thread::spawn(move || there.serve_all());
 /// here.ping()?;
@@ -86,7 +85,7 @@ impl Connection {
     /// [`Error::Closed`] with [`CloseReason::Refused`] when the service refuses it, or panics.
     pub fn open(
         stream: impl Stream + 'static,
-        service: Arc<dyn Service>,
+        service: impl IntoService,
         config: Config,
     ) -> Result<Connection, Error> {
         Connection::over(Arc::new(stream), service, config)
@@ -98,10 +97,10 @@ impl Connection {
     /// As [`open`](Connection::open).
     pub fn over(
         stream: Arc<dyn Stream>,
-        service: Arc<dyn Service>,
+        service: impl IntoService,
         config: Config,
     ) -> Result<Connection, Error> {
-        let link = Link::open(stream, service, config)?;
+        let link = Link::open(stream, service.into_service(), config)?;
         keep_alive::begin(link.number);
         let guard = Some(Arc::new(Guard(link.clone())));
         Connection { link, guard }.introduced()
@@ -112,9 +111,9 @@ impl Connection {
     /// # Errors
     /// As [`open`](Connection::open).
     pub fn pair(
-        service: Arc<dyn Service>,
+        service: impl IntoService,
         config: Config,
-        peer_service: Arc<dyn Service>,
+        peer_service: impl IntoService,
         peer_config: Config,
     ) -> Result<(Connection, Connection), Error> {
         let (here, there) = memory_pair();

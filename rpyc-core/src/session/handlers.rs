@@ -130,7 +130,7 @@ fn call_attr(
     args: Args,
 ) -> ObjectResult {
     if let Some(decided) = object.access_override(cx, Access::Get, name, None) {
-        return decided?.call(cx, args);
+        return decided?.call_in(cx, args);
     }
     let name = match python3_name(name) {
         Some(renamed) if !object.has_attr(cx, name) => renamed,

@@ -22,7 +22,7 @@ fn client() -> Connection {
             let Some((_, function)) = args.keyword.first() else {
                 return Err(Exception::type_error("one function by name"));
             };
-            function.call(cx, Args::from(args.positional))
+            function.call_in(cx, Args::from(args.positional))
         }
         _ => Ok(Any::tuple(args.positional)),
     });
@@ -141,6 +141,12 @@ fn what_a_call_gives_has_the_verbs_of_a_netref() -> Result<(), Error> {
     table.del_item("a")?;
     let timed = table.timed(Duration::from_secs(30))?;
     assert_eq!(timed.call_method("__len__", args![])?.extract::<u8>()?, 1);
+    let len = table.attr("__len__")?;
+    assert_eq!(len.call(args![])?.extract::<u8>()?, 1);
+    assert_eq!(len.async_call(args![])?.value()?.extract::<u8>()?, 1);
+    // Of a plain value there is nothing to call.
+    let refused = Any::from(1).call(args![]).expect_err("an int");
+    assert!(matches!(refused, Error::Conversion(_)), "{refused}");
     // Exceptions are errors of a client, too.
     let failed: Result<(), Error> = (|| Err(Exception::value_error("own"))?)();
     assert!(failed.is_err_and(|error| error.as_remote().is_some_and(|own| own.is("ValueError"))));

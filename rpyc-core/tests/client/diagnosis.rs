@@ -19,7 +19,7 @@ fn holding(client: Config, server: Config) -> (Connection, Sender<()>) {
             let _ = held.lock().expect("no panic").recv_timeout(PATIENCE);
             Ok(Any::NONE)
         }
-        "call" => args.positional.remove(0).call(cx, args),
+        "call" => args.positional.remove(0).call_in(cx, args),
         _ => Ok(Any::NONE),
     });
     (client_of(service, server, client).0, let_go)

@@ -94,7 +94,7 @@ fn a_peer_that_is_gone_in_the_midst_of_callbacks_leaves_nothing_in_memory() {
             let netref = Netref::from_any(callback.clone())?;
             let unanswered = netref.async_call(args![object.clone()])?;
             calls.fetch_add(1, Ordering::SeqCst);
-            let answer = callback.call(cx, args![object]);
+            let answer = callback.call_in(cx, args![object]);
             drop(unanswered);
             answer
         });

@@ -162,7 +162,7 @@ fn a_callback_that_comes_after_the_last_handle_was_dropped_is_run() {
         let service = offering(move |cx, name, mut args| match name {
             "apply" => {
                 let _ = held.lock().expect("no panic").recv_timeout(PATIENCE);
-                args.positional.remove(0).call(cx, args)
+                args.positional.remove(0).call_in(cx, args)
             }
             _ => Ok(Any::from(3)),
         });

@@ -207,7 +207,7 @@ pub(crate) fn everything() -> Arc<dyn Service> {
         "echo" => Ok(args.positional.remove(0)),
         "apply" => {
             let function = args.positional.remove(0);
-            function.call(cx, args)
+            function.call_in(cx, args)
         }
         "numbers" => Ok(List::of(0..3000)),
         "list" => Ok(List::of([1, 2, 3])),

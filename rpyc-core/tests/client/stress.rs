@@ -107,7 +107,7 @@ fn a_hundred_thousand_netrefs_are_dropped_within_callbacks() {
         let held = Arc::new(());
         let mine = held.clone();
         let service = offering(move |cx, name, mut args| match name {
-            "apply" => args.positional.remove(0).call(cx, args),
+            "apply" => args.positional.remove(0).call_in(cx, args),
             _ => {
                 let kept = mine.clone();
                 let one = move || {
@@ -238,7 +238,7 @@ fn a_call_that_waits_for_the_effect_of_another_one_s_callback_ends() {
         let service = offering(move |cx, name, mut args| {
             starts.fetch_add(1, Ordering::SeqCst);
             if name == "first" {
-                args.positional.remove(0).call(cx, args![])?;
+                args.positional.remove(0).call_in(cx, args![])?;
                 let _ = effect.lock().expect("no panic").send(());
                 return Ok(Any::from(1));
             }

@@ -388,15 +388,25 @@ fn the_same_object_is_the_same_reference() {
 
 #[test]
 fn a_factory_makes_a_service_for_each_connection_or_shares_one() {
-    use rpyc_core::service::ServiceFactory;
-    let each: Box<dyn ServiceFactory> = Box::new(calculator);
-    let shared = calculator();
-    let one: Box<dyn ServiceFactory> = Box::new(move || shared.clone());
+    use rpyc_core::service::{IntoFactory, ServiceFactory};
+    let each = CalculatorService::default.into_factory();
+    let handle = calculator();
+    let shared = handle.clone();
+    let ones = [
+        CalculatorService::default().into_factory(),
+        calculator().into_factory(),
+        Arc::new(calculator()).into_factory(),
+        handle.clone().into_factory(),
+        (move || shared.clone()).into_factory(),
+    ];
     let root = |factory: &dyn ServiceFactory| {
         let service = factory.create().expect("it refuses nobody");
         service.root().id_parts().instance
     };
     let first = each.create().expect("it refuses nobody");
     assert_ne!(Some(first.root().id_parts().instance), Some(root(&*each)));
-    assert_eq!(root(&*one), root(&*one));
+    for one in &ones {
+        assert_eq!(root(&**one), root(&**one));
+    }
+    assert_eq!(root(&*ones[3]), handle.object().id_parts().instance);
 }

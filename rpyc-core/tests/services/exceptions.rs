@@ -31,7 +31,7 @@ fn failing() -> Exposed<()> {
         })
         .method("relay", "", |cx: &Context<'_>, _| {
             let root = cx.connection().root()?;
-            root.call(cx, args![])
+            root.call_in(cx, args![])
         })
         .build()
 }

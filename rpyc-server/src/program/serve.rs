@@ -73,7 +73,7 @@ pub(crate) fn run(
         return serve(builder, options, &plan, signals);
     }
     let evaluator = classic::Running::start(host, options)?;
-    let builder = Server::builder_from(evaluator.factory(options)).mode(mode);
+    let builder = Server::builder(evaluator.factory(options)).mode(mode);
     serve(builder, options, &plan, signals)?;
     evaluator.stop();
     info!("stopped");
@@ -137,11 +137,7 @@ fn serve_client(
         };
     }
     let evaluator = classic::Running::start(host, options)?;
-    let builder = configure(
-        Server::builder_from(evaluator.factory(options)),
-        options,
-        plan,
-    );
+    let builder = configure(Server::builder(evaluator.factory(options)), options, plan);
     let server = builder
         .serve_client(client)
         .map_err(|error| Failure::new("the client can't be served").because(error))?;

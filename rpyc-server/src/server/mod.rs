@@ -32,7 +32,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use log::error;
-use rpyc_core::service::ServiceFactory;
+use rpyc_core::service::IntoFactory;
 use rpyc_core::transport::PeerAddr;
 
 pub use self::authenticator::{Authenticated, Authenticator, Rejection};
@@ -105,16 +105,35 @@ impl Shared {
 }
 
 impl Server {
-    /// Options of a server whose clients each get a service from `factory`: a closure that
-    /// returns one, [`Shared`](rpyc_core::service::Shared) for one service for all, or an
-    /// `Arc<dyn ServiceFactory>` by [`Server::builder_from`].
-    pub fn builder(factory: impl ServiceFactory + 'static) -> Builder {
-        Server::builder_from(Arc::new(factory))
-    }
-
-    /// The same for a factory that is shared already.
-    pub fn builder_from(factory: Arc<dyn ServiceFactory>) -> Builder {
-        Builder::new(factory)
+    /// Options of a server of this: a service is the same one for all clients, a closure makes one
+    /// for each.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use rpyc_core::{Exposed, service};
+    /// use rpyc_server::Server;
+    ///
+    /// #[derive(Default)]
+    /// struct Counter(AtomicU64);
+    ///
+    /// #[service]
+    /// impl Counter {
+    ///     #[exposed]
+    ///     fn count(&self) -> u64 {
+    ///         self.0.fetch_add(1, Ordering::Relaxed) + 1
+    ///     }
+    /// }
+    ///
+    /// let of_all = Server::builder(Counter::default());
+    /// let of_each_client = Server::builder(Counter::default);
+    ///
+    /// // The program goes on using it.
+    /// let counter = Exposed::new(Counter::default());
+    /// let of_all = Server::builder(counter.clone());
+    /// assert_eq!(counter.count(), 1);
+    /// ```
+    pub fn builder<Kind>(services: impl IntoFactory<Kind>) -> Builder {
+        Builder::new(services.into_factory())
     }
 
     fn new(

@@ -17,8 +17,8 @@ use std::thread;
 use std::time::Duration;
 
 use rpyc_core::object::{Any, Args, Context, ObjectRef};
-use rpyc_core::{Exception, Service, VoidService};
-use rpyc_server::Server;
+use rpyc_core::{Exception, Service, VoidService, args, service};
+use rpyc_server::{Builder, Server};
 
 use self::bench::{DEADLINE, assert_serves, connect, demo, root};
 
@@ -328,6 +328,32 @@ fn clients_beyond_the_maximum_are_closed_and_places_become_free() {
         thread::yield_now();
     }
     assert_serves(&connect(server.local_addr()));
+}
+
+#[test]
+fn a_service_is_one_for_all_clients_and_a_closure_makes_one_each() {
+    let counts = |builder: Builder| {
+        let server = builder.listen("127.0.0.1:0").unwrap().start().unwrap();
+        let count = |client: &rpyc_core::Connection| {
+            let count = root(client).call_method("count", args![]).unwrap();
+            count.extract::<usize>().unwrap()
+        };
+        let (first, second) = (connect(server.local_addr()), connect(server.local_addr()));
+        [count(&first), count(&second)]
+    };
+    assert_eq!(counts(Server::builder(Counter::default())), [1, 2]);
+    assert_eq!(counts(Server::builder(Counter::default)), [1, 1]);
+}
+
+#[derive(Default)]
+struct Counter(AtomicUsize);
+
+#[service]
+impl Counter {
+    #[exposed]
+    fn count(&self) -> usize {
+        self.0.fetch_add(1, Ordering::SeqCst) + 1
+    }
 }
 
 #[test]

@@ -124,7 +124,7 @@ impl Object for Thing {
         let Some(first) = args.positional.first() else {
             return Ok(Any::object(Thing(1)));
         };
-        first.call(cx, Args::from(args.positional[1..].to_vec()))
+        first.call_in(cx, Args::from(args.positional[1..].to_vec()))
     }
     fn next(&self, _: &Context<'_>) -> ObjectResult<Option<Any>> {
         Ok(Some(Any::object(Thing(2))))

@@ -73,7 +73,7 @@ impl Callers {
     fn call(&self, cx: &rpyc_core::Context<'_>, function: Any) -> Result<Any, Exception> {
         let connection = cx.connection().connid().to_owned();
         self.0.lock().map_err(|_| "a panic")?.push(connection);
-        function.call(cx, args![20])
+        function.call_in(cx, args![20])
     }
 }
 

@@ -72,7 +72,7 @@ fn sorted(cx: &Context<'_>, items: Vec<Any>, key: &Any, reverse: bool) -> Object
     for item in items {
         let key = match key {
             Any::Value(Value::None) => item.clone(),
-            key => key.call(cx, Args::from([item.clone()]))?,
+            key => key.call_in(cx, Args::from([item.clone()]))?,
         };
         keyed.push((key, item));
     }

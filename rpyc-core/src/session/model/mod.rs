@@ -92,7 +92,7 @@ impl Object for Root {
             Some("echo") => Ok(args.positional.remove(0)),
             Some("call") => {
                 let function = args.positional.remove(0);
-                function.call(cx, args)
+                function.call_in(cx, args)
             }
             Some("pass") => {
                 self.gate.pass();
@@ -116,7 +116,7 @@ impl Object for Root {
                     threads.push(thread::current().id());
                     threads.len() - 1
                 };
-                function.call(cx, args![number])
+                function.call_in(cx, args![number])
             }
             other => panic!("the model knows no {other:?}"),
         }
