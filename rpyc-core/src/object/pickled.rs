@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-use super::builtins::{dict_of, list_of, set_of};
 use super::{Any, Context, ObjectRef, ObjectResult};
+use super::{Dict, List, Set};
 use crate::exception::Exception;
 use crate::wire::{Handler, PlainType, Value};
 
@@ -38,13 +38,13 @@ struct Writer {
 
 impl Writer {
     fn container(&mut self, cx: &Context<'_>, object: &ObjectRef) -> Option<ObjectResult<()>> {
-        if let Some(list) = list_of(object) {
+        if let Some(list) = List::of_object(object) {
             return Some(self.nested(b"](", &list.items(), b"e", cx));
         }
-        if let Some(set) = set_of(object) {
+        if let Some(set) = Set::of_object(object) {
             return Some(self.nested(b"\x8f(", &set.elements(), b"\x90", cx));
         }
-        let dict = dict_of(object)?;
+        let dict = Dict::of_object(object)?;
         let entries = dict.items().into_iter();
         let entries: Vec<Any> = entries.flat_map(|(key, value)| [key, value]).collect();
         Some(self.nested(b"}(", &entries, b"u", cx))

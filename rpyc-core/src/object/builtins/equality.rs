@@ -80,11 +80,6 @@ pub(super) fn same_item(one: &Value, other: &Value) -> bool {
         }
 }
 
-/// Whether each item of one frozenset is in the other.
-pub(super) fn within(part: &[Value], whole: &[Value]) -> bool {
-    all_within(&distinct(part), &distinct(whole))
-}
-
 fn same_set(one: &[Value], other: &[Value]) -> bool {
     let (one, other) = (distinct(one), distinct(other));
     one.len() == other.len() && all_within(&one, &other)

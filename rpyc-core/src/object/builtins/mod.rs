@@ -11,34 +11,131 @@ mod equality;
 mod iter;
 mod key;
 mod list;
-mod list_order;
-mod order;
 mod position;
 mod set;
 
+use std::array;
+
+use self::depth::deeper;
 pub use self::dict::Dict;
 pub use self::iter::Iter;
 pub use self::list::List;
 pub use self::set::Set;
-use super::{Exposed, ObjectRef};
+use super::class::Method;
+use super::{Any, Args, ClassBuilder, Context, Exposed, ObjectResult, Signature};
 
-/// The list that an object is, if it is one of ours.
-pub(super) fn list_of(object: &ObjectRef) -> Option<List> {
-    let object: &dyn std::any::Any = &**object;
-    let exposed = object.downcast_ref::<Exposed<list::Items>>()?;
-    Some(List::from(exposed.clone()))
+/// What a handle of a shared collection has, whichever it is.
+macro_rules! collection {
+    ($name:ident, $contents:ty) => {
+        impl $name {
+            /// An empty one.
+            pub fn new() -> $name {
+                $name::holding(Default::default())
+            }
+
+            /// How many it holds now.
+            pub fn len(&self) -> usize {
+                self.0.lock().len()
+            }
+
+            /// Whether it holds none.
+            pub fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+
+            /// The one that an object is, if it is one of ours.
+            pub(in crate::object) fn of_object(object: &crate::object::ObjectRef) -> Option<$name> {
+                let object: &dyn std::any::Any = &**object;
+                object.downcast_ref().cloned().map($name)
+            }
+
+            fn holding(contents: $contents) -> $name {
+                $name(Exposed::new(Mutex::new(contents)))
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> $name {
+                $name::new()
+            }
+        }
+
+        impl IntoAny for $name {
+            fn into_any(self) -> ObjectResult {
+                Ok(Any::from(self))
+            }
+        }
+
+        impl From<$name> for Any {
+            fn from(collection: $name) -> Any {
+                Any::object(collection.0)
+            }
+        }
+
+        impl crate::object::Expose for Mutex<$contents> {
+            fn class() -> std::sync::Arc<Class<Self>> {
+                static CLASS: std::sync::LazyLock<std::sync::Arc<Class<Mutex<$contents>>>> =
+                    std::sync::LazyLock::new(|| std::sync::Arc::new(class()));
+                CLASS.clone()
+            }
+        }
+    };
+}
+use collection;
+
+impl<T: Send + Sync + 'static> ClassBuilder<T> {
+    /// Adds a method with these parameters, of which the second ones may be left out.
+    fn with<const REQUIRED: usize, const OPTIONAL: usize>(
+        self,
+        name: &str,
+        required: &[&str; REQUIRED],
+        optional: &[&str; OPTIONAL],
+        call: impl Fn(
+            &Exposed<T>,
+            &Context<'_>,
+            [Any; REQUIRED],
+            [Option<Any>; OPTIONAL],
+        ) -> ObjectResult
+        + Send
+        + Sync
+        + 'static,
+    ) -> ClassBuilder<T> {
+        let signature = Signature::method(&format!("{}.{name}", self.name));
+        let signature = required
+            .iter()
+            .fold(signature, |all, one| all.required(one));
+        let signature = optional
+            .iter()
+            .fold(signature, |all, one| all.optional(one));
+        let method = Method::new(name, move |this, cx, args: Args| {
+            let mut bound = signature.bind(args)?;
+            let required = array::from_fn(|index| bound.take(index).unwrap_or(Any::NONE));
+            let optional = array::from_fn(|index| bound.take(REQUIRED + index));
+            call(this, cx, required, optional)
+        });
+        if name.starts_with("__") {
+            self.method(method)
+        } else {
+            self.public_method(method)
+        }
+    }
 }
 
-/// The set that an object is, if it is one of ours.
-pub(super) fn set_of(object: &ObjectRef) -> Option<Set> {
-    let object: &dyn std::any::Any = &**object;
-    let exposed = object.downcast_ref::<Exposed<set::Elements>>()?;
-    Some(Set::from(exposed.clone()))
+/// `repr(item)`
+fn repr_of(cx: &Context<'_>, item: &Any) -> ObjectResult<String> {
+    match item {
+        Any::Value(value) => Ok(value.to_string()),
+        Any::Local(object) => deeper(|| Ok(object.repr(cx)?.to_string())),
+        Any::Netref(netref) => Ok(netref.repr()?.to_string()),
+        Any::Tuple(items) => {
+            let comma = if items.len() == 1 { "," } else { "" };
+            Ok(format!("({}{comma})", reprs_of(cx, items)?))
+        }
+    }
 }
 
-/// The dict that an object is, if it is one of ours.
-pub(super) fn dict_of(object: &ObjectRef) -> Option<Dict> {
-    let object: &dyn std::any::Any = &**object;
-    let exposed = object.downcast_ref::<Exposed<dict::Entries>>()?;
-    Some(Dict::from(exposed.clone()))
+/// The texts of several, with commas between.
+fn reprs_of(cx: &Context<'_>, items: &[Any]) -> ObjectResult<String> {
+    let texts: ObjectResult<Vec<String>> = items.iter().map(|item| repr_of(cx, item)).collect();
+    Ok(texts?.join(", "))
 }

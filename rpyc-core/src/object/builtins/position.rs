@@ -7,8 +7,13 @@ use crate::wire::Value;
 /// What `x[...]` asks for.
 pub(super) enum Position {
     Index(usize),
-    // The indices, in the order that the slice names them.
-    Slice(Vec<usize>),
+    Slice {
+        // Where it begins, though it may be empty.
+        start: usize,
+        step: i64,
+        // In the order that the slice names them.
+        indices: Vec<usize>,
+    },
 }
 
 impl Position {
@@ -18,10 +23,10 @@ impl Position {
     /// An IndexError, or a TypeError for what is neither an index nor a slice.
     pub(super) fn of(at: &Any, len: usize) -> Result<Position, Exception> {
         match at {
-            Any::Value(Value::Slice(parts)) => indices(parts, len).map(Position::Slice),
+            Any::Value(Value::Slice(parts)) => slice(parts, len),
             Any::Value(value @ (Value::Int(_) | Value::Bool(_))) => {
                 let index = super::equality::integer(value).and_then(|int| int.to_i64());
-                let index = index.and_then(|index| absolute(index, len));
+                let index = index.and_then(|index| index_of(index, len));
                 index.map(Position::Index).ok_or_else(|| {
                     Exception::builtin("IndexError").with_arg("list index out of range")
                 })
@@ -34,13 +39,24 @@ impl Position {
     }
 }
 
-fn absolute(index: i64, len: usize) -> Option<usize> {
-    let from_end = i64::try_from(len).ok()?.checked_add(index)?;
-    let index = if index < 0 { from_end } else { index };
+/// The item that an index means, which counts from the end where it is negative.
+pub(super) fn index_of(at: i64, len: usize) -> Option<usize> {
+    let from_end = i64::try_from(len).ok()?.checked_add(at)?;
+    let index = if at < 0 { from_end } else { at };
     usize::try_from(index).ok().filter(|index| *index < len)
 }
 
-fn indices(parts: &[Value; 3], len: usize) -> Result<Vec<usize>, Exception> {
+/// The place between items that an index means: an end of the sequence where it is beyond.
+pub(super) fn clamped(at: i64, len: usize) -> usize {
+    let distance = usize::try_from(at.unsigned_abs()).unwrap_or(usize::MAX);
+    if at < 0 {
+        len.saturating_sub(distance)
+    } else {
+        distance.min(len)
+    }
+}
+
+fn slice(parts: &[Value; 3], len: usize) -> Result<Position, Exception> {
     let [start, stop, step] = parts;
     let step = part(step)?.unwrap_or(1);
     if step == 0 {
@@ -56,13 +72,18 @@ fn indices(parts: &[Value; 3], len: usize) -> Result<Vec<usize>, Exception> {
     };
     let (first, last) = if step < 0 { (high, low) } else { (low, high) };
     let (start, stop) = (clamp(part(start)?, first), clamp(part(stop)?, last));
-    let mut found = Vec::new();
+    let mut indices = Vec::new();
     let mut index = start;
     while (step > 0 && index < stop) || (step < 0 && index > stop) {
-        found.push(usize::try_from(index).unwrap_or(0));
+        indices.push(usize::try_from(index).unwrap_or(0));
         index = index.saturating_add(step);
     }
-    Ok(found)
+    let start = usize::try_from(start).unwrap_or(0);
+    Ok(Position::Slice {
+        start,
+        step,
+        indices,
+    })
 }
 
 fn part(value: &Value) -> Result<Option<i64>, Exception> {
@@ -91,7 +112,10 @@ mod tests {
     #[track_caller]
     fn check(start: Option<i64>, stop: Option<i64>, step: Option<i64>, expected: &[usize]) {
         let parts = [start, stop, step].map(Value::from);
-        assert_eq!(indices(&parts, 5), Ok(expected.to_vec()));
+        match slice(&parts, 5) {
+            Ok(Position::Slice { indices, .. }) => assert_eq!(indices, expected),
+            _ => panic!("{parts:?} is no slice"),
+        }
     }
 
     #[test]

@@ -1,16 +1,14 @@
 //! [`Set`]: a set of this side, given by reference.
 
-use std::sync::{Arc, OnceLock};
-
 use indexmap::IndexSet;
 
 use super::iter::Iter;
 use super::key::Key;
-use super::list::repr_of;
+use super::{collection, reprs_of};
 use crate::exception::Exception;
 use crate::object::class::Method;
 use crate::object::{
-    Any, Args, Class, Context, Expose, Exposed, IntoAny, ObjectResult, Signature, convert,
+    Any, Args, Class, ClassBuilder, Exposed, IntoAny, ObjectResult, Signature, convert,
 };
 use crate::sync::Mutex;
 use crate::wire::Value;
@@ -23,23 +21,14 @@ use crate::wire::Value;
 ///
 /// Adding, finding and removing take the same time however many elements there are.
 #[derive(Clone, Debug)]
-pub struct Set(Exposed<Elements>);
+pub struct Set(This);
 
-/// What a [`Set`] holds.
-pub struct Elements(Mutex<IndexSet<Key>>);
+type Keys = IndexSet<Key>;
+type This = Exposed<Mutex<Keys>>;
 
-impl std::fmt::Debug for Elements {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "<{} elements>", self.0.lock().len())
-    }
-}
+collection!(Set, Keys);
 
 impl Set {
-    /// A set without elements.
-    pub fn new() -> Set {
-        Set::holding(IndexSet::new())
-    }
-
     /// A set of these.
     ///
     /// # Errors
@@ -48,16 +37,6 @@ impl Set {
         let key = |element: T| Key::new(element.into_any()?);
         let elements: ObjectResult<IndexSet<Key>> = elements.into_iter().map(key).collect();
         Ok(Set::holding(elements?))
-    }
-
-    /// How many elements there are now.
-    pub fn len(&self) -> usize {
-        self.0.0.lock().len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Adds an element; says whether it is new.
@@ -84,276 +63,201 @@ impl Set {
     /// As [`insert`](Set::insert).
     pub fn contains(&self, element: impl IntoAny) -> ObjectResult<bool> {
         let key = Key::new(element.into_any()?)?;
-        Ok(self.0.0.lock().contains(&key))
+        Ok(self.0.lock().contains(&key))
     }
 
     /// The elements as they are now.
     pub fn elements(&self) -> Vec<Any> {
         elements(&self.0)
     }
-
-    fn holding(elements: IndexSet<Key>) -> Set {
-        Set(Exposed::new(Elements(Mutex::new(elements))))
-    }
 }
 
-impl Default for Set {
-    fn default() -> Set {
-        Set::new()
-    }
-}
+type Combine = fn(&Keys, &Keys) -> Keys;
+type Holds = fn(&Keys, &Keys) -> bool;
 
-impl From<Exposed<Elements>> for Set {
-    fn from(exposed: Exposed<Elements>) -> Set {
-        Set(exposed)
-    }
-}
-
-impl IntoAny for Set {
-    fn into_any(self) -> ObjectResult {
-        self.0.into_any()
-    }
-}
-
-impl From<Set> for Any {
-    fn from(set: Set) -> Any {
-        Any::object(set.0)
-    }
-}
-
-impl Expose for Elements {
-    fn class() -> Arc<Class<Elements>> {
-        static CLASS: OnceLock<Arc<Class<Elements>>> = OnceLock::new();
-        CLASS.get_or_init(|| Arc::new(class())).clone()
-    }
-}
-
-type This = Exposed<Elements>;
-type Keys = IndexSet<Key>;
-
-/// A method with this one parameter, or none.
-fn method<F>(name: &str, param: Option<&str>, call: F) -> Method<Elements>
-where
-    F: Fn(&This, &Context<'_>, Any) -> ObjectResult + Send + Sync + 'static,
-{
-    let signature = Signature::method(&format!("set.{name}"));
-    let signature = param
-        .into_iter()
-        .fold(signature, |all, one| all.required(one));
-    let takes_one = param.is_some();
-    Method::new(name, move |this, cx, args: Args| {
-        let mut bound = signature.bind(args)?;
-        let arg = if takes_one {
-            bound.required(0)?
-        } else {
+impl ClassBuilder<Mutex<Keys>> {
+    /// `a & b` and its kin: the operator, the one that is asked of `b`, the one that changes `a`, and the
+    /// methods of the same meaning, which take any iterables.
+    fn operator(self, operator: &str, method: &str, combine: Combine) -> Self {
+        let update = match method {
+            "union" => "update".to_owned(),
+            method => format!("{method}_update"),
+        };
+        let several = method != "symmetric_difference";
+        self.with(
+            &format!("__{operator}__"),
+            &["other"],
+            &[],
+            move |this, _, [other], []| {
+                let other = keys_of_set(&other)?;
+                Ok(other.map_or(NOT_IMPLEMENTED, |other| {
+                    set_of(combine(&snapshot(this), &other))
+                }))
+            },
+        )
+        .with(
+            &format!("__r{operator}__"),
+            &["other"],
+            &[],
+            move |this, _, [other], []| {
+                let Some(others) = keys_of_set(&other)? else {
+                    return Ok(NOT_IMPLEMENTED);
+                };
+                let combined = combine(&others, &snapshot(this));
+                // The result is of the type of the left operand.
+                Ok(match &*other.type_name() {
+                    "builtins.set" => set_of(combined),
+                    _ => frozen(combined),
+                })
+            },
+        )
+        .with(
+            &format!("__i{operator}__"),
+            &["other"],
+            &[],
+            move |this, _, [other], []| {
+                let Some(other) = keys_of_set(&other)? else {
+                    return Ok(NOT_IMPLEMENTED);
+                };
+                change(this, |mine| combine(mine, &other));
+                this.clone().into_any()
+            },
+        )
+        .public_method(of_iterables(method, several, move |this, others| {
+            set_of(all(&snapshot(this), others, combine))
+        }))
+        .public_method(of_iterables(&update, several, move |this, others| {
+            change(this, |mine| all(mine, others, combine));
             Any::NONE
-        };
-        call(this, cx, arg)
+        }))
+    }
+
+    /// A comparison with another set.
+    fn comparison(self, name: &str, holds: Holds) -> Self {
+        self.with(name, &["other"], &[], move |this, _, [other], []| {
+            let other = keys_of_set(&other)?;
+            Ok(other.map_or(NOT_IMPLEMENTED, |other| {
+                Any::from(holds(&snapshot(this), &other))
+            }))
+        })
+    }
+
+    /// The same with what is in an iterable.
+    fn question(self, name: &str, holds: Holds) -> Self {
+        self.with(name, &["other"], &[], move |this, _, [other], []| {
+            let other = keys(other)?;
+            Ok(Any::from(holds(&snapshot(this), &other)))
+        })
+    }
+}
+
+/// What asks the other operand, for anything but a set.
+const NOT_IMPLEMENTED: Any = Any::Value(Value::NotImplemented);
+
+fn of_iterables(
+    name: &str,
+    several: bool,
+    call: impl Fn(&This, &[Keys]) -> Any + Send + Sync + 'static,
+) -> Method<Mutex<Keys>> {
+    let signature = Signature::method(&format!("set.{name}"));
+    let signature = if several {
+        signature.rest()
+    } else {
+        signature.required("other")
+    };
+    Method::new(name, move |this: &This, _, args: Args| {
+        let mut bound = signature.bind(args)?;
+        let mut others = bound.rest::<Any>("others")?;
+        others.extend(bound.take(0));
+        let others: ObjectResult<Vec<Keys>> = others.into_iter().map(keys).collect();
+        Ok(call(this, &others?))
     })
 }
 
-/// An operator: for anything but a set, the other operand is asked.
-fn operator(name: &'static str, combine: fn(&Keys, &Keys) -> Keys) -> Method<Elements> {
-    method(name, Some("other"), move |this, _, other| {
-        let Some(others) = keys_of_set(other.clone())? else {
-            return Ok(Any::Value(Value::NotImplemented));
-        };
-        let mine = snapshot(this);
-        // `a - b` asked of `b`: the result is of the type of `a`, which is the other one.
-        if name.starts_with("__r") {
-            let combined = combine(&others, &mine);
-            return match &*other.type_name() {
-                "builtins.set" => Set::holding(combined).into_any(),
-                _ => frozen(combined),
-            };
-        }
-        Set::holding(combine(&mine, &others)).into_any()
-    })
+fn all(mine: &Keys, others: &[Keys], combine: Combine) -> Keys {
+    let mut result = mine.clone();
+    for other in others {
+        result = combine(&result, other);
+    }
+    result
+}
+
+fn set_of(keys: Keys) -> Any {
+    Any::from(Set::holding(keys))
 }
 
 /// A frozenset of plain values; one that holds a reference can't be, and is a set.
-fn frozen(keys: Keys) -> ObjectResult {
+fn frozen(keys: Keys) -> Any {
     let values: Option<Vec<Value>> = keys.iter().map(|key| key.as_value().cloned()).collect();
     match values {
-        Some(values) => Ok(Any::Value(Value::FrozenSet(values))),
-        None => Set::holding(keys).into_any(),
+        Some(values) => Any::Value(Value::FrozenSet(values)),
+        None => set_of(keys),
     }
 }
 
-/// `a |= b` and its kin: changes the set itself.
-fn in_place(name: &str, combine: fn(&Keys, &Keys) -> Keys) -> Method<Elements> {
-    method(
-        name,
-        Some("other"),
-        move |this, _, other| match keys_of_set(other)? {
-            Some(other) => {
-                change(this, |mine| combine(mine, &other));
-                this.clone().into_any()
-            }
-            None => Ok(Any::Value(Value::NotImplemented)),
-        },
-    )
-}
-
-/// The methods of the same meaning take any number of iterables, and give a set or change this one.
-fn of_iterables(name: &str, changes: bool, combine: fn(&Keys, &Keys) -> Keys) -> Method<Elements> {
-    let signature = Signature::method(&format!("set.{name}")).rest();
-    Method::new(name, move |this: &This, _, args: Args| {
-        let mut others = Vec::new();
-        for other in signature.bind(args)?.rest::<Any>("others")? {
-            others.push(keys(other)?);
-        }
-        let all = |mine: &Keys| {
-            let mut result = mine.clone();
-            for other in &others {
-                result = combine(&result, other);
-            }
-            result
-        };
-        if changes {
-            change(this, all);
-            return Ok(Any::NONE);
-        }
-        let mine = snapshot(this);
-        Set::holding(all(&mine)).into_any()
-    })
-}
-
-fn comparison(name: &str, holds: fn(&Keys, &Keys) -> bool) -> Method<Elements> {
-    method(
-        name,
-        Some("other"),
-        move |this, _, other| match keys_of_set(other)? {
-            Some(other) => Ok(Any::from(holds(&snapshot(this), &other))),
-            None => Ok(Any::Value(Value::NotImplemented)),
-        },
-    )
-}
-
-fn question(name: &str, holds: fn(&Keys, &Keys) -> bool) -> Method<Elements> {
-    method(name, Some("other"), move |this, _, other| {
-        let other = keys(other)?;
-        Ok(Any::from(holds(&snapshot(this), &other)))
-    })
-}
-
-fn class() -> Class<Elements> {
-    Class::builder("builtins", "set")
-        .method(method("__len__", None, |this, _, _| {
-            Ok(Any::from(this.0.lock().len()))
-        }))
-        .method(method("__contains__", Some("key"), |this, _, key| {
+fn class() -> Class<Mutex<Keys>> {
+    Class::<Mutex<Keys>>::builder("builtins", "set")
+        .with("__len__", &[], &[], |this, _, [], []| {
+            Ok(Any::from(this.lock().len()))
+        })
+        .with("__contains__", &["key"], &[], |this, _, [key], []| {
             let key = Key::new(key)?;
-            Ok(Any::from(this.0.lock().contains(&key)))
-        }))
-        .method(method("__iter__", None, |this, _, _| {
+            Ok(Any::from(this.lock().contains(&key)))
+        })
+        .with("__iter__", &[], &[], |this, _, [], []| {
             Iter::named("builtins.set_iterator", elements(this)).into_any()
-        }))
-        .method(method("__repr__", None, |this, cx, _| repr(this, cx)))
-        .method(operator("__and__", and))
-        .method(operator("__rand__", and))
-        .method(operator("__or__", or))
-        .method(operator("__ror__", or))
-        .method(operator("__sub__", sub))
-        .method(operator("__rsub__", sub))
-        .method(operator("__xor__", xor))
-        .method(operator("__rxor__", xor))
-        .method(in_place("__iand__", and))
-        .method(in_place("__ior__", or))
-        .method(in_place("__isub__", sub))
-        .method(in_place("__ixor__", xor))
-        .method(comparison("__eq__", equal))
-        .method(comparison("__le__", within))
-        .method(comparison("__ge__", |a, b| within(b, a)))
-        .method(comparison("__lt__", |a, b| within(a, b) && !equal(a, b)))
-        .method(comparison("__gt__", |a, b| within(b, a) && !equal(a, b)))
-        .public_method(question("issubset", within))
-        .public_method(question("issuperset", |a, b| within(b, a)))
-        .public_method(question("isdisjoint", |a, b| and(a, b).is_empty()))
-        .public_method(of_iterables("union", false, or))
-        .public_method(of_iterables("intersection", false, and))
-        .public_method(of_iterables("difference", false, sub))
-        .public_method(of_iterables("update", true, or))
-        .public_method(of_iterables("intersection_update", true, and))
-        .public_method(of_iterables("difference_update", true, sub))
-        .public_method(method(
-            "symmetric_difference",
-            Some("other"),
-            |this, _, other| {
-                let other = keys(other)?;
-                let mine = snapshot(this);
-                Set::holding(xor(&mine, &other)).into_any()
-            },
-        ))
-        .public_method(method(
-            "symmetric_difference_update",
-            Some("other"),
-            |this, _, other| {
-                let other = keys(other)?;
-                change(this, |mine| xor(mine, &other));
-                Ok(Any::NONE)
-            },
-        ))
-        .public_method(method("add", Some("element"), |this, _, element| {
-            let key = Key::new(element)?;
-            add(this, key);
+        })
+        .with("__repr__", &[], &[], |this, cx, [], []| {
+            Ok(Any::from(match elements(this).as_slice() {
+                [] => "set()".to_owned(),
+                elements => format!("{{{}}}", reprs_of(cx, elements)?),
+            }))
+        })
+        .operator("and", "intersection", |a, b| a & b)
+        .operator("or", "union", |a, b| a | b)
+        .operator("sub", "difference", |a, b| a - b)
+        .operator("xor", "symmetric_difference", |a, b| a ^ b)
+        .comparison("__eq__", |a, b| a == b)
+        .comparison("__le__", Keys::is_subset)
+        .comparison("__ge__", Keys::is_superset)
+        .comparison("__lt__", |a, b| a.len() < b.len() && a.is_subset(b))
+        .comparison("__gt__", |a, b| a.len() > b.len() && a.is_superset(b))
+        .question("issubset", Keys::is_subset)
+        .question("issuperset", Keys::is_superset)
+        .question("isdisjoint", Keys::is_disjoint)
+        .with("add", &["element"], &[], |this, _, [element], []| {
+            add(this, Key::new(element)?);
             Ok(Any::NONE)
-        }))
-        .public_method(method("discard", Some("element"), |this, _, element| {
-            let key = Key::new(element)?;
-            take(this, &key);
+        })
+        .with("discard", &["element"], &[], |this, _, [element], []| {
+            take(this, &Key::new(element)?);
             Ok(Any::NONE)
-        }))
-        .public_method(method("remove", Some("element"), |this, _, element| {
+        })
+        .with("remove", &["element"], &[], |this, _, [element], []| {
             let key = Key::new(element)?;
             let old = take(this, &key);
             old.map(|_| Any::NONE)
                 .ok_or_else(|| super::dict::missing(key))
-        }))
-        .public_method(method("pop", None, |this, _, _| {
-            let last = this.0.lock().pop();
+        })
+        .with("pop", &[], &[], |this, _, [], []| {
+            let last = this.lock().pop();
             let empty = || Exception::key_error("pop from an empty set");
             last.map(Key::into_any).ok_or_else(empty)
-        }))
-        .public_method(method("clear", None, |this, _, _| {
+        })
+        .with("clear", &[], &[], |this, _, [], []| {
             change(this, |_| Keys::new());
             Ok(Any::NONE)
-        }))
-        .public_method(method("copy", None, |this, _, _| {
-            let mine = snapshot(this);
-            Set::holding(mine).into_any()
-        }))
+        })
+        .with("copy", &[], &[], |this, _, [], []| {
+            Ok(set_of(snapshot(this)))
+        })
         .build()
-}
-
-fn and(one: &Keys, other: &Keys) -> Keys {
-    one.intersection(other).cloned().collect()
-}
-
-fn or(one: &Keys, other: &Keys) -> Keys {
-    one.union(other).cloned().collect()
-}
-
-fn sub(one: &Keys, other: &Keys) -> Keys {
-    one.difference(other).cloned().collect()
-}
-
-fn xor(one: &Keys, other: &Keys) -> Keys {
-    one.symmetric_difference(other).cloned().collect()
-}
-
-fn within(part: &Keys, whole: &Keys) -> bool {
-    part.is_subset(whole)
-}
-
-fn equal(one: &Keys, other: &Keys) -> bool {
-    one.len() == other.len() && one.is_subset(other)
 }
 
 /// Adds an element; says whether it is new. What is dropped may have a destructor that comes back
 /// here, so that nothing is dropped under the lock: not the element either, where it is there.
 fn add(this: &This, key: Key) -> bool {
-    let mut elements = this.0.lock();
+    let mut elements = this.lock();
     let is_new = !elements.contains(&key);
     if is_new {
         elements.insert(key);
@@ -362,15 +266,15 @@ fn add(this: &This, key: Key) -> bool {
 }
 
 fn take(this: &This, key: &Key) -> Option<Key> {
-    this.0.lock().swap_take(key)
+    this.lock().swap_take(key)
 }
 
 fn snapshot(this: &This) -> Keys {
-    this.0.lock().clone()
+    this.lock().clone()
 }
 
 fn change(this: &This, how: impl FnOnce(&Keys) -> Keys) {
-    let mut elements = this.0.lock();
+    let mut elements = this.lock();
     let new = how(&elements);
     let old = std::mem::replace(&mut *elements, new);
     drop(elements);
@@ -379,7 +283,7 @@ fn change(this: &This, how: impl FnOnce(&Keys) -> Keys) {
 }
 
 fn elements(this: &This) -> Vec<Any> {
-    let elements = this.0.lock();
+    let elements = this.lock();
     elements.iter().cloned().map(Key::into_any).collect()
 }
 
@@ -392,20 +296,11 @@ fn keys(iterable: Any) -> ObjectResult<Keys> {
 }
 
 /// The same of a set or a frozenset of either side; None for anything else.
-fn keys_of_set(any: Any) -> ObjectResult<Option<Keys>> {
+fn keys_of_set(any: &Any) -> ObjectResult<Option<Keys>> {
     match &*any.type_name() {
-        "frozenset" | "builtins.frozenset" | "builtins.set" => keys(any).map(Some),
+        "frozenset" | "builtins.frozenset" | "builtins.set" => keys(any.clone()).map(Some),
         _ => Ok(None),
     }
-}
-
-fn repr(this: &This, cx: &Context<'_>) -> ObjectResult {
-    let elements = elements(this);
-    let texts: ObjectResult<Vec<String>> = elements.iter().map(|one| repr_of(cx, one)).collect();
-    Ok(Any::from(match texts?.as_slice() {
-        [] => "set()".to_owned(),
-        texts => format!("{{{}}}", texts.join(", ")),
-    }))
 }
 
 #[cfg(test)]

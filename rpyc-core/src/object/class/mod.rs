@@ -68,7 +68,7 @@ impl<T> Clone for Member<T> {
 #[must_use]
 pub struct ClassBuilder<T> {
     module: Str,
-    name: Str,
+    pub(in crate::object) name: Str,
     doc: Option<Str>,
     members: Vec<(Str, Member<T>, bool)>,
     service: Option<ServiceParts<T>>,

@@ -225,9 +225,13 @@ impl BoundArgs<'_> {
             .collect()
     }
 
+    /// Takes the argument `index` as it is, if it is there.
+    pub(crate) fn take(&mut self, index: usize) -> Option<Any> {
+        self.slots.get_mut(index).and_then(Option::take)
+    }
+
     fn convert<T: FromAny>(&mut self, index: usize, absent: Any) -> Result<T, Exception> {
-        let slot = self.slots.get_mut(index).and_then(Option::take);
-        T::from_any(slot.unwrap_or(absent)).map_err(|error| {
+        T::from_any(self.take(index).unwrap_or(absent)).map_err(|error| {
             let name = self.signature.params.get(index).map(|param| &*param.name);
             error.for_argument(&self.signature.function, name.unwrap_or("?"))
         })

@@ -35,7 +35,7 @@ pub(in crate::object) fn pairs(any: Any) -> Result<Vec<(Any, Any)>, ConversionEr
     let netref = match any {
         Any::Netref(netref) => netref,
         Any::Local(object) => {
-            let dict = super::super::builtins::dict_of(&object);
+            let dict = crate::object::Dict::of_object(&object);
             return dict
                 .map(|dict| dict.items())
                 .ok_or_else(|| ConversionError::mismatch("dict", Any::Local(object).type_name()));
@@ -141,11 +141,12 @@ fn no_iterator(given: &Any) -> Error {
 
 /// What one of our own lists, sets or dicts gives, when it comes back.
 fn local_items(object: &crate::object::ObjectRef) -> Option<Vec<Any>> {
-    use crate::object::builtins::{dict_of, list_of, set_of};
-    let list = list_of(object).map(|list| list.items());
-    let set = || set_of(object).map(|set| set.elements());
-    let keys = |dict: crate::object::Dict| dict.items().into_iter().map(|(key, _)| key).collect();
-    list.or_else(set).or_else(|| dict_of(object).map(keys))
+    use crate::object::{Dict, List, Set};
+    let list = List::of_object(object).map(|list| list.items());
+    let set = || Set::of_object(object).map(|set| set.elements());
+    let keys = |dict: Dict| dict.items().into_iter().map(|(key, _)| key).collect();
+    list.or_else(set)
+        .or_else(|| Dict::of_object(object).map(keys))
 }
 
 fn not_iterable(error: Error, netref: &Netref) -> ConversionError {
