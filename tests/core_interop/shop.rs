@@ -164,7 +164,7 @@ impl ShopService {
         self.opened.load(Ordering::Relaxed)
     }
 
-    #[setter]
+    #[allow(dead_code)] // that it can't be reached is what it is here for
     fn set_opened(&self, opened: usize) {
         self.opened.store(opened, Ordering::Relaxed);
     }

@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::{ImplItem, ItemImpl, LitStr, Type};
 
 use crate::item::{Mark, take_mark};
@@ -50,22 +51,16 @@ pub(crate) fn expand(
         };
         let doc = doc_of(&function.attrs);
         let call = Call::read(function, matches!(mark, Mark::Configure))?;
-        let of_service = matches!(mark, Mark::OnConnect | Mark::OnDisconnect | Mark::Configure);
-        if of_service && kind == Kind::Object {
-            return Err(syn::Error::new_spanned(
-                &function.sig.ident,
-                "only a service has connections: use #[service] on the block",
-            ));
-        }
+        check_mark(kind, &mark, &call)?;
         match mark {
             Mark::Exposed(name) => steps.push(method(&call, name, doc, &class_name)),
             Mark::Getter(name) => {
                 let name = member_name(&call, name, "");
-                let hook = call.hook(&quote!(cx));
+                let answer = call.answer(&quote!(cx));
                 property(&mut properties, name).push(quote! {
                     .get(|this, cx| {
                         let _ = cx;
-                        ::rpyc_core::IntoAny::into_any(#hook)
+                        #answer
                     })
                 });
             }
@@ -76,20 +71,20 @@ pub(crate) fn expand(
             }
             Mark::Deleter(name) => {
                 let name = member_name(&call, name, "delete_");
-                let hook = call.hook(&quote!(cx));
+                let answer = call.answer(&quote!(cx));
                 property(&mut properties, name).push(quote! {
                     .del(|this, cx| {
                         let _ = cx;
-                        ::rpyc_core::IntoAny::into_any(#hook).map(|_| ())
+                        #answer.map(|_| ())
                     })
                 });
             }
             Mark::OnConnect => {
-                let hook = call.hook(&quote!(cx));
+                let answer = call.answer(&quote!(cx));
                 steps.push(quote! {
                     .on_connect(|this, cx| {
                         let _ = cx;
-                        ::rpyc_core::IntoAny::into_any(#hook).map(|_| ())
+                        #answer.map(|_| ())
                     })
                 });
             }
@@ -168,6 +163,21 @@ pub(crate) fn expand(
     })
 }
 
+/// Refuses a mark that means nothing on this kind of block.
+fn check_mark(kind: Kind, mark: &Mark, call: &Call) -> syn::Result<()> {
+    let refused = match (kind, mark) {
+        (Kind::Object, Mark::OnConnect | Mark::OnDisconnect | Mark::Configure) => {
+            "only a service has connections: use #[service] on the block"
+        }
+        (Kind::Service, Mark::Setter(_) | Mark::Deleter(_)) => {
+            "no peer can change a service's attributes: expose a method that does it, or give the \
+             property to an object, by #[expose] on its block"
+        }
+        _ => return Ok(()),
+    };
+    Err(syn::Error::new_spanned(&call.name, refused))
+}
+
 /// Checks the block; gives the name of its type.
 fn check(block: &ItemImpl, of: &Type) -> syn::Result<String> {
     if let Some((_, path, _)) = &block.trait_ {
@@ -185,7 +195,7 @@ fn check(block: &ItemImpl, of: &Type) -> syn::Result<String> {
     match of {
         Type::Path(path) => {
             let last = path.path.segments.last();
-            Ok(last.map_or_else(String::new, |segment| segment.ident.to_string()))
+            Ok(last.map_or_else(String::new, |segment| segment.ident.unraw().to_string()))
         }
         other => Err(syn::Error::new_spanned(
             other,
@@ -232,14 +242,14 @@ fn setter(call: &Call, name: &str, class: &str) -> syn::Result<TokenStream> {
     } else {
         quote!(value)
     };
-    let hook = call.hook(&passed);
+    let answer = call.answer(&passed);
     let qualified = format!("{class}.{name}");
     Ok(quote! {
         .set(|this, cx, value| {
             let _ = cx;
             let value = <#of as ::rpyc_core::FromAny>::from_any(value)
                 .map_err(|error| error.for_argument(#qualified, "value"))?;
-            ::rpyc_core::IntoAny::into_any(#hook).map(|_| ())
+            #answer.map(|_| ())
         })
     })
 }
@@ -251,11 +261,10 @@ fn hook_of_value(call: &Call, hook: TokenStream) -> TokenStream {
 }
 
 fn member_name(call: &Call, given: Option<LitStr>, prefix: &str) -> String {
-    let own = call.name.to_string();
-    let own = own.strip_prefix("r#").unwrap_or(&own);
+    let own = call.name.unraw().to_string();
     match given {
         Some(name) => name.value(),
-        None => own.strip_prefix(prefix).unwrap_or(own).to_owned(),
+        None => own.strip_prefix(prefix).unwrap_or(&own).to_owned(),
     }
 }
 

@@ -5,6 +5,8 @@ mod expand;
 mod item;
 mod method;
 mod options;
+#[cfg(test)]
+mod tests;
 
 use proc_macro::TokenStream;
 use syn::parse_macro_input;
@@ -20,10 +22,9 @@ use crate::options::TypeOptions;
 /// - `#[exposed]` on a method; `#[exposed(name = "...")]` gives it another name. A dunder method
 ///   (`__len__`, `__iter__`, `__getitem__`, `__enter__`, `__exit__`, `__call__`, ...) makes the operator
 ///   work at the peer.
-/// - `#[getter]` and `#[setter]` on the methods of a property: `fn size(&self) -> T` and
-///   `fn set_size(&self, value: T)` make the property `size`. A service's own properties can't be
-///   set by a peer, whatever its config says; those of an object that is exposed can, under
-///   `allow_setattr`.
+/// - `#[getter]` on a method that computes an attribute: `fn size(&self) -> T` makes the property `size`.
+///   (A peer can't set a service's own attributes, whatever its config says; for those of other objects
+///   there is [`expose`](macro@expose).)
 /// - `#[on_connect]`, `#[on_disconnect]` and `#[configure]` on the hooks of a connection's life.
 ///
 /// Parameters are of any type that implements `FromAny`, or references to one (`&str`, `&[T]`);
@@ -52,7 +53,9 @@ pub fn service(options: TokenStream, item: TokenStream) -> TokenStream {
 /// The marked methods of the type are what a peer can use of a value that it holds by reference.
 ///
 /// As [`service`](macro@service), without what only a service has: names to be found under and the
-/// hooks of connections. Values of the type can be returned by exposed methods as they are; to hand
+/// hooks of connections. `#[setter] fn set_size(&self, value: T)` and `#[deleter] fn delete_size(&self)`
+/// are what setting and deleting the property `size` does, where the config has `allow_setattr` and
+/// `allow_delattr`. Values of the type can be returned by exposed methods as they are; to hand
 /// out one that lives on here, wrap it in `Exposed`.
 #[proc_macro_attribute]
 pub fn expose(options: TokenStream, item: TokenStream) -> TokenStream {

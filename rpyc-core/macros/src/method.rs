@@ -1,14 +1,18 @@
 //! One method: what it is called with, and the code that calls it.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
-use syn::{Expr, FnArg, Ident, ImplItemFn, Meta, Pat, Type};
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{Expr, FnArg, Ident, ImplItemFn, Meta, Pat, ReturnType, Type};
 
 /// How a method is called.
 pub(crate) struct Call {
     pub(crate) name: Ident,
     pub(crate) receiver: bool,
     pub(crate) params: Vec<Param>,
+    // Where the type of the result stands, for what the compiler has to say of it.
+    output: Span,
 }
 
 /// One parameter, after `self`.
@@ -51,6 +55,10 @@ impl Call {
             name: signature.ident.clone(),
             receiver: false,
             params: Vec::new(),
+            output: match &signature.output {
+                ReturnType::Default => signature.ident.span(),
+                ReturnType::Type(_, of) => of.span(),
+            },
         };
         for input in &mut signature.inputs {
             match input {
@@ -65,7 +73,11 @@ impl Call {
                         "several threads may call at once: the receiver must be &self",
                     ));
                 }
-                FnArg::Typed(input) => call.params.push(Param::read(input, takes_mut)?),
+                FnArg::Typed(input) => {
+                    let param = Param::read(input, takes_mut)?;
+                    param.check_place(&call.params, input)?;
+                    call.params.push(param);
+                }
             }
         }
         Ok(call)
@@ -130,11 +142,16 @@ impl Call {
                 quote!(#variable)
             });
         }
-        let name = &self.name;
+        let answer = converted(&self.called(&passed));
         quote! {
             #(#lets)*
-            ::rpyc_core::IntoAny::into_any(Self::#name(#(#passed),*))
+            #answer
         }
+    }
+
+    /// What [`hook`](Call::hook) gives, as it goes to the peer.
+    pub(crate) fn answer(&self, value: &TokenStream) -> TokenStream {
+        converted(&self.hook(value))
     }
 
     /// Calls the method with what is at hand: `cx` and `this` by kind, `value` for the first of the
@@ -146,9 +163,13 @@ impl Call {
             ParamKind::This => quote!(this),
             _ => value.clone(),
         });
-        let passed = receiver.into_iter().chain(passed);
+        let passed: Vec<TokenStream> = receiver.into_iter().chain(passed).collect();
+        self.called(&passed)
+    }
+
+    fn called(&self, passed: &[TokenStream]) -> TokenStream {
         let name = &self.name;
-        quote!(Self::#name(#(#passed),*))
+        quote_spanned!(self.output=> Self::#name(#(#passed),*))
     }
 
     /// The parameter that isn't filled in by this side.
@@ -164,9 +185,31 @@ impl Param {
         self.reference
     }
 
+    /// Refuses what Python refuses, too: its callers count the places of arguments.
+    fn check_place(&self, before: &[Param], input: &syn::PatType) -> syn::Result<()> {
+        let has = |is: fn(&ParamKind) -> bool| before.iter().any(|param| is(&param.kind));
+        let defaulted = has(|kind| matches!(kind, ParamKind::Defaulted(_)));
+        let rest = has(|kind| matches!(kind, ParamKind::Rest));
+        let keywords = has(|kind| matches!(kind, ParamKind::Keywords));
+        let refused = match self.kind {
+            ParamKind::Context | ParamKind::This => return Ok(()),
+            _ if keywords => "#[keywords] takes what is left over: it is the last parameter",
+            ParamKind::Keywords => return Ok(()),
+            _ if rest => {
+                "#[rest] takes all further positional arguments: only #[keywords] may follow it"
+            }
+            ParamKind::Required if defaulted => {
+                "this parameter has no default and follows one that has: give it a #[default], or \
+                 put it in front"
+            }
+            ParamKind::Defaulted(_) | ParamKind::Required | ParamKind::Rest => return Ok(()),
+        };
+        Err(syn::Error::new_spanned(&input.pat, refused))
+    }
+
     fn read(input: &mut syn::PatType, takes_mut: bool) -> syn::Result<Param> {
         let name = match &*input.pat {
-            Pat::Ident(pattern) => pattern.ident.to_string(),
+            Pat::Ident(pattern) => pattern.ident.unraw().to_string(),
             Pat::Wild(_) => "_".to_owned(),
             other => {
                 return Err(syn::Error::new_spanned(
@@ -175,11 +218,19 @@ impl Param {
                 ));
             }
         };
-        let name = name.strip_prefix("r#").unwrap_or(&name).to_owned();
         let mut kind = None;
         let mut kept = Vec::new();
         for attribute in std::mem::take(&mut input.attrs) {
             let path = attribute.path();
+            let is_ours = ["default", "rest", "keywords"]
+                .iter()
+                .any(|one| path.is_ident(one));
+            if is_ours && kind.is_some() {
+                return Err(syn::Error::new_spanned(
+                    attribute,
+                    "a parameter is one of these: default, rest or keywords",
+                ));
+            }
             if path.is_ident("default") {
                 let default = match &attribute.meta {
                     Meta::Path(_) => syn::parse_quote!(::core::default::Default::default()),
@@ -221,6 +272,10 @@ impl Param {
             reference,
         })
     }
+}
+
+fn converted(call: &TokenStream) -> TokenStream {
+    quote!(::rpyc_core::IntoAny::into_any(#call))
 }
 
 /// The type that a reference's own is converted as.

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Exception;
+use crate::wire::Str;
 
 /// A Rust error that stands for one of Python's exception classes, in both directions.
 ///
@@ -76,5 +77,5 @@ impl fmt::Debug for KnownExceptions {
 }
 
 fn full_name(module: &str, class: &str) -> String {
-    format!("{module}.{class}")
+    format!("{}.{class}", Str::from(module).dotted())
 }

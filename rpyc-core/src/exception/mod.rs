@@ -45,10 +45,11 @@ macro_rules! builtin {
 }
 
 impl Exception {
-    /// An exception of the class `module.class`, without arguments.
+    /// An exception of the class `module.class`, without arguments; `::` in the module's path is taken
+    /// for a dot.
     pub fn new(module: impl Into<Str>, class: impl Into<Str>) -> Exception {
         Exception(Box::new(Parts {
-            module: module.into(),
+            module: module.into().dotted(),
             class: class.into(),
             args: Vec::new(),
             attrs: Vec::new(),

@@ -51,10 +51,10 @@ impl Function {
         self
     }
 
-    /// Sets the module that it says it is from.
+    /// Sets the module that it says it is from; `::` in its path is taken for a dot.
     #[must_use]
     pub fn of_module(mut self, module: &str) -> Function {
-        self.module = Str::from(module);
+        self.module = Str::from(module).dotted();
         self
     }
 

@@ -11,6 +11,7 @@ use crate::object::{
     Any, Args, Class, ClassBuilder, Context, Exposed, Object, ObjectRef, ObjectResult,
 };
 use crate::session::Connection;
+use crate::wire::Str;
 
 /// An exposed value is the root object of its connections, and has the hooks of its class.
 impl<T: Send + Sync + 'static> Service for Exposed<T> {
@@ -62,9 +63,11 @@ pub struct ServiceBuilder {
 }
 
 impl ServiceBuilder {
-    /// A service of this name, which may have a module in front: `shop.OrderService`.
+    /// A service of this name, which may have a module in front: `shop.OrderService`, or
+    /// `shop::OrderService`.
     pub fn new(name: &str) -> ServiceBuilder {
-        let (module, name) = name.rsplit_once('.').unwrap_or(("rust", name));
+        let name = Str::from(name).dotted();
+        let (module, name) = name.rsplit_once('.').unwrap_or(("rust", &*name));
         ServiceBuilder {
             class: Class::builder(module, name).service(),
         }

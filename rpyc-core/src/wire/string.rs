@@ -41,6 +41,14 @@ impl Str {
         }
     }
 
+    /// The path of a module or a class as Python writes it: `lab::errors` is `lab.errors`.
+    pub(crate) fn dotted(self) -> Self {
+        match self.contains("::") {
+            true => Self::from(self.replace("::", ".")),
+            false => self,
+        }
+    }
+
     /// How many bytes were allocated for it; of a buffer that is shared, its own part.
     pub(super) fn allocated(&self) -> usize {
         match &self.0 {

@@ -52,7 +52,7 @@ impl CalculatorService {
 
     #[exposed]
     fn remember(&self, value: i64) {
-        self.memory.store(value, Ordering::Relaxed);
+        self.set_memory(value);
     }
 
     #[exposed]
@@ -87,7 +87,6 @@ impl CalculatorService {
         self.memory.load(Ordering::Relaxed)
     }
 
-    #[setter]
     fn set_memory(&self, value: i64) {
         self.memory.store(value, Ordering::Relaxed);
     }
@@ -377,6 +376,31 @@ fn a_context_manager_is_given_the_exception_that_leaves_it() {
     assert_eq!(swallowed, None);
     let raised = leave(Exception::value_error("x")).expect_err("nothing else is");
     assert_eq!(raised.to_string(), "ValueError: x");
+}
+
+#[test]
+fn the_path_of_a_module_is_written_with_dots_wherever_it_is_given() {
+    use rpyc_core::object::{Class, Function};
+    let class = Class::<()>::builder("lab::parts", "Probe").build();
+    let service = rpyc_core::service::ServiceBuilder::new("lab::parts::Probe").build();
+    let function = Function::new("f", |_, _| Ok(Any::NONE)).of_module("lab::parts");
+    assert_eq!(
+        service.object().id_parts().name,
+        Exposed::of_class(class, ()).object().id_parts().name
+    );
+    assert_eq!(&*service.object().id_parts().name, "lab.parts.Probe");
+    let session = session(calculator(), Config::default());
+    let cx = Context::new(&session.client);
+    let module = Any::object(function);
+    let Any::Local(function) = module else {
+        unreachable!("it is an object");
+    };
+    let module = function.attr(&cx, "__module__").expect("it has one");
+    assert_eq!(module.as_str(), Some("lab.parts"));
+    assert_eq!(
+        &**Exception::new("lab::parts", "Broken").module(),
+        "lab.parts"
+    );
 }
 
 #[test]

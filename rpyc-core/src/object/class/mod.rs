@@ -78,7 +78,7 @@ impl<T: Send + Sync + 'static> Class<T> {
     /// A class that goes by `module.name`; `::` in the module's path is taken for a dot.
     pub fn builder(module: &str, name: &str) -> ClassBuilder<T> {
         ClassBuilder {
-            module: Str::from(module.replace("::", ".")),
+            module: Str::from(module).dotted(),
             name: Str::from(name),
             doc: None,
             members: Vec::new(),

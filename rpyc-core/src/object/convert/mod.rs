@@ -30,6 +30,11 @@ use crate::exception::ConversionError;
 ///
 /// The conversion is as strict as Python's own builtins are: an int is accepted where a float is
 /// asked for and a bool where an int is, nothing else is coerced.
+#[diagnostic::on_unimplemented(
+    message = "no `{Self}` can be made of what a peer sends",
+    note = "numbers, text, bytes, paths, `Option`, tuples, `Vec`, arrays, sets and maps of what can be made; \
+            `Any`, `Netref`, `Exposed<T>` of an object that comes back; `Serde<T>` makes a serde type"
+)]
 pub trait FromAny: Sized {
     /// Makes one of what crossed the API; containers of the peer's are fetched.
     ///
