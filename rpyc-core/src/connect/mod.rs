@@ -7,6 +7,7 @@ mod prelude;
 #[cfg(unix)]
 mod process;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -253,12 +254,14 @@ impl Connector {
                 Err(error) => last = error,
             }
         }
+        let tried: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        let doing = format!("connecting to {}", tried.join(", "));
         if last.kind() == io::ErrorKind::TimedOut
             && let Some(limit) = self.timeout
         {
-            return Err(Timeout::of("connecting".to_owned(), limit).into());
+            return Err(Timeout::of(doing, limit).into());
         }
-        Err(io_error("connecting")(last))
+        Err(io_error(doing)(last))
     }
 
     /// Connects to a server of this service: to the first one that the registry knows and that can
@@ -320,7 +323,7 @@ impl Connector {
                     let limit = self.timeout.unwrap_or_default();
                     Err(Timeout::of(format!("connecting to {place}"), limit).into())
                 }
-                Err(error) => Err(io_error("connecting to a Unix socket")(error)),
+                Err(error) => Err(io_error(format!("connecting to {place}"))(error)),
             }
         })
     }
@@ -398,6 +401,9 @@ impl Connector {
                 let limit = self.timeout.unwrap_or(timeout.after);
                 Err(Timeout::of(format!("connecting to {whom}: {}", timeout.what), limit).into())
             }
+            Err(Error::Closed(reason)) if !connection.has_received() && is_cut_off(&reason) => {
+                Err(Error::Closed(CloseReason::CutOff))
+            }
             Err(error) => Err(error),
         }
     }
@@ -437,6 +443,21 @@ impl fmt::Debug for Connector {
     }
 }
 
+/// Whether the peer ended the stream; where it hadn't read all that was sent, the system says so by a reset.
+fn is_cut_off(reason: &CloseReason) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    match reason {
+        CloseReason::Eof => true,
+        CloseReason::Io(error) => {
+            matches!(
+                error.kind(),
+                BrokenPipe | ConnectionAborted | ConnectionReset
+            )
+        }
+        _ => false,
+    }
+}
+
 fn dial(address: &SocketAddr, limit: Option<Duration>) -> io::Result<TcpStream> {
     match limit {
         None => TcpStream::connect(address),
@@ -462,10 +483,10 @@ fn dial_unix(
     Ok(std::os::fd::OwnedFd::from(socket).into())
 }
 
-fn io_error(doing: &'static str) -> impl Fn(io::Error) -> Error {
-    move |source| Error::Io {
-        doing,
-        source: Arc::new(source),
+fn io_error(doing: impl Into<Cow<'static, str>>) -> impl FnOnce(io::Error) -> Error {
+    move |error| Error::Io {
+        doing: doing.into(),
+        error: Arc::new(error),
     }
 }
 

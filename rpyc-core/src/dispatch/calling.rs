@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::asked::Asked;
 use super::calls::Callback;
 use super::current::Current;
 use super::dispatcher::{Dispatcher, Protocol};
@@ -28,7 +29,7 @@ impl<P: Protocol> Dispatcher<P> {
     pub(crate) fn register_call(
         &self,
         seq: u64,
-        handler: Handler,
+        asked: Asked,
         now: Instant,
         slot: Option<Arc<Slot<P::Payload>>>,
         limit: usize,
@@ -36,7 +37,8 @@ impl<P: Protocol> Dispatcher<P> {
         let mut core = self.core.lock();
         if let Some(error) = core.lifecycle.refuses_request(|is_waiting| {
             // What the peer asks for in order to answer may still ask the peer.
-            handler == Handler::Close || (is_waiting && Current::task(self.number).is_some())
+            asked.handler() == Handler::Close
+                || (is_waiting && Current::task(self.number).is_some())
         }) {
             return Err(NotRegistered::Closed(error));
         }
@@ -44,14 +46,15 @@ impl<P: Protocol> Dispatcher<P> {
             return Err(NotRegistered::TooMany);
         }
         let others = core.calls.detached() > 0;
-        core.calls.register(seq, handler, now, slot);
+        core.calls.register(seq, asked, now, slot);
         Ok(others)
     }
 
-    /// The request is over, whatever comes.
-    pub(crate) fn forget_call(&self, seq: u64) {
+    /// The request is over, whatever comes. Says what it asked for.
+    pub(crate) fn forget_call(&self, seq: u64) -> Option<Asked> {
         let forgotten = self.core.lock().calls.forget(seq);
-        drop(forgotten);
+        // What is left of it goes here, outside of the lock.
+        forgotten.map(|(asked, _, _)| asked)
     }
 
     /// Nobody wants the reply any more, unless callbacks do.

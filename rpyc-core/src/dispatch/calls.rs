@@ -4,12 +4,12 @@ use std::collections::{HashMap, hash_map};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::asked::Asked;
 use super::held_answers::{Charge, HeldAnswers};
 use super::scheduler::WaiterId;
 use super::slot::{Reply, Slot};
 use crate::counter_hash::CounterState;
 use crate::error::Error;
-use crate::wire::Handler;
 
 /// What runs when the answer to an asynchronous request is in.
 pub(crate) type Callback<T> = Box<dyn FnOnce(Reply<T>) + Send>;
@@ -18,7 +18,7 @@ pub(crate) type Callback<T> = Box<dyn FnOnce(Reply<T>) + Send>;
 pub(crate) type Call = Box<dyn FnOnce() + Send>;
 
 /// What is left of a request that is over.
-pub(crate) type Leftover<T> = (Option<Reply<T>>, Vec<Callback<T>>);
+pub(crate) type Leftover<T> = (Asked, Option<Reply<T>>, Vec<Callback<T>>);
 
 /// The table of unanswered requests, by seq; `T` is what they are answered with.
 ///
@@ -32,7 +32,7 @@ pub(crate) struct Calls<T> {
 }
 
 struct Entry<T> {
-    handler: Handler,
+    asked: Asked,
     since: Instant,
     reply: Option<Reply<T>>,
     charge: Option<Arc<Charge>>,
@@ -80,13 +80,13 @@ impl<T: Clone + Send + 'static> Calls<T> {
     pub(crate) fn register(
         &mut self,
         seq: u64,
-        handler: Handler,
+        asked: Asked,
         since: Instant,
         slot: Option<Arc<Slot<T>>>,
     ) {
         self.detached += usize::from(slot.is_some());
         let entry = Entry {
-            handler,
+            asked,
             since,
             reply: None,
             charge: None,
@@ -182,7 +182,7 @@ impl<T: Clone + Send + 'static> Calls<T> {
     pub(crate) fn abandon(&mut self, seq: u64) -> Option<Reply<T>> {
         let entry = self.entries.get(&seq)?;
         if entry.callbacks.is_empty() {
-            self.forget(seq).and_then(|(reply, _)| reply)
+            self.forget(seq).and_then(|(_, reply, _)| reply)
         } else {
             None
         }
@@ -192,7 +192,7 @@ impl<T: Clone + Send + 'static> Calls<T> {
     pub(crate) fn forget(&mut self, seq: u64) -> Option<Leftover<T>> {
         let entry = self.entries.remove(&seq)?;
         self.detached -= usize::from(entry.slot.is_some());
-        Some((entry.reply, entry.callbacks))
+        Some((entry.asked, entry.reply, entry.callbacks))
     }
 
     /// Answers everything that is unanswered; gives back what is to be called.
@@ -211,21 +211,21 @@ impl<T: Clone + Send + 'static> Calls<T> {
     }
 
     /// The request whose answer this one waits for.
-    pub(crate) fn awaited_at(&self, waiter: WaiterId) -> Option<(u64, Handler)> {
+    pub(crate) fn awaited_at(&self, waiter: WaiterId) -> Option<(u64, &Asked)> {
         let awaits =
             |entry: &Entry<T>| entry.waiter == Some(waiter) || entry.more_waiters.contains(&waiter);
         let found = self.entries.iter().find(|(_, entry)| awaits(entry));
-        found.map(|(seq, entry)| (*seq, entry.handler))
+        found.map(|(seq, entry)| (*seq, &entry.asked))
     }
 
     /// The request that has been unanswered for the longest time, and since when.
-    pub(crate) fn oldest(&self) -> Option<(u64, Handler, Instant)> {
+    pub(crate) fn oldest(&self) -> Option<(u64, &Asked, Instant)> {
         let unanswered = self
             .entries
             .iter()
             .filter(|(_, entry)| entry.reply.is_none());
         let (seq, entry) = unanswered.min_by_key(|(_, entry)| entry.since)?;
-        Some((*seq, entry.handler, entry.since))
+        Some((*seq, &entry.asked, entry.since))
     }
 
     /// Whether the request is in the table.
@@ -275,9 +275,10 @@ impl<T: Clone + Send + 'static> Entry<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Handler;
 
     fn register(calls: &mut Calls<()>, seq: u64, slot: Option<Arc<Slot<()>>>) {
-        calls.register(seq, Handler::Ping, Instant::now(), slot);
+        calls.register(seq, Handler::Ping.into(), Instant::now(), slot);
     }
 
     #[test]

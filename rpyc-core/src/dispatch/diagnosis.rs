@@ -24,8 +24,8 @@ impl<P: Protocol> Dispatcher<P> {
             self.session.name(),
             core.calls.len(),
             match core.calls.oldest() {
-                Some((seq, handler, since)) => {
-                    format!(", {handler} (seq {seq}) for {:.1?}", since.elapsed())
+                Some((seq, asked, since)) => {
+                    format!(", {} for {:.1?}", asked.at(seq), since.elapsed())
                 }
                 None => String::new(),
             }
@@ -42,7 +42,7 @@ impl<P: Protocol> Core<P> {
     /// Which waiter it is, for people to read.
     pub(super) fn who(&self, waiter: WaiterId) -> String {
         match self.calls.awaited_at(waiter) {
-            Some((seq, handler)) => format!("the thread that waits for {handler} (seq {seq})"),
+            Some((seq, asked)) => format!("the thread that waits for {}", asked.at(seq)),
             None => "a serving thread".to_owned(),
         }
     }

@@ -4,6 +4,7 @@
 //! [`Protocol`]'s. [`scheduler`] decides whose turn it is, [`lifecycle`] how far the end has come; both
 //! are pure, and the rest does what they say.
 
+pub(crate) mod asked;
 pub(crate) mod background_state;
 pub(crate) mod blocked_threads;
 mod calling;

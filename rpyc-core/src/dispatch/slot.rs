@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::asked::Asked;
 use super::held_answers::Charge;
 use crate::error::{Error, Timeout};
 use crate::sync::{Mutex, passed};
-use crate::wire::Handler;
 
 /// What a request was answered with.
 pub(crate) type Reply<T> = Result<T, Error>;
@@ -14,7 +14,7 @@ pub(crate) type Reply<T> = Result<T, Error>;
 /// Shared by the table of unanswered requests, which fills it, and by whoever asked.
 #[derive(Debug)]
 pub(crate) struct Slot<T> {
-    handler: Handler,
+    asked: Asked,
     state: Mutex<State<T>>,
 }
 
@@ -27,19 +27,22 @@ struct State<T> {
 }
 
 impl<T: Clone> Slot<T> {
-    pub(crate) fn new(handler: Handler) -> Slot<T> {
+    pub(crate) fn new(asked: impl Into<Asked>) -> Slot<T> {
         let state = Mutex::new(State {
             since: Instant::now(),
             deadline: None,
             reply: None,
             charge: None,
         });
-        Slot { handler, state }
+        Slot {
+            asked: asked.into(),
+            state,
+        }
     }
 
     /// What was asked for.
-    pub(crate) fn handler(&self) -> Handler {
-        self.handler
+    pub(crate) fn asked(&self) -> &Asked {
+        &self.asked
     }
 
     /// Puts the answer in; one that comes after the deadline, or a second one, is given back.
@@ -95,7 +98,7 @@ impl<T: Clone> Slot<T> {
         let state = self.state.lock();
         let deadline = state.deadline.unwrap_or_else(Instant::now);
         let after = deadline.saturating_duration_since(state.since);
-        Timeout::of(format!("{} (seq {seq})", self.handler.name()), after)
+        Timeout::of(self.asked.at(seq).to_string(), after)
     }
 }
 

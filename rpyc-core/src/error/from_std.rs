@@ -219,8 +219,8 @@ mod tests {
     #[test]
     fn an_error_of_a_connection_keeps_class_and_errno_of_the_system() {
         let refused = Error::Io {
-            doing: "connecting",
-            source: Arc::new(io::Error::from_raw_os_error(111)),
+            doing: "connecting".into(),
+            error: Arc::new(io::Error::from_raw_os_error(111)),
         };
         let exception = Exception::from(refused);
         assert!(exception.is("ConnectionRefusedError"), "{exception}");

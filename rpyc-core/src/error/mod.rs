@@ -3,6 +3,7 @@
 mod copy;
 mod from_std;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::wire::{DecodeError, Dialect, EncodeError, FrameError};
 
 /// What a call over a connection failed with.
 ///
-/// `Display` says one layer; `source()` gives the next.
+/// `Display` says one layer; `source()` gives the next. That of the system is of the first.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -29,12 +30,12 @@ pub enum Error {
     #[error("the structure can't be copied: {0}")]
     Copy(#[from] CopyError),
     /// The operating system refused.
-    #[error("{doing}")]
+    #[error("{doing}: {error}")]
     Io {
         /// What was being done.
-        doing: &'static str,
+        doing: Cow<'static, str>,
         /// The system's reason.
-        source: Arc<io::Error>,
+        error: Arc<io::Error>,
     },
     /// The caller asked for what can't be done; reading the program's code can mend it.
     #[error("{0}")]
@@ -86,8 +87,10 @@ pub enum CloseReason {
     Dropped,
     /// The peer said that it closes.
     Peer,
-    /// The peer ended the stream without a word.
+    /// The peer ended the stream without saying that it closes.
     Eof,
+    /// The peer ended the stream before it had said anything.
+    CutOff,
     /// The peer vanished in the middle of a frame.
     Truncated {
         /// How many bytes had been read since the connection began.
@@ -139,6 +142,10 @@ impl fmt::Display for CloseReason {
             CloseReason::Dropped => write!(
                 f,
                 "closed by this side: the last Connection was dropped (keep one as long as its netrefs are used)"
+            ),
+            CloseReason::CutOff => write!(
+                f,
+                "the peer ended the stream before its first word: a TLS server? Or it asks for a secret, or lets nobody in from here"
             ),
             CloseReason::Peer => write!(f, "closed by the peer"),
             CloseReason::Eof => write!(f, "the peer ended the stream"),
@@ -192,7 +199,7 @@ impl Error {
             Error::Closed(_) => Exception::eof_error(self.to_string()),
             Error::Timeout(_) => Exception::timeout_error(self.to_string()),
             Error::Unsendable(source) => Exception::value_error(source.to_string()),
-            Error::Io { doing, source } => from_std::of_io(&source, Some(doing)),
+            Error::Io { doing, error } => from_std::of_io(&error, Some(&doing)),
             #[cfg(feature = "tls")]
             Error::Tls(error) => Exception::builtin("ConnectionError").with_arg(error.to_string()),
             Error::Conversion(error) => Exception::from(error),

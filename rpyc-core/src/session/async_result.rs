@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::requests::asked;
 use super::session::{Link, Session};
 use crate::dispatch::slot::Slot;
 use crate::dispatch::wait_several::{Awaited, wait_for_one};
@@ -28,15 +29,11 @@ impl AsyncResult {
         handler: Handler,
         args: Vec<Any>,
     ) -> Result<AsyncResult, Error> {
-        let slot = Arc::new(Slot::new(handler));
+        let asked = asked(handler, &args);
+        let slot = Arc::new(Slot::new(asked.clone()));
         let now = Instant::now();
-        let seq = link.send_request(
-            &link.session.config(),
-            handler,
-            args,
-            now,
-            Some(slot.clone()),
-        )?;
+        let seq =
+            link.send_request(&link.session.config(), asked, args, now, Some(slot.clone()))?;
         Ok(AsyncResult {
             link: link.clone(),
             seq,
@@ -167,7 +164,13 @@ impl AsyncResult {
                 several => wait_for_one(several, &[result.awaited()], earlier),
             };
             if !is_in {
-                return Err(result.timeout_after(since.elapsed()).into());
+                return Err(match (timeout, own) {
+                    (Some(timeout), own) if own.is_none_or(|own| Some(own) > deadline) => {
+                        result.timeout_after(timeout)
+                    }
+                    _ => result.timeout(),
+                }
+                .into());
             }
         }
         Ok(())
@@ -206,7 +209,7 @@ impl Drop for AsyncResult {
 impl fmt::Debug for AsyncResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AsyncResult")
-            .field("handler", &self.slot.handler())
+            .field("asked", &self.slot.asked())
             .field("seq", &self.seq)
             .field("ready", &self.ready())
             .finish_non_exhaustive()

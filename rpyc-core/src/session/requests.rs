@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::session::Link;
 use crate::config::Config;
 use crate::dispatch::NotRegistered;
+use crate::dispatch::asked::Asked;
 use crate::dispatch::outbox::CONGESTED;
 use crate::dispatch::scheduler::WaiterId;
 use crate::dispatch::slot::{Reply, Slot};
@@ -47,12 +48,13 @@ impl Link {
         // Where the peer names threads, it may name this one as soon as the request is out.
         let names_threads = self.session.encoding.dialect().has_threads();
         let waiter = names_threads.then(|| self.reserve_waiter());
-        let seq = self.send_request(config, handler, args, began, None)?;
+        let asked = asked(handler, &args);
+        let seq = self.send_request(config, asked, args, began, None)?;
         let waiter: Option<WaiterId> = waiter.and_then(|waiter| waiter.into_waiter());
         let waited = self.wait_as(waiter, ForReply(seq), deadline);
         waited.unwrap_or_else(|| {
-            self.forget_call(seq);
-            let what = format!("{} (seq {seq})", handler.name());
+            let asked = self.forget_call(seq).unwrap_or_else(|| handler.into());
+            let what = asked.at(seq).to_string();
             Err(Error::from(self.timeout(what, timeout.unwrap_or_default())))
         })
     }
@@ -71,14 +73,14 @@ impl Link {
     pub(super) fn send_request(
         self: &Arc<Self>,
         config: &Config,
-        handler: Handler,
+        asked: Asked,
         args: Vec<Any>,
         now: Instant,
         slot: Option<Arc<Slot<Any>>>,
     ) -> Result<u64, Error> {
         let detached = slot.is_some();
         let limit = config.max_pending;
-        let (seq, others) = self.queue_request(config, handler, args, now, slot, limit)?;
+        let (seq, others) = self.queue_request(config, asked, args, now, slot, limit)?;
         if detached && self.may_pile_up(now, others) {
             return Ok(seq);
         }
@@ -99,10 +101,11 @@ impl Link {
         let config = self.session.config();
         let (connid, target) = (self.session.connid.clone(), config.logger.clone());
         let log = move |error: Error| log::warn!(target: &target, "{connid}: {what}: {error}");
-        let slot = Some(Arc::new(Slot::new(handler)));
+        let asked = asked(handler, &args);
+        let slot = Some(Arc::new(Slot::new(asked.clone())));
         // Its sender can't be told that there are too many.
         let limit = usize::MAX;
-        match self.queue_request(&config, handler, args, Instant::now(), slot, limit) {
+        match self.queue_request(&config, asked, args, Instant::now(), slot, limit) {
             Ok((seq, _)) => {
                 let told = Box::new(move |reply: Reply<Any>| drop(reply.map_err(log)));
                 // Where the answer has come already, the caller's thread needn't be told.
@@ -117,12 +120,13 @@ impl Link {
     pub(super) fn queue_request(
         &self,
         config: &Config,
-        handler: Handler,
+        asked: Asked,
         args: Vec<Any>,
         now: Instant,
         slot: Option<Arc<Slot<Any>>>,
         limit: usize,
     ) -> Result<(u64, bool), Error> {
+        let handler = asked.handler();
         let message = self.box_args(args);
         let message = message.map_err(|refused| {
             // A closed connection hands nothing out.
@@ -130,7 +134,7 @@ impl Link {
             closed.unwrap_or_else(|| Error::Misuse(refused.message()))
         })?;
         let seq = self.session.counts.take_seq();
-        let others = match self.register_call(seq, handler, now, slot, limit) {
+        let others = match self.register_call(seq, asked, now, slot, limit) {
             Ok(others) => others,
             Err(refused) => {
                 self.unbox_refs(&message.boxed);
@@ -182,7 +186,14 @@ impl Link {
     pub(super) fn queue_last_request(&self) -> Option<u64> {
         let slot = Some(Arc::new(Slot::new(Handler::Close)));
         let (config, now) = (self.session.config(), Instant::now());
-        let queued = self.queue_request(&config, Handler::Close, Vec::new(), now, slot, usize::MAX);
+        let queued = self.queue_request(
+            &config,
+            Handler::Close.into(),
+            Vec::new(),
+            now,
+            slot,
+            usize::MAX,
+        );
         queued.ok().map(|(seq, _)| seq)
     }
 
@@ -229,6 +240,19 @@ impl Link {
         }
         self.wake_watchdog();
     }
+}
+
+/// What the request asks for; of a method or an attribute, its name stands behind the object.
+pub(super) fn asked(handler: Handler, args: &[Any]) -> Asked {
+    let name = match handler {
+        Handler::CallAttr | Handler::GetAttr | Handler::SetAttr | Handler::DelAttr => args.get(1),
+        _ => None,
+    };
+    let name = match name {
+        Some(Any::Value(Value::Str(name))) => Some(name.clone()),
+        _ => None,
+    };
+    Asked::new(handler, name)
 }
 
 impl Timeout {

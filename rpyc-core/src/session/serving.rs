@@ -84,8 +84,8 @@ impl Connection {
             )))
             .spawn(move || serve_until_dismissed(&link, &for_thread));
         let thread = spawned.map_err(|error| Error::Io {
-            doing: "starting a background thread",
-            source: Arc::new(no_more_threads(error)),
+            doing: "starting a background thread".into(),
+            error: Arc::new(no_more_threads(error)),
         })?;
         Ok(BackgroundServing::new(self.link.clone(), state, thread))
     }

@@ -167,14 +167,24 @@ fn late_answers_to_expired_calls_leave_nothing_behind() -> Result<(), Error> {
             .map(drop)
             .expect_err("late");
         assert!(error.is_timeout(), "{error}");
-        assert!(error.to_string().contains("CALLATTR (seq "), "{error}");
+        let text = error.to_string();
+        assert!(text.starts_with("hold (CALLATTR, seq "), "{text}");
+        assert!(text.contains(" wasn't answered within 2ms "), "{text}");
     }
     assert_eq!(conn.pending_requests(), 0);
     let expiring = root.async_call_method("hold", args![1])?;
     expiring.set_expiry(Some(Duration::from_millis(1)));
-    assert!(expiring.value().is_err_and(|error| error.is_timeout()));
+    let late = expiring.value().expect_err("late").to_string();
+    assert!(late.starts_with("hold (CALLATTR, seq "), "{late}");
+    assert!(late.contains(" wasn't answered within 1ms "), "{late}");
+    // The limit that was given, not the time that it took.
+    let waiting = root.async_call_method("hold", args![1])?;
+    let late = AsyncResult::wait_all([&waiting], Some(Duration::from_millis(3)));
+    let late = late.expect_err("late").to_string();
+    assert!(late.contains(" wasn't answered within 3ms "), "{late}");
+    drop(waiting);
     assert!(expiring.expired() && !expiring.ready());
-    for _ in 0..101 {
+    for _ in 0..102 {
         let _ = let_go.send(());
     }
     conn.ping_with("after", Some(PATIENCE))?;

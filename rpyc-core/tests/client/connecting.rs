@@ -129,9 +129,9 @@ fn a_prelude_has_no_more_time_than_connecting_however_often_something_comes() {
 
 /// A socket that listens and takes no connection any more: who comes is left without an answer.
 fn full_listener() -> Result<(Socket, Vec<TcpStream>), Error> {
-    let broken = |source| Error::Io {
-        doing: "preparing",
-        source: Arc::new(source),
+    let broken = |error| Error::Io {
+        doing: "preparing".into(),
+        error: Arc::new(error),
     };
     let listener = Socket::new(Domain::IPV4, Type::STREAM, None).map_err(broken)?;
     let any: SocketAddr = ([127, 0, 0, 1], 0).into();
@@ -203,10 +203,36 @@ fn a_refused_connection_says_so() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
     drop(listener);
-    let error = connect(address).map(drop).expect_err("nobody listens");
+    let refused = connect(address).map(drop).expect_err("nobody listens");
+    let text = refused.to_string();
     assert!(
-        matches!(error, Error::Io { source, .. } if source.kind() == io::ErrorKind::ConnectionRefused)
+        matches!(refused, Error::Io { error, .. } if error.kind() == io::ErrorKind::ConnectionRefused)
     );
+    let begin = format!("connecting to {address}: Connection refused");
+    assert!(text.starts_with(&begin), "{text}");
+}
+
+#[test]
+fn a_connection_that_is_cut_off_at_once_says_what_that_may_mean() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    // With what the client has sent read, the end is one; unread, it is a reset.
+    for read in [true, false] {
+        let server = {
+            let listener = listener.try_clone().expect("a descriptor");
+            thread::spawn(move || {
+                let (stream, _) = listener.accept().expect("a client");
+                let _ = stream.read(&mut [0; 1000][..if read { 1000 } else { 1 }]);
+            })
+        };
+        let error = connect(address).map(drop).expect_err("cut off");
+        assert!(
+            matches!(error, Error::Closed(CloseReason::CutOff)),
+            "{error}"
+        );
+        assert!(error.to_string().contains("a TLS server?"), "{error}");
+        server.join().expect("no panic");
+    }
 }
 
 #[test]

@@ -54,13 +54,13 @@ fn a_wait_that_stalls_says_what_it_waited_for_who_read_and_what_is_unanswered() 
     until(|| {
         let error = late.call_method("other", args![]).map(drop);
         text = error.expect_err("the server is held").to_string();
-        text.contains("the thread that waits for CALLATTR (seq 1) was reading")
+        text.contains("the thread that waits for hold (CALLATTR, seq 1) was reading")
     });
     for part in [
-        "CALLATTR (seq ",
+        "other (CALLATTR, seq ",
         " wasn't answered within 20ms (the-stalled: ",
         "no requests of the peer ran here, no requests were queued",
-        "2 of ours were unanswered, CALLATTR (seq 1) for ",
+        "2 of ours were unanswered, hold (CALLATTR, seq 1) for ",
     ] {
         assert!(text.contains(part), "{part:?} isn't in {text:?}");
     }
@@ -93,7 +93,7 @@ fn debug_logs_who_is_handed_the_reading_and_the_requests() -> Result<(), Error> 
     let handed = "CALLATTR is handed to a thread of the pool";
     until(|| logged("hands-over-requests", handed));
     // A thread that has its answer leaves the reading to one that hasn't, where it was the reader.
-    let handed = "the reading goes to the thread that waits for CALLATTR";
+    let handed = "the reading goes to the thread that waits for hold (CALLATTR";
     until(|| {
         let hold = |already: usize| {
             let root = root.clone();
