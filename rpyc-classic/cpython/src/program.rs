@@ -89,16 +89,29 @@ impl Executor for MainFirst {
 
 /// What Python does at its end: functions of `atexit` run, what was printed is written. From then on no
 /// code of clients' runs.
+///
+/// It has a limit in time: code of clients' may hold the interpreter, or be one of those functions.
 pub(crate) fn finish() {
     if attach::is_stopped() {
         return;
     }
-    Python::attach(|py| {
-        let seconds = CLEAN_UP.as_secs_f64();
-        if let Err(error) = policy().finish.bind(py).call1((seconds,)) {
-            error.print(py);
-        }
-    });
+    let (done, ended) = channel();
+    let finishing = thread::Builder::new()
+        .name("rpyc-finish".to_owned())
+        .stack_size(PROGRAM_STACK)
+        .spawn(move || {
+            Python::attach(|py| {
+                let seconds = CLEAN_UP.as_secs_f64();
+                if let Err(error) = policy().finish.bind(py).call1((seconds,)) {
+                    error.print(py);
+                }
+            });
+            // Nobody waits any more when it has taken too long.
+            let _ = done.send(());
+        });
+    if finishing.is_ok() && ended.recv_timeout(2 * CLEAN_UP).is_err() {
+        log::warn!("Python's own end isn't waited for: code of clients' keeps it from coming");
+    }
     attach::stop();
 }
 
