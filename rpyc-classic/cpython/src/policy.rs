@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyModule};
 
 use crate::{attach, native};
-use rpyc_classic::python::{PACKAGE, SOURCES};
+use rpyc_classic::python::{ASYNC_RESULT, PACKAGE, SOURCES};
 
 /// Functions and classes of the Python sources.
 pub(crate) struct Policy {
@@ -124,6 +124,7 @@ pub(crate) fn load(py: Python<'_>, setup: &Setup<'_>) -> PyResult<()> {
 
 /// What is CPython's own among the sources.
 const OWN: &[(&str, &str)] = &[
+    ("_rpyc_async", ASYNC_RESULT),
     ("_rpyc_requests", include_str!("python/requests.py")),
     ("_rpyc_support", include_str!("python/support.py")),
     ("_rpyc_teleportation", TELEPORTATION),

@@ -26,7 +26,7 @@ pub const PACKAGE: &[(&str, bool, &str)] = &[
     ),
     ("rpyc", true, include_str!("rpyc/rpyc.py")),
     ("rpyc.core", true, EMPTY),
-    ("rpyc.core.async_", false, include_str!("rpyc/async_.py")),
+    ("rpyc.core.async_", false, ASYNC_RESULT),
     ("rpyc.core.brine", false, include_str!("rpyc/brine.py")),
     ("rpyc.core.consts", false, include_str!("rpyc/consts.py")),
     ("rpyc.core.netref", false, include_str!("rpyc/netref.py")),
@@ -48,5 +48,8 @@ pub const PACKAGE: &[(&str, bool, &str)] = &[
 
 /// Exceptions of peers, as they are raised here: the module `_rpyc_exceptions`.
 pub const EXCEPTIONS: &str = include_str!("exceptions.py");
+
+/// The answers to requests that nobody waits for yet: `rpyc.core.async_`.
+pub const ASYNC_RESULT: &str = include_str!("rpyc/async_.py");
 
 const EMPTY: &str = include_str!("rpyc/empty.py");

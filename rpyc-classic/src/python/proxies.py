@@ -12,16 +12,22 @@ from _weakref import _remove_dead_weakref
 
 _HANDLE_BUFFITER, _HANDLE_INSTANCECHECK = 17, 20
 
-# A peer's array interface would make others read memory at addresses of the peer's.
-_ARRAY_NAMES = frozenset(("__array_struct__", "__array_interface__", "__array__"))
+# A peer's array interface would make others read memory at addresses of the peer's; and by the rest numpy
+# would leave the work to the peer, whose own numpy would hand it back, in turn.
+_ARRAY_NAMES = frozenset(
+    """
+    __array_struct__ __array_interface__ __array__ __array_finalize__ __array_function__
+    __array_ufunc__ __array_wrap__
+    """.split()
+)
 
 # What is looked up on the netref itself.
 _OWN_ATTRIBUTES = LOCAL_NAMES | _ARRAY_NAMES | {"__call__", "__copy__", "__deepcopy__"}
 
 # Methods that would let the peer decide what the netref is, or have its bytes unpickled.
-_NOT_FORWARDED = LOCAL_NAMES | frozenset(
+_NOT_FORWARDED = LOCAL_NAMES | _ARRAY_NAMES | frozenset(
     """
-    __array__ __reduce__ __reduce_ex__ __getstate__ __setstate__ __getnewargs__ __getnewargs_ex__
+    __reduce__ __reduce_ex__ __getstate__ __setstate__ __getnewargs__ __getnewargs_ex__
     __init_subclass__ __subclasshook__ __subclasscheck__ __instancecheck__ __prepare__
     __mro_entries__ __buffer__ __release_buffer__ __qualname__ __classcell__ __classdictcell__
     __set_name__ __abstractmethods__ __annotations__ __annotate__ __type_params__ __mro__ __bases__

@@ -12,6 +12,8 @@ import threading
 import time
 import types
 
+import _rpyc_async as _async
+import _rpyc_requests as _requests
 import _rpyc_teleportation as _teleportation
 from _rpyc_proxies import is_netref
 from _rpyc_session import begin_with
@@ -35,7 +37,17 @@ def prepare(search_path, argv, stack_size, on_main_thread, after_fork):
     if sys.version_info < (3, 12):
         _bound_recursion((_main_stack() if on_main_thread else stack_size) // _BYTES_A_CALL)
     os.register_at_fork(after_in_child=after_fork)
+    os.register_at_fork(after_in_child=_become_main_thread)
     sys.meta_path.insert(0, _RealRpyc(_REAL_RPYC))
+
+
+def _become_main_thread():
+    """The thread that forked is the main one of the child, as `multiprocessing` expects at the child's end.
+
+    Python sees to that for threads of its own; for others from 3.13 on.
+    """
+    if isinstance(threading.main_thread(), threading._DummyThread):
+        threading._main_thread = threading._MainThread()
 
 
 def _main_stack():
@@ -163,6 +175,28 @@ def _know_netrefs(module):
             return type.__instancecheck__(cls, obj)
 
     real.__class__ = NetrefMetaclass
+    module.syncreq = _for_both(module.syncreq, _requests.sync_request)
+    module.asyncreq = _for_both(module.asyncreq, _request_later)
+
+
+def _for_both(of_its_own, of_these):
+    """A request of a real rpyc's about a netref: one of its own, or one of these here."""
+
+    @functools.wraps(of_its_own)
+    def request(proxy, handler, *args):
+        if is_netref(proxy):
+            return of_these(proxy, handler, args)
+        return of_its_own(proxy, handler, *args)
+
+    return request
+
+
+def _request_later(netref, handler, args):
+    return _async.AsyncResult(_requests.async_request(netref, handler, args))
+
+
+def _share_timeout(module):
+    _async.AsyncResultTimeout = module.AsyncResultTimeout
 
 
 def _check_bytecode(module):
@@ -176,9 +210,10 @@ def _check_bytecode(module):
     module.import_function = checked
 
 
-# A `rpyc` that is installed stays what it is; but `isinstance(x, rpyc.BaseNetref)` holds there, and
-# bytecode of another Python doesn't crash this one.
+# A `rpyc` that is installed stays what it is; but its `BaseNetref` and its helpers know the netrefs of
+# here, and bytecode of another Python doesn't crash this one.
 _REAL_RPYC = {
+    "rpyc.core.async_": _share_timeout,
     "rpyc.core.netref": _know_netrefs,
     "rpyc.utils.teleportation": _check_bytecode,
 }
