@@ -3,7 +3,7 @@
 use std::thread;
 
 use rpyc_tests::python::{Script, dedent};
-use rpyc_tests::server::{binary, is_stock};
+use rpyc_tests::server::{Evaluator, binary, is_stock, only_on};
 
 /// A server, and a client that leaves two processes behind: one in its group, and one in a session of
 /// its own.
@@ -121,7 +121,8 @@ fn a_process_that_was_stopped_doesnt_outlive_a_server_that_is_killed() {
 
 #[test]
 fn another_users_process_can_neither_end_the_server_nor_be_had_without_root() {
-    if is_stock() {
+    let why = "another user can't start a Python in this one's folders";
+    if !only_on(Evaluator::RustPython, why) {
         return;
     }
     let code = r#"

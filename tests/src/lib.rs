@@ -18,6 +18,7 @@ mod guard;
 #[cfg(test)]
 mod layers;
 pub mod package;
+pub mod packages;
 mod process;
 pub mod python;
 pub mod python_server;

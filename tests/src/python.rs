@@ -31,6 +31,7 @@ const HELPERS: &str = include_str!("python/peer.py");
 #[derive(Debug)]
 pub struct Script {
     code: String,
+    interpreter: Option<PathBuf>,
     launcher: &'static [&'static str],
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
@@ -51,6 +52,7 @@ impl Script {
     pub fn new(code: &str) -> Self {
         Self {
             code: dedent(code),
+            interpreter: None,
             launcher: &[],
             arguments: Vec::new(),
             variables: Vec::new(),
@@ -62,6 +64,13 @@ impl Script {
     #[must_use]
     pub fn argument(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// Has this Python run it, which has the pinned rpyc, too.
+    #[must_use]
+    pub fn python(mut self, interpreter: &Path) -> Self {
+        self.interpreter = Some(interpreter.to_owned());
         self
     }
 
@@ -121,7 +130,7 @@ impl Script {
         ] {
             fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         }
-        let interpreter = interpreter();
+        let interpreter = self.interpreter.as_deref().unwrap_or_else(|| interpreter());
         let mut command = match self.launcher {
             [] => Command::new(interpreter),
             [launcher, options @ ..] => {

@@ -143,7 +143,12 @@ impl Server {
     /// When there is no Python, or it does not come up.
     #[must_use]
     pub fn python() -> Self {
-        let mut command = Command::new(python::interpreter());
+        Self::python_in(python::interpreter())
+    }
+
+    /// The same in a Python of one's choice, which has the pinned rpyc.
+    pub(crate) fn python_in(interpreter: &Path) -> Self {
+        let mut command = Command::new(interpreter);
         command.args(["-u", "-c", include_str!("python/stock_server.py")]);
         Self::launch(command)
     }

@@ -1,4 +1,5 @@
-//! The package `rpyc_rs` on each Python that it is for, 3.10 and newer, whichever are at hand.
+//! The package `rpyc_rs` on each Python that it is for, 3.10 and newer, whichever are at hand; and packages
+//! from PyPI in servers on them.
 //!
 //! Run by `cargo verify-versions`, which says what it has found.
 
@@ -7,12 +8,22 @@ use std::process::Command;
 
 use rpyc_tests::Server;
 use rpyc_tests::package::Environment;
+use rpyc_tests::packages::Packages;
+use rpyc_tests::python::progress;
 use rpyc_tests::versions::pythons;
+
+#[path = "../packages/programs.rs"]
+mod programs;
+
+use programs::PROGRAMS;
+
+/// Those that there may be.
+const PYTHONS: [&str; 6] = ["3.10", "3.11", "3.12", "3.13", "3.14", "3.15"];
 
 #[test]
 fn one_wheel_serves_on_every_new_python() {
     let mut covered = Vec::new();
-    for (name, python) in pythons(&["3.10", "3.11", "3.12", "3.13", "3.14", "3.15"]) {
+    for (name, python) in pythons(&PYTHONS) {
         let environment = Environment::with_package(&python);
         for mode in ["threaded", "process"] {
             let mut command = Command::new(environment.program("rpyc-server"));
@@ -34,7 +45,26 @@ fn one_wheel_serves_on_every_new_python() {
         }
         covered.push(format!("the package on Python {name}"));
     }
-    let found = match covered.as_slice() {
+    tell(&covered);
+}
+
+#[test]
+fn packages_from_pypi_do_what_they_do_with_pythons_own_server() {
+    let mut covered = Vec::new();
+    // Those that have wheels of the pinned versions.
+    for (name, python) in pythons(&PYTHONS[..4]) {
+        let packages = Packages::of(&python);
+        for (program, text) in PROGRAMS {
+            progress(&format!("{program} on Python {name}"));
+            packages.same_as_stock(text);
+        }
+        covered.push(format!("packages from PyPI on Python {name}"));
+    }
+    tell(&covered);
+}
+
+fn tell(covered: &[String]) {
+    let found = match covered {
         [] => "no Python from 3.10 on, on the path or in pyenv: nothing is covered".to_owned(),
         covered => covered.join("\n"),
     };
