@@ -8,6 +8,7 @@ use std::time::Duration;
 
 pub use crate::dispatch::scheduler::Nesting;
 pub use crate::exception::KnownExceptions;
+use crate::exception::PythonException;
 use crate::executor::{Executor, ThreadPool};
 use crate::object::Any;
 pub use crate::observer::Observer;
@@ -214,6 +215,17 @@ impl Config {
     #[must_use]
     pub fn connid(mut self, name: impl Into<String>) -> Config {
         self.connid = Some(name.into());
+        self
+    }
+
+    /// Knows the type for an exception class of the peer's, so that what is raised there can be turned
+    /// into it ([`Error::downcast`](crate::Error::downcast)): registers it in
+    /// [`known_exceptions`](Config#structfield.known_exceptions) and turns
+    /// [`instantiate_custom_exceptions`](Config#structfield.instantiate_custom_exceptions) on.
+    #[must_use]
+    pub fn known_exception<T: PythonException>(mut self) -> Config {
+        self.known_exceptions.register::<T>();
+        self.instantiate_custom_exceptions = true;
         self
     }
 

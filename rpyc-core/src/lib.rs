@@ -130,12 +130,87 @@ pub use self::connect::connect_tls;
 #[cfg(unix)]
 pub use self::connect::connect_unix;
 pub use self::connect::{Connector, connect, connect_by_service, connect_thread};
-pub use self::error::{CloseReason, Error, Timeout};
+pub use self::error::{CloseReason, Error, Result, Timeout};
 pub use self::exception::{Exception, PythonException};
 pub use self::executor::Executor;
 pub use self::object::{Any, Args, Context, Exposed, FromAny, IntoAny, Netref, Object, ObjectRef};
 pub use self::session::{AsyncResult, BackgroundServing, Connection, WeakConnection};
 pub use self::wire::{Handler, Limits, Value};
+/// Makes a Rust error an exception of a Python class, in both directions.
+///
+/// ```
+/// use rpyc_core::{Config, Connector, PythonException, args, service};
+///
+/// #[derive(Debug, PartialEq, thiserror::Error, PythonException)]
+/// #[error("{volts} V are out of range on channel {channel}")]
+/// #[exception(module = "lab")]
+/// struct OutOfRange {
+///     channel: u32,
+///     volts: f64,
+/// }
+///
+/// struct Lab;
+///
+/// #[service]
+/// impl Lab {
+///     /// In Python it raises `lab.OutOfRange`, with the attributes `channel` and `volts`.
+///     #[exposed]
+///     fn set(&self, channel: u32, volts: f64) -> Result<f64, OutOfRange> {
+///         match volts {
+///             0.0..=5.0 => Ok(volts),
+///             volts => Err(OutOfRange { channel, volts }),
+///         }
+///     }
+/// }
+///
+/// # fn main() -> rpyc_core::Result<()> {
+/// // A client that knows the class, too.
+/// let config = Config::new().known_exception::<OutOfRange>();
+/// let conn = Connector::new().config(config).connect_thread(Lab, Config::new())?;
+/// let error = conn.root()?.call_method("set", args![3, 7.0]).unwrap_err();
+/// assert_eq!(error.downcast(), Some(OutOfRange { channel: 3, volts: 7.0 }));
+/// # conn.close()
+/// # }
+/// ```
+pub use rpyc_macros::PythonException;
+/// Makes a typed client of a trait.
+///
+/// ```
+/// use std::time::Duration;
+/// use rpyc_core::{Config, Result, client, connect_thread, service};
+///
+/// #[client]
+/// trait Lab {
+///     /// The voltage of a channel.
+///     fn measure(&self, channel: u32, #[keyword] gain: f64) -> Result<f64>;
+/// }
+///
+/// struct LabService;
+///
+/// #[service]
+/// impl LabService {
+///     #[exposed]
+///     fn measure(&self, channel: u32, gain: f64) -> f64 {
+///         f64::from(channel) * gain
+///     }
+/// }
+///
+/// # fn main() -> Result<()> {
+/// let conn = connect_thread(LabService, Config::new())?;
+/// let lab: LabClient = conn.root()?.extract()?;
+/// assert_eq!(lab.measure(3, 0.5)?, 1.5);
+///
+/// let (first, second) = (lab.async_measure(1, 2.0)?, lab.async_measure(2, 2.0)?);
+/// assert_eq!(first.value()? + second.value()?, 6.0);
+///
+/// let hasty = lab.timed(Duration::from_secs(5));
+/// assert_eq!(hasty.measure(1, 1.0)?, 1.0);
+/// # conn.close()
+/// # }
+/// ```
+///
+/// A program that takes an `impl Lab` or a `&dyn Lab` can be tested without a connection.
+pub use rpyc_macros::client;
 /// Lets a Rust type's values be handed to peers as objects.
 ///
 /// ```

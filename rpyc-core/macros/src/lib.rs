@@ -1,6 +1,8 @@
 //! The attribute macros of `rpyc-core`, which re-exports and documents them.
 #![forbid(unsafe_code)]
 
+mod client;
+mod exception;
 mod expand;
 mod item;
 mod method;
@@ -62,6 +64,50 @@ pub fn expose(options: TokenStream, item: TokenStream) -> TokenStream {
     let options = parse_macro_input!(options as TypeOptions);
     let item = parse_macro_input!(item as syn::ItemImpl);
     expand::expand(Kind::Object, options, item)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
+/// A Rust error that is an exception of a Python class, in both directions: it implements
+/// `PythonException` and `From<Self> for Exception`.
+///
+/// It stands on a struct that is an `Error`, so that `Display` gives its message. Each field is an
+/// attribute of the exception; those with `#[arg]`, and the fields of a tuple struct, are its
+/// arguments, too. Without any the message is the one argument. The fields are of types that
+/// implement `IntoAny` and `FromAny`.
+///
+/// `#[exception(module = "lab", class = "OutOfRange")]` says what the class is called; without it that
+/// is the module and the name of the struct.
+#[proc_macro_derive(PythonException, attributes(exception, arg))]
+pub fn python_exception(item: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(item as syn::DeriveInput);
+    exception::expand(input)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
+/// A typed client of a remote object, a service's root mostly: the trait says what can be called.
+///
+/// For `trait Lab` it makes `struct LabClient`, which implements `Lab`. It is what
+/// `conn.root()?.extract::<LabClient>()` gives, and can be a result or an argument itself. It has
+///
+/// - the methods of the trait: each calls the remote method of its name, and converts the answer;
+/// - for each of them `async_...`, which doesn't wait and gives an `AsyncCall`;
+/// - `timed(limit)`: a client whose calls have this time limit.
+///
+/// A method takes `&self` and gives a `Result` of a type that implements `FromAny`, with an error that
+/// implements `From<rpyc_core::Error>`. Its parameters implement `IntoAny` and go by position; those
+/// with `#[keyword]` go by name, `#[default] x: Option<T>` is left out where it is `None`, `#[rest]` and
+/// `#[keywords]` pass on any number. `#[exposed(name = "...")]` gives the remote method another name;
+/// `#[getter] fn size(&self)` and `#[setter] fn set_size(&self, value: T)` read and set the attribute
+/// `size`. A method with a body stays as it is.
+///
+/// `#[client(name = "...")]` gives the struct another name.
+#[proc_macro_attribute]
+pub fn client(options: TokenStream, item: TokenStream) -> TokenStream {
+    let options = parse_macro_input!(options as options::ClientOptions);
+    let item = parse_macro_input!(item as syn::ItemTrait);
+    client::expand(options, item)
         .unwrap_or_else(syn::Error::into_compile_error)
         .into()
 }

@@ -36,6 +36,28 @@ impl Parse for TypeOptions {
     }
 }
 
+/// Of `#[client]`.
+#[derive(Default)]
+pub(crate) struct ClientOptions {
+    pub(crate) name: Option<LitStr>,
+}
+
+impl Parse for ClientOptions {
+    fn parse(input: ParseStream<'_>) -> syn::Result<ClientOptions> {
+        let mut options = ClientOptions::default();
+        for meta in Punctuated::<Meta, Token![,]>::parse_terminated(input)? {
+            if !meta.path().is_ident("name") {
+                return Err(syn::Error::new_spanned(
+                    meta,
+                    "unknown option: only name is known",
+                ));
+            }
+            options.name = Some(text(&meta)?);
+        }
+        Ok(options)
+    }
+}
+
 /// The `name = "..."` of a mark on a method.
 pub(crate) fn name_of(mark: &Attribute) -> syn::Result<Option<LitStr>> {
     if matches!(mark.meta, Meta::Path(_)) {

@@ -4,7 +4,8 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::expand::{Kind, expand};
-use crate::options::TypeOptions;
+use crate::options::{ClientOptions, TypeOptions};
+use crate::{client, exception};
 
 #[track_caller]
 fn refuses(kind: Kind, block: TokenStream, because: &str) {
@@ -93,6 +94,110 @@ fn a_method_that_no_peer_could_call_is_refused() {
     ] {
         let block = quote!(impl S { #[exposed] #method });
         refuses(Kind::Service, block, because);
+    }
+}
+
+#[test]
+fn a_trait_that_no_remote_object_could_have_is_refused() {
+    for (entry, because) in [
+        (
+            quote!(
+                fn f(&self);
+            ),
+            "can fail: give a Result",
+        ),
+        (
+            quote!(
+                fn f(&mut self) -> Result<()>;
+            ),
+            "its receiver is &self",
+        ),
+        (
+            quote!(
+                fn f() -> Result<()>;
+            ),
+            "its receiver is &self",
+        ),
+        (
+            quote!(
+                async fn f(&self) -> Result<()>;
+            ),
+            "async_...",
+        ),
+        (
+            quote!(
+                fn f<T>(&self, a: T) -> Result<()>;
+            ),
+            "can't be generic",
+        ),
+        (
+            quote!(
+                type T;
+            ),
+            "methods alone",
+        ),
+        (
+            quote!(
+                #[setter]
+                fn set_size(&self) -> Result<()>;
+            ),
+            "the new value alone",
+        ),
+        (
+            quote!(
+                #[exposed]
+                #[getter]
+                fn size(&self) -> Result<()>;
+            ),
+            "one mark",
+        ),
+        (
+            quote!(
+                fn f(
+                    &self,
+                    #[rest]
+                    #[keyword]
+                    a: Vec<u8>,
+                ) -> Result<()>;
+            ),
+            "a parameter is one of these",
+        ),
+    ] {
+        let item = syn::parse2(quote!(trait T { #entry })).expect("a trait");
+        let refused = client::expand(ClientOptions::default(), item).expect_err("it compiles");
+        assert!(refused.to_string().contains(because), "{refused}");
+    }
+}
+
+#[test]
+fn an_exception_that_has_no_one_class_is_refused() {
+    for (item, because) in [
+        (
+            quote!(
+                enum E {
+                    A,
+                    B,
+                }
+            ),
+            "a struct each",
+        ),
+        (
+            quote!(
+                struct E<T>(T);
+            ),
+            "isn't generic",
+        ),
+        (
+            quote!(
+                #[exception(name = "E")]
+                struct E;
+            ),
+            "unknown option",
+        ),
+    ] {
+        let item = syn::parse2(item).expect("an item");
+        let refused = exception::expand(item).expect_err("it compiles");
+        assert!(refused.to_string().contains(because), "{refused}");
     }
 }
 

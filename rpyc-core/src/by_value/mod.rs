@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | numbers, text, bytes, tuples of them | [`to_value`], [`from_value`] | nothing: they cross by value anyway |
 //! | a serde type as an argument or a result | [`Serde`] | nothing |
+//! | a serde type as the dict that it would be in Python, by reference | [`AsDict`] | nothing |
 //! | a remote list, dict, ..., or a tuple of them | [`Any::obtain`](crate::object::Any::obtain) | `allow_pickle` at the side that gives |
 //! | a [`List`](crate::object::List), [`Dict`](crate::object::Dict), [`Set`](crate::object::Set) or map of this program, for the peer to obtain | as they are | `allow_pickle` at this side |
 //! | a Rust structure, for the peer to obtain | [`ByValue`] | `allow_pickle` at this side |
@@ -12,6 +13,7 @@
 //! Python's pickles are read as data: nothing in them names a class that would be made or a
 //! function that would be called.
 
+mod as_dict;
 mod pickle_read;
 mod pickle_write;
 mod serde_type;
@@ -20,6 +22,7 @@ mod tuple_read;
 mod value_read;
 mod value_write;
 
+pub use self::as_dict::AsDict;
 pub use self::serde_type::Serde;
 pub use self::transfer::{ByValue, deliver};
 pub use self::value_read::from_value;

@@ -1,4 +1,6 @@
-//! serde types into plain values.
+//! serde types into plain values, or into dicts by reference.
+
+use std::marker::PhantomData;
 
 use bytes::Bytes;
 use serde::ser::{self, Serialize};
@@ -26,66 +28,123 @@ use crate::wire::{Str, Value};
 /// # Errors
 /// What the type's own `Serialize` says.
 pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, CopyError> {
-    value.serialize(Writer)
+    write::<Plain, T>(value)
 }
 
-struct Writer;
+/// What a serde type is made into.
+pub(super) trait Form {
+    type Out: From<Value>;
 
-/// A tuple under construction, inside of a variant or not.
-struct Items {
+    fn tuple(items: Vec<Self::Out>) -> Self::Out;
+
+    fn map(entries: Vec<(Self::Out, Self::Out)>) -> Result<Self::Out, CopyError>;
+}
+
+/// A plain value: a map is a tuple of pairs.
+enum Plain {}
+
+impl Form for Plain {
+    type Out = Value;
+
+    fn tuple(items: Vec<Value>) -> Value {
+        Value::Tuple(items)
+    }
+
+    fn map(entries: Vec<(Value, Value)>) -> Result<Value, CopyError> {
+        let pairs = entries
+            .into_iter()
+            .map(|(key, value)| Value::Tuple(vec![key, value]));
+        Ok(Value::Tuple(pairs.collect()))
+    }
+}
+
+pub(super) fn write<F: Form, T: Serialize + ?Sized>(value: &T) -> Result<F::Out, CopyError> {
+    value.serialize(Writer(PhantomData::<F>))
+}
+
+struct Writer<F>(PhantomData<F>);
+
+/// A tuple or a map under construction, inside of a variant or not.
+struct Items<F: Form> {
     variant: Option<&'static str>,
-    items: Vec<Value>,
-    key: Option<Value>,
+    items: Vec<F::Out>,
+    entries: Option<Vec<(F::Out, F::Out)>>,
+    key: Option<F::Out>,
 }
 
-impl Items {
-    fn new(variant: Option<&'static str>, len: Option<usize>) -> Items {
-        // A type may claim any length.
-        let items = Vec::with_capacity(len.unwrap_or(0).min(1024));
+impl<F: Form> Items<F> {
+    fn of_tuple(variant: Option<&'static str>, len: Option<usize>) -> Items<F> {
         Items {
             variant,
-            items,
+            items: Vec::with_capacity(reserved(len)),
+            entries: None,
+            key: None,
+        }
+    }
+
+    fn of_map(variant: Option<&'static str>, len: Option<usize>) -> Items<F> {
+        Items {
+            variant,
+            items: Vec::new(),
+            entries: Some(Vec::with_capacity(reserved(len))),
             key: None,
         }
     }
 
     fn push(&mut self, item: &(impl Serialize + ?Sized)) -> Result<(), CopyError> {
-        self.items.push(to_value(item)?);
+        self.items.push(write::<F, _>(item)?);
         Ok(())
     }
 
-    fn push_pair(&mut self, key: Value, item: &(impl Serialize + ?Sized)) -> Result<(), CopyError> {
-        self.items.push(Value::Tuple(vec![key, to_value(item)?]));
+    fn push_entry(
+        &mut self,
+        key: F::Out,
+        item: &(impl Serialize + ?Sized),
+    ) -> Result<(), CopyError> {
+        let value = write::<F, _>(item)?;
+        self.entries.get_or_insert_default().push((key, value));
         Ok(())
     }
 
-    fn finish(self) -> Value {
-        let items = Value::Tuple(self.items);
-        match self.variant {
-            None => items,
-            Some(name) => Value::Tuple(vec![Value::Str(Str::from_static(name)), items]),
-        }
+    fn finish(self) -> Result<F::Out, CopyError> {
+        let content = match self.entries {
+            Some(entries) => F::map(entries)?,
+            None => F::tuple(self.items),
+        };
+        Ok(match self.variant {
+            None => content,
+            Some(name) => F::tuple(vec![name_of(name), content]),
+        })
     }
+}
+
+/// A type may claim any length.
+fn reserved(len: Option<usize>) -> usize {
+    len.unwrap_or(0).min(1024)
+}
+
+fn name_of<O: From<Value>>(name: &'static str) -> O {
+    O::from(Value::Str(Str::from_static(name)))
 }
 
 macro_rules! plain {
     ($($method:ident($type:ty))*) => {$(
-        fn $method(self, v: $type) -> Result<Value, CopyError> {
-            Ok(Value::from(v))
+        fn $method(self, v: $type) -> Result<F::Out, CopyError> {
+            Ok(Value::from(v).into())
         }
     )*};
 }
 
-impl ser::Serializer for Writer {
-    type Ok = Value;
+impl<F: Form> ser::Serializer for Writer<F> {
+    type Ok = F::Out;
     type Error = CopyError;
-    type SerializeSeq = Items;
-    type SerializeTuple = Items;
-    type SerializeTupleStruct = Items;
-    type SerializeTupleVariant = Items;
-    type SerializeMap = Items;
-    type SerializeStruct = Items;
-    type SerializeStructVariant = Items;
+    type SerializeSeq = Items<F>;
+    type SerializeTuple = Items<F>;
+    type SerializeTupleStruct = Items<F>;
+    type SerializeTupleVariant = Items<F>;
+    type SerializeMap = Items<F>;
+    type SerializeStruct = Items<F>;
+    type SerializeStructVariant = Items<F>;
 
     plain! {
         serialize_bool(bool)
@@ -96,32 +155,32 @@ impl ser::Serializer for Writer {
         serialize_f64(f64) serialize_str(&str)
     }
 
-    fn serialize_f32(self, v: f32) -> Result<Value, CopyError> {
-        Ok(Value::Float(v.into()))
+    fn serialize_f32(self, v: f32) -> Result<F::Out, CopyError> {
+        Ok(Value::Float(v.into()).into())
     }
 
-    fn serialize_char(self, v: char) -> Result<Value, CopyError> {
-        Ok(Value::from(String::from(v)))
+    fn serialize_char(self, v: char) -> Result<F::Out, CopyError> {
+        Ok(Value::from(String::from(v)).into())
     }
 
-    fn serialize_bytes(self, v: &[u8]) -> Result<Value, CopyError> {
-        Ok(Value::Bytes(Bytes::copy_from_slice(v)))
+    fn serialize_bytes(self, v: &[u8]) -> Result<F::Out, CopyError> {
+        Ok(Value::Bytes(Bytes::copy_from_slice(v)).into())
     }
 
-    fn serialize_none(self) -> Result<Value, CopyError> {
-        Ok(Value::None)
+    fn serialize_none(self) -> Result<F::Out, CopyError> {
+        Ok(Value::None.into())
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, v: &T) -> Result<Value, CopyError> {
-        to_value(v)
+    fn serialize_some<T: Serialize + ?Sized>(self, v: &T) -> Result<F::Out, CopyError> {
+        write::<F, _>(v)
     }
 
-    fn serialize_unit(self) -> Result<Value, CopyError> {
-        Ok(Value::None)
+    fn serialize_unit(self) -> Result<F::Out, CopyError> {
+        Ok(Value::None.into())
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<Value, CopyError> {
-        Ok(Value::None)
+    fn serialize_unit_struct(self, _: &'static str) -> Result<F::Out, CopyError> {
+        Ok(Value::None.into())
     }
 
     fn serialize_unit_variant(
@@ -129,16 +188,16 @@ impl ser::Serializer for Writer {
         _: &'static str,
         _: u32,
         variant: &'static str,
-    ) -> Result<Value, CopyError> {
-        Ok(Value::Str(Str::from_static(variant)))
+    ) -> Result<F::Out, CopyError> {
+        Ok(name_of(variant))
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
         _: &'static str,
         v: &T,
-    ) -> Result<Value, CopyError> {
-        to_value(v)
+    ) -> Result<F::Out, CopyError> {
+        write::<F, _>(v)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -147,21 +206,20 @@ impl ser::Serializer for Writer {
         _: u32,
         variant: &'static str,
         v: &T,
-    ) -> Result<Value, CopyError> {
-        let name = Value::Str(Str::from_static(variant));
-        Ok(Value::Tuple(vec![name, to_value(v)?]))
+    ) -> Result<F::Out, CopyError> {
+        Ok(F::tuple(vec![name_of(variant), write::<F, _>(v)?]))
     }
 
-    fn serialize_seq(self, len: Option<usize>) -> Result<Items, CopyError> {
-        Ok(Items::new(None, len))
+    fn serialize_seq(self, len: Option<usize>) -> Result<Items<F>, CopyError> {
+        Ok(Items::of_tuple(None, len))
     }
 
-    fn serialize_tuple(self, len: usize) -> Result<Items, CopyError> {
-        Ok(Items::new(None, Some(len)))
+    fn serialize_tuple(self, len: usize) -> Result<Items<F>, CopyError> {
+        Ok(Items::of_tuple(None, Some(len)))
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Items, CopyError> {
-        Ok(Items::new(None, Some(len)))
+    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Items<F>, CopyError> {
+        Ok(Items::of_tuple(None, Some(len)))
     }
 
     fn serialize_tuple_variant(
@@ -170,16 +228,16 @@ impl ser::Serializer for Writer {
         _: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Items, CopyError> {
-        Ok(Items::new(Some(variant), Some(len)))
+    ) -> Result<Items<F>, CopyError> {
+        Ok(Items::of_tuple(Some(variant), Some(len)))
     }
 
-    fn serialize_map(self, len: Option<usize>) -> Result<Items, CopyError> {
-        Ok(Items::new(None, len))
+    fn serialize_map(self, len: Option<usize>) -> Result<Items<F>, CopyError> {
+        Ok(Items::of_map(None, len))
     }
 
-    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Items, CopyError> {
-        Ok(Items::new(None, Some(len)))
+    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Items<F>, CopyError> {
+        Ok(Items::of_map(None, Some(len)))
     }
 
     fn serialize_struct_variant(
@@ -188,23 +246,23 @@ impl ser::Serializer for Writer {
         _: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Items, CopyError> {
-        Ok(Items::new(Some(variant), Some(len)))
+    ) -> Result<Items<F>, CopyError> {
+        Ok(Items::of_map(Some(variant), Some(len)))
     }
 }
 
 macro_rules! sequence {
     ($($trait:ident $method:ident)*) => {$(
-        impl ser::$trait for Items {
-            type Ok = Value;
+        impl<F: Form> ser::$trait for Items<F> {
+            type Ok = F::Out;
             type Error = CopyError;
 
             fn $method<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), CopyError> {
                 self.push(v)
             }
 
-            fn end(self) -> Result<Value, CopyError> {
-                Ok(self.finish())
+            fn end(self) -> Result<F::Out, CopyError> {
+                self.finish()
             }
         }
     )*};
@@ -219,8 +277,8 @@ sequence! {
 
 macro_rules! fields {
     ($($trait:ident)*) => {$(
-        impl ser::$trait for Items {
-            type Ok = Value;
+        impl<F: Form> ser::$trait for Items<F> {
+            type Ok = F::Out;
             type Error = CopyError;
 
             fn serialize_field<T: Serialize + ?Sized>(
@@ -228,11 +286,11 @@ macro_rules! fields {
                 name: &'static str,
                 v: &T,
             ) -> Result<(), CopyError> {
-                self.push_pair(Value::Str(Str::from_static(name)), v)
+                self.push_entry(name_of(name), v)
             }
 
-            fn end(self) -> Result<Value, CopyError> {
-                Ok(self.finish())
+            fn end(self) -> Result<F::Out, CopyError> {
+                self.finish()
             }
         }
     )*};
@@ -240,22 +298,22 @@ macro_rules! fields {
 
 fields!(SerializeStruct SerializeStructVariant);
 
-impl ser::SerializeMap for Items {
-    type Ok = Value;
+impl<F: Form> ser::SerializeMap for Items<F> {
+    type Ok = F::Out;
     type Error = CopyError;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), CopyError> {
-        self.key = Some(to_value(key)?);
+        self.key = Some(write::<F, _>(key)?);
         Ok(())
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), CopyError> {
         let key = self.key.take();
         let key = key.ok_or_else(|| CopyError::new("a map's value came before its key"))?;
-        self.push_pair(key, v)
+        self.push_entry(key, v)
     }
 
-    fn end(self) -> Result<Value, CopyError> {
-        Ok(self.finish())
+    fn end(self) -> Result<F::Out, CopyError> {
+        self.finish()
     }
 }

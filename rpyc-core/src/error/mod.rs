@@ -10,9 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::copy::CopyError;
-use crate::exception::{ConversionError, Exception};
+use crate::exception::{ConversionError, Exception, PythonException};
 use crate::registry::RegistryError;
 use crate::wire::{DecodeError, Dialect, EncodeError, FrameError};
+
+/// What most functions of this crate give: a value, or an [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What a call over a connection failed with.
 ///
@@ -190,6 +193,12 @@ impl Error {
             Error::Remote(exception) => Some(exception),
             _ => None,
         }
+    }
+
+    /// The Rust type that stands for the class of the exception which the peer's code raised, made of
+    /// it; see [`Exception::downcast`].
+    pub fn downcast<T: PythonException>(&self) -> Option<T> {
+        self.as_remote().and_then(Exception::downcast)
     }
 
     /// The exception that stands for it in Python: EOFError, TimeoutError, or the peer's own.

@@ -39,6 +39,33 @@ impl Args {
         self
     }
 
+    /// Adds a keyword argument, if there is one.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn kwarg_if_some(self, name: &str, value: Option<impl IntoAny>) -> Args {
+        match value {
+            Some(value) => self.kwarg(name, value),
+            None => self,
+        }
+    }
+
+    /// Adds each of the values as a positional argument: Python's `*values`.
+    #[must_use]
+    pub fn all_of<T: IntoAny>(self, values: impl IntoIterator<Item = T>) -> Args {
+        values.into_iter().fold(self, Args::arg)
+    }
+
+    /// Adds each of the values as a keyword argument: Python's `**values`.
+    #[must_use]
+    pub fn all_named<K: AsRef<str>, T: IntoAny>(
+        self,
+        values: impl IntoIterator<Item = (K, T)>,
+    ) -> Args {
+        values
+            .into_iter()
+            .fold(self, |args, (name, value)| args.kwarg(name.as_ref(), value))
+    }
+
     fn converted(&mut self, value: ObjectResult) -> Any {
         value.unwrap_or_else(|error| {
             self.refused.get_or_insert(error);

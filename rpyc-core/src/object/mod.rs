@@ -11,6 +11,7 @@ mod callback;
 pub mod class;
 mod context_guard;
 mod convert;
+mod dict_macro;
 mod exposed;
 pub(crate) mod forwarded;
 mod function;
@@ -24,6 +25,7 @@ mod remote;
 mod restricted;
 mod stand_in;
 mod timed;
+mod typed;
 
 use std::any::Any as StdAny;
 use std::sync::Arc;
@@ -38,6 +40,10 @@ pub use self::class::{Class, ClassBuilder, Signature};
 pub use self::context_guard::ContextGuard;
 pub(crate) use self::convert::plain;
 pub use self::convert::{FromAny, IntoAny, items};
+#[doc(hidden)]
+pub use self::convert::{from_plain, plain_or_name};
+#[doc(hidden)]
+pub use self::dict_macro::dict_of_entries;
 pub use self::exposed::{Expose, Exposed};
 pub use self::function::Function;
 pub use self::identity::{IdParts, Identity, Space};
@@ -48,6 +54,9 @@ pub use self::raised::Raised;
 pub use self::restricted::restricted;
 pub use self::stand_in::ClassStandIn;
 pub use self::timed::Timed;
+pub use self::typed::{AsyncCall, CallResult};
+#[doc(hidden)]
+pub use self::typed::{TypedRemote, TypedRequest};
 pub use crate::exception::ConversionError;
 use crate::exception::Exception;
 pub use crate::session::Context;

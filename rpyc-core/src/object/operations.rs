@@ -317,7 +317,7 @@ pub(super) fn call_args(args: Args) -> Result<[Any; 2], Error> {
     Ok([Any::tuple(args.positional), Any::tuple(keyword)])
 }
 
-fn unsendable(error: Exception) -> Error {
+pub(super) fn unsendable(error: Exception) -> Error {
     Error::Misuse(format!("an argument can't be sent: {}", error.message()))
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use rpyc_core::by_value::Serde;
+use rpyc_core::by_value::{AsDict, Serde};
 use rpyc_core::object::{Dict, List, callback};
 use rpyc_core::*;
 
@@ -13,7 +13,8 @@ use crate::objects::{client_of, offering};
 
 /// Gives back its arguments, or calls the first one with the others.
 fn client() -> Connection {
-    let service = offering(|cx, name, args| match name {
+    let service = offering(|cx, name, mut args| match name {
+        "first" => Ok(args.positional.remove(0)),
         "names" => {
             let names = args.keyword.iter().map(|(name, _)| Any::from(name.clone()));
             Ok(Any::tuple(names))
@@ -150,5 +151,70 @@ fn what_a_call_gives_has_the_verbs_of_a_netref() -> Result<(), Error> {
     // Exceptions are errors of a client, too.
     let failed: Result<(), Error> = (|| Err(Exception::value_error("own"))?)();
     assert!(failed.is_err_and(|error| error.as_remote().is_some_and(|own| own.is("ValueError"))));
+    Ok(())
+}
+
+#[test]
+fn a_dict_is_written_as_in_python_and_keeps_its_order() -> Result<(), Error> {
+    let conn = client();
+    let root = conn.root()?;
+    let nested = dict! { "low" => 0 };
+    let sent = dict! { "volts" => 1.5, 2 => vec!["x"], "range" => nested, "none" => () };
+    let Any::Local(dict) = root.call_method("first", args![sent])? else {
+        panic!("it is this side's");
+    };
+    let keys: Vec<Any> = Any::Local(dict).extract()?;
+    let keys = Any::tuple(keys).into_value().map(|keys| keys.to_string());
+    assert_eq!(keys.as_deref(), Some("('volts', 2, 'range', 'none')"));
+    assert!(dict! {}?.items().is_empty());
+    let unhashable = dict! { Dict::new() => 1 };
+    assert!(unhashable.is_err_and(|error| error.is("TypeError")));
+    // A call with such a one isn't made.
+    let refused = root.call_method("echo", args![dict! { Dict::new() => 1 }]);
+    assert!(matches!(refused, Err(Error::Misuse(_))), "{refused:?}");
+    Ok(())
+}
+
+#[test]
+fn a_serde_struct_is_a_dict_where_one_is_wanted() -> Result<(), Error> {
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Reading {
+        volts: f64,
+        range: (i64, i64),
+        labels: BTreeMap<String, u8>,
+        unit: Unit,
+    }
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    enum Unit {
+        Volts,
+        Scaled { by: f64 },
+    }
+    let reading = |unit| Reading {
+        volts: 1.5,
+        range: (0, 10),
+        labels: BTreeMap::from([("a".to_owned(), 1)]),
+        unit,
+    };
+    let service = offering(move |_, name, _| match name {
+        "volts" => AsDict(reading(Unit::Volts)).into_any(),
+        _ => AsDict(reading(Unit::Scaled { by: 2.0 })).into_any(),
+    });
+    let (conn, _ended) = client_of(service, Config::new(), Config::new());
+    let root = conn.root()?;
+    let dict = root.call_method("volts", args![])?;
+    assert_eq!(dict.iter()?.collect::<Result<Vec<_>, _>>()?.len(), 4);
+    assert_eq!(dict.get_item("unit")?.as_str(), Some("Volts"));
+    assert_eq!(dict.get_item("labels")?.get_item("a")?.extract::<u8>()?, 1);
+    let scaled = root.call_method("scaled", args![])?.get_item("unit")?;
+    let (name, content): (String, BTreeMap<String, f64>) = scaled.extract()?;
+    assert_eq!((&*name, content["by"]), ("Scaled", 2.0));
+    // And back again.
+    for (name, unit) in [("volts", Unit::Volts), ("scaled", Unit::Scaled { by: 2.0 })] {
+        let Serde(read) = root
+            .call_method(name, args![])?
+            .extract::<Serde<Reading>>()?;
+        assert_eq!(read.volts, 1.5);
+        assert_eq!(read.unit, unit);
+    }
     Ok(())
 }

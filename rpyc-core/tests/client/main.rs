@@ -20,3 +20,4 @@ mod readiness;
 mod serving_inside;
 mod several;
 mod stress;
+mod typed;

@@ -19,10 +19,13 @@ mod from;
 mod from_peer;
 mod into;
 mod numbers;
+mod plain;
 
 pub use self::from_peer::items;
 pub(super) use self::from_peer::pairs;
 pub(crate) use self::from_peer::plain;
+#[doc(hidden)]
+pub use self::plain::{from_plain, plain_or_name};
 use super::{Any, ObjectResult};
 use crate::exception::ConversionError;
 

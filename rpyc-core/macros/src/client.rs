@@ -1,0 +1,304 @@
+//! `#[client]`: a struct that calls a remote object, made of a trait.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::ext::IdentExt;
+use syn::{
+    Attribute, FnArg, Ident, ItemTrait, LitStr, Pat, ReturnType, Signature, TraitItem, TraitItemFn,
+    Type,
+};
+
+use crate::options::{ClientOptions, name_of};
+
+/// One method of the trait.
+struct Method {
+    signature: Signature,
+    output: Type,
+    remote: Remote,
+    args: Vec<TokenStream>,
+}
+
+/// What a method does over there.
+enum Remote {
+    Call(String),
+    Get(String),
+    Set(String, Ident),
+}
+
+pub(crate) fn expand(options: ClientOptions, mut item: ItemTrait) -> syn::Result<TokenStream> {
+    if !item.generics.params.is_empty() {
+        return Err(syn::Error::new_spanned(
+            &item.generics,
+            "a remote object has no types: the trait can't be generic",
+        ));
+    }
+    let mut methods = Vec::new();
+    for entry in &mut item.items {
+        match entry {
+            TraitItem::Fn(function) if function.default.is_some() => {}
+            TraitItem::Fn(function) => methods.push(Method::read(function)?),
+            other => {
+                return Err(syn::Error::new_spanned(
+                    other,
+                    "the trait of a remote object has methods alone",
+                ));
+            }
+        }
+    }
+    let (of, vis) = (&item.ident, &item.vis);
+    let client = match &options.name {
+        Some(name) => Ident::new(&name.value(), name.span()),
+        None => format_ident!("{}Client", of.unraw()),
+    };
+    let doc = format!("A remote object with the methods of [`{of}`].");
+    let waiting = methods.iter().map(Method::waiting);
+    let starting = methods.iter().map(|method| method.starting(vis));
+    Ok(quote! {
+        // What is called by its twin alone is called, too.
+        #[allow(dead_code)]
+        #item
+
+        #[doc = #doc]
+        #[derive(Clone, Debug)]
+        #vis struct #client {
+            remote: ::rpyc_core::object::TypedRemote,
+        }
+
+        #[automatically_derived]
+        impl #of for #client {
+            #(#waiting)*
+        }
+
+        #[automatically_derived]
+        #[allow(dead_code)]
+        impl #client {
+            /// The object, as it is.
+            #vis fn netref(&self) -> &::rpyc_core::Netref {
+                self.remote.netref()
+            }
+
+            /// The same object with a time limit of its own for each call.
+            #vis fn timed(&self, limit: ::core::time::Duration) -> Self {
+                Self { remote: self.remote.timed(limit) }
+            }
+
+            #(#starting)*
+        }
+
+        #[automatically_derived]
+        impl ::rpyc_core::FromAny for #client {
+            fn from_any(
+                any: ::rpyc_core::Any,
+            ) -> ::core::result::Result<Self, ::rpyc_core::object::ConversionError> {
+                let remote = <::rpyc_core::Netref as ::rpyc_core::FromAny>::from_any(any)?;
+                ::core::result::Result::Ok(Self {
+                    remote: ::core::convert::From::from(remote),
+                })
+            }
+        }
+
+        #[automatically_derived]
+        impl ::rpyc_core::IntoAny for #client {
+            fn into_any(self) -> ::rpyc_core::object::ObjectResult {
+                ::rpyc_core::IntoAny::into_any(self.remote.netref().clone())
+            }
+        }
+    })
+}
+
+impl Method {
+    /// Reads a method, and takes our attributes off it.
+    fn read(function: &mut TraitItemFn) -> syn::Result<Method> {
+        let (mark, attributes) = mark_of(std::mem::take(&mut function.attrs))?;
+        function.attrs = attributes;
+        let signature = &mut function.sig;
+        check(signature)?;
+        let output = match &signature.output {
+            ReturnType::Type(_, of) => (**of).clone(),
+            ReturnType::Default => {
+                return Err(syn::Error::new_spanned(
+                    &signature.ident,
+                    "a call over a connection can fail: give a Result, of () where there is nothing else",
+                ));
+            }
+        };
+        let mut args = Vec::new();
+        let mut names = Vec::new();
+        for input in signature.inputs.iter_mut().skip(1) {
+            let FnArg::Typed(input) = input else { continue };
+            let Pat::Ident(pattern) = &*input.pat else {
+                return Err(syn::Error::new_spanned(
+                    &input.pat,
+                    "a parameter of a remote method is a plain name",
+                ));
+            };
+            let name = pattern.ident.clone();
+            args.push(argument(&name, &mut input.attrs)?);
+            names.push(name);
+        }
+        let own = signature.ident.unraw().to_string();
+        let remote = match mark {
+            Mark::Call(name) => Remote::Call(name.map_or(own, |name| name.value())),
+            Mark::Get(name) => Remote::Get(name.map_or(own, |name| name.value())),
+            Mark::Set(name) => {
+                let [value] = &names[..] else {
+                    return Err(syn::Error::new_spanned(
+                        &signature.ident,
+                        "a setter takes the new value alone",
+                    ));
+                };
+                let short = own.strip_prefix("set_").unwrap_or(&own).to_owned();
+                Remote::Set(name.map_or(short, |name| name.value()), value.clone())
+            }
+        };
+        Ok(Method {
+            signature: signature.clone(),
+            output,
+            remote,
+            args,
+        })
+    }
+
+    /// The method itself, which waits for the answer.
+    fn waiting(&self) -> TokenStream {
+        let (signature, output) = (&self.signature, &self.output);
+        let asked = self.asked();
+        quote! {
+            #signature {
+                <#output as ::rpyc_core::object::CallResult>::from_call(
+                    self.remote.wait_for(#asked),
+                )
+            }
+        }
+    }
+
+    /// Its twin that doesn't wait.
+    fn starting(&self, vis: &syn::Visibility) -> TokenStream {
+        let output = &self.output;
+        let name = &self.signature.ident;
+        let doc = format!("[`{name}`](Self::{name}), without waiting for the answer.");
+        let asked = self.asked();
+        let mut signature = self.signature.clone();
+        signature.ident = format_ident!("async_{}", name.unraw());
+        signature.output = syn::parse_quote! {
+            -> ::core::result::Result<
+                ::rpyc_core::object::AsyncCall<#output>,
+                ::rpyc_core::Error,
+            >
+        };
+        quote! {
+            #[doc = #doc]
+            ///
+            /// # Errors
+            /// Where the request can't be sent.
+            #vis #signature {
+                self.remote.start(#asked)
+            }
+        }
+    }
+
+    fn asked(&self) -> TokenStream {
+        match &self.remote {
+            Remote::Call(name) => {
+                let args = &self.args;
+                quote!(::rpyc_core::object::TypedRequest::Call(
+                    #name,
+                    ::rpyc_core::Args::new()#(#args)*,
+                ))
+            }
+            Remote::Get(name) => quote!(::rpyc_core::object::TypedRequest::Get(#name)),
+            Remote::Set(name, value) => quote!(::rpyc_core::object::TypedRequest::Set(
+                #name,
+                ::rpyc_core::IntoAny::into_any(#value),
+            )),
+        }
+    }
+}
+
+enum Mark {
+    Call(Option<LitStr>),
+    Get(Option<LitStr>),
+    Set(Option<LitStr>),
+}
+
+/// The mark of a method, and its other attributes.
+fn mark_of(attributes: Vec<Attribute>) -> syn::Result<(Mark, Vec<Attribute>)> {
+    let mut mark = None;
+    let mut others = Vec::new();
+    for attribute in attributes {
+        let found = match attribute.path() {
+            path if path.is_ident("exposed") => Mark::Call(name_of(&attribute)?),
+            path if path.is_ident("getter") => Mark::Get(name_of(&attribute)?),
+            path if path.is_ident("setter") => Mark::Set(name_of(&attribute)?),
+            _ => {
+                others.push(attribute);
+                continue;
+            }
+        };
+        if mark.replace(found).is_some() {
+            return Err(syn::Error::new_spanned(
+                attribute,
+                "a method has one mark: exposed, getter or setter",
+            ));
+        }
+    }
+    Ok((mark.unwrap_or(Mark::Call(None)), others))
+}
+
+/// Refuses what can't be called over there.
+fn check(signature: &Signature) -> syn::Result<()> {
+    let refuse = |at: &dyn quote::ToTokens, why: &str| {
+        Err(syn::Error::new_spanned(at.to_token_stream(), why))
+    };
+    if let Some(asyncness) = &signature.asyncness {
+        return refuse(
+            asyncness,
+            "calls are blocking here; each has a twin that doesn't wait, async_...",
+        );
+    }
+    if !signature.generics.params.is_empty() {
+        return refuse(
+            &signature.generics,
+            "a peer's objects have no types: a remote method can't be generic",
+        );
+    }
+    match signature.inputs.first() {
+        Some(FnArg::Receiver(receiver))
+            if receiver.reference.is_some() && receiver.mutability.is_none() =>
+        {
+            Ok(())
+        }
+        _ => refuse(
+            &signature.ident,
+            "a remote method is called on an object: its receiver is &self",
+        ),
+    }
+}
+
+/// How a parameter is added to the arguments.
+fn argument(name: &Ident, attributes: &mut Vec<Attribute>) -> syn::Result<TokenStream> {
+    let mut how = None;
+    let mut others = Vec::new();
+    for attribute in std::mem::take(attributes) {
+        let known = ["default", "keyword", "keywords", "rest"];
+        match known.iter().find(|one| attribute.path().is_ident(one)) {
+            None => others.push(attribute),
+            Some(_) if how.is_some() => {
+                return Err(syn::Error::new_spanned(
+                    attribute,
+                    "a parameter is one of these: default, keyword, keywords or rest",
+                ));
+            }
+            found => how = found.copied(),
+        }
+    }
+    *attributes = others;
+    let text = name.unraw().to_string();
+    Ok(match how {
+        None => quote!(.arg(#name)),
+        Some("keyword") => quote!(.kwarg(#text, #name)),
+        Some("default") => quote!(.kwarg_if_some(#text, #name)),
+        Some("rest") => quote!(.all_of(#name)),
+        _ => quote!(.all_named(#name)),
+    })
+}

@@ -1,0 +1,158 @@
+//! `#[derive(PythonException)]`: a Rust error as an exception of a Python class.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{Data, DeriveInput, Field, Fields, Ident, Index, LitStr, Member};
+
+/// One field, and whether it is an argument of the exception.
+struct Part {
+    member: Member,
+    // Its attribute; a field without a name has none.
+    name: Option<String>,
+    argument: bool,
+    field: Field,
+}
+
+pub(crate) fn expand(input: DeriveInput) -> syn::Result<TokenStream> {
+    let of = &input.ident;
+    if !input.generics.params.is_empty() {
+        return Err(syn::Error::new_spanned(
+            &input.generics,
+            "a Python class isn't generic: derive it for a type without parameters",
+        ));
+    }
+    let Data::Struct(data) = input.data else {
+        return Err(syn::Error::new_spanned(
+            of,
+            "an exception has one class: derive it for a struct each, and gather them in an enum",
+        ));
+    };
+    let (module, class) = names(&input.attrs)?;
+    let module = module.map_or_else(|| quote!(::core::module_path!()), |module| quote!(#module));
+    let class = class.map_or_else(|| of.unraw().to_string(), |class| class.value());
+    let parts = parts(data.fields)?;
+    let to = to_exception(of, &parts);
+    let from = from_exception(&parts);
+    Ok(quote! {
+        #[automatically_derived]
+        impl ::rpyc_core::PythonException for #of {
+            const MODULE: &'static str = #module;
+            const CLASS: &'static str = #class;
+
+            fn from_exception(
+                exception: &::rpyc_core::Exception,
+            ) -> ::core::option::Option<Self> {
+                let _ = exception;
+                #from
+            }
+        }
+
+        #[automatically_derived]
+        impl ::core::convert::From<#of> for ::rpyc_core::Exception {
+            fn from(error: #of) -> ::rpyc_core::Exception {
+                #to
+            }
+        }
+    })
+}
+
+/// The `module` and the `class` of `#[exception(..)]`.
+fn names(attributes: &[syn::Attribute]) -> syn::Result<(Option<LitStr>, Option<LitStr>)> {
+    let (mut module, mut class) = (None, None);
+    for attribute in attributes {
+        if !attribute.path().is_ident("exception") {
+            continue;
+        }
+        attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident("module") {
+                module = Some(meta.value()?.parse()?);
+            } else if meta.path.is_ident("class") {
+                class = Some(meta.value()?.parse()?);
+            } else {
+                return Err(meta.error("unknown option: module and class are known"));
+            }
+            Ok(())
+        })?;
+    }
+    Ok((module, class))
+}
+
+fn parts(fields: Fields) -> syn::Result<Vec<Part>> {
+    let named = matches!(fields, Fields::Named(_));
+    let mut parts = Vec::new();
+    for (index, field) in fields.into_iter().enumerate() {
+        let marked = field.attrs.iter().any(|one| one.path().is_ident("arg"));
+        let index = Index {
+            index: u32::try_from(index).map_err(|_| syn::Error::new(field.span(), "too many"))?,
+            span: field.span(),
+        };
+        parts.push(Part {
+            name: field.ident.as_ref().map(|name| name.unraw().to_string()),
+            member: field
+                .ident
+                .clone()
+                .map_or(Member::Unnamed(index), Member::Named),
+            argument: marked || !named,
+            field,
+        });
+    }
+    Ok(parts)
+}
+
+fn to_exception(of: &Ident, parts: &[Part]) -> TokenStream {
+    let variable = |part: &Part| match &part.member {
+        Member::Named(name) => format_ident!("field_{}", name.unraw()),
+        Member::Unnamed(index) => format_ident!("field_{}", index.index),
+    };
+    let lets = parts.iter().map(|part| {
+        let (variable, member) = (variable(part), &part.member);
+        quote!(let #variable = ::rpyc_core::object::plain_or_name(error.#member);)
+    });
+    let arguments = parts.iter().filter(|part| part.argument).map(|part| {
+        let variable = variable(part);
+        quote!(.with_arg(#variable.clone()))
+    });
+    let arguments: Vec<TokenStream> = arguments.collect();
+    let arguments = match arguments.is_empty() {
+        true => quote!(.with_arg(text)),
+        false => quote!(#(#arguments)*),
+    };
+    let attributes = parts.iter().filter_map(|part| {
+        let (variable, name) = (variable(part), part.name.as_ref()?);
+        Some(quote!(.with_attr(#name, #variable)))
+    });
+    quote! {
+        let text = ::std::string::ToString::to_string(&error);
+        #(#lets)*
+        let _ = &text;
+        ::rpyc_core::Exception::new(
+            <#of as ::rpyc_core::PythonException>::MODULE,
+            <#of as ::rpyc_core::PythonException>::CLASS,
+        )
+        #arguments
+        #(#attributes)*
+    }
+}
+
+fn from_exception(parts: &[Part]) -> TokenStream {
+    let mut arguments = 0_usize;
+    let fields = parts.iter().map(|part| {
+        let (member, of) = (&part.member, &part.field.ty);
+        let attribute = part.name.as_ref().map(|name| quote!(exception.attr(#name)));
+        let found = match (part.argument, attribute) {
+            (true, attribute) => {
+                let index = arguments;
+                arguments += 1;
+                let or = attribute.map(|attribute| quote!(.or_else(|| #attribute)));
+                quote!(exception.args().get(#index)#or)
+            }
+            (false, Some(attribute)) => attribute,
+            (false, None) => quote!(::core::option::Option::None),
+        };
+        quote!(#member: ::rpyc_core::object::from_plain::<#of>(#found)?,)
+    });
+    let fields: Vec<TokenStream> = fields.collect();
+    quote!(::core::option::Option::Some(Self { #(#fields)* }))
+}
