@@ -213,7 +213,7 @@ fn package(version: &str) -> &'static str {
     }
 }
 
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("peer.py", include_str!("../versions/peer.py")),
     (
         "classic_client.py",
@@ -222,6 +222,10 @@ const PROGRAMS: [(&str, &str); 7] = [
     (
         "normal_sessions.py",
         include_str!("../versions/normal_sessions.py"),
+    ),
+    (
+        "plain_strings.py",
+        include_str!("../versions/plain_strings.py"),
     ),
     (
         "service_client.py",

@@ -21,6 +21,37 @@ same(seen, [7])
 with raises(ZeroDivisionError):
     conn.eval("lambda f: f()")(lambda: 1 // 0)
 
+# containers of the client's, each by its own class, whatever else was given before
+given = {"a": 1}
+for code, wanted in [
+    ("lambda d: [key for key in d]", ["a"]),
+    ("lambda d: [pair for pair in d.items()]", [("a", 1)]),
+    ("lambda d: list(dict(d).values())", [1]),
+    ("lambda d: list(d.keys())", ["a"]),
+]:
+    same([text(item) for item in conn.eval(code)(given)], wanted)
+same(conn.eval("lambda xs: sorted(xs)[0]")([3, 1, 2]), 1)
+same(conn.eval("lambda xs: sum(xs)")(iter([1, 2])), 3)
+same(conn.eval("lambda xs: sum(xs)")(x for x in (1, 2)), 3)
+assert conn.eval("lambda d: isinstance(d, dict)")(given)
+class Bag(object):
+    def __init__(self, *items):
+        self.items = list(items)
+    def __iter__(self):
+        return self
+    def __next__(self):
+        if not self.items:
+            raise StopIteration
+        return self.items.pop()
+    next = __next__
+    def __bool__(self):
+        return len(self.items) > 1
+    __nonzero__ = __bool__
+    if PYTHON_2:
+        del __next__, __bool__
+same(conn.eval("lambda bag: (bool(bag), list(bag), bool(bag))")(Bag(1, 2))[::2], (True, False))
+same(list(conn.eval("lambda bag: list(bag)")(Bag(1, 2))), [2, 1])
+
 # exceptions
 with raises(KeyError, "Remote Traceback") as raised:
     conn.eval("{}")["nothing"]

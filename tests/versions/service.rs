@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use rpyc_core::object::List;
+use rpyc_core::object::{Dict, List};
 use rpyc_core::{
     Any, Args, Config, Connection, Context, Exception, Exposed, Service, args, expose, service,
 };
@@ -42,6 +42,13 @@ impl ShopService {
     #[exposed]
     fn numbers(&self) -> Result<List, Exception> {
         List::of([1, 2, 3])
+    }
+
+    #[exposed]
+    fn prices(&self) -> Result<Dict, Exception> {
+        let prices = Dict::new();
+        prices.insert("apple", 3)?;
+        Ok(prices)
     }
 
     #[exposed]

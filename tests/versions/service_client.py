@@ -32,6 +32,13 @@ with raises(AttributeError, "cannot access"):
 with raises(AttributeError):
     root.add = 5
 same([number for number in root.numbers()], [1, 2, 3])
+prices = root.prices()
+assert "apple" in prices and "pear" not in prices
+same(prices["apple"], 3)
+prices["apple"] = 4
+same([text(fruit) for fruit in prices], ["apple"])
+del prices["apple"]
+same(len(prices), 0)
 same(root.ask(), 42)
 with root.context() as context:
     same(context.inside(), True)

@@ -73,10 +73,14 @@ impl PyHandle {
     fn call_object<'py>(
         &self,
         py: Python<'py>,
+        cx: &Context<'_>,
         function: &Bound<'py, PyAny>,
         args: Args,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (args, kwargs) = to_call(py, &self.session, args)?;
+        let (mut args, mut kwargs) = to_call(py, &self.session, args)?;
+        if cx.connection().dialect().has_names_in_bytes() {
+            (args, kwargs) = self.session.names_as_text(py, function, args, kwargs)?;
+        }
         if function.is_exact_instance_of::<PyCFunction>() {
             return self.session.call_builtin(py, function, args, kwargs);
         }
@@ -133,12 +137,12 @@ impl Object for PyHandle {
         outcome.transpose()
     }
 
-    fn call(&self, _: &Context<'_>, args: Args) -> ObjectResult {
-        self.give(|py, object| self.call_object(py, object, args))
+    fn call(&self, cx: &Context<'_>, args: Args) -> ObjectResult {
+        self.give(|py, object| self.call_object(py, cx, object, args))
     }
 
-    fn call_method(&self, _: &Context<'_>, name: &str, args: Args) -> ObjectResult {
-        self.give(|py, object| self.call_object(py, &object.getattr(name)?, args))
+    fn call_method(&self, cx: &Context<'_>, name: &str, args: Args) -> ObjectResult {
+        self.give(|py, object| self.call_object(py, cx, &object.getattr(name)?, args))
     }
 
     fn repr(&self, _: &Context<'_>) -> ObjectResult<Str> {

@@ -151,6 +151,22 @@ impl PythonSession {
             .call_method1(call, (function, args, kwargs))
     }
 
+    /// The arguments of a call of a peer's whose names come as bytes, with text for names.
+    pub(crate) fn names_as_text<'py>(
+        &self,
+        py: Python<'py>,
+        function: &Bound<'py, PyAny>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<(Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>)> {
+        let namespace = self.object(py)?.getattr(intern!(py, "namespace"))?;
+        let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
+        let names_as_text = policy().names_as_text.bind(py);
+        let named = names_as_text.call1((function, namespace, args, kwargs))?;
+        let (args, kwargs): (Bound<'_, PyTuple>, Bound<'_, PyDict>) = named.extract()?;
+        Ok((args, Some(kwargs).filter(|kwargs| !kwargs.is_empty())))
+    }
+
     fn object<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         if self.object.get().is_none() {
             let made = DeferredDrop::new(policy().session.bind(py).call0()?);

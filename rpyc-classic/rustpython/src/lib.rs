@@ -48,6 +48,7 @@ mod netref;
 mod object;
 mod os_functions;
 mod pieces;
+mod plain_names;
 mod program;
 mod proxy;
 mod requests;

@@ -1,6 +1,8 @@
 //! The part of this crate that is written in Python, and the modules that clients expect.
 
-use rpyc_classic::python::{EXCEPTIONS as EXCEPTIONS_SOURCE, PACKAGE};
+use rpyc_classic::python::{
+    EXCEPTIONS as EXCEPTIONS_SOURCE, PACKAGE, PLAIN_NAMES as PLAIN_NAMES_SOURCE,
+};
 use rpyc_core::wire::Str;
 use rustpython_vm::builtins::{PyStr, PyTuple, PyType};
 use rustpython_vm::scope::Scope;
@@ -30,6 +32,8 @@ pub(super) fn install(vm: &VirtualMachine) -> PyResult<()> {
     modules.set_item(SUPPORT, support.clone(), vm)?;
     let exceptions = run(vm, EXCEPTIONS, EXCEPTIONS_SOURCE)?;
     modules.set_item(EXCEPTIONS, exceptions, vm)?;
+    let plain_names = run(vm, PLAIN_NAMES, PLAIN_NAMES_SOURCE)?;
+    modules.set_item(PLAIN_NAMES, plain_names, vm)?;
 
     let sources = vm.ctx.new_dict();
     let own = [
@@ -88,6 +92,11 @@ pub(super) fn exceptions(vm: &VirtualMachine, name: &'static str) -> PyResult<Py
     member(vm, EXCEPTIONS, name)
 }
 
+/// The function that makes text of a call's names.
+pub(super) fn names_as_text(vm: &VirtualMachine) -> PyResult<PyObjectRef> {
+    member(vm, PLAIN_NAMES, "as_text")
+}
+
 /// A function for copies of peers' objects.
 pub(super) fn copying(vm: &VirtualMachine, name: &'static str) -> PyResult<PyObjectRef> {
     library(vm, COPYING)?.get_attr(name, vm)
@@ -130,6 +139,7 @@ pub(super) fn builtin(vm: &VirtualMachine, name: &str) -> PyResult<PyObjectRef> 
 
 const SUPPORT: &str = "_rpyc_support";
 const EXCEPTIONS: &str = "_rpyc_exceptions";
+const PLAIN_NAMES: &str = "_rpyc_plain_names";
 const COPYING: &str = "rpyc.core.copying";
 
 const TELEPORTATION: &str = include_str!("python/teleportation.py");

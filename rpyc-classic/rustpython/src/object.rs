@@ -15,7 +15,7 @@ use rustpython_vm::{AsObject, Py, PyObjectRef, PyResult, VirtualMachine};
 use super::convert::{plain_type, to_any, to_func_args, to_python};
 use super::session::PythonSession;
 use super::thread::Held;
-use super::{exception, frameless, interned, modules, names, netref};
+use super::{exception, frameless, interned, modules, names, netref, plain_names};
 
 /// A Python object, as the protocol sees it.
 pub(super) struct PyHandle {
@@ -63,8 +63,17 @@ impl PyHandle {
         self.run(|vm, object| Ok(to_any(vm, &self.session, work(vm, object)?)))
     }
 
-    fn call_object(&self, vm: &VirtualMachine, object: &PyObjectRef, args: Args) -> PyResult {
-        let args = to_func_args(vm, &self.session, args)?;
+    fn call_object(
+        &self,
+        vm: &VirtualMachine,
+        cx: &Context<'_>,
+        object: &PyObjectRef,
+        args: Args,
+    ) -> PyResult {
+        let mut args = to_func_args(vm, &self.session, args)?;
+        if cx.connection().dialect().has_names_in_bytes() {
+            args = plain_names::as_text(vm, object, self.session.namespace_object(vm), args)?;
+        }
         frameless::call(vm, object, args, || self.session.namespace_object(vm))
     }
 }
@@ -134,14 +143,14 @@ impl Object for PyHandle {
         outcome.transpose()
     }
 
-    fn call(&self, _: &Context<'_>, args: Args) -> ObjectResult {
-        self.give(|vm, object| self.call_object(vm, object, args))
+    fn call(&self, cx: &Context<'_>, args: Args) -> ObjectResult {
+        self.give(|vm, object| self.call_object(vm, cx, object, args))
     }
 
-    fn call_method(&self, _: &Context<'_>, name: &str, args: Args) -> ObjectResult {
+    fn call_method(&self, cx: &Context<'_>, name: &str, args: Args) -> ObjectResult {
         self.give(|vm, object| {
             let method = object.get_attr(&vm.ctx.new_str(name), vm)?;
-            self.call_object(vm, &method, args)
+            self.call_object(vm, cx, &method, args)
         })
     }
 

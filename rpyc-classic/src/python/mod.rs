@@ -10,6 +10,7 @@ pub const SOURCES: &[(&str, &str)] = &[
     ("_rpyc_sources", include_str!("sources.py")),
     ("_rpyc_proxies", include_str!("proxies.py")),
     ("_rpyc_exceptions", EXCEPTIONS),
+    ("_rpyc_plain_names", PLAIN_NAMES),
     ("_rpyc_raised", include_str!("raised.py")),
     ("_rpyc_session", include_str!("session.py")),
 ];
@@ -51,5 +52,8 @@ pub const EXCEPTIONS: &str = include_str!("exceptions.py");
 
 /// The answers to requests that nobody waits for yet: `rpyc.core.async_`.
 pub const ASYNC_RESULT: &str = include_str!("rpyc/async_.py");
+
+/// Names that peers give as bytes: the module `_rpyc_plain_names`.
+pub const PLAIN_NAMES: &str = include_str!("plain_names.py");
 
 const EMPTY: &str = include_str!("rpyc/empty.py");

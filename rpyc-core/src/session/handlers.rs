@@ -10,7 +10,7 @@ use crate::exception::Exception;
 use crate::object::forwarded::ForwardedObject;
 use crate::object::pickled::pickled;
 use crate::object::{Access, Any, Args, ClassStandIn, Context, ObjectRef, ObjectResult, Raised};
-use crate::wire::{DumpedException, Handler, Value, python3_name};
+use crate::wire::{DumpedException, Handler, Value};
 
 /// Does what a request asks for. CLOSE and DEL are not among them: the reader sees to those.
 pub(crate) fn handle(
@@ -114,6 +114,10 @@ fn access(
     if let Some(decided) = object.access_override(cx, access, name, value.as_ref()) {
         return decided;
     }
+    let name = match access {
+        Access::Get => known(cx, object, name),
+        Access::Set | Access::Del => name,
+    };
     let name = resolve(cx, config, object, access, name)?;
     match (access, value) {
         (Access::Get, _) => object.attr(cx, &name),
@@ -132,12 +136,16 @@ fn call_attr(
     if let Some(decided) = object.access_override(cx, Access::Get, name, None) {
         return decided?.call_in(cx, args);
     }
-    let name = match python3_name(name) {
+    let name = resolve(cx, config, object, Access::Get, known(cx, object, name))?;
+    object.call_method(cx, &name, args)
+}
+
+/// The name of an attribute that the peer gets: where the object has none of that name, by which it has the method.
+fn known<'a>(cx: &Context<'_>, object: &ObjectRef, name: &'a str) -> &'a str {
+    match cx.connection().dialect().method_name(name) {
         Some(renamed) if !object.has_attr(cx, name) => renamed,
         _ => name,
-    };
-    let name = resolve(cx, config, object, Access::Get, name)?;
-    object.call_method(cx, &name, args)
+    }
 }
 
 /// CTXEXIT takes no name, but `__exit__` is one.

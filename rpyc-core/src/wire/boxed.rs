@@ -1,5 +1,7 @@
 //! What an argument or a result is on the wire: a value, or a reference.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::{
     decode,
     dialect::{self, Dialect, Kinds},
@@ -8,6 +10,7 @@ use super::{
     idpack::{self, ClassId, IdPack, InstanceId, Kind},
     limits::Limits,
     reader::Reader,
+    string::Str,
     tag,
     value::{self, Value},
 };
@@ -235,7 +238,8 @@ fn local(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
 /// Reads what stands for an object that lives at the peer.
 fn remote(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
     if !reader.dialect().references().are_numbers() {
-        return id_pack(reader);
+        let id_pack = id_pack(reader)?;
+        return Ok(named_here(id_pack, reader.dialect()));
     }
     if tuple_count(reader, TRIPLE)? != 3 {
         return Err(ShapeError::new(TRIPLE, "a tuple of another length").into());
@@ -245,20 +249,26 @@ fn remote(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
         decode::value(reader)?,
         decode::value(reader)?,
     ];
-    Ok(remote_of(parts)?)
+    Ok(remote_of(parts, reader.dialect())?)
 }
 
-/// The number, the class and the module that rpyc 4.0 and older call an object by, as an id_pack: it tells nothing
-/// of the class but its name.
-fn remote_of([number, class, module]: [Value; 3]) -> Result<IdPack, ShapeError> {
+/// The number, the class and the module that rpyc 4.0 and older call an object by, as an id_pack.
+fn remote_of([number, class, module]: [Value; 3], dialect: Dialect) -> Result<IdPack, ShapeError> {
     let instance = InstanceId::from_value(&number)?;
     let class = dialect::name(class, TRIPLE)?;
     let module = dialect::name(module, TRIPLE)?;
-    Ok(IdPack::new(
-        format!("{module}.{class}"),
-        ClassId(0),
-        instance,
-    ))
+    let name = Str::from(format!("{module}.{class}"));
+    // Of the class they tell the name alone, and take those of one name for one.
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    let class = ClassId(hasher.finish());
+    Ok(named_here(IdPack::new(name, class, instance), dialect))
+}
+
+/// The id_pack of an object of the peer's, by the name that its class has here.
+fn named_here(mut id_pack: IdPack, dialect: Dialect) -> IdPack {
+    id_pack.name = dialect.class_name_here(id_pack.name);
+    id_pack
 }
 
 /// Reads an id_pack, without the detour over a value.
@@ -313,8 +323,9 @@ fn write_local<S: Sink>(id_pack: &IdPack, writer: &mut Writer<'_, S>) -> Result<
     }
     match id_pack.kind.number() {
         None => {
+            let name = writer.dialect().class_name(&id_pack.name);
             writer.tuple_header(3)?;
-            write_id_pack(id_pack, &id_pack.name, writer)
+            write_id_pack(id_pack, &name, writer)
         }
         Some(kind) => {
             writer.tuple_header(4)?;
@@ -393,12 +404,11 @@ fn from_pair(value: Value, dialect: Dialect, levels: usize) -> Result<Boxed, Sha
             let parts = value
                 .into_tuple()
                 .and_then(|parts| <[Value; 3]>::try_from(parts).ok());
-            Boxed::RemoteRef(remote_of(
-                parts.ok_or_else(|| ShapeError::new(TRIPLE, found))?,
-            )?)
+            let parts = parts.ok_or_else(|| ShapeError::new(TRIPLE, found))?;
+            Boxed::RemoteRef(remote_of(parts, dialect)?)
         }
         Label::LocalRef => Boxed::LocalRef(IdPack::from_value(&value)?),
-        Label::RemoteRef => Boxed::RemoteRef(IdPack::from_value(&value)?),
+        Label::RemoteRef => Boxed::RemoteRef(named_here(IdPack::from_value(&value)?, dialect)),
         Label::Tuple => {
             let found = value.type_name();
             let items = value

@@ -59,7 +59,7 @@ pub use boxed::Boxed;
 pub use decode::{decode_value, decode_value_strict};
 pub use deflate::InflateError;
 pub use dialect::Dialect;
-pub(crate) use dialect::{MethodCall, python3_name};
+pub(crate) use dialect::MethodCall;
 pub use encode::{Sink, encode_to_vec, encode_value};
 pub use envelope::{Envelope, Threads};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, FrameError, ShapeError};

@@ -208,6 +208,81 @@ fn requests_of_old_versions_are_read_in_the_terms_of_the_newest() {
     );
 }
 
+/// The dialect that the messages show, and the result in the last one, a reply.
+fn result_of(messages: &[&str]) -> (Dialect, Boxed) {
+    let mut dialect = Dialect::LEGACY;
+    let mut result = Boxed::from(0);
+    for message in messages {
+        let payload = Bytes::from(hex(message));
+        dialect = dialect.learn(&payload, &limits());
+        if let Ok(Message::Reply { result: read, .. }) =
+            Message::decode(&payload, dialect, &limits())
+        {
+            result = read;
+        }
+    }
+    (dialect, result)
+}
+
+#[test]
+fn peers_that_tell_no_numbers_of_classes_tell_them_by_name() {
+    let class = |reply: &str| {
+        let (_, result) = result_of(&[ROOT_ASKED, INSPECT_STR, GETATTR_BARE, reply]);
+        match result {
+            Boxed::RemoteRef(id_pack) => id_pack.class,
+            other => panic!("no reference: {other:?}"),
+        }
+    };
+    let one = class("12 52 50 11 54 12 59 08 0a 41 08 0a 6d");
+    let same = class("12 52 50 11 54 12 60 08 0a 41 08 0a 6d");
+    let other = class("12 52 50 11 54 12 59 08 0a 42 08 0a 6d");
+    assert_eq!(one, same);
+    assert_ne!(one, other);
+}
+
+#[test]
+fn what_python_2_calls_otherwise_has_its_name_of_python_3_here() {
+    // A dict, by number from rpyc 3, by id_pack from rpyc 4.1.
+    let bare = "12 52 50 11 54 12 59 0d 64696374 0e 0b 5f5f6275696c74696e5f5f";
+    let packed = "12 52 50 11 54 12 0e 10 5f5f6275696c74696e5f5f2e64696374 55 59";
+    let cases = [
+        &[ROOT_ASKED, INSPECT_STR, GETATTR_BARE_PYTHON_2, bare][..],
+        &[ROOT_ASKED, INSPECT_ID_PACK, packed],
+    ];
+    for (messages, is_packed) in cases.into_iter().zip([false, true]) {
+        let (dialect, result) = result_of(messages);
+        assert!(dialect.has_names_in_bytes(), "{dialect}");
+        let Boxed::RemoteRef(dict) = result else {
+            panic!("no reference: {result:?}");
+        };
+        assert_eq!(&*dict.name, "builtins.dict");
+        let sent = |handler: Handler, args: Vec<Boxed>| {
+            let seq = Seq::new(0);
+            let mut out = FrameBuf::new();
+            let request = Message::Request { seq, handler, args };
+            request.encode(&mut out, dialect, &limits(), false).unwrap();
+            bytes_of(&mut out)
+        };
+        let has = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|found| found == part);
+        let object = || Boxed::LocalRef(dict.clone());
+        let got = sent(Handler::GetAttr, vec![object(), Boxed::from("__next__")]);
+        assert!(has(&got, b"\x08\x0dnext"), "{got:x?}");
+        let empty = || Boxed::tuple(Vec::new());
+        let call = vec![object(), Boxed::from("__bool__"), empty(), empty()];
+        let called = sent(Handler::CallAttr, call);
+        assert!(has(&called, b"__nonzero__"), "{called:x?}");
+        // What is set is the attribute of that very name.
+        let set = vec![object(), Boxed::from("__next__"), Boxed::from(1)];
+        assert!(has(&sent(Handler::SetAttr, set), b"__next__"));
+        // It comes back as it came.
+        let inspected = sent(Handler::Inspect, vec![Boxed::Value(dict.to_value())]);
+        for bytes in [&got, &called, &inspected] {
+            assert_eq!(has(bytes, b"__builtin__.dict"), is_packed, "{bytes:x?}");
+            assert!(!has(bytes, b"builtins"), "{bytes:x?}");
+        }
+    }
+}
+
 #[test]
 fn another_dialect_within_a_connection_is_no_message() {
     let legacy = Bytes::from(hex(ROOT_ASKED));

@@ -65,8 +65,8 @@ fn class() -> Class<Mutex<Entries>> {
         .with("__len__", &[], &[], |this, _, [], []| {
             Ok(Any::from(this.lock().len()))
         })
-        .with("__getitem__", &["key"], &[], |this, _, [key], []| {
-            let key = Key::new(key)?;
+        .with("__getitem__", &["key"], &[], |this, cx, [key], []| {
+            let key = key_of(this, cx, key)?;
             let found = this.lock().get(&key).cloned();
             found.ok_or_else(|| missing(key))
         })
@@ -74,18 +74,18 @@ fn class() -> Class<Mutex<Entries>> {
             "__setitem__",
             &["key", "value"],
             &[],
-            |this, _, [key, value], []| {
-                set_entry(this, Key::new(key)?, value);
+            |this, cx, [key, value], []| {
+                set_entry(this, key_of(this, cx, key)?, value);
                 Ok(Any::NONE)
             },
         )
-        .with("__delitem__", &["key"], &[], |this, _, [key], []| {
-            let key = Key::new(key)?;
+        .with("__delitem__", &["key"], &[], |this, cx, [key], []| {
+            let key = key_of(this, cx, key)?;
             let old = remove_entry(this, &key);
             old.map(|_| Any::NONE).ok_or_else(|| missing(key))
         })
-        .with("__contains__", &["key"], &[], |this, _, [key], []| {
-            let key = Key::new(key)?;
+        .with("__contains__", &["key"], &[], |this, cx, [key], []| {
+            let key = key_of(this, cx, key)?;
             Ok(Any::from(this.lock().contains_key(&key)))
         })
         .with("__iter__", &[], &[], |this, _, [], []| {
@@ -126,8 +126,8 @@ fn class() -> Class<Mutex<Entries>> {
             "get",
             &["key"],
             &["default"],
-            |this, _, [key], [default]| {
-                let key = Key::new(key)?;
+            |this, cx, [key], [default]| {
+                let key = key_of(this, cx, key)?;
                 let found = this.lock().get(&key).cloned();
                 Ok(found.or(default).unwrap_or(Any::NONE))
             },
@@ -136,8 +136,8 @@ fn class() -> Class<Mutex<Entries>> {
             "pop",
             &["key"],
             &["default"],
-            |this, _, [key], [default]| {
-                let key = Key::new(key)?;
+            |this, cx, [key], [default]| {
+                let key = key_of(this, cx, key)?;
                 let old = remove_entry(this, &key);
                 old.or(default).ok_or_else(|| missing(key))
             },
@@ -146,8 +146,8 @@ fn class() -> Class<Mutex<Entries>> {
             "setdefault",
             &["key"],
             &["default"],
-            |this, _, [key], [default]| {
-                let (key, default) = (Key::new(key)?, default.unwrap_or(Any::NONE));
+            |this, cx, [key], [default]| {
+                let (key, default) = (key_of(this, cx, key)?, default.unwrap_or(Any::NONE));
                 let mut entries = this.lock();
                 if let Some(value) = entries.get(&key) {
                     return Ok(value.clone());
@@ -195,6 +195,24 @@ fn update(this: &This, _: &Context<'_>, args: Args) -> ObjectResult {
         set_entry(this, Key::new(key)?, value);
     }
     Ok(Any::NONE)
+}
+
+/// What the peer names an entry by. To one whose plain strings are bytes they equal the text of the same bytes: that is
+/// the key where it alone is there.
+fn key_of(this: &This, cx: &Context<'_>, key: Any) -> ObjectResult<Key> {
+    let text = match &key {
+        Any::Value(Value::Bytes(bytes)) if cx.connection().dialect().has_names_in_bytes() => {
+            std::str::from_utf8(bytes).ok().map(Any::from)
+        }
+        _ => None,
+    };
+    let key = Key::new(key)?;
+    let Some(text) = text.map(Key::new).transpose()? else {
+        return Ok(key);
+    };
+    let entries = this.lock();
+    let is_text = entries.contains_key(&text) && !entries.contains_key(&key);
+    Ok(if is_text { text } else { key })
 }
 
 /// Sets an entry. What is dropped may have a destructor that comes back here, so that nothing is

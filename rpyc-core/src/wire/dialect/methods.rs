@@ -31,24 +31,38 @@ impl Dialect {
         told
     }
 
+    /// What a method is called here that the peer knows by this name, where that is another one.
+    pub(crate) fn method_name(self, name: &str) -> Option<&'static str> {
+        let renamed = PYTHON_2.iter().find(|(old, _)| *old == name);
+        renamed.filter(|_| self.is_python2()).map(|(_, new)| *new)
+    }
+
     /// Of an object's methods, as the peer's INSPECT told them, those that a proxy here has: with what the peer's own
     /// proxies have unasked.
     pub(crate) fn completed(self, mut told: Vec<(Str, Option<Str>)>) -> Vec<(Str, Option<Str>)> {
         if self.references.kinds() == Kinds::Told {
             told.push((Str::from_static(TRUTH), None));
         }
+        if self.is_python2() {
+            for (old, new) in PROTOCOLS {
+                let has = |name: &str| told.iter().any(|(known, _)| **known == *name);
+                if has(old) && !has(new) {
+                    told.push((Str::from_static(new), None));
+                }
+            }
+        }
         told
+    }
+
+    /// What the peer calls the method that has this name here, where that is another one.
+    pub(super) fn name_there(self, name: &str) -> Option<&'static str> {
+        let renamed = PROTOCOLS.iter().find(|(_, new)| *new == name);
+        renamed.filter(|_| self.is_python2()).map(|(old, _)| *old)
     }
 }
 
 /// What rpyc-ng has a request for instead.
 pub(super) const TRUTH: &str = "__bool__";
-
-/// What Python 3 calls the method that Python 2 calls so.
-pub(crate) fn python3_name(method: &str) -> Option<&'static str> {
-    let found = PYTHON_2.iter().find(|(old, _)| *old == method);
-    found.map(|(_, new)| *new)
-}
 
 #[rustfmt::skip]
 const LOCAL_TO_PROXIES: &[&str] = &[
@@ -82,6 +96,9 @@ const CALLED_BY_NAME_BEFORE_4_1: [&str; 8] = [
 const FOR_EVERY_OBJECT: [&str; 7] = [
     "__eq__", "__ne__", "__lt__", "__gt__", "__le__", "__ge__", "__hash__",
 ];
+
+/// Those of them that every Python calls by itself, and none has by both names.
+const PROTOCOLS: [(&str, &str); 2] = [("__nonzero__", "__bool__"), ("next", "__next__")];
 
 /// Methods that Python 3 has renamed.
 const PYTHON_2: [(&str, &str); 11] = [

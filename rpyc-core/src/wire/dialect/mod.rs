@@ -14,7 +14,6 @@ use std::fmt;
 use super::{handler::Handler, plain_type::PlainType};
 
 pub(super) use self::exceptions::as_sent;
-pub(crate) use self::methods::python3_name;
 pub(super) use self::names::{name, split};
 pub(super) use self::requests::{named_by, number_of};
 

@@ -6,11 +6,26 @@ use super::super::{error::ShapeError, string::Str, value::Value};
 use super::Dialect;
 
 impl Dialect {
+    /// Whether the peer's names come as bytes: it has no other plain strings. What names something here (a key of a
+    /// namespace, a module) may then be bytes as well.
+    #[must_use]
+    pub const fn has_names_in_bytes(self) -> bool {
+        self.is_python2()
+    }
+
     /// The name of a class of ours as the peer knows it: its proxies of builtins are found by their names.
     pub(in super::super) fn class_name(self, name: &str) -> Cow<'_, str> {
-        match name.strip_prefix("builtins.") {
-            Some(class) if self.is_python2() => Cow::Owned(format!("__builtin__.{class}")),
+        match name.strip_prefix(BUILTINS) {
+            Some(class) if self.is_python2() => Cow::Owned(format!("{PYTHON_2_BUILTINS}{class}")),
             _ => Cow::Borrowed(name),
+        }
+    }
+
+    /// What a class of the peer's is called here.
+    pub(in super::super) fn class_name_here(self, name: Str) -> Str {
+        match name.strip_prefix(PYTHON_2_BUILTINS) {
+            Some(class) if self.is_python2() => Str::from(format!("{BUILTINS}{class}")),
+            _ => name,
         }
     }
 }
@@ -34,3 +49,6 @@ pub(in super::super) fn split(name: &str) -> (&str, &str) {
         None => (name, ""),
     }
 }
+
+const BUILTINS: &str = "builtins.";
+const PYTHON_2_BUILTINS: &str = "__builtin__.";

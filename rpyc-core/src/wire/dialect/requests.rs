@@ -71,18 +71,45 @@ impl Dialect {
         handler: Handler,
         args: &[Boxed],
     ) -> Option<(Handler, Vec<Boxed>)> {
-        if self.references == References::IdPackWithKind {
-            return match (handler, args) {
+        let translated = match self.references {
+            References::IdPackWithKind => match (handler, args) {
                 (Handler::Del, [Boxed::LocalRef(id_pack), count]) => {
                     let args = vec![Boxed::Value(id_pack.to_value()), count.clone()];
                     Some((handler, args))
                 }
                 _ => None,
-            };
+            },
+            references if references.are_numbers() => Some(self.about_numbers(handler, args)),
+            _ => None,
+        };
+        if !self.is_python2() {
+            return translated;
         }
-        if !self.references.are_numbers() {
-            return None;
+        let (handler, mut args) = translated.unwrap_or_else(|| (handler, args.to_vec()));
+        self.name_as_there(handler, &mut args);
+        Some((handler, args))
+    }
+
+    /// Names in a request, as Python 2 has them.
+    fn name_as_there(self, handler: Handler, args: &mut [Boxed]) {
+        match (handler, args) {
+            (Handler::GetAttr | Handler::CallAttr, [_, Boxed::Value(Value::Str(name)), ..]) => {
+                if let Some(there) = self.name_there(name) {
+                    *name = Str::from_static(there);
+                }
+            }
+            (Handler::Inspect, [Boxed::Value(Value::Tuple(id_pack))])
+            | (Handler::InstanceCheck, [_, Boxed::Value(Value::Tuple(id_pack))]) => {
+                if let Some(Value::Str(name)) = id_pack.first_mut() {
+                    *name = Str::from(&*self.class_name(name));
+                }
+            }
+            _ => {}
         }
+    }
+
+    /// The same for a peer that knows objects by numbers.
+    fn about_numbers(self, handler: Handler, args: &[Boxed]) -> (Handler, Vec<Boxed>) {
         let bare = self.references == References::NumberBare;
         let (handler, mut args) = match (handler, args) {
             (Handler::Inspect, [Boxed::Value(id_pack)]) => {
@@ -90,7 +117,7 @@ impl Dialect {
                     Ok(id_pack) => vec![Boxed::Value(number_of(&id_pack).into())],
                     Err(_) => args.to_vec(),
                 };
-                return Some((handler, args));
+                return (handler, args);
             }
             (Handler::Cmp, [object, other, Boxed::Value(Value::Str(op))]) => match &**op {
                 "__cmp__" => (handler, vec![object.clone(), other.clone()]),
@@ -119,7 +146,7 @@ impl Dialect {
         {
             *first = Boxed::Value(number_of(id_pack).into());
         }
-        Some((handler, args))
+        (handler, args)
     }
 }
 
