@@ -345,16 +345,17 @@ fn keepalive_is_on_unless_it_is_turned_off() -> Result<(), Error> {
     for keepalive in [Some(Duration::from_secs(60)), None] {
         let (address, _server) = tcp_server();
         let conn = Connector::new().keepalive(keepalive).connect(address)?;
-        let here = conn.config().endpoints.map(|(here, _)| here.port());
-        let local = format!("0100007F:{:04X}", here.expect("a port"));
-        // The system's own view: the local address, and which timer runs. 2 is that of keepalive;
+        let (here, there) = conn.config().endpoints.expect("addresses");
+        // Both: a connection that ended a while ago may have had the same port here, to another one.
+        let ends = [here, there].map(|end| format!("0100007F:{:04X}", end.port()));
+        // The system's own view: the addresses, and which timer runs. 2 is that of keepalive;
         // 1 runs until what was sent is acknowledged.
         let timer = || {
             let table = std::fs::read_to_string("/proc/net/tcp").expect("the table of sockets");
             let mut lines = table.lines().map(|line| line.split_whitespace());
             let found = lines.find_map(|mut fields| {
-                let is_ours = fields.nth(1)? == local;
-                fields.nth(3).filter(|_| is_ours).map(str::to_owned)
+                let is_ours = [fields.nth(1)?, fields.next()?] == ends;
+                fields.nth(2).filter(|_| is_ours).map(str::to_owned)
             });
             found.expect("our socket")
         };
