@@ -2,6 +2,7 @@
 
 mod auth;
 mod bench;
+mod deadlines;
 mod refusals;
 mod sessions;
 mod streams;

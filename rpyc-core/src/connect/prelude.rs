@@ -32,7 +32,7 @@ pub(super) fn run(
     })
 }
 
-/// A stream whose reads end when the time is over, however often something comes.
+/// A stream whose reads and writes end when the time is over, however often something comes.
 struct Within<'a> {
     stream: &'a dyn Stream,
     end: Option<Instant>,
@@ -69,7 +69,19 @@ impl Stream for Within<'_> {
     }
 
     fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.stream.write_vectored(slices)
+        let Some(end) = self.end else {
+            return self.stream.write_vectored(slices);
+        };
+        let left = end.saturating_duration_since(Instant::now());
+        let first = slices.iter().find(|slice| !slice.is_empty());
+        let first: &[u8] = first.map_or(&[], |slice| slice);
+        self.stream
+            .try_write(first, left)
+            .or_else(|error| match error.kind() {
+                io::ErrorKind::WouldBlock => Err(io::ErrorKind::TimedOut.into()),
+                io::ErrorKind::Unsupported => self.stream.write_vectored(slices),
+                _ => Err(error),
+            })
     }
 
     fn one_frame_a_write(&self) -> bool {

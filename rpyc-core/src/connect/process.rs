@@ -131,6 +131,14 @@ impl Stream for ChildStream {
         self.pipes.write_vectored(slices)
     }
 
+    fn try_write(&self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
+        self.pipes.try_write(bytes, patience)
+    }
+
+    fn bound_writes(&self, patience: Duration) -> bool {
+        self.pipes.bound_writes(patience)
+    }
+
     fn shutdown(&self) {
         self.pipes.shutdown();
         self.reap();

@@ -34,11 +34,22 @@ impl<P: Protocol> Dispatcher<P> {
         };
         drop(core);
         P::answer_close(self, &to);
-        // Nobody needs to read any more; a peer that doesn't read the answer either is cut off.
         self.flush_soon();
-        self.outbox.wait_below(0, Some(Instant::now() + GRACE));
-        self.end(CloseReason::Peer);
+        if self.outbox.backlog() > 0 {
+            // A peer that doesn't read the answer is cut off after a while. No wait here is as long as that.
+            let link = self.clone();
+            if self.send_helper(move || link.end_when_written(CloseReason::Peer)) {
+                return self.core.lock();
+            }
+        }
+        self.end_when_written(CloseReason::Peer);
         self.core.lock()
+    }
+
+    /// Ends the connection when everything is written, or the peer hasn't read it for a while.
+    fn end_when_written(&self, reason: CloseReason) {
+        self.outbox.wait_below(0, Some(Instant::now() + GRACE));
+        self.end(reason);
     }
 
     /// Ends the connection: every wait fails, nothing more is sent or read. The first reason
@@ -173,8 +184,7 @@ impl<P: Protocol> Dispatcher<P> {
             link.flush();
             if !awaits_answer {
                 // Even after a burst of requests: nothing is written once the connection has failed.
-                link.outbox.wait_below(0, Some(Instant::now() + GRACE));
-                link.end(reason);
+                link.end_when_written(reason);
             }
         });
     }

@@ -16,7 +16,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -24,7 +24,7 @@ use super::calls::{Call, Calls};
 use super::health::HealthCheck;
 use super::lifecycle::Lifecycle;
 use super::notes::Notes;
-use super::outbox::{Outbox, Rest};
+use super::outbox::{CONGESTED, Outbox, PATIENCE, Rest};
 use super::readiness::ReadinessObserver;
 use super::reading::Reading;
 use super::reply_to::ReplyTo;
@@ -199,11 +199,12 @@ impl<P: Protocol> Dispatcher<P> {
         session: P,
     ) -> Arc<Dispatcher<P>> {
         let calls = Calls::new(session.max_held());
+        let outbox = Outbox::new(stream.bound_writes(PATIENCE));
         Arc::new_cyclic(|this| Dispatcher {
             number,
             stream,
             session,
-            outbox: Outbox::new(),
+            outbox,
             core: Mutex::new(Core {
                 reading: Reading::new(read_half),
                 scheduler: Scheduler::new(bounds),
@@ -306,11 +307,15 @@ impl<P: Protocol> Dispatcher<P> {
     }
 
     /// Waits, where much is queued, until the peer has read most of it: a request that has piled
-    /// it up doesn't end before, so that no other one takes its turn.
-    pub(super) fn wait_drained(&self) {
+    /// it up doesn't end before, so that no other one takes its turn. What has a deadline waits for no longer.
+    pub(super) fn wait_drained(self: &Arc<Self>, deadline: Option<Instant>) {
         if self.outbox.is_congested() {
             self.wake_watchdog();
-            self.fail_if_unwritten(self.outbox.wait_drained(&*self.stream));
+            match deadline {
+                None => self.flush(),
+                Some(_) => self.flush_soon(),
+            }
+            self.outbox.wait_below(CONGESTED, deadline);
         }
     }
 

@@ -5,17 +5,19 @@
 //! and no writer becomes the writer.
 
 use std::io::{self, IoSlice};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::blocked_threads::Waiting;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, passed, wait};
-use crate::transport::Stream;
+use crate::transport::{Stream, WriteBudget};
 use crate::wire::{EncodeError, FrameBuf};
 
 pub(crate) struct Outbox {
     state: Mutex<State>,
     drained: Condvar,
+    // The stream's writes are bounded by `PATIENCE`.
+    bounded: bool,
     // Changed under the lock only, so that they need no order of their own: who has appended a
     // frame, or looked at the state, sees at least what was true then.
     unsent: AtomicBool,
@@ -46,7 +48,8 @@ struct State {
 }
 
 impl Outbox {
-    pub(crate) fn new() -> Outbox {
+    /// `bounded` says whether the stream's writes are by [`PATIENCE`].
+    pub(crate) fn new(bounded: bool) -> Outbox {
         Outbox {
             state: Mutex::new(State {
                 frames: FrameBuf::new(),
@@ -56,6 +59,7 @@ impl Outbox {
                 closed: false,
             }),
             drained: Condvar::new(),
+            bounded,
             unsent: AtomicBool::new(false),
             writing: AtomicBool::new(false),
             congested: AtomicBool::new(false),
@@ -113,17 +117,6 @@ impl Outbox {
         self.congested.load(Ordering::Relaxed)
     }
 
-    /// Writes, or waits while somebody else writes, until less than a megabyte waits: whoever
-    /// adds to a backlog is slowed down by the peer.
-    ///
-    /// # Errors
-    /// As [`flush`](Outbox::flush).
-    pub(crate) fn wait_drained(&self, stream: &dyn Stream) -> io::Result<()> {
-        let outcome = self.flush(stream);
-        self.wait_below(CONGESTED, None);
-        outcome
-    }
-
     /// How many writes have returned.
     pub(crate) fn writes(&self) -> u64 {
         self.writes.load(Ordering::Relaxed)
@@ -142,16 +135,27 @@ impl Outbox {
     /// # Errors
     /// What the stream says; the outbox is closed then.
     pub(crate) fn flush(&self, stream: &dyn Stream) -> io::Result<()> {
-        self.write_queued(stream, None, true).map(drop)
+        self.write_queued(stream, None, WriteBudget::new(None))
+            .map(drop)
     }
 
-    /// The same, but gives back what the peer doesn't read at the moment, where the stream can tell
-    /// ([`Stream::bound_writes`]). Until that is given to [`resume`](Outbox::resume) nobody else writes.
+    /// The same, but gives back what can't be written within [`PATIENCE`]; all of it, where the
+    /// stream's writes aren't bounded. Until that is given to [`resume`](Outbox::resume) nobody else
+    /// writes.
     ///
     /// # Errors
     /// As [`flush`](Outbox::flush).
     pub(crate) fn flush_unless_stalled(&self, stream: &dyn Stream) -> io::Result<Option<Rest>> {
-        self.write_queued(stream, None, false)
+        if self.bounded {
+            return self.write_queued(stream, None, WriteBudget::new(Some(PATIENCE)));
+        }
+        let mut state = self.state.lock();
+        if self.is_writing() {
+            return Ok(None);
+        }
+        let batch = self.take_batch(&mut state);
+        self.writing.store(batch.is_some(), Ordering::Relaxed);
+        Ok(batch)
     }
 
     /// Writes what was given back, and what has been appended meanwhile.
@@ -159,14 +163,15 @@ impl Outbox {
     /// # Errors
     /// As [`flush`](Outbox::flush).
     pub(crate) fn resume(&self, stream: &dyn Stream, rest: Rest) -> io::Result<()> {
-        self.write_queued(stream, Some(rest), true).map(drop)
+        self.write_queued(stream, Some(rest), WriteBudget::new(None))
+            .map(drop)
     }
 
     fn write_queued(
         &self,
         stream: &dyn Stream,
         mut rest: Option<Rest>,
-        patient: bool,
+        mut budget: WriteBudget,
     ) -> io::Result<Option<Rest>> {
         while rest.is_some() || self.needs_writer() {
             let mut state = self.state.lock();
@@ -179,14 +184,10 @@ impl Outbox {
             // From here on this thread is the writer, until it finds nothing more to write.
             while let Some(mut batch) = rest.take().or_else(|| self.take_batch(&mut state)) {
                 drop(state);
-                let outcome = match self.write_all(stream, &batch.frames, &mut batch.done, patient)
-                {
-                    Ok(()) if batch.nudged && stream.has_unsent() => stream.flush(),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        return Ok(Some(batch));
-                    }
-                    outcome => outcome,
-                };
+                let outcome = self.write_batch(stream, &mut batch, &mut budget);
+                if would_block(&outcome) {
+                    return Ok(Some(batch));
+                }
                 let mut frames = batch.frames;
                 frames.clear();
                 state = self.state.lock();
@@ -262,14 +263,32 @@ impl Outbox {
         }
     }
 
-    fn write_all(
+    /// Fails with `WouldBlock` only within a budget that is limited.
+    fn write_batch(
+        &self,
+        stream: &dyn Stream,
+        batch: &mut Rest,
+        budget: &mut WriteBudget,
+    ) -> io::Result<()> {
+        let _waiting = Waiting::begin();
+        self.write_frames(stream, &batch.frames, &mut batch.done, budget)?;
+        while batch.nudged && stream.has_unsent() {
+            budget.spend()?;
+            let outcome = stream.flush();
+            if budget.is_limited() || !would_block(&outcome) {
+                return outcome;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_frames(
         &self,
         stream: &dyn Stream,
         frames: &FrameBuf,
         done: &mut usize,
-        patient: bool,
+        budget: &mut WriteBudget,
     ) -> io::Result<()> {
-        let _waiting = Waiting::begin();
         let apart = stream.one_frame_a_write();
         let mut end = *done;
         while *done < frames.len() {
@@ -280,6 +299,7 @@ impl Outbox {
                     frames.len()
                 };
             }
+            budget.spend()?;
             let written = match frames.whole().and_then(|bytes| bytes.get(*done..end)) {
                 Some(bytes) => stream.write_vectored(&[IoSlice::new(bytes)]),
                 None => write_part(stream, frames, *done, end),
@@ -287,8 +307,8 @@ impl Outbox {
             match written {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => *done += written,
-                Err(error) if patient && error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                outcome if !budget.is_limited() && would_block(&outcome) => continue,
                 Err(error) => return Err(error),
             }
             // There is one writer.
@@ -296,6 +316,10 @@ impl Outbox {
         }
         Ok(())
     }
+}
+
+fn would_block<T>(outcome: &io::Result<T>) -> bool {
+    matches!(outcome, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
 /// Writes some of the bytes from `done` to `end`.
@@ -320,13 +344,14 @@ fn write_part(
 /// How much may wait before whoever adds to it has to wait, too.
 pub(crate) const CONGESTED: usize = 1 << 20;
 
+/// How long a thread that has a deadline tries to write itself.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(20);
+
 /// The system takes 1,024 at the most.
 const MAX_SLICES: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use bytes::Bytes;
 
     use super::*;
@@ -391,7 +416,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_wants_frames_apart_gets_no_byte_of_the_next_one() {
-        let (outbox, stream) = (Outbox::new(), Records::default());
+        let (outbox, stream) = (Outbox::new(true), Records::default());
         for payload in [&b"one"[..], b"", &[7; 40_000], b"last"] {
             assert!(outbox.append(frame(payload)).is_ok());
         }
@@ -408,7 +433,7 @@ mod tests {
 
     #[test]
     fn what_the_stream_has_to_say_itself_is_written_without_a_frame() {
-        let (outbox, stream) = (Outbox::new(), Records::default());
+        let (outbox, stream) = (Outbox::new(true), Records::default());
         outbox.request_flush();
         assert!(outbox.needs_writer());
         assert!(outbox.flush(&stream).is_ok());
@@ -449,7 +474,7 @@ mod tests {
 
     #[test]
     fn what_a_peer_does_not_read_is_given_back_and_written_by_who_has_time() {
-        let (outbox, stream) = (Outbox::new(), Stalling::default());
+        let (outbox, stream) = (Outbox::new(true), Stalling::default());
         assert!(outbox.append(frame(b"one")).is_ok());
         let rest = outbox.flush_unless_stalled(&stream);
         let rest = rest.expect("no failure").expect("it stalls");
@@ -466,8 +491,64 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_that_reads_little_by_little_does_not_hold_a_thread_with_a_deadline() {
+        let (outbox, stream) = (Outbox::new(true), Sip::default());
+        let payload = Bytes::from(vec![7; 64 << 20]);
+        let encode = |frames: &mut FrameBuf| {
+            frames.begin();
+            frames.put_shared(payload);
+            frames.finish(false, &Limits::default())
+        };
+        assert!(outbox.append(encode).is_ok());
+        let rest = outbox.flush_unless_stalled(&stream).expect("no failure");
+        assert!(rest.is_some() && outbox.backlog() > 64 << 20);
+    }
+
+    /// Another thread appends a frame whenever one is written.
+    struct Chatty<'a>(&'a Outbox);
+
+    impl Stream for Chatty<'_> {
+        fn read(&self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+        fn read_ready(&self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+        fn set_read_timeout(&self, _: Option<Duration>) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            assert!(self.0.append(frame(b"more")).is_ok());
+            Ok(slices.iter().map(|slice| slice.len()).sum())
+        }
+        fn shutdown(&self) {}
+    }
+
+    #[test]
+    fn what_others_append_does_not_hold_a_thread_with_a_deadline() {
+        let outbox = Outbox::new(true);
+        assert!(outbox.append(frame(b"one")).is_ok());
+        let rest = outbox.flush_unless_stalled(&Chatty(&outbox));
+        assert!(rest.expect("no failure").is_some());
+    }
+
+    #[test]
+    fn a_stream_that_can_not_bound_its_writes_is_left_to_who_has_time() {
+        let (outbox, stream) = (Outbox::new(false), Sip::default());
+        assert!(outbox.append(frame(b"one")).is_ok());
+        let rest = outbox.flush_unless_stalled(&stream).expect("no failure");
+        assert!(outbox.is_writing() && stream.0.lock().is_empty());
+        let again = outbox.flush_unless_stalled(&stream).expect("no failure");
+        assert!(again.is_none() && outbox.is_writing());
+        assert!(outbox.resume(&stream, rest.expect("all of it")).is_ok());
+        assert_eq!(*stream.0.lock(), b"\0\0\0\x03\0one\n");
+        let nothing = outbox.flush_unless_stalled(&stream).expect("no failure");
+        assert!(nothing.is_none() && !outbox.is_writing());
+    }
+
+    #[test]
     fn partial_writes_lose_nothing_and_keep_the_order() {
-        let (outbox, stream) = (Outbox::new(), Sip::default());
+        let (outbox, stream) = (Outbox::new(true), Sip::default());
         for payload in [&b"one"[..], b"two", &[7; 40_000], b"four"] {
             assert!(outbox.append(frame(payload)).is_ok());
         }

@@ -52,7 +52,7 @@ impl<P: Protocol> Dispatcher<P> {
         let reason = self.wait_for(ForReady(end), Some(end));
         if reason.is_none() && self.core.lock().scheduler.tasks() > 0 {
             self.take_in_ready();
-            self.flush();
+            self.flush_soon();
         }
         reason
     }

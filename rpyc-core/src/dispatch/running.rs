@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::blocked_threads::Running;
 use super::current::Current;
@@ -63,15 +64,21 @@ impl<P: Protocol> Dispatcher<P> {
         }
     }
 
-    /// Runs a request on the current thread, to its end; gives the core back locked.
-    pub(super) fn run_task(self: &Arc<Self>, task: TaskId, request: P::Request) -> Locked<'_, P> {
+    /// Runs a request on the current thread, to its end; gives the core back locked. Until the deadline
+    /// the peer is waited for where it doesn't read the answers.
+    pub(super) fn run_task(
+        self: &Arc<Self>,
+        task: TaskId,
+        request: P::Request,
+        deadline: Option<Instant>,
+    ) -> Locked<'_, P> {
         self.wake_watchdog();
         self.log_notes();
         let current = Current::enter(self.number, task, request.pair().peers);
         let _running = Running::begin();
         P::execute(self, request);
         drop(current);
-        self.wait_drained();
+        self.wait_drained(deadline);
         let mut core = self.core.lock();
         core.scheduler.end(task);
         self.after_task(&mut core);
@@ -110,7 +117,7 @@ impl<P: Protocol> Dispatcher<P> {
     fn run_tasks(self: &Arc<Self>, task: TaskId, request: P::Request) {
         let mut next = Some((task, request));
         while let Some((task, request)) = next {
-            let core = self.run_task(task, request);
+            let core = self.run_task(task, request, None);
             let (core, more) = self.give_out(core, Requester::PoolThread);
             drop(core);
             next = more;

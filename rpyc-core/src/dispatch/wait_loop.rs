@@ -131,12 +131,16 @@ impl<P: Protocol> Dispatcher<P> {
             if let Some((task, request)) = job.or_else(|| core.scheduler.take_assigned(waiter)) {
                 self.pass_on_reading(&mut core);
                 drop(core);
-                core = self.run_task(task, request);
+                core = self.run_task(task, request, deadline);
                 core.scheduler.end_nested(waiter);
-                match wait.after_task() {
-                    Some(outcome) => break outcome,
-                    None => continue,
+                if let Some(outcome) = wait.after_task() {
+                    break outcome;
                 }
+                // However many more there are.
+                if !W::IS_READY_ONLY && deadline.is_some_and(passed) {
+                    break wait.look(&mut core).unwrap_or_else(|| wait.timed_out());
+                }
+                continue;
             }
             // 2. What ends the wait.
             if let Some(outcome) = wait.look(&mut core) {
@@ -165,8 +169,9 @@ impl<P: Protocol> Dispatcher<P> {
         };
         wait.end(&mut core, waiter);
         core.scheduler.leave(waiter);
-        if W::IS_FOR_ONE_MESSAGE && core.scheduler.has_waiters() {
-            // One request was run here; the next ones are for those who are still here.
+        let leaves_some = W::IS_FOR_ONE_MESSAGE || core.scheduler.queued() > 0;
+        if leaves_some && core.scheduler.has_waiters() {
+            // What hasn't been run here is for those who are still here.
             (core, _) = self.give_out(core, Requester::Nobody);
         }
         self.pass_on_reading(&mut core);

@@ -43,15 +43,15 @@ pub(crate) fn wait_for_one<P: Protocol>(
         if is_in() {
             return true;
         }
-        if waiters.run_one() {
-            continue;
-        }
+        let has_run = waiters.run_one(deadline);
         let limit = deadline.map(left);
         let is_over = limit.is_some_and(|left| left.is_zero());
-        if is_over || waiters.are_closed() {
+        if is_over || (!has_run && waiters.are_closed()) {
             return is_in();
         }
-        waiters.bell.wait(limit);
+        if !has_run {
+            waiters.bell.wait(limit);
+        }
     }
 }
 
@@ -84,7 +84,7 @@ impl<P: Protocol> Waiters<'_, P> {
     }
 
     /// Runs a request that is this thread's to run, if there is one.
-    fn run_one(&mut self) -> bool {
+    fn run_one(&mut self, deadline: Option<Instant>) -> bool {
         for index in 0..self.connections.len() {
             let (Some(link), Some(Some(waiter))) = (
                 self.connections.get(index),
@@ -96,7 +96,7 @@ impl<P: Protocol> Waiters<'_, P> {
             if let Some((task, request)) = job.or_else(|| core.scheduler.take_assigned(waiter)) {
                 link.pass_on_reading(&mut core);
                 drop(core);
-                self.run(index, waiter, task, request);
+                self.run(index, waiter, (task, request), deadline);
                 return true;
             }
             core.scheduler.set_state(waiter, ThreadState::Resting);
@@ -107,12 +107,18 @@ impl<P: Protocol> Waiters<'_, P> {
     }
 
     /// The other connections must not give this thread anything meanwhile.
-    fn run(&mut self, index: usize, waiter: WaiterId, task: TaskId, request: P::Request) {
+    fn run(
+        &mut self,
+        index: usize,
+        waiter: WaiterId,
+        (task, request): (TaskId, P::Request),
+        deadline: Option<Instant>,
+    ) {
         for other in (0..self.connections.len()).filter(|other| *other != index) {
             self.leave(other);
         }
         if let Some(link) = self.connections.get(index) {
-            let mut core = link.run_task(task, request);
+            let mut core = link.run_task(task, request, deadline);
             core.scheduler.end_nested(waiter);
         }
     }

@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::connection::Connection;
 use super::encoding::Encoding;
@@ -36,7 +35,6 @@ impl Link {
         })?;
         config.connid.get_or_insert_with(next_connid);
         config.endpoints = config.endpoints.or_else(|| stream.endpoints());
-        stream.bound_writes(WRITE_PATIENCE);
         let config = Arc::new(config);
         let number = Space::unique().number();
         let dialect = match config.bind_threads {
@@ -105,6 +103,3 @@ fn next_connid() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     format!("conn{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
-
-/// How long a thread that has a deadline tries to write itself.
-const WRITE_PATIENCE: Duration = Duration::from_millis(20);

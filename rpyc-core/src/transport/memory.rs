@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Stream;
-use crate::sync::{Condvar, Mutex, wait};
+use crate::sync::{Condvar, Mutex, MutexGuard, wait};
 
 /// One end of a pair made by [`memory_pair`].
 pub struct MemoryStream {
     incoming: Arc<Pipe>,
     outgoing: Arc<Pipe>,
     read_timeout: Mutex<Option<Duration>>,
+    write_timeout: Mutex<Option<Duration>>,
 }
 
 /// Two ends of one stream: what is written at one end is read at the other.
@@ -25,6 +26,7 @@ pub fn memory_pair() -> (MemoryStream, MemoryStream) {
         incoming: incoming.clone(),
         outgoing: outgoing.clone(),
         read_timeout: Mutex::new(None),
+        write_timeout: Mutex::new(None),
     };
     (end(&there, &back), end(&back, &there))
 }
@@ -43,28 +45,19 @@ struct PipeState {
 
 impl Pipe {
     fn read(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut state = self.state.lock();
-        while state.bytes.is_empty() {
-            if state.closed {
-                return Ok(0);
-            }
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            state = wait(&self.changed, state, left);
+        let mut state =
+            self.wait_while(timeout, |state| state.bytes.is_empty() && !state.closed)?;
+        if state.bytes.is_empty() {
+            return Ok(0);
         }
         let count = io::Read::read(&mut state.bytes, buffer)?;
         self.changed.notify_all();
         Ok(count)
     }
 
-    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut state = self.state.lock();
-        while state.bytes.len() >= CAPACITY && !state.closed {
-            state = wait(&self.changed, state, None);
-        }
+    fn write(&self, slices: &[IoSlice<'_>], timeout: Option<Duration>) -> io::Result<usize> {
+        let is_full = |state: &PipeState| state.bytes.len() >= CAPACITY && !state.closed;
+        let mut state = self.wait_while(timeout, is_full)?;
         if state.closed {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
@@ -78,6 +71,23 @@ impl Pipe {
         }
         self.changed.notify_all();
         Ok(written)
+    }
+
+    fn wait_while(
+        &self,
+        timeout: Option<Duration>,
+        must_wait: impl Fn(&PipeState) -> bool,
+    ) -> io::Result<MutexGuard<'_, PipeState>> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut state = self.state.lock();
+        while must_wait(&state) {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            state = wait(&self.changed, state, left);
+        }
+        Ok(state)
     }
 
     fn close(&self) {
@@ -102,7 +112,17 @@ impl Stream for MemoryStream {
     }
 
     fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.outgoing.write(slices)
+        let timeout = *self.write_timeout.lock();
+        self.outgoing.write(slices, timeout)
+    }
+
+    fn try_write(&self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
+        self.outgoing.write(&[IoSlice::new(bytes)], Some(patience))
+    }
+
+    fn bound_writes(&self, patience: Duration) -> bool {
+        *self.write_timeout.lock() = Some(patience);
+        true
     }
 
     fn shutdown(&self) {

@@ -9,6 +9,7 @@ mod read_half;
 mod stream;
 #[cfg(feature = "tls")]
 mod tls;
+mod write_budget;
 
 pub use self::memory::{MemoryStream, memory_pair};
 pub use self::peer_addr::{PeerAddr, UnixPeer};
@@ -19,3 +20,4 @@ pub(crate) use self::read_half::{Input, ReadHalf};
 pub use self::stream::Stream;
 #[cfg(feature = "tls")]
 pub use self::tls::{TlsClient, TlsClientBuilder, TlsError, TlsServer, TlsStream};
+pub(crate) use self::write_budget::WriteBudget;

@@ -24,6 +24,7 @@ pub struct PipeStream {
     wake: io::PipeReader,
     waker: Mutex<Option<io::PipeWriter>>,
     read_timeout: Mutex<Option<Duration>>,
+    write_timeout: Mutex<Option<Duration>>,
     label: String,
 }
 
@@ -41,6 +42,7 @@ impl PipeStream {
             wake,
             waker: Mutex::new(Some(waker)),
             read_timeout: Mutex::new(None),
+            write_timeout: Mutex::new(None),
             label: "a pipe".to_owned(),
         })
     }
@@ -84,6 +86,28 @@ impl PipeStream {
         Ok(rustix::io::read(&*input, buffer)?)
     }
 
+    fn write_within(&self, slices: &[IoSlice<'_>], timeout: Option<Duration>) -> io::Result<usize> {
+        let output = self.output.lock().clone().ok_or_else(ended)?;
+        loop {
+            // It fails where nobody reads any more: writing then would be a SIGPIPE.
+            if !self.wait(&output, PollFlags::OUT, timeout)? {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let written = if self.nonblocking {
+                rustix::io::writev(&*output, slices)
+            } else {
+                // What is ready takes this much without blocking.
+                let first = slices.iter().find(|slice| !slice.is_empty());
+                let first: &[u8] = first.map_or(&[], |slice| slice);
+                rustix::io::write(&*output, &first[..first.len().min(SAFE_WRITE)])
+            };
+            match written {
+                Err(rustix::io::Errno::AGAIN) => {}
+                written => return Ok(written?),
+            }
+        }
+    }
+
     /// Waits until the descriptor is ready; says whether it is, within the time.
     fn wait(&self, fd: &OwnedFd, ready: PollFlags, timeout: Option<Duration>) -> io::Result<bool> {
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
@@ -122,23 +146,17 @@ impl Stream for PipeStream {
     }
 
     fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let output = self.output.lock().clone().ok_or_else(ended)?;
-        loop {
-            // It fails where nobody reads any more: writing then would be a SIGPIPE.
-            self.wait(&output, PollFlags::OUT, None)?;
-            let written = if self.nonblocking {
-                rustix::io::writev(&*output, slices)
-            } else {
-                // What is ready takes this much without blocking.
-                let first = slices.iter().find(|slice| !slice.is_empty());
-                let first: &[u8] = first.map_or(&[], |slice| slice);
-                rustix::io::write(&*output, &first[..first.len().min(SAFE_WRITE)])
-            };
-            match written {
-                Err(rustix::io::Errno::AGAIN) => {}
-                written => return Ok(written?),
-            }
-        }
+        let timeout = *self.write_timeout.lock();
+        self.write_within(slices, timeout)
+    }
+
+    fn try_write(&self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
+        self.write_within(&[IoSlice::new(bytes)], Some(patience))
+    }
+
+    fn bound_writes(&self, patience: Duration) -> bool {
+        *self.write_timeout.lock() = Some(patience);
+        true
     }
 
     fn shutdown(&self) {

@@ -36,23 +36,26 @@ pub trait Stream: Send + Sync {
     /// Writes some of the bytes, blocking until at least one is written.
     ///
     /// # Errors
-    /// What the system says.
+    /// `WouldBlock` once [`bound_writes`](Stream::bound_writes) bounds it: the next write brings the same
+    /// bytes again. Else what the system says.
     fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 
     /// Writes some of the bytes if that can be done within `patience`.
     ///
     /// # Errors
-    /// `WouldBlock` when it can't, `Unsupported` where a stream can't tell; else what the system
+    /// `WouldBlock` when it can't, and the next write brings the same bytes again; `Unsupported` where a stream can't tell; else what the system
     /// says.
     fn try_write(&self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
         let _ = (bytes, patience);
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// From now on a write that can't write anything for `patience` fails with `WouldBlock` and has
-    /// written nothing, where the stream can do that. Else it blocks until the peer reads.
-    fn bound_writes(&self, patience: Duration) {
+    /// From now on a write or a flush that doesn't get on for `patience` fails with `WouldBlock`.
+    /// Says whether the stream can do that: one that can't is written by a thread that has no
+    /// deadline, a hand-over for each message.
+    fn bound_writes(&self, patience: Duration) -> bool {
         let _ = patience;
+        false
     }
 
     /// Whether each frame is to be written by a call of its own. So it is over TLS, where a stock
@@ -69,7 +72,8 @@ pub trait Stream: Send + Sync {
     /// Writes that, unless it has been written together with other bytes.
     ///
     /// # Errors
-    /// What the system says.
+    /// `WouldBlock` once [`bound_writes`](Stream::bound_writes) bounds it: there is still something
+    /// unsent. Else what the system says.
     fn flush(&self) -> io::Result<()> {
         Ok(())
     }
@@ -132,8 +136,8 @@ impl Stream for TcpStream {
     }
 
     #[cfg(unix)]
-    fn bound_writes(&self, patience: Duration) {
-        let _ = self.set_write_timeout(Some(patience));
+    fn bound_writes(&self, patience: Duration) -> bool {
+        self.set_write_timeout(Some(patience)).is_ok()
     }
 
     fn shutdown(&self) {
@@ -179,8 +183,8 @@ impl Stream for std::os::unix::net::UnixStream {
         Some(std::os::fd::AsRawFd::as_raw_fd(self))
     }
 
-    fn bound_writes(&self, patience: Duration) {
-        let _ = self.set_write_timeout(Some(patience));
+    fn bound_writes(&self, patience: Duration) -> bool {
+        self.set_write_timeout(Some(patience)).is_ok()
     }
 
     fn shutdown(&self) {

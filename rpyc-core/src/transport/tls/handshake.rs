@@ -31,7 +31,7 @@ impl TlsStream {
     fn shake_hands(&self, received: &mut Received, clock: &Clock) -> Result<(), TlsError> {
         let mut first = true;
         loop {
-            self.send_records(|records| self.send_within(records, clock))
+            self.send_records(|records| self.write_within(records, clock))
                 .map_err(|error| clock.judge(error))?;
             if !self.session.lock().is_handshaking() {
                 return Ok(());
@@ -52,24 +52,15 @@ impl TlsStream {
         }
     }
 
-    fn send_within(&self, mut records: &[u8], clock: &Clock) -> io::Result<()> {
-        while !records.is_empty() {
-            let left = clock.left().map_err(|_| io::ErrorKind::TimedOut)?;
-            let patience = left.unwrap_or(Duration::MAX);
-            let sent = match self.inner.try_write(records, patience) {
-                Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                    self.inner.write_vectored(&[io::IoSlice::new(records)])
-                }
-                sent => sent,
-            };
-            match sent {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => records = records.get(count..).unwrap_or_default(),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+    fn write_within(&self, records: &[u8], clock: &Clock) -> io::Result<usize> {
+        let left = clock.left().map_err(|_| io::ErrorKind::TimedOut)?;
+        let patience = left.unwrap_or(Duration::MAX);
+        match self.inner.try_write(records, patience) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                self.inner.write_vectored(&[io::IoSlice::new(records)])
             }
+            sent => sent,
         }
-        Ok(())
     }
 
     /// Tells the peer why, if that is a peer that would understand.
@@ -83,7 +74,7 @@ impl TlsStream {
                 limit: Some(LINGER),
                 began: Instant::now(),
             };
-            let told = self.send_records(|records| self.send_within(records, &clock));
+            let told = self.send_records(|records| self.write_within(records, &clock));
             // A system that closes a socket with unread bytes in it cuts off what was sent last.
             // So what the peer still sends is read, until it has heard.
             let mut budget = LINGER_BYTES;

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::Connection as Session;
 
 use super::TlsError;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::transport::Stream;
+use crate::transport::{Stream, WriteBudget};
 
 /// A stream within a TLS session over another stream.
 ///
@@ -21,15 +21,14 @@ pub struct TlsStream {
     pub(super) session: Mutex<Session>,
     /// The reader's; it is taken out while it is used.
     pub(super) received: Mutex<Received>,
-    // The writer's buffer.
-    sealed: Mutex<Vec<u8>>,
+    // The writer's, who takes it out; nobody may send any more once it isn't put back.
+    outgoing: Mutex<Option<Outgoing>>,
+    write_timeout: Mutex<Option<Duration>>,
     // The reader's side has records to be sent.
     unsent: AtomicBool,
     // More may be opened without receiving more: what came with the end of the handshake, what the
     // last reader had no room for.
     unopened: AtomicBool,
-    // Somebody sends, or nobody may any more.
-    sending: AtomicBool,
 }
 
 impl TlsStream {
@@ -40,10 +39,10 @@ impl TlsStream {
             inner,
             session: Mutex::new(session),
             received: Mutex::default(),
-            sealed: Mutex::default(),
+            outgoing: Mutex::new(Some(Outgoing::default())),
+            write_timeout: Mutex::new(None),
             unsent: AtomicBool::new(false),
             unopened: AtomicBool::new(true),
-            sending: AtomicBool::new(false),
         }
     }
 
@@ -109,7 +108,7 @@ impl TlsStream {
     }
 
     /// Seals some of the bytes and takes what is to be sent, all in the order of the records.
-    fn seal(&self, slices: &[IoSlice<'_>], sealed: &mut Vec<u8>) -> io::Result<usize> {
+    fn seal(&self, slices: &[IoSlice<'_>], outgoing: &mut Outgoing) -> io::Result<()> {
         let mut session = self.session.lock();
         self.unsent.store(false, Ordering::SeqCst);
         let mut left = MAX_SEALED;
@@ -119,63 +118,109 @@ impl TlsStream {
             left -= part.len();
             some.push(IoSlice::new(part));
         }
-        let count = session.writer().write_vectored(&some)?;
-        take_records(&mut session, sealed)?;
-        Ok(count)
+        outgoing.sealed = session.writer().write_vectored(&some)?;
+        outgoing.take_records(&mut session)
     }
 
-    /// Sends with `send`, unless the stream has ended.
-    fn send<T>(
-        &self,
-        seal: impl FnOnce(&mut Vec<u8>) -> io::Result<T>,
-        send: impl FnOnce(&[u8]) -> io::Result<()>,
-    ) -> io::Result<T> {
-        if self.sending.swap(true, Ordering::SeqCst) {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
-        let mut sealed = std::mem::take(&mut *self.sealed.lock());
-        let outcome = seal(&mut sealed).and_then(|outcome| send(&sealed).map(|()| outcome));
-        sealed.clear();
-        if sealed.capacity() <= KEPT {
-            *self.sealed.lock() = sealed;
-        }
-        // After a failure a record may be cut in two: nothing more can be sent.
-        if outcome.is_ok() {
-            self.sending.store(false, Ordering::SeqCst);
+    /// Sends, unless the stream has ended.
+    fn send<T>(&self, act: impl FnOnce(&mut Outgoing) -> io::Result<T>) -> io::Result<T> {
+        let mut outgoing = self
+            .outgoing
+            .lock()
+            .take()
+            .ok_or(io::ErrorKind::BrokenPipe)?;
+        let outcome = act(&mut outgoing);
+        let goes_on = match &outcome {
+            Ok(_) => true,
+            Err(error) => matches!(
+                error.kind(),
+                io::ErrorKind::WouldBlock | io::ErrorKind::Unsupported
+            ),
+        };
+        // After another failure a record may be cut in two: nothing more can be sent.
+        if goes_on {
+            *self.outgoing.lock() = Some(outgoing);
         }
         outcome
     }
 
-    /// Sends what the session itself has to say, with `send`.
+    /// Sends what the session itself has to say, with `write`.
     pub(super) fn send_records(
         &self,
-        send: impl FnOnce(&[u8]) -> io::Result<()>,
+        mut write: impl FnMut(&[u8]) -> io::Result<usize>,
     ) -> io::Result<()> {
-        let seal = |sealed: &mut Vec<u8>| {
+        self.send(|outgoing| {
+            outgoing.take_records(&mut self.session.lock())?;
             self.unsent.store(false, Ordering::SeqCst);
-            take_records(&mut self.session.lock(), sealed)
-        };
-        self.send(seal, send)
+            outgoing.send(&mut write).inspect_err(|_| {
+                self.unsent.store(true, Ordering::SeqCst);
+            })
+        })
     }
 
-    fn send_all(&self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            match self.inner.write_vectored(&[IoSlice::new(bytes)]) {
+    fn write_with(
+        &self,
+        slices: &[IoSlice<'_>],
+        write: impl FnMut(&[u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        self.send(|outgoing| {
+            // Else these very bytes are in records that couldn't be sent the last time.
+            if outgoing.sealed == 0 {
+                self.seal(slices, outgoing)?;
+            }
+            outgoing.send(write)?;
+            Ok(std::mem::take(&mut outgoing.sealed))
+        })
+    }
+
+    /// Writes records to the stream below, within the time that writes may take.
+    fn writer(&self) -> impl FnMut(&[u8]) -> io::Result<usize> {
+        let mut budget = WriteBudget::new(*self.write_timeout.lock());
+        move |records| {
+            budget.spend()?;
+            self.inner.write_vectored(&[IoSlice::new(records)])
+        }
+    }
+}
+
+/// Records that are being sent.
+#[derive(Default)]
+struct Outgoing {
+    records: Vec<u8>,
+    sent: usize,
+    // How many bytes of the caller's they hold, of which it hasn't been told yet.
+    sealed: usize,
+}
+
+impl Outgoing {
+    fn take_records(&mut self, session: &mut Session) -> io::Result<()> {
+        while session.wants_write() {
+            session.write_tls(&mut self.records)?;
+        }
+        Ok(())
+    }
+
+    /// Sends all of them. After a failure with `WouldBlock` it goes on where it has come to.
+    fn send(&mut self, mut write: impl FnMut(&[u8]) -> io::Result<usize>) -> io::Result<()> {
+        while let Some(left) = self
+            .records
+            .get(self.sent..)
+            .filter(|left| !left.is_empty())
+        {
+            match write(left) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+                Ok(count) => self.sent += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+        self.sent = 0;
+        self.records.clear();
+        if self.records.capacity() > KEPT {
+            self.records = Vec::new();
+        }
         Ok(())
     }
-}
-
-fn take_records(session: &mut Session, sealed: &mut Vec<u8>) -> io::Result<()> {
-    while session.wants_write() {
-        session.write_tls(sealed)?;
-    }
-    Ok(())
 }
 
 impl Stream for TlsStream {
@@ -196,10 +241,23 @@ impl Stream for TlsStream {
     }
 
     fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.send(
-            |sealed| self.seal(slices, sealed),
-            |sealed| self.send_all(sealed),
-        )
+        self.write_with(slices, self.writer())
+    }
+
+    fn try_write(&self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
+        let end = Instant::now().checked_add(patience);
+        let left = || {
+            end.map_or(patience, |end| {
+                end.saturating_duration_since(Instant::now())
+            })
+        };
+        let write = |records: &[u8]| self.inner.try_write(records, left());
+        self.write_with(&[IoSlice::new(bytes)], write)
+    }
+
+    fn bound_writes(&self, patience: Duration) -> bool {
+        *self.write_timeout.lock() = Some(patience);
+        self.inner.bound_writes(patience)
     }
 
     fn one_frame_a_write(&self) -> bool {
@@ -211,23 +269,25 @@ impl Stream for TlsStream {
     }
 
     fn flush(&self) -> io::Result<()> {
-        self.send_records(|records| self.send_all(records))
+        self.send_records(self.writer())
     }
 
     /// Says `close_notify`, or why the session failed, where nobody is in the middle of a write and it can be
     /// done at once.
     fn shutdown(&self) {
-        let close = |sealed: &mut Vec<u8>| {
+        // From now on nobody may send.
+        let outgoing = self.outgoing.lock().take();
+        if let Some(mut last) = outgoing
+            && last.records.is_empty()
+        {
             let mut session = self.session.lock();
             session.send_close_notify();
-            take_records(&mut session, sealed)
-        };
-        let last_words = |records: &[u8]| {
-            self.inner.try_write(records, Duration::ZERO)?;
-            // Sent or not: from now on nobody may send.
-            Err(io::ErrorKind::BrokenPipe.into())
-        };
-        let _ = self.send(close, last_words);
+            let taken = last.take_records(&mut session);
+            drop(session);
+            if taken.is_ok() {
+                let _ = self.inner.try_write(&last.records, Duration::ZERO);
+            }
+        }
         self.inner.shutdown();
     }
 

@@ -58,8 +58,8 @@ impl Stream for Counted {
         Ok(count)
     }
 
-    fn bound_writes(&self, patience: Duration) {
-        self.stream.bound_writes(patience);
+    fn bound_writes(&self, patience: Duration) -> bool {
+        self.stream.bound_writes(patience)
     }
 
     fn one_frame_a_write(&self) -> bool {
