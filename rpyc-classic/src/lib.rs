@@ -50,6 +50,7 @@ pub mod evaluator;
 pub mod getconn;
 pub mod python;
 mod slave;
+pub mod threads;
 
 pub use client::{
     ClassicConnection, Interrupter, Modules, Namespace, NamespaceKeys, Outcome, Phase, Progress,

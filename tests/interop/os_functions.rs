@@ -174,6 +174,23 @@ fn programs_are_spawned_and_waited_for() {
     );
 }
 
+/// Where the system makes a copy of the process for it, the copy can't ask the client for them.
+#[test]
+fn programs_are_started_with_a_clients_own_lists_and_dicts() {
+    Server::start().check(
+        r#"
+        remote = conn.modules.os
+        arguments, names = ['sh', '-c', 'exit $CODE'], {'CODE': '5', 'PATH': '/bin:/usr/bin'}
+        same(remote.spawnv(remote.P_WAIT, '/bin/sh', ['sh', '-c', 'exit 4']), 4)
+        same(remote.spawnve(remote.P_WAIT, '/bin/sh', arguments, names), 5)
+        same(remote.spawnvpe(remote.P_WAIT, 'sh', arguments, names), 5)
+        child = remote.spawnvpe(remote.P_NOWAIT, 'sh', arguments, names)
+        same(remote.waitstatus_to_exitcode(remote.waitpid(child, 0)[1]), 5)
+        same(conn.modules.subprocess.call(arguments, env=names), 5)
+        "#,
+    );
+}
+
 #[test]
 fn whoever_asks_for_a_copy_of_the_process_is_told_what_else_works() {
     if !only_on(Evaluator::RustPython, "CPython's users expect to fork") {

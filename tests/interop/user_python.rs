@@ -53,6 +53,30 @@ fn a_fork_is_the_clients_own_business_and_the_child_leaves_the_connections_alone
 }
 
 #[test]
+fn a_terminal_and_posix_spawn_take_what_is_a_clients_own() {
+    with_cpython(
+        &[],
+        r#"
+        remote = conn.modules.os
+        arguments, names = ['sh', '-c', 'exit $CODE'], {'CODE': '5'}
+        child = remote.posix_spawn('/bin/sh', tuple(arguments), names)
+        same(remote.waitstatus_to_exitcode(remote.waitpid(child, 0)[1]), 5)
+        conn.execute(dedent("""
+            import os, pty
+            def nothing_typed(descriptor): return b''
+            def read(descriptor):
+                text.append(os.read(descriptor, 100))
+                return text[-1]
+            text = []
+        """))
+        status = conn.modules.pty.spawn(['echo', 'said'], conn.namespace['read'], conn.namespace['nothing_typed'])
+        same(remote.waitstatus_to_exitcode(status), 0)
+        same(conn.eval("b'said' in b''.join(text)"), True)
+        "#,
+    );
+}
+
+#[test]
 fn functions_go_there_as_bytecode_where_both_run_one_version() {
     with_cpython(
         &[],

@@ -24,6 +24,7 @@ use rpyc_core::executor::{Executor, Job, ThreadBody, retire};
 
 use crate::interrupt;
 use crate::policy::policy;
+use crate::thread_state;
 
 /// Runs `work` attached to the interpreter. A panic comes out as an exception.
 ///
@@ -73,6 +74,7 @@ pub(crate) fn thread_body() -> ThreadBody {
 /// Runs `work` detached on this thread, which is known to the interpreter meanwhile and may run Python.
 pub(crate) fn pinned(py: Python<'_>, work: &mut (dyn FnMut() + Send)) {
     let listening = interrupt::listen(py);
+    thread_state::prepare_thread();
     py.detach(|| {
         let before = RUNS_PYTHON.replace(true);
         if catch_unwind(AssertUnwindSafe(work)).is_err() {

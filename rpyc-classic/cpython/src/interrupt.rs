@@ -56,6 +56,11 @@ impl Work {
         }
     }
 
+    /// What tells it apart from that of each other session.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// From now on, until the result is dropped, this thread runs it. Both attached.
     pub(crate) fn begin(&self, _: Python<'_>) -> Call<'_> {
         self.calls.fetch_add(1, Ordering::Relaxed);

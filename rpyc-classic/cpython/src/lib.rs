@@ -26,6 +26,7 @@ mod native;
 mod policy;
 mod program;
 mod session;
+mod thread_state;
 
 use std::fmt;
 use std::sync::Arc;
@@ -92,6 +93,9 @@ impl CPython {
 }
 
 fn start(py: Python<'_>, options: &EvaluatorOptions) -> Result<String, StartError> {
+    if !options.on_main_thread {
+        thread_state::share();
+    }
     let setup = Setup {
         search_path: &options.search_path,
         argv: &options.argv,

@@ -17,6 +17,7 @@ use crate::convert::{to_any, to_anys, to_args, to_python, to_value, value_to_pyt
 use crate::exception::{raise, to_exception};
 use crate::policy::policy;
 use crate::session::{PythonSession, closed};
+use crate::thread_state;
 
 /// What a netref stands for.
 #[pyclass(frozen, module = "_rpyc_native")]
@@ -149,6 +150,14 @@ impl Target {
                 Some((netref.peer_number(), id_pack.class.0, id_pack.instance.0))
             }
             Kind::Here(_) => None,
+        }
+    }
+
+    #[getter]
+    fn address(&self) -> usize {
+        match self.kind() {
+            Kind::Peer(_) => 0,
+            Kind::Here(object) => Arc::as_ptr(object).addr(),
         }
     }
 
@@ -459,6 +468,7 @@ pub(crate) fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     module.add_function(wrap_pyfunction!(dump, &module)?)?;
     module.add_function(wrap_pyfunction!(dumpable, &module)?)?;
     module.add_function(wrap_pyfunction!(load, &module)?)?;
+    thread_state::add_to(&module)?;
     Ok(module)
 }
 

@@ -12,12 +12,15 @@ use rpyc_classic::python::{ASYNC_RESULT, PACKAGE, SOURCES};
 pub(crate) struct Policy {
     pub(crate) buffiter: Py<PyAny>,
     pub(crate) compare: Py<PyAny>,
+    pub(crate) context: Py<PyAny>,
     pub(crate) describe: Py<PyAny>,
     pub(crate) dumps: Py<PyAny>,
     pub(crate) finish: Py<PyAny>,
     pub(crate) flush: Py<PyAny>,
     pub(crate) get_ident: Py<PyAny>,
     pub(crate) gone: Py<PyAny>,
+    pub(crate) getprofile: Py<PyAny>,
+    pub(crate) gettrace: Py<PyAny>,
     pub(crate) id_parts: Py<PyAny>,
     pub(crate) import_module: Py<PyAny>,
     pub(crate) is_delicate: Py<PyAny>,
@@ -27,10 +30,16 @@ pub(crate) struct Policy {
     pub(crate) names_as_text: Py<PyAny>,
     pub(crate) netref: Py<PyAny>,
     pub(crate) netref_metaclass: Py<PyAny>,
+    pub(crate) put_state: Py<PyAny>,
     pub(crate) rebuild: Py<PyAny>,
     pub(crate) restrict_imports: Py<PyAny>,
     pub(crate) run_init: Py<PyAny>,
+    pub(crate) run_in_context: Py<PyAny>,
     pub(crate) session: Py<PyAny>,
+    pub(crate) session_ended: Py<PyAny>,
+    pub(crate) setprofile: Py<PyAny>,
+    pub(crate) settrace: Py<PyAny>,
+    pub(crate) take_state: Py<PyAny>,
     pub(crate) target_of: Py<PyAny>,
     pub(crate) thread_ended: Py<PyAny>,
     pub(crate) version: Py<PyAny>,
@@ -75,18 +84,22 @@ pub(crate) fn load(py: Python<'_>, setup: &Setup<'_>) -> PyResult<()> {
             .call1((code, module.dict()))?;
     }
     let host = modules.get_item("_rpyc_host")?;
+    PyModule::import(py, "contextvars")?;
     let of = |module: &str, name: &str| -> PyResult<Py<PyAny>> {
         Ok(modules.get_item(module)?.getattr(name)?.unbind())
     };
     let loaded = Policy {
         buffiter: of("_rpyc_objects", "buffiter")?,
         compare: of("_rpyc_proxies", "compare")?,
+        context: of("contextvars", "Context")?,
         describe: of("_rpyc_raised", "describe")?,
         dumps: of("pickle", "dumps")?,
         finish: of("_rpyc_host", "finish")?,
         flush: of("_rpyc_host", "flush")?,
         get_ident: of("_thread", "get_ident")?,
         gone: of("_rpyc_host", "Gone")?,
+        getprofile: of("sys", "getprofile")?,
+        gettrace: of("sys", "gettrace")?,
         id_parts: of("_rpyc_objects", "id_parts")?,
         import_module: of("_rpyc_session", "import_module")?,
         is_delicate: of("_rpyc_host", "is_delicate")?,
@@ -96,10 +109,16 @@ pub(crate) fn load(py: Python<'_>, setup: &Setup<'_>) -> PyResult<()> {
         names_as_text: of("_rpyc_plain_names", "as_text")?,
         netref: of("_rpyc_proxies", "netref")?,
         netref_metaclass: of("_rpyc_proxies", "NetrefMetaclass")?,
+        put_state: of("_rpyc_thread_state", "put")?,
         rebuild: of("_rpyc_exceptions", "load")?,
         restrict_imports: of("_rpyc_session", "restrict_imports")?,
         run_init: of("_rpyc_host", "run_init")?,
+        run_in_context: of("_rpyc_native", "run_in_context")?,
         session: of("_rpyc_session", "Session")?,
+        session_ended: of("_rpyc_thread_state", "session_ended")?,
+        setprofile: of("sys", "setprofile")?,
+        settrace: of("sys", "settrace")?,
+        take_state: of("_rpyc_thread_state", "take")?,
         target_of: of("_rpyc_proxies", "target_of")?,
         thread_ended: of("_rpyc_host", "thread_ended")?,
         version: of("_rpyc_host", "version")?,
@@ -130,6 +149,7 @@ const OWN: &[(&str, &str)] = &[
     ("_rpyc_requests", include_str!("python/requests.py")),
     ("_rpyc_support", include_str!("python/support.py")),
     ("_rpyc_teleportation", TELEPORTATION),
+    ("_rpyc_thread_state", include_str!("python/thread_state.py")),
     ("_rpyc_host", include_str!("python/host.py")),
 ];
 

@@ -20,6 +20,7 @@ use crate::exception::to_exception;
 use crate::interrupt::{self, Work};
 use crate::policy::policy;
 use crate::program;
+use crate::thread_state::{self, Kept};
 
 /// What all sessions share.
 pub(crate) struct Shared {
@@ -51,6 +52,7 @@ pub(crate) struct PythonSession {
     // The object of the sources' class Session, made at its first use.
     object: OnceLock<DeferredDrop>,
     connection: Mutex<Option<(WeakConnection, ObjectRef)>>,
+    state: Mutex<Kept>,
     work: Arc<Work>,
     // The connection's number, once there is one.
     number: AtomicU64,
@@ -79,6 +81,7 @@ impl PythonSession {
             shared,
             object: OnceLock::new(),
             connection: Mutex::new(None),
+            state: Mutex::default(),
             work: Arc::new(Work::new()),
             number: 0.into(),
             is_over: false.into(),
@@ -109,7 +112,7 @@ impl PythonSession {
         self: &Arc<PythonSession>,
         work: impl FnOnce(Python<'_>) -> PyResult<R>,
     ) -> ObjectResult<R> {
-        let outcome = attached(|py| {
+        let work = |py: Python<'_>| {
             let call = self.work.begin(py);
             let current = Current::enter(self);
             let outcome = work(py).map_err(|error| to_exception(py, self, error));
@@ -120,8 +123,32 @@ impl PythonSession {
                 program::end_child(py);
             }
             outcome
+        };
+        let outcome = attached(|py| {
+            thread_state::in_place(py, self, work)
+                .unwrap_or_else(|error| Err(to_exception(py, self, error)))
         });
         outcome?
+    }
+
+    /// The number of its work, by which Python code knows it.
+    pub(crate) fn work_number(&self) -> u64 {
+        self.work.number()
+    }
+
+    /// What code has set for its thread.
+    pub(crate) fn take_state(&self) -> Kept {
+        std::mem::replace(&mut *lock(&self.state), Kept::Taken)
+    }
+
+    /// Keeps what a thread leaves behind for the next one.
+    pub(crate) fn park_state(&self, kept: Kept) {
+        let before = match self.is_over.load(Ordering::Acquire) {
+            false => std::mem::replace(&mut *lock(&self.state), kept),
+            true => kept,
+        };
+        // Without a lock: it runs Python.
+        drop(before);
     }
 
     /// Keeps the traceback for a post-mortem debugger.
@@ -279,10 +306,15 @@ impl Session for OpenSession {
         let client = client.map(|client| client.connid().to_owned());
         interrupt::end(&session.work, client.unwrap_or_default());
         drop(connection);
+        let state = std::mem::take(&mut *lock(&session.state));
         if session.object.get().is_none() {
-            return;
+            return drop(state);
         }
         let ended = attached(|py| {
+            drop(state);
+            if let Err(error) = policy().session_ended.call1(py, (session.work_number(),)) {
+                log::debug!("the end of a session: {error}");
+            }
             let ended = session
                 .object(py)
                 .and_then(|object| object.call_method0("end"));

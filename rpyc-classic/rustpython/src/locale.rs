@@ -1,102 +1,8 @@
 //! `locale.setlocale` for the thread that calls it, and with that for the session that it runs.
-//!
-//! The system's own changes the locale of the whole process: of all clients, in the middle of what
-//! they do.
 
-use std::ffi::{CStr, CString};
-use std::ptr;
-
-use libc::locale_t;
 use rustpython_vm::{PyResult, VirtualMachine};
 
 pub(super) use self::_rpyc_locale::module_def;
-
-/// A thread's locale, on its way from one thread to another.
-pub(super) struct Locale(locale_t);
-
-// Safe: a locale isn't bound to a thread, and has one owner.
-unsafe impl Send for Locale {}
-
-impl Locale {
-    /// The one that threads have which never set any.
-    pub(super) fn of_the_process() -> Locale {
-        Locale(OF_THE_PROCESS)
-    }
-
-    /// Sets this thread's locale; the result is the one that it had.
-    pub(super) fn replace(self) -> Locale {
-        let new = self.0;
-        std::mem::forget(self);
-        // Safe: both are locales; the one that was in force is the caller's from now on.
-        Locale(unsafe { libc::uselocale(new) })
-    }
-}
-
-impl Drop for Locale {
-    fn drop(&mut self) {
-        if self.0 != OF_THE_PROCESS {
-            // Safe: no thread uses it.
-            unsafe { libc::freelocale(self.0) };
-        }
-    }
-}
-
-/// Changes this thread's locale. None where the system has no such locale or category.
-pub(super) fn set(category: i32, name: &CStr) -> Option<()> {
-    let mask = match category {
-        libc::LC_ALL => libc::LC_ALL_MASK,
-        category if is_category(category) => 1 << category,
-        _ => return None,
-    };
-    // Safe: the copy is owned here until it is given to `newlocale`, which takes it unless it fails.
-    unsafe {
-        let copy = libc::duplocale(libc::uselocale(ptr::null_mut()));
-        if copy.is_null() {
-            return None;
-        }
-        let changed = libc::newlocale(mask, name.as_ptr(), copy);
-        if changed.is_null() {
-            libc::freelocale(copy);
-            return None;
-        }
-        drop(Locale(changed).replace());
-    }
-    Some(())
-}
-
-/// The name of this thread's locale: what `setlocale` returns.
-pub(super) fn name(category: i32) -> Option<CString> {
-    if category != libc::LC_ALL {
-        return is_category(category).then(|| name_of(category));
-    }
-    let names = CATEGORIES.map(|(category, _)| name_of(category));
-    if names.iter().all(|name| *name == names[0]) {
-        return names.into_iter().next();
-    }
-    let parts = CATEGORIES.iter().zip(&names);
-    let parts = parts.map(|((_, category), name)| format!("{category}={}", name.to_string_lossy()));
-    CString::new(parts.collect::<Vec<_>>().join(";")).ok()
-}
-
-fn name_of(category: i32) -> CString {
-    // Safe: the text lives as long as the locale, which this thread doesn't change meanwhile.
-    unsafe {
-        let locale = libc::uselocale(ptr::null_mut());
-        if locale == OF_THE_PROCESS {
-            let name = libc::setlocale(category, ptr::null());
-            return if name.is_null() {
-                c"C".to_owned()
-            } else {
-                CStr::from_ptr(name).to_owned()
-            };
-        }
-        CStr::from_ptr(libc::nl_langinfo_l(category << 16 | 0xffff, locale)).to_owned()
-    }
-}
-
-fn is_category(category: i32) -> bool {
-    CATEGORIES.iter().any(|(known, _)| *known == category)
-}
 
 /// Puts it in the place of the interpreter's own.
 pub(super) fn install(vm: &VirtualMachine) -> PyResult<()> {
@@ -108,6 +14,7 @@ pub(super) fn install(vm: &VirtualMachine) -> PyResult<()> {
 mod _rpyc_locale {
     use std::ffi::CString;
 
+    use rpyc_classic::threads::locale;
     use rustpython_vm::builtins::PyUtf8StrRef;
     use rustpython_vm::function::OptionalOption;
     use rustpython_vm::{PyResult, VirtualMachine};
@@ -116,18 +23,18 @@ mod _rpyc_locale {
     #[pyfunction]
     fn setlocale(
         category: i32,
-        locale: OptionalOption<PyUtf8StrRef>,
+        name: OptionalOption<PyUtf8StrRef>,
         vm: &VirtualMachine,
     ) -> PyResult<String> {
-        let set = match locale.flatten() {
-            Some(locale) => {
-                let locale = CString::new(locale.as_str());
-                let locale = locale.map_err(|_| vm.new_value_error("embedded null character"))?;
-                super::set(category, &locale)
+        let set = match name.flatten() {
+            Some(name) => {
+                let name = CString::new(name.as_str());
+                let name = name.map_err(|_| vm.new_value_error("embedded null character"))?;
+                locale::set(category, &name)
             }
             None => Some(()),
         };
-        match set.and_then(|()| super::name(category)) {
+        match set.and_then(|()| locale::name(category)) {
             Some(name) => Ok(name.to_string_lossy().into_owned()),
             None => {
                 let error = vm.import("_locale", 0)?.get_attr("Error", vm)?;
@@ -139,22 +46,3 @@ mod _rpyc_locale {
         }
     }
 }
-
-/// In the order in which glibc names them.
-const CATEGORIES: [(i32, &str); 12] = [
-    (libc::LC_CTYPE, "LC_CTYPE"),
-    (libc::LC_NUMERIC, "LC_NUMERIC"),
-    (libc::LC_TIME, "LC_TIME"),
-    (libc::LC_COLLATE, "LC_COLLATE"),
-    (libc::LC_MONETARY, "LC_MONETARY"),
-    (libc::LC_MESSAGES, "LC_MESSAGES"),
-    (libc::LC_PAPER, "LC_PAPER"),
-    (libc::LC_NAME, "LC_NAME"),
-    (libc::LC_ADDRESS, "LC_ADDRESS"),
-    (libc::LC_TELEPHONE, "LC_TELEPHONE"),
-    (libc::LC_MEASUREMENT, "LC_MEASUREMENT"),
-    (libc::LC_IDENTIFICATION, "LC_IDENTIFICATION"),
-];
-
-/// What `LC_GLOBAL_LOCALE` is in C.
-const OF_THE_PROCESS: locale_t = ptr::without_provenance_mut(usize::MAX);

@@ -8,9 +8,12 @@
 //! Where a second thread runs the same session at the same time, it begins with nothing set, as a
 //! new thread does. Threads that Python code has started keep what is theirs.
 
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
+use rpyc_classic::threads::SignalMask;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+use rpyc_classic::threads::locale::Locale;
 use rpyc_core::executor::retire;
 use rustpython_vm::builtins::PyDict;
 use rustpython_vm::stdlib::_thread::get_ident;
@@ -19,8 +22,6 @@ use rustpython_vm::{PyObjectRef, PyResult, VirtualMachine};
 
 use super::embed;
 use super::local::{self, Attributes};
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-use super::locale::Locale;
 use super::session::PythonSession;
 use super::thread::{Source, is_ours, lost_depth};
 
@@ -244,31 +245,6 @@ impl Drop for InPlace<'_> {
             if !self.is_spare {
                 self.session.park_state(state);
             }
-        }
-    }
-}
-
-/// The signals that a thread doesn't get.
-#[derive(Clone, Copy)]
-pub(super) struct SignalMask(libc::sigset_t);
-
-impl SignalMask {
-    /// This thread's.
-    pub(super) fn current() -> SignalMask {
-        let mut mask = MaybeUninit::zeroed();
-        // Safe: it is written to, and zeros are a mask as well.
-        unsafe {
-            libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), mask.as_mut_ptr());
-            SignalMask(mask.assume_init())
-        }
-    }
-
-    fn replace(self) -> SignalMask {
-        let mut before = MaybeUninit::zeroed();
-        // Safe: as above.
-        unsafe {
-            libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, before.as_mut_ptr());
-            SignalMask(before.assume_init())
         }
     }
 }

@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
+use rpyc_classic::threads::{SignalMask, niceness};
 use rpyc_core::Exception;
 use rpyc_core::executor::{Executor, Job, ThreadBody, ThreadPool, retire};
 use rustpython_vm::frame::InterpreterFrame;
@@ -21,7 +22,6 @@ use rustpython_vm::vm::thread::{
 };
 use rustpython_vm::{PyObjectRef, VirtualMachine};
 
-use super::state::SignalMask;
 use super::{interrupt, local};
 
 /// Where threads of the interpreter come from.
@@ -36,7 +36,7 @@ pub(super) struct Source {
     // What a new thread has.
     recursion_limit: usize,
     signal_mask: SignalMask,
-    niceness: libc::c_int,
+    niceness: i32,
 }
 
 impl Source {
@@ -207,12 +207,6 @@ pub(super) fn is_ours() -> bool {
 /// much.
 pub(super) fn lost_depth() -> usize {
     LOST.get()
-}
-
-/// Linux keeps it for each thread, other systems for the process.
-fn niceness() -> libc::c_int {
-    // Safe: it touches no memory.
-    unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
 }
 
 thread_local! {

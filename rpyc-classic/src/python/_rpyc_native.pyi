@@ -18,6 +18,8 @@ class Target:
     is_class: bool
     key: tuple[int, int, int] | None
     """What it is at its peer: connection, class, object. None for one of this process."""
+    address: int
+    """What tells those of this process apart, as long as they live; 0 for a peer's."""
     runs_code: bool
     """Whether its owner may run code here anyway."""
     id_pack: tuple[str, int, int] | None

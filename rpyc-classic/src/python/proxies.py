@@ -160,7 +160,7 @@ def target_of(netref):
     return _target(netref)
 
 
-# The live netrefs: one object at a peer is one object here.
+# The live netrefs: one object at a peer is one object here, and so is one outside of the interpreter.
 _live = {}
 
 
@@ -170,14 +170,12 @@ def _forget_netref(ref):
 
 def netref(target):
     """The netref of the target."""
-    key = target.key
-    if key is None:
-        return _new(_named_class("here " + target.name, target), target)
+    key = target.key or target.address
     ref = _live.get(key)
     known = None if ref is None else ref()
     if known is not None:
         return known
-    made = _new(_class_for(target, key), target)
+    made = _new(_class_for(target), target)
     ref = NumberedRef(made, _forget_netref)
     ref.key = key
     return keep(_live, key, ref)
@@ -211,9 +209,11 @@ def _forget_class(ref):
     _remove_dead_weakref(_peers_classes, ref.key)
 
 
-def _class_for(target, key):
+def _class_for(target):
+    name, key = target.name, target.key
+    if key is None:
+        return _named_class("here " + name, target)
     # Builtins have their methods here, too: the peer needn't be asked.
-    name = target.name
     if not target.is_class and name in _BUILTINS:
         return _named_class(name, target)
     key = key[0], key[1], target.is_class

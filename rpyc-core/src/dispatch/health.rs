@@ -11,6 +11,7 @@ pub(crate) struct HealthCheck {
     writes: u64,
     stuck_writes: u32,
     idle: u32,
+    left: u32,
     // There was something to be dropped at the last look.
     had_garbage: bool,
     since_closed: u32,
@@ -43,6 +44,12 @@ impl HealthCheck {
         std::mem::replace(&mut self.had_garbage, has_garbage)
     }
 
+    /// Whether requests have been left to a busy thread for too long.
+    pub(super) fn note_left(&mut self, is_left: bool) -> bool {
+        self.left = if is_left { self.left + 1 } else { 0 };
+        self.left > LEFT_TICKS
+    }
+
     /// Whether there has been nothing to see for so long that looking on is of no use.
     pub(super) fn note_busy(&mut self, is_busy: bool) -> bool {
         self.idle = if is_busy { 0 } else { self.idle + 1 };
@@ -62,3 +69,6 @@ impl HealthCheck {
 
 /// A second without anything to see ends the watching.
 const IDLE_TICKS: u32 = 100;
+
+/// A thread that is busy for a moment has so long, on a busy machine as well.
+const LEFT_TICKS: u32 = 100;

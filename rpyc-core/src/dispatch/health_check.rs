@@ -133,9 +133,11 @@ impl<P: Protocol> Dispatcher<P> {
             return self.outbox.surely_needs_writer() && !self.watched.swap(true, Ordering::SeqCst);
         }
         // While the peer doesn't read, more answers for it are of no use.
+        let is_left = !moved && core.scheduler.is_left_to_server();
+        let is_left_for_long = core.health.note_left(is_left);
         let stalled = !moved
             && core.scheduler.queued() > 0
-            && core.scheduler.somebody_waits()
+            && (core.scheduler.somebody_waits() || is_left_for_long)
             && !self.outbox.is_congested();
         if stalled && let Some(next) = core.scheduler.break_stall() {
             actions.push(Action::Start(next));

@@ -252,7 +252,7 @@ impl<J: Job> Scheduler<J> {
         {
             return Some(next);
         }
-        if !self.has_room() {
+        if !self.has_room() || self.is_left_to_server() {
             return None;
         }
         self.start_next(requester)
@@ -462,6 +462,15 @@ impl<J: Job> Scheduler<J> {
         let foreign = self.waiters.iter().filter(foreign).count();
         let room = self.bounds.concurrency.saturating_add(foreign);
         self.tasks.len() - self.waiting_tasks < room
+    }
+
+    /// Whether the next request is left to a serving thread that is busy for a moment, where code counts
+    /// on its thread: nothing runs, and nobody waits for what might come of it.
+    pub(crate) fn is_left_to_server(&self) -> bool {
+        let is_busy = |one: &Waiter<J>| one.kind == Kind::Serving && one.state == ThreadState::Busy;
+        let by_stack = self.bounds.nesting == Nesting::Stack;
+        let nothing_runs = self.tasks.len() == 0 && self.has_waiters();
+        by_stack && nothing_runs && self.waiters.iter().all(is_busy)
     }
 
     /// A request for the requester's own thread, or else a sleeping thread for which there is one. They

@@ -1,5 +1,7 @@
 """What the evaluator does to the Python that it is in: threads, signals, forks, the end."""
 
+import _frozen_importlib
+import _frozen_importlib_external
 import _thread
 import atexit
 import builtins
@@ -15,6 +17,7 @@ import types
 import _rpyc_async as _async
 import _rpyc_requests as _requests
 import _rpyc_teleportation as _teleportation
+import _rpyc_thread_state as _thread_state
 from _rpyc_proxies import is_netref
 from _rpyc_session import begin_with
 
@@ -34,11 +37,16 @@ def prepare(search_path, argv, stack_size, on_main_thread, after_fork):
     vars(sys.modules["__main__"])["__builtins__"] = builtins
     sys.setswitchinterval(_SWITCH_INTERVAL)
     threading.stack_size(stack_size)
-    if sys.version_info < (3, 12):
-        _bound_recursion((_main_stack() if on_main_thread else stack_size) // _BYTES_A_CALL)
+    stack = _main_stack() if on_main_thread else stack_size
+    most = stack // _BYTES_A_CALL if sys.version_info < (3, 12) else None
+    if not on_main_thread:
+        _thread_state.share(most)
+    elif most is not None:
+        _bound_recursion(most)
     os.register_at_fork(after_in_child=after_fork)
     os.register_at_fork(after_in_child=_become_main_thread)
-    sys.meta_path.insert(0, _RealRpyc(_REAL_RPYC))
+    os._spawnvef = _spawn_with_copies(os._spawnvef)
+    sys.meta_path.insert(0, _ImportHooks(_HOOKS))
 
 
 def _become_main_thread():
@@ -109,17 +117,20 @@ for _cls in (Gone, Late):
     _cls.__module__ = "builtins"
 
 
+# What imports modules, `threading`, and what changes a thread's state: told by the module that code is
+# of, because a client's file may have any name.
+_DELICATE = tuple(
+    map(vars, (_frozen_importlib, _frozen_importlib_external, threading, _thread_state))
+)
+
+
 def is_delicate(ident):
     """Whether the thread is within code that takes locks which others need.
 
-    An exception from outside would keep it from giving them back: what imports modules, and
-    `threading`.
+    An exception from outside would keep it from giving them back.
     """
     frame = sys._current_frames().get(ident)
-    if frame is None:
-        return False
-    file = frame.f_code.co_filename
-    return file.startswith("<frozen importlib") or file.endswith("threading.py")
+    return frame is not None and any(frame.f_globals is names for names in _DELICATE)
 
 
 def finish(seconds):
@@ -142,8 +153,25 @@ def flush():
             pass
 
 
-class _RealRpyc:
-    """Tells a real rpyc, once code imports it, what netrefs are here."""
+def _spawn_with_copies(spawn):
+    @functools.wraps(spawn)
+    def _spawnvef(mode, file, args, env, func):
+        return spawn(mode, _copied(file), _copied(args), _copied(env), func)
+
+    return _spawnvef
+
+
+def _copied(value):
+    """What a program is started with, without netrefs: the child of a fork can't ask a client for them."""
+    if isinstance(value, (list, tuple)):
+        return [_copied(item) for item in value]
+    if isinstance(value, dict):
+        return {_copied(name): _copied(text) for name, text in value.items()}
+    return os.fspath(value) if is_netref(value) else value
+
+
+class _ImportHooks:
+    """Changes modules as soon as code has imported them."""
 
     def __init__(self, hooks):
         self._hooks = hooks
@@ -210,9 +238,20 @@ def _check_bytecode(module):
     module.import_function = checked
 
 
+def _copy_arguments(module):
+    spawn = module.spawn
+
+    @functools.wraps(spawn)
+    def with_copies(argv, *args, **kwargs):
+        return spawn(_copied(argv), *args, **kwargs)
+
+    module.spawn = with_copies
+
+
 # A `rpyc` that is installed stays what it is; but its `BaseNetref` and its helpers know the netrefs of
 # here, and bytecode of another Python doesn't crash this one.
-_REAL_RPYC = {
+_HOOKS = {
+    "pty": _copy_arguments,
     "rpyc.core.async_": _share_timeout,
     "rpyc.core.netref": _know_netrefs,
     "rpyc.utils.teleportation": _check_bytecode,

@@ -313,6 +313,30 @@ fn a_thread_that_writes_or_drops_things_is_given_nothing_it_may_itself_wait_for(
 }
 
 #[test]
+fn by_stack_a_request_is_left_to_the_serving_thread_that_is_busy_for_a_moment() {
+    let mut scheduler = scheduler(Nesting::Stack);
+    let server = scheduler.begin_serving(None, NOBODY);
+    scheduler.set_state(server, ThreadState::Busy);
+    arrive(&mut scheduler, [1]);
+    assert_eq!(scheduler.next(Requester::Nobody), None);
+    scheduler.set_state(server, ThreadState::Awake);
+    let first = here(&mut scheduler, Requester::Waiter(server), 1);
+    scheduler.end(first);
+    scheduler.end_nested(server);
+    // What it does may wait for the peer.
+    scheduler.set_state(server, ThreadState::Busy);
+    arrive(&mut scheduler, [2]);
+    let wait = scheduler.begin_wait(None, NOBODY);
+    let second = in_pool(&mut scheduler, Requester::Nobody, 2);
+    scheduler.end(second);
+    scheduler.leave(wait);
+    // Or for what only this request brings about.
+    arrive(&mut scheduler, [3]);
+    assert_eq!(scheduler.next(Requester::Nobody), None);
+    assert!(matches!(scheduler.break_stall(), Some(Next::Pool(_, 3))));
+}
+
+#[test]
 fn a_request_that_serves_makes_room_for_what_it_serves() {
     let mut scheduler = scheduler(Nesting::Pool);
     let server = scheduler.begin_serving(None, NOBODY);
