@@ -353,6 +353,10 @@ const TABLES: &[(&str, &str)] = &[
         "attach.rs PENDING",
         "objects to be freed, until a thread may next run Python",
     ),
+    (
+        "thread_state.py _limits",
+        "one for a client, until its code has ended",
+    ),
     // Of its threads.
     ("embed.rs ACTING", "sessions that the thread runs"),
     ("session.rs CURRENT", "sessions that the thread runs"),
@@ -392,6 +396,9 @@ const NO_TABLES: &[&str] = &[
     "session.py beginning",
     "thread.rs IS_OURS",
     "thread.rs LOST",
+    "thread_state.rs JOB",
+    "thread_state.rs NEW_THREAD",
+    "thread_state.rs RUNS_SESSIONS",
 ];
 
 #[test]

@@ -1,6 +1,9 @@
 //! What a CPython of the user's does that the built-in Python can't (`RPYC_TEST_PYTHON`).
 
-use rpyc_tests::server::{Evaluator, Server, only_on};
+use std::process::Command;
+
+use rpyc_tests::python::clear_environment;
+use rpyc_tests::server::{Evaluator, Server, binary, only_on};
 
 #[track_caller]
 fn with_cpython(options: &[&str], code: &str) {
@@ -15,7 +18,7 @@ fn a_fork_is_the_clients_own_business_and_the_child_leaves_the_connections_alone
         &[],
         r#"
         conn.execute(dedent('''
-            import multiprocessing, os
+            import multiprocessing, os, signal
             def exit_code(pid):
                 return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             def calls_back_in_a_child(callback):
@@ -34,6 +37,12 @@ fn a_fork_is_the_clients_own_business_and_the_child_leaves_the_connections_alone
             def work():
                 with multiprocessing.get_context('fork').Pool(2) as pool:
                     return tuple(pool.map(abs, [-1, -2, -3]))
+            def terminated():
+                child = multiprocessing.get_context('fork').Process(target=signal.pause)
+                child.start()
+                child.terminate()
+                child.join(60)
+                return child.exitcode
         '''))
         said = []
         same(conn.namespace['calls_back_in_a_child'](lambda: said.append(1)), 7)
@@ -47,6 +56,8 @@ fn a_fork_is_the_clients_own_business_and_the_child_leaves_the_connections_alone
         conn.execute('pid = os.fork()')
         same(conn.eval('exit_code(pid)'), 0)
         same(conn.namespace['work'](), (1, 2, 3))
+        # The server's own signals aren't the child's: a pool ends its processes by one.
+        same(conn.eval('terminated() == -signal.SIGTERM'), True)
         same(conn.eval('1 + 1'), 2)
         "#,
     );
@@ -160,6 +171,28 @@ fn memory_beyond_the_limit_of_a_process_is_a_memory_error() {
         same(conn.eval('1 + 1'), 2)
         ",
     );
+}
+
+#[test]
+fn the_logs_first_line_and_a_check_name_the_python_in_every_mode() {
+    if !only_on(Evaluator::CPython, "RustPython comes with the program") {
+        return;
+    }
+    for mode in ["threaded", "pool", "process"] {
+        let server = Server::with_options(&["--mode", mode]);
+        let log = server.log();
+        let first = log.lines().next().unwrap_or_default();
+        assert!(is_description(first), "{mode}: {log}");
+        let mut check = Command::new(binary());
+        check.args(["--classic", "--port", "0", "--mode", mode, "--check"]);
+        let checked = clear_environment(&mut check).output().expect("it runs");
+        let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+        assert!(said.lines().any(is_description), "{mode}: {said}");
+    }
+}
+
+fn is_description(line: &str) -> bool {
+    line.contains("CPython 3.") && line.contains("packages in ")
 }
 
 #[test]

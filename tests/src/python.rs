@@ -260,7 +260,7 @@ pub fn under_test() -> Option<PathBuf> {
 }
 
 /// Removes what would change how Python or rpyc behave from the environment of a child.
-pub(crate) fn clear_environment(command: &mut Command) -> &mut Command {
+pub fn clear_environment(command: &mut Command) -> &mut Command {
     for name in [
         "PYTHONPATH",
         "PYTHONHOME",

@@ -53,11 +53,7 @@ pub(crate) fn ask<R: Send>(
     py: Python<'_>,
     wait: impl FnOnce() -> R + Send,
 ) -> Result<R, Exception> {
-    if is_forked() {
-        return Err(Exception::eof_error(
-            "the connection is the parent process's: this one is the child of a fork",
-        ));
-    }
+    check_not_forked()?;
     Ok(py.detach(|| {
         let before = RUNS_PYTHON.replace(true);
         let answer = wait();
@@ -113,7 +109,7 @@ impl Drop for DeferredDrop {
         let Some(object) = self.0.take() else {
             return;
         };
-        if IS_STOPPED.load(Ordering::Acquire) {
+        if IS_STOPPED.load(Ordering::Acquire) || is_forked() {
             std::mem::forget(object);
         } else if RUNS_PYTHON.get() {
             Python::attach(|_| drop(object));
@@ -129,7 +125,8 @@ impl Drop for DeferredDrop {
 
 /// Lets go of what other threads couldn't.
 fn drain(_: Python<'_>) {
-    if IS_DRAIN_DUE.swap(false, Ordering::AcqRel) {
+    // In the child of a fork another thread may have the lock, for ever.
+    if !is_forked() && IS_DRAIN_DUE.swap(false, Ordering::AcqRel) {
         // A statement of its own: destructors run Python, and may come back here.
         let pending = std::mem::take(&mut *lock(&PENDING));
         drop(pending);
@@ -158,7 +155,8 @@ pub(crate) fn is_stopped() -> bool {
     IS_STOPPED.load(Ordering::Acquire)
 }
 
-/// This process is the child of a fork: the connections aren't its.
+/// This process is the child of a fork: the connections aren't its. Nothing here may take a lock there: a
+/// thread that isn't there may have had it.
 pub(crate) fn disarm() {
     IS_FORKED.store(true, Ordering::Release);
 }
@@ -166,6 +164,19 @@ pub(crate) fn disarm() {
 /// Whether [`disarm`] was called.
 pub(crate) fn is_forked() -> bool {
     IS_FORKED.load(Ordering::Acquire)
+}
+
+/// Whether there are connections here.
+///
+/// # Errors
+/// In the child of a fork.
+pub(crate) fn check_not_forked() -> Result<(), Exception> {
+    match is_forked() {
+        true => Err(Exception::eof_error(
+            "the connection is the parent process's: this one is the child of a fork",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// A lock whose data is whole after every statement, so that a panic elsewhere doesn't matter.

@@ -8,7 +8,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use rpyc_core::object::Any;
 use rpyc_core::{Config, Exception};
 
-use crate::attach::ask;
+use crate::attach::{ask, is_forked};
 use crate::connections::{self, Address, ConnectOptions};
 use crate::convert::{to_python, value_to_python};
 use crate::exception::raise;
@@ -44,7 +44,8 @@ pub(crate) fn connect<'py>(
 /// The connection of the client whose code runs on this thread, or None.
 #[pyfunction]
 pub(crate) fn current_connection(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
-    let Some(session) = PythonSession::current() else {
+    let session = PythonSession::current().filter(|_| !is_forked());
+    let Some(session) = session else {
         return Ok(None);
     };
     let Some((_, this)) = session.connection() else {

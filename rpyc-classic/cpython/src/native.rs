@@ -11,7 +11,7 @@ use rpyc_core::object::{Any, Context, Method, Netref, Object, ObjectRef, ObjectR
 use rpyc_core::wire::{Handler, Value, decode_value_strict, encode_to_vec};
 use rpyc_core::{AsyncResult, Exception, Limits};
 
-use crate::attach::{DeferredDrop, ask, attached, is_forked, lock};
+use crate::attach::{DeferredDrop, ask, attached, check_not_forked, is_forked, lock};
 use crate::connect;
 use crate::convert::{to_any, to_anys, to_args, to_python, to_value, value_to_python};
 use crate::exception::{raise, to_exception};
@@ -137,8 +137,10 @@ impl Target {
     #[getter]
     fn runs_code(&self) -> bool {
         match self.kind() {
-            Kind::Peer(netref) => self.session.connections().runs_code(netref.peer_number()),
-            Kind::Here(_) => false,
+            Kind::Peer(netref) if !is_forked() => {
+                self.session.connections().runs_code(netref.peer_number())
+            }
+            Kind::Peer(_) | Kind::Here(_) => false,
         }
     }
 
@@ -170,6 +172,7 @@ impl Target {
     }
 
     fn connection<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        check_not_forked().map_err(|exception| raise(py, &exception))?;
         let this = match self.kind() {
             Kind::Peer(netref) => self.session.connections().this(netref.peer_number()),
             Kind::Here(_) => self.session.connection().map(|(_, this)| this),
@@ -364,7 +367,7 @@ impl Target {
         });
         match sent.flatten() {
             Ok(result) => Ok(Answer {
-                result,
+                result: Some(result),
                 session: self.session.clone(),
             }),
             Err(exception) => Err(raise(py, &exception)),
@@ -375,43 +378,65 @@ impl Target {
 /// The answer to a request, now or later.
 #[pyclass(frozen, module = "_rpyc_native")]
 pub(crate) struct Answer {
-    result: AsyncResult,
+    // None within drop alone.
+    result: Option<AsyncResult>,
     session: Arc<PythonSession>,
+}
+
+impl Answer {
+    /// What is waited for. In the child of a fork it is the parent's.
+    fn result(&self, py: Python<'_>) -> PyResult<&AsyncResult> {
+        check_not_forked().map_err(|exception| raise(py, &exception))?;
+        match &self.result {
+            Some(result) => Ok(result),
+            None => unreachable!("it is taken out by drop alone"),
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if is_forked() {
+            std::mem::forget(self.result.take());
+        }
+    }
 }
 
 #[pymethods]
 impl Answer {
     fn wait(&self, py: Python<'_>) -> PyResult<bool> {
-        let waited = ask(py, || self.result.wait().is_ok());
+        let result = self.result(py)?;
+        let waited = ask(py, || result.wait().is_ok());
         waited.map_err(|exception| raise(py, &exception))
     }
 
     fn value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let value = ask(py, || self.result.value().map_err(Exception::from));
+        let result = self.result(py)?;
+        let value = ask(py, || result.value().map_err(Exception::from));
         match value.flatten() {
             Ok(value) => to_python(py, &self.session, value),
             Err(exception) => Err(raise(py, &exception)),
         }
     }
 
-    fn ready(&self) -> bool {
-        self.result.ready()
+    fn ready(&self, py: Python<'_>) -> PyResult<bool> {
+        self.result(py).map(AsyncResult::ready)
     }
 
-    fn is_error(&self) -> bool {
-        self.result.error()
+    fn is_error(&self, py: Python<'_>) -> PyResult<bool> {
+        self.result(py).map(AsyncResult::error)
     }
 
-    fn expired(&self) -> bool {
-        self.result.expired()
+    fn expired(&self, py: Python<'_>) -> PyResult<bool> {
+        self.result(py).map(AsyncResult::expired)
     }
 
     #[pyo3(signature = (seconds = None))]
-    fn set_expiry(&self, seconds: Option<f64>) -> PyResult<()> {
+    fn set_expiry(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<()> {
         let timeout = seconds.map(Duration::try_from_secs_f64).transpose();
         let timeout =
             timeout.map_err(|_| PyValueError::new_err("an expiry is in 0 seconds or more"))?;
-        self.result.set_expiry(timeout);
+        self.result(py)?.set_expiry(timeout);
         Ok(())
     }
 
@@ -427,7 +452,8 @@ impl Answer {
             });
             drop(called);
         };
-        let added = ask(py, || self.result.add_callback(callback));
+        let result = self.result(py)?;
+        let added = ask(py, || result.add_callback(callback));
         added.map_err(|exception| raise(py, &exception))
     }
 }

@@ -136,6 +136,17 @@ impl PythonSession {
         self.work.number()
     }
 
+    /// Whether its client has gone.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
+    }
+
+    /// Forgets what its code has set for the whole process, and what was to hold for it alone.
+    pub(crate) fn forget_limits(&self, py: Python<'_>) -> PyResult<()> {
+        let number = self.work.number();
+        policy().session_ended.call1(py, (number,)).map(drop)
+    }
+
     /// What code has set for its thread.
     pub(crate) fn take_state(&self) -> Kept {
         std::mem::replace(&mut *lock(&self.state), Kept::Taken)
@@ -143,7 +154,7 @@ impl PythonSession {
 
     /// Keeps what a thread leaves behind for the next one.
     pub(crate) fn park_state(&self, kept: Kept) {
-        let before = match self.is_over.load(Ordering::Acquire) {
+        let before = match self.is_over() {
             false => std::mem::replace(&mut *lock(&self.state), kept),
             true => kept,
         };
@@ -307,18 +318,13 @@ impl Session for OpenSession {
         interrupt::end(&session.work, client.unwrap_or_default());
         drop(connection);
         let state = std::mem::take(&mut *lock(&session.state));
-        if session.object.get().is_none() {
-            return drop(state);
-        }
         let ended = attached(|py| {
             drop(state);
-            if let Err(error) = policy().session_ended.call1(py, (session.work_number(),)) {
-                log::debug!("the end of a session: {error}");
-            }
-            let ended = session
-                .object(py)
-                .and_then(|object| object.call_method0("end"));
-            if let Err(error) = ended {
+            let forgotten = session.forget_limits(py);
+            let ended = session.object.get().map_or(Ok(()), |object| {
+                object.bind(py).call_method0(intern!(py, "end")).map(drop)
+            });
+            if let Err(error) = forgotten.and(ended) {
                 log::debug!("the end of a session: {error}");
             }
         });

@@ -239,6 +239,9 @@ impl InPlace<'_, '_> {
         let before = self.before.take().unwrap_or_default();
         let put_back = before.put(self.py);
         let state = state?;
+        if self.session.is_over() {
+            self.session.forget_limits(self.py)?;
+        }
         if let (Some(context), false) = (&self.context, self.is_spare) {
             let is_empty = context.len()? == 0;
             let kept = match state.is_empty() && is_empty {

@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use log::{info, warn};
+use log::warn;
 use rpyc_classic::embedding::Init;
 use rpyc_classic::{Evaluator, EvaluatorOptions, SlaveOptions, SlaveService, StartError};
 use rpyc_core::service::ServiceFactory;
@@ -33,9 +33,6 @@ impl Running {
             options.serving.mode,
             ServeMode::Child | ServeMode::OneShot | ServeMode::Stdio
         );
-        if let Some(python) = &host.python {
-            info!("{}", python.description);
-        }
         (host.start)(evaluator)
             .map(Running)
             .map_err(|error| match error {

@@ -54,8 +54,8 @@ impl Interpreter {
         self.unusable().because(error)
     }
 
-    /// Whether it can, found out by a process of its own.
-    pub(crate) fn check(&self, arguments: &[OsString]) -> Result<(), Failure> {
+    /// Whether it can, found out by a process of its own; what that Python is, for people.
+    pub(crate) fn check(&self, arguments: &[OsString]) -> Result<String, Failure> {
         let checked = Command::new(&self.executable)
             .args(self.begin())
             .args(arguments)
@@ -64,7 +64,8 @@ impl Interpreter {
             .output();
         let checked = checked.map_err(|error| self.unusable().because(error))?;
         if checked.status.success() {
-            return Ok(());
+            let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+            return Ok(said.lines().last().unwrap_or_default().to_owned());
         }
         let said = String::from_utf8_lossy(&checked.stderr).trim().to_owned();
         Err(self.unusable().because(said))

@@ -27,13 +27,17 @@ pub(crate) fn run(
     host: &Host,
 ) -> Result<(), Failure> {
     let other = Interpreter::wanted(options, host);
+    let mut python = host
+        .python
+        .as_ref()
+        .map(|python| python.description.clone());
     // A server in process mode runs no Python itself.
     let (mode, is_check) = (options.serving.mode, options.serving.check);
-    if let Some(python) = &other {
-        match mode == ServeMode::Process && !is_check {
-            true => python.check(arguments)?,
-            false => return Err(python.exec(arguments)),
-        }
+    if let Some(other) = &other {
+        python = match mode == ServeMode::Process && !is_check {
+            true => Some(other.check(arguments)?),
+            false => return Err(other.exec(arguments)),
+        };
     }
     let plan = Plan::new(options)?;
     if options.serving.check {
@@ -44,12 +48,16 @@ pub(crate) fn run(
             let _ = writeln!(io::stderr(), "rpyc-server: {warning}");
         }
         crate::program::print(b"configuration OK\n")?;
-        return match &host.python {
-            Some(python) => crate::program::print(format!("{}\n", python.description).as_bytes()),
+        return match python {
+            Some(python) => crate::program::print(format!("{python}\n").as_bytes()),
             None => Ok(()),
         };
     }
     let log = logging::start(&options.logging)?;
+    // A process that serves one client of a server's says nothing that the server has said.
+    if let Some(python) = python.filter(|_| mode != ServeMode::Child) {
+        info!("{python}");
+    }
     for warning in &plan.warnings {
         warn!("{warning}");
     }

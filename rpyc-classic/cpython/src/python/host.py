@@ -9,6 +9,7 @@ import functools
 import importlib.machinery
 import os
 import resource
+import signal
 import sys
 import threading
 import time
@@ -45,6 +46,9 @@ def prepare(search_path, argv, stack_size, on_main_thread, after_fork):
         _bound_recursion(most)
     os.register_at_fork(after_in_child=after_fork)
     os.register_at_fork(after_in_child=_become_main_thread)
+    os.register_at_fork(
+        before=_hold_signals, after_in_parent=_give_signals, after_in_child=_take_signals_back
+    )
     os._spawnvef = _spawn_with_copies(os._spawnvef)
     sys.meta_path.insert(0, _ImportHooks(_HOOKS))
 
@@ -56,6 +60,30 @@ def _become_main_thread():
     """
     if isinstance(threading.main_thread(), threading._DummyThread):
         threading._main_thread = threading._MainThread()
+
+
+_SERVERS_SIGNALS = signal.SIGHUP, signal.SIGINT, signal.SIGTERM
+
+# Of the thread that forks: the signals that it didn't get before.
+_forking = threading.local()
+
+
+def _hold_signals():
+    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SERVERS_SIGNALS)
+
+
+def _give_signals():
+    signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
+
+
+def _take_signals_back():
+    # What the server does at a signal isn't the child's business: it does what Python knows of, also at
+    # one that comes as soon as it is there.
+    for number in _SERVERS_SIGNALS:
+        action = signal.getsignal(number)
+        if action is not None:
+            signal.signal(number, action)
+    _give_signals()
 
 
 def _main_stack():
