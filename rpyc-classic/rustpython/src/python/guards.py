@@ -38,9 +38,11 @@ def _spawn(mode, file, args, env, execute):
         raise TypeError("argv must be a tuple or a list")
     if not args or not args[0]:
         raise ValueError("argv first element cannot be empty")
+    # A client's own are copied: the system takes lists and dicts of this side.
+    args = [os.fspath(arg) for arg in args]
     in_path = execute in (os.execvp, os.execvpe)
     start = os.posix_spawnp if in_path else os.posix_spawn
-    env = os.environ if env is None else env
+    env = os.environ if env is None else dict(env)
     try:
         pid = start(file, args, env)
     except OSError:
