@@ -39,7 +39,7 @@ fn frame_of(message: &Message) -> Vec<u8> {
     let mut frames = FrameBuf::new();
     let encoded = message.encode(&mut frames, Dialect::V6, &Limits::default(), false);
     assert!(encoded.is_ok(), "a small message can be encoded");
-    frames.into_chunks().concat()
+    frames.slices().collect::<Vec<_>>().concat()
 }
 
 fn brine(c: &mut Criterion) {

@@ -101,7 +101,7 @@ fn request(value: &Value, compress: bool) -> Vec<u8> {
         &args,
     )
     .unwrap();
-    frames.take_chunks().concat()
+    frames.slices().collect::<Vec<_>>().concat()
 }
 
 proptest! {
@@ -129,7 +129,7 @@ proptest! {
         let mut frames = FrameBuf::new();
         let (limits, seq) = (Limits::default(), Seq::new(1));
         encode_exception(&mut frames, Dialect::V6, &limits, compress, &seq, &exception).unwrap();
-        let frame = frames.take_chunks().concat();
+        let frame = frames.slices().collect::<Vec<_>>().concat();
         let (message, allocated) = receive(&frame);
         let Message::Exception { exception, .. } = message else { panic!("an exception") };
         agree(Exception::load(exception).heap_size(), allocated);

@@ -254,7 +254,7 @@ fn encoded(seq: u64, handler: Handler, args: &[Boxed], compress: bool) -> Vec<u8
         args,
     )
     .unwrap();
-    frames.take_chunks().concat()
+    frames.slices().collect::<Vec<_>>().concat()
 }
 
 /// The frame of any message, compressed.
@@ -263,7 +263,7 @@ pub(crate) fn compressed(message: &Message) -> Vec<u8> {
     message
         .encode(&mut frames, Dialect::V6, &Limits::default(), true)
         .unwrap();
-    frames.take_chunks().concat()
+    frames.slices().collect::<Vec<_>>().concat()
 }
 
 /// The frame of any message.
@@ -272,7 +272,7 @@ pub(crate) fn message(message: &Message) -> Vec<u8> {
     message
         .encode(&mut frames, Dialect::V6, &Limits::default(), false)
         .unwrap();
-    frames.take_chunks().concat()
+    frames.slices().collect::<Vec<_>>().concat()
 }
 
 /// CALLATTR's arguments.

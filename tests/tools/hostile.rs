@@ -26,7 +26,7 @@ fn references(first: u64) -> Vec<u8> {
     let mut frames = FrameBuf::new();
     let encoded = answer.encode(&mut frames, Dialect::V6, &Limits::default(), false);
     encoded.expect("it fits a frame");
-    frames.take_chunks().concat()
+    frames.slices().collect::<Vec<_>>().concat()
 }
 
 /// Sends references for as long as they are taken, and reads nothing: the releases that they cause

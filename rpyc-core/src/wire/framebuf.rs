@@ -1,13 +1,13 @@
 //! Outgoing frames.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{deflate, encode::Sink, error::EncodeError, frame::HEADER, limits::Limits};
 
 /// One outgoing frame, or several in a row, as chunks ready to be written.
 ///
-/// Large buffers are kept by reference, not copied. The buffer for all else is used again once what was taken out of
-/// it is dropped, so that a frame of a small call needs no allocation of its own.
+/// Large buffers are kept by reference, not copied. The buffer for all else is used again once it is cleared, so that
+/// a frame of a small call needs no allocation of its own.
 ///
 /// ```
 /// use rpyc_core::wire::{FrameBuf, Limits};
@@ -21,7 +21,7 @@ use super::{deflate, encode::Sink, error::EncodeError, frame::HEADER, limits::Li
 #[derive(Debug, Default)]
 pub struct FrameBuf {
     /// All bytes that are not kept by reference.
-    copied: BytesMut,
+    copied: Vec<u8>,
     /// The others, each with its place: the length of `copied` when it was put.
     shared: Vec<(usize, Bytes)>,
     /// The bytes of all `shared`.
@@ -178,37 +178,8 @@ impl FrameBuf {
         self.shared_length = 0;
         self.copied.clear();
         if self.copied.capacity() > KEPT_MAX {
-            self.copied = BytesMut::new();
+            self.copied = Vec::new();
         }
-    }
-
-    /// Takes the frames out, in order. The frame begun, if any, is dropped.
-    ///
-    /// The buffer is used again for later frames once the chunks are dropped.
-    #[must_use]
-    pub fn take_chunks(&mut self) -> Vec<Bytes> {
-        self.rollback();
-        let mut copied = self.copied.split().freeze();
-        if self.copied.capacity() > KEPT_MAX || copied.len() > KEPT_MAX {
-            self.copied = BytesMut::new();
-        }
-        let mut chunks = Vec::with_capacity(self.shared.len().saturating_mul(2).saturating_add(1));
-        let mut taken = 0_usize;
-        for (place, bytes) in self.shared.drain(..) {
-            let before = copied.split_to(place.saturating_sub(taken).min(copied.len()));
-            taken = place;
-            chunks.extend((!before.is_empty()).then_some(before));
-            chunks.push(bytes);
-        }
-        chunks.extend((!copied.is_empty()).then_some(copied));
-        self.shared_length = 0;
-        chunks
-    }
-
-    /// The frames, in order. The frame begun, if any, is dropped.
-    #[must_use]
-    pub fn into_chunks(mut self) -> Vec<Bytes> {
-        self.take_chunks()
     }
 }
 

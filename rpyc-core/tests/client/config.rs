@@ -284,9 +284,9 @@ fn objecting_peer(stream: impl Stream + 'static) {
         let mut frames = FrameBuf::new();
         let objection = DumpedException::Text("I object".into());
         encode_exception(&mut frames, dialect, &limits, false, &seq, &objection).ok()?;
-        for chunk in frames.take_chunks() {
+        for chunk in frames.slices() {
             stream
-                .write_vectored(&[std::io::IoSlice::new(&chunk)])
+                .write_vectored(&[std::io::IoSlice::new(chunk)])
                 .ok()?;
         }
         // Keeps the stream until the other side ends it.
@@ -360,10 +360,8 @@ fn a_peer_that_does_not_bind_threads_ends_a_connection_that_does_and_is_told_why
         let (dialect, seq) = (wire::Dialect::V6, wire::Seq::new(0));
         let limits = Limits::default();
         encode_exception(&mut frames, dialect, &limits, false, &seq, &objection).ok()?;
-        for chunk in frames.take_chunks() {
-            there
-                .write_vectored(&[std::io::IoSlice::new(&chunk)])
-                .ok()?;
+        for chunk in frames.slices() {
+            there.write_vectored(&[std::io::IoSlice::new(chunk)]).ok()?;
         }
         there.read(&mut [0; 16]).ok().map(drop)
     });

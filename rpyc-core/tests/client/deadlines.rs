@@ -114,7 +114,7 @@ fn reply(seq: u64, object: u64) -> Vec<u8> {
     let boxed = Boxed::RemoteRef(IdPack::new("a.b", ClassId(1), InstanceId(object)));
     let seq = Seq::new(seq);
     encode_reply(&mut frames, dialect, &limits, false, &seq, &boxed).expect("a frame");
-    frames.take_chunks().concat()
+    frames.slices().collect::<Vec<_>>().concat()
 }
 
 /// The bytes of a request with much to be answered.
@@ -133,7 +133,7 @@ fn request() -> Vec<u8> {
         &[data],
     );
     asked.expect("a frame");
-    frames.take_chunks().concat()
+    frames.slices().collect::<Vec<_>>().concat()
 }
 
 /// Nothing but the wait's own deadline ends it.

@@ -137,8 +137,8 @@ fn lying_peer(stream: impl Stream + 'static) {
             let mut frames = FrameBuf::new();
             let lie = Boxed::Value(Value::from(42));
             encode_reply(&mut frames, dialect, &limits, false, &seq, &lie).ok()?;
-            for chunk in frames.take_chunks() {
-                stream.write_vectored(&[IoSlice::new(&chunk)]).ok()?;
+            for chunk in frames.slices() {
+                stream.write_vectored(&[IoSlice::new(chunk)]).ok()?;
             }
         }
     });

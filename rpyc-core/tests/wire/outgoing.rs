@@ -58,8 +58,7 @@ fn large_buffers_are_taken_out_as_they_were_put_in() {
         ));
     }
     assert_eq!(out.len(), expected.len());
-    assert_eq!(out.slices().collect::<Vec<_>>().concat(), expected);
-    let chunks = out.take_chunks();
+    let chunks: Vec<&[u8]> = out.slices().collect();
     assert_eq!(chunks.concat(), expected);
     assert_eq!(
         chunks
@@ -85,7 +84,7 @@ fn large_values_are_not_copied_into_their_frame() {
         Value::tuple([bytes.clone().into(), text.clone().into()]),
     )
     .unwrap();
-    let chunks = out.take_chunks();
+    let chunks: Vec<&[u8]> = out.slices().collect();
     assert!(chunks.iter().any(|chunk| chunk.as_ptr() == bytes.as_ptr()));
     assert!(chunks.iter().any(|chunk| chunk.as_ptr() == text.as_ptr()));
 }
@@ -122,7 +121,8 @@ fn a_frame_that_fails_leaves_no_trace() {
     assert_eq!(out.len(), before);
     out.begin();
     out.put(b"never finished");
-    assert_eq!(out.take_chunks().concat().len(), before);
+    out.rollback();
+    assert_eq!(bytes_of(&mut out).len(), before);
     request(&mut out, 1.into()).unwrap();
     assert_eq!(out.len(), before);
 }
@@ -143,16 +143,9 @@ fn a_frame_is_begun_before_it_is_finished() {
 fn small_frames_use_one_buffer_again_and_again() {
     let mut out = FrameBuf::new();
     let mut places = std::collections::BTreeSet::new();
-    for _ in 0..10_000 {
-        request(&mut out, 1.into()).unwrap();
-        let chunks = out.take_chunks();
-        assert_eq!(chunks.len(), 1);
-        places.insert(chunks[0].as_ptr());
-    }
-    assert!(places.len() < 100, "{} places", places.len());
-    let mut places = std::collections::BTreeSet::new();
     for _ in 0..100 {
         request(&mut out, 1.into()).unwrap();
+        assert_eq!(out.slices().count(), 1);
         places.insert(out.slices().next().unwrap().as_ptr());
         out.clear();
     }

@@ -32,8 +32,8 @@ fn write(message: &Message, dialect: Dialect, limits: &Limits) -> Option<Bytes> 
     let mut frames = FrameBuf::new();
     message.encode(&mut frames, dialect, limits, false).ok()?;
     let mut decoder = FrameDecoder::new(limits.clone());
-    for chunk in frames.take_chunks() {
-        let mut rest = &chunk[..];
+    for chunk in frames.slices() {
+        let mut rest = chunk;
         while !rest.is_empty() {
             let space = decoder.space();
             let count = space.len().min(rest.len());

@@ -166,7 +166,7 @@ fn request(method: &'static str, args: Value) -> Result<Vec<u8>, Failure> {
         Handler::CallAttr,
         &args,
     )?;
-    Ok(frames.into_chunks().concat())
+    Ok(frames.slices().collect::<Vec<_>>().concat())
 }
 
 /// The bytes of its answer.
@@ -174,5 +174,5 @@ fn reply() -> Result<Vec<u8>, Failure> {
     let (mut frames, limits, seq) = (FrameBuf::new(), Limits::default(), Seq::new(1000));
     let none = Boxed::Value(Value::None);
     encode_reply(&mut frames, Dialect::V6, &limits, false, &seq, &none)?;
-    Ok(frames.into_chunks().concat())
+    Ok(frames.slices().collect::<Vec<_>>().concat())
 }

@@ -258,8 +258,8 @@ fn write(message: &Message, dialect: Dialect) -> Bytes {
     let written = message.encode(&mut frames, Envelope::from(dialect), &limits, false);
     written.unwrap_or_else(|error| panic!("{message:?}: {error}"));
     let mut decoder = FrameDecoder::new(limits);
-    for chunk in frames.take_chunks() {
-        feed(&mut decoder, &chunk);
+    for chunk in frames.slices() {
+        feed(&mut decoder, chunk);
     }
     let payload = decoder.next_frame();
     let payload = payload.unwrap_or_else(|error| panic!("{error}"));
