@@ -28,6 +28,8 @@ pub(crate) struct Calls<T> {
     entries: HashMap<u64, Entry<T>, CounterState>,
     // How many requests are asynchronous and unanswered.
     detached: usize,
+    // How many waits for replies have begun.
+    waits: u64,
     held: HeldAnswers,
 }
 
@@ -72,6 +74,7 @@ impl<T: Clone + Send + 'static> Calls<T> {
         Calls {
             entries: HashMap::default(),
             detached: 0,
+            waits: 0,
             held: HeldAnswers::new(max_held),
         }
     }
@@ -96,6 +99,16 @@ impl<T: Clone + Send + 'static> Calls<T> {
             callbacks: Vec::new(),
         };
         self.entries.insert(seq, entry);
+    }
+
+    /// A wait begins, for replies or for something else.
+    pub(crate) fn count_wait(&mut self, is_for_replies: bool) {
+        self.waits += u64::from(is_for_replies);
+    }
+
+    /// How many waits for replies have begun.
+    pub(crate) fn waits(&self) -> u64 {
+        self.waits
     }
 
     /// It waits for the reply from now on.

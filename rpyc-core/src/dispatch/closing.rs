@@ -84,11 +84,8 @@ impl<P: Protocol> Dispatcher<P> {
             core.discard(P::foreign_parts(request));
         }
         core.sleepers.wake_all();
-        core.ended.notify_all();
-        if let Some(observer) = &core.observer {
-            // A stream that isn't watched any more doesn't show it.
-            observer.on_unread(Some(Duration::ZERO));
-        }
+        core.task_ends.notify();
+        core.reading.notify_end();
         self.outbox.close();
         self.wake_watchdog();
     }
@@ -109,16 +106,13 @@ impl<P: Protocol> Dispatcher<P> {
         let deadline = Instant::now().checked_add(grace);
         let left = || deadline.map(|end| end.saturating_duration_since(Instant::now()));
         let mut core = self.core.lock();
-        let ended = core.ended.clone();
-        core.draining += 1;
         loop {
             let has_ended = core.lifecycle.reason().is_some();
             if has_ended || core.is_idle() || deadline.is_some_and(passed) {
                 break;
             }
-            core = wait(&ended, core, left());
+            core = wait_for_task_end(core, left());
         }
-        core.draining -= 1;
         // What the program itself has sent is to take effect. A peer that owes it no answer isn't waited
         // for: a server has many that are idle and don't answer a CLOSE.
         let own = core.scheduler.tasks() == 0 && core.calls.len() > 0 && !grace.is_zero();
@@ -204,12 +198,9 @@ impl<P: Protocol> Dispatcher<P> {
     pub(crate) fn finish_within(self: &Arc<Self>, grace: Duration) {
         let deadline = Instant::now() + grace;
         let mut core = self.core.lock();
-        let ended = core.ended.clone();
-        core.draining += 1;
         loop {
             let late = passed(deadline);
             if core.lifecycle.is_finished() || (core.lifecycle.is_finishing() && late) {
-                core.draining -= 1;
                 return;
             }
             if core.lifecycle.reason().is_none() && late {
@@ -221,12 +212,11 @@ impl<P: Protocol> Dispatcher<P> {
                 continue;
             }
             if (core.scheduler.tasks() == 0 || late) && core.lifecycle.begin_finishing() {
-                core.draining -= 1;
                 drop(core);
                 return self.finish();
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            core = wait(&ended, core, Some(left));
+            core = wait_for_task_end(core, Some(left));
         }
     }
 
@@ -236,9 +226,9 @@ impl<P: Protocol> Dispatcher<P> {
         self.release_all();
         let mut core = self.core.lock();
         core.lifecycle.finish();
-        core.ended.notify_all();
+        core.task_ends.notify();
         // It may hold this connection, and each would keep the other in memory.
-        let observer = core.observer.take();
+        let observer = core.reading.set_observer(None);
         let kept = core.kept.take();
         drop(core);
         drop((observer, kept));
@@ -276,6 +266,17 @@ impl<P: Protocol> Dispatcher<P> {
     pub(crate) fn closing_reason(&self) -> Option<CloseReason> {
         self.core.lock().lifecycle.closing_reason()
     }
+}
+
+/// Waits until a task or the connection has ended, or so much time has passed.
+fn wait_for_task_end<P: Protocol>(
+    mut core: Locked<'_, P>,
+    limit: Option<Duration>,
+) -> Locked<'_, P> {
+    let told = core.task_ends.begin_wait();
+    core = wait(&told, core, limit);
+    core.task_ends.end_wait();
+    core
 }
 
 /// How long the peer has to take the CLOSE of a side that shuts down, and handlers to notice.

@@ -25,16 +25,15 @@ use super::health::HealthCheck;
 use super::lifecycle::Lifecycle;
 use super::notes::Notes;
 use super::outbox::{CONGESTED, Outbox, PATIENCE, Rest};
-use super::readiness::ReadinessObserver;
 use super::reading::Reading;
 use super::reply_to::ReplyTo;
 use super::scheduler::{Bounds, Job, Scheduler, ThreadState, WaiterId};
-use super::sleepers::Sleepers;
+use super::sleepers::{Sleepers, TaskEnds};
 use super::slot::Reply;
 use crate::error::CloseReason;
 use crate::executor::Executor;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard};
 use crate::transport::{ReadHalf, Stream};
 use crate::wire::Seq;
 
@@ -164,27 +163,16 @@ pub(crate) struct Dispatcher<P: Protocol> {
 
 /// What the lock guards.
 pub(crate) struct Core<P: Protocol> {
-    pub(super) reading: Reading,
+    pub(super) reading: Reading<P>,
     pub(crate) scheduler: Scheduler<P::Request>,
     pub(crate) calls: Calls<P::Payload>,
     pub(super) sleepers: Sleepers,
     pub(super) lifecycle: Lifecycle,
     pub(super) health: HealthCheck,
     pub(super) garbage: Vec<Garbage<P>>,
-    /// An empty vector with room for what the next read brings.
-    pub(super) room: Vec<Arrival<P>>,
-    /// How many messages have come.
-    pub(super) messages: u64,
-    /// How many waits for replies have begun.
-    pub(super) waits: u64,
-    /// Told when a task ends that somebody waits for, and when the connection ends.
-    pub(super) ended: Arc<Condvar>,
-    /// How many wait for tasks to end.
-    pub(super) draining: usize,
+    pub(super) task_ends: TaskEnds,
     /// Keeps the connection in memory until the session has been told of its end.
     pub(super) kept: Option<Arc<Dispatcher<P>>>,
-    /// Told when nobody reads, where no thread of the connection's own does.
-    pub(super) observer: Option<Arc<dyn ReadinessObserver>>,
 }
 
 /// The core, locked.
@@ -213,14 +201,8 @@ impl<P: Protocol> Dispatcher<P> {
                 lifecycle: Lifecycle::default(),
                 health: HealthCheck::default(),
                 garbage: Vec::new(),
-                // Most connections never need more, and most are idle most of the time.
-                room: Vec::with_capacity(1),
-                messages: 0,
-                waits: 0,
-                ended: Arc::new(Condvar::new()),
-                draining: 0,
+                task_ends: TaskEnds::default(),
                 kept: None,
-                observer: None,
             }),
             notes: Notes::default(),
             unanswered: AtomicU64::new(0),

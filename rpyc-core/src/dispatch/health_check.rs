@@ -106,7 +106,7 @@ impl<P: Protocol> Dispatcher<P> {
         }
         let unread = core.reading.is_free() && core.scheduler.wants_input();
         if unread && !moved && !core.health.helping && self.needs_help(core) {
-            if core.scheduler.next_reader().is_some() || core.observer.is_some() {
+            if core.scheduler.next_reader().is_some() || core.reading.is_observed() {
                 self.pass_on_reading(core);
             } else {
                 core.health.helping = true;

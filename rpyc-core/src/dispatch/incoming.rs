@@ -14,7 +14,7 @@ impl<P: Protocol> Dispatcher<P> {
         mut arrivals: Arrivals<P>,
     ) -> Locked<'a, P> {
         let mut refused: Vec<P::Request> = Vec::new();
-        core.messages += arrivals.items.len() as u64;
+        let count = arrivals.items.len();
         for arrival in arrivals.items.drain(..) {
             match arrival {
                 Arrival::Request { request, bytes } => {
@@ -27,9 +27,7 @@ impl<P: Protocol> Dispatcher<P> {
                 Arrival::Garbage(payload) => core.discard([payload]),
             }
         }
-        if arrivals.items.capacity() <= MAX_ROOM {
-            core.room = arrivals.items;
-        }
+        core.reading.taken_in(count, arrivals.items);
         let is_unused = core.is_idle() && core.calls.len() == 0;
         let idled = arrivals.idle.filter(|_| is_unused);
         let idled = idled.map(|limit| CloseReason::TooSlow {
@@ -107,6 +105,3 @@ impl<P: Protocol> Dispatcher<P> {
         }
     }
 }
-
-/// How many arrivals there is room for from one read to the next: idle connections hold little.
-const MAX_ROOM: usize = 4;

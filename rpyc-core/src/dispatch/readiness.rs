@@ -33,7 +33,7 @@ impl<P: Protocol> Dispatcher<P> {
         if core.lifecycle.reason().is_some() {
             observer.on_unread(Some(Duration::ZERO));
         }
-        let before = core.observer.replace(observer);
+        let before = core.reading.set_observer(Some(observer));
         self.pass_on_reading(&mut core);
         drop(core);
         drop(before);
@@ -103,11 +103,7 @@ impl<P: Protocol> Dispatcher<P> {
         if core.lifecycle.reason().is_some() {
             return;
         }
-        if let Some(observer) = &core.observer
-            && let Some(within) = core.reading.park()
-        {
-            observer.on_unread(within);
-        }
+        core.reading.notify_unread();
     }
 }
 

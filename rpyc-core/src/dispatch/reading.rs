@@ -4,14 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dispatcher::{Arrival, Dispatcher, Locked, Protocol};
+use super::readiness::ReadinessObserver;
 use super::scheduler::{ThreadState, WaiterId};
 use crate::error::CloseReason;
 use crate::transport::{Input, Phase, ReadHalf};
 
-/// The read half, which whoever reads takes out.
-pub(crate) struct Reading {
+/// The read half, which whoever reads takes out, and who is told that nobody does.
+pub(crate) struct Reading<P: Protocol> {
     half: Option<Box<ReadHalf>>, // boxed: every read moves it
     reader: Option<Reader>,
+    // An empty vector with room for what the next read brings.
+    room: Vec<Arrival<P>>,
+    // How many messages have come.
+    messages: u64,
+    // Told when nobody reads, where no thread of the connection's own does.
+    observer: Option<Arc<dyn ReadinessObserver>>,
 }
 
 /// Who reads.
@@ -51,11 +58,15 @@ pub(super) struct Arrivals<P: Protocol> {
     pub(super) end: Option<CloseReason>,
 }
 
-impl Reading {
-    pub(super) fn new(half: Box<ReadHalf>) -> Reading {
+impl<P: Protocol> Reading<P> {
+    pub(super) fn new(half: Box<ReadHalf>) -> Reading<P> {
         Reading {
             half: Some(half),
             reader: None,
+            // Most connections never need more, and most are idle most of the time.
+            room: Vec::with_capacity(1),
+            messages: 0,
+            observer: None,
         }
     }
 
@@ -74,26 +85,60 @@ impl Reading {
         self.half = None;
     }
 
-    /// Nobody reads from now on, but somebody watches the stream: how long the peer may be silent;
-    /// zero where something has come that the stream's descriptor doesn't show.
-    pub(super) fn park(&mut self) -> Option<Option<Duration>> {
-        let half = self.half.as_mut()?;
-        let within = half.park();
-        Some(match half.has_buffered() {
-            true => Some(Duration::ZERO),
-            false => within,
-        })
+    /// How many messages have come.
+    pub(super) fn messages(&self) -> u64 {
+        self.messages
     }
 
-    fn take(&mut self, reader: Reader) -> Option<Box<ReadHalf>> {
+    /// From now on this one is told when nobody reads, or none; gives the one before.
+    pub(super) fn set_observer(
+        &mut self,
+        observer: Option<Arc<dyn ReadinessObserver>>,
+    ) -> Option<Arc<dyn ReadinessObserver>> {
+        std::mem::replace(&mut self.observer, observer)
+    }
+
+    /// Whether somebody is told when nobody reads.
+    pub(super) fn is_observed(&self) -> bool {
+        self.observer.is_some()
+    }
+
+    /// Tells the observer, if there is one, that nobody reads from now on, and how long the peer may be
+    /// silent: no time at all where something has come that the stream's descriptor doesn't show.
+    pub(super) fn notify_unread(&mut self) {
+        if let (Some(observer), Some(half)) = (&self.observer, &mut self.half) {
+            let within = half.park();
+            observer.on_unread(match half.has_buffered() {
+                true => Some(Duration::ZERO),
+                false => within,
+            });
+        }
+    }
+
+    /// Tells the observer of the end: a stream that isn't watched any more doesn't show it.
+    pub(super) fn notify_end(&self) {
+        if let Some(observer) = &self.observer {
+            observer.on_unread(Some(Duration::ZERO));
+        }
+    }
+
+    fn take(&mut self, reader: Reader) -> Option<(Box<ReadHalf>, Vec<Arrival<P>>)> {
         let half = self.half.take()?;
         self.reader = Some(reader);
-        Some(half)
+        Some((half, std::mem::take(&mut self.room)))
     }
 
     fn give_back(&mut self, half: Box<ReadHalf>) {
         self.half = Some(half);
         self.reader = None;
+    }
+
+    /// What a read had brought has been taken in: so many messages.
+    pub(super) fn taken_in(&mut self, messages: usize, room: Vec<Arrival<P>>) {
+        self.messages += messages as u64;
+        if room.capacity() <= MAX_ROOM {
+            self.room = room;
+        }
     }
 }
 
@@ -108,14 +153,13 @@ impl<P: Protocol> Dispatcher<P> {
         if !core.scheduler.wants_input() {
             return (core, ReadOutcome::NotRead);
         }
-        let Some(mut half) = core.reading.take(reader) else {
+        let Some((mut half, room)) = core.reading.take(reader) else {
             return (core, ReadOutcome::NotRead);
         };
         if let Reader::Waiter(waiter) = reader {
             core.scheduler.set_state(waiter, ThreadState::Reading);
         }
         let expects_more = self.expects_more(core.calls.len());
-        let room = std::mem::take(&mut core.room);
         drop(core);
         self.log_notes();
         let input = match mode {
@@ -271,6 +315,9 @@ impl<P: Protocol> Dispatcher<P> {
         self.flush();
     }
 }
+
+/// How many arrivals there is room for from one read to the next: idle connections hold little.
+const MAX_ROOM: usize = 4;
 
 /// How many bytes of answers a peer may leave unread before a helper stops reading for it.
 const MAX_UNREAD: usize = 64 << 20;

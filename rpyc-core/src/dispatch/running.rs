@@ -86,9 +86,7 @@ impl<P: Protocol> Dispatcher<P> {
     }
 
     fn after_task(&self, core: &mut Core<P>) {
-        if core.draining > 0 {
-            core.ended.notify_all();
-        }
+        core.task_ends.notify();
         self.pass_on_reading(core);
     }
 

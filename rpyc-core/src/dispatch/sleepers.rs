@@ -1,4 +1,4 @@
-//! [`Sleepers`]: how to wake the threads that sleep.
+//! [`Sleepers`] and [`TaskEnds`]: how to wake the threads that sleep.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -67,6 +67,33 @@ impl Sleeper {
             Sleeper::Here(condvar) => condvar.notify_one(),
             Sleeper::Several(bell) => bell.ring(),
         }
+    }
+}
+
+/// Who waits for tasks to end, and for the end of the connection.
+#[derive(Default)]
+pub(super) struct TaskEnds {
+    told: Arc<Condvar>,
+    waiting: usize,
+}
+
+impl TaskEnds {
+    /// A task has ended, or the connection has, or the session has been told of that.
+    pub(super) fn notify(&self) {
+        if self.waiting > 0 {
+            self.told.notify_all();
+        }
+    }
+
+    /// A thread is about to wait for that, by what this gives.
+    pub(super) fn begin_wait(&mut self) -> Arc<Condvar> {
+        self.waiting += 1;
+        self.told.clone()
+    }
+
+    /// It waits no more.
+    pub(super) fn end_wait(&mut self) {
+        self.waiting -= 1;
     }
 }
 

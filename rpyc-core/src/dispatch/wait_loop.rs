@@ -121,7 +121,7 @@ impl<P: Protocol> Dispatcher<P> {
         };
         core.scheduler.set_state(waiter, ThreadState::Awake);
         wait.begin(&mut core, waiter);
-        core.waits += u64::from(W::IS_FOR_REPLIES);
+        core.calls.count_wait(W::IS_FOR_REPLIES);
         let (mut late, mut late_reads) = (false, 0);
         let outcome = loop {
             // 1. What is to be run, here or elsewhere.

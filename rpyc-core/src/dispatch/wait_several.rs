@@ -166,7 +166,7 @@ impl<P: Protocol> Dispatcher<P> {
         if !unread || core.lifecycle.reason().is_some() {
             return;
         }
-        if core.scheduler.next_reader().is_some() || core.observer.is_some() {
+        if core.scheduler.next_reader().is_some() || core.reading.is_observed() {
             self.pass_on_reading(&mut core);
         } else if !std::mem::replace(&mut core.health.helping, true) {
             drop(core);

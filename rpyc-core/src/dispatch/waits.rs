@@ -90,11 +90,11 @@ impl<P: Protocol> Wait<P> for ForMessage {
     const IS_FOR_ONE_MESSAGE: bool = true;
 
     fn begin(&mut self, core: &mut Core<P>, _: WaiterId) {
-        self.before = core.messages;
+        self.before = core.reading.messages();
     }
 
     fn look(&self, core: &mut Core<P>) -> Option<Self::Outcome> {
-        (core.messages > self.before).then_some(Ok(true))
+        (core.reading.messages() > self.before).then_some(Ok(true))
     }
 
     fn after_task(&self) -> Option<Self::Outcome> {
@@ -142,7 +142,7 @@ impl<P: Protocol> Wait<P> for ForDismissal<'_> {
     }
 
     fn yields_reading(&self, core: &Core<P>) -> bool {
-        self.0.yields_reading(core.waits)
+        self.0.yields_reading(core.calls.waits())
     }
 
     fn closed(&self, _: &CloseReason) -> bool {
