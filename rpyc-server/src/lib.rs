@@ -19,7 +19,8 @@
 //!
 //! [`Builder`] has the options and the limits, [`Mode`] says which threads serve, a [`Listener`]
 //! is where clients come from, and an [`Authenticator`] decides who is one: [`auth`] has TLS, a
-//! shared secret and an allow-list. [`metrics`] are numbers for Prometheus.
+//! shared secret and an allow-list. [`metrics`] are numbers for Prometheus. [`connect_deployed`] copies a
+//! server to where it is needed.
 //!
 //! # Features
 //!
@@ -51,6 +52,7 @@
 #![forbid(unsafe_code)]
 
 mod causes;
+mod deploy;
 #[cfg(feature = "python")]
 mod extension;
 mod log_limiter;
@@ -68,6 +70,7 @@ mod server;
 mod source;
 mod visitors;
 
+pub use self::deploy::connect_deployed;
 pub use self::server::{
     Address, Authenticated, Authenticator, Builder, ChildCommand, InheritedClient, ListenError,
     Listener, Mode, ProcessLimits, RawStream, Rejection, Running, Server, Stopper,

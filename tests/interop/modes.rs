@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rpyc_core::{Connector, Error, args};
+use rpyc_server::connect_deployed;
 use rpyc_tests::certs::Authority;
 use rpyc_tests::child;
 use rpyc_tests::deadline::{PATIENCE, within};
@@ -198,7 +199,7 @@ fn the_program_is_copied_to_a_host_serves_there_and_is_gone_afterwards() {
         fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).expect("executable");
         let connector = Connector::new().timeout(Some(PATIENCE)).ssh(&ssh);
         let arguments = ["--classic", "--mode", "stdio", "--quiet"];
-        let conn = connector.connect_deployed("somebody@somewhere", binary(), arguments)?;
+        let conn = connect_deployed(&connector, "somebody@somewhere", binary(), arguments)?;
         let root = conn.root()?;
         let code = "print('not a frame', flush=True)";
         root.call_method("execute", args![code])?;

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rpyc_core::{Connector, Error, args};
+use rpyc_server::connect_deployed;
 use rpyc_tests::deadline::{PATIENCE, within};
 use rpyc_tests::python::interpreter;
 
@@ -79,7 +80,7 @@ fn a_program_is_copied_to_a_host_run_there_and_gone_afterwards() {
         fs::write(&program, script).expect("a script");
         let connector = Connector::new().timeout(Some(PATIENCE)).ssh(&ssh);
         let arguments = ["--classic", "it's $HOME", ""];
-        let conn = connector.connect_deployed("somebody@somewhere", &program, arguments)?;
+        let conn = connect_deployed(&connector, "somebody@somewhere", &program, arguments)?;
         let root = conn.root()?;
         let told = root.call_method("arguments", args![])?;
         assert_eq!(told.extract::<Vec<String>>()?, arguments);
@@ -102,10 +103,10 @@ fn a_host_that_takes_no_program_is_an_error_that_says_what_was_done() {
     let ssh = folder.path().join("ssh");
     executable(&ssh, REMOTE_SHELL);
     let connector = Connector::new().timeout(Some(PATIENCE)).ssh(&ssh);
-    let refused = connector.connect_deployed("nobody@nowhere", &ssh, []);
+    let refused = connect_deployed(&connector, "nobody@nowhere", &ssh, []);
     let refused = refused.expect_err("another host");
     assert_eq!(refused.to_string(), "copying the program with ssh");
-    let missing = connector.connect_deployed("nobody@nowhere", "/no/such/program", []);
+    let missing = connect_deployed(&connector, "nobody@nowhere", "/no/such/program", []);
     let missing = missing.expect_err("no program");
     assert_eq!(missing.to_string(), "reading the program to be copied");
 }

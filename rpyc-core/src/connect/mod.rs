@@ -1,7 +1,5 @@
 //! Ways to a peer: [`connect`] and its kin, and the [`Connector`] with their options.
 
-#[cfg(unix)]
-mod deploy;
 mod known;
 mod prelude;
 #[cfg(unix)]
@@ -179,7 +177,7 @@ impl Connector {
     }
 
     /// The program that [`connect_ssh`](Connector::connect_ssh) and
-    /// [`connect_deployed`](Connector::connect_deployed) run. Default: `ssh`.
+    /// [`ssh_command`](Connector::ssh_command) run. Default: `ssh`.
     #[cfg(unix)]
     #[must_use]
     pub fn ssh(mut self, program: impl Into<std::ffi::OsString>) -> Connector {

@@ -65,6 +65,15 @@ impl Connector {
             .args(["--", host]);
         self.connect_subprocess(&mut command)
     }
+
+    /// The system's `ssh` to a host, which must not ask anything; what it is to do there comes as the
+    /// next argument.
+    pub fn ssh_command(&self, host: &str) -> Command {
+        let mut command = Command::new(&self.ssh);
+        // A name that begins with a dash must not be an option.
+        command.args(["-T", "-o", "BatchMode=yes", "--", host]);
+        command
+    }
 }
 
 /// The stdin and stdout of a child process.
