@@ -91,7 +91,7 @@ impl ThreadService {
 }
 
 #[test]
-fn what_a_bound_thread_calls_back_runs_beneath_the_call_that_waits_for_it() {
+fn what_a_bound_thread_calls_back_is_nested_on_the_call_that_waits_for_it() {
     run(
         Exposed::new(ThreadService::default()),
         r#"

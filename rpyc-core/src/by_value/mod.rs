@@ -21,6 +21,7 @@ mod transfer;
 mod tuple_read;
 mod value_read;
 mod value_write;
+mod variant;
 
 pub use self::as_dict::AsDict;
 pub use self::serde_type::Serde;

@@ -14,6 +14,7 @@ use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::CopyError;
+use super::variant::Variant;
 
 /// Makes a serde type of a pickle.
 #[cfg(test)]
@@ -185,62 +186,6 @@ impl<'de> de::Deserializer<'de> for NodeRef<'_, '_> {
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
         unit_struct seq tuple tuple_struct map struct identifier ignored_any
-    }
-}
-
-struct Variant<'h, 'a> {
-    name: NodeRef<'h, 'a>,
-    content: Option<NodeRef<'h, 'a>>,
-}
-
-impl<'de, 'h, 'a> de::EnumAccess<'de> for Variant<'h, 'a> {
-    type Error = CopyError;
-    type Variant = Content<'h, 'a>;
-
-    fn variant_seed<V: de::DeserializeSeed<'de>>(
-        self,
-        seed: V,
-    ) -> Result<(V::Value, Content<'h, 'a>), CopyError> {
-        Ok((seed.deserialize(self.name)?, Content(self.content)))
-    }
-}
-
-struct Content<'h, 'a>(Option<NodeRef<'h, 'a>>);
-
-impl<'h, 'a> Content<'h, 'a> {
-    fn required(self) -> Result<NodeRef<'h, 'a>, CopyError> {
-        self.0
-            .ok_or_else(|| CopyError::new("the variant lacks its content"))
-    }
-}
-
-impl<'de> de::VariantAccess<'de> for Content<'_, '_> {
-    type Error = CopyError;
-
-    fn unit_variant(self) -> Result<(), CopyError> {
-        match self.0 {
-            None => Ok(()),
-            Some(_) => Err(CopyError::new("the variant has no content")),
-        }
-    }
-
-    fn newtype_variant_seed<T: de::DeserializeSeed<'de>>(
-        self,
-        seed: T,
-    ) -> Result<T::Value, CopyError> {
-        seed.deserialize(self.required()?)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, CopyError> {
-        de::Deserializer::deserialize_any(self.required()?, visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, CopyError> {
-        de::Deserializer::deserialize_any(self.required()?, visitor)
     }
 }
 

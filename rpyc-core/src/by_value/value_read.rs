@@ -5,6 +5,7 @@ use serde::de::{self, DeserializeOwned, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::CopyError;
+use super::variant::Variant;
 use crate::wire::{Int, Value};
 
 /// Makes a serde type of a plain value.
@@ -178,67 +179,14 @@ impl<'de> de::Deserializer<'de> for Reader {
                 )));
             }
         };
-        visitor.visit_enum(Variant { name, content })
+        visitor.visit_enum(Variant {
+            name: Reader(name),
+            content: content.map(Reader),
+        })
     }
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
         unit_struct tuple tuple_struct identifier ignored_any
-    }
-}
-
-struct Variant {
-    name: Value,
-    content: Option<Value>,
-}
-
-impl<'de> de::EnumAccess<'de> for Variant {
-    type Error = CopyError;
-    type Variant = Content;
-
-    fn variant_seed<V: de::DeserializeSeed<'de>>(
-        self,
-        seed: V,
-    ) -> Result<(V::Value, Content), CopyError> {
-        Ok((seed.deserialize(Reader(self.name))?, Content(self.content)))
-    }
-}
-
-struct Content(Option<Value>);
-
-impl Content {
-    fn required(self) -> Result<Reader, CopyError> {
-        let content = self.0.map(Reader);
-        content.ok_or_else(|| CopyError::new("the variant lacks its content"))
-    }
-}
-
-impl<'de> de::VariantAccess<'de> for Content {
-    type Error = CopyError;
-
-    fn unit_variant(self) -> Result<(), CopyError> {
-        match self.0 {
-            None | Some(Value::None) => Ok(()),
-            Some(_) => Err(CopyError::new("the variant has no content")),
-        }
-    }
-
-    fn newtype_variant_seed<T: de::DeserializeSeed<'de>>(
-        self,
-        seed: T,
-    ) -> Result<T::Value, CopyError> {
-        seed.deserialize(self.required()?)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, CopyError> {
-        de::Deserializer::deserialize_seq(self.required()?, visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, CopyError> {
-        de::Deserializer::deserialize_struct(self.required()?, "", fields, visitor)
     }
 }

@@ -116,13 +116,13 @@ impl<P: Protocol> Dispatcher<P> {
         // What the program itself has sent is to take effect. A peer that owes it no answer isn't waited
         // for: a server has many that are idle and don't answer a CLOSE.
         let own = core.scheduler.tasks() == 0 && core.calls.len() > 0 && !grace.is_zero();
-        let (last_words, time_to_answer) = match own {
+        let (close_time, time_to_answer) = match own {
             true => (GRACE, Some(GRACE)),
-            false => (LAST_WORDS, None),
+            false => (CLOSE_TIME, None),
         };
         drop(core);
         self.leave(CloseReason::Local, time_to_answer);
-        self.finish_within(left().unwrap_or(GRACE).max(last_words));
+        self.finish_within(left().unwrap_or(GRACE).max(close_time));
     }
 
     /// Ends the connection without waiting for anybody: what was sent before is answered first, then
@@ -183,7 +183,7 @@ impl<P: Protocol> Dispatcher<P> {
         });
     }
 
-    /// Ends the connection if that was the answer to this side's last word.
+    /// Ends the connection if that was the answer to this side's CLOSE.
     pub(super) fn end_if_left(&self, core: &mut Core<P>, answered: &Seq) {
         let reason = answered
             .as_u64()
@@ -280,4 +280,4 @@ fn wait_for_task_end<P: Protocol>(
 }
 
 /// How long the peer has to take the CLOSE of a side that shuts down, and handlers to notice.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+const CLOSE_TIME: Duration = Duration::from_millis(500);

@@ -33,7 +33,7 @@ pub(crate) struct Rest {
     frames: FrameBuf,
     done: usize,
     /// The stream has something of its own to write behind it.
-    nudged: bool,
+    flush_requested: bool,
 }
 
 struct State {
@@ -41,7 +41,7 @@ struct State {
     // Bytes that a writer has taken and not yet written.
     in_flight: usize,
     // The stream has something of its own to write.
-    nudged: bool,
+    flush_requested: bool,
     // How many threads wait for it to drain: to notify nobody costs a system call, too.
     waiting: usize,
     closed: bool,
@@ -54,7 +54,7 @@ impl Outbox {
             state: Mutex::new(State {
                 frames: FrameBuf::new(),
                 in_flight: 0,
-                nudged: false,
+                flush_requested: false,
                 waiting: 0,
                 closed: false,
             }),
@@ -91,7 +91,7 @@ impl Outbox {
     pub(crate) fn request_flush(&self) {
         let mut state = self.state.lock();
         if !state.closed {
-            state.nudged = true;
+            state.flush_requested = true;
             self.unsent.store(true, Ordering::Relaxed);
         }
     }
@@ -215,7 +215,7 @@ impl Outbox {
 
     /// Everything that is there, for the writer.
     fn take_batch(&self, state: &mut State) -> Option<Rest> {
-        if (state.frames.is_empty() && !state.nudged) || state.closed {
+        if (state.frames.is_empty() && !state.flush_requested) || state.closed {
             return None;
         }
         let frames = std::mem::take(&mut state.frames);
@@ -224,7 +224,7 @@ impl Outbox {
         Some(Rest {
             frames,
             done: 0,
-            nudged: std::mem::take(&mut state.nudged),
+            flush_requested: std::mem::take(&mut state.flush_requested),
         })
     }
 
@@ -272,7 +272,7 @@ impl Outbox {
     ) -> io::Result<()> {
         let _waiting = Waiting::begin();
         self.write_frames(stream, &batch.frames, &mut batch.done, budget)?;
-        while batch.nudged && stream.has_unsent() {
+        while batch.flush_requested && stream.has_unsent() {
             budget.spend()?;
             let outcome = stream.flush();
             if budget.is_limited() || !would_block(&outcome) {

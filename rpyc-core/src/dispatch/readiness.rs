@@ -83,7 +83,7 @@ impl<P: Protocol> Dispatcher<P> {
             }
             if core.scheduler.tasks() > 0 {
                 // For a wait that it is nested on, or a thread of the executor's. A CLOSE
-                // isn't answered here: the last words to a peer that doesn't read take a while.
+                // isn't answered here: an answer to a peer that doesn't read takes a while.
                 while let Some(next) = core.scheduler.next(Requester::Nobody) {
                     core = self.send_off(core, next);
                 }

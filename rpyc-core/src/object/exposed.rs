@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::class::{Class, Member};
 use super::{
     Access, Any, Args, Context, Function, IdParts, Identity, Method, Object, ObjectRef,
-    ObjectResult,
+    ObjectResult, compare_identity, identity_hash,
 };
 use crate::exception::Exception;
 use crate::wire::{Str, Value};
@@ -256,15 +256,7 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
                 other => other,
             });
         }
-        let same = match other {
-            Any::Local(other) => other.id_parts().instance == self.id_parts().instance,
-            _ => false,
-        };
-        Ok(match op {
-            "__eq__" if same => Any::from(true),
-            "__ne__" if same => Any::from(false),
-            _ => Any::Value(Value::NotImplemented),
-        })
+        Ok(compare_identity(self, op, other))
     }
 
     fn dir(&self, cx: &Context<'_>) -> ObjectResult<Vec<Str>> {
@@ -296,13 +288,6 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
     fn exit(&self, cx: &Context<'_>, exc: Any) -> ObjectResult {
         self.call_exit(cx, exc)
     }
-}
-
-fn identity_hash<T: Send + Sync + 'static>(object: &Exposed<T>) -> i64 {
-    let parts = object.id_parts();
-    let identity = parts.instance.unwrap_or(parts.class);
-    // Python's hashes are words of the machine.
-    (identity.opaque() >> 4).cast_signed()
 }
 
 fn as_text(any: Any, method: &str) -> ObjectResult<Str> {

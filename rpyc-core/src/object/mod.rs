@@ -187,11 +187,7 @@ pub trait Object: StdAny + Send + Sync {
     /// A TypeError where it isn't hashable.
     fn hash(&self, cx: &Context<'_>) -> ObjectResult<i64> {
         let _ = cx;
-        let parts = self.id_parts();
-        let identity = parts.instance.unwrap_or(parts.class);
-        // Python's hashes are words of the machine; the top bits are spared so that the value
-        // is the same on each side.
-        Ok((identity.opaque() >> 4).cast_signed())
+        Ok(identity_hash(self))
     }
 
     /// Whether it can be a key of a [`Dict`] or an element of a [`Set`] of this side, which it is by
@@ -208,15 +204,7 @@ pub trait Object: StdAny + Send + Sync {
     /// What the comparison raised.
     fn compare(&self, cx: &Context<'_>, op: &str, other: &Any) -> ObjectResult {
         let _ = cx;
-        let same = match other {
-            Any::Local(other) => other.id_parts() == self.id_parts(),
-            _ => false,
-        };
-        Ok(match op {
-            "__eq__" if same => Any::from(true),
-            "__ne__" if same => Any::from(false),
-            _ => Any::Value(Value::NotImplemented),
-        })
+        Ok(compare_identity(self, op, other))
     }
 
     /// `dir(object)`
@@ -359,6 +347,28 @@ pub trait Object: StdAny + Send + Sync {
             "'{}' object has no attribute '{name}'",
             short_name(&self.id_parts().name)
         ))
+    }
+}
+
+/// A hash that is the object's as long as it lives.
+fn identity_hash(object: &(impl Object + ?Sized)) -> i64 {
+    let parts = object.id_parts();
+    let identity = parts.instance.unwrap_or(parts.class);
+    // Python's hashes are words of the machine; the top bits are spared so that the value
+    // is the same on each side.
+    (identity.opaque() >> 4).cast_signed()
+}
+
+/// A comparison of what equals nothing but itself.
+fn compare_identity(object: &(impl Object + ?Sized), op: &str, other: &Any) -> Any {
+    let same = match other {
+        Any::Local(other) => other.id_parts() == object.id_parts(),
+        _ => false,
+    };
+    match op {
+        "__eq__" if same => Any::from(true),
+        "__ne__" if same => Any::from(false),
+        _ => Any::Value(Value::NotImplemented),
     }
 }
 

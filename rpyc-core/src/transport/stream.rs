@@ -40,21 +40,21 @@ pub trait Stream: Send + Sync {
     /// bytes again. Else what the system says.
     fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 
-    /// Writes some of the bytes if that can be done within `patience`.
+    /// Writes some of the bytes if that can be done within `limit`.
     ///
     /// # Errors
     /// `WouldBlock` when it can't, and the next write brings the same bytes again; `Unsupported` where a stream can't tell; else what the system
     /// says.
-    fn try_write(&self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
-        let _ = (bytes, patience);
+    fn try_write(&self, bytes: &[u8], limit: Duration) -> io::Result<usize> {
+        let _ = (bytes, limit);
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// From now on a write or a flush that doesn't get on for `patience` fails with `WouldBlock`.
+    /// From now on a write or a flush that doesn't get on for `limit` fails with `WouldBlock`.
     /// Says whether the stream can do that: one that can't is written by a thread that has no
     /// deadline, a hand-over for each message.
-    fn bound_writes(&self, patience: Duration) -> bool {
-        let _ = patience;
+    fn bound_writes(&self, limit: Duration) -> bool {
+        let _ = limit;
         false
     }
 
@@ -126,8 +126,8 @@ impl Stream for TcpStream {
     }
 
     #[cfg(unix)]
-    fn try_write(&self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
-        write_within(self, bytes, patience)
+    fn try_write(&self, bytes: &[u8], limit: Duration) -> io::Result<usize> {
+        write_within(self, bytes, limit)
     }
 
     #[cfg(unix)]
@@ -136,8 +136,8 @@ impl Stream for TcpStream {
     }
 
     #[cfg(unix)]
-    fn bound_writes(&self, patience: Duration) -> bool {
-        self.set_write_timeout(Some(patience)).is_ok()
+    fn bound_writes(&self, limit: Duration) -> bool {
+        self.set_write_timeout(Some(limit)).is_ok()
     }
 
     fn shutdown(&self) {
@@ -175,16 +175,16 @@ impl Stream for std::os::unix::net::UnixStream {
         send(SockRef::from(self), slices)
     }
 
-    fn try_write(&self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
-        write_within(self, bytes, patience)
+    fn try_write(&self, bytes: &[u8], limit: Duration) -> io::Result<usize> {
+        write_within(self, bytes, limit)
     }
 
     fn raw_fd(&self) -> Option<std::os::fd::RawFd> {
         Some(std::os::fd::AsRawFd::as_raw_fd(self))
     }
 
-    fn bound_writes(&self, patience: Duration) -> bool {
-        self.set_write_timeout(Some(patience)).is_ok()
+    fn bound_writes(&self, limit: Duration) -> bool {
+        self.set_write_timeout(Some(limit)).is_ok()
     }
 
     fn shutdown(&self) {
@@ -217,17 +217,17 @@ const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
 #[cfg(any(not(unix), target_vendor = "apple"))]
 const NO_SIGNAL: i32 = 0;
 
-/// Writes to a socket that blocks, without blocking for longer than `patience`.
+/// Writes to a socket that blocks, without blocking for longer than `limit`.
 #[cfg(unix)]
 fn write_within(
     socket: &impl std::os::fd::AsFd,
     bytes: &[u8],
-    patience: Duration,
+    limit: Duration,
 ) -> io::Result<usize> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     let mut fds = [PollFd::new(socket, PollFlags::OUT)];
-    let timeout = Timespec::try_from(patience).ok();
+    let timeout = Timespec::try_from(limit).ok();
     if poll(&mut fds, timeout.as_ref())? == 0 {
         return Err(io::ErrorKind::WouldBlock.into());
     }

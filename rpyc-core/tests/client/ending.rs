@@ -13,7 +13,7 @@ use rpyc_core::*;
 
 use crate::objects::{PATIENCE, offering};
 
-/// Uses its connection while it is shut down, as a stream may that writes its last words.
+/// Uses its connection while it is shut down, as a stream may that writes something at its end.
 struct Talkative {
     stream: MemoryStream,
     connection: OnceLock<WeakConnection>,

@@ -387,7 +387,7 @@ fn whatever_its_depth_a_message_is_logged_or_refused() -> Result<(), Error> {
 }
 
 #[test]
-fn a_thread_that_runs_a_callback_beneath_its_wait_does_not_count_as_waiting() {
+fn a_thread_that_runs_a_callback_nested_on_its_wait_does_not_count_as_waiting() {
     let mut bound = Config::default();
     bound.bind_threads = true;
     let (connection, _ended) = client_of(everything(), bound.clone(), bound);

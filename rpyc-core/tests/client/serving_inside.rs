@@ -1,4 +1,4 @@
-//! Handlers that serve their own connection: callbacks and requests run on top of them.
+//! Handlers that serve their own connection: callbacks and requests are nested on them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -136,7 +136,7 @@ fn concurrency_lets_more_run_at_once() {
 }
 
 #[test]
-fn by_stack_a_request_runs_beneath_the_innermost_wait() {
+fn by_stack_a_request_is_nested_on_the_innermost_wait() {
     let mut scheduler = scheduler(Nesting::Stack);
     let server = scheduler.begin_serving(None, NOBODY);
     arrive(&mut scheduler, [1]);
@@ -151,7 +151,7 @@ fn by_stack_a_request_runs_beneath_the_innermost_wait() {
 }
 
 #[test]
-fn by_stack_nothing_is_put_on_top_of_a_covered_wait_that_is_answered() {
+fn by_stack_nothing_is_nested_on_an_answered_wait_that_has_another_nested_on_it() {
     let mut scheduler = scheduler(Nesting::Stack);
     let server = scheduler.begin_serving(None, NOBODY);
     arrive(&mut scheduler, [1, 2]);
@@ -165,7 +165,7 @@ fn by_stack_nothing_is_put_on_top_of_a_covered_wait_that_is_answered() {
 }
 
 #[test]
-fn a_background_threads_wait_is_never_covered() {
+fn nothing_is_nested_on_a_background_threads_wait() {
     let mut scheduler = scheduler(Nesting::Stack);
     let wait = scheduler.begin_wait(None, NOBODY);
     scheduler.set_state(wait, ThreadState::Asleep);
@@ -356,7 +356,7 @@ fn a_request_that_serves_makes_room_for_what_it_serves() {
 }
 
 #[test]
-fn a_request_that_names_a_thread_runs_beneath_its_wait_whatever_else_is_active() {
+fn a_request_that_names_a_thread_is_nested_on_its_wait_whatever_else_is_active() {
     let mut scheduler = scheduler(Nesting::Pool);
     let server = scheduler.begin_serving(None, between(0, 1));
     arrive(&mut scheduler, [3001]);
@@ -381,7 +381,7 @@ fn a_request_that_names_a_thread_runs_beneath_its_wait_whatever_else_is_active()
 }
 
 #[test]
-fn requests_that_name_one_thread_start_in_the_order_sent_also_beneath_an_inner_wait() {
+fn requests_that_name_one_thread_start_in_the_order_sent_also_nested_on_an_inner_wait() {
     let mut scheduler = scheduler(Nesting::Pool);
     let wait = scheduler.begin_wait(None, between(0, 1));
     arrive(&mut scheduler, [3101, 3102, 3103]);
@@ -395,7 +395,7 @@ fn requests_that_name_one_thread_start_in_the_order_sent_also_beneath_an_inner_w
     let second = here(&mut scheduler, Requester::Waiter(inner), 3102);
     scheduler.end(second);
     scheduler.end_nested(inner);
-    // What the inner wait doesn't get to goes on beneath the outer one.
+    // What the inner wait doesn't get to is nested on the outer one.
     scheduler.leave(inner);
     scheduler.end(first);
     assert_eq!(scheduler.queued(), 1);
@@ -412,7 +412,7 @@ fn a_bound_request_that_names_no_thread_goes_on_top_of_no_other_one() {
     let wait = scheduler.begin_wait(Some(first), between(3, 1));
     arrive(&mut scheduler, [4002]);
     let second = in_pool(&mut scheduler, Requester::Waiter(wait), 4002);
-    // Nor on top of a request that serves.
+    // Nor nested on a request that serves.
     scheduler.begin_serving(Some(second), between(4, 2));
     arrive(&mut scheduler, [5003]);
     in_pool(&mut scheduler, Requester::Nobody, 5003);

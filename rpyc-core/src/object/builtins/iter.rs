@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::exception::Exception;
 use crate::object::{Any, Args, Context, IdParts, Identity, IntoAny, Method, Object, ObjectResult};
 use crate::sync::Mutex;
-use crate::wire::{Str, Value};
+use crate::wire::Str;
 
 /// A Rust iterator as a Python one: a shared handle, taken by whoever asks for the next item.
 ///
@@ -147,18 +147,6 @@ impl Object for Iter {
             drop(items);
         }
         item.transpose()
-    }
-
-    fn compare(&self, _: &Context<'_>, op: &str, other: &Any) -> ObjectResult {
-        let same = match other {
-            Any::Local(other) => other.id_parts() == self.id_parts(),
-            _ => false,
-        };
-        Ok(match op {
-            "__eq__" if same => Any::from(true),
-            "__ne__" if same => Any::from(false),
-            _ => Any::Value(Value::NotImplemented),
-        })
     }
 
     fn dir(&self, _: &Context<'_>) -> ObjectResult<Vec<Str>> {

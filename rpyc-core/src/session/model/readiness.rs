@@ -63,7 +63,7 @@ fn enqueue(ward: &Arc<Ward>, server: &Connection) {
 }
 
 #[test]
-fn an_attended_end_answers_calls_and_callbacks_and_sees_its_end() {
+fn an_observed_end_answers_calls_and_callbacks_and_sees_its_end() {
     check(|| {
         let world = World::served_by(observe_readiness, Nesting::Pool, |_| ());
         let (stop, watcher) = world.watch();
@@ -81,7 +81,7 @@ fn an_attended_end_answers_calls_and_callbacks_and_sees_its_end() {
 }
 
 #[test]
-fn an_attended_end_sees_that_another_thread_ends_it() {
+fn an_observed_end_sees_that_another_thread_ends_it() {
     check(|| {
         let world = World::served_by(observe_readiness, Nesting::Pool, |_| ());
         let (stop, watcher) = world.watch();

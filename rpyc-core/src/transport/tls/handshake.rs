@@ -54,8 +54,8 @@ impl TlsStream {
 
     fn write_within(&self, records: &[u8], clock: &Clock) -> io::Result<usize> {
         let left = clock.left().map_err(|_| io::ErrorKind::TimedOut)?;
-        let patience = left.unwrap_or(Duration::MAX);
-        match self.inner.try_write(records, patience) {
+        let limit = left.unwrap_or(Duration::MAX);
+        match self.inner.try_write(records, limit) {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
                 self.inner.write_vectored(&[io::IoSlice::new(records)])
             }
@@ -76,7 +76,7 @@ impl TlsStream {
             };
             let told = self.send_records(|records| self.write_within(records, &clock));
             // A system that closes a socket with unread bytes in it cuts off what was sent last.
-            // So what the peer still sends is read, until it has heard.
+            // So what the peer still sends is read, until it ends the stream.
             let mut budget = LINGER_BYTES;
             while told.is_ok()
                 && budget > 0

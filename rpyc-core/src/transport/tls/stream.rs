@@ -383,7 +383,7 @@ impl Received {
                 });
             }
             if let Err(error) = self.feed(session) {
-                // What was sent before it is heard first; the session repeats the error.
+                // What was sent before it is received first; the session repeats the error.
                 self.failed = true;
                 return if count > 0 {
                     Ok(some(count))
