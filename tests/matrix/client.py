@@ -16,6 +16,12 @@ for value in (None, True, 0, -1, 2**63, -(2**200), 1.5, float("inf"), 1 + 2j, ""
 same(root.add(1), 2)
 same(root.add(1, b=5), 6)
 
+if rpyc.__version__.startswith("7."):
+    # what rpyc-ng alone has: types by value, and a request for the truth
+    for kind in (int, bool, float, bytes, str, complex, type(None)):
+        assert root.echo(kind) is kind
+    assert bool(root.numbers(1)) is True and bool(root.numbers(0)) is False
+
 # proxies
 numbers = root.numbers(50)
 same(len(numbers), 50)

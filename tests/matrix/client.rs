@@ -3,14 +3,19 @@
 use std::time::Instant;
 
 use rpyc_core::object::{Comparison, Function};
+use rpyc_core::wire::{Dialect, PlainType};
 use rpyc_core::{Any, Args, Connection, Connector, Error, Value, args, connect};
 use rpyc_tests::deadline::{PATIENCE, within};
 use serde::Deserialize;
 
+use crate::servers::Rpyc;
+
 /// Runs them all against the server at the port.
-pub(crate) fn run(port: u16) {
+pub(crate) fn run(port: u16, rpyc: Option<Rpyc>) {
     within(PATIENCE, "the scenarios", move || {
-        for (what, scenario) in SCENARIOS {
+        let more = [("types by value", types as Scenario)];
+        let more = more.into_iter().filter(|_| rpyc == Some(Rpyc::Ng));
+        for (what, scenario) in SCENARIOS.into_iter().chain(more) {
             let conn = connect(("127.0.0.1", port)).expect("a connection");
             if let Err(error) = scenario(&conn) {
                 panic!("{what}: {error} ({error:?})");
@@ -79,6 +84,22 @@ fn values(conn: &Connection) -> Result<(), Error> {
     assert_eq!(sum.extract::<i64>()?, 2);
     let sum = root.call_method("add", args![1, b = 5])?;
     assert_eq!(sum.extract::<i64>()?, 6);
+    Ok(())
+}
+
+/// What only rpyc-ng sends and takes.
+fn types(conn: &Connection) -> Result<(), Error> {
+    let root = conn.root()?;
+    assert_eq!(conn.dialect(), Dialect::NG7);
+    for plain in PlainType::ALL {
+        if matches!(plain, PlainType::NotImplemented | PlainType::Ellipsis) {
+            // It writes them, and can't read them.
+            continue;
+        }
+        let plain = Value::Type(plain);
+        let echo = root.call_method("echo", Args::new().arg(plain.clone()))?;
+        assert_eq!(echo.as_value(), Some(&plain));
+    }
     Ok(())
 }
 
@@ -161,10 +182,11 @@ fn callbacks(conn: &Connection) -> Result<(), Error> {
     assert_eq!(root.call_method("ring", args![])?.as_str(), Some("rung"));
     root.call_method("forget", args![])?;
     drop(product);
-    // The peer gives our functions back.
+    // The peer gives our functions back; rpyc-ng keeps their class for as long as the connection lasts.
+    let kept = 1 + usize::from(conn.dialect() == Dialect::NG7);
     eventually("the functions come back", || {
         conn.ping()?;
-        Ok(conn.exported_objects() == 1)
+        Ok(conn.exported_objects() == kept)
     })
 }
 

@@ -1,5 +1,5 @@
 //! The same scenarios with {Rust, Python} clients on {Rust, Python} servers; the Python side is the
-//! rpyc from PyPI.
+//! rpyc from PyPI, and its fork rpyc-ng.
 
 mod classic;
 mod client;
@@ -7,15 +7,14 @@ mod pipes;
 mod servers;
 mod threads;
 
-use rpyc_tests::Script;
-
-use self::servers::{PythonServer, RustServer};
+use self::servers::{PythonServer, Rpyc, RustServer};
 
 /// The scenarios as a Python client runs them.
 const PYTHON_CLIENT: &str = include_str!("client.py");
 
-fn python_client(port: u16) {
-    let outcome = Script::new(PYTHON_CLIENT)
+fn python_client(rpyc: Rpyc, port: u16) {
+    let script = rpyc.script(PYTHON_CLIENT);
+    let outcome = script
         .variable("PEER_HOST", "127.0.0.1")
         .variable("PEER_PORT", port.to_string())
         .outcome();
@@ -25,23 +24,37 @@ fn python_client(port: u16) {
 #[test]
 fn a_rust_client_on_a_rust_server() {
     let server = RustServer::start();
-    client::run(server.port());
+    client::run(server.port(), None);
 }
 
 #[test]
 fn a_rust_client_on_a_python_server() {
-    let server = PythonServer::start();
-    client::run(server.port());
+    let server = PythonServer::start(Rpyc::Stock);
+    client::run(server.port(), Some(Rpyc::Stock));
+}
+
+#[test]
+fn a_rust_client_on_a_server_of_rpyc_ng() {
+    let server = PythonServer::start(Rpyc::Ng);
+    client::run(server.port(), Some(Rpyc::Ng));
 }
 
 #[test]
 fn a_python_client_on_a_rust_server() {
     let server = RustServer::start();
-    python_client(server.port());
+    python_client(Rpyc::Stock, server.port());
+}
+
+#[test]
+fn a_client_of_rpyc_ng_on_a_rust_server() {
+    let server = RustServer::start();
+    python_client(Rpyc::Ng, server.port());
 }
 
 #[test]
 fn a_python_client_on_a_python_server() {
-    let server = PythonServer::start();
-    python_client(server.port());
+    for rpyc in Rpyc::BOTH {
+        let server = PythonServer::start(rpyc);
+        python_client(rpyc, server.port());
+    }
 }

@@ -12,6 +12,27 @@ use rpyc_tests::Script;
 use rpyc_tests::python::Running;
 use serde::Serialize;
 
+/// Whose the Python side is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rpyc {
+    /// The pinned rpyc.
+    Stock,
+    /// The fork rpyc-ng.
+    Ng,
+}
+
+impl Rpyc {
+    pub(crate) const BOTH: [Rpyc; 2] = [Rpyc::Stock, Rpyc::Ng];
+
+    /// The script with that side's rpyc.
+    pub(crate) fn script(self, code: &str) -> Script {
+        match self {
+            Rpyc::Stock => Script::new(code),
+            Rpyc::Ng => Script::new(code).rpyc("7.0.15"),
+        }
+    }
+}
+
 /// Python's ThreadedServer, in a process of its own.
 pub(crate) struct PythonServer {
     port: u16,
@@ -19,13 +40,13 @@ pub(crate) struct PythonServer {
 }
 
 impl PythonServer {
-    pub(crate) fn start() -> PythonServer {
-        PythonServer::of(include_str!("server.py"))
+    pub(crate) fn start(rpyc: Rpyc) -> PythonServer {
+        PythonServer::of(rpyc, include_str!("server.py"))
     }
 
     /// A script that serves, and says on which port.
-    pub(crate) fn of(script: &str) -> PythonServer {
-        let process = Script::new(script).spawn();
+    pub(crate) fn of(rpyc: Rpyc, script: &str) -> PythonServer {
+        let process = rpyc.script(script).spawn();
         let port = process.told("port ").parse().expect("a port");
         PythonServer {
             port,

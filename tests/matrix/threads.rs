@@ -1,4 +1,4 @@
-//! A Rust client on a Python server, both with `bind_threads` on.
+//! Rust and Python, both with `bind_threads` on.
 
 use std::thread;
 
@@ -6,7 +6,7 @@ use rpyc_core::object::Function;
 use rpyc_core::{Any, Config, Connection, Connector, Error, Netref, args};
 use rpyc_tests::deadline::{PATIENCE, within};
 
-use crate::servers::PythonServer;
+use crate::servers::{PythonServer, Rpyc, RustServer};
 
 const SERVER: &str = "
     from rpyc.utils.server import ThreadedServer
@@ -28,9 +28,9 @@ const SERVER: &str = "
     server.start()
 ";
 
-fn session(work: fn(&Connection) -> Result<(), Error>) {
+fn session(rpyc: Rpyc, work: fn(&Connection) -> Result<(), Error>) {
     within(PATIENCE, "the session", move || {
-        let server = PythonServer::of(SERVER);
+        let server = PythonServer::of(rpyc, SERVER);
         let mut config = Config::default();
         config.bind_threads = true;
         let connector = Connector::new().config(config);
@@ -65,30 +65,82 @@ fn descend(root: &Netref, depth: u32) -> Result<u64, Error> {
 
 #[test]
 fn calls_and_callbacks_of_a_thread_stay_on_one_thread_at_either_side() {
-    session(|conn| {
-        let Any::Netref(root) = conn.root()? else {
-            panic!("no root");
-        };
-        let job = || -> Result<(), Error> {
-            for _ in 0..50 {
-                descend(&root, 3)?;
-            }
-            Ok(())
-        };
-        let outcomes = thread::scope(|scope| {
-            let threads = [(); 4].map(|()| scope.spawn(job));
-            threads.map(|thread| thread.join().expect("no panic"))
-        });
-        outcomes.into_iter().collect()
+    for rpyc in Rpyc::BOTH {
+        session(rpyc, stay_on_their_threads);
+    }
+}
+
+fn stay_on_their_threads(conn: &Connection) -> Result<(), Error> {
+    let Any::Netref(root) = conn.root()? else {
+        panic!("no root");
+    };
+    let job = || -> Result<(), Error> {
+        for _ in 0..50 {
+            descend(&root, 3)?;
+        }
+        Ok(())
+    };
+    let outcomes = thread::scope(|scope| {
+        let threads = [(); 4].map(|()| scope.spawn(job));
+        threads.map(|thread| thread.join().expect("no panic"))
     });
+    outcomes.into_iter().collect()
 }
 
 #[test]
 fn a_client_that_does_not_bind_threads_fails_on_a_server_that_does() {
     within(PATIENCE, "the refusal", || {
-        let server = PythonServer::of(SERVER);
+        let server = PythonServer::of(Rpyc::Stock, SERVER);
         let conn = Connector::new().connect(("127.0.0.1", server.port()));
         let error = conn.and_then(|conn| conn.ping()).expect_err("misread");
         assert!(!error.to_string().is_empty());
     });
+}
+
+/// Threads of a client, each of which is called back on itself.
+const CLIENT: &str = "
+    conn = rpyc.connect(HOST, PORT, config={'bind_threads': True})
+    root = conn.root
+
+    def descend(depth):
+        me = threading.get_ident()
+        def back():
+            assert threading.get_ident() == me
+            return descend(depth - 1) if depth else threading.get_ident()
+        same(root.call(back), me)
+        return me
+
+    failed = []
+    def job():
+        try:
+            for _ in range(50):
+                descend(3)
+        except BaseException as error:
+            failed.append(error)
+            raise
+
+    jobs = [threading.Thread(target=job) for _ in range(4)]
+    for thread in jobs:
+        thread.start()
+    for thread in jobs:
+        thread.join()
+    assert not failed
+    conn.close()
+    print('all done')
+";
+
+#[test]
+fn callbacks_reach_the_thread_of_a_python_client_that_called() {
+    for rpyc in Rpyc::BOTH {
+        let server = RustServer::start();
+        let script = rpyc.script(CLIENT).variable("PEER_HOST", "127.0.0.1");
+        let outcome = script
+            .variable("PEER_PORT", server.port().to_string())
+            .outcome();
+        assert_eq!(
+            outcome.as_deref().map(str::trim),
+            Ok("all done"),
+            "{rpyc:?}"
+        );
+    }
 }

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use crate::child;
 use crate::deadline::PATIENCE;
 use crate::process::Process;
+use crate::versions::Peer;
 
 /// The rpyc that the wire is compatible with.
 pub const RPYC_VERSION: &str = "6.0.2";
@@ -72,6 +73,17 @@ impl Script {
     pub fn python(mut self, interpreter: &Path) -> Self {
         self.interpreter = Some(interpreter.to_owned());
         self
+    }
+
+    /// Has it run with this version of rpyc instead of the pinned one.
+    ///
+    /// # Panics
+    /// When the version can't be installed, or there is no Python for it.
+    #[must_use]
+    pub fn rpyc(self, version: &'static str) -> Self {
+        let peer = Peer::new(version);
+        let packages = peer.packages().to_string_lossy().into_owned();
+        self.python(peer.python()).variable("PYTHONPATH", packages)
     }
 
     /// Has the script run in a network of its own, as its root: nothing but a loopback that is

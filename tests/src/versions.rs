@@ -8,6 +8,7 @@ use std::sync::Mutex;
 
 use tempfile::TempDir;
 
+use crate::child;
 use crate::deadline::PATIENCE;
 use crate::process::Process;
 use crate::python::{clear_environment, interpreter, progress, run, target_folder};
@@ -41,10 +42,18 @@ pub struct PythonServer {
 }
 
 impl Peer {
-    /// The version on the Python that all tests use.
+    /// The version on the Python that all tests use or, where that is too old for it, on the newest at hand.
+    ///
+    /// # Panics
+    /// When there is none for it.
     #[must_use]
     pub fn new(version: &'static str) -> Self {
-        Self::on(version, interpreter())
+        let own = python_for(version, &version_of(interpreter()), || pythons(&NEW));
+        match own {
+            Ok(None) => Self::on(version, interpreter()),
+            Ok(Some(newer)) => Self::on(version, &newer),
+            Err(reason) => panic!("{reason}"),
+        }
     }
 
     /// The version on this Python, from 2.7 on.
@@ -98,9 +107,22 @@ impl Peer {
         }
     }
 
+    /// The Python that it runs on.
+    pub(crate) fn python(&self) -> &Path {
+        &self.python
+    }
+
+    /// The folder with its packages.
+    ///
+    /// # Panics
+    /// When they can't be installed.
+    pub(crate) fn packages(&self) -> PathBuf {
+        install(self.version)
+            .unwrap_or_else(|reason| panic!("rpyc {} can't be installed: {reason}", self.version))
+    }
+
     fn spawn(&self, folder: &TempDir, program: &str, arguments: &[&str], port: u16) -> Process {
-        let packages = install(self.version)
-            .unwrap_or_else(|reason| panic!("rpyc {} can't be installed: {reason}", self.version));
+        let packages = self.packages();
         let mut command = Command::new(&self.python);
         clear_environment(&mut command)
             .arg("-u")
@@ -128,6 +150,35 @@ impl PythonServer {
 #[must_use]
 pub fn old_pythons() -> Vec<(String, PathBuf)> {
     pythons(&["2.7", "3.6", "3.7", "3.8"])
+}
+
+/// The Python for a version of rpyc, where the one of the other tests, of that version, is too old for it; `at_hand` are
+/// others, the newest last.
+fn python_for(
+    rpyc: &str,
+    python: &str,
+    at_hand: impl FnOnce() -> Vec<(String, PathBuf)>,
+) -> Result<Option<PathBuf>, String> {
+    let minor = |python: &str| python.strip_prefix("3.")?.parse::<u32>().ok();
+    if package(rpyc) == "rpyc" || minor(python) >= minor(NEW[0]) {
+        return Ok(None);
+    }
+    let newest = at_hand().pop().map(|(_, path)| Some(path));
+    newest.ok_or_else(|| {
+        format!(
+            "rpyc-ng {rpyc} needs Python {} or newer: python3 is {python}, and no newer one is on the path or in pyenv",
+            NEW[0]
+        )
+    })
+}
+
+/// `3.11`
+fn version_of(python: &Path) -> String {
+    let mut command = Command::new(python);
+    command.args(["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]);
+    let output =
+        child::output(&mut command).unwrap_or_else(|e| panic!("{}: {e}", python.display()));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 /// Those of these Pythons (`3.10`) that are on the path or in pyenv.
@@ -195,7 +246,15 @@ fn install(version: &str) -> Result<PathBuf, String> {
         .ok_or_else(|| format!("no plumbum is known for rpyc {version}"))?;
     progress(&format!("installing rpyc {version} ..."));
     run(Command::new(pip)
-        .args(["-m", "pip", "install", "--quiet", "--no-deps"])
+        // The Python that runs it may be another one; all of them are Python alone.
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--ignore-requires-python",
+        ])
         .args(["--disable-pip-version-check", "--upgrade", "--target"])
         .arg(&folder)
         .arg(format!("{}=={version}", package(version)))
@@ -212,6 +271,9 @@ fn package(version: &str) -> &'static str {
         false => "rpyc",
     }
 }
+
+/// The Pythons that rpyc-ng runs on.
+const NEW: [&str; 6] = ["3.10", "3.11", "3.12", "3.13", "3.14", "3.15"];
 
 const PROGRAMS: [(&str, &str); 8] = [
     ("peer.py", include_str!("../versions/peer.py")),
@@ -241,3 +303,28 @@ const PROGRAMS: [(&str, &str); 8] = [
     ),
     ("server.py", include_str!("../versions/server.py")),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rpyc_ng_runs_on_the_newest_python_at_hand_where_the_usual_one_is_too_old() {
+        let none = || panic!("no other is needed");
+        for (rpyc, python) in [("6.0.2", "3.6"), ("7.0.15", "3.10"), ("7.0.15", "3.13")] {
+            assert_eq!(python_for(rpyc, python, none), Ok(None));
+        }
+        let two = || {
+            vec![
+                ("3.10".to_owned(), "old".into()),
+                ("3.12".to_owned(), "new".into()),
+            ]
+        };
+        assert_eq!(python_for("7.0.15", "3.9", two), Ok(Some("new".into())));
+        let missing = python_for("7.0.15", "3.9", Vec::new).expect_err("there is none");
+        assert!(
+            missing.contains("needs Python 3.10 or newer: python3 is 3.9"),
+            "{missing}"
+        );
+    }
+}

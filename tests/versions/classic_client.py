@@ -116,6 +116,37 @@ same(conn.eval("count + 2"), 42)
 conn.builtins.isinstance(conn.eval("[]"), conn.builtins.list)
 conn.ping()
 
+if VERSION >= (7,):
+    # What classes are to each other, asked of either side. Its proxies ask seldom, and answer themselves for the rest.
+    from rpyc.core import consts, netref
+    conn.execute("class Animal: pass\nclass Cat(Animal): pass")
+    animal, cat, some = conn.eval("Animal"), conn.eval("Cat"), conn.eval("Cat()")
+    assert issubclass(cat, cat) and not issubclass(animal, cat)
+    assert isinstance(some, animal) and isinstance(some, cat)
+    for handler, cls, other, wanted in [
+        (consts.HANDLE_SUBCLASSCHECK, animal, cat, True),
+        (consts.HANDLE_SUBCLASSCHECK, cat, animal, False),
+        (consts.HANDLE_INSTANCECHECK, animal, some, True),
+        (consts.HANDLE_INSTANCECHECK, cat, conn.eval("Animal()"), False),
+    ]:
+        assert netref.syncreq(cls, handler, other.____id_pack__) is wanted
+    with raises(TypeError):
+        netref.syncreq(animal, consts.HANDLE_SUBCLASSCHECK, some.____id_pack__)
+    same(conn.eval("lambda thing: type(thing).__name__")(some), "Cat")
+    class Here(object):
+        pass
+    class Below(Here):
+        pass
+    asked = conn.eval("lambda one, other: (issubclass(one, other), issubclass(other, one))")
+    same(asked(Below, Here), (True, False))
+    asked = conn.eval("lambda thing, one, other: (isinstance(thing, one), isinstance(thing, other))")
+    same(asked(Here(), Here, Below), (True, False))
+    # types by value
+    for kind in (int, bool, float, bytes, str, complex, type(None)):
+        assert conn.eval("lambda kind: kind")(kind) is kind
+        assert conn.eval("lambda kind, name: kind.__name__ == name and type(kind) is type")(kind, kind.__name__)
+    assert conn.builtins.int is int and conn.eval("lambda kind: kind is int")(int)
+
 # attributes
 thing = conn.eval("type('Thing', (), {'a': 1})()")
 thing.b = 2

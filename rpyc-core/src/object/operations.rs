@@ -298,15 +298,34 @@ impl Netref {
     /// the two came over different connections: neither peer knows the other's objects.
     pub fn is_instance(&self, class: &Netref) -> Result<bool, Error> {
         if self.peer_number() != class.peer_number() {
-            return Err(Error::Misuse(format!(
-                "{self:?} and the class {class:?} came over two connections: ask for the class over that of the object"
-            )));
+            return Err(two_connections(self, class));
         }
         let id_pack = Any::Value(self.id_pack().to_value());
         let answer = class.request(Handler::InstanceCheck, [id_pack])?;
         let outcome = answer.as_value().and_then(Value::as_bool);
         outcome.ok_or_else(|| unexpected("INSTANCECHECK", "a bool", &answer))
     }
+
+    /// `issubclass(object, class)`, asked of their owner.
+    ///
+    /// # Errors
+    /// As [`is_instance`](Netref::is_instance); a TypeError where the object isn't a class either; an AttributeError
+    /// where its owner doesn't let `__subclasscheck__` be called.
+    pub fn is_subclass(&self, class: &Netref) -> Result<bool, Error> {
+        if self.peer_number() != class.peer_number() {
+            return Err(two_connections(self, class));
+        }
+        let args = Args::from([Any::Netref(self.clone())]);
+        let answer = class.call_method("__subclasscheck__", args)?;
+        let outcome = answer.as_value().and_then(Value::as_bool);
+        outcome.ok_or_else(|| unexpected("__subclasscheck__", "a bool", &answer))
+    }
+}
+
+fn two_connections(object: &Netref, class: &Netref) -> Error {
+    Error::Misuse(format!(
+        "{object:?} and the class {class:?} came over two connections: ask for the class over that of the object"
+    ))
 }
 
 /// The arguments of CALL: the positional ones, and pairs of names and values.
