@@ -74,8 +74,8 @@ fn copy(connector: &Connector, host: &str, program: File) -> io::Result<String> 
 
 fn io_error(doing: &'static str) -> impl Fn(io::Error) -> Error {
     move |source| Error::Io {
-        doing,
-        source: Arc::new(source),
+        doing: doing.into(),
+        error: Arc::new(source),
     }
 }
 
