@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpStream;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rpyc_core::registry::{RegistryClient, RegistryError};
 use rpyc_tests::deadline::PATIENCE;
@@ -129,6 +129,8 @@ impl Stopping {
         let begun = Instant::now();
         while TcpStream::connect(server.address()).is_ok() {
             assert!(begun.elapsed() < PATIENCE, "it goes on accepting");
+            // Each attempt is two lines of the log, and the log is limited.
+            thread::sleep(Duration::from_millis(10));
         }
         Stopping {
             server,
