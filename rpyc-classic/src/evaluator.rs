@@ -23,8 +23,9 @@ pub trait Evaluator: Send + Sync + 'static {
     /// The threads that run the clients' requests.
     fn executor(&self) -> Arc<dyn Executor>;
 
-    /// Begins a session: what one connection owns inside the engine.
-    fn open(&self) -> Arc<dyn Session>;
+    /// Begins a session: what one connection owns inside the engine. `peer_runs_code` says whether its
+    /// peer may run code here, as that of classic mode may.
+    fn open(&self, peer_runs_code: bool) -> Arc<dyn Session>;
 
     /// Stops the engine: functions of Python's `atexit` run and the standard streams are flushed.
     ///
@@ -69,6 +70,13 @@ pub trait Session: Send + Sync {
     /// # Errors
     /// An ImportError where there is none, or what the module raised.
     fn import(&self, cx: &Context<'_>, name: &str) -> ObjectResult;
+
+    /// Calls a function of a module for the program rather than for the peer, whose restrictions
+    /// don't count.
+    ///
+    /// # Errors
+    /// What importing or calling raised.
+    fn call(&self, module: &str, function: &str, args: Vec<Any>) -> ObjectResult;
 
     /// The namespace: a dict.
     ///

@@ -48,6 +48,8 @@ mod client;
 pub mod embedding;
 pub mod evaluator;
 pub mod getconn;
+pub mod hosting;
+mod options;
 pub mod python;
 mod slave;
 pub mod threads;

@@ -85,7 +85,7 @@ pub struct SlaveService {
 impl SlaveService {
     /// The service of one connection, with a namespace of its own.
     pub fn new(evaluator: &dyn Evaluator, options: SlaveOptions) -> SlaveService {
-        let session = evaluator.open();
+        let session = evaluator.open(true);
         SlaveService {
             root: Arc::new_cyclic(|this| Root {
                 session,

@@ -1,5 +1,6 @@
 //! [`Config`]: what a connection lets its peer do, and how it behaves.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::net::SocketAddr;
@@ -29,7 +30,7 @@ pub struct Config {
     /// Names in `safe_attrs` are accessible. Default: true.
     pub allow_safe_attrs: bool,
     /// The names that are safe: operators, mostly.
-    pub safe_attrs: Arc<HashSet<&'static str>>,
+    pub safe_attrs: Arc<HashSet<Cow<'static, str>>>,
     /// Names that begin with `exposed_prefix` are accessible, also without it. Default: true.
     pub allow_exposed_attrs: bool,
     /// Default: `exposed_`.
@@ -266,7 +267,7 @@ macro_rules! setters {
 
 setters! {
     allow_safe_attrs: bool;
-    safe_attrs: Arc<HashSet<&'static str>>;
+    safe_attrs: Arc<HashSet<Cow<'static, str>>>;
     allow_exposed_attrs: bool;
     allow_public_attrs: bool;
     allow_all_attrs: bool;
@@ -335,8 +336,8 @@ pub const WIRE_VERSION: &str = "6.0.2";
 static BIND_THREADS: LazyLock<bool> =
     LazyLock::new(|| std::env::var("RPYC_BIND_THREADS").is_ok_and(|value| value == "true"));
 
-static SAFE_ATTRS: LazyLock<Arc<HashSet<&'static str>>> =
-    LazyLock::new(|| Arc::new(SAFE_ATTR_NAMES.iter().copied().collect()));
+static SAFE_ATTRS: LazyLock<Arc<HashSet<Cow<'static, str>>>> =
+    LazyLock::new(|| Arc::new(SAFE_ATTR_NAMES.iter().copied().map(Cow::Borrowed).collect()));
 
 #[rustfmt::skip]
 const SAFE_ATTR_NAMES: &[&str] = &[

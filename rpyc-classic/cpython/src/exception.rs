@@ -92,7 +92,17 @@ fn rebuild(py: Python<'_>, exception: &Exception) -> PyResult<PyErr> {
         .collect::<PyResult<Vec<_>>>()?;
     let traceback = exception.traceback().map(|text| text.as_str());
     let (module, class) = (exception.module(), exception.class());
-    let parts = (&**module, &**class, args, attributes, traceback);
+    let (instantiate, may_import) =
+        PythonSession::current().map_or((true, false), |session| session.custom_exceptions());
+    let parts = (
+        &**module,
+        &**class,
+        args,
+        attributes,
+        traceback,
+        instantiate,
+        may_import,
+    );
     let raised = policy().rebuild.bind(py).call1(parts)?;
     Ok(PyErr::from_value(raised))
 }

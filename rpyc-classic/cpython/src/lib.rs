@@ -139,8 +139,11 @@ impl Evaluator for CPython {
         self.shared.executor.clone()
     }
 
-    fn open(&self) -> Arc<dyn Session> {
-        Arc::new(OpenSession(PythonSession::new(self.shared.clone())))
+    fn open(&self, peer_runs_code: bool) -> Arc<dyn Session> {
+        Arc::new(OpenSession(PythonSession::new(
+            self.shared.clone(),
+            peer_runs_code,
+        )))
     }
 
     fn stop(&self) {

@@ -64,9 +64,9 @@ pub(crate) struct PythonSession {
 }
 
 impl PythonSession {
-    /// The session of a client.
-    pub(crate) fn new(shared: Arc<Shared>) -> Arc<PythonSession> {
-        PythonSession::keeping(shared, Weak::new(), true)
+    /// The session of a client, which may run code here or not.
+    pub(crate) fn new(shared: Arc<Shared>, runs_code: bool) -> Arc<PythonSession> {
+        PythonSession::keeping(shared, Weak::new(), runs_code)
     }
 
     /// The session of a connection that Python code makes, and that `keeper` is to keep.
@@ -100,6 +100,20 @@ impl PythonSession {
     pub(crate) fn connection(&self) -> Option<(Connection, ObjectRef)> {
         let (connection, this) = lock(&self.connection).clone()?;
         Some((connection.upgrade()?, this))
+    }
+
+    /// Whether exceptions of the peer's become instances of their own classes, and whether their modules
+    /// are imported for that. Where the peer's code runs its classes are here, and nothing is imported
+    /// unasked.
+    pub(crate) fn custom_exceptions(&self) -> (bool, bool) {
+        if self.runs_code {
+            return (true, false);
+        }
+        self.connection().map_or((false, false), |(connection, _)| {
+            let config = connection.config();
+            let import = config.import_custom_exceptions;
+            (config.instantiate_custom_exceptions, import)
+        })
     }
 
     /// The session whose code this thread runs, the innermost one.
@@ -294,6 +308,15 @@ impl Session for OpenSession {
         self.0.run(|py| {
             let module = policy().import_module.bind(py).call1((name,))?;
             to_any(py, &self.0, &module)
+        })
+    }
+
+    fn call(&self, module: &str, function: &str, args: Vec<Any>) -> ObjectResult {
+        self.0.run(|py| {
+            let args = args.into_iter().map(|arg| to_python(py, &self.0, arg));
+            let args = PyTuple::new(py, args.collect::<PyResult<Vec<_>>>()?)?;
+            let function = py.import(module)?.getattr(function)?;
+            to_any(py, &self.0, &function.call1(args)?)
         })
     }
 

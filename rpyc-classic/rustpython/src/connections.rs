@@ -140,7 +140,7 @@ impl Evaluator for OneSession {
         self.executor.clone()
     }
 
-    fn open(&self) -> Arc<dyn Session> {
+    fn open(&self, _: bool) -> Arc<dyn Session> {
         self.session.clone()
     }
 }

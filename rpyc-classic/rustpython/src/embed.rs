@@ -112,6 +112,11 @@ impl Acting {
         ACTING.with(|acting| acting.borrow_mut().push(session.clone()));
         Acting(())
     }
+
+    /// The session whose code this thread runs, the innermost one.
+    pub(super) fn current() -> Option<Arc<PythonSession>> {
+        ACTING.with(|acting| acting.borrow().last().cloned())
+    }
 }
 
 impl Drop for Acting {

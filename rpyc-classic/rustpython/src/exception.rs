@@ -11,6 +11,7 @@ use rustpython_vm::function::FuncArgs;
 use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyResult, VirtualMachine};
 
 use super::convert::{to_python, to_value, value_to_python};
+use super::embed::Acting;
 use super::object::{escaped_place, text};
 use super::session::PythonSession;
 use super::{modules, names, sources};
@@ -244,12 +245,16 @@ fn build(vm: &VirtualMachine, exception: &Exception) -> PyResult<PyBaseException
     });
     let attrs = vm.ctx.new_list(attrs.collect::<PyResult<Vec<_>>>()?);
     let traceback = exception.traceback().map(|text| new_str(text));
+    let (instantiate, may_import) =
+        Acting::current().map_or((true, false), |session| session.custom_exceptions());
     let parts = vec![
         new_str(exception.module()),
         new_str(exception.class()),
         args.into(),
         attrs.into(),
         vm.unwrap_or_none(traceback),
+        vm.ctx.new_bool(instantiate).into(),
+        vm.ctx.new_bool(may_import).into(),
     ];
     let raised = modules::exceptions(vm, "load")?.call(parts, vm)?;
     raised

@@ -202,8 +202,9 @@ impl Evaluator for Engine {
         self.shared.executor.clone()
     }
 
-    fn open(&self) -> Arc<dyn Session> {
-        Arc::new(OpenSession(PythonSession::new(self.shared.clone())))
+    fn open(&self, peer_runs_code: bool) -> Arc<dyn Session> {
+        let shared = self.shared.clone();
+        Arc::new(OpenSession(PythonSession::new(shared, peer_runs_code)))
     }
 
     fn stop(&self) {

@@ -61,7 +61,8 @@ pub(super) struct ClassLease {
 }
 
 impl PythonSession {
-    pub(super) fn new(shared: Arc<Shared>) -> Arc<PythonSession> {
+    /// The session of a client, which may run code here or not.
+    pub(super) fn new(shared: Arc<Shared>, runs_code: bool) -> Arc<PythonSession> {
         Arc::new(PythonSession {
             sources: Sources::new(&shared.names),
             shared,
@@ -73,7 +74,7 @@ impl PythonSession {
             work: Arc::new(Work::new()),
             number: 0.into(),
             is_over: false.into(),
-            runs_code: true,
+            runs_code,
             is_home: false,
             keeper: Weak::new(),
         })
@@ -86,10 +87,9 @@ impl PythonSession {
         keeper: &Arc<Keeper>,
         runs_code: bool,
     ) -> Arc<PythonSession> {
-        let mut session = PythonSession::new(shared);
+        let mut session = PythonSession::new(shared, runs_code);
         if let Some(session) = Arc::get_mut(&mut session) {
             session.keeper = Arc::downgrade(keeper);
-            session.runs_code = runs_code;
         }
         session
     }
@@ -100,10 +100,9 @@ impl PythonSession {
         connection: &Connection,
         this: ObjectRef,
     ) -> Arc<PythonSession> {
-        let mut session = PythonSession::new(shared);
+        let mut session = PythonSession::new(shared, false);
         if let Some(session) = Arc::get_mut(&mut session) {
             session.is_home = true;
-            session.runs_code = false;
             session.connection = Mutex::new(Some((connection.downgrade(), this)));
         }
         session
@@ -122,6 +121,20 @@ impl PythonSession {
     pub(super) fn connection(&self) -> Option<(Connection, ObjectRef)> {
         let (connection, this) = lock(&self.connection).clone()?;
         Some((connection.upgrade()?, this))
+    }
+
+    /// Whether exceptions of the peer's become instances of their own classes, and whether their modules
+    /// are imported for that. Where the peer's code runs its classes are here, and nothing is imported
+    /// unasked.
+    pub(super) fn custom_exceptions(&self) -> (bool, bool) {
+        if self.runs_code || self.is_home {
+            return (true, false);
+        }
+        self.connection().map_or((false, false), |(connection, _)| {
+            let config = connection.config();
+            let import = config.import_custom_exceptions;
+            (config.instantiate_custom_exceptions, import)
+        })
     }
 
     /// Does something in the interpreter; what it raises comes out with its traceback.
@@ -321,6 +334,20 @@ impl Session for OpenSession {
             let import = importlib.get_attr("import_module", vm)?;
             let module = import.call((vm.ctx.new_str(name),), vm)?;
             Ok(to_any(vm, &self.0, module))
+        })
+    }
+
+    fn call(&self, module: &str, function: &str, args: Vec<Any>) -> ObjectResult {
+        self.0.run(|vm| {
+            let args = args.into_iter().map(|arg| to_python(vm, &self.0, arg));
+            let args = args.collect::<PyResult<Vec<_>>>()?;
+            let importlib = modules::library(vm, "importlib")?;
+            let import = importlib.get_attr("import_module", vm)?;
+            let module = import.call((vm.ctx.new_str(module),), vm)?;
+            let result = module
+                .get_attr(&vm.ctx.new_str(function), vm)?
+                .call(args, vm)?;
+            Ok(to_any(vm, &self.0, result))
         })
     }
 

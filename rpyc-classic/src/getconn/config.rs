@@ -1,25 +1,29 @@
 //! `conn._config`: the options that programs read and change while a connection lives.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
+use rpyc_core::args;
 use rpyc_core::object::{Any, Context, IdParts, Iter, Method, Object, ObjectResult};
 use rpyc_core::wire::Value;
 use rpyc_core::{Config, Connection, Exception, WeakConnection};
 
 use super::{gone, method_names};
 use crate::arguments::MethodDef;
+use crate::options::{self, flag};
 
 /// The config as a dict that has the names of Python's rpyc.
 pub(super) struct ConfigView {
     connection: WeakConnection,
+    // Whether a service looks at its own connection, rather than a client at the server's.
+    is_the_services: bool,
     this: Weak<ConfigView>,
 }
 
 impl ConfigView {
-    pub(super) fn object(connection: WeakConnection) -> Any {
+    pub(super) fn object(connection: WeakConnection, is_the_services: bool) -> Any {
         Any::Local(Arc::new_cyclic(|this| ConfigView {
             connection,
+            is_the_services,
             this: this.clone(),
         }))
     }
@@ -56,10 +60,11 @@ impl ConfigView {
             "exposed_prefix" => text(&config.exposed_prefix),
             "logger" => text(&config.logger),
             "safe_attrs" => {
-                let names = config.safe_attrs.iter().map(|name| Value::from(*name));
+                let names = config.safe_attrs.iter().map(|name| Value::from(&**name));
                 Any::from(Value::FrozenSet(names.collect()))
             }
             "sync_request_timeout" => match config.sync_request_timeout {
+                Some(timeout) if timeout.subsec_nanos() == 0 => Any::from(timeout.as_secs()),
                 Some(timeout) => Any::from(timeout.as_secs_f64()),
                 None => Any::NONE,
             },
@@ -76,25 +81,14 @@ impl ConfigView {
         if self.option(key)?.is_none() {
             return Err(Exception::key_error(key));
         }
-        if FIXED.contains(&key) {
+        if FIXED.contains(&key) || (!self.is_the_services && OF_THE_OPERATOR.contains(&key)) {
             return Err(Exception::value_error(format!(
                 "'{key}' can't be changed at the server"
             )));
         }
-        let value = value.as_value();
-        if key == "sync_request_timeout" {
-            let timeout = request_timeout(value)?;
-            connection.update_config(|config| config.sync_request_timeout = timeout);
-            return Ok(Any::NONE);
-        }
-        let Some(on) = value.and_then(Value::as_bool) else {
-            return Err(Exception::type_error(format!("'{key}' takes a bool here")));
-        };
-        connection.update_config(|config| {
-            if let Some(flag) = flag(config, key) {
-                *flag = on;
-            }
-        });
+        // Tried first: a change is whole or isn't made.
+        options::set(&mut Config::clone(&connection.config()), key, value)?;
+        connection.update_config(|config| drop(options::set(config, key, value)));
         Ok(Any::NONE)
     }
 
@@ -186,6 +180,28 @@ static METHODS: &[MethodDef<ConfigView>] = &[
         body: |_, _, _| Ok(Any::tuple(KEYS.iter().map(|key| Any::from(*key)))),
     },
     MethodDef {
+        name: "update",
+        parameters: &["other"],
+        required: 1,
+        body: |this, cx, args| {
+            let other = args.into_iter().next().flatten().unwrap_or(Any::NONE);
+            let wrong = |_| Exception::type_error("update() takes a dict");
+            let items = crate::getconn::attr(cx, &other, "items").map_err(wrong)?;
+            let items = items.call_in(cx, args![])?;
+            let iterator = crate::getconn::attr(cx, &items, "__iter__")?.call_in(cx, args![])?;
+            let Any::Local(iterator) = iterator else {
+                return Err(Exception::type_error("update() takes a dict of this side"));
+            };
+            while let Some(item) = iterator.next(cx)? {
+                let item = item.into_items().unwrap_or_default();
+                if let [key, value] = &item[..] {
+                    this.set_option(&self::key(&[Some(key.clone())])?, value)?;
+                }
+            }
+            Ok(Any::NONE)
+        },
+    },
+    MethodDef {
         name: "values",
         parameters: &[],
         required: 0,
@@ -201,45 +217,6 @@ fn key(args: &[Option<Any>]) -> Result<String, Exception> {
     let key = args.first().and_then(Option::as_ref).and_then(Any::as_str);
     key.map(str::to_owned)
         .ok_or_else(|| Exception::type_error("an option's name is a str"))
-}
-
-fn request_timeout(value: Option<&Value>) -> Result<Option<Duration>, Exception> {
-    let wrong =
-        || Exception::value_error("'sync_request_timeout' takes seconds, 0 or more, or None");
-    Ok(match value {
-        Some(Value::None) => None,
-        Some(Value::Float(seconds)) => {
-            Some(Duration::try_from_secs_f64(*seconds).map_err(|_| wrong())?)
-        }
-        other => {
-            let seconds = other.and_then(Value::as_u64).ok_or_else(wrong)?;
-            Some(Duration::from_secs(seconds))
-        }
-    })
-}
-
-fn flag<'a>(config: &'a mut Config, key: &str) -> Option<&'a mut bool> {
-    Some(match key {
-        "allow_all_attrs" => &mut config.allow_all_attrs,
-        "allow_delattr" => &mut config.allow_delattr,
-        "allow_exposed_attrs" => &mut config.allow_exposed_attrs,
-        "allow_getattr" => &mut config.allow_getattr,
-        "allow_pickle" => &mut config.allow_pickle,
-        "allow_public_attrs" => &mut config.allow_public_attrs,
-        "allow_safe_attrs" => &mut config.allow_safe_attrs,
-        "allow_setattr" => &mut config.allow_setattr,
-        "bind_threads" => &mut config.bind_threads,
-        "close_catchall" => &mut config.close_catchall,
-        "import_custom_exceptions" => &mut config.import_custom_exceptions,
-        "include_local_traceback" => &mut config.include_local_traceback,
-        "include_local_version" => &mut config.include_local_version,
-        "instantiate_custom_exceptions" => &mut config.instantiate_custom_exceptions,
-        "instantiate_oldstyle_exceptions" => &mut config.instantiate_oldstyle_exceptions,
-        "log_exceptions" => &mut config.log_exceptions,
-        "propagate_KeyboardInterrupt_locally" => &mut config.propagate_keyboard_interrupt_locally,
-        "propagate_SystemExit_locally" => &mut config.propagate_system_exit_locally,
-        _ => return None,
-    })
 }
 
 /// In the order of Python's rpyc.
@@ -272,15 +249,14 @@ const KEYS: &[&str] = &[
     "bind_threads",
 ];
 
-/// What is the operator's to say, or settled when a connection begins.
-const FIXED: &[&str] = &[
+/// What is settled when a connection begins.
+const FIXED: &[&str] = &["bind_threads", "connid", "endpoints", "logger"];
+
+/// What a service may change of its own connection; where clients run code, it is the operator's to say.
+const OF_THE_OPERATOR: &[&str] = &[
     "allow_pickle",
     "before_closed",
-    "bind_threads",
-    "connid",
     "credentials",
-    "endpoints",
     "exposed_prefix",
-    "logger",
     "safe_attrs",
 ];

@@ -44,6 +44,8 @@ pub struct ServerConnection {
     session: Weak<dyn Session>,
     // What this side offers, as long as the connection is open.
     root: Weak<dyn Object>,
+    // Whether a service has it, rather than code of clients'.
+    is_the_services: bool,
     this: Weak<ServerConnection>,
 }
 
@@ -55,11 +57,31 @@ impl ServerConnection {
         session: Weak<dyn Session>,
         root: &ObjectRef,
     ) -> ObjectRef {
+        ServerConnection::made(connection, session, root, false)
+    }
+
+    /// The same as a service in Python gets it, which may change all of its connection's options.
+    #[must_use]
+    pub fn of_service(
+        connection: &Connection,
+        session: Weak<dyn Session>,
+        root: &ObjectRef,
+    ) -> ObjectRef {
+        ServerConnection::made(connection, session, root, true)
+    }
+
+    fn made(
+        connection: &Connection,
+        session: Weak<dyn Session>,
+        root: &ObjectRef,
+        is_the_services: bool,
+    ) -> ObjectRef {
         Arc::new_cyclic(|this| ServerConnection {
             connection: connection.downgrade(),
             keeper: None,
             session,
             root: Arc::downgrade(root),
+            is_the_services,
             this: this.clone(),
         })
     }
@@ -76,6 +98,7 @@ impl ServerConnection {
             keeper: Some(keeper),
             session: object.session.clone(),
             root: object.root.clone(),
+            is_the_services: object.is_the_services,
             this: this.clone(),
         }))
     }
@@ -144,7 +167,12 @@ impl Object for ServerConnection {
                     self.session.clone(),
                 ));
             }
-            "_config" => return Ok(ConfigView::object(self.connection.clone())),
+            "_config" => {
+                return Ok(ConfigView::object(
+                    self.connection.clone(),
+                    self.is_the_services,
+                ));
+            }
             "_local_root" => {
                 let root = self.root.upgrade().filter(|_| !self.is_closed());
                 return Ok(root.map_or(Any::NONE, Any::Local));

@@ -38,12 +38,21 @@ _generic_classes = _Bounded()
 _remote_classes = _Bounded()
 
 
-def find_class(module, name, is_group=False):
+def find_class(module, name, is_group=False, instantiate=True, may_import=False):
     """The exception class of that name: a builtin one, one of a module that is loaded, or else one
-    that stands for it. Nothing is imported because a peer named it."""
+    that stands for it. Nothing is imported because a peer named it, unless the side's own config
+    says so; and one of a module is made where the config has `instantiate_custom_exceptions`."""
     module = _home(module)
+    if may_import and module not in sys.modules:
+        try:
+            __import__(module)
+        except Exception:
+            # What stands for it will do.
+            pass
     if module == "builtins":
         found = BUILTINS.get(name)
+    elif not instantiate:
+        found = None
     else:
         try:
             # Not by getattr: a module may run code for names that it hasn't.
@@ -122,11 +131,12 @@ def _derived(cls, module, name):
         return cls
 
 
-def load(module, name, args, attributes, traceback):
+def load(module, name, args, attributes, traceback, instantiate=True, may_import=False):
     """The exception that a peer raised."""
     module = _home(module)
     names = {name for name, _ in attributes}
-    cls = find_class(module, name, is_group={"derive", "split", "subgroup"} <= names)
+    is_group = {"derive", "split", "subgroup"} <= names
+    cls = find_class(module, name, is_group, instantiate, may_import)
     derived = remote_class(cls, module, name)
     raised = instance(derived, args)
     for name, value in attributes:

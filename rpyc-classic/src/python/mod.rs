@@ -19,6 +19,7 @@ pub const SOURCES: &[(&str, &str)] = &[
 /// in for parts of the standard library that clients look for. `rpyc.utils.teleportation` is each
 /// evaluator's own.
 pub const PACKAGE: &[(&str, bool, &str)] = &[
+    ("_rpyc_services", false, include_str!("services.py")),
     ("distutils", true, EMPTY),
     (
         "distutils.sysconfig",

@@ -66,15 +66,15 @@ class BaseNetref(metaclass=NetrefMetaclass):
             return _target(self).attr(name)
         if name == "__class__":
             return _class_of(self)
-        if name == "____conn__":
-            return _target(self).connection()
-        if name == "____id_pack__":
-            return _target(self).id_pack
         if name in _ARRAY_NAMES:
             raise AttributeError(name)
         if name == "__dict__" or name == "__doc__":
             return _target(self).attr(name)
         return object.__getattribute__(self, name)
+
+    # Python's rpyc looks for these two with `object.__getattribute__`.
+    ____conn__ = property(lambda self: _target(self).connection())
+    ____id_pack__ = property(lambda self: _target(self).id_pack)
 
     def __setattr__(self, name, value):
         if name in _ARRAY_NAMES:

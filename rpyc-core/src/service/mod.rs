@@ -24,12 +24,21 @@ pub trait Service: Send + Sync + 'static {
         let _ = config;
     }
 
+    /// A connection is about to be made, on the thread that opens it, which may block; its config is
+    /// settled. Here a service makes what its root needs.
+    ///
+    /// # Errors
+    /// An exception refuses the connection.
+    fn begin(&self) -> Result<(), Exception> {
+        Ok(())
+    }
+
     /// The connection works. Requests of the peer are answered once this has returned, or while
     /// it waits for the peer.
     ///
     /// # Errors
     /// An exception refuses the connection: it is closed, and the exception is the reason. So does
-    /// a panic, of this as of [`root`](Service::root) and [`configure`](Service::configure);
+    /// a panic, of this as of the three before it;
     /// `on_disconnect` isn't called then.
     fn on_connect(&self, cx: &Context<'_>) -> Result<(), Exception> {
         let _ = cx;

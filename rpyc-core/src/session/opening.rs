@@ -21,7 +21,8 @@ impl Link {
         mut config: Config,
     ) -> Result<Arc<Link>, Error> {
         let configured = ask("configure", || service.configure(&mut config));
-        let root = configured.and_then(|()| {
+        let begun = configured.and_then(|()| ask("begin", || service.begin()).flatten());
+        let root = begun.and_then(|()| {
             ask("root", || {
                 let root = service.root();
                 let id_parts = root.id_parts();

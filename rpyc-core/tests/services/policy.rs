@@ -206,7 +206,7 @@ fn allow_safe_attrs_off_closes_the_operators() {
 
 #[test]
 fn safe_attrs_is_the_list_of_safe_names() {
-    let set = |config: &mut Config| config.safe_attrs = Arc::new(["_private"].into());
+    let set = |config: &mut Config| config.safe_attrs = Arc::new(["_private".into()].into());
     for by in [By::Get, By::Call] {
         allows(set, by, "_private");
         refuses(set, by, "__len__", "allow_all_attrs");

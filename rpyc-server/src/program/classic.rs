@@ -1,4 +1,4 @@
-//! Classic mode: the evaluator's life, and its service.
+//! The evaluator's life.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use log::warn;
 use rpyc_classic::embedding::Init;
-use rpyc_classic::{Evaluator, EvaluatorOptions, SlaveOptions, SlaveService, StartError};
-use rpyc_core::service::ServiceFactory;
+use rpyc_classic::{Evaluator, EvaluatorOptions, StartError};
 
 use crate::program::cli::{Python, ServeMode, ServeOptions};
 use crate::program::failure::Failure;
 use crate::program::host::Host;
+use crate::program::offer::Offer;
 
-/// The evaluator behind classic mode, while it runs.
+/// The evaluator that runs the Python code of classic mode or of a service, while it runs.
 pub(crate) struct Running(Arc<dyn Evaluator>);
 
 impl Running {
@@ -44,10 +44,9 @@ impl Running {
             })
     }
 
-    pub(crate) fn factory(&self, options: &ServeOptions) -> Arc<dyn ServiceFactory> {
-        let mut slave = SlaveOptions::default();
-        slave.allow_pickle = !options.serving.no_pickle;
-        SlaveService::factory(self.0.clone(), slave)
+    /// What clients get.
+    pub(crate) fn offer(&self, options: &ServeOptions) -> Result<Offer, Failure> {
+        Offer::new(self.0.clone(), options)
     }
 
     /// Runs Python's own clean-up, unless client code that doesn't end is in its way.

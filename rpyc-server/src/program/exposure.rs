@@ -1,5 +1,4 @@
-//! Safe by default: classic mode isn't served where strangers would get in, unless somebody says
-//! so. Pure.
+//! Safe by default: nothing is served where strangers would get in, unless somebody says so. Pure.
 
 use crate::Address;
 use ipnet::IpNet;
@@ -14,23 +13,47 @@ pub(crate) struct Guard {
     keeps_out: bool,
     /// Nothing has to.
     insecure: bool,
+    /// Whether clients run code of theirs, rather than use a service.
+    is_classic: bool,
 }
 
 impl Guard {
     /// What the options say. TLS alone shows clients who the server is, not the other way round;
     /// a list of networks that has all addresses in it is none.
-    pub(crate) fn new(options: &AccessOptions) -> Guard {
+    pub(crate) fn new(options: &AccessOptions, is_classic: bool) -> Guard {
         let networks = !options.allow.is_empty() && !has_everybody(&options.allow);
         Guard {
             keeps_out: options.ssl_cafile.is_some() || options.secret_file.is_some() || networks,
             insecure: options.insecure,
+            is_classic,
         }
     }
 
-    /// Whether classic mode may be served there. This machine's own programs get in anywhere: a
+    /// Whether it may be served there. This machine's own programs get in anywhere: a
     /// Unix socket has permissions, loopback has no strangers.
     pub(crate) fn suffices(self, address: &Address) -> bool {
         !address.is_remote() || self.keeps_out || self.insecure
+    }
+
+    /// A refusal to serve where strangers would get in.
+    pub(crate) fn refusal(self, place: &str) -> Failure {
+        let (what, whoever) = match self.is_classic {
+            true => (
+                "which classic mode isn't safe for",
+                "Whoever connects can run any code as this user.",
+            ),
+            false => (
+                "and nobody is asked who they are",
+                "Whoever connects can use the service.",
+            ),
+        };
+        let port = if self.is_classic { 18812 } else { 18861 };
+        Failure::usage(format!("{place} is reached from other machines, {what}")).hint(format!(
+            "{whoever} Say who may: clients with a certificate (--ssl-keyfile, --ssl-certfile, \
+             --ssl-cafile), with a secret (--secret-file), of a network (--allow); or keep to \
+             127.0.0.1 and come through a tunnel (ssh -L {port}:127.0.0.1:{port} user@server); or let \
+             in everybody with --insecure.",
+        ))
     }
 
     /// Whether strangers get in there, as they were let.
@@ -43,19 +66,6 @@ impl Guard {
 fn has_everybody(networks: &[IpNet]) -> bool {
     let whole = |network: &IpNet| network.prefix_len() == 0;
     IpNet::aggregate(&networks.to_vec()).iter().any(whole)
-}
-
-/// A refusal to serve where strangers would get in.
-pub(crate) fn refusal(place: &str) -> Failure {
-    Failure::usage(format!(
-        "{place} is reached from other machines, which classic mode isn't safe for"
-    ))
-    .hint(
-        "Whoever connects can run any code as this user. Say who may: clients with a certificate \
-         (--ssl-keyfile, --ssl-certfile, --ssl-cafile), with a secret (--secret-file), of a \
-         network (--allow); or keep to 127.0.0.1 and come through a tunnel (ssh -L \
-         18812:127.0.0.1:18812 user@server); or let in everybody with --insecure.",
-    )
 }
 
 #[cfg(test)]
@@ -83,7 +93,7 @@ mod tests {
                 network => access.allow.push(network.parse().expect("a network")),
             }
         }
-        Guard::new(&access)
+        Guard::new(&access, true)
     }
 
     #[test]

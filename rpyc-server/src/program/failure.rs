@@ -43,6 +43,16 @@ impl Failure {
         }
     }
 
+    /// What another process of this program has said of its options.
+    pub(crate) fn told(report: &[u8]) -> Option<Failure> {
+        let report = String::from_utf8_lossy(report);
+        let report = report.trim().strip_prefix("rpyc-server: ")?;
+        Some(match report.split_once('\n') {
+            Some((message, hint)) => Failure::usage(message).hint(hint.trim()),
+            None => Failure::usage(report),
+        })
+    }
+
     /// What this program prints can't be written.
     pub(crate) fn stdout(error: io::Error) -> Failure {
         Failure::new("the standard output can't be written").because(error)

@@ -54,7 +54,10 @@ impl Interpreter {
         self.unusable().because(error)
     }
 
-    /// Whether it can, found out by a process of its own; what that Python is, for people.
+    /// Whether it can, found out by a process of its own: what that says.
+    ///
+    /// # Errors
+    /// What it says instead.
     pub(crate) fn check(&self, arguments: &[OsString]) -> Result<String, Failure> {
         let checked = Command::new(&self.executable)
             .args(self.begin())
@@ -64,8 +67,10 @@ impl Interpreter {
             .output();
         let checked = checked.map_err(|error| self.unusable().because(error))?;
         if checked.status.success() {
-            let said = String::from_utf8_lossy(&checked.stdout).into_owned();
-            return Ok(said.lines().last().unwrap_or_default().to_owned());
+            return Ok(String::from_utf8_lossy(&checked.stdout).into_owned());
+        }
+        if let Some(told) = Failure::told(&checked.stderr) {
+            return Err(told);
         }
         let said = String::from_utf8_lossy(&checked.stderr).trim().to_owned();
         Err(self.unusable().because(said))

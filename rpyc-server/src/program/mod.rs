@@ -28,6 +28,7 @@ mod host;
 mod interpreter;
 mod logging;
 mod mode_options;
+mod offer;
 mod plan;
 mod serve;
 mod serve_registry;

@@ -20,6 +20,8 @@ enum Effect {
     Process,
     /// Where the server registers.
     Registering,
+    /// Where a class in Python is served.
+    Service,
     /// Where the server starts processes for its clients.
     Spawning,
     /// Where it listens on a Unix socket.
@@ -31,6 +33,7 @@ enum Effect {
 struct Situation {
     mode: ServeMode,
     registers: bool,
+    has_service: bool,
     has_unix: bool,
 }
 
@@ -44,6 +47,7 @@ impl Effect {
             Effect::Pool => at.mode == ServeMode::Pool,
             Effect::Process => at.mode.is_process(),
             Effect::Registering => listens && at.registers,
+            Effect::Service => at.has_service,
             Effect::Spawning => at.mode == ServeMode::Process,
             Effect::Unix => listens && at.has_unix,
         }
@@ -58,6 +62,7 @@ pub(crate) fn check(options: &ServeOptions) -> Result<Vec<String>, Failure> {
     let situation = Situation {
         mode: options.serving.mode,
         registers: options.registering.register,
+        has_service: options.service.place.is_some(),
         has_unix: options.socket.unix.is_some(),
     };
     without_effect(situation, &options.given)
@@ -94,6 +99,9 @@ fn reason(effect: Effect, mode: ServeMode) -> (String, &'static str) {
             "clients have no processes of their own",
             "Say --mode process, too, or start the server as that user.",
         ),
+        (Effect::Service, _) => {
+            return ("without --service".to_owned(), "Say --service, too.");
+        }
         (_, ServeMode::Stdio) => (
             "whoever started the server is served, nothing is listened on",
             "Remove it, or take another mode.",
@@ -155,6 +163,7 @@ const EFFECTS: &[(&str, Effect)] = &[
     ("no-traceback", Effect::Anywhere),
     ("path", Effect::Anywhere),
     ("port", Effect::Listening),
+    ("protocol-config", Effect::Service),
     ("python", Effect::Anywhere),
     ("quiet", Effect::Anywhere),
     ("register", Effect::Listening),
@@ -163,7 +172,9 @@ const EFFECTS: &[(&str, Effect)] = &[
     ("registry-type", Effect::Listening),
     ("request-time-limit", Effect::Anywhere),
     ("secret-file", Effect::Listening),
+    ("service", Effect::Anywhere),
     ("service-name", Effect::Registering),
+    ("shared", Effect::Service),
     ("ssl-cafile", Effect::Listening),
     ("ssl-certfile", Effect::Listening),
     ("ssl-keyfile", Effect::Listening),
@@ -192,6 +203,7 @@ mod tests {
         Situation {
             mode,
             registers: false,
+            has_service: false,
             has_unix: false,
         }
     }
@@ -241,11 +253,16 @@ mod tests {
 
     #[test]
     fn what_says_more_about_another_option_counts_where_that_is_on() {
-        for (name, other) in [("service-name", "register"), ("unix-mode", "unix")] {
+        for (name, other) in [
+            ("protocol-config", "service"),
+            ("service-name", "register"),
+            ("shared", "service"),
+            ("unix-mode", "unix"),
+        ] {
             let mut at = alone(ServeMode::Threaded);
             let warnings = given(at, name).expect("a warning");
             assert!(warnings[0].contains(&format!("without --{other}")));
-            (at.registers, at.has_unix) = (true, true);
+            (at.registers, at.has_service, at.has_unix) = (true, true, true);
             assert_eq!(given(at, name), Ok(Vec::new()));
         }
     }

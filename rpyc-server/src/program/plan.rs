@@ -14,7 +14,7 @@ use rpyc_core::registry::RegistryClient;
 use crate::program::access;
 use crate::program::classic;
 use crate::program::cli::{Limits, Logging, Registering, ServeMode, ServeOptions, Socket};
-use crate::program::exposure::{self, Guard};
+use crate::program::exposure::Guard;
 use crate::program::failure::Failure;
 use crate::program::mode_options;
 
@@ -36,9 +36,21 @@ pub(crate) struct Plan {
 impl Plan {
     /// Checks the options, and looks up what they name.
     pub(crate) fn new(options: &ServeOptions) -> Result<Plan, Failure> {
-        if !options.serving.classic {
-            return Err(Failure::usage("nothing to serve")
-                .hint("Say --classic to serve classic mode; --help shows examples."));
+        let is_classic = options.serving.classic;
+        match (is_classic, options.service.place.is_some()) {
+            (true, false) | (false, true) => {}
+            (false, false) => {
+                return Err(Failure::usage("nothing to serve").hint(
+                    "Say --classic to serve classic mode, or --service MODULE:CLASS; --help shows \
+                     examples.",
+                ));
+            }
+            (true, true) => {
+                return Err(
+                    Failure::usage("--classic and --service: a port serves one of them")
+                        .hint("Start a server for each."),
+                );
+            }
         }
         let warnings = mode_options::check(options)?;
         check_user(options)?;
@@ -54,7 +66,11 @@ impl Plan {
                 (tls, access)
             }
         };
-        let default_port = if tls.is_some() { TLS_PORT } else { PORT };
+        let default_port = match (is_classic, tls.is_some()) {
+            (true, false) => PORT,
+            (true, true) => TLS_PORT,
+            (false, _) => SERVICE_PORT,
+        };
         let port = options.socket.port.unwrap_or(default_port);
         let addresses = match options.serving.mode {
             // Its server listens. What that has looked up isn't looked up for each client again: who
@@ -62,11 +78,11 @@ impl Plan {
             ServeMode::Child | ServeMode::Stdio => Vec::new(),
             _ => addresses(&options.socket, port)?,
         };
-        let guard = Guard::new(&options.access);
+        let guard = Guard::new(&options.access, is_classic);
         let is_unsafe = |&address: &SocketAddr| !guard.suffices(&Address::Tcp(address));
         if addresses.iter().any(is_unsafe) {
             let host = options.socket.host.as_deref().unwrap_or_default();
-            return Err(exposure::refusal(&format!("--host {host}")));
+            return Err(guard.refusal(&format!("--host {host}")));
         }
         if options.serving.mode == ServeMode::OneShot && addresses.is_empty() {
             return Err(Failure::usage("--mode oneshot prints a TCP address")
@@ -273,6 +289,8 @@ fn is_of_this_machine(ip: IpAddr) -> bool {
 /// The port of Python's classic server, and the one that it has with TLS.
 const PORT: u16 = 18812;
 const TLS_PORT: u16 = 18821;
+/// What most services of Python's rpyc have.
+const SERVICE_PORT: u16 = 18861;
 
 #[cfg(test)]
 mod tests {

@@ -11,14 +11,14 @@ use crate::{Address, Builder, ChildCommand, InheritedClient, ListenError, Listen
 use log::{error, info, warn};
 use rpyc_core::service::VoidService;
 
-use crate::program::cli::{Registering, SERVES_CLIENT, ServeMode, ServeOptions};
+use crate::program::cli::{SERVES_CLIENT, ServeMode, ServeOptions};
 use crate::program::failure::Failure;
 use crate::program::host::Host;
 use crate::program::interpreter::Interpreter;
 use crate::program::logging::LogFile;
 use crate::program::plan::Plan;
 use crate::program::user::User;
-use crate::program::{check, classic, exposure, logging, signals, systemd};
+use crate::program::{check, classic, logging, offer, signals, systemd};
 
 /// Serves until a signal stops it, or says whether it could.
 pub(crate) fn run(
@@ -33,13 +33,25 @@ pub(crate) fn run(
         .map(|python| python.description.clone());
     // A server in process mode runs no Python itself.
     let (mode, is_check) = (options.serving.mode, options.serving.check);
+    let mut checked = None;
     if let Some(other) = &other {
-        python = match mode == ServeMode::Process && !is_check {
-            true => Some(other.check(arguments)?),
+        match mode == ServeMode::Process && !is_check {
+            true => checked = Some(other.check(arguments)?),
             false => return Err(other.exec(arguments)),
-        };
+        }
+        python = checked.as_deref().and_then(offer::python_in);
     }
     let plan = Plan::new(options)?;
+    if mode == ServeMode::Process
+        && !is_check
+        && options.service.place.is_some()
+        && checked.is_none()
+    {
+        checked = Some(match Interpreter::of(host) {
+            Some(python) => python.check(arguments)?,
+            None => offer::check_apart(arguments)?,
+        });
+    }
     if options.serving.check {
         check::addresses("--host, --port", &plan.addresses)?;
         check::addresses("--metrics", options.operations.metrics.as_slice())?;
@@ -47,11 +59,7 @@ pub(crate) fn run(
             // Nothing is left to do when nobody listens.
             let _ = writeln!(io::stderr(), "rpyc-server: {warning}");
         }
-        crate::program::print(b"configuration OK\n")?;
-        return match python {
-            Some(python) => crate::program::print(format!("{python}\n").as_bytes()),
-            None => Ok(()),
-        };
+        return report(options, host);
     }
     let log = logging::start(&options.logging)?;
     // A process that serves one client of a server's says nothing that the server has said.
@@ -78,14 +86,32 @@ pub(crate) fn run(
     let signals = signals::catch(log, plan.tls.clone()).map_err(broken)?;
     if options.serving.mode == ServeMode::Process {
         let builder = Server::builder(|| VoidService).mode(mode);
-        return serve(builder, options, &plan, signals);
+        let names = offer::names_in(&checked.unwrap_or_default(), options);
+        return serve(builder, options, &plan, names, signals);
     }
     let evaluator = classic::Running::start(host, options)?;
-    let builder = Server::builder(evaluator.factory(options)).mode(mode);
-    serve(builder, options, &plan, signals)?;
+    let offer = evaluator.offer(options)?;
+    let builder = Server::builder(offer.factory).mode(mode);
+    serve(builder, options, &plan, offer.names, signals)?;
     evaluator.stop();
     info!("stopped");
     Ok(())
+}
+
+/// What `--check` says of options that make sense.
+fn report(options: &ServeOptions, host: &Host) -> Result<(), Failure> {
+    let names = match &options.service.place {
+        Some(_) => {
+            let evaluator = classic::Running::start(host, options)?;
+            let offer = evaluator.offer(options)?;
+            evaluator.stop();
+            offer::line_of_names(&offer.names)
+        }
+        None => String::new(),
+    };
+    let python = host.python.as_ref();
+    let python = python.map_or(String::new(), |python| format!("{}\n", python.description));
+    crate::program::print(format!("configuration OK\n{python}{names}").as_bytes())
 }
 
 /// Serves until a signal stops it.
@@ -93,6 +119,7 @@ fn serve(
     builder: Builder,
     options: &ServeOptions,
     plan: &Plan,
+    names: Vec<String>,
     signals: signals::Caught,
 ) -> Result<(), Failure> {
     let listeners = listen(options, plan)?;
@@ -105,7 +132,7 @@ fn serve(
     if let Some((metrics, _)) = &endpoint {
         builder = builder.metrics(metrics.clone());
     }
-    let server = systemd::keep_informed(register(builder, options, plan))
+    let server = systemd::keep_informed(register(builder, options, plan, names))
         .serve_on(listeners)
         .map_err(|error| Failure::new("the server can't start").because(error))?;
     for address in server.addresses() {
@@ -145,7 +172,8 @@ fn serve_client(
         };
     }
     let evaluator = classic::Running::start(host, options)?;
-    let builder = configure(Server::builder(evaluator.factory(options)), options, plan);
+    let offer = evaluator.offer(options)?;
+    let builder = configure(Server::builder(offer.factory), options, plan);
     let server = builder
         .serve_client(client)
         .map_err(|error| Failure::new("the client can't be served").because(error))?;
@@ -243,7 +271,7 @@ fn listen(options: &ServeOptions, plan: &Plan) -> Result<Vec<Listener>, Failure>
     if !inherited.is_empty() {
         let is_unsafe = |socket: &Listener| !plan.guard.suffices(socket.address());
         if inherited.iter().any(is_unsafe) {
-            return Err(exposure::refusal("the inherited socket (LISTEN_FDS)"));
+            return Err(plan.guard.refusal("the inherited socket (LISTEN_FDS)"));
         }
         return Ok(inherited);
     }
@@ -274,16 +302,11 @@ fn port_cant_be_had(port: u16, error: ListenError) -> Failure {
 }
 
 /// Has the server register when it begins to serve, and unregister when it stops.
-fn register(builder: Builder, options: &ServeOptions, plan: &Plan) -> Builder {
+fn register(builder: Builder, options: &ServeOptions, plan: &Plan, names: Vec<String>) -> Builder {
     let Some(registry) = plan.registry.clone() else {
         return builder;
     };
-    let Registering {
-        names,
-        advertise_port,
-        ..
-    } = &options.registering;
-    let (names, advertise_port) = (names.clone(), *advertise_port);
+    let advertise_port = options.registering.advertise_port;
     let registration = Arc::new(Mutex::new(None));
     let started = registration.clone();
     builder
@@ -337,6 +360,11 @@ fn announce(address: &Address, options: &ServeOptions, plan: &Plan) {
         ip if ip.is_unspecified() => "this machine's name".to_owned(),
         ip => format!("\"{ip}\""),
     };
+    let module = if options.serving.classic {
+        "rpyc.classic"
+    } else {
+        "rpyc"
+    };
     let (function, port) = (
         if plan.tls.is_some() {
             "ssl_connect"
@@ -349,11 +377,13 @@ fn announce(address: &Address, options: &ServeOptions, plan: &Plan) {
     if options.access.secret_file.is_some() {
         info!("clients are asked for the secret: docs/operations.md has the lines for Python");
     } else {
-        info!(
-            "from Python: import rpyc; conn = rpyc.classic.{function}({host}, port={port}{ipv6})"
-        );
+        info!("from Python: import rpyc; conn = {module}.{function}({host}, port={port}{ipv6})");
     }
     if is_reachable {
-        warn!("whoever reaches {address} can run any code as this user (--insecure)");
+        let may = match options.serving.classic {
+            true => "run any code as this user",
+            false => "use the service",
+        };
+        warn!("whoever reaches {address} can {may} (--insecure)");
     }
 }

@@ -38,6 +38,21 @@ def restricted(obj, attrs, wattrs=None):
     return Restricted()
 
 
+def classpartial(cls, /, *args, **kwargs):
+    """The class with these arguments of its constructor given already."""
+
+    class Partial(cls):
+        def __new__(cls, *more, **named):
+            return super().__new__(cls)
+
+        def __init__(self, *more, **named):
+            super().__init__(*args, *more, **{**kwargs, **named})
+
+    Partial.__name__, Partial.__qualname__ = cls.__name__, cls.__qualname__
+    Partial.__module__, Partial.__doc__ = cls.__module__, cls.__doc__
+    return Partial
+
+
 class _Async:
     __slots__ = ("proxy", "__weakref__")
 

@@ -1,5 +1,6 @@
 """Utilities, and the decorators by which services expose their methods."""
 
+import importlib
 import inspect
 
 
@@ -24,3 +25,10 @@ def service(cls):
         if prefix:
             setattr(cls, prefix + name, service(member) if inspect.isclass(member) else member)
     return cls
+
+
+def __getattr__(name):
+    # Python's rpyc has imported them all.
+    if name not in ("classic", "factory", "helpers", "teleportation"):
+        raise AttributeError(f"module 'rpyc.utils' has no attribute {name!r} here")
+    return importlib.import_module(f"rpyc.utils.{name}")

@@ -10,6 +10,8 @@ Examples:
   rpyc-server --classic --port 18812
       serve programs of this machine; from Python:
       rpyc.classic.connect(\"127.0.0.1\", port=18812)
+  rpyc-server --service lab.magnets:MagnetService --python .venv/bin/python
+      serve a class of that Python's; from Python: rpyc.connect(\"127.0.0.1\", port=18861).root
   rpyc-server --classic --port 0 --quiet --logfile rpyc.log
       take a free port (the log doesn't name it with --quiet), log problems to a file
   rpyc-server --classic --unix /run/user/1000/rpyc.sock

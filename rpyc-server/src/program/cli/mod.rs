@@ -14,6 +14,7 @@ mod operations;
 mod python;
 mod registering;
 mod registry;
+mod service;
 mod serving;
 mod socket;
 mod wrap;
@@ -34,6 +35,7 @@ pub(crate) use self::operations::Operations;
 pub(crate) use self::python::Python;
 pub(crate) use self::registering::Registering;
 pub(crate) use self::registry::RegistryOptions;
+pub(crate) use self::service::Service;
 pub(crate) use self::serving::{SERVES_CLIENT, ServeMode, Serving};
 pub(crate) use self::socket::Socket;
 use crate::program::failure::Failure;
@@ -67,6 +69,7 @@ pub(crate) struct ServeOptions {
     pub(crate) operations: Operations,
     pub(crate) python: Python,
     pub(crate) registering: Registering,
+    pub(crate) service: Service,
     pub(crate) serving: Serving,
     pub(crate) socket: Socket,
 }
@@ -154,6 +157,7 @@ fn invocation(matches: &ArgMatches) -> Invocation {
             operations: Operations::from_matches(matches),
             python: Python::from_matches(matches),
             registering: Registering::from_matches(matches),
+            service: Service::from_matches(matches),
             serving: Serving::from_matches(matches),
             socket: Socket::from_matches(matches),
         })),
@@ -220,6 +224,7 @@ fn command() -> Command {
 fn serving_args() -> Vec<Arg> {
     let groups = [
         serving::args(),
+        service::args(),
         python::args(),
         socket::args(),
         access::args(),
@@ -245,7 +250,7 @@ fn help_all_arg() -> Arg {
 }
 
 /// The options that people use: what `-h` shows.
-const COMMON: [&str; 15] = [
+const COMMON: [&str; 17] = [
     "allow",
     "classic",
     "config",
@@ -254,8 +259,10 @@ const COMMON: [&str; 15] = [
     "mode",
     "path",
     "port",
+    "python",
     "quiet",
     "secret-file",
+    "service",
     "ssl-cafile",
     "ssl-certfile",
     "ssl-keyfile",

@@ -78,7 +78,8 @@ pub(super) fn args() -> Vec<Arg> {
         option(
             "service-name",
             "NAME",
-            "The name to register; can be given several times",
+            "The name to register; can be given several times. With --service: those of the class are the \
+             default",
         )
         .action(ArgAction::Append)
         .value_delimiter(',')

@@ -1,0 +1,100 @@
+//! [`HostedService`]: the service of one connection.
+
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+
+use rpyc_core::config::Nesting;
+use rpyc_core::object::{Any, Context, ObjectRef};
+use rpyc_core::{Config, Connection, Exception, Service};
+
+use super::{Hosted, SERVICES};
+use crate::evaluator::Session;
+use crate::getconn::ServerConnection;
+
+/// An instance of a class in Python, and what is known of its connection.
+pub(super) struct HostedService {
+    hosted: Arc<Hosted>,
+    session: Arc<dyn Session>,
+    // Made on the connection's own thread: the constructor may take its time.
+    instance: OnceLock<ObjectRef>,
+}
+
+impl HostedService {
+    pub(super) fn new(hosted: Arc<Hosted>) -> HostedService {
+        HostedService {
+            session: hosted.evaluator.open(false),
+            hosted,
+            instance: OnceLock::new(),
+        }
+    }
+
+    fn tell(&self, what: &str, this: ObjectRef) -> Result<(), Exception> {
+        let args = vec![Any::Local(self.root()), Any::Local(this)];
+        self.session.call(SERVICES, what, args).map(drop)
+    }
+
+    /// The traceback of a constructor that fails is told once: clients may come in thousands.
+    fn tell_failure(&self, raised: &Exception) {
+        if !self.hosted.is_told.swap(true, Ordering::Relaxed) {
+            let traceback = raised.traceback().map_or("", |text| text.trim_end());
+            log::error!("no instance of the service can be made: {raised}\n{traceback}");
+        }
+    }
+}
+
+impl Service for HostedService {
+    fn configure(&self, config: &mut Config) {
+        // What Python code counts on, as in classic mode: it is called back on its own thread.
+        config.nesting = Nesting::Stack;
+        config.executor = self.hosted.evaluator.executor();
+        self.hosted.configure(config);
+    }
+
+    fn begin(&self) -> Result<(), Exception> {
+        let made = self.hosted.instance(&*self.session);
+        let made = made.inspect_err(|raised| self.tell_failure(raised))?;
+        // It is made once.
+        let _ = self.instance.set(made);
+        Ok(())
+    }
+
+    fn root(&self) -> ObjectRef {
+        match self.instance.get() {
+            Some(instance) => instance.clone(),
+            None => unreachable!("a connection begins before its root is asked for"),
+        }
+    }
+
+    fn on_connect(&self, cx: &Context<'_>) -> Result<(), Exception> {
+        let connection = cx.connection();
+        let session = Arc::downgrade(&self.session);
+        let this = ServerConnection::of_service(connection, session, &self.root());
+        self.session.connected(connection, this.clone());
+        let told = self.tell("connected", this);
+        if told.is_err() {
+            // Nobody else says so to a session whose connection is refused.
+            self.session.disconnected();
+        }
+        told
+    }
+
+    fn on_disconnect(&self, connection: &Connection) {
+        if let Some(this) = self.session.this()
+            && let Err(raised) = self.tell("disconnected", this)
+        {
+            let traceback = raised.traceback().map_or("", |text| text.trim_end());
+            log::warn!(
+                "{}: on_disconnect: {raised}\n{traceback}",
+                connection.connid()
+            );
+        }
+        self.session.disconnected();
+    }
+}
+
+impl fmt::Debug for HostedService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostedService").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,155 @@
+//! A connection's options under the names that Python's rpyc has for them.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rpyc_core::config::BeforeClosed;
+use rpyc_core::object::{Any, Args, Context};
+use rpyc_core::wire::Value;
+use rpyc_core::{Config, Connection, Exception};
+
+/// The switch of that name.
+pub(crate) fn flag<'a>(config: &'a mut Config, name: &str) -> Option<&'a mut bool> {
+    Some(match name {
+        "allow_all_attrs" => &mut config.allow_all_attrs,
+        "allow_delattr" => &mut config.allow_delattr,
+        "allow_exposed_attrs" => &mut config.allow_exposed_attrs,
+        "allow_getattr" => &mut config.allow_getattr,
+        "allow_pickle" => &mut config.allow_pickle,
+        "allow_public_attrs" => &mut config.allow_public_attrs,
+        "allow_safe_attrs" => &mut config.allow_safe_attrs,
+        "allow_setattr" => &mut config.allow_setattr,
+        "bind_threads" => &mut config.bind_threads,
+        "close_catchall" => &mut config.close_catchall,
+        "import_custom_exceptions" => &mut config.import_custom_exceptions,
+        "include_local_traceback" => &mut config.include_local_traceback,
+        "include_local_version" => &mut config.include_local_version,
+        "instantiate_custom_exceptions" => &mut config.instantiate_custom_exceptions,
+        "instantiate_oldstyle_exceptions" => &mut config.instantiate_oldstyle_exceptions,
+        "log_exceptions" => &mut config.log_exceptions,
+        "propagate_KeyboardInterrupt_locally" => &mut config.propagate_keyboard_interrupt_locally,
+        "propagate_SystemExit_locally" => &mut config.propagate_system_exit_locally,
+        _ => return None,
+    })
+}
+
+/// Sets the option of that name.
+///
+/// # Errors
+/// A KeyError where there is none; a TypeError or a ValueError where the value isn't one of its.
+pub(crate) fn set(config: &mut Config, name: &str, value: &Any) -> Result<(), Exception> {
+    let flag = match name {
+        "debug" => Some(&mut config.debug),
+        _ => flag(config, name),
+    };
+    if let Some(flag) = flag {
+        let on = value.as_value().and_then(Value::as_bool);
+        *flag = on.ok_or_else(|| takes(name, "a bool"))?;
+        return Ok(());
+    }
+    match name {
+        "before_closed" => config.before_closed = function(value),
+        "connid" => config.connid = optional_text(name, value)?,
+        "credentials" => config.credentials = Some(value.clone()),
+        "endpoints" => config.endpoints = endpoints(value)?,
+        "exposed_prefix" => {
+            let prefix = optional_text(name, value)?;
+            config.exposed_prefix = prefix.ok_or_else(|| takes(name, "a str"))?;
+        }
+        "logger" => {
+            if let Some(logger) = optional_text(name, value)? {
+                config.logger = logger;
+            }
+        }
+        "safe_attrs" => config.safe_attrs = Arc::new(names(value)?),
+        "sync_request_timeout" => config.sync_request_timeout = seconds(value)?,
+        _ => return Err(Exception::key_error(name)),
+    }
+    Ok(())
+}
+
+fn takes(name: &str, what: &str) -> Exception {
+    Exception::type_error(format!("'{name}' takes {what} here"))
+}
+
+fn optional_text(name: &str, value: &Any) -> Result<Option<String>, Exception> {
+    match value {
+        Any::Value(Value::None) => Ok(None),
+        value => {
+            let text = value.as_str().map(str::to_owned);
+            text.map(Some).ok_or_else(|| takes(name, "a str"))
+        }
+    }
+}
+
+/// What is called with the peer's root before the connection is closed.
+fn function(value: &Any) -> Option<BeforeClosed> {
+    if matches!(value, Any::Value(Value::None)) {
+        return None;
+    }
+    let function = value.clone();
+    Some(Arc::new(move |connection: &Connection| {
+        let called = connection
+            .root()
+            .map_err(Exception::from)
+            .and_then(|root| function.call_in(&Context::new(connection), Args::from([root])));
+        if let Err(exception) = called {
+            log::warn!("before_closed: {exception}");
+        }
+    }))
+}
+
+fn names(value: &Any) -> Result<std::collections::HashSet<Cow<'static, str>>, Exception> {
+    let wrong = || takes("safe_attrs", "a frozenset or a tuple of names");
+    let items = match value.as_value() {
+        Some(Value::Tuple(items)) => items.clone(),
+        Some(Value::FrozenSet(items)) => items.clone(),
+        _ => return Err(wrong()),
+    };
+    let name = |item: &Value| item.as_str().map(|name| Cow::Owned(name.to_owned()));
+    items
+        .iter()
+        .map(name)
+        .collect::<Option<_>>()
+        .ok_or_else(wrong)
+}
+
+fn endpoints(value: &Any) -> Result<Option<(SocketAddr, SocketAddr)>, Exception> {
+    let wrong = || takes("endpoints", "two pairs of an address and a port");
+    let end = |value: &Value| {
+        let Value::Tuple(parts) = value else {
+            return None;
+        };
+        let ip: IpAddr = parts.first()?.as_str()?.parse().ok()?;
+        let port = u16::try_from(parts.get(1)?.as_u64()?).ok()?;
+        Some(SocketAddr::new(ip, port))
+    };
+    match value.as_value() {
+        Some(Value::None) => Ok(None),
+        Some(Value::Tuple(ends)) => match &ends[..] {
+            [ours, theirs] => Ok(Some((
+                end(ours).ok_or_else(wrong)?,
+                end(theirs).ok_or_else(wrong)?,
+            ))),
+            _ => Err(wrong()),
+        },
+        _ => Err(wrong()),
+    }
+}
+
+fn seconds(value: &Any) -> Result<Option<Duration>, Exception> {
+    let wrong =
+        || Exception::value_error("'sync_request_timeout' takes seconds, 0 or more, or None");
+    Ok(match value.as_value() {
+        Some(Value::None) => None,
+        Some(Value::Float(seconds)) => {
+            Some(Duration::try_from_secs_f64(*seconds).map_err(|_| wrong())?)
+        }
+        other => {
+            let seconds = other.and_then(Value::as_u64).ok_or_else(wrong)?;
+            Some(Duration::from_secs(seconds))
+        }
+    })
+}
