@@ -2,9 +2,9 @@
 
 use std::net::Shutdown;
 
-use rpyc_core::wire::{Boxed, Handler, Message, Seq, Value};
+use rpyc_core::wire::{Boxed, Handler, IdPack, Message, PlainType, Seq, Value};
 
-use crate::peer::{PING, Peer, call_attr, message, mine, request};
+use crate::peer::{PING, Peer, call_attr, message, mine, request, request_of_ng};
 use crate::victim::Victim;
 
 /// What a client sends that does a little of everything. It is called back, too, if that is
@@ -53,20 +53,54 @@ fn session(victim: &Victim, called_back: bool) -> Vec<u8> {
     .concat()
 }
 
+/// The same of a client of rpyc-ng, in its own words.
+fn session_of_ng(victim: &Victim) -> Vec<u8> {
+    let (mut peer, root) = Peer::of_ng(victim);
+    let ask = |peer: &mut Peer, handler, args: &[Boxed]| match peer.ask(handler, args) {
+        Ok(Boxed::RemoteRef(id_pack)) => id_pack,
+        other => panic!("no reference: {other:?}"),
+    };
+    let of_root = || Boxed::LocalRef(root.clone());
+    let make = [of_root(), Boxed::from("things")];
+    let made = ask(&mut peer, Handler::GetAttr, &make);
+    let call = [Boxed::LocalRef(made.clone()), Boxed::tuple(Vec::new())];
+    let class = ask(&mut peer, Handler::Type, &[Boxed::Value(made.to_value())]);
+    peer.leave(victim);
+    let value = |id_pack: &IdPack| Boxed::Value(id_pack.to_value());
+    let of = |id_pack: &IdPack| Boxed::LocalRef(id_pack.clone());
+    let types = [PlainType::Int, PlainType::None, PlainType::Str].map(Value::Type);
+    [
+        request_of_ng(1, Handler::GetRoot, &[]),
+        request_of_ng(2, Handler::Repr, &[of_root()]),
+        request_of_ng(3, Handler::GetAttr, &make),
+        request_of_ng(4, Handler::Call, &call),
+        request_of_ng(5, Handler::Type, &[value(&made)]),
+        request_of_ng(6, Handler::Inspect, &[value(&class)]),
+        request_of_ng(7, Handler::Bool, &[of(&made)]),
+        request_of_ng(8, Handler::SubclassCheck, &[of(&class), value(&class)]),
+        request_of_ng(9, Handler::InstanceCheck, &[of(&class), value(&made)]),
+        request_of_ng(10, Handler::Ping, &[Boxed::Value(Value::tuple(types))]),
+        request_of_ng(11, Handler::Del, &[value(&made), Boxed::from(1_i64)]),
+        request_of_ng(12, Handler::Close, &[]),
+    ]
+    .concat()
+}
+
 #[test]
 fn a_session_cut_off_at_any_byte_is_freed() {
     let victim = Victim::start();
-    let session = session(&victim, true);
-    for end in 0..=session.len() {
-        let mut peer = Peer::stranger(&victim);
-        peer.send(&session[..end]);
-        if end % 2 == 0 {
-            peer.leave(&victim);
-        } else {
-            // Gone in both directions: what is written to it fails.
-            let address = peer.socket.local_addr().unwrap();
-            drop(peer.socket);
-            victim.ended(address);
+    for session in [session(&victim, true), session_of_ng(&victim)] {
+        for end in 0..=session.len() {
+            let mut peer = Peer::stranger(&victim);
+            peer.send(&session[..end]);
+            if end % 2 == 0 {
+                peer.leave(&victim);
+            } else {
+                // Gone in both directions: what is written to it fails.
+                let address = peer.socket.local_addr().unwrap();
+                drop(peer.socket);
+                victim.ended(address);
+            }
         }
     }
 }
@@ -74,25 +108,27 @@ fn a_session_cut_off_at_any_byte_is_freed() {
 #[test]
 fn a_session_with_any_wrong_bit_is_freed() {
     let victim = Victim::start();
-    let session = session(&victim, true);
-    for bit in 0..8 * session.len() {
-        let mut bytes = session.clone();
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        let mut peer = Peer::stranger(&victim);
-        peer.send(&bytes);
-        // It may be closed already.
-        let _ = peer.socket.shutdown(Shutdown::Write);
-        peer.closed(&victim);
+    for session in [session(&victim, true), session_of_ng(&victim)] {
+        for bit in 0..8 * session.len() {
+            let mut bytes = session.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let mut peer = Peer::stranger(&victim);
+            peer.send(&bytes);
+            // It may be closed already.
+            let _ = peer.socket.shutdown(Shutdown::Write);
+            peer.closed(&victim);
+        }
     }
 }
 
 #[test]
 fn a_session_in_the_smallest_pieces_is_served() {
     let victim = Victim::start();
-    let session = session(&victim, false);
-    let mut peer = Peer::stranger(&victim);
-    for byte in session {
-        peer.send(&[byte]);
+    for session in [session(&victim, false), session_of_ng(&victim)] {
+        let mut peer = Peer::stranger(&victim);
+        for byte in session {
+            peer.send(&[byte]);
+        }
+        assert!(peer.closed(&victim).reason.is_normal());
     }
-    assert!(peer.closed(&victim).reason.is_normal());
 }

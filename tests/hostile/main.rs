@@ -17,6 +17,7 @@ mod handlers;
 mod kill_points;
 mod memory;
 mod messages;
+mod ng;
 mod peer;
 mod references;
 mod service;

@@ -23,6 +23,7 @@ pub(crate) struct Peer {
     pub(crate) socket: TcpStream,
     address: SocketAddr,
     next_seq: u64,
+    dialect: Dialect,
 }
 
 impl Peer {
@@ -36,6 +37,7 @@ impl Peer {
             socket,
             address,
             next_seq: 1000,
+            dialect: Dialect::V6,
         }
     }
 
@@ -44,6 +46,17 @@ impl Peer {
         let mut peer = Peer::stranger(victim);
         peer.ping();
         peer
+    }
+
+    /// The same of rpyc-ng, which has shown by a reference that it is.
+    #[track_caller]
+    pub(crate) fn of_ng(victim: &Victim) -> (Peer, IdPack) {
+        let mut peer = Peer::stranger(victim);
+        peer.dialect = Dialect::NG7;
+        let root = of_kind(&peer.root(), 3);
+        let shown = peer.ask(Handler::Repr, &[Boxed::LocalRef(root.clone())]);
+        assert!(shown.is_ok(), "{shown:?}");
+        (peer, root)
     }
 
     /// Sends bytes; that the server has closed already is fine.
@@ -62,7 +75,7 @@ impl Peer {
     /// Sends a request, and gives its sequence number.
     pub(crate) fn request(&mut self, handler: Handler, args: &[Boxed]) -> u64 {
         self.next_seq += 1;
-        let bytes = request(self.next_seq, handler, args);
+        let bytes = encoded(self.dialect, self.next_seq, handler, args, false);
         self.send(&bytes);
         self.next_seq
     }
@@ -119,7 +132,7 @@ impl Peer {
     #[track_caller]
     pub(crate) fn message(&mut self) -> Message {
         let payload = self.payload().expect("a message");
-        Message::decode(&payload, Dialect::V6, &Limits::default()).unwrap()
+        Message::decode(&payload, self.dialect, &Limits::default()).unwrap()
     }
 
     pub(crate) fn payload(&mut self) -> io::Result<Bytes> {
@@ -175,6 +188,7 @@ impl Peer {
             socket,
             address,
             next_seq: 1 << 32,
+            dialect: Dialect::V6,
         }
     }
 
@@ -233,20 +247,31 @@ pub(crate) fn flagged_frame(flag: u8, payload: &[u8]) -> Vec<u8> {
 
 /// The frame of a request.
 pub(crate) fn request(seq: u64, handler: Handler, args: &[Boxed]) -> Vec<u8> {
-    encoded(seq, handler, args, false)
+    encoded(Dialect::V6, seq, handler, args, false)
+}
+
+/// The frame of a request of rpyc-ng.
+pub(crate) fn request_of_ng(seq: u64, handler: Handler, args: &[Boxed]) -> Vec<u8> {
+    encoded(Dialect::NG7, seq, handler, args, false)
 }
 
 /// The frame of a request, compressed.
 pub(crate) fn compressed_request(seq: u64, handler: Handler, args: &[Boxed]) -> Vec<u8> {
-    encoded(seq, handler, args, true)
+    encoded(Dialect::V6, seq, handler, args, true)
 }
 
-fn encoded(seq: u64, handler: Handler, args: &[Boxed], compress: bool) -> Vec<u8> {
+fn encoded(
+    dialect: Dialect,
+    seq: u64,
+    handler: Handler,
+    args: &[Boxed],
+    compress: bool,
+) -> Vec<u8> {
     let mut frames = FrameBuf::new();
     let limits = Limits::default();
     encode_request(
         &mut frames,
-        Dialect::V6,
+        dialect,
         &limits,
         compress,
         &Seq::new(seq),
@@ -273,6 +298,14 @@ pub(crate) fn message(message: &Message) -> Vec<u8> {
         .encode(&mut frames, Dialect::V6, &Limits::default(), false)
         .unwrap();
     frames.slices().collect::<Vec<_>>().concat()
+}
+
+/// The id_pack, as rpyc-ng has it: with a kind.
+pub(crate) fn of_kind(id_pack: &IdPack, kind: i64) -> IdPack {
+    let mut parts = id_pack.to_value().into_tuple().unwrap();
+    parts.truncate(3);
+    parts.push(Value::from(kind));
+    IdPack::from_value(&Value::Tuple(parts)).unwrap()
 }
 
 /// CALLATTR's arguments.
