@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rpyc_core::wire::{Boxed, Handler, Message, Value};
 
-use crate::memory::bounded;
+use crate::memory::{UNREAD, bounded};
 use crate::peer::{
     Peer, call_attr, compressed_request, frame, hex, is_over, mine, raises, request,
 };
@@ -114,8 +114,7 @@ fn complaints_that_nobody_reads_do_not_pile_up() {
                 peer.request(Handler::CallAttr, &call_attr(&root, "call", vec![mine(1)]));
             }
             let flood = flood.repeat(1000);
-            // What `check_unread` allows: two frames and 64 MiB.
-            bounded(2 * (16 << 20) + (64 << 20), || {
+            bounded(UNREAD, || {
                 push(&mut peer, &flood, Duration::from_secs(1));
                 drop(peer.socket);
             });
@@ -152,10 +151,9 @@ fn queued_references_count_as_what_they_take_in_memory() {
         request(7, Handler::Ping, &[Boxed::tuple(references.collect())])
     });
     let flood: Vec<u8> = frames.collect::<Vec<_>>().concat();
-    // The queue's frame, the one that is taken in, and what may stay unread: two frames of answers
-    // and 64 MiB, twice while the buffer grows. What is refused is released, and the peer reads none
-    // of it.
-    bounded(4 * (16 << 20) + 2 * (64 << 20), || {
+    // The queue's frame, and the one that is taken in. What is refused is released, and the peer reads
+    // none of it.
+    bounded(4 * (16 << 20) + UNREAD, || {
         push(&mut peer, &flood, Duration::from_secs(2));
     });
     drop(peer.socket);

@@ -10,6 +10,10 @@ static HEAP: PeakAlloc = PeakAlloc;
 /// What a test may take beyond what the limits allow.
 pub(crate) const SLACK: usize = 32 << 20;
 
+/// What a peer may leave unread: 64 MiB and two frames, for which a buffer of 128 MiB is allocated, and
+/// while it grows the one that it has outgrown.
+pub(crate) const UNREAD: usize = (128 << 20) + (64 << 20);
+
 /// Runs `work` and fails if more than `allowed` bytes and the slack were allocated meanwhile, at any
 /// time. Only meaningful while no other test runs: see `Victim::alone`.
 #[track_caller]
