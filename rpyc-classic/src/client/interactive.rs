@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use rpyc_core::object::{Args, Netref};
 use rpyc_core::{Any, Error, Exposed, args, expose};
@@ -18,6 +19,7 @@ pub struct Prompt {
     connection: ClassicConnection,
     prompt: Netref,
     running: Arc<Running>,
+    time_limit: Option<Duration>,
 }
 
 /// How a piece of code ended.
@@ -67,10 +69,18 @@ impl Control {
 }
 
 impl Prompt {
-    /// Runs statements, or an expression whose value is printed; waits for the end however long it takes.
+    /// Waits so long for the end of what it runs from now on; `None`, as in the beginning, waits however
+    /// long it takes. Code that takes longer isn't ended by that: it runs on at the server, until the
+    /// connection closes.
+    pub fn set_time_limit(&mut self, limit: Option<Duration>) {
+        self.time_limit = limit;
+    }
+
+    /// Runs statements, or an expression whose value is printed.
     ///
     /// # Errors
-    /// Every kind of [`Error`] but for what the code raises.
+    /// [`Error::Timeout`] where it takes longer than the [limit](Prompt::set_time_limit); every other
+    /// kind of [`Error`] but for what the code raises.
     pub fn push(&self, code: &str, stdio: Stdio) -> Result<Outcome, Error> {
         self.run(code, None, stdio)
     }
@@ -94,6 +104,9 @@ impl Prompt {
             Any::from(given.redirection.clone()),
         ];
         let running = self.prompt.async_call_method("run", args)?;
+        if self.time_limit.is_some() {
+            running.set_expiry(self.time_limit);
+        }
         let outcome = running.value();
         drop(given);
         outcome_of(outcome?)
@@ -152,6 +165,7 @@ impl ClassicConnection {
             connection: self.clone(),
             prompt: prompt.netref()?.clone(),
             running: Arc::default(),
+            time_limit: None,
         })
     }
 

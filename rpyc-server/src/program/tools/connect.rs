@@ -4,11 +4,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, value_parser};
 use rpyc_classic::ClassicConnection;
 use rpyc_core::registry::RegistryClient;
 use rpyc_core::transport::{TlsClient, TlsError};
-use rpyc_core::{Connection, Connector, Error};
+use rpyc_core::{Config, Connection, Connector, Error};
 
 use crate::auth::Secret;
 
@@ -95,6 +96,8 @@ impl fmt::Display for Target {
 pub(super) struct Way {
     pub(super) target: Target,
     timeout: Option<Duration>,
+    // It was asked for, and bounds what the default leaves unbounded.
+    is_timeout_given: bool,
     secret: Option<Secret>,
     tls: TlsFiles,
     registry: RegistryClient,
@@ -126,7 +129,12 @@ pub(super) fn args() -> Vec<Arg> {
         cli::option(
             "timeout",
             "SECS",
-            "How long connecting may take; 0 waits for ever",
+            "How long connecting may take, and, where it is given, each answer; 0 waits for ever",
+        )
+        .long_help(
+            "How long connecting may take, and each answer of the server. Where it isn't given, an \
+             answer may take 30 s, and code that eval, exec or shell runs as long as it likes; where \
+             it is, that is bounded, too, and the connection is closed. 0 waits for ever",
         )
         .default_value("5")
         .value_parser(cli::optional_seconds),
@@ -169,6 +177,7 @@ impl Way {
             timeout: *matches
                 .get_one::<Option<Duration>>("timeout")
                 .expect("has a default"),
+            is_timeout_given: matches.value_source("timeout") != Some(ValueSource::DefaultValue),
             tls: TlsFiles {
                 cafile: file("ssl-cafile"),
                 certfile: file("ssl-certfile"),
@@ -182,6 +191,9 @@ impl Way {
     /// Connects to whatever service is there.
     pub(super) fn connect(&self) -> Result<Connection, Failure> {
         let mut connector = Connector::new().timeout(self.timeout);
+        if self.is_timeout_given {
+            connector = connector.config(Config::new().sync_request_timeout(self.timeout));
+        }
         if let Some(secret) = self.secret.clone() {
             connector = connector.prelude(move |stream| secret.answer(stream));
         }
@@ -199,6 +211,11 @@ impl Way {
     pub(super) fn connect_classic(&self) -> Result<ClassicConnection, Failure> {
         let connection = self.connect()?;
         ClassicConnection::new(connection).map_err(|error| self.failed(error))
+    }
+
+    /// How long code that runs at the server may take.
+    pub(super) fn run_limit(&self) -> Option<Duration> {
+        self.timeout.filter(|_| self.is_timeout_given)
     }
 
     fn tls_client(&self) -> Result<TlsClient, Failure> {
@@ -272,6 +289,16 @@ impl Way {
                     .hint("This command needs one that serves classic mode: `rpyc-server --classic`, or Python's rpyc_classic.")
             }
             Error::Remote(_) => Failure::new("the server refuses").because(error),
+            Error::Timeout(timeout) => {
+                let seconds = timeout.after.as_secs_f64();
+                let what = match self.is_timeout_given {
+                    true => format!("{}: no answer within --timeout {seconds}", self.target),
+                    false => format!("{}: no answer within {seconds} s", self.target),
+                };
+                Failure::connection(what)
+                    .because(error)
+                    .hint("--timeout SECS gives it more time; 0 waits for ever.")
+            }
             _ => Failure::connection(format!("{}: the connection failed", self.target))
                 .because(error),
         }

@@ -1,8 +1,10 @@
 //! A connection on which code runs that Ctrl-C interrupts.
 
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use rpyc_classic::{ClassicConnection, Interrupter, Outcome, Prompt};
 use rpyc_core::Error;
@@ -20,6 +22,8 @@ pub(super) struct Session {
     connection: ClassicConnection,
     prompt: Prompt,
     running: Arc<Mutex<Running>>,
+    // The server hasn't answered in time.
+    is_late: Cell<bool>,
 }
 
 /// What Ctrl-C is for at the moment.
@@ -33,7 +37,7 @@ struct Running {
 impl Drop for Session {
     /// In order: an end in the middle of a release is a broken stream in the server's log.
     fn drop(&mut self) {
-        let _ = self.connection.close();
+        close(&self.connection, self.is_late.get());
     }
 }
 
@@ -54,6 +58,7 @@ impl Session {
             connection,
             prompt,
             running: Arc::default(),
+            is_late: Cell::new(false),
         };
         session
             .watch_signals()
@@ -63,6 +68,7 @@ impl Session {
 
     /// Connects anew: with an empty namespace.
     pub(super) fn reopen(&mut self) -> Result<(), Failure> {
+        close(&self.connection, self.is_late.take());
         (self.connection, self.prompt) = connect(&self.way)?;
         Ok(())
     }
@@ -89,6 +95,8 @@ impl Session {
             ..Running::default()
         };
         let outcome = work(&self.prompt);
+        let is_late = outcome.as_ref().is_err_and(Error::is_timeout);
+        self.is_late.set(is_late);
         let left = std::mem::take(&mut *lock(&self.running)).is_left;
         match outcome {
             Err(error) if error.is_closed() && left => Ok(Ended::Left),
@@ -112,8 +120,22 @@ impl Session {
 
 fn connect(way: &Way) -> Result<(ClassicConnection, Prompt), Failure> {
     let connection = way.connect_classic()?;
-    let prompt = connection.prompt().map_err(|error| way.failed(error))?;
+    let mut prompt = connection.prompt().map_err(|error| {
+        close(&connection, error.is_timeout());
+        way.failed(error)
+    })?;
+    prompt.set_time_limit(way.run_limit());
     Ok((connection, prompt))
+}
+
+/// Closes the connection; a server that is late isn't asked whether it agrees.
+pub(super) fn close(connection: &ClassicConnection, is_late: bool) {
+    if is_late {
+        connection.connection().shut_down(Duration::ZERO);
+    } else {
+        // What was to be done is done, or isn't.
+        let _ = connection.close();
+    }
 }
 
 fn interrupt(running: &Arc<Mutex<Running>>, way: &Way) {
@@ -125,7 +147,7 @@ fn interrupt(running: &Arc<Mutex<Running>>, way: &Way) {
     if now.presses > 1 {
         now.is_left = true;
         drop(now);
-        connection.connection().shut_down(std::time::Duration::ZERO);
+        connection.connection().shut_down(Duration::ZERO);
         return;
     }
     drop(now);

@@ -111,7 +111,8 @@ fn prompt(session: &Rc<RefCell<Session>>, editor: &mut LineEditor) -> Result<u8,
                 return Ok(show(&Ended::Outcome(Outcome::Exited { code, message })));
             }
             Ok(ended) => show(&ended) == INTERRUPTED,
-            Err(error) if error.is_closed() => {
+            // What runs there would be in the way of what comes next.
+            Err(error) if error.is_closed() || error.is_timeout() => {
                 say(&error.to_string());
                 true
             }

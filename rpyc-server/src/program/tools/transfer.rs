@@ -9,7 +9,7 @@ use rpyc_classic::{ClassicConnection, Phase, Progress, Transfer, TransferError, 
 use rpyc_core::args;
 
 use super::connect::Way;
-use super::session::say;
+use super::session::{close, say};
 use crate::printable::on_one_line;
 use crate::program::failure::Failure;
 
@@ -107,8 +107,8 @@ fn transfer(
         .on_progress(|progress| bar.show(progress));
     let outcome = work(&conn, transfer);
     bar.0.finish_and_clear();
-    // The copies are made, or aren't.
-    let _ = conn.close();
+    let is_late = matches!(&outcome, Err(TransferError::Connection(error)) if error.is_timeout());
+    close(&conn, is_late);
     match outcome {
         Ok(done) => {
             if !quiet {
