@@ -7,10 +7,8 @@
 pub(crate) mod asked;
 pub(crate) mod background_state;
 pub(crate) mod blocked_threads;
-mod calling;
 pub(crate) mod calls;
 mod closing;
-pub(crate) mod current;
 mod diagnosis;
 mod dispatcher;
 mod health;
@@ -33,8 +31,8 @@ pub(crate) mod waits;
 #[cfg_attr(shuttle, path = "watchdog_model.rs")]
 pub(crate) mod watchdog;
 
-pub(crate) use self::calling::NotRegistered;
+pub(crate) use self::calls::NotRegistered;
 pub(crate) use self::dispatcher::{Arrival, Decoded, Dispatcher, Protocol, Refusal};
 pub(crate) use self::lifecycle::GRACE;
 pub(crate) use self::reply_to::ReplyTo;
-pub(crate) use self::running::panic_message;
+pub(crate) use self::running::{Current, panic_message};

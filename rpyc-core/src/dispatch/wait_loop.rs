@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::blocked_threads::Waiting;
-use super::current::Current;
 use super::dispatcher::{Core, Dispatcher, Locked, Protocol};
 use super::reading::{ReadMode, ReadOutcome, Reader};
+use super::running::Current;
 use super::scheduler::{Requester, ThreadState, WaiterId};
 use super::sleepers::Sleeper;
 use crate::error::CloseReason;

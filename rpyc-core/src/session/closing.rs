@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use super::session::Link;
-use crate::dispatch::current::Current;
+use crate::dispatch::Current;
 use crate::dispatch::{GRACE, panic_message};
 use crate::error::{CloseReason, Error};
 use crate::sync::atomic::Ordering;

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
+use crate::dispatch::Current;
 use crate::dispatch::ReplyTo;
-use crate::dispatch::current::Current;
 use crate::error::CloseReason;
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::wire::{Dialect, Envelope, Limits, Threads};
