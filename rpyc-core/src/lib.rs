@@ -69,7 +69,7 @@
 //! |---|---|
 //! | connect: TCP, TLS, Unix socket, pipes, child process, ssh | [`connect`], [`Connector`] |
 //! | find a server by the name of its service | [`connect_by_service`], [`registry`] |
-//! | offer a service: by attribute, of closures, by hand | [`macro@service`], [`service::ServiceBuilder`], [`Object`] |
+//! | offer a service: by attribute, of closures, by hand | [`macro@service`], [`object::Class`], [`Object`] |
 //! | use a remote object: attributes, items, calls, `for`, `with` | [`Netref`] |
 //! | make Rust types of results, and the reverse | [`Any::extract`], [`FromAny`], [`IntoAny`] |
 //! | go on without waiting; wait for several | [`Netref::async_call`], [`AsyncResult`] |

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use rpyc_core::object::class::{Class, Method, Property};
 use rpyc_core::object::{Function, Signature};
-use rpyc_core::service::ServiceBuilder;
 use rpyc_core::{Any, Args, Context, Exception, Exposed, FromAny};
 
 use crate::serving::run;
@@ -26,30 +26,34 @@ fn a_python_function_is_called_by_rust() {
 
 fn closures() -> Exposed<()> {
     let twice = Signature::method("ToolService.twice").required("function");
-    ServiceBuilder::new("tools.ToolService")
+    let counter = Method::new("counter", |_, _, _| {
+        let count =
+            |_: &Context<'_>, _: Args| Ok(Any::from(COUNTER.fetch_add(1, Ordering::Relaxed) + 1));
+        Ok(Any::object(Function::new("count", count).doc("Counts.")))
+    });
+    let twice = Method::new("twice", move |_, cx, args| {
+        let function: Any = twice.bind(args)?.required(0)?;
+        let once = function.call_in(cx, Args::new())?;
+        let again = function.call_in(cx, Args::new())?;
+        let sum = i64::from_any(once)? + i64::from_any(again)?;
+        Ok(Any::from(sum))
+    });
+    let peer = |_: &Exposed<()>, cx: &Context<'_>| Ok(Any::from(cx.connection().peer_label()));
+    let class = Class::builder("tools", "ToolService")
+        .service()
         .doc("Made of closures.")
-        .method("counter", "A function that counts.", |_, _| {
-            let count = |_: &Context<'_>, _: Args| {
-                Ok(Any::from(COUNTER.fetch_add(1, Ordering::Relaxed) + 1))
-            };
-            Ok(Any::object(Function::new("count", count).doc("Counts.")))
-        })
-        .method("twice", "Calls a function two times.", move |cx, args| {
-            let function: Any = twice.bind(args)?.required(0)?;
-            let once = function.call_in(cx, Args::new())?;
-            let again = function.call_in(cx, Args::new())?;
-            let sum = i64::from_any(once)? + i64::from_any(again)?;
-            Ok(Any::from(sum))
-        })
-        .property("peer", |cx| Ok(Any::from(cx.connection().peer_label())))
+        .method(counter.doc("A function that counts."))
+        .method(twice.doc("Calls a function two times."))
+        .property(Property::new("peer").get(peer))
         .constant("version", "1.2")
-        .on_connect(|cx| match cx.connection().config().credentials {
+        .on_connect(|_, cx| match cx.connection().config().credentials {
             Some(_) => {
                 Err(Exception::builtin("PermissionError").with_arg("no credentials, please"))
             }
             None => Ok(()),
         })
-        .build()
+        .build();
+    Exposed::of_class(class, ())
 }
 
 #[test]

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use rpyc_core::object::class::{Class, Method};
 use rpyc_core::object::{Comparison, Function};
-use rpyc_core::service::ServiceBuilder;
-use rpyc_core::{Any, Args, Connection, Connector, Context, Error, FromAny, Service, args};
+use rpyc_core::{
+    Any, Args, Connection, Connector, Context, Error, Exposed, FromAny, Service, args,
+};
 use rpyc_tests::versions::{Peer, PythonServer};
 
 pub(crate) fn uses_classic_server(version: &'static str) {
@@ -41,21 +43,23 @@ fn connect(server: &PythonServer, version: &str) -> Connection {
 
 /// What servers find at the client.
 pub(crate) fn client_service() -> Arc<dyn Service> {
-    let double = |_: &Context<'_>, args: Args| {
+    let double = |_: &Exposed<()>, _: &Context<'_>, args: Args| {
         let number = args.positional.first().and_then(Any::as_value);
         Ok(Any::from(
             number.and_then(|number| number.as_i64()).unwrap_or(0) * 2,
         ))
     };
-    let service = ServiceBuilder::new("client.ClientService")
-        .method("double", "Doubles.", double)
+    let nothing = |name| Method::new(name, |_, _, _| Ok(Any::NONE));
+    let class = Class::builder("client", "ClientService")
+        .service()
+        .method(Method::new("double", double))
         // A classic server of rpyc 3 looks for a classic service at its client, and ends a connection without.
-        .method("getmodule", "Nothing.", |_, _| Ok(Any::NONE))
-        .method("eval", "Nothing.", |_, _| Ok(Any::NONE))
-        .method("execute", "Nothing.", |_, _| Ok(Any::NONE))
+        .method(nothing("getmodule"))
+        .method(nothing("eval"))
+        .method(nothing("execute"))
         .constant("namespace", ())
         .build();
-    Arc::new(service)
+    Arc::new(Exposed::of_class(class, ()))
 }
 
 fn classic(conn: &Connection) -> Result<(), Error> {

@@ -5,7 +5,6 @@ mod factory;
 
 use std::sync::Arc;
 
-pub use self::exposed::ServiceBuilder;
 pub use self::factory::{IntoFactory, ServiceFactory};
 
 use crate::config::Config;

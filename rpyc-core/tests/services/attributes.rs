@@ -382,13 +382,9 @@ fn a_context_manager_is_given_the_exception_that_leaves_it() {
 fn the_path_of_a_module_is_written_with_dots_wherever_it_is_given() {
     use rpyc_core::object::{Class, Function};
     let class = Class::<()>::builder("lab::parts", "Probe").build();
-    let service = rpyc_core::service::ServiceBuilder::new("lab::parts::Probe").build();
+    let object = Exposed::of_class(class, ()).object();
     let function = Function::new("f", |_, _| Ok(Any::NONE)).of_module("lab::parts");
-    assert_eq!(
-        service.object().id_parts().name,
-        Exposed::of_class(class, ()).object().id_parts().name
-    );
-    assert_eq!(&*service.object().id_parts().name, "lab.parts.Probe");
+    assert_eq!(&*object.id_parts().name, "lab.parts.Probe");
     let session = session(calculator(), Config::default());
     let cx = Context::new(&session.client);
     let module = Any::object(function);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rpyc_core::service::ServiceBuilder;
+use rpyc_core::object::class::{Class, Method};
 use rpyc_core::{
     Any, Args, CloseReason, Config, Connection, Context, Error, Exception, Exposed,
     PythonException, Value, VoidService, args,
@@ -11,29 +11,35 @@ use rpyc_core::{
 use crate::support::{raised, session};
 
 fn failing() -> Exposed<()> {
-    ServiceBuilder::new("shop.FailingService")
-        .method("custom", "", |_, _| {
+    let class = Class::builder("shop", "FailingService")
+        .service()
+        .method(Method::new("custom", |_, _, _| {
             Err(Exception::new("shop", "OutOfStock")
                 .with_arg("tea")
                 .with_arg(3)
                 .with_attr("until", "Monday"))
-        })
-        .method("read", "", |_, _| match std::fs::read("/no/such/file") {
-            Err(error) => Err(Exception::from_io(&error, "/no/such/file")),
-            Ok(_) => Ok(Any::NONE),
-        })
-        .method("stop", "", |_, _| Err(Exception::stop_iteration()))
-        .method("exit", "", |_, _| {
+        }))
+        .method(Method::new("read", |_, _, _| {
+            match std::fs::read("/no/such/file") {
+                Err(error) => Err(Exception::from_io(&error, "/no/such/file")),
+                Ok(_) => Ok(Any::NONE),
+            }
+        }))
+        .method(Method::new("stop", |_, _, _| {
+            Err(Exception::stop_iteration())
+        }))
+        .method(Method::new("exit", |_, _, _| {
             Err(Exception::builtin("SystemExit").with_arg(3))
-        })
-        .method("interrupt", "", |_, _| {
+        }))
+        .method(Method::new("interrupt", |_, _, _| {
             Err(Exception::builtin("KeyboardInterrupt"))
-        })
-        .method("relay", "", |cx: &Context<'_>, _| {
+        }))
+        .method(Method::new("relay", |_, cx: &Context<'_>, _| {
             let root = cx.connection().root()?;
             root.call_in(cx, args![])
-        })
-        .build()
+        }))
+        .build();
+    Exposed::of_class(class, ())
 }
 
 #[test]
@@ -138,13 +144,14 @@ fn ends_the_connection(method: &str, set: fn(&mut Config)) {
 
 #[test]
 fn each_hop_of_an_exception_stands_behind_a_line_that_counts_it() {
-    let far = ServiceBuilder::new("FarService")
-        .method("__call__", "", |_, _| {
+    let far = Class::builder("rust", "FarService")
+        .service()
+        .method(Method::new("__call__", |_, _, _| {
             Err(Exception::value_error("far away"))
-        })
+        }))
         .build();
     let (client, server) = Connection::pair(
-        Arc::new(far),
+        Arc::new(Exposed::of_class(far, ())),
         Config::default(),
         Arc::new(failing()),
         Config::default(),
@@ -187,15 +194,16 @@ impl PythonException for OutOfStock {
 #[test]
 fn instantiate_custom_exceptions_makes_rust_types_of_the_classes_that_they_stand_for() {
     let fails = |name: &'static str| {
-        move |_: &Context<'_>, _: Args| {
+        move |_: &Exposed<()>, _: &Context<'_>, _: Args| {
             let exception = Exception::new("shop", name).with_arg("tea");
             Err(exception.with_attr("left", 2))
         }
     };
     for (instantiates, registers) in [(true, true), (false, true), (true, false)] {
-        let service = ServiceBuilder::new("shop.ShopService")
-            .method("fail", "", fails("OutOfStock"))
-            .method("fail_otherwise", "", fails("Closed"))
+        let service = Class::builder("shop", "ShopService")
+            .service()
+            .method(Method::new("fail", fails("OutOfStock")))
+            .method(Method::new("fail_otherwise", fails("Closed")))
             .build();
         let mut config = Config::default();
         config.instantiate_custom_exceptions = instantiates;
@@ -203,7 +211,8 @@ fn instantiate_custom_exceptions_makes_rust_types_of_the_classes_that_they_stand
             config.known_exceptions.register::<OutOfStock>();
         }
         let void = Arc::new(VoidService);
-        let pair = Connection::pair(void, config, Arc::new(service), Config::default());
+        let service = Arc::new(Exposed::of_class(service, ()));
+        let pair = Connection::pair(void, config, service, Config::default());
         let (client, server) = pair.expect("neither end refuses");
         let serving = std::thread::spawn(move || server.serve_all());
         let root = client.root().expect("a root");

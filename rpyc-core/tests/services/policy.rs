@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use rpyc_core::object::class::{Method, Property};
 use rpyc_core::object::{Access, Class, IdParts, List, ObjectResult, restricted};
-use rpyc_core::service::ServiceBuilder;
 use rpyc_core::wire::Handler;
 use rpyc_core::{
     Any, Config, Context, Error, Exception, Exposed, FromAny, Netref, Object, ObjectRef, Service,
@@ -318,8 +317,10 @@ fn what_is_public_of_a_list_in_python_is_not_exposed() {
     let append = |set: fn(&mut Config)| {
         let mut config = Config::default();
         set(&mut config);
-        let service = ServiceBuilder::new("ShopService").constant("items", list.clone());
-        let session = session(service.build(), config);
+        let service = Class::builder("rust", "ShopService")
+            .service()
+            .constant("items", list.clone());
+        let session = session(Exposed::of_class(service.build(), ()), config);
         let items: Netref = FromAny::from_any(session.root.attr("items")?)
             .map_err(|error| Error::Remote(error.into()))?;
         items.call_method("append", args![4])

@@ -76,6 +76,22 @@ pub struct ClassBuilder<T> {
 
 impl<T: Send + Sync + 'static> Class<T> {
     /// A class that goes by `module.name`; `::` in the module's path is taken for a dot.
+    ///
+    /// A service of closures, without a type of its own:
+    /// ```
+    /// use rpyc_core::Exposed;
+    /// use rpyc_core::object::class::{Class, Method, Signature};
+    ///
+    /// let signature = Signature::method("EchoService.echo").required("what");
+    /// let echo = Method::new("echo", move |_, _cx, args| signature.bind(args)?.required(0));
+    /// let class = Class::builder("demo", "EchoService")
+    ///     .service()
+    ///     .method(echo.doc("Gives it back."))
+    ///     .constant("version", "1.2")
+    ///     .build();
+    /// let service = Exposed::of_class(class, ());
+    /// assert_eq!(&*service.class().name(), "EchoService");
+    /// ```
     pub fn builder(module: &str, name: &str) -> ClassBuilder<T> {
         ClassBuilder {
             module: Str::from(module).dotted(),
