@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::error;
 use std::sync::{Arc, Mutex};
 
+use rpyc_core::object::ObjectRef;
 use rpyc_core::object::{IdParts, ObjectResult};
 use rpyc_core::wire::Str;
-use rpyc_core::{Any, Config, Context, Object, ObjectRef, Service, connect_thread};
+use rpyc_core::{Any, Config, Context, Object, Service, connect_thread};
 
 /// Attributes that come into being when they are set.
 #[derive(Default)]

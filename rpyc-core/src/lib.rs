@@ -68,7 +68,7 @@
 //! | to | use |
 //! |---|---|
 //! | connect: TCP, TLS, Unix socket, pipes, child process, ssh | [`connect`], [`Connector`] |
-//! | find a server by the name of its service | [`connect_by_service`], [`registry`] |
+//! | find a server by the name of its service | [`Connector::connect_by_service`], [`registry`] |
 //! | offer a service: by attribute, of closures, by hand | [`macro@service`], [`object::Class`], [`Object`] |
 //! | use a remote object: attributes, items, calls, `for`, `with` | [`Netref`] |
 //! | make Rust types of results, and the reverse | [`Any::extract`], [`FromAny`], [`IntoAny`] |
@@ -125,17 +125,12 @@ pub mod transport;
 pub mod wire;
 
 pub use self::config::Config;
-#[cfg(feature = "tls")]
-pub use self::connect::connect_tls;
-#[cfg(unix)]
-pub use self::connect::connect_unix;
-pub use self::connect::{Connector, connect, connect_by_service, connect_thread};
+pub use self::connect::{Connector, connect, connect_thread};
 pub use self::error::{CloseReason, Error, Result, Timeout};
 pub use self::exception::{Exception, PythonException};
-pub use self::executor::Executor;
-pub use self::object::{Any, Args, Context, Exposed, FromAny, IntoAny, Netref, Object, ObjectRef};
+pub use self::object::{Any, Args, Context, Exposed, FromAny, IntoAny, Netref, Object};
 pub use self::session::{AsyncResult, BackgroundServing, Connection, WeakConnection};
-pub use self::wire::{Handler, Limits, Value};
+pub use self::wire::Value;
 /// Makes a Rust error an exception of a Python class, in both directions.
 ///
 /// ```

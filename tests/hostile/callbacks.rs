@@ -72,7 +72,7 @@ fn a_huge_exception_is_cut() {
         Value::from("x".repeat(8 << 20)),
     ]);
     let mut payload = vec![3, 0x11];
-    let limits = rpyc_core::Limits::default();
+    let limits = rpyc_core::wire::Limits::default();
     payload.extend(rpyc_core::wire::encode_to_vec(&callback.to_value(), &limits).unwrap());
     payload.extend(rpyc_core::wire::encode_to_vec(&huge, &limits).unwrap());
     bounded(2 * (16 << 20), || {

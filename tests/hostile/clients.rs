@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use rpyc_core::wire::Limits;
 use rpyc_core::wire::{Boxed, Handler, Message, Seq, Value};
-use rpyc_core::{AsyncResult, Config, Connection, Error, Limits, VoidService};
+use rpyc_core::{AsyncResult, Config, Connection, Error, VoidService};
 
 use crate::memory::bounded;
 use crate::peer::{Peer, compressed, compressed_request};

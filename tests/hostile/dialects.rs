@@ -1,7 +1,7 @@
 //! Peers of rpyc 3 to 5, and with `bind_threads`: the same hostility in their words.
 
 use bytes::Bytes;
-use rpyc_core::Limits;
+use rpyc_core::wire::Limits;
 use rpyc_core::wire::{Value, decode_value, encode_to_vec};
 
 use crate::peer::{Peer, closes, frame, hex};

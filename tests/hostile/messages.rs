@@ -173,7 +173,7 @@ fn malformed_answers_nobody_asked_for_are_dropped_too() {
     let Message::Request { handler, .. } = peer.message() else {
         panic!("no DEL");
     };
-    assert_eq!(handler, rpyc_core::Handler::Del);
+    assert_eq!(handler, rpyc_core::wire::Handler::Del);
     peer.leave(&victim);
 }
 

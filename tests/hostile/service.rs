@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use rpyc_core::object::ObjectRef;
 use rpyc_core::object::{IdParts, Method, ObjectResult};
 use rpyc_core::wire::Str;
-use rpyc_core::{Any, Args, Connection, Context, Exception, Object, ObjectRef, Service, Value};
+use rpyc_core::{Any, Args, Connection, Context, Exception, Object, Service, Value};
 
 /// Counts what happens to one connection.
 #[derive(Default)]

@@ -8,7 +8,8 @@ use std::sync::{Arc, Once, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuar
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rpyc_core::{CloseReason, Config, Connection, Limits, VoidService};
+use rpyc_core::wire::Limits;
+use rpyc_core::{CloseReason, Config, Connection, VoidService};
 
 use crate::service::Probe;
 

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rpyc_core::transport::TlsClient;
-use rpyc_core::{Any, Connector, Context, Exposed, args, connect, connect_tls, service};
+use rpyc_core::{Any, Connector, Context, Exposed, args, connect, service};
 use rpyc_server::auth::{Access, Networks, Secret, Tls};
 use rpyc_server::{Running, Server};
 use rpyc_tests::certs::{Authority, Identity};
@@ -113,7 +113,7 @@ fn a_services_credentials_are_the_dict_that_pythons_ssl_has() {
     "#;
     python(port, &files, code).outcome().expect("the same dict");
     let tls = trusting(&ca).certificate(&client.certificate, &client.key);
-    let conn = connect_tls("localhost", port, &tls.build().expect("good files"));
+    let conn = Connector::new().connect_tls("localhost", port, &tls.build().expect("good files"));
     let subject = conn
         .and_then(|conn| {
             conn.root()?
@@ -131,7 +131,7 @@ fn refused_clients_are_logged_with_the_reason() {
     let server = serve(Access::new().tls(tls(&ca.server(), Some(&clients))));
     let address = server.local_addr().expect("TCP");
     let without = trusting(&ca).build().expect("a file");
-    let refused = connect_tls("localhost", address.port(), &without);
+    let refused = Connector::new().connect_tls("localhost", address.port(), &without);
     assert!(refused.is_err());
     LOG.wait_for(&["refused: no TLS session with it", "showed no certificate"]);
     let mut plain = TcpStream::connect(address).expect("it listens");
@@ -234,7 +234,9 @@ fn silent_clients_of_a_tls_port_hold_nobody_up() {
         .collect();
     let tls = trusting(&ca).build().expect("a file");
     let began = Instant::now();
-    let conn = connect_tls("localhost", address.port(), &tls).expect("a connection");
+    let conn = Connector::new()
+        .connect_tls("localhost", address.port(), &tls)
+        .expect("a connection");
     conn.ping().expect("an echo");
     assert!(began.elapsed() < HANDSHAKE);
     drop(silent);
@@ -266,7 +268,7 @@ fn certificates_are_read_again_and_connected_clients_stay() {
     let port = server.local_addr().expect("TCP").port();
     let client = |authority: &Authority| {
         let trusting = trusting(authority).build().expect("a file");
-        connect_tls("localhost", port, &trusting)
+        Connector::new().connect_tls("localhost", port, &trusting)
     };
     let before = client(&ca).expect("a connection");
     // A file that can't be used changes nothing.

@@ -8,7 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use rpyc_core::transport::{PipeStream, Stream, TlsServer, TlsStream};
-use rpyc_core::{Any, Config, Connection, Exposed, Handler, Value, VoidService};
+use rpyc_core::wire::Handler;
+use rpyc_core::{Any, Config, Connection, Exposed, Value, VoidService};
 use rpyc_tests::certs::Authority;
 use rpyc_tests::deadline::PATIENCE;
 

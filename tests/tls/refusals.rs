@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use rpyc_core::transport::{TlsClient, TlsError, TlsServer};
-use rpyc_core::{Connector, Error, connect_tls};
+use rpyc_core::{Connector, Error};
 use rpyc_tests::certs::{Authority, Identity, Validity};
 use rpyc_tests::deadline::PATIENCE;
 
@@ -69,7 +69,7 @@ fn a_client_whose_certificate_isnt_accepted_is_told_why_as_the_server_is() {
             builder = builder.certificate(&identity.certificate, &identity.key);
         }
         let tls = builder.build().expect("good files");
-        let refused = connect_tls("localhost", bench.address.port(), &tls);
+        let refused = Connector::new().connect_tls("localhost", bench.address.port(), &tls);
         let refused = chain(&refused.expect_err("a refusal"));
         assert!(refused.contains(there), "{there}: {refused}");
         let told = bench.refused().to_string();
@@ -126,7 +126,7 @@ fn a_server_whose_certificate_isnt_accepted_is_told_why_as_the_client_is() {
             .ca_file(trusted)
             .build()
             .expect("a file");
-        let refused = connect_tls("localhost", bench.address.port(), &tls);
+        let refused = Connector::new().connect_tls("localhost", bench.address.port(), &tls);
         let refused = refused.expect_err("a refusal");
         assert!(matches!(refused, Error::Tls(_)), "{refused:?}");
         assert!(chain(&refused).contains(here), "{}", chain(&refused));

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use rpyc_core::transport::{TlsClient, memory_pair};
-use rpyc_core::{CloseReason, Config, Connection, VoidService, connect_tls};
+use rpyc_core::{CloseReason, Config, Connection, Connector, VoidService};
 use rpyc_tests::certs::Authority;
 use rpyc_tests::child::Child;
 use rpyc_tests::deadline::PATIENCE;
@@ -23,7 +23,9 @@ fn many_sessions_leave_no_descriptor_behind() {
     let tls = trusting(&ca).build().expect("a file");
     let descriptors = || fs::read_dir("/proc/self/fd").expect("a list").count();
     let session = || {
-        let conn = connect_tls("localhost", bench.address.port(), &tls).expect("a connection");
+        let conn = Connector::new()
+            .connect_tls("localhost", bench.address.port(), &tls)
+            .expect("a connection");
         conn.ping().expect("an echo");
         conn.close().expect("a close");
         bench.closed();
@@ -194,7 +196,9 @@ fn a_blocked_reader_is_woken_by_the_end_of_its_own_side() {
     let ca = Authority::new("authority");
     let (_process, port) = python_server(&ca.server(), None);
     let tls = trusting(&ca).build().expect("a file");
-    let conn = connect_tls("localhost", port, &tls).expect("a connection");
+    let conn = Connector::new()
+        .connect_tls("localhost", port, &tls)
+        .expect("a connection");
     let serving = conn.clone();
     let reader = thread::spawn(move || serving.serve_all());
     conn.close().expect("a close");
@@ -206,7 +210,9 @@ fn two_sides_that_send_much_at_once_dont_block_each_other() {
     let ca = Authority::new("authority");
     let (_process, port) = python_server(&ca.server(), None);
     let tls = trusting(&ca).build().expect("a file");
-    let conn = connect_tls("localhost", port, &tls).expect("a connection");
+    let conn = Connector::new()
+        .connect_tls("localhost", port, &tls)
+        .expect("a connection");
     let threads: Vec<_> = (0..4)
         .map(|_| {
             let conn = conn.clone();
@@ -273,7 +279,8 @@ fn renegotiation_gets_no_further_than_its_own_session() {
         "{text}"
     );
     let tls = TlsClient::builder().insecure_any_server().build();
-    let conn = connect_tls("localhost", bench.address.port(), &tls.expect("no files"));
+    let conn =
+        Connector::new().connect_tls("localhost", bench.address.port(), &tls.expect("no files"));
     conn.expect("a connection").ping().expect("an echo");
 }
 

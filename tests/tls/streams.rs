@@ -1,7 +1,7 @@
 //! Sessions that work: who is believed, and what goes over them.
 
 use rpyc_core::transport::TlsClient;
-use rpyc_core::{Connector, args, connect_tls};
+use rpyc_core::{Connector, args};
 use rpyc_tests::certs::{Authority, Validity};
 
 use crate::bench::{Bench, exercise, python_server, trusting};
@@ -75,7 +75,9 @@ fn a_rust_client_verifies_a_rust_server_and_shows_its_certificate() {
     let tls = trusting(&ca).certificate(&client.certificate, &client.key);
     let tls = tls.build().expect("good files");
     for host in ["localhost", "127.0.0.1"] {
-        let conn = connect_tls(host, bench.address.port(), &tls).expect("a connection");
+        let conn = Connector::new()
+            .connect_tls(host, bench.address.port(), &tls)
+            .expect("a connection");
         exercise(&conn);
         conn.close().expect("a close");
         assert!(bench.closed().is_normal());
@@ -90,7 +92,9 @@ fn a_rust_client_verifies_a_python_server_and_shows_its_certificate() {
         let client = clients.client();
         let tls = trusting(&ca).certificate(&client.certificate, &client.key);
         let tls = tls.build().expect("good files");
-        let conn = connect_tls("localhost", port, &tls).expect("a connection");
+        let conn = Connector::new()
+            .connect_tls("localhost", port, &tls)
+            .expect("a connection");
         exercise(&conn);
         let whoami = conn
             .root()
@@ -118,7 +122,9 @@ fn a_certificate_in_the_ca_file_is_trusted_for_itself() {
         .certificate(&client.certificate, &client.key)
         .build()
         .expect("good files");
-    let conn = connect_tls("localhost", bench.address.port(), &tls).expect("a connection");
+    let conn = Connector::new()
+        .connect_tls("localhost", bench.address.port(), &tls)
+        .expect("a connection");
     exercise(&conn);
     // A Python client takes and shows them, too.
     let files = [
@@ -141,7 +147,8 @@ fn a_name_that_the_certificate_is_not_for_is_taken_by_an_explicit_option_alone()
     let named = ca.sign("named", &["rpyc.example.org"], Validity::Now);
     let bench = Bench::start(&named, None);
     let port = bench.address.port();
-    let refused = connect_tls("localhost", port, &trusting(&ca).build().expect("a file"));
+    let refused =
+        Connector::new().connect_tls("localhost", port, &trusting(&ca).build().expect("a file"));
     let text = format!("{:?}", refused.as_ref().err());
     assert!(text.contains("rpyc.example.org"), "{text}");
     drop(bench.refused());

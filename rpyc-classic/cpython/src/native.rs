@@ -8,8 +8,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyModule, PyTuple};
 use rpyc_classic::getconn::Keeper;
 use rpyc_core::object::{Any, Context, Method, Netref, Object, ObjectRef, ObjectResult, Raised};
+use rpyc_core::wire::Limits;
 use rpyc_core::wire::{Handler, Value, decode_value_strict, encode_to_vec};
-use rpyc_core::{AsyncResult, Exception, Limits};
+use rpyc_core::{AsyncResult, Exception};
 
 use crate::attach::{DeferredDrop, ask, attached, check_not_forked, is_forked, lock};
 use crate::connect;

@@ -31,7 +31,8 @@ mod _rpyc_requests {
 
     use rpyc_core::wire::decode_value_strict;
     use rpyc_core::wire::encode_to_vec;
-    use rpyc_core::{AsyncResult, Exception, Handler, Limits};
+    use rpyc_core::wire::{Handler, Limits};
+    use rpyc_core::{AsyncResult, Exception};
     use rustpython_vm::builtins::{PyBytesRef, PyDictRef, PyTupleRef};
     use rustpython_vm::function::OptionalOption;
     use rustpython_vm::{PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass};

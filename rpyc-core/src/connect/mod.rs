@@ -41,28 +41,6 @@ pub fn connect(address: impl ToSocketAddrs) -> Result<Connection, Error> {
     Connector::new().connect(address)
 }
 
-/// Connects over TCP and TLS; see [`Connector::connect_tls`].
-///
-/// # Errors
-/// As that.
-#[cfg(feature = "tls")]
-pub fn connect_tls(
-    host: &str,
-    port: u16,
-    tls: &crate::transport::TlsClient,
-) -> Result<Connection, Error> {
-    Connector::new().connect_tls(host, port, tls)
-}
-
-/// Connects to a Unix socket; see [`Connector::connect_unix`].
-///
-/// # Errors
-/// As that.
-#[cfg(unix)]
-pub fn connect_unix(path: impl AsRef<std::path::Path>) -> Result<Connection, Error> {
-    Connector::new().connect_unix(path)
-}
-
 /// Connects to the service in this process, which gets a thread of its own; see
 /// [`Connector::connect_thread`].
 ///
@@ -70,15 +48,6 @@ pub fn connect_unix(path: impl AsRef<std::path::Path>) -> Result<Connection, Err
 /// As that.
 pub fn connect_thread(service: impl IntoService, config: Config) -> Result<Connection, Error> {
     Connector::new().connect_thread(service, config)
-}
-
-/// Connects to a server of this service, whichever registry of the network knows it; see
-/// [`Connector::connect_by_service`].
-///
-/// # Errors
-/// As that.
-pub fn connect_by_service(name: &str) -> Result<Connection, Error> {
-    Connector::new().connect_by_service(&RegistryClient::broadcast(), name)
 }
 
 /// How to connect: what this side offers, and how patient it is.

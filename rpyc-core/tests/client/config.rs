@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use rpyc_core::transport::{Stream, memory_pair};
+use rpyc_core::wire::Limits;
 use rpyc_core::wire::{DumpedException, FrameBuf, FrameDecoder, Message, encode_exception};
 use rpyc_core::*;
 

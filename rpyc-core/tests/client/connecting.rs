@@ -241,7 +241,7 @@ fn over_a_unix_socket() -> Result<(), Error> {
     let path = std::env::temp_dir().join(name);
     let listener = UnixListener::bind(&path).expect("a socket");
     let server = thread::spawn(move || serve(listener.accept().expect("a client").0));
-    let conn = connect_unix(&path);
+    let conn = Connector::new().connect_unix(&path);
     let _ = std::fs::remove_file(&path);
     let conn = conn?;
     assert_eq!(add(&conn)?, 3);

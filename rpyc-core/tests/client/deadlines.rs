@@ -16,6 +16,7 @@ use rpyc_core::transport::{MemoryStream, PipeStream, Stream, memory_pair};
 use rpyc_core::wire::{
     Boxed, ClassId, Dialect, FrameBuf, IdPack, InstanceId, Seq, encode_reply, encode_request,
 };
+use rpyc_core::wire::{Handler, Limits};
 use rpyc_core::*;
 
 use crate::objects::{PATIENCE, everything, offering};

@@ -9,8 +9,11 @@ use std::thread;
 use std::time::Duration;
 
 use rpyc_core::config::Observer;
+use rpyc_core::executor::Executor;
 use rpyc_core::executor::ThreadPool;
+use rpyc_core::object::ObjectRef;
 use rpyc_core::transport::{MemoryStream, Stream, memory_pair};
+use rpyc_core::wire::{Handler, Limits};
 use rpyc_core::*;
 
 use crate::objects::{PATIENCE, client_of, everything, offering};

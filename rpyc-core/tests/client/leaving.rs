@@ -9,6 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rpyc_core::object::Function;
+use rpyc_core::object::ObjectRef;
+use rpyc_core::wire::Handler;
 use rpyc_core::*;
 
 use crate::objects::{Offering, PATIENCE, Scripted, client_of, everything, offering};

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use rpyc_core::config::Observer;
 use rpyc_core::object::Function;
+use rpyc_core::object::ObjectRef;
 use rpyc_core::pool::BlockedThreads;
 use rpyc_core::transport::{Stream, memory_pair};
 use rpyc_core::wire::{Boxed, Dialect, FrameBuf, FrameDecoder, Message, encode_reply};
+use rpyc_core::wire::{Handler, Limits};
 use rpyc_core::*;
 
 use crate::logged::{keep_the_log, logged_above_debug, logged_by};

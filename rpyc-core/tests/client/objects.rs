@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use rpyc_core::object::ObjectRef;
 use rpyc_core::object::{IdParts, Method, ObjectResult};
 use rpyc_core::*;
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use rpyc_core::object::{Comparison, ObjectResult};
+use rpyc_core::wire::{Handler, Limits};
 use rpyc_core::*;
 
 use crate::objects::{Scripted, client, client_of, everything, offering};

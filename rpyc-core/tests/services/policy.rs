@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use rpyc_core::object::ObjectRef;
 use rpyc_core::object::class::{Method, Property};
 use rpyc_core::object::{Access, Class, IdParts, List, ObjectResult, restricted};
 use rpyc_core::wire::Handler;
 use rpyc_core::{
-    Any, Config, Context, Error, Exception, Exposed, FromAny, Netref, Object, ObjectRef, Service,
-    Value, args,
+    Any, Config, Context, Error, Exception, Exposed, FromAny, Netref, Object, Service, Value, args,
 };
 
 use crate::support::{raised, session};

@@ -32,8 +32,8 @@ use super::{Address, Authenticator, InheritedClient, ListenError, Listener, Serv
 /// | [`Config::write_timeout`] | 60 s | clients that ask and don't read |
 /// | [`Config::idle_timeout`] | none | clients that stay and do nothing |
 /// | [`keepalive`](Builder::keepalive) | 60 s | clients that vanished without a word |
-/// | [`Limits::max_frame`](rpyc_core::Limits) | 256 MiB | memory for what a client sends |
-/// | [`Limits::max_inflated`](rpyc_core::Limits) | see there | small frames that inflate to large ones |
+/// | [`Limits::max_frame`](rpyc_core::wire::Limits) | 256 MiB | memory for what a client sends |
+/// | [`Limits::max_inflated`](rpyc_core::wire::Limits) | see there | small frames that inflate to large ones |
 /// | [`Config::max_objects`] | 1,000,000 | references that are never given back |
 /// | [`Config::max_queued`] | 10,000 | sending faster than is served |
 /// | [`Config::max_pending`] | 65,536 | callbacks that are never answered |

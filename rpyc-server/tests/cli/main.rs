@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use rpyc_core::{Any, Args, Config, Connection, Handler, Netref, VoidService};
+use rpyc_core::wire::Handler;
+use rpyc_core::{Any, Args, Config, Connection, Netref, VoidService};
 use rustix::process::Signal;
 
 use self::program::{DEADLINE, Program, command, output};

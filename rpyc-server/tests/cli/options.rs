@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use rpyc_core::{Any, connect, connect_unix};
+use rpyc_core::{Any, Connector, connect};
 use rpyc_tests::child::{self, Child};
 use rpyc_tests::server::Signal;
 use tempfile::TempDir;
@@ -433,7 +433,7 @@ fn a_unix_socket_has_its_permissions_serves_and_goes_with_the_server() {
     program.line_with("listening on ");
     let mode = fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o660);
-    let conn = connect_unix(&path).unwrap();
+    let conn = Connector::new().connect_unix(&path).unwrap();
     conn.ping().unwrap();
     conn.close().unwrap();
     program.signal(Signal::TERM);

@@ -8,7 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rpyc_core::config::Observer;
-use rpyc_core::{Config, Handler, ObjectRef, Service, VoidService, args};
+use rpyc_core::object::ObjectRef;
+use rpyc_core::wire::Handler;
+use rpyc_core::{Config, Service, VoidService, args};
 use rpyc_server::metrics::{Metrics, MetricsEndpoint};
 use rpyc_server::{ChildCommand, Mode, RawStream, Rejection, Server};
 

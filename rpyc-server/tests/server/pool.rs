@@ -229,7 +229,7 @@ fn a_stop_lets_a_workers_request_finish_and_tells_each_service_once() {
 fn a_thread_of_the_program_may_call_a_client_of_the_pool() {
     struct Keeper(mpsc::Sender<Connection>);
     impl rpyc_core::Service for Keeper {
-        fn root(&self) -> rpyc_core::ObjectRef {
+        fn root(&self) -> rpyc_core::object::ObjectRef {
             VoidService.root()
         }
         fn on_connect(&self, cx: &rpyc_core::Context<'_>) -> Result<(), rpyc_core::Exception> {

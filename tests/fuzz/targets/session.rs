@@ -14,7 +14,9 @@ use rpyc_core::transport::Stream;
 use rpyc_core::wire::{Handler, Str};
 use rpyc_core::object::{IdParts, Method, ObjectResult};
 use rpyc_core::config::Nesting;
-use rpyc_core::{Any, Args, Config, Connection, Context, Exception, Limits, Object, ObjectRef, Service};
+use rpyc_core::wire::Limits;
+use rpyc_core::object::ObjectRef;
+use rpyc_core::{Any, Args, Config, Connection, Context, Exception, Object, Service};
 
 fuzz_target!(|data: &[u8]| {
     let [options, dialect, rest @ ..] = data else {

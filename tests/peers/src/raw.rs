@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread;
 
 use bytes::Bytes;
-use rpyc_core::Limits;
+use rpyc_core::wire::Limits;
 use rpyc_core::wire::{
     Boxed, ClassId, Dialect, FrameBuf, Handler, IdPack, InstanceId, Seq, Value, encode_reply,
     encode_request,

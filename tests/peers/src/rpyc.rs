@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::thread;
 
 use bytes::Bytes;
+use rpyc_core::object::ObjectRef;
 use rpyc_core::object::{IdParts, Method, ObjectResult};
+use rpyc_core::wire::Handler;
 use rpyc_core::wire::Str;
 use rpyc_core::{
-    Any, Args, Config, Connection, Context, Exception, Handler, Netref, Object, ObjectRef, Service,
-    Value, VoidService,
+    Any, Args, Config, Connection, Context, Exception, Netref, Object, Service, Value, VoidService,
 };
 
 use crate::timing;

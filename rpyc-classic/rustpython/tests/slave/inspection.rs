@@ -134,7 +134,7 @@ fn methods_that_are_never_told_are_a_timeout_of_that_request() {
     let look = look.netref().expect("a function").clone();
     let asking = look
         .async_request(
-            rpyc_core::Handler::Call,
+            rpyc_core::wire::Handler::Call,
             [Any::tuple([silent]), Any::tuple([])],
         )
         .expect("a request");

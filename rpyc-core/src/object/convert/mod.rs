@@ -13,7 +13,7 @@
 //! | [`Serde<T>`](crate::by_value::Serde) of a serde type | plain values; containers of the peer's, fetched | plain values: a struct is a tuple of pairs, which `dict()` takes |
 //! | [`Exposed<T>`](crate::Exposed) | the object, come back | a reference |
 //! | [`Exception`](crate::Exception) | an exception, or its class | (raise it) |
-//! | [`Any`], [`Netref`](crate::Netref), [`ObjectRef`](crate::ObjectRef), [`Value`](crate::Value) | as it is | as it is |
+//! | [`Any`], [`Netref`](crate::Netref), [`ObjectRef`](crate::object::ObjectRef), [`Value`](crate::Value) | as it is | as it is |
 
 mod from;
 mod from_peer;

@@ -17,7 +17,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use rpyc_core::config::Observer;
 use rpyc_core::transport::Stream;
-use rpyc_core::{Config, Connection, Handler};
+use rpyc_core::wire::Handler;
+use rpyc_core::{Config, Connection};
 
 use self::counted::Counted;
 pub use self::endpoint::MetricsEndpoint;
