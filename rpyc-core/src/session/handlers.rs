@@ -303,12 +303,3 @@ fn old_slicing(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectR
 
 /// Items that BUFFITER gives at a time. Stops a count of a billion for an iterator without an end.
 const MAX_ITEMS: usize = 100_000;
-
-/// What a request is about, as an object: one of ours, or one of the peer's own.
-pub(crate) fn as_object(any: Any) -> Result<ObjectRef, Any> {
-    match any {
-        Any::Local(object) => Ok(object),
-        Any::Netref(netref) => Ok(Arc::new(ForwardedObject::new(netref))),
-        value => Err(value),
-    }
-}

@@ -1,10 +1,11 @@
 //! The arguments of a request, taken one by one; what doesn't fit is a TypeError.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::vec;
 
-use super::handlers::as_object;
 use crate::exception::Exception;
+use crate::object::forwarded::ForwardedObject;
 use crate::object::{Any, Args, ObjectRef};
 use crate::wire::{Handler, Str, Value};
 
@@ -31,10 +32,13 @@ impl Params {
         })
     }
 
-    /// The object that the request is about.
+    /// The object that the request is about: one of ours, or one of the peer's own.
     pub(crate) fn object(&mut self) -> Result<ObjectRef, Exception> {
-        let any = self.any("obj")?;
-        as_object(any).map_err(|value| self.wrong("obj", "a reference", &value))
+        match self.any("obj")? {
+            Any::Local(object) => Ok(object),
+            Any::Netref(netref) => Ok(Arc::new(ForwardedObject::new(netref))),
+            value => Err(self.wrong("obj", "a reference", &value)),
+        }
     }
 
     /// The object, and nothing behind it.
