@@ -45,6 +45,7 @@
 
 mod arguments;
 mod client;
+pub mod connections;
 pub mod embedding;
 pub mod evaluator;
 pub mod getconn;
@@ -52,6 +53,7 @@ pub mod hosting;
 mod options;
 pub mod python;
 mod slave;
+pub mod target;
 pub mod threads;
 
 pub use client::{

@@ -311,15 +311,7 @@ const TABLES: &[(&str, &str)] = &[
         "objects to be freed, until the next request; its threads are bounded",
     ),
     ("Shared.executor", "--max-threads"),
-    (
-        "Shared.proxies",
-        "live proxies: each goes with the connection, which holds max_objects",
-    ),
     ("Shared.classes", "living classes; dead ones are swept out"),
-    (
-        "Shared.names",
-        "names of texts: used again when a session has ended",
-    ),
     ("Shared.connections", "open connections"),
     (
         "interned.rs LEFT",
@@ -345,6 +337,7 @@ const TABLES: &[(&str, &str)] = &[
         "proxies.py _peers_classes",
         "classes of live proxies, in connections that are open",
     ),
+    ("proxies.py _forwarders", "1024 methods, then anew"),
     (
         "proxies.py _named_classes",
         "the builtins' names, and those of the program's own classes",
@@ -358,7 +351,6 @@ const TABLES: &[(&str, &str)] = &[
         "one for a client, until its code has ended",
     ),
     // Of its threads.
-    ("embed.rs ACTING", "sessions that the thread runs"),
     ("session.rs CURRENT", "sessions that the thread runs"),
     ("interrupt.rs SLOT", "one for a thread"),
     ("interrupt.rs THREADS", "one for an executing thread"),
@@ -379,7 +371,7 @@ const NO_TABLES: &[&str] = &[
     "attach.rs RUNS_PYTHON",
     "Shared.imports",
     "Shared.tidying",
-    "Shared.beginning",
+    "Shared.policy",
     "interned.rs IS_TOLD",
     "interrupt.rs IS_TIMED",
     "interrupt.rs LAST",

@@ -1,18 +1,19 @@
 //! Connections that Python code makes, and the one that it runs for, as functions of the native module.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyTuple};
+use rpyc_classic::connections::{Address, ConnectOptions, read_config};
+use rpyc_classic::getconn::Keeper;
+use rpyc_core::Exception;
 use rpyc_core::object::Any;
-use rpyc_core::{Config, Exception};
 
 use crate::attach::{ask, is_forked};
-use crate::connections::{self, Address, ConnectOptions};
-use crate::convert::{to_python, value_to_python};
+use crate::convert::{to_python, to_value, value_to_python};
 use crate::exception::raise;
-use crate::session::{PythonSession, shared};
+use crate::session::{OpenSession, PythonSession, shared};
 
 #[pyfunction]
 pub(crate) fn connect<'py>(
@@ -25,18 +26,25 @@ pub(crate) fn connect<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let shared =
         shared().ok_or_else(|| PyRuntimeError::new_err("the evaluator hasn't been started"))?;
-    let address = match port {
-        Some(port) => Address::Tcp(host, port),
-        None => Address::Unix(host),
-    };
+    let given = config.iter();
+    let given = given.map(|(name, value)| Ok((name.extract()?, to_value(&value))));
+    let config = read_config(given.collect::<PyResult<Vec<_>>>()?);
     let options = ConnectOptions {
         is_classic,
         keepalive,
-        config: read_config(config)?,
+        config: config.map_err(|exception| raise(py, &exception))?,
     };
-    let connected = ask(py, || connections::connect(shared, &address, options));
+    let address = Address::new(host, port);
+    let keeper = Arc::<Keeper>::default();
+    let session = PythonSession::keeping(shared.clone(), Arc::downgrade(&keeper), is_classic);
+    let open = Arc::new(OpenSession(session.clone()));
+    let connected = ask(py, || {
+        let executor = shared.executor.clone();
+        let connections = &shared.connections;
+        connections.connect(&address, options, &keeper, open, executor)
+    });
     match connected.flatten() {
-        Ok((this, session)) => to_python(py, &session, Any::Local(this)),
+        Ok(this) => to_python(py, &session, Any::Local(this)),
         Err(exception) => Err(not_connected(py, &exception)),
     }
 }
@@ -66,39 +74,4 @@ fn not_connected(py: Python<'_>, exception: &Exception) -> PyErr {
         py.get_type::<PyOSError>().call1(args)
     });
     made.map_or_else(|_| raise(py, exception), PyErr::from_value)
-}
-
-/// A connection's config from a dict with the names of Python's rpyc.
-fn read_config(given: &Bound<'_, PyDict>) -> PyResult<Config> {
-    let mut config = Config::default();
-    for (name, value) in given {
-        let name = name.cast::<PyString>()?.to_string_lossy().into_owned();
-        if name == "sync_request_timeout" {
-            let seconds: Option<f64> = value.extract()?;
-            let timeout = seconds.map(Duration::try_from_secs_f64).transpose();
-            config.sync_request_timeout =
-                timeout.map_err(|_| PyValueError::new_err("a timeout is 0 or more"))?;
-            continue;
-        }
-        let option = match &*name {
-            "allow_all_attrs" => &mut config.allow_all_attrs,
-            "allow_delattr" => &mut config.allow_delattr,
-            "allow_exposed_attrs" => &mut config.allow_exposed_attrs,
-            "allow_getattr" => &mut config.allow_getattr,
-            "allow_pickle" => &mut config.allow_pickle,
-            "allow_public_attrs" => &mut config.allow_public_attrs,
-            "allow_safe_attrs" => &mut config.allow_safe_attrs,
-            "allow_setattr" => &mut config.allow_setattr,
-            "import_custom_exceptions" => &mut config.import_custom_exceptions,
-            "include_local_traceback" => &mut config.include_local_traceback,
-            "include_local_version" => &mut config.include_local_version,
-            "instantiate_custom_exceptions" => &mut config.instantiate_custom_exceptions,
-            _ => {
-                let what = format!("'{name}' can't be configured here");
-                return Err(PyValueError::new_err(what));
-            }
-        };
-        *option = value.is_truthy()?;
-    }
-    Ok(config)
 }

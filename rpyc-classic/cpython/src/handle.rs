@@ -26,6 +26,8 @@ pub(crate) struct PyHandle {
     // Settled when the object goes out: later it may be asked for where no Python may run.
     id_parts: IdParts,
     plain_type: Option<PlainType>,
+    // Whether its class decides by itself who may do what.
+    has_hooks: bool,
 }
 
 impl PyHandle {
@@ -35,12 +37,14 @@ impl PyHandle {
         object: &Bound<'_, PyAny>,
     ) -> PyResult<PyHandle> {
         let parts = policy().id_parts.bind(py).call1((object,))?;
-        let (name, class, instance): (Bound<'_, PyString>, u64, Option<u64>) = parts.extract()?;
+        let (name, class, instance, has_hooks): (Bound<'_, PyString>, _, Option<u64>, _) =
+            parts.extract()?;
         let spaces = session.spaces();
         Ok(PyHandle {
             held: DeferredDrop::new(object.clone()),
             session: session.clone(),
             plain_type: plain_type(object),
+            has_hooks,
             id_parts: IdParts {
                 name: text(&name),
                 class: Identity::new(spaces.classes, class),
@@ -116,6 +120,9 @@ impl Object for PyHandle {
         name: &str,
         value: Option<&Any>,
     ) -> Option<ObjectResult> {
+        if !self.has_hooks {
+            return None;
+        }
         let outcome = self.run(|py, object| {
             let hook = match access {
                 Access::Get => intern!(py, "_rpyc_getattr"),

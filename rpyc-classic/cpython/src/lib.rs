@@ -17,7 +17,6 @@
 
 mod attach;
 mod connect;
-mod connections;
 mod convert;
 mod exception;
 mod handle;
@@ -34,6 +33,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::prelude::*;
 use pyo3::types::PyCFunction;
+use rpyc_classic::connections::Connections;
 use rpyc_classic::{Evaluator, EvaluatorOptions, Session, StartError};
 use rpyc_core::executor::{Executor, ThreadPool};
 use rpyc_core::object::Space;
@@ -84,7 +84,7 @@ impl CPython {
                 classes: Space::unique(),
                 objects: Space::unique(),
             },
-            connections: connections::Connections::default(),
+            connections: Connections::default(),
             executor,
         });
         session::share(&shared);

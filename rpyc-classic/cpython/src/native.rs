@@ -1,55 +1,47 @@
 //! The native module that the Python sources stand on: `_rpyc_native.pyi` is its contract.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3::exceptions::{PyBaseException, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyModule, PyTuple};
 use rpyc_classic::getconn::Keeper;
-use rpyc_core::object::{Any, Context, Method, Netref, Object, ObjectRef, ObjectResult, Raised};
-use rpyc_core::wire::Limits;
-use rpyc_core::wire::{Handler, Value, decode_value_strict, encode_to_vec};
+use rpyc_classic::target::{self, Operation};
+use rpyc_core::object::{Any, Netref, ObjectRef, Raised};
+use rpyc_core::wire::{Handler, Limits, decode_value_strict, encode_to_vec};
 use rpyc_core::{AsyncResult, Exception};
 
-use crate::attach::{DeferredDrop, ask, attached, check_not_forked, is_forked, lock};
+use crate::attach::{DeferredDrop, ask, attached, check_not_forked, is_forked};
 use crate::connect;
 use crate::convert::{to_any, to_anys, to_args, to_python, to_value, value_to_python};
 use crate::exception::{raise, to_exception};
 use crate::policy::policy;
-use crate::session::{PythonSession, closed};
+use crate::session::PythonSession;
 use crate::thread_state;
 
 /// What a netref stands for.
 #[pyclass(frozen, module = "_rpyc_native")]
 pub(crate) struct Target {
     // None within drop alone.
-    kind: Option<Kind>,
+    target: Option<target::Target>,
     session: Arc<PythonSession>,
     // Keeps a connection open that Python code has made.
     keeper: Option<Arc<Keeper>>,
-}
-
-#[derive(Clone)]
-enum Kind {
-    /// An object of a peer.
-    Peer(Netref),
-    /// An object of this process, outside of the interpreter.
-    Here(ObjectRef),
 }
 
 impl Target {
     pub(crate) fn peer(session: &Arc<PythonSession>, netref: Netref) -> Target {
         Target {
             keeper: session.connections().keeper(netref.peer_number()),
-            kind: Some(Kind::Peer(netref)),
+            target: Some(target::Target::Peer(netref)),
             session: session.clone(),
         }
     }
 
     pub(crate) fn here(session: &Arc<PythonSession>, object: ObjectRef) -> Target {
         Target {
-            kind: Some(Kind::Here(object)),
+            target: Some(target::Target::Here(object)),
             session: session.clone(),
             keeper: None,
         }
@@ -61,46 +53,37 @@ impl Target {
     }
 
     pub(crate) fn to_any(&self) -> Any {
-        match self.kind() {
-            Kind::Peer(netref) => Any::Netref(netref.clone()),
-            Kind::Here(object) => Any::Local(object.clone()),
-        }
+        self.target().to_any()
     }
 
-    fn kind(&self) -> &Kind {
-        match &self.kind {
-            Some(kind) => kind,
+    fn target(&self) -> &target::Target {
+        match &self.target {
+            Some(target) => target,
             None => unreachable!("it is taken out by drop alone"),
         }
     }
 
-    fn netref(&self) -> PyResult<&Netref> {
-        match self.kind() {
-            Kind::Peer(netref) => Ok(netref),
-            Kind::Here(_) => Err(PyTypeError::new_err(
-                "this object lives here: there is nobody to ask",
-            )),
-        }
+    /// Has the object do something, whoever's it is.
+    fn ask<'py>(&self, py: Python<'py>, operation: Operation<'_>) -> PyResult<Bound<'py, PyAny>> {
+        let connection = || Some(self.session.connection()?.0);
+        let answer = ask(py, || self.target().perform(operation, connection));
+        self.received(py, answer.flatten())
     }
 
-    /// Has the object do something, whoever's it is.
-    fn ask<'py>(
+    fn received<'py>(
         &self,
         py: Python<'py>,
-        at_peer: impl FnOnce(&Netref) -> Result<Any, rpyc_core::Error> + Send,
-        here: impl FnOnce(&dyn Object, &Context<'_>) -> ObjectResult + Send,
+        answer: Result<Any, Exception>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let answer = ask(py, || match self.kind() {
-            Kind::Peer(netref) => at_peer(netref).map_err(Exception::from),
-            Kind::Here(object) => {
-                let (connection, _) = self.session.connection().ok_or_else(closed)?;
-                here(&**object, &Context::new(&connection))
-            }
-        });
-        match answer.flatten() {
+        match answer {
             Ok(answer) => to_python(py, &self.session, answer),
             Err(exception) => Err(raise(py, &exception)),
         }
+    }
+
+    fn netref(&self, py: Python<'_>) -> PyResult<&Netref> {
+        let netref = self.target().netref();
+        netref.map_err(|exception| raise(py, &exception))
     }
 }
 
@@ -108,7 +91,7 @@ impl Drop for Target {
     fn drop(&mut self) {
         if is_forked() {
             // It is the parent's to give back.
-            std::mem::forget((self.kind.take(), self.keeper.take()));
+            std::mem::forget((self.target.take(), self.keeper.take()));
         }
         if let Some(keeper) = self.keeper.take() {
             // It may be the last of its connection, which is closed then.
@@ -121,109 +104,66 @@ impl Drop for Target {
 impl Target {
     #[getter]
     fn name(&self) -> String {
-        match self.kind() {
-            Kind::Peer(netref) => netref.id_pack().name.to_string(),
-            Kind::Here(object) => object.id_parts().name.to_string(),
-        }
+        self.target().name().to_string()
     }
 
     #[getter]
     fn is_class(&self) -> bool {
-        match self.kind() {
-            Kind::Peer(netref) => netref.is_class(),
-            Kind::Here(object) => object.id_parts().instance.is_none(),
-        }
+        self.target().is_class()
     }
 
     #[getter]
     fn runs_code(&self) -> bool {
-        match self.kind() {
-            Kind::Peer(netref) if !is_forked() => {
-                self.session.connections().runs_code(netref.peer_number())
-            }
-            Kind::Peer(_) | Kind::Here(_) => false,
-        }
+        let connections = self.session.connections();
+        let netref = self.target().netref();
+        !is_forked() && netref.is_ok_and(|netref| connections.runs_code(netref.peer_number()))
     }
 
     #[getter]
     fn key(&self) -> Option<(u64, u64, u64)> {
-        match self.kind() {
-            Kind::Peer(netref) => {
-                let id_pack = netref.id_pack();
-                Some((netref.peer_number(), id_pack.class.0, id_pack.instance.0))
-            }
-            Kind::Here(_) => None,
-        }
+        self.target().key()
     }
 
     #[getter]
     fn address(&self) -> usize {
-        match self.kind() {
-            Kind::Peer(_) => 0,
-            Kind::Here(object) => Arc::as_ptr(object).addr(),
-        }
+        self.target().address()
     }
 
     #[getter]
-    fn id_pack<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        match self.kind() {
-            Kind::Peer(netref) => value_to_python(py, netref.id_pack().to_value()),
-            Kind::Here(_) => Ok(py.None().into_bound(py)),
-        }
+    fn id_pack<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let id_pack = self.target().id_pack();
+        id_pack.map(|value| value_to_python(py, value)).transpose()
     }
 
     fn connection<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         check_not_forked().map_err(|exception| raise(py, &exception))?;
-        let this = match self.kind() {
-            Kind::Peer(netref) => self.session.connections().this(netref.peer_number()),
-            Kind::Here(_) => self.session.connection().map(|(_, this)| this),
+        let this = match self.target() {
+            target::Target::Peer(netref) => self.session.connections().this(netref.peer_number()),
+            target::Target::Here(_) => self.session.connection().map(|(_, this)| this),
         };
         let this = this.ok_or_else(|| raise(py, &closed_attribute()))?;
         to_python(py, &self.session, Any::Local(this))
     }
 
     fn methods<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let methods: Result<Vec<Method>, Exception> = ask(py, || match self.kind() {
-            Kind::Peer(netref) => netref.inspect().map_err(Exception::from),
-            Kind::Here(object) => match self.session.connection() {
-                Some((connection, _)) => {
-                    let methods = object.methods(&Context::new(&connection))?;
-                    Ok(methods.to_vec())
-                }
-                None => Ok(Vec::new()),
-            },
-        })
-        .flatten();
+        let connection = || Some(self.session.connection()?.0);
+        let methods = ask(py, || self.target().methods(connection()));
+        let methods = methods.flatten();
         let methods = methods.map_err(|exception| raise(py, &exception))?;
-        PyTuple::new(py, methods.iter().map(|(name, _)| name.as_str()))
+        PyTuple::new(py, methods.iter().map(|name| name.as_str()))
     }
 
     fn attr<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-        self.ask(
-            py,
-            |netref| netref.attr(name),
-            |object, cx| object.attr(cx, name),
-        )
+        self.ask(py, Operation::Attr(name))
     }
 
     fn set_attr(&self, py: Python<'_>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let value = to_any(py, &self.session, value)?;
-        let again = value.clone();
-        let set = self.ask(
-            py,
-            |netref| netref.request(Handler::SetAttr, [Any::from(name), value]),
-            |object, cx| object.set_attr(cx, name, again).map(|()| Any::NONE),
-        );
-        set.map(drop)
+        self.ask(py, Operation::SetAttr(name, value)).map(drop)
     }
 
     fn del_attr(&self, py: Python<'_>, name: &str) -> PyResult<()> {
-        let deleted = self.ask(
-            py,
-            |netref| netref.request(Handler::DelAttr, [Any::from(name)]),
-            |object, cx| object.del_attr(cx, name).map(|()| Any::NONE),
-        );
-        deleted.map(drop)
+        self.ask(py, Operation::DelAttr(name)).map(drop)
     }
 
     fn call<'py>(
@@ -232,13 +172,8 @@ impl Target {
         args: &Bound<'py, PyTuple>,
         kwargs: &Bound<'py, PyDict>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let args = Mutex::new(to_args(py, &self.session, args, kwargs)?);
-        let args = || std::mem::take(&mut *lock(&args));
-        self.ask(
-            py,
-            |netref| netref.call(args()),
-            |object, cx| object.call(cx, args()),
-        )
+        let args = to_args(py, &self.session, args, kwargs)?;
+        self.ask(py, Operation::Call(args))
     }
 
     fn call_method<'py>(
@@ -248,13 +183,8 @@ impl Target {
         args: &Bound<'py, PyTuple>,
         kwargs: &Bound<'py, PyDict>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let args = Mutex::new(to_args(py, &self.session, args, kwargs)?);
-        let args = || std::mem::take(&mut *lock(&args));
-        self.ask(
-            py,
-            |netref| netref.call_method(name, args()),
-            |object, cx| object.call_method(cx, name, args()),
-        )
+        let args = to_args(py, &self.session, args, kwargs)?;
+        self.ask(py, Operation::CallMethod(name, args))
     }
 
     fn compare<'py>(
@@ -264,23 +194,11 @@ impl Target {
         other: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let other = to_any(py, &self.session, other)?;
-        let again = other.clone();
-        self.ask(
-            py,
-            |netref| netref.request(Handler::Cmp, [other, Any::from(operator)]),
-            |object, cx| object.compare(cx, operator, &again),
-        )
+        self.ask(py, Operation::Compare(operator, other))
     }
 
     fn dir<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.ask(
-            py,
-            |netref| netref.request(Handler::Dir, []),
-            |object, cx| {
-                let names = object.dir(cx)?.into_iter();
-                Ok(Any::tuple(names.map(|name| Any::from(Value::Str(name)))))
-            },
-        )
+        self.ask(py, Operation::Dir)
     }
 
     fn exit<'py>(
@@ -288,7 +206,8 @@ impl Target {
         py: Python<'py>,
         exception: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let by_value = self.netref().is_ok_and(Netref::is_left_by_value);
+        let netref = self.target().netref();
+        let by_value = netref.is_ok_and(Netref::is_left_by_value);
         let exception = match exception.cast::<PyBaseException>() {
             Ok(raised) if by_value => {
                 let raised = PyErr::from_value(raised.clone().into_any());
@@ -296,44 +215,23 @@ impl Target {
             }
             _ => to_any(py, &self.session, exception)?,
         };
-        let again = exception.clone();
-        self.ask(
-            py,
-            |netref| netref.leave(exception),
-            |object, cx| object.exit(cx, again),
-        )
+        self.ask(py, Operation::Exit(exception))
     }
 
     fn hash<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.ask(
-            py,
-            |netref| netref.request(Handler::Hash, []),
-            |object, cx| object.hash(cx).map(Any::from),
-        )
+        self.ask(py, Operation::Hash)
     }
 
     fn pickle<'py>(&self, py: Python<'py>, protocol: i64) -> PyResult<Bound<'py, PyAny>> {
-        self.ask(
-            py,
-            |netref| netref.request(Handler::Pickle, [Any::from(protocol)]),
-            |object, cx| Ok(Any::from(Value::Bytes(object.pickle(cx, protocol)?))),
-        )
+        self.ask(py, Operation::Pickle(protocol))
     }
 
     fn repr<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.ask(
-            py,
-            |netref| netref.request(Handler::Repr, []),
-            |object, cx| Ok(Any::from(Value::Str(object.repr(cx)?))),
-        )
+        self.ask(py, Operation::Repr)
     }
 
     fn str<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.ask(
-            py,
-            |netref| netref.request(Handler::Str, []),
-            |object, cx| Ok(Any::from(Value::Str(object.str(cx)?))),
-        )
+        self.ask(py, Operation::Str)
     }
 
     fn request<'py>(
@@ -342,16 +240,13 @@ impl Target {
         handler: i64,
         args: &Bound<'py, PyTuple>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let netref = self.netref()?;
+        let netref = self.netref(py)?;
         let args = to_anys(py, &self.session, args)?;
         let handler = Handler::from_number(handler);
         let answer = ask(py, || {
             netref.request(handler, args).map_err(Exception::from)
         });
-        match answer.flatten() {
-            Ok(answer) => to_python(py, &self.session, answer),
-            Err(exception) => Err(raise(py, &exception)),
-        }
+        self.received(py, answer.flatten())
     }
 
     fn request_later(
@@ -360,7 +255,7 @@ impl Target {
         handler: i64,
         args: &Bound<'_, PyTuple>,
     ) -> PyResult<Answer> {
-        let netref = self.netref()?;
+        let netref = self.netref(py)?;
         let args = to_anys(py, &self.session, args)?;
         let handler = Handler::from_number(handler);
         let sent = ask(py, || {

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyModule};
 
 use crate::{attach, native};
-use rpyc_classic::python::{ASYNC_RESULT, PACKAGE, SOURCES};
+use rpyc_classic::python::{ASYNC_RESULT, PACKAGE, SOURCES, TELEPORTATION};
 
 /// Functions and classes of the Python sources.
 pub(crate) struct Policy {
@@ -85,6 +85,7 @@ pub(crate) fn load(py: Python<'_>, setup: &Setup<'_>) -> PyResult<()> {
     }
     let host = modules.get_item("_rpyc_host")?;
     PyModule::import(py, "contextvars")?;
+    PyModule::import(py, "pickle")?;
     let of = |module: &str, name: &str| -> PyResult<Py<PyAny>> {
         Ok(modules.get_item(module)?.getattr(name)?.unbind())
     };
@@ -112,7 +113,7 @@ pub(crate) fn load(py: Python<'_>, setup: &Setup<'_>) -> PyResult<()> {
         put_state: of("_rpyc_thread_state", "put")?,
         rebuild: of("_rpyc_exceptions", "load")?,
         restrict_imports: of("_rpyc_session", "restrict_imports")?,
-        run_init: of("_rpyc_host", "run_init")?,
+        run_init: of("_rpyc_session", "run_init")?,
         run_in_context: of("_rpyc_native", "run_in_context")?,
         session: of("_rpyc_session", "Session")?,
         session_ended: of("_rpyc_thread_state", "session_ended")?,
@@ -135,8 +136,7 @@ pub(crate) fn load(py: Python<'_>, setup: &Setup<'_>) -> PyResult<()> {
     );
     host.call_method1("prepare", setup)?;
     let package = PyDict::new(py);
-    let own = [("rpyc.utils.teleportation", false, TELEPORTATION)];
-    for (name, is_package, source) in PACKAGE.iter().chain(&own) {
+    for (name, is_package, source) in PACKAGE {
         package.set_item(name, (*is_package, *source))?;
     }
     host.call_method1("offer_package", (package,))?;
@@ -146,11 +146,7 @@ pub(crate) fn load(py: Python<'_>, setup: &Setup<'_>) -> PyResult<()> {
 /// What is CPython's own among the sources.
 const OWN: &[(&str, &str)] = &[
     ("_rpyc_async", ASYNC_RESULT),
-    ("_rpyc_requests", include_str!("python/requests.py")),
-    ("_rpyc_support", include_str!("python/support.py")),
     ("_rpyc_teleportation", TELEPORTATION),
     ("_rpyc_thread_state", include_str!("python/thread_state.py")),
     ("_rpyc_host", include_str!("python/host.py")),
 ];
-
-const TELEPORTATION: &str = include_str!("python/teleportation.py");

@@ -8,13 +8,13 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use rpyc_classic::Session;
+use rpyc_classic::connections::Connections;
 use rpyc_classic::getconn::Keeper;
 use rpyc_core::executor::Executor;
 use rpyc_core::object::{Any, Context, ObjectRef, ObjectResult, Space};
-use rpyc_core::{Connection, Exception, WeakConnection};
+use rpyc_core::{Connection, WeakConnection};
 
 use crate::attach::{self, DeferredDrop, attached, lock};
-use crate::connections::Connections;
 use crate::convert::{to_any, to_python};
 use crate::exception::to_exception;
 use crate::interrupt::{self, Work};
@@ -360,9 +360,4 @@ impl std::fmt::Debug for PythonSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("PythonSession")
     }
-}
-
-/// The exception for what can't be asked any more.
-pub(crate) fn closed() -> Exception {
-    Exception::eof_error("the connection is closed")
 }

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
+use rpyc_classic::connections::lock;
 use rpyc_core::object::{Identity, Method, Space};
-use rpyc_core::wire::Str;
-use rustpython_vm::builtins::{PyStr, PyType, PyWeak};
+use rustpython_vm::builtins::{PyStr, PyTuple, PyType, PyWeak};
 use rustpython_vm::types::PyTypeFlags;
-use rustpython_vm::{AsObject, Py, PyObject, PyRef, VirtualMachine};
+use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyRef, PyResult, VirtualMachine};
 
-use super::thread::lock;
+use super::text::text;
 
 /// The classes whose instances, or which themselves, have gone out.
 ///
@@ -59,10 +59,16 @@ impl Classes {
     }
 
     /// The methods of `object`: those of its class, and for a class its own as well.
-    pub(super) fn methods(&self, vm: &VirtualMachine, object: &PyObject) -> Arc<[Method]> {
+    /// They are walked through by `methods`, of the sources, where they aren't known.
+    pub(super) fn methods(
+        &self,
+        vm: &VirtualMachine,
+        methods: &PyObject,
+        object: &PyObject,
+    ) -> PyResult<Arc<[Method]>> {
         if object.downcast_ref::<PyType>().is_some() {
             // Asked once for each class: the peer remembers.
-            return collect(vm, object).into();
+            return collect(vm, methods, object);
         }
         let class = object.class();
         let version = || class.tp_version_tag.load(Ordering::Acquire);
@@ -70,17 +76,17 @@ impl Classes {
         if let Some((known_version, methods)) = entry.and_then(|entry| entry.methods)
             && known_version == version()
         {
-            return methods;
+            return Ok(methods);
         }
         let before = version();
-        let methods: Arc<[Method]> = collect(vm, object).into();
+        let methods = collect(vm, methods, object)?;
         if before != 0 && before == version() {
             let mut known = lock(&self.known);
             if let Some(entry) = known.by_address.get_mut(&class.get_id()) {
                 entry.methods = Some((before, methods.clone()));
             }
         }
-        methods
+        Ok(methods)
     }
 
     /// What is known of the class, if it can be kept.
@@ -143,85 +149,17 @@ impl Classes {
     }
 }
 
-/// The names of the methods that instances of the class have.
-pub(super) fn instance_methods(vm: &VirtualMachine, class: &Py<PyType>) -> Vec<Str> {
-    let methods = collect_from(vm, class.mro_collect().into_iter().rev());
-    methods.into_iter().map(|(name, _)| name).collect()
+/// The methods of the object, as the function `methods` of the sources tells them.
+fn collect(vm: &VirtualMachine, methods: &PyObject, object: &PyObject) -> PyResult<Arc<[Method]>> {
+    let methods = methods.call((object.to_owned(),), vm)?;
+    let methods: Vec<PyObjectRef> = methods.try_to_value(vm)?;
+    let method = |pair: &PyObjectRef| {
+        let told = |object: &PyObjectRef| object.downcast_ref::<PyStr>().map(text);
+        let pair = pair.downcast_ref::<PyTuple>()?.as_slice();
+        Some((told(pair.first()?)?, pair.get(1).and_then(told)))
+    };
+    Ok(methods.iter().filter_map(method).collect())
 }
-
-fn collect(vm: &VirtualMachine, object: &PyObject) -> Vec<Method> {
-    let mut classes = object.class().mro_collect();
-    classes.reverse();
-    if let Some(class) = object.downcast_ref::<PyType>() {
-        classes.extend(class.mro_collect().into_iter().rev());
-    }
-    collect_from(vm, classes)
-}
-
-/// The methods of classes, each of which hides those before it.
-fn collect_from(
-    vm: &VirtualMachine,
-    classes: impl IntoIterator<Item = PyRef<PyType>>,
-) -> Vec<Method> {
-    let mut methods: Vec<Option<Method>> = Vec::new();
-    let mut places: HashMap<Str, usize> = HashMap::new();
-    for class in classes {
-        for (name, attribute) in class.attributes.entries() {
-            let Some(name) = name.downcast_ref::<PyStr>().and_then(|name| name.to_str()) else {
-                continue;
-            };
-            // Old peers look for these two (the protocol's handler knows which).
-            let wanted =
-                !LOCAL_NAMES.contains(&name) || matches!(name, "__exit__" | "__instancecheck__");
-            if !wanted {
-                continue;
-            }
-            let name = Str::from(name);
-            // What a subclass defines hides what a base does, be it a method or not.
-            let method = is_routine(vm, &attribute).then(|| (name.clone(), doc(vm, &attribute)));
-            match places.get(&name) {
-                Some(&place) => methods[place] = method,
-                None => {
-                    places.insert(name, methods.len());
-                    methods.push(method);
-                }
-            }
-        }
-    }
-    methods.into_iter().flatten().collect()
-}
-
-/// Whether it is a function, a builtin one, a bound method or a method descriptor.
-fn is_routine(vm: &VirtualMachine, attribute: &PyObject) -> bool {
-    let class = attribute.class();
-    let types = &vm.ctx.types;
-    if class.fast_issubclass(types.function_type)
-        || class.fast_issubclass(types.bound_method_type)
-        || class.fast_issubclass(types.builtin_function_or_method_type)
-    {
-        return true;
-    }
-    let slots = class.slots();
-    attribute.downcast_ref::<PyType>().is_none()
-        && slots.descr_get.load().is_some()
-        && slots.descr_set.load().is_none()
-}
-
-fn doc(vm: &VirtualMachine, attribute: &PyObject) -> Option<Str> {
-    let doc = attribute.get_attr("__doc__", vm).ok()?;
-    doc.downcast_ref::<PyStr>()?.to_str().map(Str::from)
-}
-
-/// Names that proxies answer by themselves (docs/wire-protocol.md, section 6).
-#[rustfmt::skip]
-pub(super) const LOCAL_NAMES: &[&str] = &[
-    "____conn__", "____id_pack__", "____refcount__", "__class__", "__cmp__", "__del__",
-    "__delattr__", "__dir__", "__doc__", "__getattr__", "__getattribute__", "__hash__",
-    "__instancecheck__", "__init__", "__metaclass__", "__module__", "__new__", "__reduce__",
-    "__reduce_ex__", "__repr__", "__setattr__", "__slots__", "__str__", "__weakref__", "__dict__",
-    "__methods__", "__exit__", "__eq__", "__ne__", "__lt__", "__gt__", "__le__", "__ge__",
-    "__array_struct__", "__array_interface__",
-];
 
 /// Fewer classes than that aren't looked through for dead ones.
 const MIN_SWEEP: usize = 1024;

@@ -5,17 +5,16 @@ use num_traits::ToPrimitive;
 use rpyc_core::object::{Any, Args};
 use rpyc_core::wire::{Int, PlainType, Str, Value};
 use rustpython_vm::builtins::{
-    PyBytes, PyComplex, PyFloat, PyFrozenSet, PyInt, PySlice, PyStr, PyTuple, PyType,
+    PyBytes, PyComplex, PyDictRef, PyFloat, PyFrozenSet, PyInt, PySlice, PyStr, PyTuple, PyType,
 };
-use rustpython_vm::function::{FuncArgs, KwArgs};
+use rustpython_vm::function::FuncArgs;
 use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyResult, VirtualMachine};
 use std::any::Any as StdAny;
 use std::sync::Arc;
 
-use super::netref::NetRef;
+use super::native::Target;
 use super::object::PyHandle;
 use super::pieces;
-use super::proxy;
 use super::session::PythonSession;
 
 /// An object as it leaves the interpreter: by value if it is exactly of one of the types that travel
@@ -44,10 +43,20 @@ fn to_any_at(
     if let Some(value) = to_value_at(vm, &object, depth) {
         return Any::Value(value);
     }
-    if let Some(proxy) = object.downcast_ref::<NetRef>() {
-        return proxy.target().to_any();
+    if let Some(any) = target_of(vm, session, &object) {
+        return any;
     }
     Any::Local(Arc::new(PyHandle::new(vm, session, object)))
+}
+
+/// What a netref stands for; None for everything else.
+fn target_of(vm: &VirtualMachine, session: &Arc<PythonSession>, object: &PyObject) -> Option<Any> {
+    let policy = session.shared().policy();
+    if !object.class().class().is(policy.netref_metaclass.object()) {
+        return None;
+    }
+    let target = policy.target_of.object().call((object.to_owned(),), vm);
+    Some(target.ok()?.downcast_ref::<Target>()?.to_any())
 }
 
 /// The value, if the object travels by value as a whole.
@@ -150,7 +159,7 @@ pub(super) fn to_python(vm: &VirtualMachine, session: &Arc<PythonSession>, any: 
             });
             Ok(vm.ctx.new_tuple(items.collect::<PyResult<_>>()?).into())
         }
-        Any::Netref(netref) => proxy::of_netref(vm, session, netref),
+        Any::Netref(netref) => Target::peer(session, netref).into_netref(vm),
         Any::Local(object) => {
             let known: &dyn StdAny = &*object;
             if let Some(handle) = known.downcast_ref::<PyHandle>()
@@ -158,7 +167,7 @@ pub(super) fn to_python(vm: &VirtualMachine, session: &Arc<PythonSession>, any: 
             {
                 return Ok(handle.object().clone());
             }
-            proxy::of_object(vm, session, object)
+            Target::here(session, object).into_netref(vm)
         }
     }
 }
@@ -253,17 +262,17 @@ pub(super) fn to_func_args(
 pub(super) fn to_args(
     vm: &VirtualMachine,
     session: &Arc<PythonSession>,
-    positional: impl IntoIterator<Item = PyObjectRef>,
-    keyword: &KwArgs,
+    positional: &PyTuple,
+    keyword: PyDictRef,
 ) -> PyResult<Args> {
-    let positional = positional.into_iter().map(|arg| to_any(vm, session, arg));
+    let positional = positional.as_slice().iter().cloned();
+    let positional = positional.map(|arg| to_any(vm, session, arg));
     let mut args = Args::from(positional.collect::<Vec<_>>());
-    for (name, value) in keyword.iter() {
-        let name = name
-            .as_str()
-            .map_err(|_| vm.new_value_error("a keyword argument's name isn't valid Unicode"))?;
-        let value = to_any(vm, session, value.clone());
-        args.keyword.push((Str::from(name), value));
+    for (name, value) in keyword {
+        let name = name.downcast_ref::<PyStr>().and_then(|name| name.to_str());
+        let wrong = || vm.new_value_error("a keyword argument's name isn't valid Unicode");
+        let name = Str::from(name.ok_or_else(wrong)?);
+        args.keyword.push((name, to_any(vm, session, value)));
     }
     Ok(args)
 }

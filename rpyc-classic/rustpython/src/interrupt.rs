@@ -14,12 +14,13 @@ use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rpyc_classic::connections::lock;
 use rustpython_vm::signal::{SignalNum, set_interrupt_ex};
 use rustpython_vm::stdlib::_thread::get_ident;
 use rustpython_vm::{AsObject, PyResult, VirtualMachine};
 
-use super::modules;
-use super::thread::{Source, lock};
+use super::library::library;
+use super::thread::Source;
 
 /// What runs on behalf of one session, seen from outside.
 pub(super) struct Work {
@@ -165,7 +166,7 @@ impl Drop for Listening {
 
 /// Sets the handler in this thread's part of the interpreter.
 fn install(vm: &VirtualMachine) -> PyResult<()> {
-    let signal = modules::library(vm, "_signal")?.get_attr("signal", vm)?;
+    let signal = library(vm, "_signal")?.get_attr("signal", vm)?;
     let handler = vm.new_function(
         "interrupted",
         |_: rustpython_vm::function::FuncArgs, vm: &VirtualMachine| raise(vm),

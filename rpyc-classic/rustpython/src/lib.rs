@@ -30,54 +30,51 @@
 #![allow(unsafe_code)] // what RustPython's macros expand to
 
 mod classes;
-mod connections;
 mod convert;
 mod embed;
 mod exception;
-mod frameless;
 mod frames;
 mod interned;
 mod interrupt;
+mod library;
 mod local;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod locale;
 mod memory;
-mod modules;
 mod names;
-mod netref;
+mod native;
 mod object;
 mod os_functions;
 mod pieces;
 mod plain_names;
+mod policy;
 mod program;
-mod proxy;
-mod requests;
 mod session;
-mod sources;
 mod state;
+mod text;
 mod thread;
-mod types;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::thread::Builder;
 use std::time::Duration;
 
-use rpyc_classic::embedding::Imports;
+use rpyc_classic::connections::{Connections, lock};
 use rpyc_classic::{Evaluator, EvaluatorOptions, Session, StartError};
 use rpyc_core::executor::Executor;
 use rpyc_core::object::Space;
 use rustpython::{InterpreterBuilder, InterpreterBuilderExt};
+use rustpython_vm::builtins::PyBaseExceptionRef;
 use rustpython_vm::{AsObject, Interpreter, PyResult, Settings, VirtualMachine};
 
-use self::connections::Connections;
-use self::embed::{Home, Parts};
+use self::classes::Classes;
+use self::embed::{HomeSession, Parts};
+use self::policy::Policy;
 pub use self::program::{LINK, is_called_as_python, python_name, run_as_python};
-use self::proxy::Proxies;
-use self::session::{OpenSession, PythonSession};
-use self::thread::{Held, Source, lock};
+use self::session::{OpenSession, PythonSession, Shared};
+use self::thread::{STACK_SIZE, Source};
 
 /// A running RustPython interpreter.
 ///
@@ -87,23 +84,7 @@ pub struct Engine {
     shared: Arc<Shared>,
     stop: Sender<()>,
     stopped: Mutex<Option<Receiver<()>>>,
-    _home: Home,
-}
-
-/// What sessions, objects and proxies share.
-pub(crate) struct Shared {
-    source: Arc<Source>,
-    executor: Arc<dyn Executor>,
-    // Python objects' identities, apart from everything else in this process.
-    space: Space,
-    proxies: Proxies,
-    classes: classes::Classes,
-    names: Arc<sources::Names>,
-    connections: Connections,
-    imports: Imports,
-    tidying: memory::Tidying,
-    // What every namespace begins with; set once the interpreter is set up.
-    beginning: OnceLock<Held>,
+    _home: HomeSession,
 }
 
 impl Engine {
@@ -142,20 +123,20 @@ impl Engine {
         if let Some(limit) = limit {
             interrupt::limit(&source, limit).map_err(StartError::Thread)?;
         }
+        let policy = in_python(&source, |vm| Policy::find(vm, &source))?;
         let shared = Arc::new(Shared {
             source,
             executor,
             space: Space::unique(),
-            proxies: Proxies::default(),
-            classes: classes::Classes::new(),
-            names: Arc::default(),
+            classes: Classes::new(),
             connections: Connections::default(),
             imports: parts.imports.clone(),
             tidying: memory::Tidying::default(),
-            beginning: OnceLock::new(),
+            policy,
         });
-        requests::introduce(&shared).map_err(|error| StartError::Python(error.to_string()))?;
-        let home = Home::new(&shared).map_err(|error| StartError::Python(error.to_string()))?;
+        in_python(&shared.source, |vm| native::introduce(vm, &shared))?;
+        let home =
+            HomeSession::new(&shared).map_err(|error| StartError::Python(error.to_string()))?;
         let session = home.session.clone();
         let engine = Arc::new(Engine {
             shared,
@@ -177,19 +158,6 @@ impl Drop for Engine {
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    /// Whether the peer of that connection may run any code here.
-    fn may_run_code(&self, peer_number: u64) -> bool {
-        self.imports.is_all() && self.connections.runs_code(peer_number)
-    }
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RustPython")
     }
 }
 
@@ -232,15 +200,7 @@ fn set_up(
 ) -> Result<(), StartError> {
     let (done, wait) = channel();
     let job = move || {
-        let outcome = home.run(|vm| {
-            let names = embed::install(vm, &home, &parts)?;
-            // Set once: this is the only one who does.
-            let _ = home
-                .shared()
-                .beginning
-                .set(Held::new(names, &home.shared().source));
-            Ok(())
-        });
+        let outcome = home.run(|vm| embed::install(vm, &home, &parts));
         // Somebody waits for it.
         let _ = done.send(outcome);
     };
@@ -251,6 +211,23 @@ fn set_up(
     outcome
         .map_err(|_| StartError::Python("it panicked".to_owned()))?
         .map_err(StartError::Init)
+}
+
+/// Sets something up in the interpreter.
+fn in_python<R>(
+    source: &Source,
+    work: impl FnOnce(&VirtualMachine) -> PyResult<R>,
+) -> Result<R, StartError> {
+    let outcome = source.attached(|vm| work(vm).map_err(|error| text_of(vm, &error)));
+    let outcome = outcome.map_err(|exception| StartError::Python(exception.to_string()))?;
+    outcome.map_err(StartError::Python)
+}
+
+fn text_of(vm: &VirtualMachine, error: &PyBaseExceptionRef) -> String {
+    let mut text = String::new();
+    // A text takes what it is given.
+    let _ = vm.write_exception(&mut text, error);
+    text
 }
 
 type Started = Sender<Result<Arc<Source>, String>>;
@@ -282,13 +259,11 @@ fn start(options: &EvaluatorOptions) -> Result<Interpreter, String> {
     settings.path_list.clone_from(&options.search_path);
     settings.argv.clone_from(&options.argv);
     let builder = InterpreterBuilder::new().settings(settings).init_stdlib();
-    let native = netref::module_def(&builder.ctx);
-    let requests = requests::module_def(&builder.ctx);
+    let native = native::module_def(&builder.ctx);
     let os_functions = os_functions::module_def(&builder.ctx);
     let local = local::module_def(&builder.ctx);
     let builder = builder
         .add_native_module(native)
-        .add_native_module(requests)
         .add_native_module(os_functions)
         .add_native_module(local);
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -297,13 +272,7 @@ fn start(options: &EvaluatorOptions) -> Result<Interpreter, String> {
         builder.add_native_module(locale)
     };
     let interpreter = builder.interpreter();
-    interpreter.enter(|vm| {
-        prepare(vm, options).map_err(|error| {
-            let mut text = String::new();
-            let _ = vm.write_exception(&mut text, &error);
-            text
-        })
-    })?;
+    interpreter.enter(|vm| prepare(vm, options).map_err(|error| text_of(vm, &error)))?;
     Ok(interpreter)
 }
 
@@ -333,13 +302,8 @@ fn prepare(vm: &VirtualMachine, options: &EvaluatorOptions) -> PyResult<()> {
             sys.set_attr(name, executable.clone(), vm)?;
         }
     }
-    modules::install(vm)
+    policy::load(vm)
 }
-
-/// For all threads: the interpreter's, executing ones, and those that Python code starts.
-/// RustPython's recursion limit counts bytes of stack, its parser needs 2 MiB, and freeing
-/// containers needs 4 MiB for each million that they are nested deep.
-const STACK_SIZE: usize = 64 << 20;
 
 /// How long code that runs on is waited for.
 const STOP_GRACE: Duration = Duration::from_secs(2);

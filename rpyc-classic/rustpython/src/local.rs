@@ -7,14 +7,14 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
+use rpyc_classic::connections::lock;
 use rustpython_vm::builtins::{PyDictRef, PyStr, PyTypeRef};
 use rustpython_vm::function::PySetterValue;
 use rustpython_vm::{AsObject, Py, PyObjectRef, PyPayload, PyResult, VirtualMachine};
 
 pub(super) use self::_rpyc_local::module_def;
 use self::_rpyc_local::{Data, Local, Owned};
-use super::modules;
-use super::thread::lock;
+use super::library::library;
 
 /// Whose attributes all `threading.local`s show: a session's, or those of a thread of its own.
 pub(super) struct Attributes {
@@ -70,7 +70,7 @@ fn seen(vm: &VirtualMachine) -> PyResult<Arc<Attributes>> {
         _attributes: attributes.clone(),
     };
     let owned = owned.into_pyobject(vm);
-    let by_thread = modules::library(vm, "_rpyc_local")?.get_attr("by_thread", vm)?;
+    let by_thread = library(vm, "_rpyc_local")?.get_attr("by_thread", vm)?;
     by_thread.set_attr("attributes", owned, vm)?;
     SEEN.with(|seen| seen.replace(Some(Seen::Owned(Arc::downgrade(&attributes)))));
     Ok(attributes)
@@ -110,6 +110,7 @@ mod _rpyc_local {
     use std::fmt;
     use std::sync::{Arc, Mutex, PoisonError};
 
+    use rpyc_classic::connections::lock;
     use rustpython_vm::builtins::{PyDictRef, PyStr, PyTypeRef};
     use rustpython_vm::function::{FuncArgs, PySetterValue};
     use rustpython_vm::object::{Traverse, TraverseFn};
@@ -117,8 +118,6 @@ mod _rpyc_local {
     use rustpython_vm::{
         AsObject, Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass,
     };
-
-    use super::super::thread::lock;
 
     /// The dicts by [`Attributes`](super::Attributes), and what new ones are initialised with.
     pub(super) struct Data(Mutex<State>);

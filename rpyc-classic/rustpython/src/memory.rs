@@ -9,10 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rpyc_classic::connections::lock;
 use rustpython_vm::{AsObject, PyResult, VirtualMachine};
 
-use super::thread::{Source, lock};
-use super::{STACK_SIZE, interrupt, modules};
+use super::interrupt;
+use super::library::{library, own};
+use super::thread::{STACK_SIZE, Source};
 
 /// Collects the garbage of clients that have gone.
 #[derive(Default)]
@@ -109,10 +111,10 @@ fn tidy(state: &Mutex<Due>, source: &Weak<Source>) {
 }
 
 fn collect(vm: &VirtualMachine) -> PyResult<()> {
-    let collect = modules::library(vm, "gc")?.get_attr("collect", vm)?;
+    let collect = library(vm, "gc")?.get_attr("collect", vm)?;
     collect.call((), vm)?;
     // Dead classes are told by the classes that they were derived from, until these are asked.
-    let forget = modules::support(vm, "forget_dead_classes")?;
+    let forget = own(vm, "forget_dead_classes")?;
     forget.call((), vm).map(drop)
 }
 

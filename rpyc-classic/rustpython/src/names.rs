@@ -1,18 +1,25 @@
 //! The names and identities of Python objects, as their id_packs carry them.
 
-use rpyc_core::object::{IdParts, Identity};
+use rpyc_core::object::{IdParts, Identity, Space};
 use rpyc_core::wire::Str;
 use rustpython_vm::builtins::{PyModule, PyStr, PyType};
 use rustpython_vm::{AsObject, PyObject, VirtualMachine};
 
-use super::Shared;
+use super::classes::Classes;
 
 /// What the id_pack of `object` is made of (docs/wire-protocol.md, section 5).
-pub(super) fn id_parts(vm: &VirtualMachine, shared: &Shared, object: &PyObject) -> IdParts {
+///
+/// `space` is that of objects' addresses.
+pub(super) fn id_parts(
+    vm: &VirtualMachine,
+    classes: &Classes,
+    space: Space,
+    object: &PyObject,
+) -> IdParts {
     if let Some(class) = object.downcast_ref::<PyType>() {
         return IdParts {
             name: class_name(vm, object),
-            class: shared.classes.identity(vm, class),
+            class: classes.identity(vm, class),
             instance: None,
         };
     }
@@ -22,13 +29,13 @@ pub(super) fn id_parts(vm: &VirtualMachine, shared: &Shared, object: &PyObject) 
     };
     IdParts {
         name,
-        class: shared.classes.identity(vm, object.class()),
-        instance: Some(Identity::new(shared.space, object.get_id() as u64)),
+        class: classes.identity(vm, object.class()),
+        instance: Some(Identity::new(space, object.get_id() as u64)),
     }
 }
 
 /// `module.Class` of a class. A class without a proper module counts as a builtin one.
-pub(super) fn class_name(vm: &VirtualMachine, class: &PyObject) -> Str {
+fn class_name(vm: &VirtualMachine, class: &PyObject) -> Str {
     let module = text_attr(vm, class, "__module__").unwrap_or(Str::from_static("builtins"));
     let name = text_attr(vm, class, "__name__").unwrap_or(Str::from_static("type"));
     Str::from(format!("{module}.{name}"))

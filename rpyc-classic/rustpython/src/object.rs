@@ -5,17 +5,22 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rpyc_core::Exception;
 use rpyc_core::object::{
-    Access, Any, Args, Context, IdParts, Method, Object, ObjectRef, ObjectResult,
+    Access, Any, Args, Context, IdParts, Method, Object, ObjectRef, ObjectResult, Raised,
 };
 use rpyc_core::wire::{PlainType, Str};
 use rustpython_vm::builtins::{PyBytes, PyStr, PyType};
 use rustpython_vm::protocol::{PyIter, PyIterReturn};
-use rustpython_vm::{AsObject, Py, PyObjectRef, PyResult, VirtualMachine};
+use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
 
 use super::convert::{plain_type, to_any, to_func_args, to_python};
+use super::exception::raise;
+use super::interned;
+use super::library::library;
+use super::names::id_parts;
+use super::plain_names;
 use super::session::PythonSession;
+use super::text::{strict_text, text};
 use super::thread::Held;
-use super::{exception, frameless, interned, modules, names, netref, plain_names};
 
 /// A Python object, as the protocol sees it.
 pub(super) struct PyHandle {
@@ -24,6 +29,8 @@ pub(super) struct PyHandle {
     // Settled when the object goes out: later it may be asked for where no Python may run.
     id_parts: IdParts,
     plain_type: Option<PlainType>,
+    // Whether its class decides by itself who may do what.
+    has_hooks: bool,
 }
 
 impl PyHandle {
@@ -33,8 +40,15 @@ impl PyHandle {
         object: PyObjectRef,
     ) -> PyHandle {
         PyHandle {
-            id_parts: names::id_parts(vm, session.shared(), &object),
+            id_parts: {
+                let shared = session.shared();
+                id_parts(vm, &shared.classes, shared.space, &object)
+            },
             plain_type: plain_type(vm, &object),
+            has_hooks: HOOKS.iter().any(|hook| {
+                let hook = vm.ctx.intern_str(*hook);
+                object.class().get_attr(hook).is_some()
+            }),
             held: Held::new(object, &session.shared().source),
             session: session.clone(),
         }
@@ -72,9 +86,13 @@ impl PyHandle {
     ) -> PyResult {
         let mut args = to_func_args(vm, &self.session, args)?;
         if cx.connection().dialect().has_names_in_bytes() {
-            args = plain_names::as_text(vm, object, self.session.namespace_object(vm), args)?;
+            args = plain_names::as_text(vm, &self.session, object, args)?;
         }
-        frameless::call(vm, object, args, || self.session.namespace_object(vm))
+        // What looks at its caller finds none: a peer has no frame.
+        match self.session.shared().policy().looks_at_caller(vm, object) {
+            true => self.session.call_builtin(vm, object, args),
+            false => object.call(args, vm),
+        }
     }
 }
 
@@ -124,10 +142,14 @@ impl Object for PyHandle {
         name: &str,
         value: Option<&Any>,
     ) -> Option<ObjectResult> {
+        if !self.has_hooks {
+            return None;
+        }
+        let [get, set, delete] = HOOKS;
         let hook = match access {
-            Access::Get => "_rpyc_getattr",
-            Access::Set => "_rpyc_setattr",
-            Access::Del => "_rpyc_delattr",
+            Access::Get => get,
+            Access::Set => set,
+            Access::Del => delete,
         };
         let outcome = self.run(|vm, object| {
             let Some(hook) = object.class().get_attr(vm.ctx.intern_str(hook)) else {
@@ -170,19 +192,8 @@ impl Object for PyHandle {
     fn compare(&self, _: &Context<'_>, op: &str, other: &Any) -> ObjectResult {
         self.give(|vm, object| {
             let other = to_python(vm, &self.session, other.clone())?;
-            let class = object.class();
-            let Some(method) = class.get_attr(vm.ctx.intern_str(op)) else {
-                let name = class.name().to_owned();
-                let message = format!("type object '{name}' has no attribute '{op}'");
-                return Err(vm.new_attribute_error(message));
-            };
-            let result = method.call((object.clone(), other.clone()), vm)?;
-            if result.is(&vm.ctx.not_implemented)
-                && let Some(copy) = netref::copy_of_container(vm, object, &other)?
-            {
-                return method.call((object.clone(), copy), vm);
-            }
-            Ok(result)
+            let compare = self.session.shared().policy().compare.object();
+            compare.call((object.clone(), vm.ctx.new_str(op), other), vm)
         })
     }
 
@@ -196,7 +207,7 @@ impl Object for PyHandle {
     }
 
     fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
-        self.run(|vm, object| Ok(self.session.shared().classes.methods(vm, object)))
+        self.run(|vm, object| self.session.shared().methods(vm, object))
     }
 
     fn next(&self, _: &Context<'_>) -> ObjectResult<Option<Any>> {
@@ -223,23 +234,24 @@ impl Object for PyHandle {
         })
     }
 
-    fn exit(&self, cx: &Context<'_>, exc: Any) -> ObjectResult {
+    fn exit(&self, _: &Context<'_>, exc: Any) -> ObjectResult {
         self.give(|vm, object| {
-            let none = vm.ctx.none();
-            let exit = object.get_attr("__exit__", vm)?;
-            match exception::leaving(vm, cx, &self.session, exc)? {
-                None => exit.call((none.clone(), none.clone(), none), vm),
-                Some(exc) => {
-                    let class = exc.class().to_owned();
-                    exit.call((class, exc, none), vm)
-                }
-            }
+            let shared = self.session.shared();
+            let exc = match Raised::of(&exc) {
+                Some(raised) => raise(vm, shared, raised).into(),
+                None => to_python(vm, &self.session, exc)?,
+            };
+            shared
+                .policy()
+                .leave
+                .object()
+                .call((object.clone(), exc), vm)
         })
     }
 
     fn pickle(&self, _: &Context<'_>, protocol: i64) -> ObjectResult<Bytes> {
         self.run(|vm, object| {
-            let pickle = modules::library(vm, "pickle")?;
+            let pickle = library(vm, "pickle")?;
             let dumps = pickle.get_attr("dumps", vm)?;
             let protocol = vm.ctx.new_int(pickle_protocol(protocol));
             let pickled = dumps.call((object.clone(), protocol), vm)?;
@@ -295,43 +307,8 @@ fn pickle_protocol(asked: i64) -> i64 {
     }
 }
 
-/// Text as it travels; a UnicodeEncodeError where there are lone surrogates in it.
-fn strict_text(vm: &VirtualMachine, text: &Py<PyStr>) -> PyResult<Str> {
-    if text.to_str().is_none() {
-        vm.call_method(text.as_object(), "encode", ())?;
-    }
-    Ok(self::text(text))
-}
-
-/// Text as it travels, with escapes for lone surrogates.
-pub(super) fn text(text: &Py<PyStr>) -> Str {
-    if let Some(text) = text.to_str() {
-        return Str::from(text);
-    }
-    let mut escaped = String::new();
-    for point in text.as_wtf8().code_points() {
-        match point.to_char() {
-            Some(char) => escaped.push(char),
-            None => escaped.push_str(&format!("\\u{:04x}", point.to_u32())),
-        }
-    }
-    Str::from(escaped)
-}
-
-/// Where a place in the text is once its lone surrogates are escaped.
-pub(super) fn escaped_place(text: &Py<PyStr>, place: i64) -> i64 {
-    let before = text.as_wtf8().code_points();
-    let before = before.take(usize::try_from(place).unwrap_or(0));
-    before
-        .map(|point| match point.to_char() {
-            Some(_) => 1,
-            None => ESCAPE_LENGTH,
-        })
-        .sum()
-}
-
-/// Of `\ud800`.
-const ESCAPE_LENGTH: i64 = 6;
+/// By which a class decides; whether there are any is seen when the object goes out.
+const HOOKS: [&str; 3] = ["_rpyc_getattr", "_rpyc_setattr", "_rpyc_delattr"];
 
 /// Protocol 5 is unknown to Python 3.7.
 const HIGHEST_EVERYWHERE: i64 = 4;

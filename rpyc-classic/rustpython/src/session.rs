@@ -1,97 +1,106 @@
 //! [`PythonSession`]: what one connection owns inside the interpreter.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-use rpyc_core::Exception;
-use rpyc_core::object::{Any, Context, ObjectRef, ObjectResult};
-use rpyc_core::{Connection, WeakConnection};
-use rustpython_vm::builtins::{PyBytes, PyCode, PyStr, PyTypeRef};
-use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
-
-use super::Shared;
-use super::convert::{to_any, to_python};
-use super::embed::{Acting, check_import};
-use super::exception;
-use super::interrupt::{self, Work};
-use super::proxy::ClassKey;
-use super::sources::{Kind, Sources};
-use super::state::{InPlace, Kept, Parked, ThreadState};
-use super::thread::{Held, lock};
-use super::{memory, modules};
+use rpyc_classic::connections::{Connections, lock};
+use rpyc_classic::embedding::Imports;
 use rpyc_classic::evaluator::Session;
 use rpyc_classic::getconn::Keeper;
+use rpyc_core::executor::Executor;
+use rpyc_core::object::{Any, Context, Method, ObjectRef, ObjectResult, Space};
+use rpyc_core::{Connection, WeakConnection};
+use rustpython_vm::builtins::PyList;
+use rustpython_vm::function::FuncArgs;
+use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
+
+use super::classes::Classes;
+use super::convert::{to_any, to_python};
+use super::exception::to_exception;
+use super::interrupt::{self, Work};
+use super::library::library;
+use super::memory;
+use super::policy::Policy;
+use super::state::{InPlace, Kept, Parked, ThreadState};
+use super::thread::{Held, Source};
+
+/// What sessions and objects share.
+pub(crate) struct Shared {
+    pub(crate) source: Arc<Source>,
+    pub(crate) executor: Arc<dyn Executor>,
+    // Python objects' identities, apart from everything else in this process.
+    pub(crate) space: Space,
+    pub(crate) classes: Classes,
+    pub(crate) connections: Connections,
+    pub(crate) imports: Imports,
+    pub(crate) tidying: memory::Tidying,
+    pub(crate) policy: Policy,
+}
+
+impl Shared {
+    /// Functions of the Python sources.
+    pub(super) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Whether the peer of that connection may run any code here.
+    pub(super) fn may_run_code(&self, peer_number: u64) -> bool {
+        self.imports.is_all() && self.connections.runs_code(peer_number)
+    }
+
+    /// The methods of an object: its class's, and a class's own as well.
+    pub(super) fn methods(
+        &self,
+        vm: &VirtualMachine,
+        object: &PyObject,
+    ) -> PyResult<Arc<[Method]>> {
+        self.classes
+            .methods(vm, self.policy.methods.object(), object)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RustPython")
+    }
+}
 
 /// A namespace, and what is known of one peer.
 pub(super) struct PythonSession {
     shared: Arc<Shared>,
-    // None before the first use and after the end.
-    namespace: Mutex<Option<Held>>,
-    last_traceback: Mutex<Option<Held>>,
+    // The object of the sources' class Session, made at its first use.
+    object: OnceLock<Held>,
     state: Mutex<Kept>,
     connection: Mutex<Option<(WeakConnection, ObjectRef)>>,
     work: Arc<Work>,
-    // The classes of proxies.
-    classes: Mutex<HashMap<ClassKey, Known>>,
-    sources: Sources,
+    // How many expressions have been evaluated.
+    evals: AtomicUsize,
     // The connection's number, once there is one.
     number: AtomicU64,
     is_over: AtomicBool,
-    // Whether the peer may run code.
+    // Whether the peer may run code here.
     runs_code: bool,
     // Whether it belongs to no client.
     is_home: bool,
+    // Of a connection that Python code has made.
     keeper: Weak<Keeper>,
-}
-
-/// A class of proxies.
-struct Known {
-    class: Arc<Held>,
-    // The live proxies of it. A peer may free its class with the last object that is held here,
-    // and make another one under the same id.
-    users: usize,
-}
-
-/// A proxy's share in its class.
-pub(super) struct ClassLease {
-    session: Arc<PythonSession>,
-    key: ClassKey,
 }
 
 impl PythonSession {
     /// The session of a client, which may run code here or not.
     pub(super) fn new(shared: Arc<Shared>, runs_code: bool) -> Arc<PythonSession> {
-        Arc::new(PythonSession {
-            sources: Sources::new(&shared.names),
-            shared,
-            namespace: Mutex::new(None),
-            last_traceback: Mutex::new(None),
-            state: Mutex::default(),
-            connection: Mutex::new(None),
-            classes: Mutex::new(HashMap::new()),
-            work: Arc::new(Work::new()),
-            number: 0.into(),
-            is_over: false.into(),
-            runs_code,
-            is_home: false,
-            keeper: Weak::new(),
-        })
+        PythonSession::keeping(shared, Weak::new(), runs_code)
     }
 
-    /// The session of a connection that Python code makes, and that `keeper` is to keep. The peer may
-    /// run code here or serves this side's code alone.
+    /// The session of a connection that Python code makes, and that `keeper` is to keep.
     pub(super) fn keeping(
         shared: Arc<Shared>,
-        keeper: &Arc<Keeper>,
+        keeper: Weak<Keeper>,
         runs_code: bool,
     ) -> Arc<PythonSession> {
-        let mut session = PythonSession::new(shared, runs_code);
-        if let Some(session) = Arc::get_mut(&mut session) {
-            session.keeper = Arc::downgrade(keeper);
-        }
-        session
+        Arc::new(PythonSession::with(shared, keeper, runs_code))
     }
 
     /// The session for what belongs to no client.
@@ -100,16 +109,27 @@ impl PythonSession {
         connection: &Connection,
         this: ObjectRef,
     ) -> Arc<PythonSession> {
-        let mut session = PythonSession::new(shared, false);
-        if let Some(session) = Arc::get_mut(&mut session) {
-            session.is_home = true;
-            session.connection = Mutex::new(Some((connection.downgrade(), this)));
-        }
-        session
+        Arc::new(PythonSession {
+            is_home: true,
+            connection: Mutex::new(Some((connection.downgrade(), this))),
+            ..PythonSession::with(shared, Weak::new(), false)
+        })
     }
 
-    pub(super) fn is_home(&self) -> bool {
-        self.is_home
+    fn with(shared: Arc<Shared>, keeper: Weak<Keeper>, runs_code: bool) -> PythonSession {
+        PythonSession {
+            shared,
+            object: OnceLock::new(),
+            state: Mutex::default(),
+            connection: Mutex::new(None),
+            work: Arc::new(Work::new()),
+            evals: 0.into(),
+            number: 0.into(),
+            is_over: false.into(),
+            runs_code,
+            is_home: false,
+            keeper,
+        }
     }
 
     /// The interpreter.
@@ -126,7 +146,7 @@ impl PythonSession {
     /// Whether exceptions of the peer's become instances of their own classes, and whether their modules
     /// are imported for that. Where the peer's code runs its classes are here, and nothing is imported
     /// unasked.
-    pub(super) fn custom_exceptions(&self) -> (bool, bool) {
+    fn custom_exceptions(&self) -> (bool, bool) {
         if self.runs_code || self.is_home {
             return (true, false);
         }
@@ -145,8 +165,8 @@ impl PythonSession {
         let outcome = self.shared.source.attached(|vm| {
             let _call = self.work.begin();
             let _state = InPlace::enter(vm, self);
-            let _acting = Acting::enter(self);
-            work(vm).map_err(|error| exception::to_exception(vm, Some(self), &error))
+            let _current = Current::enter(self);
+            work(vm).map_err(|error| to_exception(vm, self, &error))
         });
         outcome?
     }
@@ -169,54 +189,29 @@ impl PythonSession {
     }
 
     /// Keeps the traceback for a post-mortem debugger.
-    pub(super) fn remember_traceback(&self, traceback: PyObjectRef) {
-        if self.is_over() || self.is_home {
+    pub(super) fn remember_traceback(&self, vm: &VirtualMachine, traceback: PyObjectRef) {
+        if self.is_over() || self.is_home || vm.is_none(&traceback) {
             return;
         }
-        let traceback = Held::new(traceback, &self.shared.source);
-        let before = lock(&self.last_traceback).replace(traceback);
-        // A statement of its own: the lock is let go of before Python runs.
-        drop(before);
+        let kept = self.object(vm);
+        // Out of memory, at the worst: then the one before stays.
+        let _ = kept.and_then(|object| object.set_attr("last_traceback", traceback, vm));
     }
 
-    /// The class for a proxy of that key, made where no live proxy has it.
-    pub(super) fn proxy_class(
-        self: &Arc<PythonSession>,
-        key: ClassKey,
-        make: impl FnOnce() -> PyResult<PyTypeRef>,
-    ) -> PyResult<(PyTypeRef, ClassLease)> {
-        let lease = || ClassLease {
-            session: self.clone(),
-            key: key.clone(),
-        };
-        let known = lock(&self.classes).get_mut(&key).map(|known| {
-            known.users += 1;
-            known.class.clone()
-        });
-        if let Some(known) = known {
-            let lease = lease();
-            if let Ok(class) = known.object().clone().downcast() {
-                return Ok((class, lease));
-            }
+    /// Calls a builtin function that looks at its caller, which has no frame.
+    pub(super) fn call_builtin(
+        &self,
+        vm: &VirtualMachine,
+        function: &PyObjectRef,
+        args: FuncArgs,
+    ) -> PyResult {
+        let keyword = vm.ctx.new_dict();
+        for (name, value) in args.kwargs {
+            keyword.set_item(&*vm.ctx.new_str(name), value, vm)?;
         }
-        let class = make()?;
-        if !self.is_over() {
-            let held = Arc::new(Held::new(class.clone().into(), &self.shared.source));
-            let known = Known {
-                class: held,
-                users: 0,
-            };
-            // Another thread may have been faster; its class is as good.
-            let mut classes = lock(&self.classes);
-            let (users, spare) = match classes.entry(key.clone()) {
-                Entry::Occupied(entry) => (&mut entry.into_mut().users, Some(known)),
-                Entry::Vacant(entry) => (&mut entry.insert(known).users, None),
-            };
-            *users += 1;
-            drop(classes);
-            drop(spare);
-        }
-        Ok((class, lease()))
+        let args = (function.clone(), vm.ctx.new_tuple(args.args), keyword);
+        let object = self.object(vm)?;
+        vm.call_method(&object, "call_builtin", args)
     }
 
     /// Whether everything has been let go of, and nothing is to be kept any more.
@@ -224,76 +219,128 @@ impl PythonSession {
         self.is_over.load(Ordering::Acquire)
     }
 
-    /// The namespace, made at its first use.
-    pub(super) fn namespace_object(&self, vm: &VirtualMachine) -> PyObjectRef {
-        let known = lock(&self.namespace)
-            .as_ref()
-            .map(|held| held.object().clone());
-        if let Some(known) = known {
-            return known;
+    /// The namespace of the peer's code.
+    pub(super) fn namespace(&self, vm: &VirtualMachine) -> PyResult {
+        self.object(vm)?.get_attr("namespace", vm)
+    }
+
+    fn object(&self, vm: &VirtualMachine) -> PyResult {
+        if self.object.get().is_none() {
+            let made = self.shared.policy.session.object().call((), vm)?;
+            // Where another thread was faster, its object is the one.
+            drop(self.object.set(Held::new(made, &self.shared.source)));
         }
-        let fresh: PyObjectRef = vm.ctx.new_dict().into();
-        if let Some(names) = self.shared.beginning.get()
-            && let Err(error) = vm.call_method(&fresh, "update", (names.object().clone(),))
-        {
-            log::error!(
-                "a namespace without the program's names: {}",
-                error.class().name()
-            );
-        }
-        if self.is_over() {
-            return fresh;
-        }
-        let held = Held::new(fresh.clone(), &self.shared.source);
-        let mut namespace = lock(&self.namespace);
-        match &*namespace {
-            // Another thread was faster.
-            Some(known) => known.object().clone(),
-            None => {
-                *namespace = Some(held);
-                fresh
-            }
+        match self.object.get() {
+            Some(object) => Ok(object.object().clone()),
+            None => unreachable!("it was set above"),
         }
     }
 
-    /// `eval` or `exec` with the session's namespace.
-    fn evaluate(self: &Arc<PythonSession>, source: Any, kind: Kind) -> ObjectResult {
+    /// A method of the session's object.
+    fn evaluate(self: &Arc<PythonSession>, method: &'static str, source: Any) -> ObjectResult {
         self.run(|vm| {
             let source = to_python(vm, self, source)?;
-            let namespace = self.namespace_object(vm);
-            let (code, text) = match source_text(&source) {
-                Some(text) => {
-                    let text = match kind {
-                        Kind::Eval => text.trim_start_matches([' ', '\t']).to_owned(),
-                        Kind::Execute => text,
-                    };
-                    let (code, name) = self.sources.compile(vm, &text, kind)?;
-                    (code, Some((text, name)))
-                }
-                None => (source, None),
-            };
-            let function = modules::builtin(vm, kind.builtin())?;
-            let result = function.call((code, namespace), vm);
-            if let (Err(_), Some((text, name)), Kind::Eval) = (&result, text, kind) {
-                self.sources.show(vm, &text, &name);
+            let object = self.object(vm)?;
+            let result = vm.call_method(&object, method, (source,))?;
+            Ok(to_any(vm, self, result))
+        })
+    }
+
+    /// What the object's method `eval` does, for plain text: the way that is gone most often, in half
+    /// of the time.
+    fn eval(self: &Arc<PythonSession>, text: &str) -> ObjectResult {
+        self.run(|vm| {
+            let policy = &self.shared.policy;
+            let object = self.object(vm)?;
+            let sources = object.get_attr("sources", vm)?;
+            let name = self.name_of_eval(vm, &sources)?;
+            let text: PyObjectRef = vm.ctx.new_str(text.trim_start_matches([' ', '\t'])).into();
+            let mode = vm.ctx.new_str("eval").into();
+            let (flags, inherits_none) = (vm.ctx.new_int(0).into(), vm.ctx.new_bool(true).into());
+            let compiled = vec![text.clone(), name.clone(), mode, flags, inherits_none];
+            let result = policy.compile.object().call(compiled, vm);
+            let result = result.and_then(|code| {
+                let namespace = self.namespace(vm)?;
+                policy.eval.object().call((code, namespace), vm)
+            });
+            if result.is_err() {
+                vm.call_method(&sources, "show", (text, name))?;
             }
             Ok(to_any(vm, self, result?))
         })
     }
+
+    /// One of the session's names in turn, once it has them all.
+    fn name_of_eval(&self, vm: &VirtualMachine, sources: &PyObject) -> PyResult {
+        let names = sources.get_attr("evals", vm)?;
+        if let Some(names) = names.downcast_ref::<PyList>() {
+            let names = names.borrow_vec();
+            if names.len() >= MAX_EVALS {
+                let turn = self.evals.fetch_add(1, Ordering::Relaxed);
+                return Ok(names[turn % names.len()].clone());
+            }
+        }
+        vm.call_method(sources, "name_of_eval", ())
+    }
+
+    fn attribute(self: &Arc<PythonSession>, name: &'static str) -> ObjectResult {
+        self.run(|vm| Ok(to_any(vm, self, self.object(vm)?.get_attr(name, vm)?)))
+    }
 }
 
-/// The text of what is to be evaluated, unless it is code already.
-fn source_text(source: &PyObjectRef) -> Option<String> {
-    if source.downcast_ref::<PyCode>().is_some() {
-        return None;
+/// While it lives, the thread runs code of that session.
+struct Current(());
+
+impl Current {
+    fn enter(session: &Arc<PythonSession>) -> Current {
+        CURRENT.with_borrow_mut(|sessions| sessions.push(session.clone()));
+        Current(())
     }
-    if let Some(bytes) = source.downcast_ref::<PyBytes>() {
-        return String::from_utf8(bytes.as_bytes().to_vec()).ok();
-    }
-    source.downcast_ref::<PyStr>()?.to_str().map(str::to_owned)
 }
 
-/// The [`Session`] of an engine: a session that hands out references to itself.
+impl Drop for Current {
+    fn drop(&mut self) {
+        // Not let go of within the borrow: it may be the last of its session.
+        let left = CURRENT.with_borrow_mut(Vec::pop);
+        drop(left);
+    }
+}
+
+/// Whether this thread runs that session right now.
+pub(super) fn is_innermost(session: &Arc<PythonSession>) -> bool {
+    CURRENT.with_borrow(|sessions| {
+        let innermost = sessions.last();
+        innermost.is_some_and(|innermost| Arc::ptr_eq(innermost, session))
+    })
+}
+
+/// The session of the client whose code this thread runs.
+pub(super) fn current() -> Option<Arc<PythonSession>> {
+    CURRENT.with_borrow(|sessions| {
+        let mut clients = sessions.iter().rev().filter(|session| !session.is_home);
+        clients.next().cloned()
+    })
+}
+
+/// What [`PythonSession::custom_exceptions`] says for the code that this thread runs.
+pub(super) fn custom_exceptions() -> (bool, bool) {
+    let innermost = CURRENT.with_borrow(|sessions| sessions.last().cloned());
+    innermost.map_or((true, false), |session| session.custom_exceptions())
+}
+
+/// The session for a call to an object of that one: what belongs to no client is used in the
+/// name of the one whose code calls.
+pub(super) fn acting(session: &Arc<PythonSession>) -> Arc<PythonSession> {
+    let innermost = session.is_home.then(current);
+    innermost.flatten().unwrap_or_else(|| session.clone())
+}
+
+thread_local! {
+    // The sessions whose code this thread runs, the innermost one last.
+    static CURRENT: RefCell<Vec<Arc<PythonSession>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The [`Session`] of an evaluator: a session that hands out references to itself.
 pub(super) struct OpenSession(pub(super) Arc<PythonSession>);
 
 impl Session for OpenSession {
@@ -310,28 +357,27 @@ impl Session for OpenSession {
     }
 
     fn eval(&self, _: &Context<'_>, source: Any) -> ObjectResult {
-        self.0.evaluate(source, Kind::Eval)
+        match source.as_str() {
+            // What defines a function may raise much later.
+            Some(text) if !text.contains("lambda") => self.0.eval(text),
+            _ => self.0.evaluate("eval", source),
+        }
     }
 
     fn execute(&self, _: &Context<'_>, source: Any) -> ObjectResult {
-        self.0.evaluate(source, Kind::Execute)
+        self.0.evaluate("execute", source)
     }
 
     fn define(&self, _: &Context<'_>, name: &str, value: Any) -> ObjectResult<()> {
         self.0.run(|vm| {
             let value = to_python(vm, &self.0, value)?;
-            self.0.namespace_object(vm).set_item(name, value, vm)
+            self.0.namespace(vm)?.set_item(name, value, vm)
         })
     }
 
     fn import(&self, _: &Context<'_>, name: &str) -> ObjectResult {
         self.0.run(|vm| {
-            check_import(vm, &self.0.shared.imports, name)?;
-            if let Some(module) = modules::loaded(vm, name) {
-                return Ok(to_any(vm, &self.0, module));
-            }
-            let importlib = modules::library(vm, "importlib")?;
-            let import = importlib.get_attr("import_module", vm)?;
+            let import = self.0.shared.policy.import_module.object();
             let module = import.call((vm.ctx.new_str(name),), vm)?;
             Ok(to_any(vm, &self.0, module))
         })
@@ -341,7 +387,7 @@ impl Session for OpenSession {
         self.0.run(|vm| {
             let args = args.into_iter().map(|arg| to_python(vm, &self.0, arg));
             let args = args.collect::<PyResult<Vec<_>>>()?;
-            let importlib = modules::library(vm, "importlib")?;
+            let importlib = library(vm, "importlib")?;
             let import = importlib.get_attr("import_module", vm)?;
             let module = import.call((vm.ctx.new_str(module),), vm)?;
             let result = module
@@ -352,18 +398,11 @@ impl Session for OpenSession {
     }
 
     fn namespace(&self, _: &Context<'_>) -> ObjectResult {
-        self.0
-            .run(|vm| Ok(to_any(vm, &self.0, self.0.namespace_object(vm))))
+        self.0.attribute("namespace")
     }
 
     fn last_traceback(&self, _: &Context<'_>) -> ObjectResult {
-        self.0.run(|vm| {
-            // One statement: the lock is let go of before anything else happens.
-            let last = lock(&self.0.last_traceback)
-                .as_ref()
-                .map(|held| held.object().clone());
-            Ok(last.map_or(Any::NONE, |last| to_any(vm, &self.0, last)))
-        })
+        self.0.attribute("last_traceback")
     }
 
     fn disconnected(&self) {
@@ -381,18 +420,17 @@ impl Session for OpenSession {
             client.unwrap_or_default(),
         );
         drop(connection);
-        let namespace = lock(&session.namespace).take();
-        drop(namespace);
-        let traceback = lock(&session.last_traceback).take();
-        drop(traceback);
+        if session.object.get().is_some() {
+            // With the interpreter gone there is nothing to let go of.
+            let _ = session.shared.source.attached(|vm| {
+                let object = session.object(vm);
+                let ended = object.and_then(|object| vm.call_method(&object, "end", ()));
+                if let Err(error) = ended {
+                    log::debug!("the end of a session: {}", error.class().name());
+                }
+            });
+        }
         drop(session.take_state());
-        let classes = std::mem::take(&mut *lock(&session.classes));
-        drop(classes);
-        // With the interpreter gone there is nothing to forget.
-        let _ = session
-            .shared
-            .source
-            .attached(|vm| session.sources.clear(vm));
     }
 }
 
@@ -404,35 +442,11 @@ impl Drop for OpenSession {
     }
 }
 
-impl Drop for ClassLease {
-    fn drop(&mut self) {
-        // A name means the same class for ever.
-        if matches!(self.key, ClassKey::Named(_)) {
-            return;
-        }
-        let mut classes = lock(&self.session.classes);
-        let is_last = classes.get_mut(&self.key).is_some_and(|known| {
-            known.users = known.users.saturating_sub(1);
-            known.users == 0
-        });
-        let last = if is_last {
-            classes.remove(&self.key)
-        } else {
-            None
-        };
-        // A Python object isn't dropped under a lock.
-        drop(classes);
-        drop(last);
-    }
-}
-
-impl std::fmt::Debug for PythonSession {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for PythonSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PythonSession")
     }
 }
 
-/// The exception for what can't be asked any more.
-pub(super) fn closed() -> Exception {
-    Exception::eof_error("the connection is closed")
-}
+/// As many names has a session for expressions: sources.py counts them.
+const MAX_EVALS: usize = 64;

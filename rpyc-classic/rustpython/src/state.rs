@@ -20,9 +20,8 @@ use rustpython_vm::stdlib::_thread::get_ident;
 use rustpython_vm::vm::thread::{current_thread_slot, current_vm_is_set, with_current_vm};
 use rustpython_vm::{PyObjectRef, PyResult, VirtualMachine};
 
-use super::embed;
 use super::local::{self, Attributes};
-use super::session::PythonSession;
+use super::session::{PythonSession, is_innermost};
 use super::thread::{Source, is_ours, lost_depth};
 
 /// All of it, for one session or one idle thread.
@@ -216,7 +215,7 @@ impl<'a> InPlace<'a> {
         vm: &'a VirtualMachine,
         session: &'a Arc<PythonSession>,
     ) -> Option<InPlace<'a>> {
-        if !is_ours() || embed::is_innermost(session) {
+        if !is_ours() || is_innermost(session) {
             return None;
         }
         let kept = session.take_state();

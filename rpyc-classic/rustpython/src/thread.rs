@@ -10,8 +10,9 @@ use std::any::Any as StdAny;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
+use rpyc_classic::connections::lock;
 use rpyc_classic::threads::{SignalMask, niceness};
 use rpyc_core::Exception;
 use rpyc_core::executor::{Executor, Job, ThreadBody, ThreadPool, retire};
@@ -297,10 +298,10 @@ fn panicked(panic: Box<dyn StdAny + Send>) -> Exception {
     Exception::builtin("SystemError").with_arg(format!("the interpreter panicked: {message}"))
 }
 
-/// A lock whose data is whole after every statement, so that a panic elsewhere doesn't matter.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// For all threads: the interpreter's, executing ones, and those that Python code starts.
+/// RustPython's recursion limit counts bytes of stack, its parser needs 2 MiB, and freeing
+/// containers needs 4 MiB for each million that they are nested deep.
+pub(super) const STACK_SIZE: usize = 64 << 20;
 
 #[cfg(test)]
 mod tests {

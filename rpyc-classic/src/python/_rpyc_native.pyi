@@ -28,7 +28,7 @@ class Target:
         """The connection that it came over, as `getconn()` gives it; AttributeError if that is closed."""
 
     def methods(self) -> tuple[str, ...]:
-        """The names of its methods."""
+        """The names of its methods: those for which the interpreter has room."""
 
     def attr(self, name: str) -> Any: ...
     def set_attr(self, name: str, value: Any) -> None: ...
@@ -64,7 +64,10 @@ class Answer:
     def add_callback(self, function: Any) -> None: ...
 
 def connect(host: str, port: int | None, is_classic: bool, config: dict, keepalive: bool) -> Any:
-    """Connects to another server: over TCP, or without a port to a Unix socket."""
+    """Connects to another server: over TCP, or without a port to a Unix socket.
+
+    The config has the names of Python's rpyc, and bools; `sync_request_timeout` is a float or None.
+    """
 
 def current_connection() -> Any:
     """The connection of the client whose code runs on this thread, as `getconn()` gives it, or None."""

@@ -7,17 +7,18 @@
 /// Modules by their names, each of which needs those before it alone.
 pub const SOURCES: &[(&str, &str)] = &[
     ("_rpyc_objects", include_str!("objects.py")),
+    ("_rpyc_hashes", include_str!("hashes.py")),
     ("_rpyc_sources", include_str!("sources.py")),
     ("_rpyc_proxies", include_str!("proxies.py")),
-    ("_rpyc_exceptions", EXCEPTIONS),
-    ("_rpyc_plain_names", PLAIN_NAMES),
+    ("_rpyc_exceptions", include_str!("exceptions.py")),
+    ("_rpyc_plain_names", include_str!("plain_names.py")),
     ("_rpyc_raised", include_str!("raised.py")),
     ("_rpyc_session", include_str!("session.py")),
+    ("_rpyc_package", include_str!("package.py")),
 ];
 
 /// Modules by their names, whether they are packages, and their sources: the small `rpyc`, and what stands
-/// in for parts of the standard library that clients look for. `rpyc.utils.teleportation` is each
-/// evaluator's own.
+/// in for parts of the standard library that clients look for.
 pub const PACKAGE: &[(&str, bool, &str)] = &[
     ("_rpyc_services", false, include_str!("services.py")),
     ("distutils", true, EMPTY),
@@ -45,16 +46,14 @@ pub const PACKAGE: &[(&str, bool, &str)] = &[
     ("rpyc.utils.classic", false, include_str!("rpyc/classic.py")),
     ("rpyc.utils.factory", false, include_str!("rpyc/factory.py")),
     ("rpyc.utils.helpers", false, include_str!("rpyc/helpers.py")),
+    ("rpyc.utils.teleportation", false, TELEPORTATION),
     ("rpyc.version", false, include_str!("rpyc/version.py")),
 ];
 
-/// Exceptions of peers, as they are raised here: the module `_rpyc_exceptions`.
-pub const EXCEPTIONS: &str = include_str!("exceptions.py");
+/// Functions of peers by their bytecode or source: a module that evaluators may need without [`PACKAGE`].
+pub const TELEPORTATION: &str = include_str!("rpyc/teleportation.py");
 
 /// The answers to requests that nobody waits for yet: `rpyc.core.async_`.
 pub const ASYNC_RESULT: &str = include_str!("rpyc/async_.py");
-
-/// Names that peers give as bytes: the module `_rpyc_plain_names`.
-pub const PLAIN_NAMES: &str = include_str!("plain_names.py");
 
 const EMPTY: &str = include_str!("rpyc/empty.py");

@@ -3,8 +3,7 @@
 import itertools
 import sys
 import types
-import weakref
-from _weakref import _remove_dead_weakref
+from _weakref import _remove_dead_weakref, ref
 
 # Names that netrefs answer by themselves (docs/wire-protocol.md, section 6).
 LOCAL_NAMES = frozenset(
@@ -41,7 +40,7 @@ def keep(table, key, ref):
         _remove_dead_weakref(table, key)
 
 
-class NumberedRef(weakref.ref):
+class NumberedRef(ref):
     """A weak reference with the number of its class, and its place in a table."""
 
     __slots__ = "number", "key"
@@ -106,12 +105,21 @@ def _module_name(module):
 
 
 def id_parts(obj):
-    """What the id_pack is made of: name, number of the class, number of the object or None."""
+    """What the id_pack is made of, and whether the class decides by itself who may do what.
+
+    These are the name, the number of the class, and that of the object or None.
+    """
     cls = type(obj)
     if issubclass(cls, type):
-        return class_name(obj), _class_number(obj), None
+        return class_name(obj), _class_number(obj), None, _has_hooks(cls)
     name = _module_name(obj) if issubclass(cls, types.ModuleType) else _instance_name(obj)
-    return name, _class_number(cls), id(obj)
+    return name, _class_number(cls), id(obj), _has_hooks(cls)
+
+
+def _has_hooks(cls):
+    # Seen when the object goes out, so that each access needn't look.
+    hooks = hasattr(cls, "_rpyc_getattr"), hasattr(cls, "_rpyc_setattr")
+    return any(hooks) or hasattr(cls, "_rpyc_delattr")
 
 
 _ROUTINES = types.FunctionType, types.MethodType, types.BuiltinFunctionType

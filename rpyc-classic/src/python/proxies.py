@@ -1,11 +1,10 @@
 """Netrefs: a peer's objects as objects of this interpreter, with the special methods of their class."""
 
 import builtins
-import pickle
 import sys
 import types
-import weakref
 
+from _rpyc_hashes import check_keys
 from _rpyc_native import dumpable
 from _rpyc_objects import LOCAL_NAMES, NumberedRef, instance_methods, is_class, keep
 from _weakref import _remove_dead_weakref
@@ -40,7 +39,6 @@ _BUILTIN_CLASSES = frozenset(cls for cls in vars(builtins).values() if type(cls)
 # What each Python reads that is served.
 _PROTOCOL = 4
 
-_MAX_METHODS = 10_000
 _MAX_NAME = 256
 _MAX_ITEMS = 100_000
 _CHUNK = 1000
@@ -130,7 +128,9 @@ class BaseNetref(metaclass=NetrefMetaclass):
 
     def __reduce_ex__(self, protocol):
         # By its owner, if that allows it. Nothing is unpickled here by this.
-        return pickle.loads, (_target(self).pickle(protocol),)
+        from pickle import loads
+
+        return loads, (_target(self).pickle(protocol),)
 
     def __copy__(self):
         return _copied(self, False)
@@ -145,6 +145,7 @@ class BaseNetref(metaclass=NetrefMetaclass):
         return _is_subclass(self, other)
 
 
+_new = object.__new__
 _target = BaseNetref.__dict__["____target__"].__get__
 _set_target = BaseNetref.__dict__["____target__"].__set__
 _set_class = BaseNetref.__dict__["____class__"].__set__
@@ -170,22 +171,20 @@ def _forget_netref(ref):
 
 def netref(target):
     """The netref of the target."""
+    # Callbacks' arguments come this way: it is written out for speed.
     key = target.key or target.address
     ref = _live.get(key)
-    known = None if ref is None else ref()
-    if known is not None:
+    if ref is not None and (known := ref()) is not None:
         return known
-    made = _new(_class_for(target), target)
+    held = _class_for(target)
+    made = _new(held.cls)
+    _set_target(made, target)
+    _set_class(made, held)
     ref = NumberedRef(made, _forget_netref)
     ref.key = key
+    if _live.setdefault(key, ref) is ref:
+        return made
     return keep(_live, key, ref)
-
-
-def _new(held, target):
-    self = object.__new__(held.cls)
-    _set_target(self, target)
-    _set_class(self, held)
-    return self
 
 
 class _Class:
@@ -221,10 +220,7 @@ def _class_for(target):
     known = None if ref is None else ref()
     if known is not None:
         return known
-    methods = target.methods()
-    if len(methods) > _MAX_METHODS:
-        raise ValueError(f"a class of {len(methods)} methods is too large")
-    made = _Class(_make_class(name, methods))
+    made = _Class(_make_class(name, target.methods()))
     ref = NumberedRef(made, _forget_class)
     ref.key = key
     return keep(_peers_classes, key, ref)
@@ -248,7 +244,21 @@ def _make_class(name, methods):
     return NetrefMetaclass(name, (BaseNetref,), namespace)
 
 
+# Those of all classes by their names, so many: they are the same in each.
+_forwarders = {}
+_MAX_FORWARDERS = 1024
+
+
 def _forwarder(name):
+    known = _forwarders.get(name)
+    if known is None:
+        if len(_forwarders) >= _MAX_FORWARDERS:
+            _forwarders.clear()
+        known = _forwarders[name] = _new_forwarder(name)
+    return known
+
+
+def _new_forwarder(name):
     if name == "__call__":
 
         def method(self, /, *args, **kwargs):
@@ -387,7 +397,9 @@ def _copied_by_owner(self, target, deep):
     # An object that can't be pickled, or whose class isn't here, is copied where it is, if the owner
     # lets code of this side run.
     try:
-        return pickle.loads(target.pickle(_PROTOCOL))
+        from pickle import loads
+
+        return loads(target.pickle(_PROTOCOL))
     except Exception as failure:
         try:
             copy = target.connection().modules["copy"]
@@ -407,13 +419,19 @@ def copy_of_container(own, other):
     name = _target(other).name
     if cls is dict and name == "builtins.dict":
         items = _items(other.items())
-        return None if items is None else dict(items)
+        if items is None:
+            return None
+        check_keys([key for key, _ in items])
+        return dict(items)
     if cls is list and name == "builtins.list":
         return _items(other)
     if name == "builtins.set" or (cls is set and name == "builtins.frozenset"):
         if cls in (set, frozenset):
             items = _items(other)
-            return None if items is None else set(items)
+            if items is None:
+                return None
+            check_keys(items)
+            return set(items)
     return None
 
 

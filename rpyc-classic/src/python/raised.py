@@ -1,7 +1,6 @@
 """Exceptions of this interpreter as they go to peers, and as peers leave context managers with them."""
 
 import builtins
-import traceback
 
 from _rpyc_exceptions import find_class, instance
 from _rpyc_native import dumpable
@@ -16,6 +15,9 @@ _TRAILER = " =========\n"
 # doesn't know the class: groups are said to be of a module that no Python has.
 _GROUPS = "builtins.groups"
 _GROUP = getattr(builtins, "BaseExceptionGroup", None)
+
+# `name_from` is RustPython's.
+_NOT_SENT = frozenset(("args", "with_traceback", "name_from"))
 
 # The last frames of a deep traceback are told, so many. Hundreds of thousands, when a client has
 # lifted the recursion limit, would take a minute to format.
@@ -69,7 +71,7 @@ def _value(obj):
 
 def _escaped(text):
     """The text with escapes for lone surrogates, which have no UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _attributes(raised):
@@ -78,9 +80,7 @@ def _attributes(raised):
     except Exception:
         return
     for name in names:
-        if not isinstance(name, str) or name.startswith("_"):
-            continue
-        if name in ("args", "with_traceback", "name_from"):
+        if not isinstance(name, str) or name[:1] == "_" or name in _NOT_SENT:
             continue
         try:
             value = getattr(raised, name)
@@ -93,8 +93,10 @@ def _attributes(raised):
 
 def _text(raised, trail):
     try:
+        from traceback import format_exception
+
         limit = -_MAX_FRAMES if _is_deep(trail) else None
-        lines = traceback.format_exception(type(raised), raised, trail, limit=limit)
+        lines = format_exception(type(raised), raised, trail, limit=limit)
         return as_python_names("".join(lines))
     except Exception:
         # Out of stack, or a client has broken what the module needs.

@@ -17,6 +17,14 @@ def begin_with(names):
     beginning.update(names)
 
 
+def run_init(file, source):
+    """Runs the script as `__main__`; its names are in each namespace."""
+    names = vars(sys.modules["__main__"])
+    names["__file__"] = file
+    exec(compile(source, file, "exec"), names)
+    begin_with({name: value for name, value in names.items() if not name.startswith("_")})
+
+
 def restrict_imports(permit):
     """Lets code import only what `permit(name)` is true of."""
     _may_import.append(permit)
@@ -45,7 +53,7 @@ class Session:
     def __init__(self):
         self.namespace = dict(beginning)
         self.last_traceback = None
-        self._sources = Sources()
+        self.sources = Sources()
 
     def _globals(self):
         # Those that all share, not this module's.
@@ -58,17 +66,17 @@ class Session:
         if text is None:
             return eval(source, self._globals())
         text = text.lstrip(" \t")
-        code, name = self._sources.compile(text, "eval")
+        code, name = self.sources.compile(text, "eval")
         try:
             return eval(code, self._globals())
         except BaseException:
-            self._sources.show(text, name)
+            self.sources.show(text, name)
             raise
 
     def execute(self, source):
         """Executes statements."""
         text = _text(source)
-        code = source if text is None else self._sources.compile(text, "exec")[0]
+        code = source if text is None else self.sources.compile(text, "exec")[0]
         exec(code, self._globals())
 
     def call_builtin(self, function, args, kwargs):
@@ -77,7 +85,7 @@ class Session:
         What depends on the names around the call sees those of the namespace, as at the top level of
         a module.
         """
-        name = _FRAMELESS.get(function)
+        name = LOOKING_AT_CALLER.get(function)
         if name in ("eval", "exec") and len(args) == 1 and "globals" not in kwargs:
             return function(args[0], self._globals(), **kwargs)
         if name in ("globals", "locals", "vars") and not args and not kwargs:
@@ -88,12 +96,12 @@ class Session:
 
     def end(self):
         """The connection is closed: lets go of everything."""
-        self._sources.clear()
+        self.sources.clear()
         self.namespace, self.last_traceback = {}, None
 
 
 # Functions are told by what they are: clients may replace those that all share.
-_FRAMELESS = {
+LOOKING_AT_CALLER = {
     getattr(builtins, name): name for name in ("dir", "eval", "exec", "globals", "locals", "vars")
 }
 

@@ -16,11 +16,10 @@ import time
 import types
 
 import _rpyc_async as _async
-import _rpyc_requests as _requests
-import _rpyc_teleportation as _teleportation
 import _rpyc_thread_state as _thread_state
-from _rpyc_proxies import is_netref
-from _rpyc_session import begin_with
+from _rpyc_package import PackageFinder
+from _rpyc_proxies import is_netref, target_of
+from _rpyc_teleportation import check_versions
 
 # A client's loop in Python keeps others from running for so long.
 _SWITCH_INTERVAL = 0.0005
@@ -101,14 +100,6 @@ def _bound_recursion(most):
     setrecursionlimit.__module__ = "sys"
     setrecursionlimit.__doc__ = set_limit.__doc__
     sys.setrecursionlimit = setrecursionlimit
-
-
-def run_init(file, source):
-    """Runs the script as `__main__`; its names are in each namespace."""
-    namespace = vars(sys.modules["__main__"])
-    namespace["__file__"] = file
-    exec(compile(source, file, "exec"), namespace)
-    begin_with({name: value for name, value in namespace.items() if not name.startswith("_")})
 
 
 def version():
@@ -231,7 +222,7 @@ def _know_netrefs(module):
             return type.__instancecheck__(cls, obj)
 
     real.__class__ = NetrefMetaclass
-    module.syncreq = _for_both(module.syncreq, _requests.sync_request)
+    module.syncreq = _for_both(module.syncreq, _request)
     module.asyncreq = _for_both(module.asyncreq, _request_later)
 
 
@@ -247,8 +238,12 @@ def _for_both(of_its_own, of_these):
     return request
 
 
+def _request(netref, handler, args):
+    return target_of(netref).request(handler, args)
+
+
 def _request_later(netref, handler, args):
-    return _async.AsyncResult(_requests.async_request(netref, handler, args))
+    return _async.AsyncResult(target_of(netref).request_later(handler, args))
 
 
 def _share_timeout(module):
@@ -260,7 +255,7 @@ def _check_bytecode(module):
 
     @functools.wraps(import_function)
     def checked(functup, *args, **kwargs):
-        _teleportation.check_versions(functup[0])
+        check_versions(functup[0])
         return import_function(functup, *args, **kwargs)
 
     module.import_function = checked
@@ -286,29 +281,9 @@ _HOOKS = {
 }
 
 
-class _PackageFinder:
-    """Finds the modules of the small rpyc package, and what stands in for parts of the standard library."""
-
-    def __init__(self, sources):
-        self._sources = sources
-
-    def find_spec(self, name, path=None, target=None):
-        if name not in self._sources:
-            return None
-        is_package, _ = self._sources[name]
-        return importlib.machinery.ModuleSpec(name, self, origin="built-in", is_package=is_package)
-
-    def create_module(self, spec):
-        return None
-
-    def exec_module(self, module):
-        _, source = self._sources[module.__name__]
-        exec(compile(source, f"<rpyc {module.__name__}>", "exec"), module.__dict__)
-
-
 def offer_package(sources):
     """Makes the modules importable where no others of that name are installed.
 
     The sources map names to pairs of is_package and text.
     """
-    sys.meta_path.append(_PackageFinder(sources))
+    sys.meta_path.append(PackageFinder(sources))

@@ -1,3 +1,3 @@
 """The bytes of what goes by value."""
 
-from _rpyc_requests import dump, dumpable, load
+from _rpyc_native import dump, dumpable, load

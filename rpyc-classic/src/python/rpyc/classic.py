@@ -6,7 +6,7 @@ import os
 import pickle
 import sys
 
-from _rpyc_native import BaseNetref, pickled
+from _rpyc_proxies import BaseNetref, target_of
 from rpyc.core.consts import STREAM_CHUNK
 from rpyc.core.service import ClassicService, ModuleNamespace, Slave
 from rpyc.utils import factory
@@ -98,7 +98,7 @@ def obtain(proxy):
     """A copy of the peer's object, unpickled here. Whoever calls it trusts the peer."""
     if not isinstance(proxy, BaseNetref):
         return pickle.loads(pickle.dumps(proxy))
-    return pickle.loads(pickled(proxy, 4))
+    return pickle.loads(target_of(proxy).pickle(4))
 
 
 def deliver(conn, localobj):

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import inspect
+import platform
 import sys
 import textwrap
 import types
@@ -21,26 +22,42 @@ if sys.version_info < (3, 11):
 _CONSTS = _FIELDS.index("co_consts")
 
 
+# Whether peers may run the same bytecode.
+_HAS_PEERS = sys.implementation.name == "cpython"
+
+
 def check_versions(name):
-    """Refuses bytecode of another version of Python's: it would crash the process."""
+    """Refuses bytecode of another Python's: it would crash the process."""
+    if not _HAS_PEERS:
+        ours = platform.python_implementation()
+        _refuse(name, f"{ours}, which doesn't execute CPython's bytecode")
     try:
         theirs = current_connection().modules
         magic, version = theirs["importlib.util"].MAGIC_NUMBER, theirs.sys.version.split()[0]
     except Exception:
         magic, version = None, "a Python that doesn't tell its version"
     if magic != importlib.util.MAGIC_NUMBER:
-        raise TypeError(
-            f"cannot teleport {name!r}: this server runs Python {sys.version.split()[0]}, which "
-            f"doesn't execute the bytecode of {version}. Send the source instead: "
-            'conn.modules["rpyc.utils.teleportation"].import_source(inspect.getsource(func), '
-            "conn.namespace)"
-        )
+        ours = sys.version.split()[0]
+        _refuse(name, f"Python {ours}, which doesn't execute the bytecode of {version}")
+
+
+def _refuse(name, why):
+    raise TypeError(
+        f"cannot teleport {name!r}: this server runs {why}. Send the source instead: "
+        'conn.modules["rpyc.utils.teleportation"].import_source(inspect.getsource(func), '
+        "conn.namespace)"
+    )
 
 
 def export_function(func):
     """The function as plain values."""
     if not isinstance(func, types.FunctionType):
         raise TypeError(f"cannot export {func!r}: it isn't a function")
+    if not _HAS_PEERS:
+        raise TypeError(
+            f"cannot export {func.__name__!r}: no other Python executes the bytecode of "
+            f"{platform.python_implementation()}. Send the source instead: export_source(func)"
+        )
     if func.__closure__:
         raise TypeError(f"cannot export {func.__name__!r}: it has a closure")
     keywords = tuple((func.__kwdefaults__ or {}).items())
