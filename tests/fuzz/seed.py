@@ -14,10 +14,12 @@ def lines(path):
         yield name, bytes.fromhex(digits)
 
 
-# The dialects of targets/dialects.rs that have id_packs: rpyc 6 or rpyc-ng, a triple, its id_packs from Python 3 and
-# Python 2, rpyc-ng.
+# The dialects of targets/dialects.rs that have pairs: rpyc 6 or rpyc-ng, rpyc-ng, rpyc 6.
+NG = 8
+PAIRS = (0, NG, 9)
+# Those that have triples with id_packs: nothing known yet, id_packs from Python 3 and Python 2.
 # Those that have numbers read them from messages made for them, below.
-WITH_ID_PACKS = (0, 1, 2, 3)
+TRIPLES = (1, 2, 3)
 WITH_NUMBERS = (1, 4, 5, 6, 7)
 # What the bits for the threads put in front of a message.
 THREADS = (b"", bytes(8), bytes(16))
@@ -47,8 +49,9 @@ def numbered():
 
 def dialects(name, message):
     """The message with the byte of each dialect that can mean it, and without threads."""
-    yield name, bytes([0]), message
-    for number in WITH_ID_PACKS[1:]:
+    for number in PAIRS:
+        yield "%s_%d" % (name, number), bytes([number]), message
+    for number in TRIPLES:
         yield "%s_%d" % (name, number), bytes([number]), triple(message)
 
 
@@ -64,12 +67,13 @@ def framed(payload):
 def add_message(seeds, name, dialect, message):
     """The message alone, for every target that is about messages, and with threads in front of it."""
     for bits, threads in enumerate(THREADS):
-        if bits == 1 and dialect == b"\0":
+        if bits == 1 and dialect[0] in PAIRS:
             continue
         byte = bytes([dialect[0] | bits << 4])
         seeds["message"][f"{name}_threads_{bits}"] = byte + threads + message
         seeds["session"][f"{name}_threads_{bits}"] = b"\x01" + byte + framed(threads + message)
-    if name.startswith("reply_"):
+    # What comes behind the kind and the number, where that is a small one.
+    if dialect[0] in PAIRS and message[:2] == b"\x02\x11" or message[:2] == b"\x12\x52":
         seeds["boxed"][name] = dialect + message[3:]
 
 
@@ -108,9 +112,12 @@ def main():
             messages = [payload(bytes.fromhex(digits)) for direction, digits in frames if direction == side]
             first = next((message for message in messages), b"")
             dialect = bytes([0 if first[:1] in (b"\x01", b"\x02", b"\x03") else 1])
-            seeds["session"][path.stem + side.replace("<", "_back").replace(">", "")] = (
-                bytes([options]) + dialect + b"".join(map(framed, messages))
-            )
+            name = path.stem + side.replace("<", "_back").replace(">", "")
+            seeds["session"][name] = bytes([options]) + dialect + b"".join(map(framed, messages))
+            if path.stem.endswith("-7.0.15"):
+                # Its words alone, to a side that knows whom it talks to.
+                for number, message in enumerate(messages):
+                    add_message(seeds, f"{name}_{number}", bytes([NG]), message)
     for target, files in seeds.items():
         folder = corpus / target
         folder.mkdir(parents=True, exist_ok=True)
