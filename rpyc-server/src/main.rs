@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use log::warn;
 use rpyc_classic::{Evaluator, EvaluatorOptions, StartError};
-use rpyc_rustpython::{Engine, is_called_as_python, python_name, run_as_python};
+use rpyc_rustpython::{RustPython, is_called_as_python, python_name, run_as_python};
 use rpyc_server::program::{self, Host};
 
 fn main() -> ExitCode {
@@ -27,6 +27,6 @@ fn start(mut options: EvaluatorOptions) -> Result<Arc<dyn Evaluator>, StartError
         warn!("sys.executable is empty, clients' code can't start a Python: {error}");
         String::new()
     }));
-    let evaluator = Engine::start(options)?;
+    let evaluator = RustPython::start(options)?;
     Ok(evaluator)
 }

@@ -12,7 +12,7 @@ use rpyc_classic::{ClassicConnection, SlaveOptions, SlaveService};
 use rpyc_classic::{Evaluator, EvaluatorOptions};
 use rpyc_core::object::Function;
 use rpyc_core::{Any, Config, Connection, Exposed, VoidService, expose};
-use rpyc_rustpython::Engine;
+use rpyc_rustpython::RustPython;
 
 /// What the program is about.
 #[derive(Default)]
@@ -51,7 +51,7 @@ pub(crate) fn run() -> Result<String, Box<dyn Error>> {
     ));
     // Keeps honest scripts to what they are for; it is no sandbox.
     options.imports = Imports::only(["lab", "math", "json", "time"]);
-    let engine = Engine::start(options)?;
+    let engine = RustPython::start(options)?;
 
     // Of each client's session.
     let log = Function::new("log", |cx, args| {

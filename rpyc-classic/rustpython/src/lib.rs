@@ -3,10 +3,10 @@
 //!
 //! ```no_run
 //! use rpyc_classic::{EvaluatorOptions, SlaveOptions, SlaveService};
-//! use rpyc_rustpython::Engine;
+//! use rpyc_rustpython::RustPython;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let engine = Engine::start(EvaluatorOptions::default())?;
+//! let engine = RustPython::start(EvaluatorOptions::default())?;
 //! let factory = SlaveService::factory(engine, SlaveOptions::default());
 //! // A server makes a service of each connection with it.
 //! let service = factory.create()?;
@@ -80,14 +80,14 @@ use self::thread::{STACK_SIZE, Source};
 ///
 /// It lives on a thread of its own, which is Python's main thread, and installs no signal handlers.
 /// It is stopped when the last handle is dropped.
-pub struct Engine {
+pub struct RustPython {
     shared: Arc<Shared>,
     stop: Sender<()>,
     stopped: Mutex<Option<Receiver<()>>>,
     _home: HomeSession,
 }
 
-impl Engine {
+impl RustPython {
     /// Starts an interpreter.
     ///
     /// With glibc, the whole process has as many heaps as cores from then on (`M_ARENA_MAX`), so that
@@ -95,7 +95,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the system refuses a thread or the interpreter doesn't initialise.
-    pub fn start(options: EvaluatorOptions) -> Result<Arc<Engine>, StartError> {
+    pub fn start(options: EvaluatorOptions) -> Result<Arc<RustPython>, StartError> {
         memory::share_heaps();
         let (started, starting) = channel();
         let (stop, stopping) = channel();
@@ -138,7 +138,7 @@ impl Engine {
         let home =
             HomeSession::new(&shared).map_err(|error| StartError::Python(error.to_string()))?;
         let session = home.session.clone();
-        let engine = Arc::new(Engine {
+        let engine = Arc::new(RustPython {
             shared,
             stop,
             stopped: Mutex::new(Some(stopped)),
@@ -149,19 +149,19 @@ impl Engine {
     }
 }
 
-impl Drop for Engine {
+impl Drop for RustPython {
     fn drop(&mut self) {
         self.stop();
     }
 }
 
-impl fmt::Debug for Engine {
+impl fmt::Debug for RustPython {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").finish_non_exhaustive()
+        f.debug_struct("RustPython").finish_non_exhaustive()
     }
 }
 
-impl Evaluator for Engine {
+impl Evaluator for RustPython {
     fn name(&self) -> String {
         version()
     }

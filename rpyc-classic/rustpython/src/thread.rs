@@ -305,12 +305,13 @@ pub(super) const STACK_SIZE: usize = 64 << 20;
 
 #[cfg(test)]
 mod tests {
-    use crate::Engine;
+    use crate::RustPython;
     use rpyc_classic::{Evaluator, EvaluatorOptions};
 
     #[test]
     fn a_panic_in_the_interpreter_is_an_exception_of_its_request_alone() {
-        let engine = Engine::start(EvaluatorOptions::default()).expect("the interpreter starts");
+        let engine =
+            RustPython::start(EvaluatorOptions::default()).expect("the interpreter starts");
         let source = engine.shared.source.clone();
         let (sender, receiver) = std::sync::mpsc::channel();
         let job = move || {
@@ -331,7 +332,8 @@ mod tests {
 
     #[test]
     fn what_is_let_go_of_after_the_end_is_left_alone() {
-        let engine = Engine::start(EvaluatorOptions::default()).expect("the interpreter starts");
+        let engine =
+            RustPython::start(EvaluatorOptions::default()).expect("the interpreter starts");
         let source = engine.shared.source.clone();
         let held = source.attached(|vm| {
             let object = vm.ctx.new_list(vec![vm.ctx.new_str("item").into()]);

@@ -9,11 +9,12 @@ use rpyc_classic::EvaluatorOptions;
 use rpyc_classic::{Evaluator, SlaveOptions, SlaveService};
 use rpyc_core::object::Function;
 use rpyc_core::{Any, CloseReason, Config, Connection, Error, Exception, Value, VoidService, args};
-use rpyc_rustpython::Engine;
+use rpyc_rustpython::RustPython;
 
 /// One interpreter for all tests: their clients share it as clients of a server do.
-pub(crate) static ENGINE: LazyLock<Arc<Engine>> =
-    LazyLock::new(|| Engine::start(EvaluatorOptions::default()).expect("the interpreter starts"));
+pub(crate) static ENGINE: LazyLock<Arc<RustPython>> = LazyLock::new(|| {
+    RustPython::start(EvaluatorOptions::default()).expect("the interpreter starts")
+});
 
 pub(crate) struct Client {
     connection: Connection,
@@ -30,11 +31,11 @@ impl Client {
     }
 
     /// A client of that interpreter.
-    pub(crate) fn of(engine: &Arc<Engine>) -> Client {
+    pub(crate) fn of(engine: &Arc<RustPython>) -> Client {
         Client::start(engine, SlaveOptions::default())
     }
 
-    fn start(engine: &Arc<Engine>, options: SlaveOptions) -> Client {
+    fn start(engine: &Arc<RustPython>, options: SlaveOptions) -> Client {
         let service = SlaveService::factory(engine.clone(), options)
             .create()
             .expect("a service");

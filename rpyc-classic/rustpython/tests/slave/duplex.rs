@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rpyc_classic::{ClassicConnection, SlaveOptions, SlaveService};
 use rpyc_classic::{Evaluator, EvaluatorOptions};
 use rpyc_core::Connector;
-use rpyc_rustpython::Engine;
+use rpyc_rustpython::RustPython;
 use rpyc_tests::Server;
 use rpyc_tests::deadline::{PATIENCE, within};
 use rpyc_tests::python_server::PythonServer;
@@ -16,7 +16,7 @@ use crate::client::eventually;
 fn code_of_either_side_works_in_the_other() {
     rpyc_tests::server::binary();
     within(2 * PATIENCE, "the session", || {
-        let engine = Engine::start(EvaluatorOptions::default()).expect("an interpreter");
+        let engine = RustPython::start(EvaluatorOptions::default()).expect("an interpreter");
         let connect = |address: std::net::SocketAddr| {
             let service = SlaveService::new(&*engine, SlaveOptions::default());
             let connector = Connector::new()

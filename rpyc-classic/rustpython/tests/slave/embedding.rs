@@ -8,12 +8,12 @@ use rpyc_classic::{ClassicConnection, SlaveOptions, SlaveService};
 use rpyc_classic::{Evaluator, EvaluatorOptions, StartError};
 use rpyc_core::object::Function;
 use rpyc_core::{Any, Config, Connection, Exception, Exposed, VoidService, args, expose};
-use rpyc_rustpython::Engine;
+use rpyc_rustpython::RustPython;
 
 #[path = "../../examples/embedding.rs"]
 mod example;
 
-fn connect(engine: &Engine, options: SlaveOptions, name: &str) -> ClassicConnection {
+fn connect(engine: &RustPython, options: SlaveOptions, name: &str) -> ClassicConnection {
     let service = Arc::new(SlaveService::new(engine, options));
     let mut config = Config::default();
     config.connid = Some(name.to_owned());
@@ -23,10 +23,10 @@ fn connect(engine: &Engine, options: SlaveOptions, name: &str) -> ClassicConnect
     ClassicConnection::new(here).expect("classic")
 }
 
-fn start(change: impl FnOnce(&mut EvaluatorOptions)) -> Arc<Engine> {
+fn start(change: impl FnOnce(&mut EvaluatorOptions)) -> Arc<RustPython> {
     let mut options = EvaluatorOptions::default();
     change(&mut options);
-    Engine::start(options).expect("an interpreter")
+    RustPython::start(options).expect("an interpreter")
 }
 
 #[track_caller]
@@ -200,7 +200,7 @@ fn a_script_that_raises_keeps_the_interpreter_from_starting() {
         "start.py",
         "x = 1\nraise RuntimeError('no device')\n",
     ));
-    let error = Engine::start(options).expect_err("no interpreter");
+    let error = RustPython::start(options).expect_err("no interpreter");
     let StartError::Init(exception) = &error else {
         panic!("{error}");
     };

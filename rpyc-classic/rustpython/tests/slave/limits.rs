@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rpyc_classic::EvaluatorOptions;
-use rpyc_rustpython::Engine;
+use rpyc_rustpython::RustPython;
 
 use crate::client::Client;
 
-fn engine_with_time_limit(limit: Duration) -> Arc<Engine> {
+fn engine_with_time_limit(limit: Duration) -> Arc<RustPython> {
     let mut options = EvaluatorOptions::default();
     options.request_time_limit = Some(limit);
-    Engine::start(options).expect("the interpreter starts")
+    RustPython::start(options).expect("the interpreter starts")
 }
 
 #[test]
