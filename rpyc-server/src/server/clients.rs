@@ -37,6 +37,8 @@ struct Set {
     /// The one client that there is to be has been let in.
     taken: bool,
     present: Places<Client>,
+    /// How many times SIGHUP was sent on.
+    hang_ups: u64,
     // Who must be authenticated until when, in order.
     handshakes: VecDeque<(Instant, u64)>,
 }
@@ -117,6 +119,7 @@ impl Clients {
                 set: Mutex::new(Set {
                     closing: false,
                     taken: false,
+                    hang_ups: 0,
                     present: Places::new(caps),
                     handshakes: VecDeque::new(),
                 }),
@@ -226,9 +229,12 @@ impl Clients {
         self.inner.set().present.holders().any(is_it)
     }
 
-    /// Sends SIGHUP to the processes that have taken their client over.
+    /// Sends SIGHUP to the processes of clients; to one that hasn't taken its client over yet, when it has:
+    /// before, it may not be prepared for it.
     pub(super) fn hang_up(&self) {
-        for client in self.inner.set().present.holders() {
+        let mut set = self.inner.set();
+        set.hang_ups += 1;
+        for client in set.present.holders() {
             if let Stage::Process {
                 pid,
                 is_ready: true,
@@ -483,13 +489,22 @@ impl Place {
         }
     }
 
-    /// The process has taken the client over.
-    pub(super) fn process_ready(&self) {
+    /// How many times SIGHUP was sent on until now.
+    pub(super) fn hang_ups(&self) -> u64 {
+        self.clients.inner.set().hang_ups
+    }
+
+    /// The process has taken the client over; it was started after so many SIGHUPs.
+    pub(super) fn process_ready(&self, hang_ups: u64) {
         let mut set = self.clients.inner.set();
+        let missed = set.hang_ups != hang_ups;
         if let Some(client) = set.present.get_mut(self.number)
-            && let Stage::Process { is_ready, .. } = &mut client.stage
+            && let Stage::Process { pid, is_ready } = &mut client.stage
         {
             *is_ready = true;
+            if missed {
+                signal(*pid, Signal::HUP);
+            }
         }
     }
 
@@ -553,5 +568,26 @@ mod tests {
         let places = ["127.0.0.1:1", "127.0.0.1:2", "[::1]:3"]
             .map(|text| clients.admit("it", &peer(text)).expect("room"));
         assert_eq!(clients.len(), places.len());
+    }
+
+    #[test]
+    fn a_process_that_takes_its_client_over_later_is_sent_the_sighup_of_before() {
+        use std::os::unix::process::ExitStatusExt;
+        use std::process::Command;
+
+        let caps = Caps {
+            all: 1,
+            per_source: 1,
+        };
+        let clients = Clients::new(caps, false);
+        let (place, _) = clients.admit("it", &peer("127.0.0.1:1")).expect("room");
+        let before = place.hang_ups();
+        let mut child = Command::new("sleep").arg("60").spawn().expect("a process");
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        place.served_by(pid.expect("a number"));
+        clients.hang_up();
+        place.process_ready(before);
+        let status = child.wait().expect("its end");
+        assert_eq!(status.signal(), Some(Signal::HUP.as_raw()));
     }
 }

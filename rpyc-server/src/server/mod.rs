@@ -328,8 +328,8 @@ impl Stopper {
         }
     }
 
-    /// Sends SIGHUP to the processes of clients ([`Mode::Process`]), as far as they have taken their
-    /// client over: for programs that read files anew then.
+    /// Sends SIGHUP to the processes of clients ([`Mode::Process`]), to those that are being started as
+    /// soon as they have taken their client over: for programs that read files anew then.
     pub fn hang_up(&self) {
         self.shared.clients.hang_up();
     }

@@ -245,6 +245,7 @@ impl Client {
         // The process ends this as soon as it has taken the client over.
         let marked = stream.set_nonblocking(true);
         let socket = marked.and_then(|()| stream.try_clone());
+        let hang_ups = self.place.hang_ups();
         match socket.and_then(|socket| {
             Ok((
                 command
@@ -253,20 +254,29 @@ impl Client {
                 socket,
             ))
         }) {
-            Ok((child, socket)) => self.see_through(child, socket, start, command.adopts_orphans),
+            Ok((child, socket)) => {
+                self.see_through(child, socket, start, hang_ups, command.adopts_orphans);
+            }
             Err(error) => refuse(Refused::System, &NoProcess(error)),
         }
     }
 
     /// Waits for the process's end.
-    fn see_through(&self, mut child: Child, socket: RawStream, start: Start, kills_orphans: bool) {
+    fn see_through(
+        &self,
+        mut child: Child,
+        socket: RawStream,
+        start: Start,
+        hang_ups: u64,
+        kills_orphans: bool,
+    ) {
         let number = child.id();
         self.log(Level::Info, format_args!("process {number} serves it"));
         let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid {
             self.place.served_by(pid);
             if is_taken_over(pid, &socket) {
-                self.place.process_ready();
+                self.place.process_ready(hang_ups);
             }
             drop(start);
             let grace = self.server.options.grace.max(GRACE);
