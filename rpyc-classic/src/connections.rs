@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use rpyc_core::config::Nesting;
 use rpyc_core::executor::Executor;
@@ -16,6 +16,7 @@ use crate::getconn::{Keeper, ServerConnection};
 use crate::options;
 use crate::slave::{SlaveOptions, SlaveService};
 use crate::target::closed;
+use crate::threads::lock;
 
 /// By their numbers, which netrefs know.
 #[derive(Default)]
@@ -214,9 +215,4 @@ impl Service for Caller {
     fn on_disconnect(&self, _: &Connection) {
         self.evaluator.session.disconnected();
     }
-}
-
-/// A lock whose data is whole after every statement, so that a panic elsewhere doesn't matter.
-pub fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

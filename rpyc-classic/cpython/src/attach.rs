@@ -16,9 +16,10 @@ use std::any::Any as StdAny;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use pyo3::prelude::*;
+pub(crate) use rpyc_classic::threads::lock;
 use rpyc_core::Exception;
 use rpyc_core::executor::{Executor, Job, ThreadBody, retire};
 
@@ -177,11 +178,6 @@ pub(crate) fn check_not_forked() -> Result<(), Exception> {
         )),
         false => Ok(()),
     }
-}
-
-/// A lock whose data is whole after every statement, so that a panic elsewhere doesn't matter.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn panicked(panic: &(dyn StdAny + Send)) -> Exception {

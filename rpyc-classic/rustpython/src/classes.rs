@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use rpyc_classic::connections::lock;
+use rpyc_classic::threads::lock;
 use rpyc_core::object::{Identity, Method, Space};
 use rustpython_vm::builtins::{PyStr, PyTuple, PyType, PyWeak};
 use rustpython_vm::types::PyTypeFlags;

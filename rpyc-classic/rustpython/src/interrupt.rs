@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rpyc_classic::connections::lock;
+use rpyc_classic::threads::lock;
 use rustpython_vm::signal::{SignalNum, set_interrupt_ex};
 use rustpython_vm::stdlib::_thread::get_ident;
 use rustpython_vm::{AsObject, PyResult, VirtualMachine};

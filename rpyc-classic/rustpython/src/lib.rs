@@ -61,7 +61,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::Builder;
 use std::time::Duration;
 
-use rpyc_classic::connections::{Connections, lock};
+use rpyc_classic::connections::Connections;
+use rpyc_classic::threads::lock;
 use rpyc_classic::{Evaluator, EvaluatorOptions, Session, StartError};
 use rpyc_core::executor::Executor;
 use rpyc_core::object::Space;

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use rpyc_classic::connections::lock;
+use rpyc_classic::threads::lock;
 use rustpython_vm::builtins::{PyDictRef, PyStr, PyTypeRef};
 use rustpython_vm::function::PySetterValue;
 use rustpython_vm::{AsObject, Py, PyObjectRef, PyPayload, PyResult, VirtualMachine};
@@ -110,7 +110,7 @@ mod _rpyc_local {
     use std::fmt;
     use std::sync::{Arc, Mutex, PoisonError};
 
-    use rpyc_classic::connections::lock;
+    use rpyc_classic::threads::lock;
     use rustpython_vm::builtins::{PyDictRef, PyStr, PyTypeRef};
     use rustpython_vm::function::{FuncArgs, PySetterValue};
     use rustpython_vm::object::{Traverse, TraverseFn};

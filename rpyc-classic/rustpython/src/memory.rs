@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rpyc_classic::connections::lock;
+use rpyc_classic::threads::lock;
 use rustpython_vm::{AsObject, PyResult, VirtualMachine};
 
 use super::interrupt;

@@ -86,7 +86,8 @@ impl PyHandle {
     ) -> PyResult {
         let mut args = to_func_args(vm, &self.session, args)?;
         if cx.connection().dialect().has_names_in_bytes() {
-            args = plain_names::as_text(vm, &self.session, object, args)?;
+            let as_text = self.session.shared().policy().names_as_text.object();
+            args = plain_names::as_text(vm, as_text, self.session.namespace(vm)?, object, args)?;
         }
         // What looks at its caller finds none: a peer has no frame.
         match self.session.shared().policy().looks_at_caller(vm, object) {

@@ -2,26 +2,24 @@
 
 use rustpython_vm::builtins::{PyDictRef, PyStr, PyTupleRef};
 use rustpython_vm::function::FuncArgs;
-use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
+use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
 
-use super::session::PythonSession;
-
-/// The arguments of the call of a peer's, with text for names.
+/// The arguments of the call of a peer's, with text for names, as the sources' function makes it.
+/// `namespace` is what the peer's own code runs in.
 pub(super) fn as_text(
     vm: &VirtualMachine,
-    session: &PythonSession,
+    names_as_text: &PyObject,
+    namespace: PyObjectRef,
     function: &PyObjectRef,
     args: FuncArgs,
 ) -> PyResult<FuncArgs> {
-    let namespace = session.namespace(vm)?;
     let named = vm.ctx.new_dict();
     for (name, value) in args.kwargs {
         named.set_item(vm.ctx.new_str(name).as_object(), value, vm)?;
     }
     let positional = vm.ctx.new_tuple(args.args);
     let call = (function.clone(), namespace, positional, named);
-    let policy = session.shared().policy();
-    let call = policy.names_as_text.object().call(call, vm)?;
+    let call = names_as_text.call(call, vm)?;
     let args: PyTupleRef = call.get_item(&0, vm)?.try_into_value(vm)?;
     let kwargs: PyDictRef = call.get_item(&1, vm)?.try_into_value(vm)?;
     let mut call = FuncArgs::from(args.to_vec());

@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-use rpyc_classic::connections::{Connections, lock};
+use rpyc_classic::connections::Connections;
 use rpyc_classic::embedding::Imports;
 use rpyc_classic::evaluator::Session;
 use rpyc_classic::getconn::Keeper;
+use rpyc_classic::threads::lock;
 use rpyc_core::executor::Executor;
 use rpyc_core::object::{Any, Context, Method, ObjectRef, ObjectResult, Space};
 use rpyc_core::{Connection, WeakConnection};

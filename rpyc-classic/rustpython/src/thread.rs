@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-use rpyc_classic::connections::lock;
+use rpyc_classic::threads::lock;
 use rpyc_classic::threads::{SignalMask, niceness};
 use rpyc_core::Exception;
 use rpyc_core::executor::{Executor, Job, ThreadBody, ThreadPool, retire};

@@ -1,13 +1,19 @@
-//! What the system keeps by thread, for evaluators whose threads run the code of one client after the
-//! other.
+//! What the system keeps by thread, and locks: for evaluators whose threads run the code of one client
+//! after the other.
 
 #![allow(unsafe_code)] // calls of C
 
 use std::fmt;
 use std::mem::MaybeUninit;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub mod locale;
+
+/// A lock whose data is whole after every statement, so that a panic elsewhere doesn't matter.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Linux keeps it for each thread, other systems for the process. Without privileges it can't be put back.
 #[must_use]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::auth::{Access, Networks, Secret, Tls};
 
-use crate::program::cli::AccessOptions;
+use crate::program::cli::access::AccessOptions;
 use crate::program::failure::Failure;
 
 /// The TLS of the options, if they ask for it.

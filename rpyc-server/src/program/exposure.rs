@@ -3,7 +3,7 @@
 use crate::Address;
 use ipnet::IpNet;
 
-use crate::program::cli::AccessOptions;
+use crate::program::cli::access::AccessOptions;
 use crate::program::failure::Failure;
 
 /// What keeps strangers out, and whether anything has to.

@@ -88,7 +88,8 @@ impl Admitted {
             // Some systems pass the listener's mode on, and a server in process mode sees by it
             // that this process goes on from here.
             stream.set_nonblocking(false).map_err(broken)?;
-            set_options(stream, peer, options);
+            let write_timeout = options.connection.write_timeout;
+            set_options(stream, peer, options.keepalive, write_timeout);
             if let (RawStream::Tcp(stream), PeerAddr::Tcp(peer)) = (stream, peer)
                 && let Ok(local) = stream.local_addr()
             {

@@ -10,15 +10,19 @@ use rpyc_core::transport::PeerAddr;
 use socket2::{SockRef, TcpKeepalive};
 
 use super::RawStream;
-use super::config::Options;
 
-/// Sets the options of a socket that was just accepted.
-pub(super) fn set_options(stream: &RawStream, peer: &PeerAddr, options: &Options) {
+/// Sets the options of a socket that was just accepted. A machine is asked whether it is there after
+/// `keepalive` of silence.
+pub(super) fn set_options(
+    stream: &RawStream,
+    peer: &PeerAddr,
+    keepalive: Option<Duration>,
+    write_timeout: Option<Duration>,
+) {
     let RawStream::Tcp(stream) = stream else {
         return;
     };
-    let write_timeout = options.connection.write_timeout;
-    let watched = options.keepalive.map_or(Ok(()), |after| {
+    let watched = keepalive.map_or(Ok(()), |after| {
         Probes::after(after).send_over(stream, write_timeout)
     });
     if let Err(error) = stream.set_nodelay(true).and(watched) {

@@ -207,7 +207,9 @@ impl Client {
         if let Err(rejection) = admitted {
             return refuse(Refused::Authentication, &with_causes(&rejection));
         }
-        set_options(&stream, &self.peer, &self.server.options);
+        let options = &self.server.options;
+        let write_timeout = options.connection.write_timeout;
+        set_options(&stream, &self.peer, options.keepalive, write_timeout);
         let waits = authenticator.is_none_or(|one| one.0.client_speaks_first());
         let spoken = if waits {
             first_bytes(&stream)

@@ -4,8 +4,8 @@
 //! A flag on the command line wins over the environment, that over the config file, that over
 //! the default.
 
-mod access;
-mod arg;
+pub(crate) mod access;
+pub(crate) mod arg;
 mod file;
 mod help;
 mod limits;
@@ -26,9 +26,8 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, Id, value_parser};
 use clap_complete::Shell;
 
-pub(crate) use self::access::AccessOptions;
-use self::arg::with_opposites;
-pub(crate) use self::arg::{bytes, option, optional_seconds, switch, with_variables};
+use self::access::AccessOptions;
+use self::arg::{with_opposites, with_variables};
 pub(crate) use self::limits::Limits;
 pub(crate) use self::logging::{LogFormat, Logging};
 pub(crate) use self::operations::Operations;

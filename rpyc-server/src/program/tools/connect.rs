@@ -13,7 +13,7 @@ use rpyc_core::{Config, Connection, Connector, Error};
 
 use crate::auth::Secret;
 
-use crate::program::cli;
+use crate::program::cli::arg;
 use crate::program::failure::Failure;
 
 /// A server, by the way to it.
@@ -113,11 +113,11 @@ struct TlsFiles {
 
 pub(super) fn args() -> Vec<Arg> {
     let file = |name, help| {
-        let option = cli::option(name, "FILE", help);
+        let option = arg::option(name, "FILE", help);
         option.value_parser(value_parser!(PathBuf))
     };
     let args = [
-        cli::option(
+        arg::option(
             "connect",
             "WHERE",
             "The server: HOST:PORT, tls:HOST:PORT, unix:PATH, ssh:USER@HOST or service:NAME; \
@@ -126,7 +126,7 @@ pub(super) fn args() -> Vec<Arg> {
         .env("RPYC_CONNECT")
         .default_value("127.0.0.1:18812")
         .value_parser(Target::parse),
-        cli::option(
+        arg::option(
             "timeout",
             "SECS",
             "How long connecting may take, and, where it is given, each answer; 0 waits for ever",
@@ -137,7 +137,7 @@ pub(super) fn args() -> Vec<Arg> {
              it is, that is bounded, too, and the connection is closed. 0 waits for ever",
         )
         .default_value("5")
-        .value_parser(cli::optional_seconds),
+        .value_parser(arg::optional_seconds),
         file(
             "secret-file",
             "The secret that the server asks for (its own --secret-file)",
@@ -152,13 +152,13 @@ pub(super) fn args() -> Vec<Arg> {
         ),
         file("ssl-certfile", "tls: this client's certificate").requires("ssl-keyfile"),
         file("ssl-keyfile", "tls: its key").requires("ssl-certfile"),
-        cli::switch(
+        arg::switch(
             "ssl-any-name",
             "tls: take a trusted certificate for whatever name it is",
         ),
     ];
     let headed = args.map(|arg| arg.help_heading("Connection"));
-    cli::with_variables("RPYC_CLIENT_", headed.into())
+    arg::with_variables("RPYC_CLIENT_", headed.into())
 }
 
 impl Way {

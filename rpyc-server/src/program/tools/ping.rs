@@ -30,7 +30,7 @@ pub(super) fn command() -> Command {
                 .long("interval")
                 .value_name("SECS")
                 .default_value("1")
-                .value_parser(crate::program::cli::optional_seconds)
+                .value_parser(crate::program::cli::arg::optional_seconds)
                 .help("The time from a ping to the next one; 0 pings without a pause"),
         )
         .arg(

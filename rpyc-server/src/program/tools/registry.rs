@@ -7,13 +7,13 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use rpyc_core::registry::{RegistryClient, RegistryError, ServerAddress};
 
 use crate::printable::on_one_line;
-use crate::program::cli;
+use crate::program::cli::arg;
 use crate::program::failure::Failure;
 
 /// How to reach the registry.
 pub(super) fn args() -> Vec<Arg> {
     let args = [
-        cli::option(
+        arg::option(
             "registry-type",
             "TYPE",
             "Whether the registry is asked over UDP or TCP",
@@ -21,17 +21,17 @@ pub(super) fn args() -> Vec<Arg> {
         .default_value("UDP")
         .ignore_case(true)
         .value_parser(PossibleValuesParser::new(["UDP", "TCP"])),
-        cli::option(
+        arg::option(
             "registry-host",
             "HOST",
             "The registry's host [default: whichever hears a UDP broadcast]",
         ),
-        cli::option("registry-port", "PORT", "The registry's port")
+        arg::option("registry-port", "PORT", "The registry's port")
             .default_value("18811")
             .value_parser(value_parser!(u16).range(1..)),
     ];
     let headed = args.map(|arg| arg.help_heading("Registry"));
-    cli::with_variables("RPYC_CLIENT_", headed.into())
+    arg::with_variables("RPYC_CLIENT_", headed.into())
 }
 
 /// The registry of these options.

@@ -2,10 +2,11 @@
 
 use std::cell::Cell;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use rpyc_classic::threads::lock;
 use rpyc_classic::{ClassicConnection, Interrupter, Outcome, Prompt};
 use rpyc_core::Error;
 use signal_hook::consts::SIGINT;
@@ -199,8 +200,4 @@ pub(super) fn show(ended: &Ended) -> u8 {
 pub(super) fn say(text: &str) {
     // Nothing is left to do when nobody listens.
     let _ = writeln!(io::stderr(), "{}", printable(text));
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -27,7 +27,7 @@ pub(super) fn download_command() -> Command {
         .after_help("Examples:\n  rpyc-server download --connect host:18812 /var/log/syslog .\n  rpyc-server download --resume --verify /srv/results results\n\nA file goes into DST if that is a directory. A directory's content goes into DST itself.")
         .arg(Arg::new("source").value_name("SRC").required(true).help("What to copy, at the server"))
         .arg(Arg::new("target").value_name("DST").required(true).value_parser(value_parser!(PathBuf)).help("Where to, here"))
-        .arg(Arg::new(MAX_BYTES).long(MAX_BYTES).value_name("SIZE").value_parser(crate::program::cli::bytes).help("Take so many bytes at most (64KiB, 16MiB, 1GiB) [default: what the server announces, and 4MiB for files that grow meanwhile]"))
+        .arg(Arg::new(MAX_BYTES).long(MAX_BYTES).value_name("SIZE").value_parser(crate::program::cli::arg::bytes).help("Take so many bytes at most (64KiB, 16MiB, 1GiB) [default: what the server announces, and 4MiB for files that grow meanwhile]"))
 }
 
 fn with_options(command: Command) -> Command {
