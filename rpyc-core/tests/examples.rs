@@ -12,6 +12,9 @@ mod custom_object;
 #[path = "../examples/echo.rs"]
 mod echo;
 
+#[path = "../examples/reconnecting.rs"]
+mod reconnecting;
+
 #[test]
 fn asynchronous_runs() {
     asynchronous::main().unwrap_or_else(|error| panic!("{error}"));
@@ -35,6 +38,11 @@ fn custom_object_runs() {
 #[test]
 fn echo_runs() {
     echo::main().unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn reconnecting_runs() {
+    reconnecting::main().unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]

@@ -12,3 +12,4 @@ mod objects;
 mod serving;
 mod shop;
 mod threads;
+mod typed;

@@ -4,21 +4,22 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
+use rpyc_core::service::IntoService;
 use rpyc_core::{Config, Connection, Service};
 use rpyc_tests::Script;
 
 /// Runs a script against a service; its `conn` is connected. It must succeed.
 #[track_caller]
-pub(crate) fn run(service: impl Service, code: &str) -> String {
+pub(crate) fn run(service: impl IntoService, code: &str) -> String {
     run_with(service, Config::default(), code)
 }
 
 /// The same, with the server's config.
 #[track_caller]
-pub(crate) fn run_with(service: impl Service, config: Config, code: &str) -> String {
+pub(crate) fn run_with(service: impl IntoService, config: Config, code: &str) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap_or_else(|e| panic!("bind: {e}"));
     let address = listener.local_addr().unwrap_or_else(|e| panic!("{e}"));
-    let service: Arc<dyn Service> = Arc::new(service);
+    let service = service.into_service();
     thread::spawn(move || {
         // It ends with the process: scripts connect as often as they like.
         for stream in listener.incoming().flatten() {

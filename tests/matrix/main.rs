@@ -6,6 +6,7 @@ mod client;
 mod pipes;
 mod servers;
 mod threads;
+mod typed;
 
 use self::servers::{PythonServer, Rpyc, RustServer};
 
