@@ -29,22 +29,42 @@ use crate::exception::Exception;
 /// What a conversion raised; a TypeError for a key that isn't hashable.
 #[macro_export]
 macro_rules! dict {
-    ($($key:expr => $value:expr),* $(,)?) => {
-        $crate::object::dict_of_entries([$((
-            $crate::object::IntoAny::into_any($key),
-            $crate::object::IntoAny::into_any($value),
-        )),*])
-    };
+    ($($key:expr => $value:expr),* $(,)?) => {{
+        let entries = $crate::object::DictEntries::new();
+        // Each in a statement of its own: what it locks is free again for the next one.
+        $(
+            let entries = entries.entry(
+                $crate::object::IntoAny::into_any($key),
+                $crate::object::IntoAny::into_any($value),
+            );
+        )*
+        entries.finish()
+    }};
 }
 
-/// What [`dict!`] is.
+/// What [`dict!`] gathers.
 #[doc(hidden)]
-pub fn dict_of_entries<const N: usize>(
-    entries: [(ObjectResult, ObjectResult); N],
-) -> Result<Dict, Exception> {
-    let dict = Dict::new();
-    for (key, value) in entries {
-        dict.insert(key?, value?)?;
+#[derive(Debug)]
+pub struct DictEntries(Result<Dict, Exception>);
+
+impl DictEntries {
+    #[doc(hidden)]
+    #[allow(clippy::new_without_default)] // of the macro alone
+    pub fn new() -> DictEntries {
+        DictEntries(Ok(Dict::new()))
     }
-    Ok(dict)
+
+    #[doc(hidden)]
+    #[must_use]
+    pub fn entry(self, key: ObjectResult, value: ObjectResult) -> DictEntries {
+        DictEntries(self.0.and_then(|dict| {
+            dict.insert(key?, value?)?;
+            Ok(dict)
+        }))
+    }
+
+    #[doc(hidden)]
+    pub fn finish(self) -> Result<Dict, Exception> {
+        self.0
+    }
 }

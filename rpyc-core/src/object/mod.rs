@@ -43,7 +43,7 @@ pub use self::convert::{FromAny, IntoAny, items};
 #[doc(hidden)]
 pub use self::convert::{from_plain, plain_or_name};
 #[doc(hidden)]
-pub use self::dict_macro::dict_of_entries;
+pub use self::dict_macro::DictEntries;
 pub use self::exposed::{Expose, Exposed};
 pub use self::function::Function;
 pub use self::identity::{IdParts, Identity, Space};

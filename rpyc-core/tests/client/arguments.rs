@@ -167,6 +167,10 @@ fn a_dict_is_written_as_in_python_and_keeps_its_order() -> Result<(), Error> {
     let keys = Any::tuple(keys).into_value().map(|keys| keys.to_string());
     assert_eq!(keys.as_deref(), Some("('volts', 2, 'range', 'none')"));
     assert!(dict! {}?.items().is_empty());
+    // What one entry locks is free for the next.
+    let lock = std::sync::Mutex::new(1);
+    let value = || lock.try_lock().expect("nobody holds it");
+    assert!(dict! { "a" => *value(), "b" => *value() }.is_ok());
     let unhashable = dict! { Dict::new() => 1 };
     assert!(unhashable.is_err_and(|error| error.is("TypeError")));
     // A call with such a one isn't made.
