@@ -9,7 +9,7 @@ use std::time::Duration;
 use rpyc_core::object::{Function, callback};
 use rpyc_core::{AsyncResult, Config, Connector, Error, PythonException, Result, client, dict};
 
-use crate::servers::PythonServer;
+use crate::servers::{PythonServer, Rpyc};
 
 const SERVICE: &str = r#"
 from rpyc.utils.server import ThreadedServer
@@ -104,7 +104,7 @@ trait Probe {
 
 #[test]
 fn a_typed_client_of_a_python_service() -> Result<()> {
-    let server = PythonServer::of(SERVICE);
+    let server = PythonServer::of(Rpyc::Stock, SERVICE);
     let config = Config::new().known_exception::<OutOfRange>();
     let conn = Connector::new()
         .config(config)
