@@ -70,7 +70,11 @@
 //! | connect: TCP, TLS, Unix socket, pipes, child process, ssh | [`connect`], [`Connector`] |
 //! | find a server by the name of its service | [`Connector::connect_by_service`], [`registry`] |
 //! | offer a service: by attribute, of closures, by hand | [`macro@service`], [`object::Class`], [`Object`] |
-//! | use a remote object: attributes, items, calls, `for`, `with` | [`Netref`] |
+//! | use a remote object: attributes, items, calls, `for`, `with` | [`Any`], [`Netref`] |
+//! | use one by methods with types | [`macro@client`] |
+//! | raise exceptions of one's own classes, and catch them | [`macro@PythonException`], [`Error::downcast`] |
+//! | pass functions, lists, dicts | [`args!`], [`dict!`], [`object::List`] |
+//! | know what a call failed with | [`Error`] |
 //! | make Rust types of results, and the reverse | [`Any::extract`], [`FromAny`], [`IntoAny`] |
 //! | go on without waiting; wait for several | [`Netref::async_call`], [`AsyncResult`] |
 //! | be called while doing something else | [`Connection::serve_in_background`] |
