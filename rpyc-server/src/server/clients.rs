@@ -572,17 +572,22 @@ mod tests {
 
     #[test]
     fn a_process_that_takes_its_client_over_later_is_sent_the_sighup_of_before() {
+        use std::io::Read;
         use std::os::unix::process::ExitStatusExt;
-        use std::process::Command;
+        use std::process::{Command, Stdio};
 
-        let caps = Caps {
-            all: 1,
-            per_source: 1,
-        };
-        let clients = Clients::new(caps, false);
+        let (all, per_source) = (1, 1);
+        let clients = Clients::new(Caps { all, per_source }, false);
         let (place, _) = clients.admit("it", &peer("127.0.0.1:1")).expect("room");
         let before = place.hang_ups();
-        let mut child = Command::new("sleep").arg("60").spawn().expect("a process");
+        // Whoever runs the tests may ignore the signal, and have its processes do so.
+        let sleeper = "from signal import *; import time
+signal(SIGHUP, SIG_DFL), print(flush=True), time.sleep(60)";
+        let mut command = Command::new("python3");
+        let command = command.args(["-c", sleeper]).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("python3");
+        let ready = child.stdout.take().expect("a pipe").read_exact(&mut [0]);
+        ready.expect("it is ready");
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         place.served_by(pid.expect("a number"));
         clients.hang_up();
