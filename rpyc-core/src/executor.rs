@@ -228,6 +228,17 @@ pub fn retire() {
     IS_RETIRED.set(true);
 }
 
+/// Whether this thread holds none of the locks of connections and their parts, as is so wherever code of
+/// others runs: handlers, callbacks, destructors. For assertions: a build without them always says so.
+///
+/// ```
+/// debug_assert!(rpyc_core::executor::is_unlocked());
+/// ```
+#[must_use]
+pub fn is_unlocked() -> bool {
+    crate::sync::holds_none()
+}
+
 thread_local! {
     static IS_RETIRED: Cell<bool> = const { Cell::new(false) };
 }

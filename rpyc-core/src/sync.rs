@@ -8,6 +8,8 @@
 //! Under `--cfg shuttle` they are the model checker's (docs/testing.md), and whatever has a limit
 //! in time may or may not run out of it.
 
+use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
@@ -16,7 +18,7 @@ use shuttle::sync as base;
 #[cfg(not(shuttle))]
 use std::sync as base;
 
-pub(crate) use base::{Condvar, MutexGuard, atomic};
+pub(crate) use base::{Condvar, atomic};
 
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(base::Mutex<T>);
@@ -27,9 +29,65 @@ impl<T> Mutex<T> {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        MutexGuard {
+            guard: self.0.lock().unwrap_or_else(PoisonError::into_inner),
+            held: Held::new(),
+        }
     }
 }
+
+/// A lock that this thread holds.
+#[must_use]
+pub(crate) struct MutexGuard<'a, T> {
+    guard: base::MutexGuard<'a, T>,
+    held: Held,
+}
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.guard
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.guard
+    }
+}
+
+/// Whether this thread holds no lock. Builds without assertions, and the model checker, always say so.
+pub(crate) fn holds_none() -> bool {
+    HELD.get() == 0
+}
+
+/// One of the locks that this thread holds.
+struct Held(());
+
+impl Held {
+    fn new() -> Held {
+        if IS_COUNTED {
+            HELD.set(HELD.get() + 1);
+        }
+        Held(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if IS_COUNTED {
+            HELD.set(HELD.get() - 1);
+        }
+    }
+}
+
+thread_local! {
+    static HELD: Cell<usize> = const { Cell::new(0) };
+}
+
+/// For assertions; the model checker's threads are one thread.
+const IS_COUNTED: bool = cfg!(all(debug_assertions, not(shuttle)));
 
 /// Waits for a notification; `None` waits without a limit.
 #[cfg(not(shuttle))]
@@ -38,13 +96,15 @@ pub(crate) fn wait<'a, T>(
     guard: MutexGuard<'a, T>,
     limit: Option<Duration>,
 ) -> MutexGuard<'a, T> {
-    match limit {
+    let MutexGuard { guard, held } = guard;
+    let guard = match limit {
         None => condvar.wait(guard).unwrap_or_else(PoisonError::into_inner),
         Some(limit) => {
             let waited = condvar.wait_timeout(guard, limit);
             waited.unwrap_or_else(PoisonError::into_inner).0
         }
-    }
+    };
+    MutexGuard { guard, held }
 }
 
 /// Whether the deadline has passed.
@@ -75,7 +135,9 @@ mod model {
         if limit.is_some() && thread_rng().r#gen::<bool>() {
             return guard;
         }
-        condvar.wait(guard).unwrap_or_else(PoisonError::into_inner)
+        let MutexGuard { guard, held } = guard;
+        let guard = condvar.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        MutexGuard { guard, held }
     }
 
     /// A deadline may pass whenever somebody looks.

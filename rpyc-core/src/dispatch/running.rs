@@ -99,13 +99,16 @@ impl<P: Protocol> Dispatcher<P> {
         let job = {
             let (link, slot) = (self.clone(), slot.clone());
             move || {
-                if let Some(request) = slot.lock().take() {
+                // A statement of its own: the request doesn't run under the lock.
+                let request = slot.lock().take();
+                if let Some(request) = request {
                     link.run_tasks(task, request);
                 }
             }
         };
         if let Err(error) = self.session.executor().execute(Box::new(job)) {
-            if let Some(request) = slot.lock().take() {
+            let request = slot.lock().take();
+            if let Some(request) = request {
                 self.refuse(request, &Refusal::NoThread(error));
             }
             let mut core = self.core.lock();

@@ -4,6 +4,7 @@ mod attributes;
 mod conversions;
 mod exceptions;
 mod identities;
+mod locks;
 mod nesting;
 mod policy;
 mod support;
