@@ -11,6 +11,10 @@
 //!   destructor may call a client.
 //! - Python objects that Rust keeps are [`DeferredDrop`]s. pyo3 would let go of an object some time
 //!   later, on whichever thread attaches next: its destructor would run as another client's code.
+//!
+//! clippy.toml keeps pyo3's own ways to this file. Builds with assertions look whether a lock of a
+//! connection is held wherever a thread attaches.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // they are made safe to use here
 
 use std::any::Any as StdAny;
 use std::cell::Cell;
@@ -21,7 +25,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use pyo3::prelude::*;
 pub(crate) use rpyc_classic::threads::lock;
 use rpyc_core::Exception;
-use rpyc_core::executor::{Executor, Job, ThreadBody, retire};
+use rpyc_core::executor::{Executor, Job, ThreadBody, is_unlocked, retire};
 
 use crate::interrupt;
 use crate::policy::policy;
@@ -37,13 +41,29 @@ pub(crate) fn attached<R>(work: impl FnOnce(Python<'_>) -> R) -> Result<R, Excep
             "the Python interpreter has been stopped",
         ));
     }
-    Python::attach(|py| {
+    attach(|py| {
         drain(py);
         catch_unwind(AssertUnwindSafe(|| work(py))).map_err(|panic| {
             retire();
             panicked(&*panic)
         })
     })
+}
+
+/// Runs `work` attached: for the program's beginning and end, which have nobody to tell of a panic.
+pub(crate) fn attach<R>(work: impl FnOnce(Python<'_>) -> R) -> R {
+    debug_assert!(is_unlocked(), "it attaches, and holds a lock");
+    Python::attach(work)
+}
+
+/// Does what may block on one of the program's own threads, which runs no requests meanwhile.
+pub(crate) fn rest<R: Send>(py: Python<'_>, work: impl FnOnce() -> R + Send) -> R {
+    py.detach(work)
+}
+
+/// Lets go of something of the core's, outside of the interpreter: that may end a connection.
+pub(crate) fn let_go(held: impl Send) {
+    attach(|py| py.detach(|| drop(held)));
 }
 
 /// The only way out of the interpreter: `wait` may block, and run other requests on this thread.
@@ -65,7 +85,7 @@ pub(crate) fn ask<R: Send>(
 
 /// The life of an executing thread.
 pub(crate) fn thread_body() -> ThreadBody {
-    Arc::new(|work| Python::attach(|py| pinned(py, work)))
+    Arc::new(|work| attach(|py| pinned(py, work)))
 }
 
 /// Runs `work` detached on this thread, which is known to the interpreter meanwhile and may run Python.
@@ -85,6 +105,9 @@ pub(crate) fn pinned(py: Python<'_>, work: &mut (dyn FnMut() + Send)) {
         log::debug!("a thread's end: {error}");
     }
 }
+
+/// A Python object that is there for as long as the process.
+pub(crate) type Permanent = Py<PyAny>;
 
 /// A Python object that Rust keeps, and may let go of on any thread.
 ///
@@ -113,7 +136,7 @@ impl Drop for DeferredDrop {
         if IS_STOPPED.load(Ordering::Acquire) || is_forked() {
             std::mem::forget(object);
         } else if RUNS_PYTHON.get() {
-            Python::attach(|_| drop(object));
+            attach(|_| drop(object));
         } else {
             lock(&PENDING).push(object);
             if !IS_DRAIN_DUE.swap(true, Ordering::AcqRel) {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use pyo3::ffi::PyThreadState_SetAsyncExc;
 use pyo3::prelude::*;
 
-use crate::attach::{self, attached, lock};
+use crate::attach::{self, Permanent, attached, lock};
 use crate::policy::policy;
 
 /// What runs on behalf of one session, seen from outside.
@@ -112,8 +112,8 @@ impl Slot {
 
 /// Orders an exception of that class for a thread, or takes back what was ordered.
 #[allow(unsafe_code)] // there is no other way to raise an exception in another thread
-fn order(ident: c_ulong, class: Option<&Py<PyAny>>) {
-    let class = class.map_or(std::ptr::null_mut(), Py::as_ptr);
+fn order(ident: c_ulong, class: Option<&Permanent>) {
+    let class = class.map_or(std::ptr::null_mut(), Permanent::as_ptr);
     // Safe: both callers are attached, and the class lives as long as the process.
     unsafe { PyThreadState_SetAsyncExc(ident.cast_signed(), class) };
 }
@@ -231,7 +231,7 @@ fn is_delicate(py: Python<'_>, ident: c_ulong) -> bool {
 }
 
 impl Reason {
-    fn class(self) -> &'static Py<PyAny> {
+    fn class(self) -> &'static Permanent {
         match self {
             Reason::Gone => &policy().gone,
             Reason::Late => &policy().late,

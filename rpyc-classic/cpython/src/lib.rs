@@ -63,7 +63,7 @@ impl CPython {
             let modules = "modules of the program's can't be put into the user's Python";
             return Err(StartError::Python(modules.to_owned()));
         }
-        let name = Python::attach(|py| start(py, options))?;
+        let name = attach::attach(|py| start(py, options))?;
         let pool = ThreadPool::with_body(
             "rpyc-python",
             options.stack_size,

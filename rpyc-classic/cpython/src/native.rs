@@ -12,7 +12,7 @@ use rpyc_core::object::{Any, Netref, ObjectRef, Raised};
 use rpyc_core::wire::{Handler, Limits, decode_value_strict, encode_to_vec};
 use rpyc_core::{AsyncResult, Exception};
 
-use crate::attach::{DeferredDrop, ask, attached, check_not_forked, is_forked};
+use crate::attach::{DeferredDrop, ask, attached, check_not_forked, is_forked, let_go};
 use crate::connect;
 use crate::convert::{to_any, to_anys, to_args, to_python, to_value, value_to_python};
 use crate::exception::{raise, to_exception};
@@ -95,7 +95,7 @@ impl Drop for Target {
         }
         if let Some(keeper) = self.keeper.take() {
             // It may be the last of its connection, which is closed then.
-            Python::attach(|py| py.detach(|| drop(keeper)));
+            let_go(keeper);
         }
     }
 }

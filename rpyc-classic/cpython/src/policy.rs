@@ -5,44 +5,45 @@ use std::sync::OnceLock;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyModule};
 
+use crate::attach::Permanent;
 use crate::{attach, native};
 use rpyc_classic::python::{ASYNC_RESULT, PACKAGE, SOURCES, TELEPORTATION};
 
 /// Functions and classes of the Python sources.
 pub(crate) struct Policy {
-    pub(crate) buffiter: Py<PyAny>,
-    pub(crate) compare: Py<PyAny>,
-    pub(crate) context: Py<PyAny>,
-    pub(crate) describe: Py<PyAny>,
-    pub(crate) dumps: Py<PyAny>,
-    pub(crate) finish: Py<PyAny>,
-    pub(crate) flush: Py<PyAny>,
-    pub(crate) get_ident: Py<PyAny>,
-    pub(crate) gone: Py<PyAny>,
-    pub(crate) getprofile: Py<PyAny>,
-    pub(crate) gettrace: Py<PyAny>,
-    pub(crate) id_parts: Py<PyAny>,
-    pub(crate) import_module: Py<PyAny>,
-    pub(crate) is_delicate: Py<PyAny>,
-    pub(crate) late: Py<PyAny>,
-    pub(crate) leave: Py<PyAny>,
-    pub(crate) methods: Py<PyAny>,
-    pub(crate) names_as_text: Py<PyAny>,
-    pub(crate) netref: Py<PyAny>,
-    pub(crate) netref_metaclass: Py<PyAny>,
-    pub(crate) put_state: Py<PyAny>,
-    pub(crate) rebuild: Py<PyAny>,
-    pub(crate) restrict_imports: Py<PyAny>,
-    pub(crate) run_init: Py<PyAny>,
-    pub(crate) run_in_context: Py<PyAny>,
-    pub(crate) session: Py<PyAny>,
-    pub(crate) session_ended: Py<PyAny>,
-    pub(crate) setprofile: Py<PyAny>,
-    pub(crate) settrace: Py<PyAny>,
-    pub(crate) take_state: Py<PyAny>,
-    pub(crate) target_of: Py<PyAny>,
-    pub(crate) thread_ended: Py<PyAny>,
-    pub(crate) version: Py<PyAny>,
+    pub(crate) buffiter: Permanent,
+    pub(crate) compare: Permanent,
+    pub(crate) context: Permanent,
+    pub(crate) describe: Permanent,
+    pub(crate) dumps: Permanent,
+    pub(crate) finish: Permanent,
+    pub(crate) flush: Permanent,
+    pub(crate) get_ident: Permanent,
+    pub(crate) gone: Permanent,
+    pub(crate) getprofile: Permanent,
+    pub(crate) gettrace: Permanent,
+    pub(crate) id_parts: Permanent,
+    pub(crate) import_module: Permanent,
+    pub(crate) is_delicate: Permanent,
+    pub(crate) late: Permanent,
+    pub(crate) leave: Permanent,
+    pub(crate) methods: Permanent,
+    pub(crate) names_as_text: Permanent,
+    pub(crate) netref: Permanent,
+    pub(crate) netref_metaclass: Permanent,
+    pub(crate) put_state: Permanent,
+    pub(crate) rebuild: Permanent,
+    pub(crate) restrict_imports: Permanent,
+    pub(crate) run_init: Permanent,
+    pub(crate) run_in_context: Permanent,
+    pub(crate) session: Permanent,
+    pub(crate) session_ended: Permanent,
+    pub(crate) setprofile: Permanent,
+    pub(crate) settrace: Permanent,
+    pub(crate) take_state: Permanent,
+    pub(crate) target_of: Permanent,
+    pub(crate) thread_ended: Permanent,
+    pub(crate) version: Permanent,
 }
 
 static POLICY: OnceLock<Policy> = OnceLock::new();
@@ -86,7 +87,7 @@ pub(crate) fn load(py: Python<'_>, setup: &Setup<'_>) -> PyResult<()> {
     let host = modules.get_item("_rpyc_host")?;
     PyModule::import(py, "contextvars")?;
     PyModule::import(py, "pickle")?;
-    let of = |module: &str, name: &str| -> PyResult<Py<PyAny>> {
+    let of = |module: &str, name: &str| -> PyResult<Permanent> {
         Ok(modules.get_item(module)?.getattr(name)?.unbind())
     };
     let loaded = Policy {

@@ -36,10 +36,10 @@ pub fn run(
             program();
         })?;
     let for_main = Mutex::new(for_main);
-    py.detach(|| serve_main(&for_main));
+    attach::rest(py, || serve_main(&for_main));
     // The program's thread ends the process.
     loop {
-        py.detach(thread::park);
+        attach::rest(py, thread::park);
     }
 }
 
@@ -61,7 +61,7 @@ fn serve_main(for_main: &Mutex<Receiver<Job>>) {
         return;
     };
     let mut next = Some(first);
-    Python::attach(|py| {
+    attach::attach(|py| {
         pinned(py, &mut || {
             while let Some(job) = next.take() {
                 job();
@@ -100,7 +100,7 @@ pub(crate) fn finish() {
         .name("rpyc-finish".to_owned())
         .stack_size(PROGRAM_STACK)
         .spawn(move || {
-            Python::attach(|py| {
+            attach::attach(|py| {
                 let seconds = CLEAN_UP.as_secs_f64();
                 if let Err(error) = policy().finish.bind(py).call1((seconds,)) {
                     error.print(py);

@@ -24,7 +24,7 @@ use rpyc_classic::threads::locale::Locale;
 use rpyc_classic::threads::{SignalMask, niceness};
 use rpyc_core::executor::retire;
 
-use crate::attach::DeferredDrop;
+use crate::attach::{DeferredDrop, Permanent};
 use crate::policy::policy;
 use crate::session::PythonSession;
 
@@ -161,8 +161,8 @@ impl<'py> ThreadState<'py> {
 /// The function that is called for what code does, which isn't called from now on.
 fn switch_off<'py>(
     py: Python<'py>,
-    get: &Py<PyAny>,
-    set: &Py<PyAny>,
+    get: &Permanent,
+    set: &Permanent,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let function = get.bind(py).call0()?;
     if function.is_none() {
