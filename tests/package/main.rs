@@ -125,8 +125,13 @@ fn the_package_says_what_it_is_to_type_checkers() {
 /// What the program says when it can't serve with this Python.
 #[track_caller]
 fn refused(program: &Path, python: &Path) -> String {
+    refused_in(program, python, "threaded")
+}
+
+#[track_caller]
+fn refused_in(program: &Path, python: &Path, mode: &str) -> String {
     let mut command = Command::new(program);
-    command.args(["--classic", "--port", "0", "--python"]);
+    command.args(["--classic", "--port", "0", "--mode", mode, "--python"]);
     let ended = command.arg(python).stdin(Stdio::null()).output();
     let ended = ended.expect("it runs");
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
@@ -188,6 +193,27 @@ fn too_old_a_python_is_an_error_that_says_what_is_needed() {
     for (name, python) in old {
         let said = refused(binary(), &python);
         says(&said, &[&format!("it is Python {name}"), "3.10 or newer"]);
+    }
+}
+
+#[test]
+fn what_is_no_python_is_an_error_that_says_so() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let text = folder.path().join("python-notes");
+    fs::write(&text, "no program").expect("written");
+    let no_such = folder.path().join("python3");
+    for (program, why) in [
+        (no_such.as_path(), "No such file"),
+        (folder.path(), "denied"),
+        (&text, "denied"),
+        (Path::new("/bin/true"), "doesn't answer as a Python does"),
+        (Path::new("cat"), "doesn't answer as a Python does"),
+        (Path::new("sh"), "doesn't answer as a Python does"),
+    ] {
+        for mode in ["threaded", "process"] {
+            let said = refused_in(binary(), program, mode);
+            says(&said, &["can't be run", why, ".venv/bin/python"]);
+        }
     }
 }
 

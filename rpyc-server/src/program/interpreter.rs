@@ -47,7 +47,11 @@ impl Interpreter {
 
     /// Goes on as the program in that Python: the process stays, with what it has inherited.
     pub(crate) fn exec(&self, arguments: &[OsString]) -> Failure {
-        let error = Command::new(self.program())
+        let program = match self.program() {
+            Ok(program) => program,
+            Err(failure) => return failure,
+        };
+        let error = Command::new(program)
             .args(self.begin())
             .args(arguments)
             .exec();
@@ -59,7 +63,7 @@ impl Interpreter {
     /// # Errors
     /// What it says instead.
     pub(crate) fn check(&self, arguments: &[OsString]) -> Result<String, Failure> {
-        let checked = Command::new(&self.executable)
+        let checked = Command::new(self.program()?)
             .args(self.begin())
             .args(arguments)
             .arg("--check")
@@ -77,28 +81,37 @@ impl Interpreter {
     }
 
     /// The command of a process of that Python which serves one client.
-    pub(crate) fn child_command(&self) -> ChildCommand {
-        let command = ChildCommand::new(self.program());
-        self.begin().into_iter().fold(command, ChildCommand::arg)
+    pub(crate) fn child_command(&self) -> Result<ChildCommand, Failure> {
+        let command = ChildCommand::new(self.program()?);
+        Ok(self.begin().into_iter().fold(command, ChildCommand::arg))
     }
 
     /// The Python itself where a script stands for it, as pyenv's do: what is started is to be what is
-    /// signalled.
-    fn program(&self) -> PathBuf {
+    /// signalled. A program whose name isn't a Python's is asked, too.
+    fn program(&self) -> Result<PathBuf, Failure> {
         let mut begin = [0; 2];
         let read = File::open(self.found()).and_then(|mut program| program.read_exact(&mut begin));
-        if read.is_err() || begin != *b"#!" {
-            return self.executable.clone();
+        let name = self.executable.file_name().unwrap_or_default();
+        let is_named_so = name.to_string_lossy().contains("py");
+        if read.is_err() || (is_named_so && begin != *b"#!") {
+            return Ok(self.executable.clone());
         }
         let mut asked = Command::new(&self.executable);
         asked.args([
             "-c",
             "import os, sys; os.write(1, os.fsencode(sys.executable))",
         ]);
-        match asked.stdin(Stdio::null()).output() {
-            Ok(answer) if !answer.stdout.is_empty() => OsString::from_vec(answer.stdout).into(),
-            // Whoever starts it sees why.
-            _ => self.executable.clone(),
+        let answer = asked.stdin(Stdio::null()).output();
+        let answer = answer.map_err(|error| self.unusable().because(error))?;
+        let program = PathBuf::from(OsString::from_vec(answer.stdout));
+        match program.is_absolute() {
+            true => Ok(program),
+            false => {
+                let said = String::from_utf8_lossy(&answer.stderr);
+                let said = said.lines().next().unwrap_or_default();
+                let why = format!("it doesn't answer as a Python does: {said}");
+                Err(self.unusable().because(why.trim_end_matches([':', ' '])))
+            }
         }
     }
 

@@ -203,7 +203,7 @@ fn child_command(
     host: &Host,
 ) -> Result<ChildCommand, Failure> {
     let program = match other.or_else(|| Interpreter::of(host)) {
-        Some(python) => python.child_command(),
+        Some(python) => python.child_command()?,
         None => ChildCommand::this_program().map_err(|error| {
             Failure::new("this program doesn't know its own path").because(error)
         })?,
