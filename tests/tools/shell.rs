@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use rpyc_tests::python::under_test;
+use rpyc_tests::{Evaluator, only_on};
+
 use crate::terminal;
 use crate::tool::{Peer, on_both, tool};
 
@@ -67,12 +70,22 @@ fn a_loop_is_interrupted_and_an_exit_ends_the_shell_with_its_code() {
         (READY, "kept + 41\r"),
         (READY, "import sys; sys.exit(9)\r"),
     ];
-    let shown = at_a_terminal(&Peer::python(), &history, &steps);
-    assert!(
-        shown.contains("KeyboardInterrupt") && shown.contains("\n42\r\n"),
-        "{shown}"
-    );
-    assert!(shown.trim_end().ends_with("exit code 9"), "{shown}");
+    let mut of_cpython = vec![Peer::python()];
+    of_cpython.extend(under_test().map(|_| Peer::ours()));
+    for peer in of_cpython {
+        let shown = at_a_terminal(&peer, &history, &steps);
+        assert!(
+            shown.contains("KeyboardInterrupt") && shown.contains("\n42\r\n"),
+            "{shown}"
+        );
+        assert!(shown.trim_end().ends_with("exit code 9"), "{shown}");
+    }
+    if !only_on(
+        Evaluator::RustPython,
+        "CPython's loop is interrupted at once",
+    ) {
+        return;
+    }
     let steps = [
         (READY, endless),
         ("\ngoing\r\n", "\x03"),
