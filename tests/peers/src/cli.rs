@@ -28,6 +28,7 @@ pub(crate) struct Options {
     /// How long one visit lasts, about.
     pub(crate) visit: f64,
     pub(crate) idle: bool,
+    pub(crate) classic: bool,
     pub(crate) syscalls: bool,
 }
 
@@ -67,8 +68,11 @@ fn command() -> Command {
         .about("Compares calls between Rust and Python peers with raw TCP, interleaved in one run")
         .arg(list("peers", "Only these, beside raw TCP").value_parser(peers))
         .arg(
-            list("only", "Only these scenarios; `idle` is one more")
-                .value_parser([&scenarios[..], &["idle"]].concat()),
+            list(
+                "only",
+                "Only these scenarios; `idle` and `classic` are two more",
+            )
+            .value_parser([&scenarios[..], &["idle", "classic"]].concat()),
         )
         .arg(
             Arg::new("rounds")
@@ -131,6 +135,7 @@ fn options(matches: &ArgMatches) -> Options {
         rounds: rounds.unwrap_or(if short { 1 } else { 5 }).max(1),
         visit: if short { 0.1 } else { 0.3 },
         idle: wanted("idle"),
+        classic: wanted("classic"),
         syscalls: matches.get_flag("syscalls"),
     }
 }

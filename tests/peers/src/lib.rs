@@ -5,6 +5,7 @@
 //! is done in [`scenario`].
 #![forbid(unsafe_code)]
 
+mod classic;
 mod cli;
 mod compare;
 mod idle;

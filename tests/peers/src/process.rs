@@ -75,12 +75,7 @@ impl Server {
     /// # Errors
     /// When the system doesn't say.
     pub fn status(&self, name: &str) -> Result<f64, Failure> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        let number = line.and_then(|line| line.split_whitespace().next());
-        Ok(number.ok_or("/proc/PID/status is odd")?.parse()?)
+        status(self.child.id(), name)
     }
 }
 
@@ -88,6 +83,16 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.wait();
     }
+}
+
+/// A line of a process's `/proc/PID/status` that is a number: kibibytes or a count.
+pub(crate) fn status(id: u32, name: &str) -> Result<f64, Failure> {
+    let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number.ok_or("/proc/PID/status is odd")?.parse()?)
 }
 
 /// Runs a client to its end.
