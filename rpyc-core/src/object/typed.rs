@@ -15,7 +15,7 @@ use crate::wire::Handler;
 /// [`Error`] becomes.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` isn't what a remote call can give",
-    note = "a `Result<T, E>` is, where `T` implements `FromAny` and `E` implements `From<rpyc_core::Error>`"
+    note = "a `Result<T, E>` is, where `T` implements `FromAny` and `E` implements `From` of this crate's `Error`"
 )]
 pub trait CallResult: Sized {
     /// Made of what the call gave.
