@@ -339,7 +339,7 @@ fn memory_of_a_peak_goes_back_to_the_system_when_its_client_has_gone() {
         watcher = connect()
         watcher.execute('kept = []')
         before = megabytes()
-        for peak in ('[[i] for i in range(500_000)]', '[str(i) * 30 for i in range(500_000)]'):
+        for peak in ('[[i] for i in range(800_000)]', '[str(i) * 30 for i in range(500_000)]'):
             conn = connect()
             conn.execute(f'peak = {peak}')
             assert megabytes() > before + 70, 'it is no peak'

@@ -68,14 +68,19 @@ def session_ended(number):
         _set_limit(max(_limits.values()))
 
 
+# A million calls that wait for each other take hundreds of megabytes, and a minute to tell of.
+_MAX_RECURSION = 100_000
+
+
 def _share_recursion_limit(most):
+    most = _MAX_RECURSION if most is None else min(most, _MAX_RECURSION)
     _limits[None] = _get_limit()
 
     def setrecursionlimit(limit, /):
         if not isinstance(limit, int) or limit < 1:
             # It says what is wrong.
             return _set_limit(limit)
-        own = limit if most is None else min(limit, most)
+        own = min(limit, most)
         number = session_number()
         _set_limit(max([own] + [other for key, other in _limits.items() if key != number]))
         _limits[number] = own
