@@ -1,4 +1,4 @@
-//! What the servers of this process's connections have turned out to speak.
+//! The dialects of servers that this process has connected to.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};

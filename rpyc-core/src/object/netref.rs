@@ -151,7 +151,7 @@ impl WeakNetref {
         self.0.upgrade().map(Netref)
     }
 
-    /// Whether no netref stands behind it any more.
+    /// Whether the netref is gone.
     pub(crate) fn is_dead(&self) -> bool {
         self.0.strong_count() == 0
     }
@@ -188,7 +188,7 @@ impl fmt::Debug for Netref {
 fn method_of(item: Value) -> Result<super::Method, Error> {
     let text = |value: &Value| match value {
         Value::Str(text) => Some(text.clone()),
-        // Of Python 2.
+        // What is a str to Python 2.
         Value::Bytes(bytes) => std::str::from_utf8(bytes).ok().map(Str::from),
         _ => None,
     };

@@ -343,7 +343,7 @@ pub(super) fn unsendable(error: Exception) -> Error {
 fn expect_str(handler: &str, answer: Any) -> Result<Str, Error> {
     match answer {
         Any::Value(Value::Str(text)) => Ok(text),
-        // Of Python 2.
+        // What is a str to Python 2.
         Any::Value(Value::Bytes(bytes)) => Ok(Str::from(&*String::from_utf8_lossy(&bytes))),
         other => Err(unexpected(handler, "a str", &other)),
     }

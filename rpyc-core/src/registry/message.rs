@@ -380,7 +380,7 @@ fn list(arguments: &[Value]) -> Result<Command, &'static str> {
         _ => return Err("a filter that is no tuple of one host"),
     };
     match text(host) {
-        // Whoever filters by nothing wants everything.
+        // An empty filter is none.
         Some("") => Ok(Command::List { host: None }),
         Some(host) => Ok(Command::List {
             host: Some(host.to_owned()),

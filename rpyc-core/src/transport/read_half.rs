@@ -166,7 +166,7 @@ impl ReadHalf {
                 Input::Bytes
             }
             Err(error) => match error.kind() {
-                // The system has given the peer up, where this isn't its word for a read timeout.
+                // Where this isn't the system's name for a read timeout, it has given the peer up.
                 io::ErrorKind::TimedOut if cfg!(unix) && error.raw_os_error().is_some() => {
                     Input::Failed(error)
                 }
@@ -198,7 +198,7 @@ impl ReadHalf {
         Ok(frame)
     }
 
-    /// The next frames are for the next read, which brings nothing else.
+    /// Leaves the frames that are complete to the next read, which receives nothing.
     pub(crate) fn leave_frames(&mut self) {
         self.frames_left = true;
     }

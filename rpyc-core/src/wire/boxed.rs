@@ -131,7 +131,7 @@ impl<T: Into<Value>> From<T> for Boxed {
 pub(super) enum Problem {
     /// The bytes are no value.
     Decode(DecodeError),
-    /// They begin one that does not belong there; nobody has looked at the rest of it.
+    /// They begin one that does not belong there. The rest isn't read.
     Shape(ShapeError),
 }
 

@@ -46,8 +46,8 @@ pub struct TlsClientBuilder {
 }
 
 impl TlsClient {
-    /// Believes servers whose certificate is for their name and signed by an authority that the
-    /// system trusts; shows none of its own.
+    /// Trusts servers whose certificate is for their name and signed by an authority that the
+    /// system trusts; shows no certificate itself.
     pub fn builder() -> TlsClientBuilder {
         TlsClientBuilder {
             ca_files: Vec::new(),
@@ -60,7 +60,7 @@ impl TlsClient {
     /// Makes a session over `stream` with the server that is called `host`; `None` waits for ever.
     ///
     /// # Errors
-    /// A [`TlsError`]: the server isn't believed, doesn't take the client, speaks something else,
+    /// A [`TlsError`]: the server isn't trusted, doesn't take the client, doesn't speak TLS,
     /// or is too slow. With TLS 1.3 a server that doesn't take the client's certificate
     /// says so only later: reading from the stream fails then.
     pub fn connect(
@@ -114,7 +114,7 @@ impl TlsClientBuilder {
         self
     }
 
-    /// Believes whoever answers. The stream is encrypted, but nobody knows to whom.
+    /// Trusts any server. The stream is encrypted, but it may be somebody else's at the other end.
     pub fn insecure_any_server(mut self) -> TlsClientBuilder {
         self.check = Check::Nothing;
         self

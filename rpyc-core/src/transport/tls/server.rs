@@ -72,7 +72,7 @@ impl TlsServer {
     /// it takes as long as the client does, within the limit.
     ///
     /// # Errors
-    /// A [`TlsError`]: the client isn't accepted, doesn't take the server, speaks something else, or
+    /// A [`TlsError`]: the client isn't accepted, doesn't take the server, doesn't speak TLS, or
     /// is too slow.
     pub fn accept(
         &self,

@@ -21,7 +21,7 @@ pub struct TlsStream {
     pub(super) session: Mutex<Session>,
     /// The reader's; it is taken out while it is used.
     pub(super) received: Mutex<Received>,
-    // The writer's, who takes it out; nobody may send any more once it isn't put back.
+    // Taken out by the writer. Where it isn't put back, nobody may send any more.
     outgoing: Mutex<Option<Outgoing>>,
     write_timeout: Mutex<Option<Duration>>,
     // The reader's side has records to be sent.
@@ -272,7 +272,7 @@ impl Stream for TlsStream {
         self.send_records(self.writer())
     }
 
-    /// Says `close_notify`, or why the session failed, where nobody is in the middle of a write and it can be
+    /// Sends `close_notify`, or why the session failed, where nobody is in the middle of a write and it can be
     /// done at once.
     fn shutdown(&self) {
         // From now on nobody may send.
@@ -332,7 +332,7 @@ impl Received {
         self.buffer.get(self.begin..self.end).unwrap_or_default()
     }
 
-    /// Receives once; only when everything has been opened.
+    /// Receives once. It is called when all that was received has been opened.
     pub(super) fn receive(&mut self, stream: &dyn Stream) -> io::Result<usize> {
         self.receive_with(|space| stream.read(space))
     }

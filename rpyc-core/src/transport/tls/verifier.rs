@@ -32,7 +32,7 @@ pub(super) enum Check {
     Name,
     /// A trusted authority.
     AnyName,
-    /// Nothing: whoever answers is believed.
+    /// Nothing: any server is trusted.
     Nothing,
 }
 
@@ -165,7 +165,7 @@ impl ClientCertVerifier for ClientVerifier {
     }
 }
 
-/// A certificate that is trusted for itself has a time of its own all the same.
+/// The dates of a certificate that is trusted itself are checked, too.
 fn check_dates(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
     let parsed = X509Certificate::from_der(certificate);
     let (_, parsed) = parsed.map_err(|_| CertificateError::BadEncoding)?;
