@@ -215,18 +215,11 @@ impl<'a, S: Sink> Writer<'a, S> {
     }
 
     /// Writes an int of up to 64 bits as text, without an allocation.
-    fn decimal(&mut self, negative: bool, mut abs: u64) {
-        let mut text = [0; DECIMAL_MAX];
-        let mut length = 0_u8;
-        for place in text.iter_mut().rev() {
-            *place = b'0' + u8::try_from(abs % 10).unwrap_or(0);
-            abs /= 10;
-            length += 1;
-            if abs == 0 {
-                break;
-            }
-        }
-        let (_, digits) = text.split_at(text.len().saturating_sub(usize::from(length)));
+    fn decimal(&mut self, negative: bool, abs: u64) {
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(abs).as_bytes();
+        // There are 20 at the most.
+        let length = u8::try_from(digits.len()).unwrap_or(u8::MAX);
         if negative {
             self.put(&[tag::INT_L1, length + 1, b'-']);
         } else {
@@ -273,6 +266,3 @@ impl<'a, S: Sink> Writer<'a, S> {
         self.levels = self.levels.saturating_add(1);
     }
 }
-
-/// The digits of the largest `u64`.
-const DECIMAL_MAX: usize = 20;
