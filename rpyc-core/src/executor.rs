@@ -24,6 +24,13 @@ pub trait Executor: Send + Sync {
     /// When no thread can be had: the system refuses one, or the cap is reached. The job
     /// is dropped.
     fn execute(&self, job: Job) -> io::Result<()>;
+
+    /// Runs a request whose thread is this one, and returns when it has run. Where requests are to run
+    /// on a thread that the program has for them, that calls `request`, once, while this one waits; if it
+    /// isn't called, the peer is told that there is no thread. Default: here.
+    fn run(&self, request: &mut (dyn FnMut() + Send)) {
+        request();
+    }
 }
 
 impl fmt::Debug for dyn Executor {

@@ -1,6 +1,8 @@
 //! The program `rpyc-server` as an extension module of the user's Python: what `--python` runs, and what
 //! the package `rpyc_rs` is made of.
 
+mod server;
+
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
@@ -15,7 +17,22 @@ use rpyc_cpython::CPython;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<server::Server>()?;
+    module.add_function(wrap_pyfunction!(log_to, module)?)?;
+    module.add_function(wrap_pyfunction!(stop, module)?)?;
     module.add_function(wrap_pyfunction!(run, module)?)
+}
+
+/// The end of a program with servers, which are closed: says whether no code of clients' runs any more.
+#[pyfunction]
+fn stop(py: Python<'_>, seconds: f64) -> bool {
+    rpyc_cpython::stop_embedded(py, seconds)
+}
+
+/// Has the log written by a function of a level's number, a logger's name and a text.
+#[pyfunction]
+fn log_to(write: Bound<'_, PyAny>) {
+    rpyc_cpython::log_to(write);
 }
 
 /// Runs the program with its arguments, behind its name, and ends the process.

@@ -1,6 +1,7 @@
 //! Services that are written in Python: hosted by Python's own server, and by this project's with each
 //! evaluator. The same script has to give the same.
 
+mod embedded;
 mod modes;
 mod refusals;
 mod services;

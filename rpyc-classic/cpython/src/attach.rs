@@ -19,7 +19,7 @@
 use std::any::Any as StdAny;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use pyo3::prelude::*;
@@ -36,11 +36,8 @@ use crate::thread_state;
 /// # Errors
 /// When the interpreter has been stopped, or is that of a fork's child.
 pub(crate) fn attached<R>(work: impl FnOnce(Python<'_>) -> R) -> Result<R, Exception> {
-    if IS_STOPPED.load(Ordering::Acquire) {
-        return Err(Exception::runtime_error(
-            "the Python interpreter has been stopped",
-        ));
-    }
+    let _inside = Inside::enter()
+        .ok_or_else(|| Exception::runtime_error("the Python interpreter has been stopped"))?;
     attach(|py| {
         drain(py);
         catch_unwind(AssertUnwindSafe(|| work(py))).map_err(|panic| {
@@ -57,7 +54,7 @@ pub(crate) fn attach<R>(work: impl FnOnce(Python<'_>) -> R) -> R {
 }
 
 /// Does what may block on one of the program's own threads, which runs no requests meanwhile.
-pub(crate) fn rest<R: Send>(py: Python<'_>, work: impl FnOnce() -> R + Send) -> R {
+pub fn rest<R: Send>(py: Python<'_>, work: impl FnOnce() -> R + Send) -> R {
     py.detach(work)
 }
 
@@ -77,7 +74,7 @@ pub(crate) fn ask<R: Send>(
     check_not_forked()?;
     Ok(py.detach(|| {
         let before = RUNS_PYTHON.replace(true);
-        let answer = wait();
+        let answer = outside(wait);
         RUNS_PYTHON.set(before);
         answer
     }))
@@ -85,7 +82,10 @@ pub(crate) fn ask<R: Send>(
 
 /// The life of an executing thread.
 pub(crate) fn thread_body() -> ThreadBody {
-    Arc::new(|work| attach(|py| pinned(py, work)))
+    Arc::new(|work| match Inside::enter() {
+        Some(_inside) => attach(|py| pinned(py, work)),
+        None => work(),
+    })
 }
 
 /// Runs `work` detached on this thread, which is known to the interpreter meanwhile and may run Python.
@@ -94,7 +94,7 @@ pub(crate) fn pinned(py: Python<'_>, work: &mut (dyn FnMut() + Send)) {
     thread_state::prepare_thread();
     py.detach(|| {
         let before = RUNS_PYTHON.replace(true);
-        if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        if outside(|| catch_unwind(AssertUnwindSafe(work))).is_err() {
             log::error!("an executing thread panicked outside of a request");
         }
         RUNS_PYTHON.set(before);
@@ -136,7 +136,10 @@ impl Drop for DeferredDrop {
         if IS_STOPPED.load(Ordering::Acquire) || is_forked() {
             std::mem::forget(object);
         } else if RUNS_PYTHON.get() {
-            attach(|_| drop(object));
+            match Inside::enter() {
+                Some(_inside) => attach(|_| drop(object)),
+                None => std::mem::forget(object),
+            }
         } else {
             lock(&PENDING).push(object);
             if !IS_DRAIN_DUE.swap(true, Ordering::AcqRel) {
@@ -171,8 +174,53 @@ pub(crate) fn set_executor(executor: &Arc<dyn Executor>) {
 
 /// From now on no thread attaches, and what is let go of stays in memory.
 pub(crate) fn stop() {
-    IS_STOPPED.store(true, Ordering::Release);
+    IS_STOPPED.store(true, Ordering::SeqCst);
 }
+
+/// While it lives, the thread may touch the interpreter, and is counted.
+pub(crate) struct Inside(());
+
+impl Inside {
+    /// None once the interpreter has been stopped.
+    pub(crate) fn enter() -> Option<Inside> {
+        // Counted before it looks: so that whoever stops the interpreter sees it, or is seen.
+        ALL_INSIDE.fetch_add(1, Ordering::SeqCst);
+        INSIDE.set(INSIDE.get() + 1);
+        let inside = Inside(());
+        (!IS_STOPPED.load(Ordering::SeqCst)).then_some(inside)
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.set(INSIDE.get() - 1);
+        ALL_INSIDE.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Does something outside of the interpreter. A thread that came back to one which has ended would be ended
+/// itself, in the middle of Rust: it stays out for the rest of the process.
+fn outside<R>(work: impl FnOnce() -> R) -> R {
+    let inside = INSIDE.replace(0);
+    ALL_INSIDE.fetch_sub(inside, Ordering::SeqCst);
+    let done = work();
+    ALL_INSIDE.fetch_add(inside, Ordering::SeqCst);
+    if IS_STOPPED.load(Ordering::SeqCst) {
+        ALL_INSIDE.fetch_sub(inside, Ordering::SeqCst);
+        loop {
+            std::thread::park();
+        }
+    }
+    INSIDE.set(inside);
+    done
+}
+
+/// Whether a thread is in the interpreter, or on its way there.
+pub(crate) fn is_anybody_inside() -> bool {
+    ALL_INSIDE.load(Ordering::SeqCst) > 0
+}
+
+static ALL_INSIDE: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether [`stop`] was called.
 pub(crate) fn is_stopped() -> bool {
@@ -211,6 +259,8 @@ fn panicked(panic: &(dyn StdAny + Send)) -> Exception {
 }
 
 thread_local! {
+    // How often this thread has entered the interpreter.
+    static INSIDE: Cell<usize> = const { Cell::new(0) };
     // Whether this thread, when it isn't attached, may attach to run a destructor.
     static RUNS_PYTHON: Cell<bool> = const { Cell::new(false) };
 }

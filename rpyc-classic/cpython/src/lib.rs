@@ -18,6 +18,7 @@
 mod attach;
 mod connect;
 mod convert;
+mod embedded;
 mod exception;
 mod handle;
 mod interrupt;
@@ -38,6 +39,8 @@ use rpyc_classic::{Evaluator, EvaluatorOptions, Session, StartError};
 use rpyc_core::executor::{Executor, ThreadPool};
 use rpyc_core::object::Space;
 
+pub use self::attach::rest;
+pub use self::embedded::{Callable, Embedded, log_to, stop_embedded};
 use self::policy::{Setup, policy};
 pub use self::program::{describe, exit, run};
 use self::session::{OpenSession, PythonSession, Shared, Spaces};
@@ -64,6 +67,10 @@ impl CPython {
             return Err(StartError::Python(modules.to_owned()));
         }
         let name = attach::attach(|py| start(py, options))?;
+        CPython::with(options, name)
+    }
+
+    fn with(options: &EvaluatorOptions, name: String) -> Result<Arc<CPython>, StartError> {
         let pool = ThreadPool::with_body(
             "rpyc-python",
             options.stack_size,
@@ -101,6 +108,7 @@ fn start(py: Python<'_>, options: &EvaluatorOptions) -> Result<String, StartErro
         argv: &options.argv,
         stack_size: options.stack_size,
         on_main_thread: options.on_main_thread,
+        is_embedded: false,
     };
     let wrong = |error: PyErr| StartError::Python(error.to_string());
     policy::load(py, &setup).map_err(wrong)?;

@@ -59,12 +59,19 @@ pub(crate) fn policy() -> &'static Policy {
     }
 }
 
+/// Whether [`load`] has been called.
+pub(crate) fn is_loaded() -> bool {
+    POLICY.get().is_some()
+}
+
 /// How the interpreter is set up.
 pub(crate) struct Setup<'a> {
     pub(crate) search_path: &'a [String],
     pub(crate) argv: &'a [String],
     pub(crate) stack_size: usize,
     pub(crate) on_main_thread: bool,
+    /// Whether the interpreter is a program's own, which stays as it is.
+    pub(crate) is_embedded: bool,
 }
 
 /// Loads the sources into the interpreter, and makes it fit for many clients.
@@ -128,6 +135,15 @@ pub(crate) fn load(py: Python<'_>, setup: &Setup<'_>) -> PyResult<()> {
     // Set once: there is one evaluator in a process.
     let _ = POLICY.set(loaded);
     let after_fork = PyCFunction::new_closure(py, None, None, |_, _| attach::disarm())?;
+    let package = PyDict::new(py);
+    if setup.is_embedded {
+        host.call_method1("prepare_embedded", (after_fork,))?;
+        for (name, is_package, source) in PACKAGE.iter().filter(|(name, ..)| name.starts_with('_'))
+        {
+            package.set_item(name, (*is_package, *source))?;
+        }
+        return host.call_method1("offer_package", (package,)).map(drop);
+    }
     let setup = (
         setup.search_path.to_vec(),
         setup.argv.to_vec(),
@@ -136,7 +152,6 @@ pub(crate) fn load(py: Python<'_>, setup: &Setup<'_>) -> PyResult<()> {
         after_fork,
     );
     host.call_method1("prepare", setup)?;
-    let package = PyDict::new(py);
     for (name, is_package, source) in PACKAGE {
         package.set_item(name, (*is_package, *source))?;
     }

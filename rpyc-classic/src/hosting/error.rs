@@ -42,7 +42,9 @@ impl HostError {
         )
     }
 
-    pub(super) fn config(raised: Exception) -> HostError {
+    /// Because of the config of its connections.
+    #[must_use]
+    pub fn config(raised: Exception) -> HostError {
         HostError::new(HostPart::Config, "reading it raised an exception", &raised)
     }
 

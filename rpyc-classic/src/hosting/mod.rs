@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicBool;
 
 use rpyc_core::Config;
 use rpyc_core::Exception;
+use rpyc_core::executor::Executor;
 use rpyc_core::object::{Any, ObjectRef};
 use rpyc_core::service::{Service, ServiceFactory};
 use rpyc_core::wire::Value;
@@ -39,6 +40,7 @@ pub struct HostOptions {
 /// A service in Python, ready to serve: a factory of it for each connection.
 pub struct Hosted {
     evaluator: Arc<dyn Evaluator>,
+    executor: Arc<dyn Executor>,
     service: ObjectRef,
     // Of all connections, unless each makes its own.
     shared: Option<ObjectRef>,
@@ -63,9 +65,26 @@ impl Hosted {
         let settings = options.protocol_config.iter();
         let settings = Any::tuple(settings.map(|text| Any::from(text.as_str())));
         let settings = ask("given_options", settings).map_err(HostError::config)?;
+        let service = ask("find", Any::from(options.place.as_str())).map_err(HostError::service)?;
+        let executor = evaluator.executor();
+        Hosted::of(evaluator, executor, &*session, (service, settings), options)
+    }
+
+    /// The same of a service and of checked options that the session has; requests run as the
+    /// executor has them run.
+    ///
+    /// # Errors
+    /// As [`load`](Hosted::load).
+    pub fn of(
+        evaluator: Arc<dyn Evaluator>,
+        executor: Arc<dyn Executor>,
+        session: &dyn Session,
+        (service, settings): (Any, Any),
+        options: &HostOptions,
+    ) -> Result<Arc<Hosted>, HostError> {
+        let ask = |function: &str, arg| session.call(SERVICES, function, vec![arg]);
         let settings = settings_of(settings)?;
-        let service = ask("find", Any::from(options.place.as_str()));
-        let service = service.and_then(object).map_err(HostError::service)?;
+        let service = object(service).map_err(HostError::service)?;
         let of_service = || Any::Local(service.clone());
         let names = ask("names", of_service()).map_err(HostError::service)?;
         let names = names.into_items().unwrap_or_default();
@@ -74,12 +93,13 @@ impl Hosted {
         let is_class = is_class.as_value().and_then(Value::as_bool) == Some(true);
         let shared = match (is_class, options.is_shared) {
             (true, false) => None,
-            (true, true) => Some(made(&*session, &service).map_err(HostError::constructor)?),
+            (true, true) => Some(made(session, &service).map_err(HostError::constructor)?),
             (false, _) => Some(service.clone()),
         };
         Ok(Arc::new(Hosted {
             names: names.collect(),
             evaluator,
+            executor,
             service,
             shared,
             settings,
@@ -174,4 +194,4 @@ fn settings_of(options: Any) -> Result<Vec<(String, Any)>, HostError> {
 }
 
 /// The module of the Python sources that all of this asks.
-const SERVICES: &str = "_rpyc_services";
+pub const SERVICES: &str = "_rpyc_services";

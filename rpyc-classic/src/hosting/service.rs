@@ -31,7 +31,20 @@ impl HostedService {
 
     fn tell(&self, what: &str, this: ObjectRef) -> Result<(), Exception> {
         let args = vec![Any::Local(self.root()), Any::Local(this)];
-        self.session.call(SERVICES, what, args).map(drop)
+        self.on_its_thread(|| self.session.call(SERVICES, what, args.clone()).map(drop))
+    }
+
+    /// Where the service's requests run, there the rest of it does, too.
+    fn on_its_thread<R: Send>(
+        &self,
+        work: impl Fn() -> Result<R, Exception> + Sync,
+    ) -> Result<R, Exception> {
+        let mut outcome = None;
+        self.hosted.executor.run(&mut || outcome = Some(work()));
+        outcome.unwrap_or_else(|| {
+            let why = "the thread that the service runs on doesn't take requests";
+            Err(Exception::runtime_error(why))
+        })
     }
 
     /// The traceback of a constructor that fails is told once: clients may come in thousands.
@@ -47,12 +60,12 @@ impl Service for HostedService {
     fn configure(&self, config: &mut Config) {
         // What Python code counts on, as in classic mode: it is called back on its own thread.
         config.nesting = Nesting::Stack;
-        config.executor = self.hosted.evaluator.executor();
+        config.executor = self.hosted.executor.clone();
         self.hosted.configure(config);
     }
 
     fn begin(&self) -> Result<(), Exception> {
-        let made = self.hosted.instance(&*self.session);
+        let made = self.on_its_thread(|| self.hosted.instance(&*self.session));
         let made = made.inspect_err(|raised| self.tell_failure(raised))?;
         // It is made once.
         let _ = self.instance.set(made);

@@ -77,10 +77,18 @@ impl<P: Protocol> Dispatcher<P> {
     ) -> Locked<'_, P> {
         self.wake_watchdog();
         self.log_notes();
-        let current = Current::enter(self.number, task, request.pair().peers);
-        let _running = Running::begin();
-        P::execute(self, request);
-        drop(current);
+        let mut request = Some(request);
+        self.session.executor().run(&mut || {
+            if let Some(request) = request.take() {
+                let _current = Current::enter(self.number, task, request.pair().peers);
+                let _running = Running::begin();
+                P::execute(self, request);
+            }
+        });
+        if let Some(request) = request {
+            let why = std::io::Error::other("the thread that requests run on doesn't take them");
+            self.refuse(request, &Refusal::NoThread(why));
+        }
         self.wait_drained(deadline);
         let mut core = self.core.lock();
         core.scheduler.end(task);

@@ -364,6 +364,11 @@ impl Running {
         }
     }
 
+    /// Whether the server has ended.
+    pub fn is_over(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// How many clients are connected now.
     pub fn clients(&self) -> usize {
         self.stopper.shared.clients.len()

@@ -85,6 +85,16 @@ def _take_signals_back():
     _give_signals()
 
 
+def prepare_embedded(after_fork):
+    """What a program's own interpreter needs; all else stays as the program has it."""
+    os.register_at_fork(after_in_child=after_fork)
+    hooks = {name: hook for name, hook in _HOOKS.items() if name.startswith("rpyc.")}
+    for name, hook in hooks.items():
+        if name in sys.modules:
+            hook(sys.modules[name])
+    sys.meta_path.insert(0, _ImportHooks(hooks))
+
+
 def _main_stack():
     soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
     return soft if 0 < soft < 1 << 30 else 8 << 20
