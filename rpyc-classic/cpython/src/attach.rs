@@ -25,11 +25,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use pyo3::prelude::*;
 pub(crate) use rpyc_classic::threads::lock;
 use rpyc_core::Exception;
-use rpyc_core::executor::{Executor, Job, ThreadBody, is_unlocked, retire};
-
-use crate::interrupt;
-use crate::policy::policy;
-use crate::thread_state;
+use rpyc_core::executor::{Executor, Job, is_unlocked, retire};
 
 /// Runs `work` attached to the interpreter. A panic comes out as an exception.
 ///
@@ -80,18 +76,8 @@ pub(crate) fn ask<R: Send>(
     }))
 }
 
-/// The life of an executing thread.
-pub(crate) fn thread_body() -> ThreadBody {
-    Arc::new(|work| match Inside::enter() {
-        Some(_inside) => attach(|py| pinned(py, work)),
-        None => work(),
-    })
-}
-
 /// Runs `work` detached on this thread, which is known to the interpreter meanwhile and may run Python.
-pub(crate) fn pinned(py: Python<'_>, work: &mut (dyn FnMut() + Send)) {
-    let listening = interrupt::listen(py);
-    thread_state::prepare_thread();
+pub(crate) fn run_detached(py: Python<'_>, work: &mut (dyn FnMut() + Send)) {
     py.detach(|| {
         let before = RUNS_PYTHON.replace(true);
         if outside(|| catch_unwind(AssertUnwindSafe(work))).is_err() {
@@ -99,11 +85,7 @@ pub(crate) fn pinned(py: Python<'_>, work: &mut (dyn FnMut() + Send)) {
         }
         RUNS_PYTHON.set(before);
     });
-    drop(listening);
     drain(py);
-    if let Err(error) = policy().thread_ended.call0(py) {
-        log::debug!("a thread's end: {error}");
-    }
 }
 
 /// A Python object that is there for as long as the process.

@@ -23,6 +23,7 @@ pub use self::log::log_to;
 use crate::CPython;
 use crate::attach::{self, DeferredDrop, lock};
 use crate::convert::to_any;
+use crate::native_module;
 use crate::policy::{self, Setup, policy};
 use crate::session::{OpenSession, PythonSession};
 
@@ -146,7 +147,7 @@ fn evaluator(py: Python<'_>) -> PyResult<Arc<CPython>> {
         on_main_thread: false,
         is_embedded: true,
     };
-    policy::load(py, &setup)?;
+    policy::load(py, native_module::module(py)?, &setup)?;
     let name: String = policy().version.bind(py).call0()?.extract()?;
     let started = CPython::with(&EvaluatorOptions::default(), name);
     let started =

@@ -19,10 +19,13 @@ mod attach;
 mod connect;
 mod convert;
 mod embedded;
+mod ending;
 mod exception;
 mod handle;
 mod interrupt;
 mod native;
+mod native_module;
+mod pinned;
 mod policy;
 mod program;
 mod session;
@@ -75,7 +78,7 @@ impl CPython {
             "rpyc-python",
             options.stack_size,
             options.max_threads,
-            attach::thread_body(),
+            pinned::thread_body(),
         );
         let pool: Arc<dyn Executor> = Arc::new(pool);
         let executor = match options.on_main_thread {
@@ -111,7 +114,8 @@ fn start(py: Python<'_>, options: &EvaluatorOptions) -> Result<String, StartErro
         is_embedded: false,
     };
     let wrong = |error: PyErr| StartError::Python(error.to_string());
-    policy::load(py, &setup).map_err(wrong)?;
+    let native = native_module::module(py).map_err(wrong)?;
+    policy::load(py, native, &setup).map_err(wrong)?;
     if let Some(init) = &options.init {
         let run = policy().run_init.bind(py);
         let run = run.call1((init.name(), init.source()));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyBaseException, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyModule, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyTuple};
 use rpyc_classic::getconn::Keeper;
 use rpyc_classic::target::{self, Operation};
 use rpyc_core::object::{Any, Netref, ObjectRef, Raised};
@@ -13,12 +13,10 @@ use rpyc_core::wire::{Handler, Limits, decode_value_strict, encode_to_vec};
 use rpyc_core::{AsyncResult, Exception};
 
 use crate::attach::{DeferredDrop, ask, attached, check_not_forked, is_forked, let_go};
-use crate::connect;
 use crate::convert::{to_any, to_anys, to_args, to_python, to_value, value_to_python};
 use crate::exception::{raise, to_exception};
 use crate::policy::policy;
 use crate::session::PythonSession;
-use crate::thread_state;
 
 /// What a netref stands for.
 #[pyclass(frozen, module = "_rpyc_native")]
@@ -355,12 +353,15 @@ impl Answer {
 }
 
 #[pyfunction]
-fn dumpable(object: &Bound<'_, PyAny>) -> bool {
+pub(crate) fn dumpable(object: &Bound<'_, PyAny>) -> bool {
     to_value(object).is_some()
 }
 
 #[pyfunction]
-fn dump<'py>(py: Python<'py>, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+pub(crate) fn dump<'py>(
+    py: Python<'py>,
+    object: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyBytes>> {
     let Some(value) = to_value(object) else {
         let class = object.get_type().name()?;
         return Err(PyTypeError::new_err(format!(
@@ -373,25 +374,11 @@ fn dump<'py>(py: Python<'py>, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
 }
 
 #[pyfunction]
-fn load<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn load<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     let data = bytes::Bytes::copy_from_slice(data);
     let value = decode_value_strict(&data, &Limits::default());
     let value = value.map_err(|error| PyValueError::new_err(error.to_string()))?;
     value_to_python(py, value)
-}
-
-/// The module, as the sources import it.
-pub(crate) fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
-    let module = PyModule::new(py, "_rpyc_native")?;
-    module.add_class::<Target>()?;
-    module.add_class::<Answer>()?;
-    module.add_function(wrap_pyfunction!(connect::connect, &module)?)?;
-    module.add_function(wrap_pyfunction!(connect::current_connection, &module)?)?;
-    module.add_function(wrap_pyfunction!(dump, &module)?)?;
-    module.add_function(wrap_pyfunction!(dumpable, &module)?)?;
-    module.add_function(wrap_pyfunction!(load, &module)?)?;
-    thread_state::add_to(&module)?;
-    Ok(module)
 }
 
 fn closed_attribute() -> Exception {

@@ -5,8 +5,7 @@ use std::sync::OnceLock;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyModule};
 
-use crate::attach::Permanent;
-use crate::{attach, native};
+use crate::attach::{self, Permanent};
 use rpyc_classic::python::{ASYNC_RESULT, PACKAGE, SOURCES, TELEPORTATION};
 
 /// Functions and classes of the Python sources.
@@ -74,10 +73,10 @@ pub(crate) struct Setup<'a> {
     pub(crate) is_embedded: bool,
 }
 
-/// Loads the sources into the interpreter, and makes it fit for many clients.
-pub(crate) fn load(py: Python<'_>, setup: &Setup<'_>) -> PyResult<()> {
+/// Loads the sources into the interpreter, with the native module that they stand on, and makes it fit for many clients.
+pub(crate) fn load(py: Python<'_>, native: Bound<'_, PyModule>, setup: &Setup<'_>) -> PyResult<()> {
     let modules = PyModule::import(py, "sys")?.getattr("modules")?;
-    modules.set_item("_rpyc_native", native::module(py)?)?;
+    modules.set_item("_rpyc_native", native)?;
     // Builtins of their own: clients may delete or replace those that all share.
     let builtins = PyModule::import(py, "builtins")?.dict().copy()?;
     for (name, source) in SOURCES.iter().chain(OWN) {

@@ -11,7 +11,9 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use rpyc_core::executor::{Executor, Job};
 
-use crate::attach::{self, lock, pinned};
+use crate::attach::{self, lock};
+use crate::ending::exit_now;
+use crate::pinned::pinned;
 use crate::policy::policy;
 
 /// Runs `program` as what this Python process is for. The program ends the process, by [`exit`].
@@ -139,20 +141,6 @@ pub fn describe(py: Python<'_>) -> PyResult<(PathBuf, String)> {
     let program = executable.display();
     let description = format!("CPython {number}, {program}, packages in {packages}");
     Ok((executable, description))
-}
-
-/// The end of a fork's child that has come back to the server.
-pub(crate) fn end_child(py: Python<'_>) -> ! {
-    let flushed = policy().flush.bind(py).call0();
-    drop(flushed);
-    exit_now(0)
-}
-
-/// Ends the process without any clean-up of Rust's or C's: threads still run.
-#[allow(unsafe_code)] // std has no such exit
-fn exit_now(code: i32) -> ! {
-    // Safe: it doesn't return.
-    unsafe { libc::_exit(code) }
 }
 
 /// The way to the main thread, until it is taken.

@@ -16,10 +16,10 @@ use rpyc_core::{Connection, WeakConnection};
 
 use crate::attach::{self, DeferredDrop, attached, lock};
 use crate::convert::{to_any, to_python};
+use crate::ending::end_child;
 use crate::exception::to_exception;
 use crate::interrupt::{self, Work};
 use crate::policy::policy;
-use crate::program;
 use crate::thread_state::{self, Kept};
 
 /// What all sessions share.
@@ -134,7 +134,7 @@ impl PythonSession {
             drop(call);
             if attach::is_forked() {
                 // The child of a fork has nobody to answer.
-                program::end_child(py);
+                end_child(py);
             }
             outcome
         };
