@@ -49,6 +49,7 @@ pub mod connections;
 pub mod embedding;
 pub mod evaluator;
 pub mod getconn;
+pub mod hashes;
 pub mod hosting;
 mod options;
 pub mod python;

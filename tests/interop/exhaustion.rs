@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rpyc_tests::Server;
@@ -318,6 +318,10 @@ const TABLES: &[(&str, &str)] = &[
         "16 MiB of names of attributes of classes, for good",
     ),
     (
+        "names.rs NAMES",
+        "the same of CPython's, and those of methods",
+    ),
+    (
         "exceptions.py _generic_classes",
         "256 classes with names of 256 KiB, then anew",
     ),
@@ -360,8 +364,60 @@ const TABLES: &[(&str, &str)] = &[
     ),
 ];
 
+/// The same of the core and of the servers, by file.
+const TABLES_BELOW: &[(&str, &str)] = &[
+    (
+        "rpyc-core/src/connect/mod.rs KNOWN",
+        "1,024 servers of another dialect, by address, and then anew",
+    ),
+    (
+        "rpyc-core/src/dispatch/watchdog.rs WATCHDOG",
+        "connections that are watched: dead ones go with the next look",
+    ),
+    (
+        "rpyc-core/src/dispatch/watchdog.rs HELPERS",
+        "4,096 threads, which end when they are idle; a job for each",
+    ),
+    (
+        "rpyc-core/src/executor.rs SHARED",
+        "4,096 threads, which end when they are idle; a job for each",
+    ),
+    (
+        "rpyc-core/src/session/keep_alive.rs TABLE",
+        "open connections, and which of them hold netrefs of which",
+    ),
+    // Of its threads.
+    (
+        "rpyc-core/src/dispatch/running.rs RUNNING",
+        "requests that are nested on the thread: max_nested",
+    ),
+    (
+        "rpyc-core/src/dispatch/blocked_threads.rs LOCAL",
+        "counts: one for a thread",
+    ),
+];
+
+/// Constants, numbers and classes of Rust's types: they hold nothing of a peer's.
+const NO_TABLES_BELOW: &[&str] = &[
+    "rpyc-core/macros/src/expand.rs CLASS",
+    "rpyc-core/src/config.rs BIND_THREADS",
+    "rpyc-core/src/config.rs SAFE_ATTRS",
+    "rpyc-core/src/dispatch/running.rs LAST",
+    "rpyc-core/src/dispatch/running.rs NUMBER",
+    "rpyc-core/src/executor.rs IS_RETIRED",
+    "rpyc-core/src/object/builtins/depth.rs DEPTH",
+    "rpyc-core/src/object/builtins/equality.rs SECRET",
+    "rpyc-core/src/object/builtins/mod.rs CLASS",
+    "rpyc-core/src/object/identity.rs KEYS",
+    "rpyc-core/src/object/identity.rs NEXT",
+    "rpyc-core/src/session/opening.rs NEXT",
+    "rpyc-core/src/sync.rs HELD",
+    "rpyc-server/src/server/client.rs LAST",
+];
+
 /// Constants, numbers, locks, and what the operator has set: they hold nothing of a peer's.
 const NO_TABLES: &[&str] = &[
+    "interactive.rs NEXT_NUMBER",
     "Shared.space",
     "Shared.spaces",
     "attach.rs EXECUTOR",
@@ -395,36 +451,61 @@ const NO_TABLES: &[&str] = &[
 
 #[test]
 fn every_table_that_outlives_a_connection_has_a_bound() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rpyc-classic");
     let mut found = BTreeSet::new();
-    for folder in [
-        "src",
-        "src/getconn",
-        "src/python",
-        "cpython/src",
-        "cpython/src/python",
-        "rustpython/src",
-        "rustpython/src/python",
-    ] {
-        for file in fs::read_dir(root.join(folder)).expect("a folder of sources") {
+    for path in sources(&[
+        "rpyc-classic/src",
+        "rpyc-classic/cpython/src",
+        "rpyc-classic/rustpython/src",
+    ]) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        found.extend(tables(&name, &shipped(&path)));
+    }
+    assert_eq!(found, listed(TABLES, NO_TABLES));
+}
+
+#[test]
+fn every_table_of_the_core_and_of_the_servers_has_a_bound() {
+    let mut found = BTreeSet::new();
+    for path in sources(&["rpyc-core/src", "rpyc-core/macros/src", "rpyc-server/src"]) {
+        let name = path.strip_prefix(root()).expect("it is below");
+        found.extend(tables(&name.to_string_lossy(), &shipped(&path)));
+    }
+    assert_eq!(found, listed(TABLES_BELOW, NO_TABLES_BELOW));
+}
+
+fn listed(tables: &[(&str, &str)], others: &[&str]) -> BTreeSet<String> {
+    let tables = tables.iter().map(|(name, _)| *name);
+    let listed = tables.chain(others.iter().copied());
+    listed.map(str::to_owned).collect()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The files below these folders, but for tests.
+fn sources(folders: &[&str]) -> Vec<PathBuf> {
+    let mut folders: Vec<_> = folders.iter().map(|folder| root().join(folder)).collect();
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for file in fs::read_dir(&folder).expect("a folder of sources") {
             let path = file.expect("a file").path();
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            if path.is_file() {
-                let text = fs::read_to_string(&path).expect("a source");
-                found.extend(tables(&name, &text));
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            match path.is_dir() {
+                true => folders.push(path),
+                false if !stem.ends_with("tests") => files.push(path.clone()),
+                false => {}
             }
         }
     }
-    let listed = TABLES
-        .iter()
-        .map(|(name, _)| *name)
-        .chain(NO_TABLES.iter().copied());
-    let listed: BTreeSet<String> = listed.map(str::to_owned).collect();
-    assert_eq!(found, listed);
+    files
+}
+
+/// The file without its unit tests.
+fn shipped(path: &Path) -> String {
+    let text = fs::read_to_string(path).expect("a source");
+    let shipped = text.split("#[cfg(test)]\nmod ").next();
+    shipped.unwrap_or_default().to_owned()
 }
 
 /// The statics of a file, the fields of what all sessions share, and Python's containers by module.
@@ -443,7 +524,11 @@ fn tables(file: &str, text: &str) -> Vec<String> {
             let field = field.trim_start_matches("pub(crate) ");
             found.push(format!("Shared.{field}"));
         }
-        let item = code
+        let public = code
+            .strip_prefix("pub(crate) ")
+            .or(code.strip_prefix("pub "));
+        let item = public
+            .unwrap_or(code)
             .strip_prefix("static ")
             .and_then(|code| code.split_once(':'));
         // Tables of constants are slices.

@@ -16,6 +16,7 @@ use rpyc_core::wire::{Int, PlainType, Str, Value};
 
 use crate::handle::PyHandle;
 use crate::native::Target;
+use crate::pieces;
 use crate::policy::policy;
 use crate::session::PythonSession;
 
@@ -142,7 +143,10 @@ pub(crate) fn to_python<'py>(
     match any {
         Any::Value(value) => value_to_python(py, value),
         Any::Tuple(items) => {
-            let items = items.into_iter().map(|item| to_python(py, session, item));
+            let items = items.into_iter().map(|item| {
+                pieces::next(py)?;
+                to_python(py, session, item)
+            });
             let items = items.collect::<PyResult<Vec<_>>>()?;
             Ok(PyTuple::new(py, items)?.into_any())
         }
@@ -160,7 +164,10 @@ pub(crate) fn to_python<'py>(
 /// A plain value as a Python object.
 pub(crate) fn value_to_python(py: Python<'_>, value: Value) -> PyResult<Bound<'_, PyAny>> {
     let all = |items: Vec<Value>| -> PyResult<Vec<Bound<'_, PyAny>>> {
-        let items = items.into_iter().map(|item| value_to_python(py, item));
+        let items = items.into_iter().map(|item| {
+            pieces::next(py)?;
+            value_to_python(py, item)
+        });
         items.collect()
     };
     Ok(match value {
@@ -183,7 +190,7 @@ pub(crate) fn value_to_python(py: Python<'_>, value: Value) -> PyResult<Bound<'_
         Value::Bytes(bytes) => PyBytes::new(py, &bytes).into_any(),
         Value::Str(text) => PyString::new(py, text.as_str()).into_any(),
         Value::Tuple(items) => PyTuple::new(py, all(items)?)?.into_any(),
-        Value::FrozenSet(items) => PyFrozenSet::new(py, all(items)?)?.into_any(),
+        Value::FrozenSet(items) => pieces::frozenset(py, all(items)?)?.into_any(),
         Value::Slice(parts) => {
             let parts = PyTuple::new(py, all(parts.to_vec())?)?;
             py.get_type::<PySlice>().call1(parts)?

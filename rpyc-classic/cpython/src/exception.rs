@@ -10,6 +10,7 @@ use rpyc_core::wire::{Str, Value};
 
 use crate::convert::{to_value, value_to_python};
 use crate::handle::text;
+use crate::names;
 use crate::policy::policy;
 use crate::session::PythonSession;
 
@@ -88,6 +89,7 @@ fn rebuild(py: Python<'_>, exception: &Exception) -> PyResult<PyErr> {
     let args = PyTuple::new(py, args.collect::<PyResult<Vec<_>>>()?)?;
     let attributes = exception.attrs().iter();
     let attributes = attributes
+        .filter(|(name, _)| names::admit(name))
         .map(|(name, value)| Ok((name.as_str(), value_to_python(py, value.clone())?)))
         .collect::<PyResult<Vec<_>>>()?;
     let traceback = exception.traceback().map(|text| text.as_str());

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pyo3::exceptions::{PyStopIteration, PyTypeError};
+use pyo3::exceptions::{PyAttributeError, PyMemoryError, PyStopIteration, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCFunction, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyCFunction, PyString, PyTuple, PyType};
 use rpyc_core::Exception;
 use rpyc_core::object::{
     Access, Any, Args, Context, IdParts, Identity, Method, Object, ObjectRef, ObjectResult, Raised,
@@ -16,6 +16,7 @@ use rpyc_core::wire::{PlainType, Str};
 use crate::attach::DeferredDrop;
 use crate::convert::{plain_type, to_any, to_call, to_python};
 use crate::exception::raise;
+use crate::names;
 use crate::policy::policy;
 use crate::session::PythonSession;
 
@@ -106,11 +107,31 @@ impl Object for PyHandle {
     }
 
     fn set_attr(&self, _: &Context<'_>, name: &str, value: Any) -> ObjectResult<()> {
-        self.run(|py, object| object.setattr(name, to_python(py, &self.session, value)?))
+        self.run(|py, object| {
+            let value = to_python(py, &self.session, value)?;
+            if !names::admit(name) {
+                return Err(no_room());
+            }
+            object.setattr(name, value)
+        })
     }
 
     fn del_attr(&self, _: &Context<'_>, name: &str) -> ObjectResult<()> {
-        self.run(|_, object| object.delattr(name))
+        self.run(|py, object| {
+            // The interpreter might keep the name, though there is no such attribute.
+            if !names::is_known(name) {
+                let is_plain_class = object.get_type().is(py.get_type::<PyType>());
+                if is_plain_class && object.getattr_opt(name)?.is_none() {
+                    let class = object.cast::<PyType>()?.name()?;
+                    let message = format!("type object '{class}' has no attribute '{name}'");
+                    return Err(PyAttributeError::new_err(message));
+                }
+                if !names::admit(name) {
+                    return Err(no_room());
+                }
+            }
+            object.delattr(name)
+        })
     }
 
     fn access_override(
@@ -282,6 +303,10 @@ fn pickle_protocol(asked: i64) -> i64 {
 /// Text as it travels; a UnicodeEncodeError where there are lone surrogates in it.
 fn strict_text(text: &Bound<'_, PyString>) -> PyResult<Str> {
     text.to_str().map(Str::from)
+}
+
+fn no_room() -> PyErr {
+    PyMemoryError::new_err("no room for more names of attributes")
 }
 
 /// Text as it travels, with escapes for lone surrogates.

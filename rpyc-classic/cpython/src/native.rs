@@ -15,6 +15,7 @@ use rpyc_core::{AsyncResult, Exception};
 use crate::attach::{DeferredDrop, ask, attached, check_not_forked, is_forked, let_go};
 use crate::convert::{to_any, to_anys, to_args, to_python, to_value, value_to_python};
 use crate::exception::{raise, to_exception};
+use crate::names;
 use crate::policy::policy;
 use crate::session::PythonSession;
 
@@ -148,7 +149,9 @@ impl Target {
         let methods = ask(py, || self.target().methods(connection()));
         let methods = methods.flatten();
         let methods = methods.map_err(|exception| raise(py, &exception))?;
-        PyTuple::new(py, methods.iter().map(|name| name.as_str()))
+        let names = methods.iter().map(|name| name.as_str());
+        let names: Vec<_> = names.filter(|name| names::admit(name)).collect();
+        PyTuple::new(py, names)
     }
 
     fn attr<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {

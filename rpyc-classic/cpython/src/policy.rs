@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyModule};
 
 use crate::attach::{self, Permanent};
+use crate::names;
 use rpyc_classic::python::{ASYNC_RESULT, PACKAGE, SOURCES, TELEPORTATION};
 
 /// Functions and classes of the Python sources.
@@ -30,6 +31,7 @@ pub(crate) struct Policy {
     pub(crate) names_as_text: Permanent,
     pub(crate) netref: Permanent,
     pub(crate) netref_metaclass: Permanent,
+    pub(crate) pause: Permanent,
     pub(crate) put_state: Permanent,
     pub(crate) rebuild: Permanent,
     pub(crate) restrict_imports: Permanent,
@@ -117,6 +119,7 @@ pub(crate) fn load(py: Python<'_>, native: Bound<'_, PyModule>, setup: &Setup<'_
         names_as_text: of("_rpyc_plain_names", "as_text")?,
         netref: of("_rpyc_proxies", "netref")?,
         netref_metaclass: of("_rpyc_proxies", "NetrefMetaclass")?,
+        pause: py.eval(c"lambda: None", None, None)?.unbind(),
         put_state: of("_rpyc_thread_state", "put")?,
         rebuild: of("_rpyc_exceptions", "load")?,
         restrict_imports: of("_rpyc_session", "restrict_imports")?,
@@ -131,6 +134,7 @@ pub(crate) fn load(py: Python<'_>, native: Bound<'_, PyModule>, setup: &Setup<'_
         thread_ended: of("_rpyc_host", "thread_ended")?,
         version: of("_rpyc_host", "version")?,
     };
+    names::know_pythons(py)?;
     // Set once: there is one evaluator in a process.
     let _ = POLICY.set(loaded);
     let after_fork = PyCFunction::new_closure(py, None, None, |_, _| attach::disarm())?;
