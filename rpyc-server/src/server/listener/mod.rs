@@ -30,10 +30,11 @@ use super::RawStream;
 /// ```
 #[derive(Debug)]
 pub struct Listener {
+    // Goes before the socket: to a file that nobody listens at, another server may be giving its own
+    // socket, which can have the number that this one had.
+    _file: Option<SocketFile>,
     socket: Bound,
     address: Address,
-    // Its file goes with it.
-    _file: Option<SocketFile>,
 }
 
 #[derive(Debug)]
