@@ -25,7 +25,7 @@ impl Reconnecting {
             match outcome {
                 Err(error) if error.is_closed() && pause < Duration::from_secs(1) => {
                     println!("again, because {error}");
-                    thread::sleep(pause);
+                    thread::sleep(pause); // the server may be starting: it is given time
                     pause *= 2;
                 }
                 outcome => return outcome,

@@ -165,7 +165,7 @@ pub fn stop_embedded(py: Python<'_>, seconds: f64) -> bool {
             if Instant::now() >= end {
                 return false;
             }
-            thread::sleep(Duration::from_millis(1));
+            thread::sleep(Duration::from_millis(1)); // nothing tells that the last one has left
         }
         true
     };

@@ -54,8 +54,7 @@ pub(crate) fn expand(options: ClientOptions, mut item: ItemTrait) -> syn::Result
     let waiting = methods.iter().map(Method::waiting);
     let starting = methods.iter().map(|method| method.starting(vis));
     Ok(quote! {
-        // What is called by its twin alone is called, too.
-        #[allow(dead_code)]
+        #[allow(dead_code)] // a program may call a method's twin alone
         #item
 
         #[doc = #doc]
@@ -70,7 +69,7 @@ pub(crate) fn expand(options: ClientOptions, mut item: ItemTrait) -> syn::Result
         }
 
         #[automatically_derived]
-        #[allow(dead_code)]
+        #[allow(dead_code)] // no program calls all of them
         impl #client {
             /// The object, as it is.
             #vis fn netref(&self) -> &::rpyc_core::Netref {

@@ -269,7 +269,7 @@ fn a_wait_ends_by_its_deadline_however_many_requests_are_nested_on_it() {
                 told.send(outcome).expect("heard");
             } else {
                 ran.fetch_add(1, Ordering::SeqCst);
-                thread::sleep(Duration::from_millis(1));
+                thread::sleep(Duration::from_millis(1)); // a request that takes a while
             }
             Ok(Any::NONE)
         })
