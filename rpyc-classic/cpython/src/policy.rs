@@ -166,6 +166,7 @@ pub(crate) fn load(py: Python<'_>, native: Bound<'_, PyModule>, setup: &Setup<'_
 const OWN: &[(&str, &str)] = &[
     ("_rpyc_async", ASYNC_RESULT),
     ("_rpyc_teleportation", TELEPORTATION),
+    ("_rpyc_locals", include_str!("python/locals.py")),
     ("_rpyc_thread_state", include_str!("python/thread_state.py")),
     ("_rpyc_host", include_str!("python/host.py")),
 ];

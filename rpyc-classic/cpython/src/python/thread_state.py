@@ -7,7 +7,8 @@ import _thread
 import sys
 import threading
 
-from _rpyc_native import session_number, set_locale, thread_dict
+import _rpyc_locals
+from _rpyc_native import session_number, set_locale
 
 def take():
     """What code has set for this thread, which is like a new one afterwards; None if it has set nothing."""
@@ -20,17 +21,14 @@ def take():
     loop = None if asyncio is None else asyncio._get_running_loop()
     if loop is not None:
         asyncio._set_running_loop(None)
-    # The attributes of each `threading.local`, among others.
-    by_thread = thread_dict()
-    attributes = dict(by_thread)
-    by_thread.clear()
+    kept = _rpyc_locals.take()
     thread = threading._active.pop(_thread.get_ident(), None)
-    if hooks is None and loop is None and not attributes and thread is None:
+    if hooks is None and loop is None and kept is None and thread is None:
         return None
-    return hooks, loop, attributes, thread
+    return hooks, loop, kept, thread
 
 
-def put(hooks, loop, attributes, thread):
+def put(hooks, loop, kept, thread):
     """Puts on this thread what was taken from another."""
     if thread is not None:
         ident = _thread.get_ident()
@@ -38,7 +36,8 @@ def put(hooks, loop, attributes, thread):
         if hasattr(thread, "_native_id"):
             thread._native_id = _thread.get_native_id()
         threading._active[ident] = thread
-    thread_dict().update(attributes)
+    if kept is not None:
+        _rpyc_locals.put(*kept)
     if loop is not None:
         sys.modules["_asyncio"]._set_running_loop(loop)
     if hooks is not None:
