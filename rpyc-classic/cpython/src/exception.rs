@@ -94,8 +94,8 @@ fn rebuild(py: Python<'_>, exception: &Exception) -> PyResult<PyErr> {
         .collect::<PyResult<Vec<_>>>()?;
     let traceback = exception.traceback().map(|text| text.as_str());
     let (module, class) = (exception.module(), exception.class());
-    let (instantiate, may_import) =
-        PythonSession::current().map_or((true, false), |session| session.custom_exceptions());
+    let (instantiate, may_import) = PythonSession::current()
+        .map_or((true, false), |session| session.peer().custom_exceptions());
     let parts = (
         &**module,
         &**class,

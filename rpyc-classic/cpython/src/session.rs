@@ -1,7 +1,5 @@
 //! [`PythonSession`]: what one connection owns inside the interpreter.
 
-use std::cell::RefCell;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use pyo3::intern;
@@ -10,15 +8,17 @@ use pyo3::types::{PyDict, PyTuple};
 use rpyc_classic::Session;
 use rpyc_classic::connections::Connections;
 use rpyc_classic::getconn::Keeper;
+use rpyc_classic::interrupt::Work;
+use rpyc_classic::peer::{Current, Peer};
+use rpyc_core::Connection;
 use rpyc_core::executor::Executor;
 use rpyc_core::object::{Any, Context, ObjectRef, ObjectResult, Space};
-use rpyc_core::{Connection, WeakConnection};
 
 use crate::attach::{self, DeferredDrop, attached, lock};
 use crate::convert::{to_any, to_python};
 use crate::ending::end_child;
 use crate::exception::to_exception;
-use crate::interrupt::{self, Work};
+use crate::interrupt;
 use crate::policy::policy;
 use crate::thread_state::{self, Kept};
 
@@ -51,16 +51,9 @@ pub(crate) struct PythonSession {
     shared: Arc<Shared>,
     // The object of the sources' class Session, made at its first use.
     object: OnceLock<DeferredDrop>,
-    connection: Mutex<Option<(WeakConnection, ObjectRef)>>,
+    peer: Peer,
     state: Mutex<Kept>,
     work: Arc<Work>,
-    // The connection's number, once there is one.
-    number: AtomicU64,
-    is_over: AtomicBool,
-    // Whether the peer may run code here.
-    runs_code: bool,
-    // Of a connection that Python code has made.
-    keeper: Weak<Keeper>,
 }
 
 impl PythonSession {
@@ -76,15 +69,11 @@ impl PythonSession {
         runs_code: bool,
     ) -> Arc<PythonSession> {
         Arc::new(PythonSession {
-            runs_code,
-            keeper,
             shared,
             object: OnceLock::new(),
-            connection: Mutex::new(None),
+            peer: Peer::new(runs_code, keeper),
             state: Mutex::default(),
             work: Arc::new(Work::new()),
-            number: 0.into(),
-            is_over: false.into(),
         })
     }
 
@@ -96,29 +85,18 @@ impl PythonSession {
         &self.shared.connections
     }
 
-    /// The connection, as long as there is one, and the object that stands for it.
-    pub(crate) fn connection(&self) -> Option<(Connection, ObjectRef)> {
-        let (connection, this) = lock(&self.connection).clone()?;
-        Some((connection.upgrade()?, this))
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
     }
 
-    /// Whether exceptions of the peer's become instances of their own classes, and whether their modules
-    /// are imported for that. Where the peer's code runs its classes are here, and nothing is imported
-    /// unasked.
-    pub(crate) fn custom_exceptions(&self) -> (bool, bool) {
-        if self.runs_code {
-            return (true, false);
-        }
-        self.connection().map_or((false, false), |(connection, _)| {
-            let config = connection.config();
-            let import = config.import_custom_exceptions;
-            (config.instantiate_custom_exceptions, import)
-        })
+    /// The connection, as long as there is one, and the object that stands for it.
+    pub(crate) fn connection(&self) -> Option<(Connection, ObjectRef)> {
+        self.peer.connection()
     }
 
     /// The session whose code this thread runs, the innermost one.
     pub(crate) fn current() -> Option<Arc<PythonSession>> {
-        CURRENT.with_borrow(|sessions| sessions.last().cloned())
+        Current::innermost(&CURRENT)
     }
 
     /// Does something in the interpreter; what it raises comes out with its traceback.
@@ -127,8 +105,8 @@ impl PythonSession {
         work: impl FnOnce(Python<'_>) -> PyResult<R>,
     ) -> ObjectResult<R> {
         let work = |py: Python<'_>| {
-            let call = self.work.begin(py);
-            let current = Current::enter(self);
+            let call = self.work.begin();
+            let current = Current::enter(&CURRENT, self);
             let outcome = work(py).map_err(|error| to_exception(py, self, error));
             drop(current);
             drop(call);
@@ -150,11 +128,6 @@ impl PythonSession {
         self.work.number()
     }
 
-    /// Whether its client has gone.
-    pub(crate) fn is_over(&self) -> bool {
-        self.is_over.load(Ordering::Acquire)
-    }
-
     /// Forgets what its code has set for the whole process, and what was to hold for it alone.
     pub(crate) fn forget_limits(&self, py: Python<'_>) -> PyResult<()> {
         let number = self.work.number();
@@ -168,7 +141,7 @@ impl PythonSession {
 
     /// Keeps what a thread leaves behind for the next one.
     pub(crate) fn park_state(&self, kept: Kept) {
-        let before = match self.is_over() {
+        let before = match self.peer.is_over() {
             false => std::mem::replace(&mut *lock(&self.state), kept),
             true => kept,
         };
@@ -182,7 +155,7 @@ impl PythonSession {
         py: Python<'_>,
         traceback: Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        if self.is_over.load(Ordering::Acquire) || traceback.is_none() {
+        if self.peer.is_over() || traceback.is_none() {
             return Ok(());
         }
         let object = self.object(py)?;
@@ -245,26 +218,8 @@ impl PythonSession {
     }
 }
 
-/// While it lives, the thread runs code of that session.
-struct Current(());
-
-impl Current {
-    fn enter(session: &Arc<PythonSession>) -> Current {
-        CURRENT.with_borrow_mut(|sessions| sessions.push(session.clone()));
-        Current(())
-    }
-}
-
-impl Drop for Current {
-    fn drop(&mut self) {
-        // Not let go of within the borrow: it may be the last of its session.
-        let left = CURRENT.with_borrow_mut(Vec::pop);
-        drop(left);
-    }
-}
-
 thread_local! {
-    static CURRENT: RefCell<Vec<Arc<PythonSession>>> = const { RefCell::new(Vec::new()) };
+    static CURRENT: Current<PythonSession> = const { Current::new() };
 }
 
 static SHARED: OnceLock<Arc<Shared>> = OnceLock::new();
@@ -274,14 +229,8 @@ pub(crate) struct OpenSession(pub(crate) Arc<PythonSession>);
 
 impl Session for OpenSession {
     fn connected(&self, connection: &Connection, this: ObjectRef) {
-        let session = &self.0;
-        let keeper = session.keeper.clone();
-        let number = connection.number();
-        session
-            .connections()
-            .add(number, this.clone(), session.runs_code, keeper);
-        *lock(&session.connection) = Some((connection.downgrade(), this));
-        session.number.store(connection.number(), Ordering::Release);
+        let connections = self.0.connections();
+        self.0.peer.connected(connections, connection, this);
     }
 
     fn this(&self) -> Option<ObjectRef> {
@@ -330,16 +279,8 @@ impl Session for OpenSession {
 
     fn disconnected(&self) {
         let session = &self.0;
-        session.is_over.store(true, Ordering::Release);
-        session
-            .connections()
-            .remove(session.number.load(Ordering::Acquire));
-        // A statement of its own: nothing is let go of under the lock.
-        let connection = lock(&session.connection).take();
-        let client = connection.as_ref().and_then(|(client, _)| client.upgrade());
-        let client = client.map(|client| client.connid().to_owned());
-        interrupt::end(&session.work, client.unwrap_or_default());
-        drop(connection);
+        let client = session.peer.disconnected(session.connections());
+        interrupt::end(&session.work, client);
         let state = std::mem::take(&mut *lock(&session.state));
         let ended = attached(|py| {
             drop(state);

@@ -239,7 +239,7 @@ impl InPlace<'_, '_> {
         let before = self.before.take().unwrap_or_default();
         let put_back = before.put(self.py);
         let state = state?;
-        if self.session.is_over() {
+        if self.session.peer().is_over() {
             self.session.forget_limits(self.py)?;
         }
         if let (Some(context), false) = (&self.context, self.is_spare) {

@@ -1,18 +1,19 @@
 //! [`PythonSession`]: what one connection owns inside the interpreter.
 
-use std::cell::RefCell;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use rpyc_classic::connections::Connections;
 use rpyc_classic::embedding::Imports;
 use rpyc_classic::evaluator::Session;
 use rpyc_classic::getconn::Keeper;
+use rpyc_classic::interrupt::Work;
+use rpyc_classic::peer::{Current, Peer};
 use rpyc_classic::threads::lock;
+use rpyc_core::Connection;
 use rpyc_core::executor::Executor;
 use rpyc_core::object::{Any, Context, Method, ObjectRef, ObjectResult, Space};
-use rpyc_core::{Connection, WeakConnection};
 use rustpython_vm::builtins::PyList;
 use rustpython_vm::function::FuncArgs;
 use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
@@ -20,7 +21,7 @@ use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
 use super::classes::Classes;
 use super::convert::{to_any, to_python};
 use super::exception::to_exception;
-use super::interrupt::{self, Work};
+use super::interrupt;
 use super::library::library;
 use super::memory;
 use super::policy::Policy;
@@ -74,19 +75,12 @@ pub(super) struct PythonSession {
     // The object of the sources' class Session, made at its first use.
     object: OnceLock<Held>,
     state: Mutex<Kept>,
-    connection: Mutex<Option<(WeakConnection, ObjectRef)>>,
+    peer: Peer,
     work: Arc<Work>,
     // How many expressions have been evaluated.
     evals: AtomicUsize,
-    // The connection's number, once there is one.
-    number: AtomicU64,
-    is_over: AtomicBool,
-    // Whether the peer may run code here.
-    runs_code: bool,
     // Whether it belongs to no client.
     is_home: bool,
-    // Of a connection that Python code has made.
-    keeper: Weak<Keeper>,
 }
 
 impl PythonSession {
@@ -110,11 +104,12 @@ impl PythonSession {
         connection: &Connection,
         this: ObjectRef,
     ) -> Arc<PythonSession> {
-        Arc::new(PythonSession {
+        let session = PythonSession {
             is_home: true,
-            connection: Mutex::new(Some((connection.downgrade(), this))),
-            ..PythonSession::with(shared, Weak::new(), false)
-        })
+            ..PythonSession::with(shared, Weak::new(), true)
+        };
+        session.peer.belongs_to(connection, this);
+        Arc::new(session)
     }
 
     fn with(shared: Arc<Shared>, keeper: Weak<Keeper>, runs_code: bool) -> PythonSession {
@@ -122,14 +117,10 @@ impl PythonSession {
             shared,
             object: OnceLock::new(),
             state: Mutex::default(),
-            connection: Mutex::new(None),
+            peer: Peer::new(runs_code, keeper),
             work: Arc::new(Work::new()),
             evals: 0.into(),
-            number: 0.into(),
-            is_over: false.into(),
-            runs_code,
             is_home: false,
-            keeper,
         }
     }
 
@@ -140,22 +131,7 @@ impl PythonSession {
 
     /// The connection, as long as there is one, and the object that stands for it.
     pub(super) fn connection(&self) -> Option<(Connection, ObjectRef)> {
-        let (connection, this) = lock(&self.connection).clone()?;
-        Some((connection.upgrade()?, this))
-    }
-
-    /// Whether exceptions of the peer's become instances of their own classes, and whether their modules
-    /// are imported for that. Where the peer's code runs its classes are here, and nothing is imported
-    /// unasked.
-    fn custom_exceptions(&self) -> (bool, bool) {
-        if self.runs_code || self.is_home {
-            return (true, false);
-        }
-        self.connection().map_or((false, false), |(connection, _)| {
-            let config = connection.config();
-            let import = config.import_custom_exceptions;
-            (config.instantiate_custom_exceptions, import)
-        })
+        self.peer.connection()
     }
 
     /// Does something in the interpreter; what it raises comes out with its traceback.
@@ -166,7 +142,7 @@ impl PythonSession {
         let outcome = self.shared.source.attached(|vm| {
             let _call = self.work.begin();
             let _state = InPlace::enter(vm, self);
-            let _current = Current::enter(self);
+            let _current = Current::enter(&CURRENT, self);
             work(vm).map_err(|error| to_exception(vm, self, &error))
         });
         outcome?
@@ -181,7 +157,7 @@ impl PythonSession {
     /// Keeps what a thread leaves behind for the next one.
     pub(super) fn park_state(&self, state: ThreadState) {
         let parked = Kept::Parked(Box::new(Parked::new(state, &self.shared.source)));
-        let before = match self.is_over() {
+        let before = match self.peer.is_over() {
             false => std::mem::replace(&mut *lock(&self.state), parked),
             true => parked,
         };
@@ -191,7 +167,7 @@ impl PythonSession {
 
     /// Keeps the traceback for a post-mortem debugger.
     pub(super) fn remember_traceback(&self, vm: &VirtualMachine, traceback: PyObjectRef) {
-        if self.is_over() || self.is_home || vm.is_none(&traceback) {
+        if self.peer.is_over() || self.is_home || vm.is_none(&traceback) {
             return;
         }
         let kept = self.object(vm);
@@ -213,11 +189,6 @@ impl PythonSession {
         let args = (function.clone(), vm.ctx.new_tuple(args.args), keyword);
         let object = self.object(vm)?;
         vm.call_method(&object, "call_builtin", args)
-    }
-
-    /// Whether everything has been let go of, and nothing is to be kept any more.
-    fn is_over(&self) -> bool {
-        self.is_over.load(Ordering::Acquire)
     }
 
     /// The namespace of the peer's code.
@@ -289,44 +260,19 @@ impl PythonSession {
     }
 }
 
-/// While it lives, the thread runs code of that session.
-struct Current(());
-
-impl Current {
-    fn enter(session: &Arc<PythonSession>) -> Current {
-        CURRENT.with_borrow_mut(|sessions| sessions.push(session.clone()));
-        Current(())
-    }
-}
-
-impl Drop for Current {
-    fn drop(&mut self) {
-        // Not let go of within the borrow: it may be the last of its session.
-        let left = CURRENT.with_borrow_mut(Vec::pop);
-        drop(left);
-    }
-}
-
 /// Whether this thread runs that session right now.
 pub(super) fn is_innermost(session: &Arc<PythonSession>) -> bool {
-    CURRENT.with_borrow(|sessions| {
-        let innermost = sessions.last();
-        innermost.is_some_and(|innermost| Arc::ptr_eq(innermost, session))
-    })
+    Current::is_innermost(&CURRENT, session)
 }
 
 /// The session of the client whose code this thread runs.
 pub(super) fn current() -> Option<Arc<PythonSession>> {
-    CURRENT.with_borrow(|sessions| {
-        let mut clients = sessions.iter().rev().filter(|session| !session.is_home);
-        clients.next().cloned()
-    })
+    Current::find(&CURRENT, |session| !session.is_home)
 }
 
-/// What [`PythonSession::custom_exceptions`] says for the code that this thread runs.
+/// What [`Peer::custom_exceptions`] says for the code that this thread runs.
 pub(super) fn custom_exceptions() -> (bool, bool) {
-    let innermost = CURRENT.with_borrow(|sessions| sessions.last().cloned());
-    innermost.map_or((true, false), |session| session.custom_exceptions())
+    Current::innermost(&CURRENT).map_or((true, false), |session| session.peer.custom_exceptions())
 }
 
 /// The session for a call to an object of that one: what belongs to no client is used in the
@@ -337,8 +283,7 @@ pub(super) fn acting(session: &Arc<PythonSession>) -> Arc<PythonSession> {
 }
 
 thread_local! {
-    // The sessions whose code this thread runs, the innermost one last.
-    static CURRENT: RefCell<Vec<Arc<PythonSession>>> = const { RefCell::new(Vec::new()) };
+    static CURRENT: Current<PythonSession> = const { Current::new() };
 }
 
 /// The [`Session`] of an evaluator: a session that hands out references to itself.
@@ -347,10 +292,7 @@ pub(super) struct OpenSession(pub(super) Arc<PythonSession>);
 impl Session for OpenSession {
     fn connected(&self, connection: &Connection, this: ObjectRef) {
         let connections = &self.0.shared.connections;
-        let keeper = self.0.keeper.clone();
-        connections.add(connection.number(), this.clone(), self.0.runs_code, keeper);
-        *lock(&self.0.connection) = Some((connection.downgrade(), this));
-        self.0.number.store(connection.number(), Ordering::Release);
+        self.0.peer.connected(connections, connection, this);
     }
 
     fn this(&self) -> Option<ObjectRef> {
@@ -408,19 +350,8 @@ impl Session for OpenSession {
 
     fn disconnected(&self) {
         let session = &self.0;
-        session.is_over.store(true, Ordering::Release);
-        // Taken out one by one, and dropped without a lock: destructors run Python.
-        let number = session.number.load(Ordering::Acquire);
-        session.shared.connections.remove(number);
-        let connection = lock(&session.connection).take();
-        let client = connection.as_ref().and_then(|(client, _)| client.upgrade());
-        let client = client.map(|client| client.connid().to_owned());
-        interrupt::end(
-            &session.shared.source,
-            &session.work,
-            client.unwrap_or_default(),
-        );
-        drop(connection);
+        let client = session.peer.disconnected(&session.shared.connections);
+        interrupt::end(&session.shared.source, &session.work, client);
         if session.object.get().is_some() {
             // With the interpreter gone there is nothing to let go of.
             let _ = session.shared.source.attached(|vm| {
