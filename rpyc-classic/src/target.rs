@@ -198,5 +198,28 @@ pub fn closed() -> Exception {
     Exception::eof_error("the connection is closed")
 }
 
+/// The protocol that is used when the peer asks for `asked`: the highest that all its versions
+/// read, unless it asks for a higher one by number.
+#[must_use]
+pub fn pickle_protocol(asked: i64) -> i64 {
+    match asked {
+        ..0 => HIGHEST_EVERYWHERE,
+        asked => asked.min(HIGHEST),
+    }
+}
+
+/// The exception for a panic of the evaluator's that was caught.
+#[must_use]
+pub fn panicked(panic: &(dyn std::any::Any + Send)) -> Exception {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = text.unwrap_or_default();
+    Exception::builtin("SystemError").with_arg(format!("the interpreter panicked: {text}"))
+}
+
 /// A peer could fill the memory with those of one class.
 const MAX_METHODS: usize = 10_000;
+
+/// Protocol 5 is unknown to Python 3.7.
+const HIGHEST_EVERYWHERE: i64 = 4;
+const HIGHEST: i64 = 5;

@@ -356,7 +356,7 @@ const TABLES: &[(&str, &str)] = &[
     ),
     // Of its threads.
     ("session.rs CURRENT", "sessions that the thread runs"),
-    ("interrupt.rs SLOT", "one for a thread"),
+    ("interrupt.rs CURRENT", "one for a thread"),
     ("interrupt.rs THREADS", "one for an executing thread"),
     (
         "local.rs SEEN",

@@ -16,13 +16,13 @@
 //! connection is held wherever a thread attaches.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // they are made safe to use here
 
-use std::any::Any as StdAny;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use pyo3::prelude::*;
+use rpyc_classic::target::panicked;
 pub(crate) use rpyc_classic::threads::lock;
 use rpyc_core::Exception;
 use rpyc_core::executor::{Executor, Job, is_unlocked, retire};
@@ -231,13 +231,6 @@ pub(crate) fn check_not_forked() -> Result<(), Exception> {
         )),
         false => Ok(()),
     }
-}
-
-fn panicked(panic: &(dyn StdAny + Send)) -> Exception {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let text = text.unwrap_or_default();
-    Exception::builtin("SystemError").with_arg(format!("the evaluator panicked: {text}"))
 }
 
 thread_local! {

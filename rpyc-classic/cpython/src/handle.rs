@@ -7,6 +7,7 @@ use pyo3::exceptions::{PyAttributeError, PyMemoryError, PyStopIteration, PyTypeE
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCFunction, PyString, PyTuple, PyType};
+use rpyc_classic::target::pickle_protocol;
 use rpyc_core::Exception;
 use rpyc_core::object::{
     Access, Any, Args, Context, IdParts, Identity, Method, Object, ObjectRef, ObjectResult, Raised,
@@ -291,15 +292,6 @@ impl Object for PyHandle {
     }
 }
 
-/// The protocol that is used when the peer asks for `asked`: the highest that all its versions
-/// read, unless it asks for a higher one by number.
-fn pickle_protocol(asked: i64) -> i64 {
-    match asked {
-        ..0 => HIGHEST_EVERYWHERE,
-        asked => asked.min(HIGHEST),
-    }
-}
-
 /// Text as it travels; a UnicodeEncodeError where there are lone surrogates in it.
 fn strict_text(text: &Bound<'_, PyString>) -> PyResult<Str> {
     text.to_str().map(Str::from)
@@ -320,7 +312,3 @@ pub(crate) fn text(text: &Bound<'_, PyString>) -> Str {
         _ => Str::from(text.to_string_lossy().into_owned()),
     }
 }
-
-/// Protocol 5 is unknown to Python 3.7.
-const HIGHEST_EVERYWHERE: i64 = 4;
-const HIGHEST: i64 = 5;

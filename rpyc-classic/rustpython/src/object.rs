@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use rpyc_classic::target::pickle_protocol;
 use rpyc_core::Exception;
 use rpyc_core::object::{
     Access, Any, Args, Context, IdParts, Method, Object, ObjectRef, ObjectResult, Raised,
@@ -299,18 +300,5 @@ impl Object for PyHandle {
     }
 }
 
-/// The protocol that is used when the peer asks for `asked`: the highest that all its versions
-/// read, unless it asks for a higher one by number.
-fn pickle_protocol(asked: i64) -> i64 {
-    match asked {
-        ..0 => HIGHEST_EVERYWHERE,
-        asked => asked.min(HIGHEST),
-    }
-}
-
 /// By which a class decides; whether there are any is seen when the object goes out.
 const HOOKS: [&str; 3] = ["_rpyc_getattr", "_rpyc_setattr", "_rpyc_delattr"];
-
-/// Protocol 5 is unknown to Python 3.7.
-const HIGHEST_EVERYWHERE: i64 = 4;
-const HIGHEST: i64 = 5;

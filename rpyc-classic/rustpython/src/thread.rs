@@ -6,14 +6,13 @@
 //! life and are detached by default; [`Source::attached`] attaches one for the time of an operation,
 //! [`detached`] lets go for the time of a wait.
 
-use std::any::Any as StdAny;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-use rpyc_classic::threads::lock;
-use rpyc_classic::threads::{SignalMask, niceness};
+use rpyc_classic::target::panicked;
+use rpyc_classic::threads::{SignalMask, lock, niceness};
 use rpyc_core::Exception;
 use rpyc_core::executor::{Executor, Job, ThreadBody, ThreadPool, retire};
 use rustpython_vm::frame::InterpreterFrame;
@@ -147,7 +146,7 @@ impl Source {
             let before = Before::work(vm);
             catch_unwind(AssertUnwindSafe(|| work(vm))).map_err(|panic| {
                 before.restore(vm);
-                panicked(panic)
+                panicked(&*panic)
             })
         };
         if current_vm_is_set() {
@@ -287,15 +286,6 @@ impl Before {
         vm.recursion_limit.set(self.limit.saturating_add(lost));
         LOST.set(self.lost.saturating_add(lost));
     }
-}
-
-fn panicked(panic: Box<dyn StdAny + Send>) -> Exception {
-    let message = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_default();
-    Exception::builtin("SystemError").with_arg(format!("the interpreter panicked: {message}"))
 }
 
 /// For all threads: the interpreter's, executing ones, and those that Python code starts.
