@@ -5,6 +5,7 @@ mod embedded;
 mod modes;
 mod refusals;
 mod services;
+mod several;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@ use std::io;
 
 use crate::causes::with_causes;
 use crate::printable::on_one_line;
+use crate::program::cli::ServeOptions;
 
 /// What went wrong, what it came from, what to do about it, and the exit code that says it.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +70,15 @@ impl Failure {
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same as a failure of this server, which is named if there are several.
+    #[must_use]
+    pub(crate) fn of(mut self, server: &ServeOptions) -> Failure {
+        if !server.is_alone {
+            self.message = format!("{}: {}", server.name(), self.message);
+        }
         self
     }
 

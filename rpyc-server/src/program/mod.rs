@@ -71,7 +71,7 @@ fn run(arguments: Vec<OsString>, host: &Host) -> Result<u8, Failure> {
         Invocation::Man(page) => print(&cli::man(page)?)?,
         Invocation::Registry(options) => serve_registry::run(&options)?,
         Invocation::Tool(tool) => return tool.run(),
-        Invocation::Serve(options) => serve::run(&options, &arguments[1..], host)?,
+        Invocation::Serve(servers) => serve::run(&servers, &arguments[1..], host)?,
     }
     Ok(0)
 }

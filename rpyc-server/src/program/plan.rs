@@ -34,6 +34,17 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// Checks the options of all servers, and that they don't get in each other's way.
+    pub(crate) fn of_all(servers: &[ServeOptions]) -> Result<Vec<Plan>, Failure> {
+        let planned = servers.iter().map(|options| {
+            let planned = check_among_several(options).and_then(|()| Plan::new(options));
+            planned.map_err(|failure| failure.of(options))
+        });
+        let plans = planned.collect::<Result<Vec<_>, _>>()?;
+        check_apart(servers, &plans)?;
+        Ok(plans)
+    }
+
     /// Checks the options, and looks up what they name.
     pub(crate) fn new(options: &ServeOptions) -> Result<Plan, Failure> {
         let is_classic = options.serving.classic;
@@ -102,6 +113,44 @@ impl Plan {
             warnings,
         })
     }
+}
+
+/// Whether the mode is one of a server that has others beside it.
+fn check_among_several(options: &ServeOptions) -> Result<(), Failure> {
+    match options.serving.mode {
+        _ if options.is_alone => Ok(()),
+        ServeMode::Pool | ServeMode::Process | ServeMode::Threaded => Ok(()),
+        mode @ (ServeMode::Child | ServeMode::OneShot | ServeMode::Stdio) => {
+            let mode = mode.name();
+            Err(
+                Failure::usage(format!("--mode {mode} is for one server alone"))
+                    .hint("Take another mode, or start a program for each server."),
+            )
+        }
+    }
+}
+
+/// Whether no two servers want the same place.
+fn check_apart(servers: &[ServeOptions], plans: &[Plan]) -> Result<(), Failure> {
+    let mut taken: Vec<(Address, &str)> = Vec::new();
+    for (options, plan) in servers.iter().zip(plans) {
+        let tcp = plan.addresses.iter().filter(|address| address.port() != 0);
+        let tcp = tcp.copied().map(Address::Tcp);
+        let unix = options
+            .socket
+            .unix
+            .clone()
+            .map(|path| Address::Unix(Some(path)));
+        let wanted: Vec<Address> = tcp.chain(unix).collect();
+        for address in &wanted {
+            if let Some((_, other)) = taken.iter().find(|(taken, _)| taken == address) {
+                let both = format!("{} and {other} want {address}", options.name());
+                return Err(Failure::usage(both).hint("Give each server a port of its own."));
+            }
+        }
+        taken.extend(wanted.into_iter().map(|address| (address, options.name())));
+    }
+    Ok(())
 }
 
 /// Whether clients' processes can run as the user that they are to run as.

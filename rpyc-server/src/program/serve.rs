@@ -3,11 +3,14 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use crate::auth::Access;
 use crate::metrics::{Metrics, MetricsEndpoint};
 use crate::registry::Registration;
-use crate::{Address, Builder, ChildCommand, InheritedClient, ListenError, Listener, Mode, Server};
+use crate::{
+    Address, Builder, ChildCommand, InheritedClient, ListenError, Listener, Mode, Server, Stopper,
+};
 use log::{error, info, warn};
 use rpyc_core::service::VoidService;
 
@@ -22,129 +25,233 @@ use crate::program::{check, classic, logging, offer, signals, systemd};
 
 /// Serves until a signal stops it, or says whether it could.
 pub(crate) fn run(
-    options: &ServeOptions,
+    servers: &[ServeOptions],
     arguments: &[OsString],
     host: &Host,
 ) -> Result<(), Failure> {
+    // What is of the program is the same in the options of all.
+    let [options, ..] = servers else {
+        return Ok(());
+    };
     let other = Interpreter::wanted(options, host);
     let mut python = host
         .python
         .as_ref()
         .map(|python| python.description.clone());
     // A server in process mode runs no Python itself.
-    let (mode, is_check) = (options.serving.mode, options.serving.check);
-    let mut checked = None;
+    let is_apart = |options: &ServeOptions| options.serving.mode == ServeMode::Process;
+    let is_check = options.serving.check;
+    let mut checked: Vec<Option<String>> = vec![None; servers.len()];
     if let Some(other) = &other {
-        match mode == ServeMode::Process && !is_check {
-            true => checked = Some(other.check(arguments)?),
-            false => return Err(other.exec(arguments)),
+        if is_check || !servers.iter().all(is_apart) {
+            return Err(other.exec(arguments));
         }
-        python = checked.as_deref().and_then(offer::python_in);
+        for (options, checked) in servers.iter().zip(&mut checked) {
+            let told = other.check(&options.arguments);
+            *checked = Some(told.map_err(|failure| failure.of(options))?);
+        }
+        python = checked
+            .iter()
+            .flatten()
+            .find_map(|told| offer::python_in(told));
     }
-    let plan = Plan::new(options)?;
-    if mode == ServeMode::Process
-        && !is_check
-        && options.service.place.is_some()
-        && checked.is_none()
-    {
-        checked = Some(match Interpreter::of(host) {
-            Some(python) => python.check(arguments)?,
-            None => offer::check_apart(arguments)?,
+    let plans = Plan::of_all(servers)?;
+    for (options, checked) in servers.iter().zip(&mut checked) {
+        let is_hosted = options.service.place.is_some();
+        if is_apart(options) && is_hosted && !is_check && checked.is_none() {
+            let told = match Interpreter::of(host) {
+                Some(python) => python.check(&options.arguments),
+                None => offer::check_apart(&options.arguments),
+            };
+            *checked = Some(told.map_err(|failure| failure.of(options))?);
+        }
+    }
+    if is_check {
+        return report(servers, &plans, host);
+    }
+    let log = logging::start(&options.logging)?;
+    // A process that serves one client of a server's says nothing that the server has said.
+    if let Some(python) = python.filter(|_| options.serving.mode != ServeMode::Child) {
+        info!("{python}");
+    }
+    for warning in plans.iter().flat_map(|plan| &plan.warnings) {
+        warn!("{warning}");
+    }
+    // A client that is there already is taken first of all: nothing else may read from the
+    // standard input, or write to the standard output.
+    if let ([plan], ServeMode::Child) = (&plans[..], options.serving.mode) {
+        return serve_client(InheritedClient::take(), options, plan, log, host);
+    }
+    if let ([plan], ServeMode::Stdio) = (&plans[..], options.serving.mode) {
+        return serve_client(InheritedClient::stdio(), options, plan, log, host);
+    }
+    let tls = plans.iter().filter_map(|plan| plan.tls.clone()).collect();
+    let signals = signals::catch(log, tls).map_err(broken)?;
+    let with_python = servers.iter().find(|options| !is_apart(options));
+    let evaluator = with_python.map(|options| classic::Running::start(host, options));
+    let evaluator = evaluator.transpose()?;
+    let mut offers = Vec::new();
+    for (options, checked) in servers.iter().zip(checked) {
+        offers.push(match &evaluator {
+            Some(evaluator) if !is_apart(options) => {
+                let offer = evaluator.offer(options);
+                let offer = offer.map_err(|failure| failure.of(options))?;
+                (
+                    Server::builder(offer.factory).mode(mode(options)?),
+                    offer.names,
+                )
+            }
+            _ => {
+                let command = child_command(options, other.as_ref(), host)?;
+                let builder = Server::builder(|| VoidService).mode(Mode::Process(command));
+                (
+                    builder,
+                    offer::names_in(&checked.unwrap_or_default(), options),
+                )
+            }
         });
     }
-    if options.serving.check {
-        check::addresses("--host, --port", &plan.addresses)?;
+    serve(servers, &plans, offers, signals)?;
+    if let Some(evaluator) = evaluator {
+        evaluator.stop();
+        info!("stopped");
+    }
+    Ok(())
+}
+
+/// What `--check` says of options that make sense.
+fn report(servers: &[ServeOptions], plans: &[Plan], host: &Host) -> Result<(), Failure> {
+    for (options, plan) in servers.iter().zip(plans) {
+        let can_listen = check::addresses("--host, --port", &plan.addresses);
+        can_listen.map_err(|failure| failure.of(options))?;
         check::addresses("--metrics", options.operations.metrics.as_slice())?;
         for warning in &plan.warnings {
             // Nothing is left to do when nobody listens.
             let _ = writeln!(io::stderr(), "rpyc-server: {warning}");
         }
-        return report(options, host);
     }
-    let log = logging::start(&options.logging)?;
-    // A process that serves one client of a server's says nothing that the server has said.
-    if let Some(python) = python.filter(|_| mode != ServeMode::Child) {
-        info!("{python}");
-    }
-    for warning in &plan.warnings {
-        warn!("{warning}");
-    }
-    // A client that is there already is taken first of all: nothing else may read from the
-    // standard input, or write to the standard output.
-    let mode = match options.serving.mode {
-        ServeMode::Child => {
-            return serve_client(InheritedClient::take(), options, &plan, log, host);
-        }
-        ServeMode::Stdio => {
-            return serve_client(InheritedClient::stdio(), options, &plan, log, host);
-        }
-        ServeMode::Process => Mode::Process(child_command(options, other, arguments, host)?),
-        ServeMode::OneShot => Mode::OneShot,
-        ServeMode::Pool => pool(options.serving.workers)?,
-        ServeMode::Threaded => Mode::Threaded,
-    };
-    let signals = signals::catch(log, plan.tls.clone()).map_err(broken)?;
-    if options.serving.mode == ServeMode::Process {
-        let builder = Server::builder(|| VoidService).mode(mode);
-        let names = offer::names_in(&checked.unwrap_or_default(), options);
-        return serve(builder, options, &plan, names, signals);
-    }
-    let evaluator = classic::Running::start(host, options)?;
-    let offer = evaluator.offer(options)?;
-    let builder = Server::builder(offer.factory).mode(mode);
-    serve(builder, options, &plan, offer.names, signals)?;
-    evaluator.stop();
-    info!("stopped");
-    Ok(())
-}
-
-/// What `--check` says of options that make sense.
-fn report(options: &ServeOptions, host: &Host) -> Result<(), Failure> {
-    let names = match &options.service.place {
-        Some(_) => {
-            let evaluator = classic::Running::start(host, options)?;
-            let offer = evaluator.offer(options)?;
-            evaluator.stop();
-            offer::line_of_names(&offer.names)
-        }
-        None => String::new(),
-    };
     let python = host.python.as_ref();
     let python = python.map_or(String::new(), |python| format!("{}\n", python.description));
-    crate::program::print(format!("configuration OK\n{python}{names}").as_bytes())
+    let mut text = format!("configuration OK\n{python}");
+    let hosted = servers
+        .iter()
+        .find(|options| options.service.place.is_some());
+    let evaluator = hosted.map(|options| classic::Running::start(host, options));
+    let evaluator = evaluator.transpose()?;
+    for (options, plan) in servers.iter().zip(plans) {
+        if !options.is_alone {
+            text.push_str(&format!(
+                "{} at {}\n",
+                options.name(),
+                places(options, plan)
+            ));
+        }
+        if let (Some(evaluator), Some(_)) = (&evaluator, &options.service.place) {
+            let offer = evaluator.offer(options);
+            let offer = offer.map_err(|failure| failure.of(options))?;
+            text.push_str(&offer::line_of_names(&offer.names));
+        }
+    }
+    if let Some(evaluator) = evaluator {
+        evaluator.stop();
+    }
+    crate::program::print(text.as_bytes())
 }
 
-/// Serves until a signal stops it.
+/// Where a server is going to listen, for people.
+fn places(options: &ServeOptions, plan: &Plan) -> String {
+    let tcp = plan.addresses.first().map(ToString::to_string);
+    let unix = options.socket.unix.as_ref();
+    let unix = unix.map(|path| format!("unix:{}", path.display()));
+    let places: Vec<String> = tcp.into_iter().chain(unix).collect();
+    places.join(", ")
+}
+
+/// How the process itself serves clients.
+fn mode(options: &ServeOptions) -> Result<Mode, Failure> {
+    match options.serving.mode {
+        ServeMode::OneShot => Ok(Mode::OneShot),
+        ServeMode::Pool => pool(options.serving.workers),
+        ServeMode::Child | ServeMode::Process | ServeMode::Stdio | ServeMode::Threaded => {
+            Ok(Mode::Threaded)
+        }
+    }
+}
+
+/// Serves until a signal stops it: each server as its builder says, under these names.
 fn serve(
-    builder: Builder,
-    options: &ServeOptions,
-    plan: &Plan,
-    names: Vec<String>,
+    options: &[ServeOptions],
+    plans: &[Plan],
+    offers: Vec<(Builder, Vec<String>)>,
     signals: signals::Caught,
 ) -> Result<(), Failure> {
-    let listeners = listen(options, plan)?;
-    let limits = &options.limits;
-    let mut builder = configure(builder, options, plan).max_clients(limits.max_clients);
-    if let Some(max_clients) = limits.max_clients_per_address {
-        builder = builder.max_clients_per_address(max_clients);
+    let endpoint = options.first().map(metrics).transpose()?.flatten();
+    let mut servers = Vec::new();
+    for ((options, plan), (builder, names)) in options.iter().zip(plans).zip(offers) {
+        let listeners = listen(options, plan).map_err(|failure| failure.of(options))?;
+        let limits = &options.limits;
+        let mut builder = configure(builder, options, plan).max_clients(limits.max_clients);
+        if let Some(max_clients) = limits.max_clients_per_address {
+            builder = builder.max_clients_per_address(max_clients);
+        }
+        if let Some((metrics, _)) = &endpoint {
+            builder = builder.metrics(metrics.clone());
+        }
+        if servers.is_empty() {
+            // All of them listen before the first one begins.
+            builder = systemd::keep_informed(builder);
+        }
+        let server = register(builder, options, plan, names).serve_on(listeners);
+        let failed = |error| Failure::new("the server can't start").because(error);
+        servers.push(server.map_err(failed)?);
     }
-    let endpoint = metrics(options)?;
-    if let Some((metrics, _)) = &endpoint {
-        builder = builder.metrics(metrics.clone());
+    for ((options, plan), server) in options.iter().zip(plans).zip(&servers) {
+        if !options.is_alone {
+            info!("serving {}", options.name());
+        }
+        for address in server.addresses() {
+            announce(address, options, plan);
+        }
+        if options.serving.mode == ServeMode::OneShot {
+            print_address(server.addresses())?;
+        }
     }
-    let server = systemd::keep_informed(register(builder, options, plan, names))
-        .serve_on(listeners)
-        .map_err(|error| Failure::new("the server can't start").because(error))?;
-    for address in server.addresses() {
-        announce(address, options, plan);
-    }
-    if options.serving.mode == ServeMode::OneShot {
-        print_address(server.addresses())?;
-    }
-    obey(signals, &server)?;
-    server.run().map_err(broken)?;
-    drop(endpoint);
+    obey(signals, &servers)?;
+    run_all(servers).map_err(broken)?;
+    drop(endpoint); // it is there for as long as they are
     Ok(())
+}
+
+/// Runs servers until one of them ends, which ends the others.
+fn run_all(mut servers: Vec<Server>) -> io::Result<()> {
+    let Some(last) = servers.pop() else {
+        return Ok(());
+    };
+    let stoppers: Vec<_> = servers.iter().chain([&last]).map(Server::stopper).collect();
+    let run = |server: Server| {
+        let outcome = server.run();
+        stoppers.iter().for_each(Stopper::stop);
+        outcome
+    };
+    thread::scope(|scope| {
+        let mut others = Vec::new();
+        for server in servers {
+            let thread = thread::Builder::new().name("rpyc-accept".to_owned());
+            match thread.spawn_scoped(scope, || run(server)) {
+                Ok(other) => others.push(other),
+                Err(error) => {
+                    stoppers.iter().for_each(Stopper::stop);
+                    return Err(error);
+                }
+            }
+        }
+        let outcome = run(last);
+        let ended = |other: thread::ScopedJoinHandle<'_, io::Result<()>>| {
+            let panicked = |_| Err(io::Error::other("the server has panicked"));
+            other.join().unwrap_or_else(panicked)
+        };
+        others.into_iter().map(ended).fold(outcome, Result::and)
+    })
 }
 
 /// Serves the client for whom this process was started, and ends with it.
@@ -159,7 +266,8 @@ fn serve_client(
     let mut client = client.map_err(failed)?;
     let peer = client.peer().clone();
     // Its server sends some as soon as the client is taken over.
-    let signals = signals::catch(log, plan.tls.clone()).map_err(broken)?;
+    let tls = plan.tls.clone().into_iter().collect();
+    let signals = signals::catch(log, tls).map_err(broken)?;
     // A stranger doesn't get an evaluator.
     if let Some(access) = access(plan) {
         client = match client.authenticate(&access, options.limits.handshake_timeout) {
@@ -177,7 +285,7 @@ fn serve_client(
     let server = builder
         .serve_client(client)
         .map_err(|error| Failure::new("the client can't be served").because(error))?;
-    obey(signals, &server)?;
+    obey(signals, std::slice::from_ref(&server))?;
     options.limits.process.apply().map_err(failed)?;
     server.run().map_err(broken)?;
     evaluator.stop();
@@ -198,17 +306,17 @@ fn pool(_: u16) -> Result<Mode, Failure> {
 /// This program with the same options, and the one that tells it to serve a client.
 fn child_command(
     options: &ServeOptions,
-    other: Option<Interpreter>,
-    arguments: &[OsString],
+    other: Option<&Interpreter>,
     host: &Host,
 ) -> Result<ChildCommand, Failure> {
-    let program = match other.or_else(|| Interpreter::of(host)) {
+    let here = Interpreter::of(host);
+    let program = match other.or(here.as_ref()) {
         Some(python) => python.child_command()?,
         None => ChildCommand::this_program().map_err(|error| {
             Failure::new("this program doesn't know its own path").because(error)
         })?,
     };
-    let command = arguments.iter().fold(program, ChildCommand::arg);
+    let command = options.arguments.iter().fold(program, ChildCommand::arg);
     // This program starts no others.
     let command = command.arg(format!("--{SERVES_CLIENT}")).adopt_orphans();
     Ok(match options.limits.user {
@@ -236,10 +344,14 @@ fn access(plan: &Plan) -> Option<Access> {
     asks.then(|| plan.access.clone())
 }
 
-/// Has the server do what the signals say, and the processes of its clients as well.
-fn obey(signals: signals::Caught, server: &Server) -> Result<(), Failure> {
-    let (stopper, of_clients) = (server.stopper(), server.stopper());
-    let obeyed = signals.stop_with(move || stopper.stop(), move || of_clients.hang_up());
+/// Has the servers do what the signals say, and the processes of their clients as well.
+fn obey(signals: signals::Caught, servers: &[Server]) -> Result<(), Failure> {
+    let stoppers: Vec<Stopper> = servers.iter().map(Server::stopper).collect();
+    let of_clients = stoppers.clone();
+    let obeyed = signals.stop_with(
+        move || stoppers.iter().for_each(Stopper::stop),
+        move || of_clients.iter().for_each(Stopper::hang_up),
+    );
     obeyed.map_err(broken)
 }
 
@@ -268,6 +380,12 @@ fn listen(options: &ServeOptions, plan: &Plan) -> Result<Vec<Listener>, Failure>
     let inherited = systemd::inherited().map_err(|error| {
         Failure::new("LISTEN_FDS: an inherited socket can't be served").because(error)
     })?;
+    if !inherited.is_empty() && !options.is_alone {
+        return Err(Failure::usage(
+            "LISTEN_FDS: nothing says which server an inherited socket is for",
+        )
+        .hint("Start a program for each server, each with its own socket."));
+    }
     if !inherited.is_empty() {
         let is_unsafe = |socket: &Listener| !plan.guard.suffices(socket.address());
         if inherited.iter().any(is_unsafe) {

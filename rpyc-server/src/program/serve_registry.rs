@@ -17,7 +17,7 @@ pub(crate) fn run(options: &RegistryOptions) -> Result<(), Failure> {
     }
     let log = logging::start(&options.logging)?;
     let broken = |error| Failure::new("the registry can't go on").because(error);
-    let signals = signals::catch(log, None).map_err(broken)?;
+    let signals = signals::catch(log, Vec::new()).map_err(broken)?;
     let registry = Registry::builder()
         .transport(options.transport)
         .listing(options.listing)

@@ -20,7 +20,7 @@ use crate::program::failure::Failure;
 use crate::program::logging::LogFile;
 
 /// From here on the signals are caught; they wait until [`Caught::stop_with`].
-pub(crate) fn catch(log: LogFile, tls: Option<Tls>) -> io::Result<Caught> {
+pub(crate) fn catch(log: LogFile, tls: Vec<Tls>) -> io::Result<Caught> {
     Ok(Caught {
         signals: Signals::new([SIGHUP, SIGINT, SIGTERM])?,
         terminals: terminals(),
@@ -36,7 +36,8 @@ pub(crate) struct Caught {
     /// Which of the standard streams were terminals at the start.
     terminals: [bool; 3],
     log: LogFile,
-    tls: Option<Tls>,
+    /// Of each server that has it.
+    tls: Vec<Tls>,
 }
 
 impl Caught {
@@ -54,7 +55,7 @@ impl Caught {
             .name("rpyc-reload".to_owned())
             .spawn(move || {
                 while hung_up.recv().is_ok() {
-                    reload(&log, tls.as_ref());
+                    reload(&log, &tls);
                     reloaded();
                 }
             })?;
@@ -99,21 +100,22 @@ fn terminals() -> [bool; 3] {
     ]
 }
 
-fn reload(log: &LogFile, tls: Option<&Tls>) {
+fn reload(log: &LogFile, tls: &[Tls]) {
     match log.reopen() {
         Ok(true) => info!("SIGHUP: the log file is opened anew"),
-        Ok(false) if tls.is_none() => {
+        Ok(false) if tls.is_empty() => {
             info!("SIGHUP: neither TLS nor a log file is in use, nothing is read anew");
         }
         Ok(false) => {}
         Err(error) => error!("SIGHUP: the log goes on as it was: {}", error.with_causes()),
     }
-    match tls.map(Tls::reload) {
-        Some(Ok(())) => info!("SIGHUP: the files of TLS are read anew"),
-        Some(Err(error)) => {
-            let error = Failure::new("the files of TLS stay as they were").because(error);
-            error!("SIGHUP: {}", error.with_causes());
+    for tls in tls {
+        match tls.reload() {
+            Ok(()) => info!("SIGHUP: the files of TLS are read anew"),
+            Err(error) => {
+                let error = Failure::new("the files of TLS stay as they were").because(error);
+                error!("SIGHUP: {}", error.with_causes());
+            }
         }
-        None => {}
     }
 }

@@ -1,7 +1,8 @@
 //! The config file: options by their names, in TOML.
 //!
 //! What it says is put before the flags of the command line, for each option that neither the
-//! command line nor the environment has. So it means exactly what the flags mean.
+//! command line nor the environment has. So it means exactly what the flags mean. A file that has tables
+//! of the name `server` makes a command line for each of them.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -28,22 +29,34 @@ pub(super) fn arg() -> Arg {
     .help_heading("Config file")
 }
 
-/// The arguments with those of the config file, if `matches` of the command line name one.
-pub(super) fn extend(
-    mut arguments: Vec<OsString>,
+/// What a command line has on which the file's options are.
+pub(super) fn is_read_arg() -> Arg {
+    Arg::new(IS_READ)
+        .long(IS_READ)
+        .action(ArgAction::SetTrue)
+        .hide(true)
+}
+
+/// The arguments with those of the config file, if `matches` of the command line name one: a command
+/// line for each server of the file, or the only one.
+pub(super) fn expand(
+    arguments: Vec<OsString>,
     matches: &ArgMatches,
-) -> Result<Vec<OsString>, Failure> {
+) -> Result<Vec<Vec<OsString>>, Failure> {
     let (matches, section, place) = match matches.subcommand() {
         None => (matches, Section::Server, 1),
         Some((REGISTRY, matches)) => {
             let command = arguments.iter().position(|argument| argument == REGISTRY);
             (matches, Section::Registry, command.unwrap_or(1) + 1)
         }
-        Some(_) => return Ok(arguments),
+        Some(_) => return Ok(vec![arguments]),
     };
-    let Some(path) = matches.get_one::<PathBuf>("config") else {
-        return Ok(arguments);
+    let is_read = section == Section::Server && matches.get_flag(IS_READ);
+    let path = matches.get_one::<PathBuf>("config").filter(|_| !is_read);
+    let Some(path) = path else {
+        return Ok(vec![arguments]);
     };
+    let File { entries, servers } = read(path)?;
     let given = |name: &String| {
         let source = matches.value_source(name);
         matches!(
@@ -51,21 +64,54 @@ pub(super) fn extend(
             Some(ValueSource::CommandLine | ValueSource::EnvVariable)
         )
     };
-    let flags = read(path)?
-        .into_iter()
-        .filter(|entry| entry.section == section && !entry.names.iter().any(given))
-        .flat_map(|entry| entry.flags);
-    arguments.splice(place..place, flags);
-    Ok(arguments)
+    let of_section = |section| {
+        let entries = entries.iter().filter(move |entry| entry.section == section);
+        entries.collect::<Vec<_>>()
+    };
+    let extended = |own: Vec<&Entry>| {
+        let mut all = of_section(section);
+        all.retain(|entry| !own.iter().any(|own| own.names == entry.names));
+        let entries = all.into_iter().chain(own);
+        let flags = entries
+            .filter(|entry| !entry.names.iter().any(given))
+            .flat_map(|entry| entry.flags.iter().cloned());
+        let is_read = (section == Section::Server).then(|| format!("--{IS_READ}").into());
+        let mut arguments = arguments.clone();
+        arguments.splice(place..place, flags.chain(is_read));
+        arguments
+    };
+    if section == Section::Registry || servers == 0 {
+        return Ok(vec![extended(Vec::new())]);
+    }
+    for name in ["classic", "service"] {
+        if given(&name.to_owned()) {
+            let path = path.display();
+            return Err(Failure::usage(format!(
+                "--{name}: the servers are those of --config {path}"
+            ))
+            .hint("Remove the option, or add a table [[server]] to the file."));
+        }
+    }
+    let lines = (0..servers).map(|index| extended(of_section(Section::One(index))));
+    Ok(lines.collect())
 }
 
 /// What an option is of.
 #[derive(Clone, Copy, PartialEq)]
 enum Section {
+    /// One of the tables `server`: a server of several.
+    One(usize),
     /// The table `registry`: the command of that name.
     Registry,
     /// The top of the file: serving.
     Server,
+}
+
+/// What the file says.
+struct File {
+    entries: Vec<Entry>,
+    /// How many tables `server` it has.
+    servers: usize,
 }
 
 /// What the file says of one option.
@@ -77,7 +123,7 @@ struct Entry {
 }
 
 /// Reads all of the file, so that what is wrong with it is found whoever reads it.
-fn read(path: &Path) -> Result<Vec<Entry>, Failure> {
+fn read(path: &Path) -> Result<File, Failure> {
     let shown = path.display();
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::new(format!("--config {shown}: can't be read")).because(error))?;
@@ -93,11 +139,15 @@ fn read(path: &Path) -> Result<Vec<Entry>, Failure> {
     let mut entries = Vec::new();
     let mut add = |section, command: &Command, table: &DeTable<'_>| {
         for (key, value) in table.iter() {
-            if section == Section::Server && key.get_ref() == REGISTRY {
+            let name = key.get_ref().as_ref();
+            if section == Section::Server && [REGISTRY, SERVER].contains(&name) {
                 continue;
             }
-            let (names, flags) = entry(command, key.get_ref(), value.get_ref())
-                .map_err(|wrong| wrong.at(&place(key.span())))?;
+            let checked = match section {
+                Section::One(_) if OF_PROGRAM.contains(&name) => Err(of_program(name)),
+                _ => entry(command, name, value.get_ref()),
+            };
+            let (names, flags) = checked.map_err(|wrong| wrong.at(&place(key.span())))?;
             entries.push(Entry {
                 section,
                 names,
@@ -108,6 +158,19 @@ fn read(path: &Path) -> Result<Vec<Entry>, Failure> {
     };
     let command = super::command();
     add(Section::Server, &command, table.get_ref())?;
+    let mut servers = 0;
+    if let Some(value) = table.get_ref().get(SERVER) {
+        let is_no_list = || {
+            let wrong = wrong("server is a list of tables, [[server]]".to_owned());
+            wrong.at(&place(value.span()))
+        };
+        let tables = value.get_ref().as_array().ok_or_else(is_no_list)?;
+        for (index, table) in tables.iter().enumerate() {
+            let table = table.get_ref().as_table().ok_or_else(is_no_list)?;
+            add(Section::One(index), &command, table)?;
+        }
+        servers = tables.len();
+    }
     if let Some(registry) = table.get_ref().get(REGISTRY) {
         let DeValue::Table(table) = registry.get_ref() else {
             let wrong = wrong("registry is a table, [registry]".to_owned());
@@ -116,7 +179,7 @@ fn read(path: &Path) -> Result<Vec<Entry>, Failure> {
         let command = command.find_subcommand(REGISTRY);
         add(Section::Registry, command.expect("it is there"), table)?;
     }
-    Ok(entries)
+    Ok(File { entries, servers })
 }
 
 /// What is wrong with an entry.
@@ -139,6 +202,13 @@ fn wrong(message: String) -> Wrong {
     Wrong {
         message,
         hint: None,
+    }
+}
+
+fn of_program(name: &str) -> Wrong {
+    Wrong {
+        message: format!("{name} is an option of the program, which all its servers share"),
+        hint: Some("Write it above the first [[server]].".to_owned()),
     }
 }
 
@@ -234,3 +304,18 @@ fn reason(error: &clap::Error) -> String {
 }
 
 const REGISTRY: &str = "registry";
+const SERVER: &str = "server";
+const IS_READ: &str = "config-is-read";
+
+/// Options that can't be one server's of several: they share the process, its Python and its log.
+const OF_PROGRAM: [&str; 9] = [
+    "init",
+    "log-format",
+    "logfile",
+    "metrics",
+    "path",
+    "python",
+    "quiet",
+    "request-time-limit",
+    "verbose",
+];

@@ -53,16 +53,20 @@ pub(crate) enum Invocation {
     Registry(Box<RegistryOptions>),
     /// Do something at a server, as its client.
     Tool(ToolCall),
-    /// Serve, which needs no command.
-    Serve(Box<ServeOptions>),
+    /// Serve, which needs no command: one server, unless the config file has several.
+    Serve(Vec<ServeOptions>),
 }
 
 /// The options of serving.
 #[derive(Debug)]
 pub(crate) struct ServeOptions {
     pub(crate) access: AccessOptions,
+    /// The command line, less the program's name, with what the config file says of this server.
+    pub(crate) arguments: Vec<OsString>,
     /// The names of those that somebody has set, wherever.
     pub(crate) given: Vec<String>,
+    /// Whether it is the only server of the program.
+    pub(crate) is_alone: bool,
     pub(crate) limits: Limits,
     pub(crate) logging: Logging,
     pub(crate) operations: Operations,
@@ -71,6 +75,13 @@ pub(crate) struct ServeOptions {
     pub(crate) service: Service,
     pub(crate) serving: Serving,
     pub(crate) socket: Socket,
+}
+
+impl ServeOptions {
+    /// What it serves, for people.
+    pub(crate) fn name(&self) -> &str {
+        self.service.place.as_deref().unwrap_or("classic mode")
+    }
 }
 
 /// Reads the process's command line, environment and config file. Help and version go to the
@@ -129,12 +140,22 @@ fn parse_from(arguments: Vec<OsString>) -> Result<Result<Invocation, clap::Error
         Ok(matches) => matches,
         Err(error) => return Ok(Err(error)),
     };
-    let arguments = file::extend(arguments, &matches)?;
-    let parsed = command.try_get_matches_from(arguments);
-    Ok(parsed.map(|matches| invocation(&matches)))
+    let mut servers: Vec<ServeOptions> = Vec::new();
+    for arguments in file::expand(arguments, &matches)? {
+        let parsed = command.clone().try_get_matches_from(&arguments);
+        match parsed.map(|matches| invocation(&matches, arguments)) {
+            Ok(Invocation::Serve(options)) => servers.extend(options),
+            other => return Ok(other),
+        }
+    }
+    let is_alone = servers.len() == 1;
+    for options in &mut servers {
+        options.is_alone = is_alone;
+    }
+    Ok(Ok(Invocation::Serve(servers)))
 }
 
-fn invocation(matches: &ArgMatches) -> Invocation {
+fn invocation(matches: &ArgMatches, arguments: Vec<OsString>) -> Invocation {
     match matches.subcommand() {
         _ if matches.get_flag(HELP_ALL) => Invocation::HelpAll,
         Some(("registry", matches)) if matches.get_flag(HELP_ALL) => Invocation::HelpAll,
@@ -148,9 +169,11 @@ fn invocation(matches: &ArgMatches) -> Invocation {
         Some((name, matches)) if let Some(tool) = tools::find(name, matches) => {
             Invocation::Tool(tool)
         }
-        _ => Invocation::Serve(Box::new(ServeOptions {
+        _ => Invocation::Serve(vec![ServeOptions {
             access: AccessOptions::from_matches(matches),
+            arguments: arguments.into_iter().skip(1).collect(),
             given: given(matches),
+            is_alone: true,
             limits: Limits::from_matches(matches),
             logging: Logging::from_matches(matches),
             operations: Operations::from_matches(matches),
@@ -159,7 +182,7 @@ fn invocation(matches: &ArgMatches) -> Invocation {
             service: Service::from_matches(matches),
             serving: Serving::from_matches(matches),
             socket: Socket::from_matches(matches),
-        })),
+        }]),
     }
 }
 
@@ -231,7 +254,7 @@ fn serving_args() -> Vec<Arg> {
         registering::args(),
         logging::args(),
         operations::args(),
-        vec![file::arg()],
+        vec![file::arg(), file::is_read_arg()],
     ];
     let args = groups.into_iter().flatten().map(|arg| {
         let is_common = COMMON.contains(&arg.get_id().as_str());

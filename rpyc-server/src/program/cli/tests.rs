@@ -18,8 +18,15 @@ fn parse(arguments: &[&str]) -> Result<Result<Invocation, clap::Error>, Failure>
 
 #[track_caller]
 fn serve(arguments: &[&str]) -> ServeOptions {
+    let mut servers = serve_all(arguments);
+    assert_eq!(servers.len(), 1);
+    servers.remove(0)
+}
+
+#[track_caller]
+fn serve_all(arguments: &[&str]) -> Vec<ServeOptions> {
     match parse(arguments) {
-        Ok(Ok(Invocation::Serve(options))) => *options,
+        Ok(Ok(Invocation::Serve(servers))) => servers,
         other => panic!("not serving: {other:?}"),
     }
 }
@@ -194,12 +201,84 @@ fn the_config_file_gives_options_and_flags_win() {
     );
 }
 
+#[test]
+fn a_config_file_with_several_servers_has_a_command_line_for_each() {
+    let text = "port = 1\nmax-clients = 5\nshared = true\n[[server]]\nservice = \"lab:Magnet\"\nport = 2\n\
+                max-clients = 6\n[[server]]\nservice = \"lab:Coil\"\nshared = false\n";
+    let file = config_file(text);
+    let path = file.path().to_str().expect("a plain path");
+    let shown = |options: &ServeOptions| {
+        let (service, socket) = (&options.service, &options.socket);
+        let place = service.place.clone().unwrap_or_default();
+        (
+            place,
+            service.shared,
+            socket.port,
+            options.limits.max_clients,
+        )
+    };
+    let servers = serve_all(&["--config", path]);
+    let expected = [
+        ("lab:Magnet".to_owned(), true, Some(2), 6),
+        ("lab:Coil".to_owned(), false, Some(1), 5),
+    ];
+    assert_eq!(servers.iter().map(shown).collect::<Vec<_>>(), expected);
+    // The command line wins in each.
+    let servers = serve_all(&["--config", path, "--port", "0", "--max-clients=7"]);
+    let ports = servers
+        .iter()
+        .map(|options| (options.socket.port, options.limits.max_clients));
+    assert_eq!(ports.collect::<Vec<_>>(), [(Some(0), 7), (Some(0), 7)]);
+    // Each one's own command line is that of one server, whatever becomes of the file.
+    drop(file);
+    for (options, expected) in servers.iter().zip(expected) {
+        let arguments = options
+            .arguments
+            .iter()
+            .filter_map(|argument| argument.to_str());
+        let again = serve(&arguments.collect::<Vec<_>>());
+        assert_eq!(again.service.place, Some(expected.0));
+        assert_eq!(again.arguments, options.arguments);
+    }
+    let file = config_file(text);
+    let path = file.path().to_str().expect("a plain path");
+    for flags in [&["--classic"][..], &["--service", "lab:Other"]] {
+        let refused = parse(&[&["--config", path], flags].concat()).expect_err("which server?");
+        let refused = refused.report();
+        assert!(
+            refused.contains("the servers are those of --config"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn the_config_file_of_the_page_on_python_is_understood() {
+    let page = include_str!("../../../../docs/python.md");
+    let (_, begins) = page.split_once("```toml\n").expect("an example");
+    let (text, _) = begins.split_once("```").expect("its end");
+    let file = config_file(text);
+    let path = file.path().to_str().expect("a plain path");
+    let servers = serve_all(&["--config", path]);
+    let places = servers
+        .iter()
+        .map(|server| (server.name(), server.socket.port));
+    let expected = [
+        ("lab.magnets:MagnetService", Some(18861)),
+        ("lab.camera:Camera", Some(18862)),
+    ];
+    assert_eq!(places.collect::<Vec<_>>(), expected);
+}
+
 /// What became of the options, as a text; not where they were given.
 fn became(arguments: &[&str]) -> Option<String> {
     match parse(arguments) {
-        Ok(Ok(Invocation::Serve(mut options))) => {
-            options.given.clear();
-            Some(format!("{options:?}"))
+        Ok(Ok(Invocation::Serve(mut servers))) => {
+            for options in &mut servers {
+                options.given.clear();
+                options.arguments.clear();
+            }
+            Some(format!("{servers:?}"))
         }
         Ok(Ok(Invocation::Registry(options))) => Some(format!("{options:?}")),
         _ => None,
@@ -264,7 +343,26 @@ fn a_wrong_config_file_is_refused_with_the_line_and_the_way_out() {
         ("config = \"other\"", "line 1: config is no option"),
         ("port = 1\nport = 2", "line 2: duplicate key"),
         ("port = ", "line 1: "),
-        ("[server]\nport = 1", "line 1: server is no option"),
+        (
+            "[server]\nport = 1",
+            "line 1: server is a list of tables, [[server]]",
+        ),
+        (
+            "server = [1]",
+            "line 1: server is a list of tables, [[server]]",
+        ),
+        (
+            "[[server]]\nprot = 1",
+            "line 2: prot is no option\n  Did you mean port?",
+        ),
+        (
+            "[[server]]\nport = 1\n\n[[server]]\nlogfile = \"x\"",
+            "line 5: logfile is an option of the program, which all its servers share\n  Write it above",
+        ),
+        (
+            "[[server]]\n[[server.server]]\nport = 1",
+            "line 2: server is no option",
+        ),
         ("host = \"\"", "line 1: host: "),
         (
             "port = 1\n[registry]\nprot = 1",
@@ -392,7 +490,7 @@ fn the_classic_server_has_the_switches_of_pythons() {
 #[test]
 fn sizes_are_bytes_or_have_a_unit() {
     let size = |text: &str| match parse(&["--max-frame", text]) {
-        Ok(Ok(Invocation::Serve(options))) => Some(options.limits.max_frame),
+        Ok(Ok(Invocation::Serve(servers))) => Some(servers.first()?.limits.max_frame),
         _ => None,
     };
     assert_eq!(size("1000"), Some(1_000));

@@ -162,7 +162,14 @@ Each option can be given in three ways; the first one wins:
 of the `registry` command begin with `RPYC_REGISTRY_`, those of a client's \
 connection and registry with `RPYC_CLIENT_` (`--connect` is `RPYC_CONNECT`);
 3. in a TOML file that `--config FILE` names: `port = 18812`; those of the `registry` command \
-stand in the table `[registry]`, the client's tools have none. An unknown name in it is an error.
+stand in the table `[registry]`, the client's tools have none. An unknown name in it is an error. \
+It is read at the start.
+
+A file with tables `[[server]]` has a server for each of them, all in one process with one Python: \
+what stands in such a table is that server's option, what stands above the first one is an option of \
+all of them, and the command line and the environment win in each. `init`, `log-format`, `logfile`, \
+`metrics`, `path`, `python`, `quiet`, `request-time-limit` and `verbose` are the program's, and stand \
+above. The modes are `threaded`, `pool` and `process`; sockets of systemd's are for one server.
 
 A switch (an option without a value) is `true` or `false` in the environment and in the file. On \
 the command line it is turned off by `--no-NAME` (`--no-classic`; `--pickle` for `--no-pickle`).
