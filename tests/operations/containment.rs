@@ -61,7 +61,8 @@ fn what_a_client_has_started_ends_with_its_process_however_that_ends() {
                 "kill = rpyc.async_(conn.modules.os.kill); kill(process, 9)",
                 &[],
             ),
-            ("pass", &["--max-lifetime", "2"]),
+            // Long enough for a slow machine to have started all of it.
+            ("pass", &["--max-lifetime", "10"]),
         ] {
             let code = format!("{ends}\ngone()\nassert server.poll() is None\nserver.kill()");
             scope.spawn(move || contained(&code, options));

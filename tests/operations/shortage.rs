@@ -30,7 +30,7 @@ for n in range(100):
     same(first.eval(f'{n} + 1'), n + 1)
     same(second.eval(f'{n} + 2'), n + 2)
 # Each that goes lets in one that has waited.
-served = select.select(others, [], [], 0)[0]
+served = select.select(others, [], [], PATIENCE)[0]
 waiting = [sock for sock in others if sock not in served]
 assert served and len(waiting) > 3, len(served)
 for sock, next_one in zip(served, waiting[:3]):
@@ -130,7 +130,7 @@ fn stopped_clients_are_ended_by_the_limits_while_others_are_served() {
         let server = Server::with_options(&limits);
         let script = server.client(
             r#"
-            import signal, subprocess
+            import select, signal, subprocess
             CHILD = '''if True:
                 import os, rpyc, signal, sys
                 conn = rpyc.classic.connect(sys.argv[1], int(sys.argv[2]))
@@ -145,8 +145,13 @@ fn stopped_clients_are_ended_by_the_limits_while_others_are_served() {
             for what in 'reading', 'idle':
                 command = [sys.executable, '-c', CHILD, HOST, str(PORT), what]
                 children.append(subprocess.Popen(command, stdout=subprocess.PIPE))
+            def stops(child):
+                # This client isn't to be idle while others start.
+                same(conn.eval('6 * 7'), 42)
+                return select.select([child.stdout], [], [], 0)[0]
             try:
                 for child in children:
+                    eventually(lambda: stops(child), 'it stops')
                     same(child.stdout.readline(), b'stops\n')
                 until = time.monotonic() + 45
                 while len(os.listdir(f'/proc/{PID}/fd')) > before:

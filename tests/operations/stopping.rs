@@ -207,8 +207,8 @@ fn sigterm_cuts_the_stuck() {
         for mode in ["threaded", "pool", "process"] {
             scope.spawn(move || {
                 let (marks, log) = Stopping::begin(mode, "1", STUCK, 1).ends(3);
-                // The session of the code that never ends may have come too late.
-                assert!((2..=3).contains(&marks), "{mode}: {marks}\n{log}");
+                // Those of the stuck ones have a second after the grace, and may come too late.
+                assert!((1..=3).contains(&marks), "{mode}: {marks}\n{log}");
             });
         }
     });

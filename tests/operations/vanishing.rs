@@ -77,9 +77,12 @@ fn a_client_whose_packets_are_lost_is_freed_whether_it_was_idle_or_waited_for_an
         first = begin()
         before = threads()
         idle, waiting = begin(), begin()
-        answer = rpyc.async_(waiting.eval)("open('answering', 'w').close() or time.sleep(0.5)")
+        answer = rpyc.async_(waiting.eval)("""[
+            open('answering', 'w').close(),
+            *(time.sleep(0.01) for _ in iter(lambda: os.path.exists('down'), True))]""")
         wait_for(lambda: os.path.exists('answering'))
         network('down')
+        open('down', 'w').close()
         wait_for(lambda: len(ends()) == 3)
         for line in ends():
             assert 'timed out' in line, line
@@ -104,7 +107,7 @@ fn a_client_that_does_nothing_is_closed_where_the_operator_wants_it() {
         wait_for(lambda: ends() and os.path.getsize('marks') == 1)
         assert 'idle' in ends()[0], ends()
         "#,
-        &["--idle-timeout", "0.5"],
+        &["--idle-timeout", "2"],
     );
 }
 
@@ -135,7 +138,7 @@ fn a_stopped_client_that_leaves_its_answer_unread_is_freed() {
             "{STOPPED}{}",
             r#"
 asks = client("""rpyc.async_(conn.eval)(
-    "open('asked', 'w').close() or [time.sleep(0.01) for _ in iter(lambda: os.path.exists('stopped'), True)] and b'x' * 100_000_000")""")
+    "[open('asked', 'w').close(), *(time.sleep(0.01) for _ in iter(lambda: os.path.exists('stopped'), True))] and b'x' * 100_000_000")""")
 wait_for(lambda: os.path.exists('asked'))
 stop(asks)
 open('stopped', 'w').close()
@@ -155,7 +158,8 @@ fn a_stopped_client_that_does_nothing_is_freed_where_the_operator_wants_it() {
             "{STOPPED}{}",
             r#"
 idle = client("open('connected', 'w').close()")
-wait_for(lambda: os.path.exists('connected'))
+# The other client isn't to be idle meanwhile.
+wait_for(lambda: other.eval('True') and os.path.exists('connected'))
 stop(idle)
 wait_for(freed)
 assert 'idle' in ends()[0], ends()

@@ -53,6 +53,7 @@ fn no_datagram_ends_it() {
     }
     assert!(!client.discover("files").expect("servers").is_empty());
     assert!(registry.is_running());
+    registry.wait_for("not heard");
     // Told, but not once for each of them; how many, is a matter of how long they take.
     let told = registry.log().matches("not heard").count();
     assert!(

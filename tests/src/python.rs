@@ -23,6 +23,9 @@ pub const RPYC_VERSION: &str = "6.0.2";
 pub(crate) const PACKAGES: [&str; 3] =
     ["rpyc==6.0.2", "plumbum==2.0.2", "typing_extensions==4.16.0"];
 
+/// Longer than any test.
+const LONG: Duration = Duration::from_secs(3600);
+
 /// The names that every script finds: see the file.
 const HELPERS: &str = include_str!("python/peer.py");
 
@@ -37,6 +40,7 @@ pub struct Script {
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
     limit: Duration,
+    life: Option<Duration>,
 }
 
 /// A script while it runs. Dropping it kills it.
@@ -58,6 +62,7 @@ impl Script {
             arguments: Vec::new(),
             variables: Vec::new(),
             limit: PATIENCE,
+            life: None,
         }
     }
 
@@ -116,6 +121,14 @@ impl Script {
         self
     }
 
+    /// Has the script run for as long as its test may take: it serves, and is ended by its drop. What is
+    /// waited for keeps its deadline.
+    #[must_use]
+    pub fn serving(mut self) -> Self {
+        self.life = Some(LONG);
+        self
+    }
+
     /// Runs the script to its end and returns what it wrote to standard output.
     ///
     /// # Errors
@@ -158,7 +171,7 @@ impl Script {
             // Before the deadline here, so that a script that hangs says where.
             .env(
                 "PEER_DEADLINE",
-                (self.limit.as_secs_f64() * 0.9).to_string(),
+                (self.life.unwrap_or(self.limit).as_secs_f64() * 0.9).to_string(),
             )
             // What scripts leave behind goes with their folder.
             .env("TMPDIR", folder.path())

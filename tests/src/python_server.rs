@@ -23,7 +23,8 @@ impl PythonServer {
     #[must_use]
     pub fn of(service: &str) -> PythonServer {
         let (before, service) = service.rsplit_once('\n').unwrap_or(("", service));
-        let process = Script::new(&format!("{SERVER}{before}\nserve({service})\n")).spawn();
+        let process = Script::new(&format!("{SERVER}{before}\nserve({service})\n"));
+        let process = process.serving().spawn();
         let port: u16 = process
             .told("port ")
             .parse()

@@ -130,6 +130,7 @@ impl PythonRegistry {
              server.start()",
         )
         .argument(transport)
+        .serving()
         .spawn();
         let port = process.told("port ").parse();
         Self {

@@ -275,8 +275,7 @@ impl Server {
     /// When they don't in time, with the log.
     #[track_caller]
     pub fn wait_for_log<T>(&self, what: &str, wanted: impl Fn(&[String]) -> Option<T>) -> T {
-        let limit = Duration::from_secs(20);
-        match self.process.wait_for(limit, wanted) {
+        match self.process.wait_for(PATIENCE, wanted) {
             Some(found) => found,
             None => panic!(
                 "never logged: {what}\n--- the server's log ---\n{}",

@@ -62,7 +62,8 @@ def same(got, wanted):
 
 
 def eventually(condition, what):
-    """Waits until the condition holds; each turn is expected to be a round trip."""
+    """Waits until the condition holds, and leaves the processor to what it waits for."""
     until = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < until, f"never: {what}"
+        time.sleep(0.002)
