@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
 
-use rpyc_core::registry::RegistryClient;
+use rpyc_core::registry::{Directory, RegistryClient};
 use rpyc_core::{Value, wire};
 use rpyc_tests::deadline::PATIENCE;
-use rpyc_tests::registry::Registry;
+use rpyc_tests::registry::{Registry, register};
 
 fn bytes(command: impl Into<Value>) -> Vec<u8> {
     wire::encode_to_vec(&command.into(), &Default::default()).expect("a small value")
@@ -45,7 +45,7 @@ fn no_datagram_ends_it() {
     let mut registry = Registry::start(&["--host", "127.0.0.1", "--rate", "0"]);
     let client = RegistryClient::udp("127.0.0.1").port(registry.address().port());
     let client = client.timeout(PATIENCE);
-    client.register(["files"], 1).expect("registered");
+    register(&client, "files", 1);
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let datagrams = datagrams();
     for datagram in &datagrams {
@@ -76,7 +76,7 @@ fn a_flood_of_one_source_is_not_answered_and_other_sources_are() {
     let client = RegistryClient::udp("127.0.0.1")
         .port(port)
         .timeout(PATIENCE);
-    client.register(["files"], 1).expect("registered");
+    register(&client, "files", 1);
     client.discover("files").expect("servers");
     registry.wait_for("127.0.0.2: more than its share");
 }
@@ -90,7 +90,7 @@ fn connections_that_say_nothing_or_nonsense_keep_nobody_else_from_being_answered
     let connect = || TcpStream::connect(("127.0.0.1", port)).expect("a connection");
     // One after the other they would take two minutes.
     let mut silent: Vec<TcpStream> = (0..40).map(|_| connect()).collect();
-    client.register(["files"], 1).expect("registered");
+    register(&client, "files", 1);
     for datagram in datagrams() {
         // It may be closed before all is written.
         let _ = connect().write_all(&datagram);

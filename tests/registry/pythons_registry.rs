@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use rpyc_core::Connector;
-use rpyc_core::registry::{RegistryClient, RegistryError};
+use rpyc_core::registry::{Directory, Offer, RegistryClient, RegistryError};
 use rpyc_tests::Server;
-use rpyc_tests::registry::PythonRegistry;
+use rpyc_tests::registry::{PythonRegistry, register};
 use rpyc_tests::server::Signal;
 
 #[test]
@@ -14,15 +14,14 @@ fn our_client_registers_discovers_lists_and_unregisters() {
         let registry = PythonRegistry::start(transport);
         let client = client(transport, registry.port());
         assert_eq!(client.list(None).expect("a list"), Vec::<String>::new());
-        client
-            .register(["notes", "memo"], 4_000)
-            .expect("registered");
-        client.register(["notes"], 4_001).expect("registered");
+        let offer = Offer::new(["notes", "memo"], 4_000).expect("a good offer");
+        let repeat = client.register(&offer).expect("registered");
+        assert_eq!(repeat, Duration::from_secs(60));
+        register(&client, "notes", 4_001);
         let servers = client.discover("Notes").expect("servers");
         let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
         assert_eq!(servers, ["127.0.0.1:4000", "127.0.0.1:4001"]);
-        let mut names = client.list(Some("127.0.0.1")).expect("a list");
-        names.sort();
+        let names = client.list(Some("127.0.0.1")).expect("a list");
         assert_eq!(names, ["MEMO", "NOTES"]);
         assert!(client.list(Some("10.0.0.1")).expect("a list").is_empty());
         assert_eq!(
@@ -83,14 +82,12 @@ fn a_server_that_is_down_is_passed_over_and_when_all_are_the_error_says_so() {
     let client = client("UDP", registry.port());
     let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let closed = closed.local_addr().expect("its address").port();
-    client.register(["slave"], closed).expect("registered");
+    register(&client, "slave", closed);
     let down = Connector::new().connect_by_service(&client, "slave");
     let down = down.expect_err("nobody listens there").to_string();
     assert_eq!(down, "none of the 1 servers of SLAVE can be reached");
     let server = Server::start();
-    client
-        .register(["slave"], server.address().port())
-        .expect("registered");
+    register(&client, "slave", server.address().port());
     let conn = Connector::new().connect_by_service(&client, "slave");
     conn.expect("the second one").close().expect("closed");
 }

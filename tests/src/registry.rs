@@ -4,6 +4,8 @@ use std::env;
 use std::net::SocketAddr;
 use std::process::Command;
 
+use rpyc_core::registry::{Directory, Offer};
+
 use crate::deadline::PATIENCE;
 use crate::process::Process;
 use crate::python::{self, Running, Script};
@@ -150,6 +152,16 @@ impl PythonRegistry {
     pub fn script(&self, code: &str) -> Script {
         script(self.port, code)
     }
+}
+
+/// Registers a server of this service.
+///
+/// # Panics
+/// When the directory refuses.
+#[track_caller]
+pub fn register(directory: &dyn Directory, name: &str, port: u16) {
+    let offer = Offer::new([name], port).expect("a good offer");
+    directory.register(&offer).expect("registered");
 }
 
 fn script(port: u16, code: &str) -> Script {

@@ -17,7 +17,7 @@ use socket2::{SockRef, TcpKeepalive};
 use crate::config::Config;
 use crate::error::{CloseReason, Error, Timeout};
 use crate::executor::{no_more_threads, thread_name};
-use crate::registry::{RegistryClient, RegistryError};
+use crate::registry::{Directory, RegistryError};
 use crate::service::{IntoService, Service, VoidService};
 use crate::session::Connection;
 use crate::transport::{Stream, memory_pair};
@@ -248,7 +248,7 @@ impl Connector {
     /// can be connected to.
     pub fn connect_by_service(
         &self,
-        registry: &RegistryClient,
+        registry: &dyn Directory,
         name: &str,
     ) -> Result<Connection, Error> {
         let servers = registry.discover(name)?;
@@ -257,7 +257,8 @@ impl Connector {
         for (tried, server) in servers.iter().enumerate() {
             let share = self.share(began, servers.len() - tried);
             let connector = self.clone().timeout(share);
-            match connector.connect((&*server.host, server.port)) {
+            let address = &server.address;
+            match connector.connect((&*address.host, address.port)) {
                 Ok(connection) => return Ok(connection),
                 Err(error) => last = Some(error),
             }

@@ -1,13 +1,14 @@
 //! [`RegistryClient`]: asks a registry, and tells it.
 
-use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::DEFAULT_PORT;
+use super::directory::{Directory, LONGEST, Offer, Polling, ServerEntry, Watch, service_name};
 use super::error::RegistryError;
 use super::message::{
-    AnswerError, Command, MAX_DATAGRAM, MAX_LISTING, ServerAddress, ServiceName, decode_done,
-    decode_names, decode_servers,
+    AnswerError, Command, MAX_DATAGRAM, MAX_LISTING, ServerAddress, decode_done, decode_names,
+    decode_servers,
 };
 use super::transport::{Kind, Question, Target};
 
@@ -20,6 +21,7 @@ pub struct RegistryClient {
     timeout: Duration,
     source: Option<IpAddr>,
     advertised: Option<IpAddr>,
+    poll_interval: Duration,
 }
 
 impl RegistryClient {
@@ -51,6 +53,7 @@ impl RegistryClient {
             timeout: Duration::from_secs(2),
             source: None,
             advertised: None,
+            poll_interval: POLL,
         }
     }
 
@@ -86,93 +89,11 @@ impl RegistryClient {
         self
     }
 
-    /// Where the servers of a service are, those that registered longest ago first.
-    ///
-    /// # Errors
-    /// [`RegistryError::NoServer`] when there are none, [`RegistryError::NoAnswer`] when no
-    /// registry answered; the others as they say.
-    pub fn discover(&self, name: &str) -> Result<Vec<ServerAddress>, RegistryError> {
-        let query = Command::Query {
-            name: service_name(name)?,
-        };
-        let servers = self.ask(&query, MAX_DATAGRAM, decode_servers, |servers| {
-            !servers.is_empty()
-        })?;
-        if servers.is_empty() {
-            return Err(RegistryError::NoServer {
-                name: name.to_uppercase(),
-            });
-        }
-        Ok(servers)
-    }
-
-    /// The servers of a service on this host, an IP address or a name.
-    ///
-    /// # Errors
-    /// As [`discover`](Self::discover).
-    pub fn discover_on(&self, name: &str, host: &str) -> Result<Vec<ServerAddress>, RegistryError> {
-        let mut servers = self.discover(name)?;
-        let addresses = (host, 0).to_socket_addrs();
-        let addresses =
-            addresses.map_err(|error| RegistryError::io(host, "resolving the host", error))?;
-        let addresses: Vec<IpAddr> = addresses.map(|address| address.ip()).collect();
-        servers.retain(|server| {
-            let ip = server.host.parse();
-            ip.is_ok_and(|ip| addresses.contains(&ip))
-        });
-        if servers.is_empty() {
-            return Err(RegistryError::NoServer {
-                name: format!("{} on {host}", name.to_uppercase()),
-            });
-        }
-        Ok(servers)
-    }
-
-    /// The names of the services that the registry knows, or of those with a server at this IP
-    /// address.
-    ///
-    /// # Errors
-    /// [`RegistryError::ListingOff`] when the registry doesn't tell; as
-    /// [`discover`](Self::discover).
-    pub fn list(&self, host: Option<&str>) -> Result<Vec<String>, RegistryError> {
-        let list = Command::List {
-            host: host.map(str::to_owned),
-        };
-        let names = self.ask(&list, MAX_LISTING, decode_names, |names| {
-            names.as_ref().is_some_and(|names| !names.is_empty())
-        })?;
-        names.ok_or_else(|| RegistryError::ListingOff {
-            registry: self.label(),
-        })
-    }
-
-    /// Says that a server at this port offers these services. It holds for four minutes with
-    /// Python's registry; servers say it every minute.
-    ///
-    /// # Errors
-    /// [`RegistryError::Answer`] when the registry refuses; as [`discover`](Self::discover).
-    pub fn register<'a>(
-        &self,
-        aliases: impl IntoIterator<Item = &'a str>,
-        port: u16,
-    ) -> Result<(), RegistryError> {
-        let names = aliases.into_iter().map(service_name);
-        self.tell(&Command::Register {
-            names: names.collect::<Result<_, _>>()?,
-            port,
-            host: self.advertised,
-        })
-    }
-
-    /// Says that the server at this port is gone.
-    ///
-    /// # Errors
-    /// As [`register`](Self::register).
-    pub fn unregister(&self, port: u16) -> Result<(), RegistryError> {
-        self.tell(&Command::Unregister {
-            port,
-            host: self.advertised,
-        })
+    /// How often a [`Watch`] of it asks. Default: 10 s; never more often than ten times a second.
+    #[must_use]
+    pub fn poll_interval(mut self, interval: Duration) -> RegistryClient {
+        self.poll_interval = interval.clamp(SHORTEST_POLL, LONGEST);
+        self
     }
 
     fn tell(&self, command: &Command) -> Result<(), RegistryError> {
@@ -213,8 +134,63 @@ impl RegistryClient {
     }
 }
 
-fn service_name(name: &str) -> Result<ServiceName, RegistryError> {
-    ServiceName::new(name).ok_or(RegistryError::Misuse(
-        "a service's name has between 1 and 255 bytes",
-    ))
+impl Directory for RegistryClient {
+    fn discover(&self, name: &str) -> Result<Vec<ServerEntry>, RegistryError> {
+        let query = Command::Query {
+            name: service_name(name)?,
+        };
+        let servers = self.ask(&query, MAX_DATAGRAM, decode_servers, |servers| {
+            !servers.is_empty()
+        })?;
+        if servers.is_empty() {
+            return Err(RegistryError::NoServer {
+                name: name.to_uppercase(),
+            });
+        }
+        Ok(servers.into_iter().map(ServerEntry::new).collect())
+    }
+
+    fn list(&self, host: Option<&str>) -> Result<Vec<String>, RegistryError> {
+        let list = Command::List {
+            host: host.map(str::to_owned),
+        };
+        let names = self.ask(&list, MAX_LISTING, decode_names, |names| {
+            names.as_ref().is_some_and(|names| !names.is_empty())
+        })?;
+        let mut names = names.ok_or_else(|| RegistryError::ListingOff {
+            registry: self.label(),
+        })?;
+        names.sort();
+        Ok(names)
+    }
+
+    /// It holds for four minutes with Python's registry; servers say it every minute. A registry
+    /// keeps no facts.
+    fn register(&self, offer: &Offer) -> Result<Duration, RegistryError> {
+        self.tell(&Command::Register {
+            names: offer.names().to_vec(),
+            port: offer.port(),
+            host: self.advertised,
+        })?;
+        Ok(REPEAT)
+    }
+
+    fn unregister(&self, port: u16) -> Result<(), RegistryError> {
+        self.tell(&Command::Unregister {
+            port,
+            host: self.advertised,
+        })
+    }
+
+    /// It asks again every [`poll_interval`](RegistryClient::poll_interval).
+    fn watch(&self, name: &str) -> Result<Box<dyn Watch>, RegistryError> {
+        let polling = Polling::new(self.clone(), name, self.poll_interval)?;
+        Ok(Box::new(polling))
+    }
 }
+
+/// As often as Python's servers register.
+const REPEAT: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_secs(10);
+/// Stops an interval of nothing, which would be a flood.
+const SHORTEST_POLL: Duration = Duration::from_millis(100);

@@ -1,10 +1,11 @@
 //! The registry: where servers say what they offer, and clients ask who offers it.
 //!
-//! [`RegistryClient`] talks to a registry server, Python's or the one of `rpyc-server registry`.
+//! [`Directory`] is what any of them can be asked. [`RegistryClient`] talks to a registry server,
+//! Python's or the one of `rpyc-server registry`.
 //! [`message`] is what both sides of that are made of: bytes to commands and answers, pure.
 //!
 //! ```no_run
-//! use rpyc_core::registry::RegistryClient;
+//! use rpyc_core::registry::{Directory, RegistryClient};
 //!
 //! # fn main() -> Result<(), rpyc_core::registry::RegistryError> {
 //! // Whoever answers in this network, as Python's `rpyc.discover("FILES")`.
@@ -16,11 +17,13 @@
 //! ```
 
 mod client;
+mod directory;
 mod error;
 pub mod message;
 mod transport;
 
 pub use self::client::RegistryClient;
+pub use self::directory::{Directory, Offer, ServerEntry, ServerFacts, Watch};
 pub use self::error::RegistryError;
 pub use self::message::ServerAddress;
 

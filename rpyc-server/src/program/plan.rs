@@ -4,12 +4,13 @@ use std::fs::{self, File};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::Address;
 use crate::auth::{Access, Tls};
 use crate::registry::Transport;
 use rpyc_core::Config;
-use rpyc_core::registry::RegistryClient;
+use rpyc_core::registry::{Directory, RegistryClient};
 
 use crate::program::access;
 use crate::program::classic;
@@ -27,7 +28,7 @@ pub(crate) struct Plan {
     pub(crate) config: Config,
     pub(crate) port: u16,
     pub(crate) guard: Guard,
-    pub(crate) registry: Option<RegistryClient>,
+    pub(crate) registry: Option<Arc<dyn Directory>>,
     pub(crate) tls: Option<Tls>,
     /// What the operator is to be told of.
     pub(crate) warnings: Vec<String>,
@@ -281,7 +282,7 @@ fn config(options: &ServeOptions) -> Config {
 fn registry(
     options: &Registering,
     addresses: &[SocketAddr],
-) -> Result<Option<RegistryClient>, Failure> {
+) -> Result<Option<Arc<dyn Directory>>, Failure> {
     if !options.register {
         return Ok(None);
     }
@@ -308,27 +309,30 @@ fn registry(
             registries.iter().all(|registry| is_loopback(registry.ip()))
         }
     };
-    match options.advertise_host {
-        Some(ip) if is_of_this_machine(ip) => Ok(Some(client.source(ip))),
-        Some(ip) => Ok(Some(client.advertise(ip))),
-        None if is_near => Ok(Some(client)),
-        None if addresses.iter().all(|address| is_loopback(address.ip())) => Err(Failure::usage(
-            "--register: the server listens on loopback, where nobody finds it",
-        )
-        .hint(
-            "Listen on another address with --host, name the registry of this machine \
+    let client = match options.advertise_host {
+        Some(ip) if is_of_this_machine(ip) => client.source(ip),
+        Some(ip) => client.advertise(ip),
+        None if is_near => client,
+        None if addresses.iter().all(|address| is_loopback(address.ip())) => {
+            return Err(Failure::usage(
+                "--register: the server listens on loopback, where nobody finds it",
+            )
+            .hint(
+                "Listen on another address with --host, name the registry of this machine \
                      with --registry-host, or say with --advertise-host where the server is \
                      reached.",
-        )),
+            ));
+        }
         None => {
             // A registry takes a server to be where it asks from.
             let own = addresses
                 .iter()
                 .map(SocketAddr::ip)
                 .find(|ip| !ip.is_unspecified());
-            Ok(Some(own.into_iter().fold(client, RegistryClient::source)))
+            own.into_iter().fold(client, RegistryClient::source)
         }
-    }
+    };
+    Ok(Some(Arc::new(client)))
 }
 
 fn is_of_this_machine(ip: IpAddr) -> bool {

@@ -12,6 +12,7 @@ use crate::{
     Address, Builder, ChildCommand, InheritedClient, ListenError, Listener, Mode, Server, Stopper,
 };
 use log::{error, info, warn};
+use rpyc_core::registry::Offer;
 use rpyc_core::service::VoidService;
 
 use crate::program::cli::{SERVES_CLIENT, ServeMode, ServeOptions};
@@ -435,8 +436,11 @@ fn register(builder: Builder, options: &ServeOptions, plan: &Plan, names: Vec<St
             let Some(port) = advertise_port.or(port) else {
                 return;
             };
-            let names = names.iter().map(String::as_str);
-            match Registration::start(registry, names, port) {
+            let offer = match Offer::new(names.iter().map(String::as_str), port) {
+                Ok(offer) => offer,
+                Err(error) => return error!("not registered: {error}"),
+            };
+            match Registration::start(registry, move || offer.clone()) {
                 Ok(registration) => {
                     *started.lock().unwrap_or_else(PoisonError::into_inner) = Some(registration);
                 }

@@ -2,7 +2,9 @@
 //! has it; and the registration of a server with one.
 //!
 //! ```no_run
-//! use rpyc_core::registry::RegistryClient;
+//! use std::sync::Arc;
+//!
+//! use rpyc_core::registry::{Offer, RegistryClient};
 //! use rpyc_core::service::VoidService;
 //! use rpyc_server::registry::{Registration, Registry};
 //! use rpyc_server::Server;
@@ -12,7 +14,8 @@
 //!
 //! let server = Server::builder(|| VoidService).listen("127.0.0.1:0")?;
 //! let client = RegistryClient::udp("127.0.0.1").port(registry.local_addr().port());
-//! let registration = Registration::start(client, ["notes", "memo"], 18812)?;
+//! let offer = Offer::new(["notes", "memo"], 18812)?;
+//! let registration = Registration::start(Arc::new(client), move || offer.clone())?;
 //! // ... serve ...
 //! registration.stop();
 //! # Ok(())

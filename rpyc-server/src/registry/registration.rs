@@ -1,18 +1,20 @@
 //! [`Registration`]: keeps a server known to a registry.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use log::{debug, info, warn};
-use rpyc_core::registry::{RegistryClient, RegistryError};
+use rpyc_core::registry::message::ServiceName;
+use rpyc_core::registry::{Directory, Offer, RegistryError};
 
 use crate::causes::with_causes;
 
-/// A server's entry in a registry: repeated each minute, removed at the end.
+/// A server's entry in a directory: repeated as often as that asks for, removed at the end.
 ///
-/// A registry that doesn't answer is asked again every five seconds, and never in the way of the
+/// A directory that doesn't answer is asked again every five seconds, and never in the way of the
 /// server. Dropping the registration ends it.
 #[derive(Debug)]
 pub struct Registration {
@@ -22,26 +24,23 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// Registers the server at this port under these names, from a thread of its own.
+    /// Registers what `offer` gives, which is asked anew each time, from a thread of its own. The
+    /// port must not change.
     ///
     /// # Errors
     /// When the thread can't be started.
-    pub fn start<'a>(
-        registry: RegistryClient,
-        names: impl IntoIterator<Item = &'a str>,
-        port: u16,
+    pub fn start(
+        directory: Arc<dyn Directory>,
+        offer: impl Fn() -> Offer + Send + 'static,
     ) -> io::Result<Registration> {
-        let names = names.into_iter().map(str::to_owned).collect();
         Registration::keep(Entry {
-            registry,
-            names,
-            port,
-            repeat: REPEAT,
+            directory,
+            offer,
             retry: RETRY,
         })
     }
 
-    fn keep(entry: Entry) -> io::Result<Registration> {
+    fn keep(entry: Entry<impl Fn() -> Offer + Send + 'static>) -> io::Result<Registration> {
         let (stop, stopped) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("rpyc-register".to_owned())
@@ -68,37 +67,32 @@ impl Drop for Registration {
     }
 }
 
-struct Entry {
-    registry: RegistryClient,
-    names: Vec<String>,
-    port: u16,
-    repeat: Duration,
+struct Entry<F> {
+    directory: Arc<dyn Directory>,
+    offer: F,
     retry: Duration,
 }
 
-impl Entry {
+impl<F: Fn() -> Offer> Entry<F> {
     fn keep(&self, stopped: &Receiver<()>) {
         let mut registered = None;
+        let mut offer;
         loop {
-            let names = self.names.iter().map(String::as_str);
-            let result = self.registry.register(names, self.port);
+            offer = (self.offer)();
+            let result = self.directory.register(&offer);
             let is_registered = result.is_ok();
-            // Said when it changes: a registry may be away for days.
+            // Said when it changes: a directory may be away for days.
             if registered != Some(is_registered) {
-                self.tell(&result);
+                tell(&offer, &result);
                 registered = Some(is_registered);
             }
-            let pause = if is_registered {
-                self.repeat
-            } else {
-                self.retry
-            };
+            let pause = result.unwrap_or(self.retry);
             if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
                 break;
             }
         }
         // Also when it isn't known to have worked: an answer may have got lost.
-        match self.registry.unregister(self.port) {
+        match self.directory.unregister(offer.port()) {
             Ok(()) => info!("unregistered"),
             Err(error) if registered == Some(true) => {
                 warn!("not unregistered: {}", with_causes(&error));
@@ -106,21 +100,20 @@ impl Entry {
             Err(error) => debug!("not unregistered: {}", with_causes(&error)),
         }
     }
+}
 
-    fn tell(&self, result: &Result<(), RegistryError>) {
-        let names = self.names.join(", ");
-        match result {
-            Ok(()) => info!("registered port {} as {names}", self.port),
-            Err(error) => warn!(
-                "not registered as {names}, trying again: {}",
-                with_causes(error)
-            ),
-        }
+fn tell(offer: &Offer, result: &Result<Duration, RegistryError>) {
+    let names: Vec<&str> = offer.names().iter().map(ServiceName::as_str).collect();
+    let names = names.join(", ");
+    match result {
+        Ok(_) => info!("registered port {} as {names}", offer.port()),
+        Err(error) => warn!(
+            "not registered as {names}, trying again: {}",
+            with_causes(error)
+        ),
     }
 }
 
-/// As often as Python's servers.
-const REPEAT: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
@@ -128,8 +121,37 @@ mod tests {
     use std::net::SocketAddr;
     use std::time::Instant;
 
+    use rpyc_core::registry::{RegistryClient, ServerEntry, Watch};
+
     use super::super::{Registry, Running};
     use super::*;
+
+    /// A directory that wants to be told more often than once a minute.
+    #[derive(Debug)]
+    struct Brisk(RegistryClient);
+
+    impl Directory for Brisk {
+        fn discover(&self, name: &str) -> Result<Vec<ServerEntry>, RegistryError> {
+            self.0.discover(name)
+        }
+
+        fn list(&self, host: Option<&str>) -> Result<Vec<String>, RegistryError> {
+            self.0.list(host)
+        }
+
+        fn register(&self, offer: &Offer) -> Result<Duration, RegistryError> {
+            self.0.register(offer)?;
+            Ok(Duration::from_millis(20))
+        }
+
+        fn unregister(&self, port: u16) -> Result<(), RegistryError> {
+            self.0.unregister(port)
+        }
+
+        fn watch(&self, name: &str) -> Result<Box<dyn Watch>, RegistryError> {
+            self.0.watch(name)
+        }
+    }
 
     fn registry(address: SocketAddr) -> Running {
         let registry = Registry::builder().rate(0).listen(address);
@@ -152,11 +174,11 @@ mod tests {
         let first = registry(SocketAddr::from(([127, 0, 0, 1], 0)));
         let address = first.local_addr();
         let client = RegistryClient::udp("127.0.0.1").port(address.port());
+        let directory = Arc::new(Brisk(client.clone().timeout(Duration::from_secs(1))));
+        let offer = Offer::new(["notes"], 4_000).expect("a good offer");
         let kept = Registration::keep(Entry {
-            registry: client.clone().timeout(Duration::from_secs(1)),
-            names: vec!["notes".to_owned()],
-            port: 4_000,
-            repeat: Duration::from_millis(20),
+            directory,
+            offer: move || offer.clone(),
             retry: Duration::from_millis(20),
         });
         let kept = kept.expect("a thread");

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, value_parser};
 use rpyc_classic::ClassicConnection;
-use rpyc_core::registry::RegistryClient;
+use rpyc_core::registry::Directory;
 use rpyc_core::transport::{TlsClient, TlsError};
 use rpyc_core::{Config, Connection, Connector, Error};
 
@@ -100,7 +101,7 @@ pub(super) struct Way {
     is_timeout_given: bool,
     secret: Option<Secret>,
     tls: TlsFiles,
-    registry: RegistryClient,
+    registry: Arc<dyn Directory>,
 }
 
 #[derive(Clone, Debug)]
@@ -201,7 +202,7 @@ impl Way {
             Target::Tcp { host, port } => connector.connect((host.as_str(), *port)),
             Target::Unix(path) => connector.connect_unix(path),
             Target::Ssh { host, port } => connector.connect_ssh(host, *port),
-            Target::Service(name) => connector.connect_by_service(&self.registry, name),
+            Target::Service(name) => connector.connect_by_service(&*self.registry, name),
             Target::Tls { host, port } => connector.connect_tls(host, *port, &self.tls_client()?),
         };
         connected.map_err(|error| self.no_connection(error))

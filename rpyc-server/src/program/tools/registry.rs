@@ -1,10 +1,11 @@
 //! What the registry knows: `services`, and where a service is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command, value_parser};
-use rpyc_core::registry::{RegistryClient, RegistryError, ServerAddress};
+use rpyc_core::registry::{Directory, RegistryClient, RegistryError, ServerEntry};
 
 use crate::printable::on_one_line;
 use crate::program::cli::arg;
@@ -35,7 +36,7 @@ pub(super) fn args() -> Vec<Arg> {
 }
 
 /// The registry of these options.
-pub(super) fn client(matches: &ArgMatches) -> Result<RegistryClient, Failure> {
+pub(super) fn client(matches: &ArgMatches) -> Result<Arc<dyn Directory>, Failure> {
     let kind = matches
         .get_one::<String>("registry-type")
         .expect("has a default");
@@ -52,7 +53,7 @@ pub(super) fn client(matches: &ArgMatches) -> Result<RegistryClient, Failure> {
     let port = *matches
         .get_one::<u16>("registry-port")
         .expect("has a default");
-    Ok(client.port(port).timeout(PATIENCE))
+    Ok(Arc::new(client.port(port).timeout(PATIENCE)))
 }
 
 pub(super) fn command() -> Command {
@@ -68,8 +69,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
         print(&name.to_uppercase(), client.discover(name).map_err(failed)?)?;
         return Ok(0);
     }
-    let mut names = client.list(None).map_err(failed)?;
-    names.sort();
+    let names = client.list(None).map_err(failed)?;
     for name in &names {
         match client.discover(name) {
             Ok(servers) => print(name, servers)?,
@@ -82,7 +82,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
 }
 
 /// Everybody may have registered anything.
-fn print(name: &str, servers: Vec<ServerAddress>) -> Result<(), Failure> {
+fn print(name: &str, servers: Vec<ServerEntry>) -> Result<(), Failure> {
     for server in servers {
         let (name, server) = (on_one_line(name), on_one_line(&server.to_string()));
         crate::program::print(format!("{name}\t{server}\n").as_bytes())?;
