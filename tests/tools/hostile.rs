@@ -31,7 +31,7 @@ fn references(first: u64) -> Vec<u8> {
 
 /// Sends references for as long as they are taken, and reads nothing: the releases that they cause
 /// can't be written.
-fn flood(mut client: TcpStream) {
+pub(crate) fn flood(mut client: TcpStream) {
     let mut first = 1;
     while client.write_all(&references(first)).is_ok() {
         first += 1000;

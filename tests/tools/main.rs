@@ -4,6 +4,7 @@
 mod code;
 mod embedding;
 mod files;
+mod fleets;
 mod hostile;
 mod pings;
 mod services;

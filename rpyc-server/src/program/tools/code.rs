@@ -9,7 +9,8 @@ use rpyc_classic::{Outcome, Prompt, Stdio};
 use rpyc_core::Error;
 
 use super::connect::Way;
-use super::session::{Session, show};
+use super::fleet::{Done, Fleet, Member, Stream};
+use super::session::{self, Session, show};
 use crate::program::failure::Failure;
 
 pub(super) fn eval_command() -> Command {
@@ -23,6 +24,11 @@ pub(super) fn eval(matches: &ArgMatches) -> Result<u8, Failure> {
     let expression = matches
         .get_one::<String>("expression")
         .expect("is required");
+    if let Some(fleet) = Fleet::from_matches(matches)? {
+        let expression = expression.clone();
+        return fleet
+            .run(move |member| run_at(member, |prompt, stdio| prompt.push(&expression, stdio)));
+    }
     let session = Session::open(&Way::from_matches(matches)?)?;
     run(&session, |prompt, stdio| prompt.push(expression, stdio))
 }
@@ -42,6 +48,14 @@ pub(super) fn exec(matches: &ArgMatches) -> Result<u8, Failure> {
     };
     let code =
         code.map_err(|error| Failure::new(format!("{name}: can't be read")).because(error))?;
+    if let Some(fleet) = Fleet::from_matches(matches)? {
+        let name = name.to_owned();
+        return fleet.run(move |member| {
+            run_at(member, |prompt, stdio| {
+                prompt.run_program(&code, &name, stdio)
+            })
+        });
+    }
     run_program(&Session::open(&Way::from_matches(matches)?)?, &code, name)
 }
 
@@ -73,6 +87,58 @@ fn run(
     }
     let ended = ended.map_err(|error| session.way().failed(error))?;
     Ok(show(&ended))
+}
+
+/// Runs code at a server of a fleet, which shows what it prints. There is nothing that it could read.
+fn run_at(
+    member: &Member,
+    work: impl FnOnce(&Prompt, Stdio) -> Result<Outcome, Error>,
+) -> Result<Done, Failure> {
+    let bar = member.bar("connecting");
+    let (connection, prompt) = session::connect(&member.way)?;
+    if let Err(stopped) = member.runs_code_on(&connection, prompt.interrupter()) {
+        session::close(&connection, true);
+        return Err(stopped);
+    }
+    bar.set_message("running");
+    let stdio = Stdio::new()
+        .stdin(io::empty())
+        .stdout(member.lines(Stream::Stdout))
+        .stderr(member.lines(Stream::Stderr))
+        .block_buffered(!io::stdout().is_terminal());
+    let outcome = work(&prompt, stdio);
+    session::close(&connection, outcome.as_ref().is_err_and(Error::is_timeout));
+    let outcome = outcome.map_err(|error| member.way.failed(error))?;
+    Ok(shown(member, &outcome))
+}
+
+/// Shows how code ended at a server of a fleet.
+fn shown(member: &Member, outcome: &Outcome) -> Done {
+    let (code, last_words, text) = match outcome {
+        Outcome::Exited { code, message } => {
+            let text = match code {
+                0 => String::new(),
+                code => format!("exit code {code}"),
+            };
+            (*code, message.as_deref().unwrap_or_default(), text)
+        }
+        Outcome::Raised { traceback } => {
+            let raised = traceback.lines().rfind(|line| !line.trim().is_empty());
+            (1, &**traceback, raised.unwrap_or_default().to_owned())
+        }
+        _ => (0, "", String::new()),
+    };
+    // What is too much of it is the server's failure, which is told.
+    let _ = member
+        .lines(Stream::Stderr)
+        .write_all(last_words.as_bytes());
+    let mut done = Done {
+        failed: code != 0,
+        text,
+        ..Done::default()
+    };
+    done.details.insert("exit_code".to_owned(), code.into());
+    done
 }
 
 /// The standard output, and what went wrong with it first: it is told to the code that writes, but it

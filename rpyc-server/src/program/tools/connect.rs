@@ -102,6 +102,8 @@ pub(super) struct Way {
     secret: Option<Secret>,
     tls: TlsFiles,
     registry: Arc<dyn Directory>,
+    // What is said about it has its name before it anyway.
+    is_of_fleet: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -162,6 +164,11 @@ pub(super) fn args() -> Vec<Arg> {
     arg::with_variables("RPYC_CLIENT_", headed.into())
 }
 
+/// Whether the user has named a server now, and not in the environment.
+pub(super) fn is_on_command_line(matches: &ArgMatches) -> bool {
+    matches.value_source("connect") == Some(ValueSource::CommandLine)
+}
+
 impl Way {
     pub(super) fn from_matches(matches: &ArgMatches) -> Result<Way, Failure> {
         let file = |name: &str| matches.get_one::<PathBuf>(name).cloned();
@@ -186,7 +193,17 @@ impl Way {
                 any_name: matches.get_flag("ssl-any-name"),
             },
             registry: super::registry::client(matches)?,
+            is_of_fleet: false,
         })
+    }
+
+    /// The same way to one of several servers.
+    pub(super) fn to(&self, target: Target) -> Way {
+        Way {
+            target,
+            is_of_fleet: true,
+            ..self.clone()
+        }
     }
 
     /// Connects to whatever service is there.
@@ -276,7 +293,11 @@ impl Way {
                  one on 127.0.0.1:18812."
             }
         };
-        Failure::connection(format!("--connect {}: no connection", self.target))
+        let option = match self.is_of_fleet {
+            true => "",
+            false => "--connect ",
+        };
+        Failure::connection(format!("{option}{}no connection", self.name()))
             .because(error)
             .hint(hint)
     }
@@ -293,15 +314,23 @@ impl Way {
             Error::Timeout(timeout) => {
                 let seconds = timeout.after.as_secs_f64();
                 let what = match self.is_timeout_given {
-                    true => format!("{}: no answer within --timeout {seconds}", self.target),
-                    false => format!("{}: no answer within {seconds} s", self.target),
+                    true => format!("{}no answer within --timeout {seconds}", self.name()),
+                    false => format!("{}no answer within {seconds} s", self.name()),
                 };
                 Failure::connection(what)
                     .because(error)
                     .hint("--timeout SECS gives it more time; 0 waits for ever.")
             }
-            _ => Failure::connection(format!("{}: the connection failed", self.target))
+            _ => Failure::connection(format!("{}the connection failed", self.name()))
                 .because(error),
+        }
+    }
+
+    /// The server, where what is said next doesn't have it before it anyway.
+    fn name(&self) -> String {
+        match self.is_of_fleet {
+            true => String::new(),
+            false => format!("{}: ", self.target),
         }
     }
 }

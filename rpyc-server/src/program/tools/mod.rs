@@ -4,6 +4,7 @@ mod code;
 mod colour;
 mod completion;
 mod connect;
+mod fleet;
 mod ping;
 mod registry;
 mod session;
@@ -17,36 +18,45 @@ use crate::program::failure::Failure;
 /// Makes a command's line of its arguments, and runs it: the result is the program's exit code.
 struct Tool {
     command: fn() -> Command,
+    // It may be given several servers.
+    takes_fleets: bool,
     run: fn(&ArgMatches) -> Result<u8, Failure>,
 }
 
 const TOOLS: &[Tool] = &[
     Tool {
         command: shell::command,
+        takes_fleets: false,
         run: shell::run,
     },
     Tool {
         command: code::eval_command,
+        takes_fleets: true,
         run: code::eval,
     },
     Tool {
         command: code::exec_command,
+        takes_fleets: true,
         run: code::exec,
     },
     Tool {
         command: transfer::upload_command,
+        takes_fleets: true,
         run: transfer::upload,
     },
     Tool {
         command: transfer::download_command,
+        takes_fleets: true,
         run: transfer::download,
     },
     Tool {
         command: ping::command,
+        takes_fleets: true,
         run: ping::run,
     },
     Tool {
         command: registry::command,
+        takes_fleets: false,
         run: registry::run,
     },
 ];
@@ -73,9 +83,19 @@ pub(crate) fn commands() -> impl Iterator<Item = Command> {
             "services" => (command, ""),
             _ => (command.args(connect::args()), WAYS),
         };
+        let (command, ways, codes) = match tool.takes_fleets {
+            true => (
+                fleet::with_args(command),
+                format!("{ways}{FLEETS}"),
+                FLEET_EXIT_CODES,
+            ),
+            false => (command, ways.to_owned(), ""),
+        };
         let examples = command.get_after_help().map(ToString::to_string);
         let examples = examples.unwrap_or_default();
-        command.after_long_help(format!("{examples}\n\n{ways}{ENVIRONMENT}\n\n{EXIT_CODES}"))
+        command.after_long_help(format!(
+            "{examples}\n\n{ways}{ENVIRONMENT}\n\n{EXIT_CODES}{codes}"
+        ))
     })
 }
 
@@ -100,6 +120,14 @@ Where to connect:
 
 ";
 
+const FLEETS: &str = "\
+Several servers:
+  --connect more than once, --all service:NAME, or --json; many at a time. What servers print has their
+  names before it, and control characters escaped; a table at the end says how each ended. Ctrl-C
+  ends all: it interrupts what runs, and closes the connections after 5 s or with a second one.
+
+";
+
 const ENVIRONMENT: &str = "\
 Environment:
   Each option of the registry and of the connection can be given as a variable: RPYC_CLIENT_ and
@@ -112,6 +140,11 @@ Exit codes:
   2    wrong usage
   130  interrupted by Ctrl-C
   255  no connection, or it was lost";
+
+const FLEET_EXIT_CODES: &str = "\n
+Exit codes with several servers:
+  0    done at each of them
+  1    it failed at some of them, for whatever reason; the end says at which";
 
 /// Ended by Ctrl-C.
 const INTERRUPTED: u8 = 130;

@@ -6,10 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use rpyc_core::{Connection, Error};
 use signal_hook::consts::SIGINT;
 use signal_hook::iterator::Signals;
 
 use super::connect::Way;
+use super::fleet::{Done, Fleet, Member, Stream};
 use crate::program::failure::Failure;
 
 pub(super) fn command() -> Command {
@@ -22,7 +24,7 @@ pub(super) fn command() -> Command {
                 .long("count")
                 .value_name("N")
                 .value_parser(value_parser!(u64).range(1..))
-                .help("Stop after so many pings"),
+                .help("Stop after so many pings [default: with Ctrl-C; 4 of each of several servers]"),
         )
         .arg(
             Arg::new("interval")
@@ -43,11 +45,17 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
-    let way = Way::from_matches(matches)?;
     let count = matches.get_one::<u64>("count").copied();
     let interval = matches.get_one::<Option<Duration>>("interval");
     let interval = interval.copied().flatten().unwrap_or_default();
     let quiet = matches.get_flag("quiet");
+    if let Some(fleet) = Fleet::from_matches(matches)? {
+        let count = count.unwrap_or(COUNT);
+        return fleet
+            .with_table_as_result()
+            .run(move |member| ping_at(member, count, interval, quiet));
+    }
+    let way = Way::from_matches(matches)?;
     let connection = way.connect()?;
     let (stop, stopped) = channel();
     let mut signals = Signals::new([SIGINT]).map_err(no_signals)?;
@@ -62,23 +70,10 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let mut times = Times::default();
     loop {
         let began = Instant::now();
-        times.sent += 1;
-        match connection.ping_with(PAYLOAD, Some(PATIENCE)) {
-            Ok(()) => {
-                let took = began.elapsed();
-                times.answered.push(took);
+        match times.ping(&connection) {
+            Ok(line) => {
                 if !quiet {
-                    let number = times.sent;
-                    print(&format!(
-                        "{}: seq={number} time={} ms\n",
-                        way.target,
-                        ms(took)
-                    ))?;
-                }
-            }
-            Err(error) if error.is_timeout() => {
-                if !quiet {
-                    print(&format!("{}: seq={} no answer\n", way.target, times.sent))?;
+                    print(&format!("{}: {line}\n", way.target))?;
                 }
             }
             Err(error) => {
@@ -102,6 +97,31 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     Ok(u8::from(times.answered.is_empty()))
 }
 
+/// Pings a server of a fleet.
+fn ping_at(member: &Member, count: u64, interval: Duration, quiet: bool) -> Result<Done, Failure> {
+    let bar = member.bar("connecting");
+    let connection = member.way.connect()?;
+    member.runs_on(&connection)?;
+    bar.set_message("pinging");
+    let mut times = Times::default();
+    while times.sent < count {
+        let began = Instant::now();
+        let line = times.ping(&connection);
+        let line = line.map_err(|error| member.way.failed(error))?;
+        if !quiet {
+            member.say(Stream::Stdout, &line);
+        }
+        if times.sent < count && member.stops_within(interval.saturating_sub(began.elapsed())) {
+            return Err(Failure::new("Ctrl-C"));
+        }
+    }
+    if times.answered.len() as u64 == times.sent {
+        // The summary is what counts, whatever the server says to that.
+        let _ = connection.close();
+    }
+    Ok(times.done())
+}
+
 fn no_signals(error: io::Error) -> Failure {
     Failure::new("Ctrl-C can't be caught").because(error)
 }
@@ -119,6 +139,51 @@ struct Times {
 }
 
 impl Times {
+    /// Pings once; says how that went.
+    fn ping(&mut self, connection: &Connection) -> Result<String, Error> {
+        let began = Instant::now();
+        self.sent += 1;
+        let number = self.sent;
+        match connection.ping_with(PAYLOAD, Some(PATIENCE)) {
+            Ok(()) => {
+                let took = began.elapsed();
+                self.answered.push(took);
+                Ok(format!("seq={number} time={} ms", ms(took)))
+            }
+            Err(error) if error.is_timeout() => Ok(format!("seq={number} no answer")),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same as the summary, in a line and in numbers.
+    fn done(&self) -> Done {
+        let answered = self.answered.len();
+        let mut done = Done {
+            failed: (answered as u64) < self.sent,
+            text: format!("{} pings, {answered} answers", self.sent),
+            ..Done::default()
+        };
+        done.details.insert("pings".to_owned(), self.sent.into());
+        done.details.insert("answers".to_owned(), answered.into());
+        let seconds = self.answered.iter().map(Duration::as_secs_f64);
+        let (least, most) = (
+            seconds.clone().fold(f64::INFINITY, f64::min),
+            seconds.clone().fold(0.0, f64::max),
+        );
+        if answered > 0 {
+            let mean = seconds.sum::<f64>() / answered as f64;
+            let numbers = [("min", least), ("avg", mean), ("max", most)];
+            for (name, number) in numbers {
+                done.details
+                    .insert(format!("{name}_seconds"), number.into());
+            }
+            let numbers = numbers.map(|(_, number)| ms(Duration::from_secs_f64(number)));
+            done.text
+                .push_str(&format!(", min/avg/max = {} ms", numbers.join("/")));
+        }
+        done
+    }
+
     fn summary(&self, target: &str) -> String {
         let answered = self.answered.len() as u64;
         let lost = 100.0 * self.sent.saturating_sub(answered) as f64 / self.sent.max(1) as f64;
@@ -149,6 +214,8 @@ fn ms(time: Duration) -> String {
     format!("{:.3}", time.as_secs_f64() * 1000.0)
 }
 
+/// How many pings each server of a fleet gets.
+const COUNT: u64 = 4;
 const PAYLOAD: &str = "rpyc-server ping";
 const PATIENCE: Duration = Duration::from_secs(3);
 

@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use rpyc_core::registry::{Directory, RegistryClient, RegistryError, ServerEntry};
 
+use super::connect::Target;
 use crate::printable::on_one_line;
 use crate::program::cli::arg;
 use crate::program::failure::Failure;
@@ -79,6 +80,16 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
         }
     }
     Ok(u8::from(names.is_empty()))
+}
+
+/// Every server that the registry knows for a service.
+pub(super) fn servers(matches: &ArgMatches, name: &str) -> Result<Vec<Target>, Failure> {
+    let servers = client(matches)?.discover(name).map_err(failed)?;
+    let target = |server: ServerEntry| Target::Tcp {
+        host: server.address.host,
+        port: server.address.port,
+    };
+    Ok(servers.into_iter().map(target).collect())
 }
 
 /// Everybody may have registered anything.

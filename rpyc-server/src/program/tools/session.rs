@@ -119,7 +119,8 @@ impl Session {
     }
 }
 
-fn connect(way: &Way) -> Result<(ClassicConnection, Prompt), Failure> {
+/// Connects, and makes a prompt.
+pub(super) fn connect(way: &Way) -> Result<(ClassicConnection, Prompt), Failure> {
     let connection = way.connect_classic()?;
     let mut prompt = connection.prompt().map_err(|error| {
         close(&connection, error.is_timeout());
@@ -157,16 +158,19 @@ fn interrupt(running: &Arc<Mutex<Running>>, way: &Way) {
     let asked = thread::Builder::new()
         .name("rpyc-interrupt".to_owned())
         .spawn(move || {
-            let interrupted = way
-                .connect_classic()
-                .is_ok_and(|second| interrupter.interrupt(&second).unwrap_or(false));
-            if !interrupted {
+            if !ask_to_interrupt(&way, &interrupter) {
                 say("this server can't be asked to interrupt; Ctrl-C again closes the connection");
             }
         });
     if asked.is_err() {
         say("no thread to interrupt with; Ctrl-C again closes the connection");
     }
+}
+
+/// Interrupts code, over a connection of its own; says whether the server can do that.
+pub(super) fn ask_to_interrupt(way: &Way, code: &Interrupter) -> bool {
+    let second = way.connect_classic();
+    second.is_ok_and(|second| code.interrupt(&second).unwrap_or(false))
 }
 
 /// Shows how code ended; gives the exit code that it stands for.
