@@ -5,16 +5,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 
-use rpyc_core::config::Nesting;
 use rpyc_core::executor::Executor;
-use rpyc_core::object::{Any, Context, Object, ObjectRef};
-use rpyc_core::wire::Value;
-use rpyc_core::{Config, Connection, Connector, Exception, Service, VoidService};
+use rpyc_core::object::{Any, Object, ObjectRef};
+use rpyc_core::{Connector, Exception};
 
+pub use crate::address::Address;
 use crate::evaluator::{Evaluator, Session};
 use crate::getconn::{Keeper, ServerConnection};
-use crate::options;
-use crate::slave::{SlaveOptions, SlaveService};
+use crate::hosting::{HostError, HostOptions, Hosted, SERVICES};
 use crate::target::closed;
 use crate::threads::lock;
 
@@ -80,32 +78,29 @@ impl Connections {
     /// `session` is the new connection's: it adds itself here when it is connected, with `keeper`.
     ///
     /// # Errors
-    /// As [`Connector::connect`].
+    /// As [`Connector::connect`]; a ValueError for options that there aren't.
     pub fn connect(
         &self,
-        address: &Address,
-        options: ConnectOptions,
+        address: Address,
+        offered: Offered,
         keeper: &Keeper,
         session: Arc<dyn Session>,
         executor: Arc<dyn Executor>,
     ) -> Result<ObjectRef, Exception> {
-        let evaluator = OneSession { session, executor };
-        let service: Arc<dyn Service> = match options.is_classic {
-            true => Arc::new(SlaveService::new(&evaluator, SlaveOptions::default())),
-            false => Arc::new(Caller {
-                evaluator,
-                root: VoidService.root(),
-            }),
-        };
-        let mut connector = Connector::new().config(options.config).service(service);
-        if !options.keepalive {
+        let settings = session.call(SERVICES, "checked_options", vec![offered.config]);
+        let settings = settings.map_err(HostError::config)?;
+        let evaluator = Arc::new(OneSession {
+            session: session.clone(),
+            executor: executor.clone(),
+        });
+        let of_it = (offered.service, settings);
+        let options = HostOptions::default();
+        let hosted = Hosted::of(evaluator, executor, &*session, of_it, &options)?;
+        let mut connector = Connector::new().service(hosted.factory().create()?);
+        if !offered.keepalive {
             connector = connector.keepalive(None);
         }
-        let connection = match address {
-            Address::Tcp(host, port) => connector.connect((host.as_str(), *port)),
-            Address::Unix(path) => connector.connect_unix(path),
-        };
-        let connection = connection.map_err(Exception::from)?;
+        let connection = address.connect(&connector).map_err(Exception::from)?;
         let this = self.this(connection.number());
         keeper.keep(connection);
         this.ok_or_else(closed)
@@ -118,55 +113,15 @@ impl fmt::Debug for Connections {
     }
 }
 
-/// Where Python code connects to.
+/// What this side offers on a connection that Python code makes, and what that is like.
 #[derive(Debug)]
-pub enum Address {
-    /// A host and its port.
-    Tcp(String, u16),
-    /// The path of a Unix socket.
-    Unix(String),
-}
-
-impl Address {
-    /// A port belongs to a host; without one it is the path of a Unix socket.
-    #[must_use]
-    pub fn new(host: String, port: Option<u16>) -> Address {
-        match port {
-            Some(port) => Address::Tcp(host, port),
-            None => Address::Unix(host),
-        }
-    }
-}
-
-/// How it connects.
-#[derive(Debug)]
-pub struct ConnectOptions {
-    /// Whether the peer may run code here, too.
-    pub is_classic: bool,
+pub struct Offered {
+    /// The service: an instance.
+    pub service: Any,
+    /// A dict of options by their names in Python's rpyc.
+    pub config: Any,
     /// Whether the system looks after a silent connection.
     pub keepalive: bool,
-    /// That of the new connection.
-    pub config: Config,
-}
-
-/// A connection's config from options by the names of Python's rpyc: its switches, and the time for an
-/// answer.
-///
-/// # Errors
-/// A ValueError for one that isn't known here; a TypeError or a ValueError for a value of the wrong kind.
-pub fn read_config(
-    given: impl IntoIterator<Item = (String, Option<Value>)>,
-) -> Result<Config, Exception> {
-    let mut config = Config::default();
-    for (name, value) in given {
-        if name != "sync_request_timeout" && options::flag(&mut config, &name).is_none() {
-            let what = format!("'{name}' can't be configured here");
-            return Err(Exception::value_error(what));
-        }
-        let value = value.unwrap_or(Value::NotImplemented);
-        options::set(&mut config, &name, &Any::Value(value))?;
-    }
-    Ok(config)
 }
 
 /// An evaluator that opens the same session every time.
@@ -186,33 +141,5 @@ impl Evaluator for OneSession {
 
     fn open(&self, _: bool) -> Arc<dyn Session> {
         self.session.clone()
-    }
-}
-
-/// The service of a connection that offers nothing: its code runs in the interpreter all the same.
-struct Caller {
-    evaluator: OneSession,
-    root: ObjectRef,
-}
-
-impl Service for Caller {
-    fn root(&self) -> ObjectRef {
-        self.root.clone()
-    }
-
-    fn configure(&self, config: &mut Config) {
-        config.nesting = Nesting::Stack;
-        config.executor = self.evaluator.executor();
-    }
-
-    fn on_connect(&self, cx: &Context<'_>) -> Result<(), Exception> {
-        let session = &self.evaluator.session;
-        let this = ServerConnection::object(cx.connection(), Arc::downgrade(session), &self.root);
-        session.connected(cx.connection(), this);
-        Ok(())
-    }
-
-    fn on_disconnect(&self, _: &Connection) {
-        self.evaluator.session.disconnected();
     }
 }

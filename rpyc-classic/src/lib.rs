@@ -43,6 +43,7 @@
 //! - No module is imported because an exception of a client's names it.
 #![warn(missing_docs)]
 
+mod address;
 mod arguments;
 mod client;
 pub mod connections;

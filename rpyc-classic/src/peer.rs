@@ -67,12 +67,22 @@ impl Peer {
         Some((known.connection.upgrade()?, known.this))
     }
 
+    /// The connection in whose name objects of this process are asked: also one that is closed, if Python
+    /// code has made it.
+    #[must_use]
+    pub fn asking(&self) -> Option<Connection> {
+        match self.connection() {
+            Some((connection, _)) => Some(connection),
+            None => self.keeper.upgrade()?.connection(),
+        }
+    }
+
     /// Whether exceptions of the peer's become instances of their own classes, and whether their modules
-    /// are imported for that. Where the peer's code runs its classes are here, and nothing is imported
+    /// are imported for that. Where a client's code runs its classes are here, and nothing is imported
     /// unasked.
     #[must_use]
     pub fn custom_exceptions(&self) -> (bool, bool) {
-        if self.runs_code {
+        if self.runs_code && self.keeper.strong_count() == 0 {
             return (true, false);
         }
         self.connection().map_or((false, false), |(connection, _)| {

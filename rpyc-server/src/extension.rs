@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::program::{self, Host, HostPython};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use rpyc_classic::{Evaluator, EvaluatorOptions, StartError};
 use rpyc_cpython::CPython;
 
@@ -19,8 +20,16 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<server::Server>()?;
     module.add_function(wrap_pyfunction!(log_to, module)?)?;
+    module.add_function(wrap_pyfunction!(prepare, module)?)?;
     module.add_function(wrap_pyfunction!(stop, module)?)?;
     module.add_function(wrap_pyfunction!(run, module)?)
+}
+
+/// Makes this Python fit for connections. The modules of Python's rpyc that there are here: names to pairs of
+/// is_package and text.
+#[pyfunction]
+fn prepare(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    rpyc_cpython::prepare(py)
 }
 
 /// The end of a program with servers, which are closed: says whether no code of clients' runs any more.

@@ -5,43 +5,41 @@ use std::sync::Arc;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use rpyc_classic::connections::{Address, ConnectOptions, read_config};
+use rpyc_classic::connections::{Address, Offered};
 use rpyc_classic::getconn::Keeper;
 use rpyc_core::Exception;
 use rpyc_core::object::Any;
 
 use crate::attach::{ask, is_forked};
-use crate::convert::{to_python, to_value, value_to_python};
+use crate::convert::{to_any, to_python, value_to_python};
 use crate::exception::raise;
 use crate::session::{OpenSession, PythonSession, shared};
 
 #[pyfunction]
 pub(crate) fn connect<'py>(
     py: Python<'py>,
-    host: String,
-    port: Option<u16>,
-    is_classic: bool,
+    address: &Bound<'py, PyAny>,
+    service: &Bound<'py, PyAny>,
     config: &Bound<'py, PyDict>,
+    runs_code: bool,
     keepalive: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let shared =
         shared().ok_or_else(|| PyRuntimeError::new_err("the evaluator hasn't been started"))?;
-    let given = config.iter();
-    let given = given.map(|(name, value)| Ok((name.extract()?, to_value(&value))));
-    let config = read_config(given.collect::<PyResult<Vec<_>>>()?);
-    let options = ConnectOptions {
-        is_classic,
-        keepalive,
-        config: config.map_err(|exception| raise(py, &exception))?,
-    };
-    let address = Address::new(host, port);
     let keeper = Arc::<Keeper>::default();
-    let session = PythonSession::keeping(shared.clone(), Arc::downgrade(&keeper), is_classic);
+    let session = PythonSession::keeping(shared.clone(), Arc::downgrade(&keeper), runs_code);
+    let address = Address::new(to_any(py, &session, address)?);
+    let address = address.map_err(|exception| raise(py, &exception))?;
+    let offered = Offered {
+        service: to_any(py, &session, service)?,
+        config: to_any(py, &session, config)?,
+        keepalive,
+    };
     let open = Arc::new(OpenSession(session.clone()));
     let connected = ask(py, || {
         let executor = shared.executor.clone();
         let connections = &shared.connections;
-        connections.connect(&address, options, &keeper, open, executor)
+        connections.connect(address, offered, &keeper, open, executor)
     });
     match connected.flatten() {
         Ok(this) => to_python(py, &session, Any::Local(this)),

@@ -13,6 +13,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rpyc_classic::hosting::{HostError, HostOptions, Hosted, SERVICES};
+use rpyc_classic::python::PACKAGE;
 use rpyc_classic::{Evaluator, EvaluatorOptions, Session, StartError};
 use rpyc_core::Exception;
 use rpyc_core::executor::Executor;
@@ -127,6 +128,22 @@ impl std::fmt::Debug for Callable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Callable")
     }
+}
+
+/// Makes this Python fit for connections, unless it is so already. The modules of the package: names to pairs of
+/// is_package and text.
+///
+/// # Errors
+/// When it can't be made so.
+pub fn prepare(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    if !policy::is_loaded() {
+        evaluator(py)?;
+    }
+    let package = PyDict::new(py);
+    for (name, is_package, source) in PACKAGE {
+        package.set_item(name, (*is_package, *source))?;
+    }
+    Ok(package)
 }
 
 /// The evaluator of this process, started at the first service.

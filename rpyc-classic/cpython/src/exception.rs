@@ -75,12 +75,25 @@ fn describe<'py>(raised: &Bound<'py, PyAny>) -> PyResult<(Exception, Bound<'py, 
     Ok((exception.with_traceback(text(&traceback)), trail))
 }
 
-/// The exception in Python, to be raised.
+/// The exception in Python, to be raised: one of this side's own.
 pub(crate) fn raise(py: Python<'_>, exception: &Exception) -> PyErr {
-    rebuild(py, exception).unwrap_or_else(|failure| failure)
+    rebuild(py, (true, false), exception).unwrap_or_else(|failure| failure)
 }
 
-fn rebuild(py: Python<'_>, exception: &Exception) -> PyResult<PyErr> {
+/// The exception in Python, to be raised: one of the session's peer.
+pub(crate) fn raise_of_peer(
+    py: Python<'_>,
+    session: &PythonSession,
+    exception: &Exception,
+) -> PyErr {
+    rebuild(py, session.peer().custom_exceptions(), exception).unwrap_or_else(|failure| failure)
+}
+
+fn rebuild(
+    py: Python<'_>,
+    (instantiate, may_import): (bool, bool),
+    exception: &Exception,
+) -> PyResult<PyErr> {
     if exception.is("StopIteration") {
         return Ok(PyStopIteration::new_err(()));
     }
@@ -94,8 +107,6 @@ fn rebuild(py: Python<'_>, exception: &Exception) -> PyResult<PyErr> {
         .collect::<PyResult<Vec<_>>>()?;
     let traceback = exception.traceback().map(|text| text.as_str());
     let (module, class) = (exception.module(), exception.class());
-    let (instantiate, may_import) = PythonSession::current()
-        .map_or((true, false), |session| session.peer().custom_exceptions());
     let parts = (
         &**module,
         &**class,

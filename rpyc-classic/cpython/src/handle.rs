@@ -16,7 +16,7 @@ use rpyc_core::wire::{PlainType, Str};
 
 use crate::attach::DeferredDrop;
 use crate::convert::{plain_type, to_any, to_call, to_python};
-use crate::exception::raise;
+use crate::exception::raise_of_peer;
 use crate::names;
 use crate::policy::policy;
 use crate::session::PythonSession;
@@ -239,7 +239,10 @@ impl Object for PyHandle {
     fn exit(&self, _: &Context<'_>, exc: Any) -> ObjectResult {
         self.give(|py, object| {
             let exc = match Raised::of(&exc) {
-                Some(raised) => raise(py, raised).into_value(py).into_bound(py).into_any(),
+                Some(raised) => raise_of_peer(py, &self.session, raised)
+                    .into_value(py)
+                    .into_bound(py)
+                    .into_any(),
                 None => to_python(py, &self.session, exc)?,
             };
             policy().leave.bind(py).call1((object, exc))

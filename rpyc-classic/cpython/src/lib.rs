@@ -45,7 +45,7 @@ use rpyc_core::executor::{Executor, ThreadPool};
 use rpyc_core::object::Space;
 
 pub use self::attach::rest;
-pub use self::embedded::{Callable, Embedded, log_to, stop_embedded};
+pub use self::embedded::{Callable, Embedded, log_to, prepare, stop_embedded};
 use self::policy::{Setup, policy};
 pub use self::program::{describe, exit, run};
 use self::session::{OpenSession, PythonSession, Shared, Spaces};
@@ -63,7 +63,7 @@ impl CPython {
     /// When the start-up script raises an exception, or this is the second one of the process.
     pub fn start(options: &EvaluatorOptions) -> Result<Arc<CPython>, StartError> {
         static IS_STARTED: AtomicBool = AtomicBool::new(false);
-        if IS_STARTED.swap(true, Ordering::AcqRel) {
+        if policy::is_loaded() || IS_STARTED.swap(true, Ordering::AcqRel) {
             let again = "this process has an evaluator already";
             return Err(StartError::Python(again.to_owned()));
         }

@@ -14,7 +14,7 @@ use rpyc_core::{AsyncResult, Exception};
 
 use crate::attach::{DeferredDrop, ask, attached, check_not_forked, is_forked, let_go};
 use crate::convert::{to_any, to_anys, to_args, to_python, to_value, value_to_python};
-use crate::exception::{raise, to_exception};
+use crate::exception::{raise, raise_of_peer, to_exception};
 use crate::names;
 use crate::policy::policy;
 use crate::session::PythonSession;
@@ -64,7 +64,7 @@ impl Target {
 
     /// Has the object do something, whoever's it is.
     fn ask<'py>(&self, py: Python<'py>, operation: Operation<'_>) -> PyResult<Bound<'py, PyAny>> {
-        let connection = || Some(self.session.connection()?.0);
+        let connection = || self.session.peer().asking();
         let answer = ask(py, || self.target().perform(operation, connection));
         self.received(py, answer.flatten())
     }
@@ -76,7 +76,7 @@ impl Target {
     ) -> PyResult<Bound<'py, PyAny>> {
         match answer {
             Ok(answer) => to_python(py, &self.session, answer),
-            Err(exception) => Err(raise(py, &exception)),
+            Err(exception) => Err(raise_of_peer(py, &self.session, &exception)),
         }
     }
 
@@ -145,7 +145,7 @@ impl Target {
     }
 
     fn methods<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let connection = || Some(self.session.connection()?.0);
+        let connection = || self.session.peer().asking();
         let methods = ask(py, || self.target().methods(connection()));
         let methods = methods.flatten();
         let methods = methods.map_err(|exception| raise(py, &exception))?;
@@ -312,7 +312,7 @@ impl Answer {
         let value = ask(py, || result.value().map_err(Exception::from));
         match value.flatten() {
             Ok(value) => to_python(py, &self.session, value),
-            Err(exception) => Err(raise(py, &exception)),
+            Err(exception) => Err(raise_of_peer(py, &self.session, &exception)),
         }
     }
 

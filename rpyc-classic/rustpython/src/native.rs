@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use rpyc_classic::connections::{Address, ConnectOptions, read_config};
+use rpyc_classic::connections::{Address, Offered};
 use rpyc_classic::getconn::Keeper;
 use rpyc_core::Exception;
 use rpyc_core::object::Any;
 use rustpython_vm::builtins::{PyBaseExceptionRef, PyDictRef};
-use rustpython_vm::{AsObject, PyResult, VirtualMachine};
+use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
 
 pub(super) use self::_rpyc_native::{Target, module_def};
-use super::convert::{to_python, to_value, value_to_python};
+use super::convert::{to_any, to_python, value_to_python};
 use super::exception::raise;
 use super::session::{OpenSession, PythonSession, Shared};
 use super::thread::detached;
@@ -83,7 +83,7 @@ mod _rpyc_native {
         /// Has the object do something, whoever's it is.
         fn ask(&self, vm: &VirtualMachine, operation: Operation<'_>) -> PyResult {
             let session = acting(&self.session);
-            let connection = || Some(session.connection()?.0);
+            let connection = || session.peer().asking();
             let answer = detached(vm, || self.target.perform(operation, connection));
             received(vm, &session, answer)
         }
@@ -177,7 +177,7 @@ mod _rpyc_native {
         /// Those for which the interpreter has room: it never frees the name of a class's attribute.
         #[pymethod]
         fn methods(zelf: PyRef<Self>, vm: &VirtualMachine) -> PyResult {
-            let connection = || Some(zelf.session.connection()?.0);
+            let connection = || zelf.session.peer().asking();
             let methods = detached(vm, || zelf.target.methods(connection()));
             let methods =
                 methods.map_err(|exception| raise(vm, zelf.session.shared(), &exception))?;
@@ -433,54 +433,37 @@ mod _rpyc_native {
 /// Gives the module what needs to know the interpreter that it is in: `connect`.
 pub(super) fn introduce(vm: &VirtualMachine, shared: &Arc<Shared>) -> PyResult<()> {
     let shared = Arc::downgrade(shared);
-    let connect = move |host: String,
-                        port: Option<u16>,
-                        is_classic: bool,
+    let connect = move |address: PyObjectRef,
+                        service: PyObjectRef,
                         config: PyDictRef,
+                        runs_code: bool,
                         keepalive: bool,
                         vm: &VirtualMachine| {
         let stopped = || vm.new_runtime_error("the Python interpreter has been stopped");
         let shared = shared.upgrade().ok_or_else(stopped)?;
-        let options = Given {
-            is_classic,
-            config,
+        let keeper = Arc::<Keeper>::default();
+        let session = PythonSession::keeping(shared.clone(), Arc::downgrade(&keeper), runs_code);
+        let address = Address::new(to_any(vm, &session, address));
+        let address = address.map_err(|exception| raise(vm, &shared, &exception))?;
+        let offered = Offered {
+            service: to_any(vm, &session, service),
+            config: to_any(vm, &session, config.into()),
             keepalive,
         };
-        connect(vm, &shared, &Address::new(host, port), options)
+        let open = Arc::new(OpenSession(session.clone()));
+        let connected = detached(vm, || {
+            let executor = shared.executor.clone();
+            let connections = &shared.connections;
+            connections.connect(address, offered, &keeper, open, executor)
+        });
+        match connected {
+            Ok(this) => to_python(vm, &session, Any::Local(this)),
+            Err(exception) => Err(not_connected(vm, &shared, &exception)),
+        }
     };
     let connect = vm.new_function("connect", connect);
     let module = vm.import("_rpyc_native", 0)?;
     module.set_attr("connect", connect, vm)
-}
-
-struct Given {
-    is_classic: bool,
-    config: PyDictRef,
-    keepalive: bool,
-}
-
-fn connect(vm: &VirtualMachine, shared: &Arc<Shared>, address: &Address, given: Given) -> PyResult {
-    let named = given.config.into_iter();
-    let named = named.map(|(name, value)| Ok((name.try_to_value(vm)?, to_value(vm, &value))));
-    let config = read_config(named.collect::<PyResult<Vec<_>>>()?);
-    let options = ConnectOptions {
-        is_classic: given.is_classic,
-        keepalive: given.keepalive,
-        config: config.map_err(|exception| raise(vm, shared, &exception))?,
-    };
-    let keeper = Arc::<Keeper>::default();
-    let runs_code = given.is_classic;
-    let session = PythonSession::keeping(shared.clone(), Arc::downgrade(&keeper), runs_code);
-    let open = Arc::new(OpenSession(session.clone()));
-    let connected = detached(vm, || {
-        let executor = shared.executor.clone();
-        let connections = &shared.connections;
-        connections.connect(address, options, &keeper, open, executor)
-    });
-    match connected {
-        Ok(this) => to_python(vm, &session, Any::Local(this)),
-        Err(exception) => Err(not_connected(vm, shared, &exception)),
-    }
 }
 
 /// An error of this side's own: of the class that its number belongs to, without a remote traceback.

@@ -129,6 +129,11 @@ impl PythonSession {
         &self.shared
     }
 
+    /// What is known of the peer.
+    pub(super) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
     /// The connection, as long as there is one, and the object that stands for it.
     pub(super) fn connection(&self) -> Option<(Connection, ObjectRef)> {
         self.peer.connection()

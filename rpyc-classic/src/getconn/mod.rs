@@ -6,8 +6,9 @@ mod channel;
 mod config;
 mod modules;
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use rpyc_core::Exception;
@@ -22,17 +23,28 @@ use self::config::ConfigView;
 use self::modules::Modules;
 use crate::arguments::MethodDef;
 use crate::evaluator::Session;
+use crate::threads::lock;
 
 /// What keeps a connection open that Python code has made: it is closed when nothing holds this any
 /// more. There before the connection is, for what comes over it first.
 #[derive(Debug, Default)]
-pub struct Keeper(OnceLock<Connection>);
+pub struct Keeper {
+    connection: OnceLock<Connection>,
+    // What the code has given it: `conn.name = ...`.
+    attributes: Mutex<HashMap<String, Any>>,
+}
 
 impl Keeper {
     /// Keeps the connection from now on.
     pub fn keep(&self, connection: Connection) {
         // Whoever makes a connection does it once.
-        let _ = self.0.set(connection);
+        let _ = self.connection.set(connection);
+    }
+
+    /// The connection, once it is there: also when it is closed.
+    #[must_use]
+    pub fn connection(&self) -> Option<Connection> {
+        self.connection.get().cloned()
     }
 }
 
@@ -188,10 +200,22 @@ impl Object for ServerConnection {
             _ => {}
         }
         let this = self.this.upgrade();
-        match this.and_then(|this| MethodDef::find(CONNECTION_METHODS, &this, name)) {
-            Some(method) => Ok(Any::object(method)),
-            None => Err(self.no_attribute(name)),
+        if let Some(method) = this.and_then(|this| MethodDef::find(CONNECTION_METHODS, &this, name))
+        {
+            return Ok(Any::object(method));
         }
+        let keeper = self.keeper.as_ref();
+        let given = keeper.and_then(|keeper| lock(&keeper.attributes).get(name).cloned());
+        given.ok_or_else(|| self.no_attribute(name))
+    }
+
+    fn set_attr(&self, _: &Context<'_>, name: &str, value: Any) -> ObjectResult<()> {
+        let Some(keeper) = &self.keeper else {
+            return Err(self.no_attribute(name));
+        };
+        let before = lock(&keeper.attributes).insert(name.to_owned(), value);
+        drop(before);
+        Ok(())
     }
 
     fn exit(&self, _: &Context<'_>, _: Any) -> ObjectResult {

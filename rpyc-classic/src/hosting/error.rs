@@ -66,3 +66,10 @@ impl HostError {
         }
     }
 }
+
+impl From<HostError> for Exception {
+    fn from(error: HostError) -> Exception {
+        let hint = error.hint.as_deref().unwrap_or_default();
+        Exception::value_error(format!("{error}. {hint}"))
+    }
+}

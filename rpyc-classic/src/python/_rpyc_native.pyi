@@ -63,10 +63,12 @@ class Answer:
     def set_expiry(self, seconds: float | None = None) -> None: ...
     def add_callback(self, function: Any) -> None: ...
 
-def connect(host: str, port: int | None, is_classic: bool, config: dict, keepalive: bool) -> Any:
-    """Connects to another server: over TCP, or without a port to a Unix socket.
+def connect(address: tuple, service: Any, config: dict, runs_code: bool, keepalive: bool) -> Any:
+    """Makes a connection on which this side offers the service, an instance.
 
-    The config has the names of Python's rpyc, and bools; `sync_request_timeout` is a float or None.
+    The address is ("tcp", host, port), ("tls", host, port, authorities, certificate, key, is_checked),
+    ("unix", path), ("tcp socket", descriptor), ("unix socket", descriptor) or ("pipes", to read, to write).
+    The config has the names of Python's rpyc; `runs_code` says whether the peer may run code here.
     """
 
 def current_connection() -> Any:

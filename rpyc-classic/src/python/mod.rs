@@ -31,6 +31,7 @@ pub const PACKAGE: &[(&str, bool, &str)] = &[
     ("rpyc.core", true, EMPTY),
     ("rpyc.core.async_", false, ASYNC_RESULT),
     ("rpyc.core.brine", false, include_str!("rpyc/brine.py")),
+    ("rpyc.core.channel", false, include_str!("rpyc/channel.py")),
     ("rpyc.core.consts", false, include_str!("rpyc/consts.py")),
     ("rpyc.core.netref", false, include_str!("rpyc/netref.py")),
     (
@@ -39,6 +40,7 @@ pub const PACKAGE: &[(&str, bool, &str)] = &[
         include_str!("rpyc/protocol.py"),
     ),
     ("rpyc.core.service", false, include_str!("rpyc/service.py")),
+    ("rpyc.core.stream", false, include_str!("rpyc/stream.py")),
     ("rpyc.core.vinegar", false, include_str!("rpyc/vinegar.py")),
     ("rpyc.lib", true, include_str!("rpyc/lib.py")),
     ("rpyc.lib.compat", false, include_str!("rpyc/compat.py")),

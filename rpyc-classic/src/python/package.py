@@ -24,4 +24,4 @@ class PackageFinder:
     def exec_module(self, module):
         _, source = self._sources[module.__name__]
         vars(module)["__builtins__"] = _BUILTINS
-        exec(compile(source, f"<rpyc {module.__name__}>", "exec"), module.__dict__)
+        exec(compile(source, f"<_rpyc_package {module.__name__}>", "exec"), module.__dict__)

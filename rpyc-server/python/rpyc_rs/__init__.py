@@ -1,23 +1,39 @@
-"""RPyC in Rust, inside this Python.
+"""RPyC in Rust, inside this Python: what Python's rpyc has, by the same names.
 
-Serve a class from within a program:
+    import rpyc_rs as rpyc
 
-    from rpyc_rs import ThreadedServer
+A client:
 
-    class Magnets:
+    conn = rpyc.connect("localhost", 18861)
+    conn.root.amps(2)
+
+    conn = rpyc.classic.connect("localhost")
+    conn.modules.os.getpid()
+
+A server of a class, from within a program:
+
+    class Magnets(rpyc.Service):
         def exposed_amps(self, channel):
             return 1.5
 
-    ThreadedServer(Magnets, port=18861).start()
+    rpyc.ThreadedServer(Magnets, port=18861).start()
 
-A client of Python's rpyc uses it: `rpyc.connect("localhost", 18861).root.amps(2)`.
-
+connect, unix_connect, ssl_connect, connect_by_service, connect_subproc, connect_thread, connect_pipes, connect_stdpipes, connect_stream
+    connect; see `help(rpyc_rs.Connection)` for what they give.
+discover, list_services
+    ask a registry.
+classic
+    `connect` and the rest for servers of classic mode, and what programs do with them: `upload`, `download`,
+    `obtain`, `deliver`, `redirected_stdio`, `teleport_function`, `pm`, `interact`.
+async_, timed, buffiter, restricted, BgServingThread, AsyncResult
+    for calls that nobody waits for, for iterating in larger pieces, for views of objects, for connections whose
+    peer calls back while this side does something else.
 ThreadedServer, ThreadPoolServer, OneShotServer
     serve a class, an instance for each client, or an object for all; see `help(rpyc_rs.Server)`.
-Service, exposed, service, classpartial
-    make services; `rpyc.Service` and any class with `exposed_` names are served, too.
-AuthenticationError
-    for authenticators.
+Service, VoidService, SlaveService, MasterService, ClassicService, exposed, service, classpartial
+    make services; `rpyc.Service` of Python's rpyc and any class with `exposed_` names are served, too.
+AsyncResultTimeout, GenericException, AuthenticationError
+    exceptions.
 main
     the program `rpyc-server`, as `python -m rpyc_rs`, too: classic mode, and services by
     `--service module:Class`.
@@ -25,9 +41,9 @@ main
 
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from rpyc_rs import _native
+from rpyc_rs import _modules, _native
 from rpyc_rs._server import (
     AuthenticationError,
     OneShotServer,
@@ -35,23 +51,26 @@ from rpyc_rs._server import (
     ThreadedServer,
     ThreadPoolServer,
 )
-from rpyc_rs._service import Service, classpartial, exposed, service
-
-__all__ = [
-    "AuthenticationError",
-    "OneShotServer",
-    "Server",
-    "Service",
-    "ThreadPoolServer",
-    "ThreadedServer",
-    "__version__",
-    "classpartial",
-    "exposed",
-    "main",
-    "service",
-]
 
 __version__: str = _native.__version__
+
+
+def __getattr__(name: str) -> Any:
+    # The rest is there at its first use: the program `rpyc-server` doesn't need it.
+    if name.startswith("_") and name != "__all__":
+        raise AttributeError(f"module 'rpyc_rs' has no attribute {name!r}")
+    if name == "__all__":
+        return [each for each in __dir__() if not each.startswith("_") and each not in ("os", "sys", "Any", "NoReturn")]
+    from rpyc_rs import _names
+
+    value = globals()[name] = getattr(_names, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    from rpyc_rs import _names
+
+    return sorted({*globals(), *_names.PLACES})
 
 
 def main() -> NoReturn:

@@ -9,6 +9,11 @@ def run(arguments: list[bytes], module: str, is_chosen: bool) -> NoReturn:
     `module` is this module's file; `is_chosen` says that `--python` has chosen this Python.
     """
 
+def prepare() -> dict[str, tuple[bool, str]]:
+    """Makes this Python fit for connections. The modules of Python's rpyc that there are here: names to pairs
+    of is_package and text.
+    """
+
 def log_to(write: Callable[[int, str, str], None]) -> None:
     """Has the log written by a function of a level's number, a logger's name and a text."""
 

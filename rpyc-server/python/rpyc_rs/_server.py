@@ -10,7 +10,6 @@ import weakref
 from typing import Any, Callable, Mapping, Optional
 
 from rpyc_rs import _native
-from rpyc_rs._bridge import plain_socket
 
 _REGISTER_EVERY = 60.0
 _REGISTER_AGAIN = 5.0
@@ -185,6 +184,8 @@ def _addresses(hostname: Optional[str], ipv6: bool) -> list[str]:
 def _by_descriptor(
     authenticator: Callable[[socket.socket], tuple[Any, Any]],
 ) -> Callable[[int], tuple[int, Any]]:
+    from rpyc_rs.core.stream import plain_socket
+
     def authenticate(descriptor: int) -> tuple[int, Any]:
         client = socket.socket(fileno=descriptor)
         try:

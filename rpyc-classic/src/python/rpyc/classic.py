@@ -7,13 +7,12 @@ import pickle
 import sys
 
 from _rpyc_proxies import BaseNetref, target_of
-from rpyc.core.consts import STREAM_CHUNK
-from rpyc.core.service import ClassicService, ModuleNamespace, Slave
-from rpyc.utils import factory
+from ..core.consts import STREAM_CHUNK
+from ..core.service import ClassicService, ModuleNamespace, Slave, SlaveService
+from . import factory
 
 DEFAULT_SERVER_PORT = 18812
 DEFAULT_SERVER_SSL_PORT = 18821
-SlaveService = ClassicService
 
 
 def connect(host, port=DEFAULT_SERVER_PORT, ipv6=False, keepalive=False):
@@ -24,6 +23,47 @@ def connect(host, port=DEFAULT_SERVER_PORT, ipv6=False, keepalive=False):
 def unix_connect(path):
     """Connects to a classic server on a Unix socket."""
     return factory.unix_connect(path, ClassicService)
+
+
+def ssl_connect(
+    host, port=DEFAULT_SERVER_SSL_PORT, keyfile=None, certfile=None, ca_certs=None, cert_reqs=None,
+    ssl_version=None, ciphers=None, ipv6=False,
+):  # fmt: skip
+    """Connects to a classic server over TLS."""
+    files = keyfile, certfile, ca_certs, cert_reqs, ssl_version, ciphers
+    return factory.ssl_connect(host, port, *files, ClassicService, ipv6=ipv6)
+
+
+def connect_stream(stream):
+    """Connects to a classic server over a stream."""
+    return factory.connect_stream(stream, ClassicService)
+
+
+def connect_channel(channel):
+    """Connects to a classic server over a channel."""
+    return factory.connect_channel(channel, ClassicService)
+
+
+def connect_pipes(input, output):
+    """Connects to a classic server over pipes."""
+    return factory.connect_pipes(input, output, ClassicService)
+
+
+def connect_stdpipes():
+    """Connects to a classic server over stdin and stdout."""
+    return factory.connect_stdpipes(ClassicService)
+
+
+def connect_subproc(server_file=None):
+    """Starts a classic server of this Python, or the one that a script is, and connects over its stdin and
+    stdout."""
+    command = ["-m", "rpyc_rs", "--classic", "--quiet"] if server_file is None else ["-u", server_file, "-q"]
+    return factory.connect_subproc([sys.executable, *command, "--mode", "stdio"], ClassicService)
+
+
+def connect_thread():
+    """Connects to a classic server in this process."""
+    return factory.connect_thread(ClassicService, remote_service=ClassicService)
 
 
 def upload(conn, localpath, remotepath, filter=None, ignore_invalid=False, chunk_size=STREAM_CHUNK):
@@ -155,7 +195,7 @@ class MockClassicConnection:
 
 def teleport_function(conn, func, globals=None, def_=True):
     """Makes a function of this side at the peer, by its source."""
-    from rpyc.utils.teleportation import export_source
+    from .teleportation import export_source
 
     target = conn.namespace if globals is None else globals
     name, missing = func.__name__, object()

@@ -3,8 +3,8 @@
 import threading
 import time
 
-from rpyc.core.consts import HANDLE_BUFFITER, HANDLE_CALL
-from rpyc.core.netref import BaseNetref, asyncreq, syncreq
+from ..core.consts import HANDLE_BUFFITER, HANDLE_CALL
+from ..core.netref import BaseNetref, asyncreq, syncreq
 
 
 def buffiter(obj, chunk=10, max_chunk=1000, factor=2):

@@ -1,7 +1,7 @@
 """The base of all proxies of a peer's objects, and requests about them."""
 
 from _rpyc_proxies import BaseNetref, NetrefMetaclass, target_of
-from rpyc.core.async_ import AsyncResult
+from .async_ import AsyncResult
 
 
 def syncreq(proxy, handler, *args):

@@ -1,12 +1,37 @@
-"""Names that programs find in rpyc.core.protocol."""
+"""Connections, as programs find them in rpyc.core.protocol."""
+
+from _rpyc_proxies import is_netref, target_of
 
 
 class PingError(Exception):
     """The echo of a ping was another than what was sent."""
 
 
-class Connection:
-    """The class that connections say they are of. They are made by `rpyc.connect` and its kin."""
+class _ConnectionClass(type):
+    def __instancecheck__(cls, obj):
+        if not is_netref(obj):
+            return type.__instancecheck__(cls, obj)
+        target = target_of(obj)
+        return target.key is None and target.name == "rpyc.core.protocol.Connection"
+
+
+class Connection(metaclass=_ConnectionClass):
+    """A connection: made by `connect()` and its kin, closed by `close()`, by the end of a `with` block, or
+    when neither it nor any object of the peer's is held any more.
+
+    root
+        What the peer offers.
+    modules, builtins, namespace, eval(text), execute(text), teleport(function)
+        What a peer of classic mode offers: its modules (`conn.modules["os.path"]`, `conn.modules.sys`), its
+        builtins, the namespace that its code runs in.
+    closed, close(), fileno(), ping(data=None, timeout=3)
+        `ping` raises an exception where the peer doesn't answer.
+    serve(timeout=1), poll(timeout=0), poll_all(timeout=0), serve_all(), serve_threaded(thread_count=10)
+        Run what the peer asks for: one message, what is there, or all until the connection is closed. While a
+        thread waits for an answer, it does so, too.
+    sync_request(handler, *args), async_request(handler, *args, timeout=None)
+        Requests by the protocol's numbers.
+    """
 
     def __new__(cls, *args, **kwargs):
-        raise TypeError("a connection isn't made by its class here: use rpyc.connect()")
+        raise TypeError("a connection isn't made by its class here: use connect()")

@@ -30,5 +30,5 @@ def service(cls):
 def __getattr__(name):
     # Python's rpyc has imported them all.
     if name not in ("classic", "factory", "helpers", "teleportation"):
-        raise AttributeError(f"module 'rpyc.utils' has no attribute {name!r} here")
-    return importlib.import_module(f"rpyc.utils.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r} here")
+    return importlib.import_module(f"{__name__}.{name}")

@@ -1,0 +1,3 @@
+"""Streams, cut into frames."""
+
+from .stream import Channel
