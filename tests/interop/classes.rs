@@ -283,3 +283,36 @@ fn an_object_is_an_instance_of_its_class_on_another_connection() {
         "#,
     );
 }
+
+#[test]
+fn a_clients_object_is_an_instance_of_the_abstract_classes_whose_methods_it_has() {
+    Server::start().check(
+        r#"
+        class Own:
+            pass
+        class Series:
+            def __iter__(self): return iter((1, 2))
+            def __len__(self): return 2
+        conn.execute(dedent('''
+            import abc, collections.abc, io, numbers
+            class Mine(abc.ABC):
+                pass
+            class Lists(abc.ABC):
+                pass
+            Lists.register(list)
+        '''))
+        for theirs, names in (
+            (Own(), {'Hashable'}),
+            (Series(), {'Hashable', 'Iterable', 'Sized'}),
+            ([], {'Hashable', 'Iterable', 'Sized', 'Sequence', 'Lists'}),
+            (Own, {'Hashable'}),
+        ):
+            conn.namespace['theirs'] = theirs
+            for name in 'Hashable Iterable Sized Sequence Mapping'.split():
+                same((name, conn.eval(f'isinstance(theirs, collections.abc.{name})')), (name, name in names))
+            same(conn.eval('isinstance(theirs, Lists)'), 'Lists' in names)
+            same(conn.eval('isinstance(theirs, (int, Mine, numbers.Number, io.IOBase))'), False)
+            same(conn.eval('isinstance(theirs, (Mine, object))'), True)
+        "#,
+    );
+}

@@ -1,5 +1,6 @@
 """Netrefs: a peer's objects as objects of this interpreter, with the special methods of their class."""
 
+import abc
 import builtins
 import sys
 import types
@@ -354,6 +355,24 @@ def _is_subclass(cls, other):
         here = class_here(theirs.name)
         return here is not None and issubclass(other, here)
     return bool(theirs.call_method("__subclasscheck__", (other,), {}))
+
+
+def _abstract_instancecheck():
+    ask = getattr(abc, "_abc_instancecheck", abc.ABCMeta.__instancecheck__)
+
+    def __instancecheck__(cls, instance):
+        """Override for isinstance(instance, cls)."""
+        if type(type(instance)) is NetrefMetaclass and is_netref(instance.__class__):
+            # A peer's class is none here, which abstract classes insist on: the netref's own has its methods.
+            return cls.__subclasscheck__(type(instance))
+        return ask(cls, instance)
+
+    __instancecheck__.__qualname__ = "ABCMeta.__instancecheck__"
+    __instancecheck__.__module__ = "abc"
+    return __instancecheck__
+
+
+abc.ABCMeta.__instancecheck__ = _abstract_instancecheck()
 
 
 def _exception_at_peer(self, exception):
