@@ -148,3 +148,22 @@ mod model {
         }
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    // In the profile `release`, too, in which the tests with Python run.
+    #[test]
+    fn a_thread_that_holds_a_lock_is_known() {
+        let (outer, inner) = (Mutex::new(()), Mutex::new(()));
+        assert!(holds_none());
+        let first = outer.lock();
+        let second = inner.lock();
+        assert!(!holds_none());
+        drop(first);
+        assert!(!holds_none());
+        drop(second);
+        assert!(holds_none());
+    }
+}

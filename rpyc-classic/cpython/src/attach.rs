@@ -12,8 +12,8 @@
 //! - Python objects that Rust keeps are [`DeferredDrop`]s. pyo3 would let go of an object some time
 //!   later, on whichever thread attaches next: its destructor would run as another client's code.
 //!
-//! clippy.toml keeps pyo3's own ways to this file. Builds with assertions look whether a lock of a
-//! connection is held wherever a thread attaches.
+//! clippy.toml keeps pyo3's own ways to this file. Builds with assertions, which those of the profile
+//! `release` are, look whether a lock of a connection is held wherever a thread attaches.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // they are made safe to use here
 
 use std::cell::Cell;
