@@ -149,8 +149,8 @@ fn four_threads_with_a_thousand_callbacks(connecting: &str) {
         for thread in threads:
             thread.join()
         same(failed, [])
-        # Stalls last as long as a time-out; a busy machine may make a second of it.
-        assert max(slowest) < 5, slowest
+        # Stalls last as long as a time-out, twenty seconds; a busy machine may make some of it.
+        assert max(slowest) < 15, slowest
     "#;
     run(shop(), &format!("{}{code}", connecting.trim_end()));
 }

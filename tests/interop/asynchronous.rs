@@ -84,7 +84,7 @@ with raises(rpyc.AsyncResultTimeout):
     result.value
 assert result.expired
 open_gate()
-same(timed(2).value, 4)
+same(rpyc.timed(conn.namespace['waiting'], 20)(2).value, 4)
 same(conn.eval('1 + 1'), 2)
 "#
     ));
@@ -104,8 +104,8 @@ fn a_timed_call_in_time_gives_its_result() {
 fn a_request_past_the_clients_timeout_is_a_timeout_error() {
     Server::start().check(&format!(
         r#"{GATE}
-conn._config['sync_request_timeout'] = 0.3
 waiting = conn.namespace['waiting']
+conn._config['sync_request_timeout'] = 0.3
 with raises(TimeoutError):
     waiting(1)
 conn._config['sync_request_timeout'] = 30

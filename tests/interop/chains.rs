@@ -134,6 +134,7 @@ say(f'port {server.port}')
 server.start()
 "#,
     )
+    .serving()
     .spawn();
     let port = far.told("port ");
     let near = Server::start();

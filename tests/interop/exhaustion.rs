@@ -292,7 +292,7 @@ fn a_file_that_is_called_like_a_part_of_python_is_interrupted_all_the_same() {
     if better_than_stock("it has no such limit") {
         return;
     }
-    Server::with_options(&["--request-time-limit", "0.2"]).check(
+    Server::with_options(&["--request-time-limit", "1"]).check(
         r#"
         for name in 'my_threading.py', 'threading.py', '<frozen importlib._bootstrap>':
             with raises(TimeoutError):

@@ -9,7 +9,7 @@ use rpyc_tests::server::{is_warning, names_peer};
 use rpyc_tests::{Server, better_than_stock};
 
 /// Far below every patience that a server could have with a peer that says nothing more.
-const AT_ONCE: Duration = Duration::from_secs(5);
+const AT_ONCE: Duration = Duration::from_secs(20);
 
 /// The request PING("x") with sequence number 0, as Python's rpyc 6 writes it.
 const PING: &[u8] = b"\0\0\0\x0b\0\x01\x11\x50\x11\x51\x11\x51\x10\x08\x0ax\n";

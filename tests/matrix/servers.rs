@@ -46,7 +46,7 @@ impl PythonServer {
 
     /// A script that serves, and says on which port.
     pub(crate) fn of(rpyc: Rpyc, script: &str) -> PythonServer {
-        let process = rpyc.script(script).spawn();
+        let process = rpyc.script(script).serving().spawn();
         let port = process.told("port ").parse().expect("a port");
         PythonServer {
             port,

@@ -29,8 +29,9 @@ const SERVER: &str = "
 ";
 
 fn session(rpyc: Rpyc, work: fn(&Connection) -> Result<(), Error>) {
+    // What it needs may have to be installed: that isn't timed.
+    let server = PythonServer::of(rpyc, SERVER);
     within(PATIENCE, "the session", move || {
-        let server = PythonServer::of(rpyc, SERVER);
         let mut config = Config::default();
         config.bind_threads = true;
         let connector = Connector::new().config(config);
@@ -89,8 +90,8 @@ fn stay_on_their_threads(conn: &Connection) -> Result<(), Error> {
 
 #[test]
 fn a_client_that_does_not_bind_threads_fails_on_a_server_that_does() {
-    within(PATIENCE, "the refusal", || {
-        let server = PythonServer::of(Rpyc::Stock, SERVER);
+    let server = PythonServer::of(Rpyc::Stock, SERVER);
+    within(PATIENCE, "the refusal", move || {
         let conn = Connector::new().connect(("127.0.0.1", server.port()));
         let error = conn.and_then(|conn| conn.ping()).expect_err("misread");
         assert!(!error.to_string().is_empty());

@@ -147,7 +147,7 @@ fn a_typed_client_of_a_python_service() -> Result<()> {
     ];
     AsyncResult::wait_all(measured.iter().map(|call| &**call), None)?;
     assert_eq!(measured[1].value()?, "2 1.0 V");
-    let late = lab.timed(Duration::from_millis(20)).hold(0.5);
+    let late = lab.timed(Duration::from_millis(20)).hold(2.0);
     let late = late.expect_err("it takes longer");
     assert!(
         late.to_string().starts_with("hold (CALLATTR, seq "),

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::deadline::PATIENCE;
 use crate::python::{PACKAGES, Script, clear_environment, progress, run, target_folder};
 use crate::server::{Server, binary};
 
@@ -69,7 +70,9 @@ impl Packages {
     #[must_use]
     pub fn client(&self, server: &Server, program: &str) -> Script {
         let code = format!("{SCENARIOS}\n{program}\nrun(globals())\n");
-        server.program(&code).python(&self.python)
+        // What they import takes its time on a busy machine.
+        let script = server.program(&code).python(&self.python);
+        script.deadline(3 * PATIENCE)
     }
 
     /// Runs the program as a client of Python's own server and as one of this server: it succeeds, and

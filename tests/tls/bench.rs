@@ -161,7 +161,7 @@ pub(crate) fn python_server(identity: &Identity, ca: Option<&Authority>) -> (Run
         say("port %d" % server.port)
         server.start()
     "#;
-    let process = python(0, &files, code).spawn();
+    let process = python(0, &files, code).serving().spawn();
     let port = process.told("port ").parse().expect("a port");
     (process, port)
 }

@@ -213,7 +213,7 @@ fn a_silent_client_and_a_silent_server_are_given_up_in_time() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("its address").port();
     let tls = TlsClient::builder().insecure_any_server().build();
-    let connector = Connector::new().timeout(Some(Duration::from_millis(200)));
+    let connector = Connector::new().timeout(Some(Duration::from_secs(1)));
     let refused = connector.connect_tls("localhost", port, &tls.expect("no files"));
     let late =
         matches!(&refused, Err(Error::Tls(error)) if matches!(**error, TlsError::TooSlow(_)));

@@ -186,7 +186,7 @@ fn a_python_client_sees_one_frame_a_record() {
         conn._channel.stream.sock = sock
         sock.sendall(b"".join(sent))
         for number, result in enumerate(results):
-            result.set_expiry(5)
+            result.set_expiry(PATIENCE)
             same(result.value, number)
             assert sock.pending() == 0, "a record held more than a frame"
         print("all done")

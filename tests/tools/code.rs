@@ -7,7 +7,7 @@ use std::process::Stdio;
 use rpyc_tests::child::Child;
 use rpyc_tests::deadline::{PATIENCE, within};
 use rpyc_tests::python::under_test;
-use rpyc_tests::server::Signal;
+use rpyc_tests::server::{Signal, binary};
 
 use crate::tool::{Peer, command, on_both, run, tool};
 
@@ -149,6 +149,8 @@ fn ctrl_c_ends_what_runs() {
         let expected = if presses > 1 { 130 } else { 1 };
         assert_eq!(status.code(), Some(expected));
     }
+    // Building it isn't timed.
+    binary();
     within(PATIENCE, "the sessions", || {
         // CPython can be asked to interrupt; the built-in Python does when its client has gone.
         interrupted(&Peer::python(), 1);
@@ -183,7 +185,7 @@ fn what_is_wrong_is_said_with_the_way_out() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = silent.local_addr().expect("an address").to_string();
     let ran = run(
-        command(&["eval", "--timeout", "0.2", "--connect", &address, "1"]),
+        command(&["eval", "--timeout", "2", "--connect", &address, "1"]),
         "",
     );
     assert!(
@@ -193,7 +195,7 @@ fn what_is_wrong_is_said_with_the_way_out() {
     // The same, asked over TLS; and a web server.
     let tls = format!("tls:{address}");
     let ran = run(
-        command(&["eval", "--timeout", "0.2", "--connect", &tls, "1"]),
+        command(&["eval", "--timeout", "2", "--connect", &tls, "1"]),
         "",
     );
     assert!(

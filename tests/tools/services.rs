@@ -77,6 +77,7 @@ while True:
     sock.sendto(brine.dump(answer), source)
 ",
     )
+    .serving()
     .spawn();
     let port = registry.told("port ");
     let where_ = ["--registry-host", "127.0.0.1", "--registry-port", &port];

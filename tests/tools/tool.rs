@@ -31,9 +31,8 @@ impl Peer {
 
     /// Python's server, once this code has run there.
     pub(crate) fn python_after(code: &str) -> Peer {
-        // Building takes longer than a peer lives.
-        binary();
-        let process = Script::new(&format!("{code}\n{PYTHON}")).spawn();
+        let process = Script::new(&format!("{code}\n{PYTHON}"));
+        let process = process.serving().spawn();
         Peer {
             address: format!("127.0.0.1:{}", process.told("port ")),
             _process: Box::new(process),

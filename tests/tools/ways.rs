@@ -200,7 +200,7 @@ fn who_knows_the_secret_gets_in_over_every_stream() {
         ]
         .concat(),
     );
-    let python = Script::new(ASKS).argument(text(&ours)).spawn();
+    let python = Script::new(ASKS).argument(text(&ours)).serving().spawn();
     let ways = [
         plain.address().to_string(),
         format!("unix:{}", socket.display()),
@@ -234,7 +234,7 @@ fn who_knows_the_secret_gets_in_over_every_stream() {
     let unasked = eval(
         &open.address().to_string(),
         Some(&ours),
-        &["--timeout", "0.2"],
+        &["--timeout", "2"],
     );
     assert!(
         unasked.code == Some(255) && unasked.err.contains("doesn't ask for a secret"),

@@ -12,7 +12,7 @@ use rpyc_tests::versions::{Peer, PythonServer};
 
 pub(crate) fn uses_classic_server(version: &'static str) {
     let server = Peer::new(version).server("classic");
-    let outcome = classic(&connect(&server, version));
+    let outcome = classic(&connect(&server, version), version);
     outcome.unwrap_or_else(|error| panic!("{version}: {error}"));
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn client_service() -> Arc<dyn Service> {
     Arc::new(Exposed::of_class(class, ()))
 }
 
-fn classic(conn: &Connection) -> Result<(), Error> {
+fn classic(conn: &Connection, version: &str) -> Result<(), Error> {
     let root = conn.root()?;
     let modules = |name: &str| root.call_method("getmodule", args![name]);
     let cwd: String = modules("os")?.call_method("getcwd", args![])?.extract()?;
@@ -111,7 +111,8 @@ fn classic(conn: &Connection) -> Result<(), Error> {
         .attr("list")?;
     assert!(one.is_instance(list.netref()?)?);
 
-    let path = format!("/tmp/rpyc-versions-{}", std::process::id());
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let path = folder.path().join(version).to_string_lossy().into_owned();
     let file = eval("open")?.netref()?.call(args![path.as_str(), "w"])?;
     file.call_method("write", args!["text"])?;
     drop(file.netref()?.enter()?);

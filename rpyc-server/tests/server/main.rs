@@ -200,7 +200,8 @@ fn a_stop_waits_no_longer_than_the_grace_for_a_request_that_doesnt_end() {
 #[test]
 fn each_of_many_clients_is_told_of_once_when_the_server_stops() {
     let (builder, watch) = demo();
-    let builder = builder.grace(Duration::from_secs(2));
+    // As long as one of the clients may need to finish on a busy machine: the other one takes all of it.
+    let builder = builder.grace(Duration::from_secs(6));
     let server = builder.listen("127.0.0.1:0").unwrap().start().unwrap();
     let address = server.local_addr().unwrap();
     let idle: Vec<TcpStream> = (0..100)

@@ -116,6 +116,11 @@ fn who_isnt_authenticated_is_counted() {
     client.set_read_timeout(Some(DEADLINE)).unwrap();
     let _ = client.read(&mut [0; 1]);
     let label = "rpyc_refused_total{reason=\"authentication\"}";
+    let began = Instant::now();
+    while !metrics.text().contains(label) || server.clients() > 0 {
+        assert!(began.elapsed() < DEADLINE, "{}", metrics.text());
+        thread::yield_now();
+    }
     assert_eq!(value(&metrics.text(), label), 1.0);
     assert_eq!(value(&metrics.text(), "rpyc_connections_total"), 0.0);
 }
