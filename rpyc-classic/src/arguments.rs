@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rpyc_core::Exception;
-use rpyc_core::object::{Any, Args, Context, IdParts, Method, Object, ObjectResult};
+use rpyc_core::object::{Any, Args, Context, IdParts, MethodInfo, Object, ObjectResult};
 use rpyc_core::wire::Str;
 
 /// What a method does with its owner and the values of its parameters; what wasn't given is None.
@@ -117,7 +117,7 @@ impl<T: Send + Sync + 'static> Object for BoundMethod<T> {
         Ok(Str::from(format!("<bound method {}>", self.def.name)))
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         Ok(Arc::new([(Str::from_static("__call__"), None)]))
     }
 }

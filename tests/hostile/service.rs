@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rpyc_core::object::ObjectRef;
-use rpyc_core::object::{IdParts, Method, ObjectResult};
+use rpyc_core::object::{IdParts, MethodInfo, ObjectResult};
 use rpyc_core::wire::Str;
 use rpyc_core::{Any, Args, Connection, Context, Exception, Object, Service, Value};
 
@@ -103,7 +103,7 @@ impl Object for Thing {
         IdParts::instance("hostile.Thing", self)
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         Ok(Arc::new([(Str::from_static("__len__"), None)]))
     }
 }

@@ -10,7 +10,8 @@ use pyo3::types::{PyBytes, PyCFunction, PyString, PyTuple, PyType};
 use rpyc_classic::target::pickle_protocol;
 use rpyc_core::Exception;
 use rpyc_core::object::{
-    Access, Any, Args, Context, IdParts, Identity, Method, Object, ObjectRef, ObjectResult, Raised,
+    Access, Any, Args, Context, IdParts, Identity, MethodInfo, Object, ObjectRef, ObjectResult,
+    Raised,
 };
 use rpyc_core::wire::{PlainType, Str};
 
@@ -203,7 +204,7 @@ impl Object for PyHandle {
         })
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         self.run(|py, object| {
             let methods = policy().methods.bind(py).call1((object,))?;
             let methods: Vec<(Bound<'_, PyString>, Option<Bound<'_, PyString>>)> =

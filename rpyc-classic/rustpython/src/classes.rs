@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use rpyc_classic::threads::lock;
-use rpyc_core::object::{Identity, Method, Space};
+use rpyc_core::object::{Identity, MethodInfo, Space};
 use rustpython_vm::builtins::{PyStr, PyTuple, PyType, PyWeak};
 use rustpython_vm::types::PyTypeFlags;
 use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyRef, PyResult, VirtualMachine};
@@ -36,7 +36,7 @@ struct Entry {
     number: u64,
     // Its methods, and the version in which it has them: a class gets another version when it or a
     // base is changed.
-    methods: Option<(u32, Arc<[Method]>)>,
+    methods: Option<(u32, Arc<[MethodInfo]>)>,
 }
 
 impl Classes {
@@ -65,7 +65,7 @@ impl Classes {
         vm: &VirtualMachine,
         methods: &PyObject,
         object: &PyObject,
-    ) -> PyResult<Arc<[Method]>> {
+    ) -> PyResult<Arc<[MethodInfo]>> {
         if object.downcast_ref::<PyType>().is_some() {
             // Asked once for each class: the peer remembers.
             return collect(vm, methods, object);
@@ -150,7 +150,11 @@ impl Classes {
 }
 
 /// The methods of the object, as the function `methods` of the sources tells them.
-fn collect(vm: &VirtualMachine, methods: &PyObject, object: &PyObject) -> PyResult<Arc<[Method]>> {
+fn collect(
+    vm: &VirtualMachine,
+    methods: &PyObject,
+    object: &PyObject,
+) -> PyResult<Arc<[MethodInfo]>> {
     let methods = methods.call((object.to_owned(),), vm)?;
     let methods: Vec<PyObjectRef> = methods.try_to_value(vm)?;
     let method = |pair: &PyObjectRef| {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rpyc_classic::target::pickle_protocol;
 use rpyc_core::Exception;
 use rpyc_core::object::{
-    Access, Any, Args, Context, IdParts, Method, Object, ObjectRef, ObjectResult, Raised,
+    Access, Any, Args, Context, IdParts, MethodInfo, Object, ObjectRef, ObjectResult, Raised,
 };
 use rpyc_core::wire::{PlainType, Str};
 use rustpython_vm::builtins::{PyBytes, PyStr, PyType};
@@ -208,7 +208,7 @@ impl Object for PyHandle {
         })
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         self.run(|vm, object| self.session.shared().methods(vm, object))
     }
 

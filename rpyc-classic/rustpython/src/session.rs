@@ -13,7 +13,7 @@ use rpyc_classic::peer::{Current, Peer};
 use rpyc_classic::threads::lock;
 use rpyc_core::Connection;
 use rpyc_core::executor::Executor;
-use rpyc_core::object::{Any, Context, Method, ObjectRef, ObjectResult, Space};
+use rpyc_core::object::{Any, Context, MethodInfo, ObjectRef, ObjectResult, Space};
 use rustpython_vm::builtins::PyList;
 use rustpython_vm::function::FuncArgs;
 use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
@@ -57,7 +57,7 @@ impl Shared {
         &self,
         vm: &VirtualMachine,
         object: &PyObject,
-    ) -> PyResult<Arc<[Method]>> {
+    ) -> PyResult<Arc<[MethodInfo]>> {
         self.classes
             .methods(vm, self.policy.methods.object(), object)
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use rpyc_core::object::{Any, Args, Context, IdParts, Method, Object, ObjectResult};
+use rpyc_core::object::{Any, Args, Context, IdParts, MethodInfo, Object, ObjectResult};
 use rpyc_core::wire::Str;
 use rpyc_core::{AsyncResult, Exception, WeakConnection};
 
@@ -87,7 +87,7 @@ impl Object for Answer {
         Ok(names.map(Str::from_static).collect())
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         Ok(method_names(METHODS))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use rpyc_core::object::{Any, Context, IdParts, Method, Object, ObjectResult};
+use rpyc_core::object::{Any, Context, IdParts, MethodInfo, Object, ObjectResult};
 use rpyc_core::{Connection, Exception, WeakConnection, args};
 
 use super::{attr, gone, method_names};
@@ -90,7 +90,7 @@ impl Object for Channel {
         }
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         Ok(method_names(METHODS))
     }
 }

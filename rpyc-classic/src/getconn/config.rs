@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use rpyc_core::args;
-use rpyc_core::object::{Any, Context, IdParts, Iter, Method, Object, ObjectResult};
+use rpyc_core::object::{Any, Context, IdParts, Iter, MethodInfo, Object, ObjectResult};
 use rpyc_core::wire::Value;
 use rpyc_core::{Config, Connection, Exception, WeakConnection};
 
@@ -110,7 +110,7 @@ impl Object for ConfigView {
         }
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         Ok(method_names(METHODS))
     }
 }

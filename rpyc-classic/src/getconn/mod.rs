@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rpyc_core::Exception;
 use rpyc_core::args;
-use rpyc_core::object::{Any, Context, IdParts, Method, Object, ObjectRef, ObjectResult};
+use rpyc_core::object::{Any, Context, IdParts, MethodInfo, Object, ObjectRef, ObjectResult};
 use rpyc_core::wire::{Handler, Str, Value};
 use rpyc_core::{Connection, WeakConnection};
 
@@ -253,7 +253,7 @@ impl Object for ServerConnection {
         Ok(methods.chain(attributes).map(Str::from_static).collect())
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         Ok(method_names(CONNECTION_METHODS))
     }
 }
@@ -473,14 +473,14 @@ const MAX_SERVING: usize = 1000;
 /// What is sent where nothing is given.
 const PING_DATA: &str = "abcdefghijklmnopqrstuvwxyz";
 
-fn names(names: &[&'static str]) -> Arc<[Method]> {
+fn names(names: &[&'static str]) -> Arc<[MethodInfo]> {
     names
         .iter()
         .map(|name| (Str::from_static(name), None))
         .collect()
 }
 
-fn method_names<T>(methods: &[MethodDef<T>]) -> Arc<[Method]> {
+fn method_names<T>(methods: &[MethodDef<T>]) -> Arc<[MethodInfo]> {
     let methods: Vec<_> = methods.iter().map(|method| method.name).collect();
     names(&methods)
 }

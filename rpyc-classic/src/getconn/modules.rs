@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rpyc_core::Exception;
-use rpyc_core::object::{Any, Args, Context, IdParts, Method, Object, ObjectResult};
+use rpyc_core::object::{Any, Args, Context, IdParts, MethodInfo, Object, ObjectResult};
 
 use super::{Keeper, names};
 
@@ -50,7 +50,7 @@ impl Object for Modules {
         }
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         Ok(names(&["__contains__", "__getitem__"]))
     }
 }

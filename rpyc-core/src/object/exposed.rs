@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::class::{Class, Member};
 use super::{
-    Access, Any, Args, Context, Function, IdParts, Identity, Method, Object, ObjectRef,
+    Access, Any, Args, Context, Function, IdParts, Identity, MethodInfo, Object, ObjectRef,
     ObjectResult, compare_identity, identity_hash,
 };
 use crate::exception::Exception;
@@ -269,7 +269,7 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
         }
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         Ok(self.0.class.methods())
     }
 

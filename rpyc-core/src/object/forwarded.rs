@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    Any, Args, Context, IdParts, Identity, Method, Netref, Object, ObjectRef, ObjectResult, Space,
+    Any, Args, Context, IdParts, Identity, MethodInfo, Netref, Object, ObjectRef, ObjectResult,
+    Space,
 };
 use crate::exception::Exception;
 use crate::wire::{Handler, InstanceId, Str, Value};
@@ -137,7 +138,7 @@ impl Object for ForwardedObject {
         Ok(names.collect())
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         Ok(self.netref.inspect()?.into())
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Any, Args, Context, IdParts, Identity, Method, Object, ObjectRef, ObjectResult};
+use super::{Any, Args, Context, IdParts, Identity, MethodInfo, Object, ObjectRef, ObjectResult};
 use crate::wire::{Str, Value};
 
 /// A Rust closure as a Python function, to be handed to a peer as a callback or as a result.
@@ -164,7 +164,7 @@ impl Object for Function {
         Ok(names.into_iter().map(Str::from_static).collect())
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         Ok(Arc::new([(Str::from_static("__call__"), None)]))
     }
 }

@@ -66,7 +66,7 @@ use crate::wire::{PlainType, Str, Value};
 pub type ObjectRef = Arc<dyn Object>;
 
 /// A method's name and its docstring, as INSPECT reports it.
-pub type Method = (Str, Option<Str>);
+pub type MethodInfo = (Str, Option<Str>);
 
 /// What an operation on an object gives: a result, or the exception that it raised.
 pub type ObjectResult<T = Any> = Result<T, Exception>;
@@ -223,7 +223,7 @@ pub trait Object: StdAny + Send + Sync {
     ///
     /// # Errors
     /// What the inspection raised.
-    fn methods(&self, cx: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, cx: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         let _ = cx;
         Ok(Arc::new([]))
     }

@@ -135,7 +135,7 @@ impl Netref {
     ///
     /// # Errors
     /// As [`call`](Netref::call); [`Error::Protocol`] where the answer isn't a list of names.
-    pub fn inspect(&self) -> Result<Vec<super::Method>, Error> {
+    pub fn inspect(&self) -> Result<Vec<super::MethodInfo>, Error> {
         let id_pack = Any::Value(self.0.id_pack.to_value());
         let answer = self.0.link.sync_request(Handler::Inspect, vec![id_pack])?;
         let Any::Value(Value::Tuple(items)) = answer else {
@@ -185,7 +185,7 @@ impl fmt::Debug for Netref {
     }
 }
 
-fn method_of(item: Value) -> Result<super::Method, Error> {
+fn method_of(item: Value) -> Result<super::MethodInfo, Error> {
     let text = |value: &Value| match value {
         Value::Str(text) => Some(text.clone()),
         // What is a str to Python 2.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Access, Any, Args, Context, IdParts, Method, Object, ObjectRef, ObjectResult};
+use super::{Access, Any, Args, Context, IdParts, MethodInfo, Object, ObjectRef, ObjectResult};
 use crate::exception::Exception;
 use crate::wire::Str;
 
@@ -107,7 +107,7 @@ impl Object for Restricted {
         Ok(names)
     }
 
-    fn methods(&self, cx: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, cx: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         let all = self.object.methods(cx)?;
         let named = all.iter().filter(|(name, _)| self.readable.contains(name));
         Ok(named.cloned().collect())

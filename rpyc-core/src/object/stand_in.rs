@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use super::{Any, Context, IdParts, Identity, Method, Object, ObjectResult};
+use super::{Any, Context, IdParts, Identity, MethodInfo, Object, ObjectResult};
 use crate::wire::Str;
 
 /// A class by its name and its methods, and nothing else: it can't be called, nor does it lead to the class.
 #[derive(Debug)]
 pub struct ClassStandIn {
     parts: IdParts,
-    methods: Arc<[Method]>,
+    methods: Arc<[MethodInfo]>,
 }
 
 impl ClassStandIn {
     /// For the class of the object that has these parts and methods.
-    pub fn new(object: IdParts, methods: Arc<[Method]>) -> ClassStandIn {
+    pub fn new(object: IdParts, methods: Arc<[MethodInfo]>) -> ClassStandIn {
         let of_classes = Str::from_static("builtins.type");
         let parts = match object.instance {
             Some(_) => IdParts {
@@ -51,7 +51,7 @@ impl Object for ClassStandIn {
         Ok(Str::from(format!("<class '{}'>", self.parts.name)))
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         Ok(self.methods.clone())
     }
 

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use rpyc_core::object::ObjectRef;
-use rpyc_core::object::{IdParts, Method, ObjectResult};
+use rpyc_core::object::{IdParts, MethodInfo, ObjectResult};
 use rpyc_core::*;
 
 /// A hang's detector, not a measure.
@@ -123,7 +123,7 @@ impl Object for List {
         Ok(vec!["__iter__".into(), "__len__".into()])
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         Ok(Arc::new([("__len__".into(), Some("How many.".into()))]))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rpyc_core::executor::{Executor, Job, ThreadPool, is_unlocked};
 use rpyc_core::object::{
-    Any, Args, Context, Function, IdParts, Method, Object, ObjectRef, ObjectResult,
+    Any, Args, Context, Function, IdParts, MethodInfo, Object, ObjectRef, ObjectResult,
 };
 use rpyc_core::wire::{Handler, Str};
 use rpyc_core::{Config, Connection, Exception, Netref, Service};
@@ -62,7 +62,7 @@ impl Object for Looks {
         Ok(Any::object(Looks(self.0.clone())))
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         self.called();
         Ok(Arc::new([(Str::from_static("__call__"), None)]))
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use rpyc_core::transport::Stream;
 use rpyc_core::wire::{Handler, Str};
-use rpyc_core::object::{IdParts, Method, ObjectResult};
+use rpyc_core::object::{IdParts, MethodInfo, ObjectResult};
 use rpyc_core::config::Nesting;
 use rpyc_core::wire::Limits;
 use rpyc_core::object::ObjectRef;
@@ -131,7 +131,7 @@ impl Object for Thing {
     fn next(&self, _: &Context<'_>) -> ObjectResult<Option<Any>> {
         Ok(Some(Any::object(Thing(2))))
     }
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         Ok(Arc::new([(Str::from_static("__call__"), None)]))
     }
     fn repr(&self, cx: &Context<'_>) -> ObjectResult<Str> {

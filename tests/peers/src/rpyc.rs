@@ -7,7 +7,7 @@ use std::thread;
 
 use bytes::Bytes;
 use rpyc_core::object::ObjectRef;
-use rpyc_core::object::{IdParts, Method, ObjectResult};
+use rpyc_core::object::{IdParts, MethodInfo, ObjectResult};
 use rpyc_core::wire::Handler;
 use rpyc_core::wire::Str;
 use rpyc_core::{
@@ -106,7 +106,7 @@ impl Object for BoundMethod {
         IdParts::instance("builtins.method", self)
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         Ok(Arc::new([(Str::from_static("__call__"), None)]))
     }
 

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
-use rpyc_core::object::{IdParts, Method, ObjectResult};
+use rpyc_core::object::{IdParts, MethodInfo, ObjectResult};
 use rpyc_core::wire::Str;
 use rpyc_core::{Any, Args, Context, Object, args};
 
@@ -30,7 +30,7 @@ impl Object for Odd {
         Ok(Any::from(7))
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         if let Some(held_back) = &self.held_back {
             // An error: the test is over.
             let _ = held_back.lock().expect("not poisoned").recv();

@@ -1,7 +1,7 @@
 //! Objects of the client inside the interpreter.
 
 use rpyc_core::object::{Dict, Function, List};
-use rpyc_core::object::{FromAny, IdParts, Method, ObjectResult};
+use rpyc_core::object::{FromAny, IdParts, MethodInfo, ObjectResult};
 use rpyc_core::{Any, Args, Context, Exception, Object, Value};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -143,7 +143,7 @@ impl Object for Manager {
         Ok(Any::NONE)
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         Ok(Arc::new([
             ("__enter__".into(), None),
             ("__exit__".into(), None),

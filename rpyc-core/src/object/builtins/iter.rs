@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::exception::Exception;
-use crate::object::{Any, Args, Context, IdParts, Identity, IntoAny, Method, Object, ObjectResult};
+use crate::object::{
+    Any, Args, Context, IdParts, Identity, IntoAny, MethodInfo, Object, ObjectResult,
+};
 use crate::sync::Mutex;
 use crate::wire::Str;
 
@@ -153,7 +155,7 @@ impl Object for Iter {
         Ok(METHODS.iter().map(|name| Str::from_static(name)).collect())
     }
 
-    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[Method]>> {
+    fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         let names = METHODS.iter().map(|name| (Str::from_static(name), None));
         Ok(names.collect())
     }

@@ -30,7 +30,7 @@ pub struct Class<T> {
     doc: Option<Str>,
     // Exposed members stand under both names.
     members: HashMap<Str, Member<T>>,
-    methods: Arc<[object::Method]>,
+    methods: Arc<[object::MethodInfo]>,
     dir: Vec<Str>,
     pub(crate) service: Option<ServiceParts<T>>,
 }
@@ -122,7 +122,7 @@ impl<T: Send + Sync + 'static> Class<T> {
     }
 
     /// As INSPECT reports them.
-    pub(crate) fn methods(&self) -> Arc<[object::Method]> {
+    pub(crate) fn methods(&self) -> Arc<[object::MethodInfo]> {
         self.methods.clone()
     }
 
