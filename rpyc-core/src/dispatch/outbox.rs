@@ -357,11 +357,10 @@ mod tests {
     use super::*;
     use crate::wire::Limits;
 
-    /// Takes three bytes a write.
-    #[derive(Default)]
-    struct Sip(Mutex<Vec<u8>>);
+    /// Writes as the function does; nothing comes from it.
+    struct Sink<F>(F);
 
-    impl Stream for Sip {
+    impl<F: Fn(&[IoSlice<'_>]) -> io::Result<usize> + Send + Sync> Stream for Sink<F> {
         fn read(&self, _: &mut [u8]) -> io::Result<usize> {
             Ok(0)
         }
@@ -372,13 +371,18 @@ mod tests {
             Ok(())
         }
         fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-            let mut taken = self.0.lock();
-            let before = taken.len();
-            let bytes = slices.iter().flat_map(|slice| slice.iter().copied());
-            taken.extend(bytes.take(3));
-            Ok(taken.len() - before)
+            (self.0)(slices)
         }
         fn shutdown(&self) {}
+    }
+
+    /// Takes three bytes a write.
+    fn sip(taken: &Mutex<Vec<u8>>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut taken = taken.lock();
+        let before = taken.len();
+        let bytes = slices.iter().flat_map(|slice| slice.iter().copied());
+        taken.extend(bytes.take(3));
+        Ok(taken.len() - before)
     }
 
     /// Notes what each write brings, and takes at most eight bytes of it.
@@ -449,32 +453,18 @@ mod tests {
         }
     }
 
-    /// Takes three bytes a write, and every other time none.
-    #[derive(Default)]
-    struct Stalling(Sip, AtomicBool);
-
-    impl Stream for Stalling {
-        fn read(&self, _: &mut [u8]) -> io::Result<usize> {
-            Ok(0)
-        }
-        fn read_ready(&self, _: &mut [u8]) -> io::Result<usize> {
-            Ok(0)
-        }
-        fn set_read_timeout(&self, _: Option<Duration>) -> io::Result<()> {
-            Ok(())
-        }
-        fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-            if self.1.fetch_xor(true, Ordering::Relaxed) {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            self.0.write_vectored(slices)
-        }
-        fn shutdown(&self) {}
-    }
-
     #[test]
     fn what_a_peer_does_not_read_is_given_back_and_written_by_who_has_time() {
-        let (outbox, stream) = (Outbox::new(true), Stalling::default());
+        let (outbox, taken) = (Outbox::new(true), Mutex::default());
+        let is_stalled = AtomicBool::new(false);
+        // Every other time it takes nothing.
+        let stream =
+            Sink(
+                |slices: &[IoSlice<'_>]| match is_stalled.fetch_xor(true, Ordering::Relaxed) {
+                    true => Err(io::ErrorKind::WouldBlock.into()),
+                    false => sip(&taken, slices),
+                },
+            );
         assert!(outbox.append(frame(b"one")).is_ok());
         let rest = outbox.flush_unless_stalled(&stream);
         let rest = rest.expect("no failure").expect("it stalls");
@@ -482,17 +472,18 @@ mod tests {
         // The rest comes first: nobody else writes.
         assert!(!outbox.needs_writer() && outbox.is_writing());
         assert!(outbox.flush(&stream).is_ok());
-        assert_eq!(*stream.0.0.lock(), b"\0\0\0");
+        assert_eq!(*taken.lock(), b"\0\0\0");
         assert_eq!(outbox.backlog(), 2 * 9);
         assert!(outbox.resume(&stream, rest).is_ok());
         assert!(!outbox.needs_writer() && !outbox.is_writing());
-        assert_eq!(*stream.0.0.lock(), b"\0\0\0\x03\0one\n\0\0\0\x03\0two\n");
+        assert_eq!(*taken.lock(), b"\0\0\0\x03\0one\n\0\0\0\x03\0two\n");
         assert_eq!(outbox.backlog(), 0);
     }
 
     #[test]
     fn a_peer_that_reads_little_by_little_does_not_hold_a_thread_with_a_deadline() {
-        let (outbox, stream) = (Outbox::new(true), Sip::default());
+        let (outbox, taken) = (Outbox::new(true), Mutex::default());
+        let stream = Sink(|slices: &[IoSlice<'_>]| sip(&taken, slices));
         let payload = Bytes::from(vec![7; 64 << 20]);
         let encode = |frames: &mut FrameBuf| {
             frames.begin();
@@ -504,58 +495,45 @@ mod tests {
         assert!(rest.is_some() && outbox.backlog() > 64 << 20);
     }
 
-    /// Another thread appends a frame whenever one is written.
-    struct Chatty<'a>(&'a Outbox);
-
-    impl Stream for Chatty<'_> {
-        fn read(&self, _: &mut [u8]) -> io::Result<usize> {
-            Ok(0)
-        }
-        fn read_ready(&self, _: &mut [u8]) -> io::Result<usize> {
-            Ok(0)
-        }
-        fn set_read_timeout(&self, _: Option<Duration>) -> io::Result<()> {
-            Ok(())
-        }
-        fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-            assert!(self.0.append(frame(b"more")).is_ok());
-            Ok(slices.iter().map(|slice| slice.len()).sum())
-        }
-        fn shutdown(&self) {}
-    }
-
     #[test]
     fn what_others_append_does_not_hold_a_thread_with_a_deadline() {
         let outbox = Outbox::new(true);
         assert!(outbox.append(frame(b"one")).is_ok());
-        let rest = outbox.flush_unless_stalled(&Chatty(&outbox));
+        // Another thread appends a frame whenever one is written.
+        let chatty = Sink(|slices: &[IoSlice<'_>]| {
+            assert!(outbox.append(frame(b"more")).is_ok());
+            Ok(slices.iter().map(|slice| slice.len()).sum())
+        });
+        let rest = outbox.flush_unless_stalled(&chatty);
         assert!(rest.expect("no failure").is_some());
     }
 
     #[test]
     fn a_stream_that_can_not_bound_its_writes_is_left_to_who_has_time() {
-        let (outbox, stream) = (Outbox::new(false), Sip::default());
+        let (outbox, taken) = (Outbox::new(false), Mutex::default());
+        let stream = Sink(|slices: &[IoSlice<'_>]| sip(&taken, slices));
         assert!(outbox.append(frame(b"one")).is_ok());
         let rest = outbox.flush_unless_stalled(&stream).expect("no failure");
-        assert!(outbox.is_writing() && stream.0.lock().is_empty());
+        assert!(outbox.is_writing() && taken.lock().is_empty());
         let again = outbox.flush_unless_stalled(&stream).expect("no failure");
         assert!(again.is_none() && outbox.is_writing());
         assert!(outbox.resume(&stream, rest.expect("all of it")).is_ok());
-        assert_eq!(*stream.0.lock(), b"\0\0\0\x03\0one\n");
+        assert_eq!(*taken.lock(), b"\0\0\0\x03\0one\n");
         let nothing = outbox.flush_unless_stalled(&stream).expect("no failure");
         assert!(nothing.is_none() && !outbox.is_writing());
     }
 
     #[test]
     fn partial_writes_lose_nothing_and_keep_the_order() {
-        let (outbox, stream) = (Outbox::new(true), Sip::default());
+        let (outbox, taken) = (Outbox::new(true), Mutex::default());
+        let stream = Sink(|slices: &[IoSlice<'_>]| sip(&taken, slices));
         for payload in [&b"one"[..], b"two", &[7; 40_000], b"four"] {
             assert!(outbox.append(frame(payload)).is_ok());
         }
         assert!(outbox.needs_writer());
         assert!(outbox.flush(&stream).is_ok());
         assert!(!outbox.needs_writer());
-        let bytes = stream.0.lock();
+        let bytes = taken.lock();
         assert_eq!(bytes[..9], *b"\0\0\0\x03\0one\n");
         assert_eq!(bytes.len(), 3 + 3 + 40_000 + 4 + 4 * 6);
         assert!(bytes.ends_with(b"\0\0\0\x04\0four\n"));

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use rpyc_core::transport::{MemoryStream, PipeStream, Stream, memory_pair};
+use rpyc_core::transport::{PipeStream, Stream, memory_pair};
 use rpyc_core::wire::{
     Boxed, ClassId, Dialect, FrameBuf, IdPack, InstanceId, Seq, encode_reply, encode_request,
 };
@@ -20,6 +20,7 @@ use rpyc_core::wire::{Handler, Limits};
 use rpyc_core::*;
 
 use crate::objects::{PATIENCE, everything, offering};
+use crate::streams::Simple;
 
 /// More than the system takes for a stream.
 const LARGE: usize = 16 << 20;
@@ -84,28 +85,7 @@ fn over_memory(config: Config) -> Ends {
 
 fn over_a_simple_stream(config: Config) -> Ends {
     let (here, there) = memory_pair();
-    open(Simple(here), there, config)
-}
-
-/// A stream with nothing but what every stream has.
-struct Simple(MemoryStream);
-
-impl Stream for Simple {
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read_ready(buffer)
-    }
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.0.set_read_timeout(timeout)
-    }
-    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.write_vectored(slices)
-    }
-    fn shutdown(&self) {
-        self.0.shutdown();
-    }
+    open(Simple::new(here), there, config)
 }
 
 /// The bytes of a reply with a reference.

@@ -1,49 +1,17 @@
 //! What may happen while a connection ends, and what is left of it.
 
-use std::io::{self, IoSlice};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rpyc_core::object::{FromAny, Function};
-use rpyc_core::transport::{MemoryStream, Stream, memory_pair};
+use rpyc_core::transport::{MemoryStream, Stream as _, memory_pair};
 use rpyc_core::*;
 
 use crate::objects::{PATIENCE, offering};
-
-/// Uses its connection while it is shut down, as a stream may that writes something at its end.
-struct Talkative {
-    stream: MemoryStream,
-    connection: OnceLock<WeakConnection>,
-    told: Mutex<std::sync::mpsc::Sender<bool>>,
-}
-
-impl Stream for Talkative {
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(buffer)
-    }
-
-    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.read_ready(buffer)
-    }
-
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.stream.set_read_timeout(timeout)
-    }
-
-    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.stream.write_vectored(slices)
-    }
-
-    fn shutdown(&self) {
-        let connection = self.connection.get().and_then(WeakConnection::upgrade);
-        let closed = connection.is_some_and(|connection| connection.is_closed());
-        let _ = self.told.lock().expect("no panic").send(closed);
-        self.stream.shutdown();
-    }
-}
+use crate::streams::Simple;
 
 /// A TLS stream's shutdown, which locks and writes, ran under the connection's lock.
 #[test]
@@ -63,14 +31,17 @@ fn the_stream_is_shut_down_outside_of_the_connection_s_lock() {
     for (what, end) in endings {
         let (here, there) = memory_pair();
         let (told, shut_down) = channel();
-        let stream = Arc::new(Talkative {
-            stream: here,
-            connection: OnceLock::new(),
-            told: Mutex::new(told),
+        let its_own = Arc::new(OnceLock::new());
+        let known = its_own.clone();
+        // It uses its connection, as a stream may that writes something at its end.
+        let stream = Simple::new(here).before_shutdown(move || {
+            let connection = known.get().and_then(WeakConnection::upgrade);
+            let closed = connection.is_some_and(|connection| connection.is_closed());
+            let _ = told.send(closed);
         });
-        let connection = Connection::over(stream.clone(), Arc::new(VoidService), Config::default());
+        let connection = Connection::open(stream, Arc::new(VoidService), Config::default());
         let connection = connection.expect("open");
-        let _ = stream.connection.set(connection.downgrade());
+        let _ = its_own.set(connection.downgrade());
         thread::spawn(move || end(&connection, there));
         let closed = shut_down.recv_timeout(PATIENCE);
         assert_eq!(closed, Ok(true), "{what}");

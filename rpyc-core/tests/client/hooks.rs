@@ -1,6 +1,5 @@
 //! What a program hangs into a connection may panic, and its options may be of any size.
 
-use std::io::{self, IoSlice};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,11 +11,12 @@ use rpyc_core::config::Observer;
 use rpyc_core::executor::Executor;
 use rpyc_core::executor::ThreadPool;
 use rpyc_core::object::ObjectRef;
-use rpyc_core::transport::{MemoryStream, Stream, memory_pair};
+use rpyc_core::transport::{Stream as _, memory_pair};
 use rpyc_core::wire::{Handler, Limits};
 use rpyc_core::*;
 
 use crate::objects::{PATIENCE, client_of, everything, offering};
+use crate::streams::Simple;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Hook {
@@ -176,30 +176,6 @@ fn options_may_be_as_large_as_their_type() {
     assert!(reason.is_normal(), "{reason}");
 }
 
-/// A stream whose peer may stop reading.
-struct Stuck(MemoryStream, Arc<AtomicBool>);
-
-impl Stream for Stuck {
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read_ready(buffer)
-    }
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.0.set_read_timeout(timeout)
-    }
-    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        while self.1.load(Ordering::SeqCst) {
-            thread::yield_now();
-        }
-        self.0.write_vectored(slices)
-    }
-    fn shutdown(&self) {
-        self.0.shutdown();
-    }
-}
-
 /// It waited for the peer's answer for as long as any call does.
 #[test]
 fn a_context_that_is_dropped_waits_for_nobody_and_is_left_in_its_turn() {
@@ -225,7 +201,13 @@ fn a_context_that_is_dropped_waits_for_nobody_and_is_left_in_its_turn() {
         endless.sync_request_timeout = None;
         let (here, there) = memory_pair();
         let stuck = Arc::new(AtomicBool::new(false));
-        let here = Stuck(here, stuck.clone());
+        // The peer may stop reading.
+        let is_stuck = stuck.clone();
+        let here = Simple::new(here).before_write(move || {
+            while is_stuck.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+        });
         let here = Connection::open(here, Arc::new(VoidService), endless.clone()).expect("open");
         let there = Connection::open(there, service, endless).expect("open");
         let serving = {

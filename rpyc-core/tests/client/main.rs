@@ -19,5 +19,6 @@ mod operations;
 mod readiness;
 mod serving_inside;
 mod several;
+mod streams;
 mod stress;
 mod typed;
