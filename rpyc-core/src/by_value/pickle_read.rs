@@ -22,7 +22,7 @@ pub(super) fn from_pickle<T: de::DeserializeOwned>(pickle: &[u8]) -> Result<T, C
     pickle_into(pickle, std::marker::PhantomData)
 }
 
-/// Makes of a pickle what the seed stands for.
+/// Deserializes a pickle by the seed.
 pub(super) fn pickle_into<'de, S: DeserializeSeed<'de>>(
     pickle: &[u8],
     seed: S,
@@ -54,7 +54,7 @@ enum Node<'a> {
 
 struct Heap<'a> {
     nodes: Vec<Node<'a>>,
-    // What may still be copied out: sharing must not multiply without end.
+    // How much may still be read out: values that are shared count each time.
     budget: Cell<usize>,
 }
 
@@ -77,7 +77,7 @@ impl<'a> Heap<'a> {
 }
 
 impl<'h, 'a> NodeRef<'h, 'a> {
-    /// The value itself, paid for.
+    /// The value itself; its size is taken off the budget.
     fn open(&self) -> Result<&'h Node<'a>, CopyError> {
         if self.depth > MAX_DEPTH {
             return Err(CopyError::new("the pickle is nested too deep"));
@@ -189,20 +189,20 @@ impl<'de> de::Deserializer<'de> for NodeRef<'_, '_> {
     }
 }
 
-/// Deserializing recurses.
+/// How deep values may be nested. Deserializing recurses.
 const MAX_DEPTH: usize = 100;
 
-/// What a pickle may unfold to, for each byte of it: shared values count each time.
+/// How many bytes a pickle may unfold to for each of its own: shared values count each time.
 const MAX_GROWTH: usize = 256;
 
-/// What any pickle may unfold to.
+/// How many bytes any pickle may unfold to, however small it is.
 const MIN_BUDGET: usize = 64 << 20;
 
-/// What no pickle unfolds beyond, however large it is itself: with the growth alone, one of 256 MiB
-/// could ask for 64 GiB.
+/// How many bytes no pickle may unfold to, however large it is: by the growth alone, one of 256 MiB could
+/// unfold to 64 GiB.
 const MAX_BUDGET: usize = 1 << 30;
 
-/// What the machine's values, stack, marks and memo may take. Each costs the peer a byte or two.
+/// How many bytes the machine's values, stack, marks and memo may take. Each of them costs the peer a byte or two.
 const MAX_MEMORY: usize = 512 << 20;
 
 const COST_OF_A_VALUE: usize = 64;

@@ -13,7 +13,7 @@ pub(super) fn to_pickle<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Cop
     Ok(bytes)
 }
 
-/// Writes a pickle without its header and its end, for one that it stands within.
+/// Writes the opcodes without header and STOP: for use within another pickle.
 pub(super) fn write_plain<T: Serialize + ?Sized>(
     value: &T,
     to: &mut Vec<u8>,

@@ -21,7 +21,7 @@ impl<T: DeserializeOwned> FromAny for Serde<T> {
         if let Any::Netref(netref) = &any {
             match netref.obtain() {
                 Ok(copied) => return Ok(Serde(copied)),
-                // Its side doesn't give copies, or not of this: fetched bit by bit, then.
+                // Its side doesn't allow copies, or can't copy this: its parts are fetched one by one.
                 Err(Error::Remote(_) | Error::Conversion(_)) => {}
                 Err(error) => return Err(ConversionError::raised(error)),
             }

@@ -25,8 +25,8 @@ pub struct ByValue<T>(pub T);
 
 impl<T: Serialize + Send + Sync + 'static> Object for ByValue<T> {
     fn id_parts(&self) -> IdParts {
-        // The content may be as small as nothing, and then its address is no identity; but the
-        // handle that counts it is an allocation of its own, so two of them never share one.
+        // A value of no size has no address of its own. But `self` is in an `Arc`, whose allocation no
+        // two objects share.
         IdParts::instance("rpyc_core.by_value.ByValue", self)
     }
 
@@ -59,7 +59,7 @@ impl<T: Serialize + Send + Sync + 'static> IntoAny for ByValue<T> {
 impl Netref {
     /// Copies the object: the whole structure, in one round trip.
     ///
-    /// A list of 100,000 dicts is a matter of a second, as `Vec` of any serde type. The peer must
+    /// A list of 100,000 dicts takes about a second, into a `Vec` of any serde type. The peer must
     /// allow it (`allow_pickle`; a classic peer does). A Python peer's pickle is read as data:
     /// numbers, text, bytes, None, tuples, lists, dicts and sets.
     ///
@@ -125,5 +125,5 @@ pub fn deliver<T: Serialize + ?Sized>(connection: &Connection, value: &T) -> Res
 /// peer of either kind answers in its own way, and the answer's first byte tells which.
 const MESSAGE_PACK: i64 = -0x6d70;
 
-/// Begins an answer in MessagePack. No pickle and no MessagePack begin with it.
+/// The first byte of an answer in MessagePack. No pickle begins with it, and MessagePack doesn't use it.
 pub(super) const MESSAGE_PACK_MARK: u8 = 0xc1;

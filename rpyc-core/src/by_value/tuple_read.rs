@@ -13,7 +13,7 @@ use crate::wire::Value;
 /// What a tuple holds.
 pub(super) enum Part {
     Value(Value),
-    /// What PICKLE was answered with.
+    /// The bytes that PICKLE was answered with.
     Copied(Bytes),
     Tuple(Vec<Part>),
 }

@@ -55,7 +55,7 @@ fn visit_items<'de, V: Visitor<'de>>(items: Vec<Value>, visitor: V) -> Result<V:
     Ok(value)
 }
 
-/// The pairs that a map is made of; nothing else comes back.
+/// The pairs that a map is made of; the items as they were, if they aren't all pairs.
 fn pairs(items: Vec<Value>) -> Result<Vec<(Reader, Reader)>, Vec<Value>> {
     if !items
         .iter()

@@ -118,7 +118,7 @@ impl<F: Form> Items<F> {
     }
 }
 
-/// A type may claim any length.
+/// How many items are reserved: a type may claim any length.
 fn reserved(len: Option<usize>) -> usize {
     len.unwrap_or(0).min(1024)
 }

@@ -36,7 +36,7 @@ impl<'de, D: Deserializer<'de, Error = CopyError>> de::VariantAccess<'de> for Co
     type Error = CopyError;
 
     fn unit_variant(self) -> Result<(), CopyError> {
-        // None is no content, either.
+        // A content of None counts as no content.
         self.0.map_or(Ok(()), Deserialize::deserialize)
     }
 

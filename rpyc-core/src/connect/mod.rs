@@ -1,4 +1,4 @@
-//! Ways to a peer: [`connect`] and its kin, and the [`Connector`] with their options.
+//! Connecting to a peer: [`connect`], [`connect_thread`], and the [`Connector`] with the options.
 
 mod known;
 mod prelude;
@@ -50,7 +50,7 @@ pub fn connect_thread(service: impl IntoService, config: Config) -> Result<Conne
     Connector::new().connect_thread(service, config)
 }
 
-/// How to connect: what this side offers, and how patient it is.
+/// How to connect: what this side offers, and how long it waits.
 #[derive(Clone)]
 pub struct Connector {
     service: Arc<dyn Service>,
@@ -327,8 +327,8 @@ impl Connector {
         self.open(stream, self.config.dialect, &label, Instant::now())
     }
 
-    /// Makes a connection over what `dial` gives, a stream and where it leads, and another one where
-    /// the server turns out to speak an older version of the wire: it has ended the first one then.
+    /// Connects by `dial`, which gives a stream and the server's address. A server that speaks an older
+    /// version of the wire ends that connection; then this dials again and speaks the server's version.
     fn converse<S: Stream + 'static>(
         &self,
         began: Instant,
@@ -346,7 +346,7 @@ impl Connector {
         }
     }
 
-    /// Makes the connection, and has the peer answer for the first time.
+    /// Opens a connection over the stream, and waits for the peer's first answer.
     fn open(
         &self,
         stream: impl Stream + 'static,
@@ -376,8 +376,8 @@ impl Connector {
         }
     }
 
-    /// The time for the next of so many attempts: one that nobody answers leaves some to the
-    /// others.
+    /// How long the next attempt may take when so many are left. An attempt that gets no answer leaves time
+    /// for the others.
     fn share(&self, began: Instant, attempts: usize) -> Option<Duration> {
         let left = self.timeout?.saturating_sub(began.elapsed());
         Some(match attempts {
@@ -411,7 +411,7 @@ impl fmt::Debug for Connector {
     }
 }
 
-/// Whether the peer ended the stream; where it hadn't read all that was sent, the system says so by a reset.
+/// Whether the peer ended the stream. The system reports a reset if the peer had not read all that was sent.
 fn is_cut_off(reason: &CloseReason) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
     match reason {
@@ -443,7 +443,7 @@ fn dial_unix(
     use socket2::{Domain, SockAddr, Socket, Type};
 
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    // Connecting counts as writing. None at all would be no limit.
+    // Connecting obeys the write timeout. Zero would mean no limit.
     let limit = limit.map(|limit| limit.max(Duration::from_millis(1)));
     socket.set_write_timeout(limit)?;
     socket.connect(&SockAddr::unix(path)?)?;

@@ -1,4 +1,4 @@
-//! What is said over a stream before RPyC is, within the time that connecting may take.
+//! What is sent and read over a stream before RPyC begins, within the time that connecting may take.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -32,7 +32,7 @@ pub(super) fn run(
     })
 }
 
-/// A stream whose reads and writes end when the time is over, however often something comes.
+/// A stream whose reads end when the time is over, also if a byte comes now and then.
 struct Within<'a> {
     stream: &'a dyn Stream,
     end: Option<Instant>,
@@ -49,7 +49,7 @@ impl Stream for Within<'_> {
                 self.stream.set_read_timeout(Some(left))?;
             }
             match self.stream.read(buffer) {
-                // The time is over, or a part of a TLS record has come.
+                // The time may be over, or only a part of a TLS record has come.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 outcome => return outcome,
             }

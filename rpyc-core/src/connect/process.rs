@@ -54,8 +54,7 @@ impl Connector {
     /// are ssh's business; it must not have to ask for a password.
     ///
     /// # Errors
-    /// As [`connect_subprocess`](Connector::connect_subprocess). What ssh has to say
-    /// it says on stderr.
+    /// As [`connect_subprocess`](Connector::connect_subprocess). Messages of ssh go to stderr.
     pub fn connect_ssh(&self, host: &str, port: u16) -> Result<Connection, Error> {
         let mut command = Command::new(&self.ssh);
         command
@@ -110,7 +109,7 @@ impl ChildStream {
     }
 }
 
-/// Waits for the end of a child that has lost its stdin, and helps it along when it takes too long.
+/// Waits for the end of a child whose stdin has been closed, and kills it when it takes too long.
 fn see_off(mut child: Child) {
     let deadline = Instant::now() + GRACE;
     while let Ok(None) = child.try_wait() {

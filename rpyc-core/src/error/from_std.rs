@@ -34,7 +34,7 @@ impl Exception {
 
 /// The OSError of a system's error; `doing` says what failed.
 pub(super) fn of_io(error: &io::Error, doing: Option<&str>) -> Exception {
-    // An exception that was on its way through io's traits.
+    // An exception that came through a trait of `io`.
     if let Some(inner) = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<Exception>())
@@ -97,7 +97,7 @@ macro_rules! errors {
             }
         )*)*
 
-        /// The exception of an error whose type has been forgotten.
+        /// The exception for an error behind a trait object.
         fn of_known(error: &(dyn StdError + 'static)) -> Option<Exception> {
             if let Some(exception) = error.downcast_ref::<Exception>() {
                 return Some(exception.clone());

@@ -19,7 +19,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What a call over a connection failed with.
 ///
-/// `Display` says one layer; `source()` gives the next. That of the system is of the first.
+/// `Display` shows one layer, and `source()` gives the next one. An error of the system is part of the first.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -40,10 +40,10 @@ pub enum Error {
         /// The system's reason.
         error: Arc<io::Error>,
     },
-    /// The caller asked for what can't be done; reading the program's code can mend it.
+    /// The caller asked for what can't be done: a mistake in the program.
     #[error("{0}")]
     Misuse(String),
-    /// The peer echoed something else than what it was sent.
+    /// The peer answered a ping with something else than what it was sent.
     #[error("the peer's echo differs from what it was sent")]
     Ping,
     /// The peer answered, but not by the protocol.
@@ -62,7 +62,7 @@ pub enum Error {
     /// An answer didn't come in time.
     #[error(transparent)]
     Timeout(Box<Timeout>),
-    /// What should have been sent can't be.
+    /// A message can't be sent: see the reason.
     #[error("the message can't be sent")]
     Unsendable(#[source] EncodeError),
 }
@@ -103,7 +103,7 @@ pub enum CloseReason {
     Io(Arc<io::Error>),
     /// The peer sent what isn't the protocol.
     Wire(DecodeError),
-    /// The peer speaks another version of the wire than the one that it was spoken to in.
+    /// The peer speaks another version of the wire than this side began with.
     Dialect {
         /// What this side spoke.
         ours: Dialect,

@@ -47,7 +47,7 @@ impl ConversionError {
         ConversionError::of(Kind::Overflow { target })
     }
 
-    /// It has the right type, but this is wrong with it: what follows "must".
+    /// It has the right type, but not this property: the text that follows "must".
     pub fn invalid(must: impl Into<String>) -> ConversionError {
         ConversionError::of(Kind::Invalid(must.into()))
     }

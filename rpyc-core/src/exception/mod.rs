@@ -32,7 +32,7 @@ struct Parts {
     known_as: Option<TypeId>,
 }
 
-/// Makes a constructor a builtin exception class.
+/// Makes a constructor for each of these builtin exception classes.
 macro_rules! builtin {
     ($($(#[$meta:meta])* $name:ident => $class:literal;)*) => {
         $(
@@ -229,7 +229,7 @@ impl Exception {
         }))
     }
 
-    /// The bytes of memory that it holds beside itself, about.
+    /// About how many bytes of memory it holds, besides itself.
     pub(crate) fn heap_size(&self) -> usize {
         let Parts {
             module,
@@ -272,7 +272,7 @@ impl Exception {
         }
     }
 
-    /// Knows it as the type that stands for its class, if there is one.
+    /// Remembers the Rust type that stands for its class, if the config has one.
     pub(crate) fn known_by(mut self, known: &KnownExceptions) -> Exception {
         self.0.known_as = known.find(&self.0.module, &self.0.class);
         self
@@ -306,5 +306,5 @@ impl fmt::Display for Exception {
 
 impl std::error::Error for Exception {}
 
-/// What stands for an argument that would overflow stacks: it is printed, copied and dropped by level.
+/// Stands for an argument that is nested too deep: printing, copying and dropping it would overflow the stack.
 const TOO_DEEP: &str = "<nested too deep to be sent>";

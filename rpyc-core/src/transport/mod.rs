@@ -1,4 +1,4 @@
-//! Blocking bytes: the streams that a connection can run over.
+//! The streams that a connection can run over. Reads and writes block.
 
 mod memory;
 mod peer_addr;

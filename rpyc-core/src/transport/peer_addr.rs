@@ -20,7 +20,7 @@ pub enum PeerAddr {
 /// The process that connected to a Unix socket, as it was at that moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UnixPeer {
-    /// Its number; another process may have it by now.
+    /// Its process id. The process may have ended since, and another one may have this id.
     pub pid: i32,
     /// Its effective user.
     pub uid: u32,
@@ -29,7 +29,7 @@ pub struct UnixPeer {
 }
 
 impl PeerAddr {
-    /// The IP address, where there is one; an IPv4 address in IPv6's clothes is given as IPv4.
+    /// The IP address, where there is one; an IPv4 address mapped into IPv6 (`::ffff:192.0.2.1`) is given as IPv4.
     pub fn ip(&self) -> Option<IpAddr> {
         match self {
             PeerAddr::Tcp(address) => Some(address.ip().to_canonical()),

@@ -19,7 +19,7 @@ use crate::sync::Mutex;
 pub struct PipeStream {
     input: Mutex<Option<Arc<OwnedFd>>>,
     output: Mutex<Option<Arc<OwnedFd>>>,
-    // A write of any size returns when the pipe is full.
+    // The descriptor is non-blocking: a write of any size takes what fits and returns.
     nonblocking: bool,
     wake: io::PipeReader,
     waker: Mutex<Option<io::PipeWriter>>,
@@ -89,14 +89,14 @@ impl PipeStream {
     fn write_within(&self, slices: &[IoSlice<'_>], timeout: Option<Duration>) -> io::Result<usize> {
         let output = self.output.lock().clone().ok_or_else(ended)?;
         loop {
-            // It fails where nobody reads any more: writing then would be a SIGPIPE.
+            // Waiting fails where the pipe has no reader any more. Writing would raise a SIGPIPE.
             if !self.wait(&output, PollFlags::OUT, timeout)? {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             let written = if self.nonblocking {
                 rustix::io::writev(&*output, slices)
             } else {
-                // What is ready takes this much without blocking.
+                // A pipe that is ready takes this much without blocking.
                 let first = slices.iter().find(|slice| !slice.is_empty());
                 let first: &[u8] = first.map_or(&[], |slice| slice);
                 rustix::io::write(&*output, &first[..first.len().min(SAFE_WRITE)])
@@ -160,7 +160,7 @@ impl Stream for PipeStream {
     }
 
     fn shutdown(&self) {
-        // Whoever waits is woken; the descriptors are closed when the last of them has let go.
+        // This wakes the waiting threads. The last of them to return closes the descriptors.
         drop(self.waker.lock().take());
         drop(self.input.lock().take());
         drop(self.output.lock().take());

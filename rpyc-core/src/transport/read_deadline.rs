@@ -58,7 +58,7 @@ impl ReadDeadline {
         self.timeouts.first_frame.is_some()
     }
 
-    /// The reader has waited, and got so many bytes.
+    /// The reader has waited for this time, and received `count` bytes.
     pub(crate) fn waited(&mut self, time: Duration, bytes: usize) {
         self.waited += time;
         self.bytes = self.bytes.saturating_add(bytes);
@@ -84,8 +84,9 @@ impl ReadDeadline {
     }
 }
 
-/// So many bytes of a frame have to come in its time limit, or all that are left of it: about a
-/// kilobyte a second, where a byte now and then could hold a connection for ever.
+/// A peer has to send this many bytes of a frame within the time limit, or the rest of the frame if that
+/// is less: about a kilobyte a second. Otherwise a peer could hold a connection for ever with a byte now
+/// and then.
 const PROGRESS: usize = 32 << 10;
 
 #[cfg(test)]

@@ -10,34 +10,34 @@ use super::Stream;
 use super::read_deadline::{Phase, ReadDeadline, ReadTimeouts};
 use crate::wire::{FrameDecoder, FrameError, Limits};
 
-/// Reads frames off a stream; there is one for each connection, passed from reader to reader.
+/// Reads frames from a stream. A connection has one; it is passed from reader to reader.
 pub(crate) struct ReadHalf {
     stream: Arc<dyn Stream>,
     decoder: FrameDecoder,
-    // What the stream was told last: telling it costs a system call.
+    // The stream's read timeout. Setting it costs a system call.
     timeout: Option<Duration>,
     deadline: ReadDeadline,
-    // Since when somebody else watches the stream, if somebody does.
+    // When another thread began to watch the stream, if one does: see `park`.
     parked: Option<Instant>,
-    // What holds from the first valid frame on.
+    // The limits from the first valid frame on.
     limits: Limits,
-    // The last read left no room: the next one won't wait for an acknowledgement of ours.
+    // The last read filled the buffer: more may have come already, and the peer needs no acknowledgement.
     more_is_there: bool,
-    // There are complete frames that nobody has looked at.
+    // Complete frames have been left to the next read.
     frames_left: bool,
     frames: u64,
-    // Empty frames since the last one with anything in it.
+    // Empty frames since the last frame that wasn't empty.
     empty_frames: u32,
 }
 
-/// What one read brought.
+/// The outcome of one read.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// Bytes; complete frames may be ready.
+    /// Bytes have come. Some frames may be complete now.
     Bytes,
-    /// The limit has passed, or a stretch of it: look again.
+    /// Nothing has come within the limit, or within a part of it: the caller may read again.
     Quiet,
-    /// The peer has sent nothing, or too little, for as long as it may.
+    /// The peer has sent nothing, or too little, within the limit of this phase.
     Overdue(Phase, Duration),
     /// The peer has ended the stream.
     Eof,
@@ -110,7 +110,7 @@ impl ReadHalf {
         self.judge(outcome)
     }
 
-    /// Whether there may be something to read of which the stream's descriptor shows nothing.
+    /// Whether there may be something to read that polling the stream's descriptor doesn't show.
     pub(crate) fn has_buffered(&self) -> bool {
         self.frames_left || self.stream.has_buffered()
     }
@@ -122,7 +122,7 @@ impl ReadHalf {
             self.parked = None;
             return Input::Bytes;
         }
-        // A system may call a socket readable and have nothing in it after all.
+        // A system may report a socket as readable that has nothing to be read.
         if let Err(error) = self.bound_reads(Some(Duration::ZERO)) {
             return Input::Failed(error);
         }
@@ -146,8 +146,8 @@ impl ReadHalf {
         }
     }
 
-    /// Nobody reads from now on, but somebody watches the stream: says how long the peer may
-    /// be silent.
+    /// No thread reads from now on, but one watches the stream. Returns for how long the peer may still be
+    /// silent.
     pub(crate) fn park(&mut self) -> Option<Duration> {
         let since = *self.parked.get_or_insert_with(Instant::now);
         let left = self.deadline.left(self.phase());
@@ -166,7 +166,8 @@ impl ReadHalf {
                 Input::Bytes
             }
             Err(error) => match error.kind() {
-                // Where this isn't the system's name for a read timeout, it has given the peer up.
+                // On Unix a read timeout is `WouldBlock`. This one says that the system has given up the
+                // connection: the peer answers no probe.
                 io::ErrorKind::TimedOut if cfg!(unix) && error.raw_os_error().is_some() => {
                     Input::Failed(error)
                 }
@@ -178,7 +179,7 @@ impl ReadHalf {
         }
     }
 
-    /// Whether the last read has taken as much as it could, or what it took was too much.
+    /// Whether there is more to be read at once: the last read filled the buffer, or frames were left.
     pub(crate) fn more_is_there(&self) -> bool {
         self.more_is_there || self.frames_left
     }
@@ -198,12 +199,12 @@ impl ReadHalf {
         Ok(frame)
     }
 
-    /// Leaves the frames that are complete to the next read, which receives nothing.
+    /// Leaves the complete frames to the next read, which then returns without receiving.
     pub(crate) fn leave_frames(&mut self) {
         self.frames_left = true;
     }
 
-    /// How many empty frames have come since the last one with anything in it.
+    /// How many empty frames have come since the last frame that wasn't empty.
     pub(crate) fn empty_frames(&self) -> u32 {
         self.empty_frames
     }
@@ -219,7 +220,7 @@ impl ReadHalf {
         }
     }
 
-    /// Whether the last frame was the connection's first one with anything in it.
+    /// Whether the last frame was the connection's first one that wasn't empty.
     pub(crate) fn is_first_frame(&self) -> bool {
         self.frames == 1
     }
@@ -232,8 +233,8 @@ impl ReadHalf {
     /// Sets the stream's timeout so that no read takes longer than the limit.
     ///
     /// The timeout is a power of two below the limit, and is left alone while it fits: calls
-    /// that all have the same limit set it once. A read without a limit keeps a
-    /// long timeout, for the same reason; it just looks again.
+    /// that all have the same limit set it once. A read without a limit keeps a long timeout for the same
+    /// reason; when it has passed, the thread reads again.
     fn bound_reads(&mut self, limit: Option<Duration>) -> io::Result<()> {
         let wanted = limit.map(stretch);
         let fits = match self.timeout {
@@ -256,7 +257,7 @@ fn stretch(left: Duration) -> Duration {
     Duration::from_millis(1 << power)
 }
 
-/// Timeouts from here on are left in place when nothing needs them.
+/// A read without a limit leaves timeouts from this one on in place.
 const KEPT: Duration = Duration::from_secs(1);
 
 /// 2^22 ms is more than an hour.

@@ -1,4 +1,4 @@
-//! [`Stream`]: what a connection needs of its bytes, and the sockets that offer it.
+//! [`Stream`]: what a connection needs of a transport. Sockets are such streams.
 
 use std::io::{self, IoSlice, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -20,9 +20,8 @@ pub trait Stream: Send + Sync {
     /// `WouldBlock` when nothing has come; else as [`read`](Stream::read).
     fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Whether something can be read, or may be, of which the descriptor below shows nothing:
-    /// what the stream has received and not given out. A stream over another stream answers for
-    /// both.
+    /// Whether the stream holds, or may hold, bytes that it has received and not given out: polling the
+    /// descriptor doesn't show them. A stream over another stream answers for both.
     fn has_buffered(&self) -> bool {
         false
     }
@@ -43,33 +42,34 @@ pub trait Stream: Send + Sync {
     /// Writes some of the bytes if that can be done within `limit`.
     ///
     /// # Errors
-    /// `WouldBlock` when it can't, and the next write brings the same bytes again; `Unsupported` where a stream can't tell; else what the system
-    /// says.
+    /// `WouldBlock` when it can't, and the next write brings the same bytes again; `Unsupported` where the
+    /// stream can't bound a write; else what the system says.
     fn try_write(&self, bytes: &[u8], limit: Duration) -> io::Result<usize> {
         let _ = (bytes, limit);
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// From now on a write or a flush that doesn't get on for `limit` fails with `WouldBlock`.
-    /// Says whether the stream can do that: one that can't is written by a thread that has no
-    /// deadline, a hand-over for each message.
+    /// From now on a write or a flush that makes no progress for `limit` fails with `WouldBlock`.
+    ///
+    /// Returns whether the stream can do that. A stream that can't is written by threads without a deadline
+    /// alone, which costs a hand-over to such a thread for each message.
     fn bound_writes(&self, limit: Duration) -> bool {
         let _ = limit;
         false
     }
 
-    /// Whether each frame is to be written by a call of its own. So it is over TLS, where a stock
-    /// peer doesn't see the second frame of one record.
+    /// Whether each frame is to be written by a call of its own. TLS streams ask for it: Python's rpyc
+    /// polls the socket, and would not notice the second frame of a TLS record.
     fn one_frame_a_write(&self) -> bool {
         false
     }
 
-    /// Whether reading has brought the stream to have something to write itself, as TLS has.
+    /// Whether the stream itself has something to send: reading from a TLS stream may lead to an alert.
     fn has_unsent(&self) -> bool {
         false
     }
 
-    /// Writes that, unless it has been written together with other bytes.
+    /// Sends what [`has_unsent`](Stream::has_unsent) tells of, unless a write has sent it already.
     ///
     /// # Errors
     /// `WouldBlock` once [`bound_writes`](Stream::bound_writes) bounds it: there is still something
@@ -78,10 +78,10 @@ pub trait Stream: Send + Sync {
         Ok(())
     }
 
-    /// Ends both directions; blocked reads and writes return. Errors don't matter any more.
+    /// Ends both directions; blocked reads and writes return. Errors are ignored.
     fn shutdown(&self);
 
-    /// Has the system acknowledge what comes next at once, where it can.
+    /// Asks the system to acknowledge the next bytes at once (TCP_QUICKACK), where it can.
     fn quick_ack(&self) {}
 
     /// The addresses of both ends, this side's first, where there are any.
@@ -113,7 +113,7 @@ impl Stream for TcpStream {
     fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
         #[cfg(unix)]
         check_readable(self)?;
-        // Elsewhere the read timeout bounds it, which is as short as can be by now.
+        // On other systems the read timeout bounds it, and the caller has set the shortest one.
         Stream::read(self, buffer)
     }
 
@@ -201,8 +201,8 @@ impl Stream for std::os::unix::net::UnixStream {
     }
 }
 
-/// Writes to a socket. A peer that has gone is an error, and no SIGPIPE: that ends a process which
-/// leaves the signal as it found it, as one does whose main function isn't Rust's.
+/// Writes to a socket. A peer that has gone is an error and no SIGPIPE. The signal would end a process whose
+/// main function isn't Rust's, which therefore doesn't ignore it.
 fn send(socket: SockRef<'_>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     match slices {
         // One slice needs no vector: `send` is a little cheaper.
@@ -213,7 +213,7 @@ fn send(socket: SockRef<'_>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
 
 #[cfg(all(unix, not(target_vendor = "apple")))]
 const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
-/// There the standard library sets an option of the socket, or there is no such signal.
+/// On these systems the standard library sets an option of the socket, or there is no such signal.
 #[cfg(any(not(unix), target_vendor = "apple"))]
 const NO_SIGNAL: i32 = 0;
 
@@ -235,7 +235,7 @@ fn write_within(
     send(SockRef::from(socket), &[IoSlice::new(bytes)])
 }
 
-/// A socket that is writable takes this much at once: less than a packet.
+/// A socket that is writable takes this much at once. It is less than a packet.
 #[cfg(unix)]
 const SURE_WRITE: usize = 1024;
 

@@ -31,7 +31,7 @@ pub enum InflateError {
     },
 }
 
-/// The bytes that a zlib stream stands for. What follows the stream is ignored, as Python does.
+/// Inflates a zlib stream. What follows the stream is ignored, as Python does.
 // Kept out of its callers: its state is large, and a stack that was once that deep stays in memory for as long
 // as the connection does.
 #[inline(never)]
@@ -50,7 +50,7 @@ pub(super) fn inflate(compressed: &[u8], limits: &Limits) -> Result<Vec<u8>, Inf
                     limit,
                 });
             }
-            // Memory grows with what really came out, never by a promise.
+            // Memory grows with the bytes that have come out, not with a length that was announced.
             let more = inflated
                 .len()
                 .max(compressed.len().saturating_mul(2))
@@ -98,7 +98,7 @@ pub(super) fn deflate<'a>(
     limits: &Limits,
 ) -> Option<Vec<u8>> {
     let mut zlib = Compress::new(Compression::fast(), true);
-    // Room for less than what goes in: when it is used up, compressing doesn't pay.
+    // The room is smaller than the input: when it is used up, compressing doesn't pay.
     let mut deflated = Vec::with_capacity(DEFLATE_MIN.min(length.saturating_sub(1)));
     for mut part in parts {
         while !part.is_empty() {

@@ -55,7 +55,7 @@ pub enum DecodeErrorKind {
         /// The limit.
         limit: usize,
     },
-    /// A tag byte that stands for nothing.
+    /// An unknown tag byte.
     #[error("unknown tag {0:#04x}")]
     UnknownTag(u8),
     /// A value of one kind where the format wants another.

@@ -49,7 +49,7 @@ impl DumpedException {
         }
     }
 
-    /// It, as a value, within the same limits.
+    /// As a value, within the same limits.
     #[must_use]
     pub fn to_value(&self, limits: &Limits) -> Value {
         match self {
@@ -132,7 +132,7 @@ fn tuple(value: Value, expected: &'static str) -> Result<Vec<Value>, ShapeError>
 fn text(value: Value, expected: &'static str) -> Result<Str, ShapeError> {
     match value {
         Value::Str(text) => Ok(text),
-        // Of Python 2.
+        // Python 2 sends its plain strings, which are bytes.
         Value::Bytes(bytes) => Ok(Str::from(&*String::from_utf8_lossy(&bytes))),
         other => Err(ShapeError::new(expected, other.type_name())),
     }

@@ -76,7 +76,7 @@ impl FrameDecoder {
                     self.buffer.truncate(self.filled);
                     self.buffer.reserve(target.saturating_sub(self.filled));
                 }
-                // In steps that stay in the processor's cache between being cleared and being filled.
+                // It grows in steps small enough to be in the processor's cache still when they are filled.
                 self.buffer
                     .capacity()
                     .min(end)
@@ -94,7 +94,7 @@ impl FrameDecoder {
                     .min(self.filled.saturating_add(self.small))
             }
         };
-        // Leaves what is already cleared as it is.
+        // What has been cleared already stays as it is.
         if self.buffer.len() < end {
             self.buffer.resize(end, 0);
         }
@@ -109,7 +109,7 @@ impl FrameDecoder {
         );
         self.filled = self.filled.saturating_add(count).min(self.buffer.len());
         if self.filled == self.buffer.len() {
-            // More was there: from now on a read takes it at once.
+            // The read filled the buffer: the next ones get a larger one.
             self.small = SMALL;
         }
     }

@@ -8,7 +8,7 @@ use super::{error::ShapeError, int::Int, value::Value};
 /// in the answer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Handler {
-    /// 1: returns what it is given.
+    /// 1: returns its argument (a ping).
     Ping,
     /// 2: the peer is closing.
     Close,

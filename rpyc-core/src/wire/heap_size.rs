@@ -1,7 +1,7 @@
 //! How much memory values hold, so that what a peer sends can be bounded by what it costs.
 //!
 //! A byte on the wire may become a hundred in memory. Each type counts its own parts, in matches that name every
-//! variant: what a new variant holds has to be said before it compiles.
+//! variant, so that a new variant doesn't compile until its size is counted.
 
 use super::{
     idpack::IdPack,
@@ -11,7 +11,7 @@ use super::{
     value::Value,
 };
 
-/// What an allocation of so many bytes takes, the allocator's own part included, about.
+/// About how many bytes an allocation of this size takes, with the allocator's own part.
 pub(crate) fn allocation(bytes: usize) -> usize {
     match bytes {
         0 => 0,
@@ -19,8 +19,8 @@ pub(crate) fn allocation(bytes: usize) -> usize {
     }
 }
 
-/// What a buffer of so many bytes takes. A large one may be the half of a frame that it keeps alive; whether it is
-/// can't be seen, so that half of the difference is counted.
+/// How many bytes a buffer of this size takes. A large one may share a frame up to twice its size and keep all of
+/// it in memory. That can't be seen from here, so half of the difference is counted.
 pub(super) fn buffer(bytes: usize) -> usize {
     let shared = if bytes < SHARE_MIN { 0 } else { bytes / 2 };
     allocation(bytes).saturating_add(shared)

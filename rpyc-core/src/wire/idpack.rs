@@ -33,7 +33,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind that this value is; what is none of them tells nothing.
+    /// The kind that this value names; `Kind::Untold` for any other value.
     pub(super) fn from_value(value: &Value) -> Self {
         match value.as_i64() {
             Some(1) => Self::Module,
@@ -85,7 +85,7 @@ impl IdPack {
                 [name, class, instance, kind] => {
                     Some((name, class, instance, Kind::from_value(kind)))
                 }
-                // Of a peer that doesn't know whom it tells the kind: it isn't told it back.
+                // The peer doesn't know yet which version this side has. The kind isn't sent back to it.
                 [name, class, instance, _, _] => Some((name, class, instance, Kind::Untold)),
                 _ => None,
             },
@@ -101,7 +101,7 @@ impl IdPack {
         })
     }
 
-    /// It, as a value.
+    /// As a value.
     #[must_use]
     pub fn to_value(&self) -> Value {
         let mut parts = vec![

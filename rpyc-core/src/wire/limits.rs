@@ -24,7 +24,7 @@ pub struct Limits {
     pub max_inflated: usize,
     /// How many times its own size a compressed frame may inflate to, once the result is over 16 MiB. 256.
     ///
-    /// Stops a peer that buys memory and processor time here a thousandfold cheaper than it pays for them: deflate
+    /// Stops a peer for which a byte sent costs a thousand bytes and their processor time here: deflate
     /// itself reaches 1,032. Python's rpyc compresses with level 1, which reaches 229 on nothing but zero bytes, so
     /// an honest peer is never refused.
     pub max_inflate_ratio: usize,

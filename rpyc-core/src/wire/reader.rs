@@ -1,4 +1,4 @@
-//! The one place that takes bytes apart: a cursor that checks, and knows where it is.
+//! The cursor that all bytes are read through: it checks lengths and keeps the position for errors.
 
 use bytes::Bytes;
 
@@ -43,7 +43,7 @@ impl<'a> Reader<'a> {
         self
     }
 
-    /// One that only finds out whether the payload, less its first `skip` bytes, is a value at all.
+    /// A cursor that only checks whether the payload, without its first `skip` bytes, is a value.
     ///
     /// A boxed tuple takes two levels on the wire for the one that it counts as, a message a few more; a boxed item
     /// is a pair with it.

@@ -35,7 +35,7 @@ impl Seq {
         }
     }
 
-    /// It, as a value.
+    /// As a value.
     #[must_use]
     pub fn to_value(&self) -> Value {
         match &self.0 {

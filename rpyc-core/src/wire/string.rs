@@ -49,7 +49,7 @@ impl Str {
         }
     }
 
-    /// How many bytes were allocated for it; of a buffer that is shared, its own part.
+    /// How many bytes were allocated for it; where it shares a buffer, its own part.
     pub(super) fn allocated(&self) -> usize {
         match &self.0 {
             Repr::Static(_) => 0,
@@ -172,7 +172,7 @@ impl Ord for Str {
 }
 
 impl Hash for Str {
-    // As a `str` hashes, because `Borrow<str>` promises it.
+    // The hash of a `str`: `Borrow<str>` requires it.
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_str().hash(state);
     }

@@ -147,7 +147,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Why the opcode isn't obeyed; names what the pickle wanted, where that can be told.
+    /// Why the opcode is refused: names the class or function that the pickle wanted, if it is known.
     fn refusal(&self, opcode: u8) -> CopyError {
         let name = match opcode {
             b'c' => {
@@ -245,7 +245,7 @@ impl<'a> Machine<'a> {
     fn remember(&mut self, index: usize) -> Outcome<()> {
         let top = self.top()?;
         if self.memo.len() <= index {
-            // Places that nothing was put into count, too.
+            // Empty places below it take memory, too.
             let more = (index + 1 - self.memo.len()).saturating_mul(size_of::<Option<Id>>());
             self.pay(more)?;
             self.memo.resize(index + 1, None);

@@ -1,4 +1,4 @@
-//! [`TlsClient`]: whom a client believes, and what it shows of itself.
+//! [`TlsClient`]: whom a client trusts, and what it shows of itself.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::verifier::{Check, ServerVerifier};
 use super::{TlsError, TlsStream, files};
 use crate::transport::Stream;
 
-/// How a client makes its streams TLS: whom it believes, and what it shows of itself. Cheap to
+/// How a client makes its streams TLS: whom it trusts, and what it shows of itself. Cheap to
 /// clone, good for any number of connections.
 ///
 /// ```no_run
@@ -114,7 +114,7 @@ impl TlsClientBuilder {
         self
     }
 
-    /// Trusts any server. The stream is encrypted, but it may be somebody else's at the other end.
+    /// Trusts any server. The stream is encrypted, but anybody may be at its other end.
     pub fn insecure_any_server(mut self) -> TlsClientBuilder {
         self.check = Check::Nothing;
         self
@@ -156,7 +156,7 @@ impl TlsClientBuilder {
                 config.map_err(TlsError::Identity)?
             }
         };
-        // Who is who is asked each time.
+        // Certificates are verified for each session.
         config.resumption = Resumption::disabled();
         Ok(TlsClient {
             config: Arc::new(config),

@@ -67,7 +67,7 @@ impl From<rustls::Error> for TlsError {
     }
 }
 
-/// What was left of a limit, less what its user didn't say.
+/// The limit in milliseconds, rounded: the user gave it so, and part of it may have passed before it was measured.
 fn in_millis(limit: Duration) -> Duration {
     let nanos = limit.subsec_nanos();
     let rest = Duration::from_nanos((nanos % 1_000_000).into());
@@ -112,7 +112,7 @@ impl fmt::Display for Fault<'_> {
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
                 f.write_str("it isn't made for this side of a connection (extended key usage)")
             }
-            // The verifier has no name for it that others can see.
+            // webpki's error isn't public: it is known by its text.
             CertificateError::Other(fault) if fault.to_string() == "CaUsedAsEndEntity" => {
                 f.write_str("it is an authority's, as self-signed ones are, and not trusted itself")
             }
@@ -121,14 +121,14 @@ impl fmt::Display for Fault<'_> {
     }
 }
 
-/// What came between the two sides, in words.
+/// Why the two sides have no session, in words.
 struct Cause<'a>(&'a rustls::Error);
 
 impl fmt::Display for Cause<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use PeerIncompatible::{SignatureAlgorithmsExtensionRequired, Tls12NotOfferedOrEnabled};
         match self.0 {
-            // What TLS 1.1 doesn't have is looked for first.
+            // A peer of TLS 1.1 is refused for an extension that it doesn't have.
             rustls::Error::PeerIncompatible(
                 SignatureAlgorithmsExtensionRequired | Tls12NotOfferedOrEnabled,
             ) => f.write_str("the peer speaks no version of it from 1.2 on"),

@@ -35,7 +35,7 @@ pub(super) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     })
 }
 
-/// What is trusted: a file's certificates as authorities, and themselves.
+/// What is trusted: the certificates of a file, as authorities and each for itself.
 pub(super) fn authorities(
     path: &Path,
     roots: &mut RootCertStore,

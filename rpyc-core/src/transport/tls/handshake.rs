@@ -8,7 +8,7 @@ use super::{TlsError, TlsStream};
 use crate::transport::Stream;
 
 impl TlsStream {
-    /// Makes the session, or says why there is none, to the peer, too.
+    /// Makes the session. Where there is none, the peer is told why, too.
     pub(super) fn handshake(&self, limit: Option<Duration>) -> Result<(), TlsError> {
         let clock = Clock {
             limit,
@@ -63,7 +63,7 @@ impl TlsStream {
         }
     }
 
-    /// Tells the peer why, if that is a peer that would understand.
+    /// Tells the peer why it is refused, if it speaks TLS.
     fn refuse(&self, received: &mut Received, error: &TlsError) {
         let understands = matches!(
             error,
@@ -75,8 +75,8 @@ impl TlsStream {
                 began: Instant::now(),
             };
             let told = self.send_records(|records| self.write_within(records, &clock));
-            // A system that closes a socket with unread bytes in it cuts off what was sent last.
-            // So what the peer still sends is read, until it ends the stream.
+            // Where a socket is closed with unread bytes in it, the system resets the connection, and the
+            // peer may lose what was sent last. So what the peer still sends is read until it ends the stream.
             let mut budget = LINGER_BYTES;
             while told.is_ok()
                 && budget > 0
@@ -136,7 +136,7 @@ fn not_tls(start: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// How long a peer that is refused may take to hear why.
+/// How long a refused peer may take to read the alert.
 const LINGER: Duration = Duration::from_secs(1);
 /// How much it may send meanwhile.
 const LINGER_BYTES: usize = 256 << 10;

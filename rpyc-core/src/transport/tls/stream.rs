@@ -1,4 +1,4 @@
-//! [`TlsStream`]: a session, between the thread that reads and the thread that writes.
+//! [`TlsStream`]: a TLS session that one thread reads from while another one writes to it.
 
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
@@ -19,21 +19,21 @@ use crate::transport::{Stream, WriteBudget};
 pub struct TlsStream {
     pub(super) inner: Box<dyn Stream>,
     pub(super) session: Mutex<Session>,
-    /// The reader's; it is taken out while it is used.
+    /// What the reader has received. It takes this out while it reads.
     pub(super) received: Mutex<Received>,
-    // Taken out by the writer. Where it isn't put back, nobody may send any more.
+    // The writer takes it out while it writes. Where it isn't put back, nothing can be sent any more.
     outgoing: Mutex<Option<Outgoing>>,
     write_timeout: Mutex<Option<Duration>>,
     // The reader's side has records to be sent.
     unsent: AtomicBool,
-    // More may be opened without receiving more: what came with the end of the handshake, what the
-    // last reader had no room for.
+    // Some of what has been received may not have been opened: it came with the end of the handshake, or
+    // the reader's buffer was full.
     unopened: AtomicBool,
 }
 
 impl TlsStream {
     pub(super) fn new(inner: Box<dyn Stream>, mut session: Session) -> TlsStream {
-        // Bounded here, by how much is sealed at a time.
+        // `seal` bounds it: it passes on so many bytes at a time.
         session.set_buffer_limit(None);
         TlsStream {
             inner,
@@ -61,7 +61,7 @@ impl TlsStream {
         }
     }
 
-    /// Opens what has been received, into `buffer`. None when that isn't enough for anything.
+    /// Decrypts what has been received into `buffer`. None when no record is complete.
     pub(super) fn open(
         &self,
         received: &mut Received,
@@ -77,7 +77,7 @@ impl TlsStream {
         outcome.map(|opened| opened.count)
     }
 
-    /// Opens what is there, and else what one call of `receive` brings.
+    /// Decrypts what has been received; if that is nothing, calls `receive` once and tries again.
     fn read_with(
         &self,
         buffer: &mut [u8],
@@ -99,7 +99,7 @@ impl TlsStream {
         if let Some(count) = self.open(received, buffer).map_err(invalid)? {
             return Ok(count);
         }
-        // Once: the caller decides how long it waits for a peer that sends a byte now and then.
+        // Once: the caller decides for how long it goes on where a peer sends a byte now and then.
         if received.receive_with(|space| receive(&*self.inner, space))? == 0 {
             return Ok(0);
         }
@@ -107,7 +107,7 @@ impl TlsStream {
         opened.ok_or_else(|| io::ErrorKind::WouldBlock.into())
     }
 
-    /// Seals some of the bytes and takes what is to be sent, all in the order of the records.
+    /// Encrypts some of the bytes. The records wait in `outgoing`, in their order.
     fn seal(&self, slices: &[IoSlice<'_>], outgoing: &mut Outgoing) -> io::Result<()> {
         let mut session = self.session.lock();
         self.unsent.store(false, Ordering::SeqCst);
@@ -122,7 +122,7 @@ impl TlsStream {
         outgoing.take_records(&mut session)
     }
 
-    /// Sends, unless the stream has ended.
+    /// Runs `act`, which sends, unless the stream has ended.
     fn send<T>(&self, act: impl FnOnce(&mut Outgoing) -> io::Result<T>) -> io::Result<T> {
         let mut outgoing = self
             .outgoing
@@ -137,14 +137,14 @@ impl TlsStream {
                 io::ErrorKind::WouldBlock | io::ErrorKind::Unsupported
             ),
         };
-        // After another failure a record may be cut in two: nothing more can be sent.
+        // After any other failure part of a record may have been sent: no record can follow it.
         if goes_on {
             *self.outgoing.lock() = Some(outgoing);
         }
         outcome
     }
 
-    /// Sends what the session itself has to say, with `write`.
+    /// Sends the session's own records (alerts, handshake), with `write`.
     pub(super) fn send_records(
         &self,
         mut write: impl FnMut(&[u8]) -> io::Result<usize>,
@@ -164,7 +164,7 @@ impl TlsStream {
         write: impl FnMut(&[u8]) -> io::Result<usize>,
     ) -> io::Result<usize> {
         self.send(|outgoing| {
-            // Else these very bytes are in records that couldn't be sent the last time.
+            // Otherwise the last write has sealed these very bytes and couldn't send them.
             if outgoing.sealed == 0 {
                 self.seal(slices, outgoing)?;
             }
@@ -188,7 +188,7 @@ impl TlsStream {
 struct Outgoing {
     records: Vec<u8>,
     sent: usize,
-    // How many bytes of the caller's they hold, of which it hasn't been told yet.
+    // How many bytes of the caller's are in them that no write has returned as written.
     sealed: usize,
 }
 
@@ -200,7 +200,7 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Sends all of them. After a failure with `WouldBlock` it goes on where it has come to.
+    /// Sends all of them. After `WouldBlock` the next call goes on from there.
     fn send(&mut self, mut write: impl FnMut(&[u8]) -> io::Result<usize>) -> io::Result<()> {
         while let Some(left) = self
             .records
@@ -272,8 +272,8 @@ impl Stream for TlsStream {
         self.send_records(self.writer())
     }
 
-    /// Sends `close_notify`, or why the session failed, where nobody is in the middle of a write and it can be
-    /// done at once.
+    /// Sends `close_notify`, or the alert of a failed session, if no write is under way and it can be sent at
+    /// once.
     fn shutdown(&self) {
         // From now on nobody may send.
         let outgoing = self.outgoing.lock().take();
@@ -317,13 +317,13 @@ impl fmt::Debug for TlsStream {
     }
 }
 
-/// Bytes that have been received and not been opened.
+/// Bytes that have been received and not been decrypted.
 #[derive(Default)]
 pub(super) struct Received {
     buffer: Vec<u8>,
     begin: usize,
     end: usize,
-    // The session failed behind what was opened last.
+    // The session has failed. What was decrypted before that is given out first.
     failed: bool,
 }
 
@@ -341,7 +341,7 @@ impl Received {
         &mut self,
         receive: impl FnOnce(&mut [u8]) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        // More when the last time left no room, less when it left much: idle sessions hold little.
+        // The buffer grows when it was filled and shrinks when it wasn't: idle sessions hold little memory.
         let size = match (self.buffer.len(), self.end) {
             (0, _) => SMALL,
             (size, end) if end == size => (size * 4).min(LARGE),
@@ -367,7 +367,7 @@ impl Received {
                 return Ok(some(count));
             };
             match session.reader().read(room) {
-                // A close_notify; what comes behind it doesn't count.
+                // A close_notify. What follows it is ignored.
                 Ok(0) => return Ok(some(count)),
                 Ok(opened) => {
                     count += opened;
@@ -383,7 +383,7 @@ impl Received {
                 });
             }
             if let Err(error) = self.feed(session) {
-                // What was sent before it is received first; the session repeats the error.
+                // What came before the error is given out first. The session returns the error again.
                 self.failed = true;
                 return if count > 0 {
                     Ok(some(count))
@@ -394,7 +394,7 @@ impl Received {
         }
     }
 
-    /// Feeds the session some of it.
+    /// Gives the session some of the received bytes.
     fn feed(&mut self, session: &mut Session) -> Result<(), TlsError> {
         let mut bytes = self.bytes();
         self.begin += session.read_tls(&mut bytes).map_err(TlsError::Io)?;
@@ -402,7 +402,7 @@ impl Received {
         Ok(())
     }
 
-    /// Feeds the session all of it, but for what comes behind its handshake.
+    /// Gives the session the received bytes up to the end of its handshake.
     pub(super) fn feed_handshake(&mut self, session: &mut Session) -> Result<(), TlsError> {
         while !self.bytes().is_empty() && session.is_handshaking() {
             self.feed(session)?;
@@ -411,18 +411,18 @@ impl Received {
     }
 }
 
-/// What was opened: so many bytes, or none where more must be received first.
+/// How many bytes were decrypted; none where more must be received first.
 struct Opened {
     count: Option<usize>,
-    /// Nothing that has been received is left.
+    /// Whether all that was received has been decrypted.
     all: bool,
 }
 
-/// How much is sealed at a time: whole records of 16 KiB, and few of them, so that a write that gets on shows.
+/// How many bytes are encrypted at a time: whole records of 16 KiB, and few of them, so that progress shows soon.
 const MAX_SEALED: usize = 128 << 10;
 /// The largest buffer that is kept for the next write.
 const KEPT: usize = 192 << 10;
-/// What an idle session receives with.
+/// The receive buffer of an idle session.
 const SMALL: usize = 4 << 10;
-/// What a busy one receives with.
+/// The receive buffer of a busy session.
 const LARGE: usize = 64 << 10;

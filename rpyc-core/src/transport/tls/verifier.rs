@@ -1,4 +1,4 @@
-//! Whom to trust: what a CA file holds, as OpenSSL takes it and so Python's rpyc does.
+//! Which certificates are trusted: those of a CA file, as in OpenSSL, and thus in Python's rpyc.
 //!
 //! A certificate that is in the CA file is trusted for itself, too: `openssl req -x509` makes
 //! certificates that are authorities by their form, and users give one to both sides.
@@ -165,7 +165,7 @@ impl ClientCertVerifier for ClientVerifier {
     }
 }
 
-/// The dates of a certificate that is trusted itself are checked, too.
+/// Checks the dates of a certificate that is trusted for itself.
 fn check_dates(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
     let parsed = X509Certificate::from_der(certificate);
     let (_, parsed) = parsed.map_err(|_| CertificateError::BadEncoding)?;

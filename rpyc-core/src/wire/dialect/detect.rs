@@ -50,7 +50,7 @@ impl Dialect {
 
     /// What is known of the dialect once this message, [opened](super::super::Envelope::open), has come.
     ///
-    /// Nothing else is needed to read this very message right. What isn't a message teaches nothing.
+    /// This very message is read by the result. What isn't a message changes nothing.
     #[must_use]
     pub fn learn(self, message: &Bytes, limits: &Limits) -> Self {
         if self.is_settled() {
@@ -115,7 +115,7 @@ impl Dialect {
             _ => items_of_request(body),
         };
         self.references = match told {
-            // One that doesn't know either does without, and so do both.
+            // A peer that doesn't know either does without kinds, and so do both sides.
             Some(3 | 5) => References::IdPack,
             Some(4) => References::IdPackWithKind,
             _ => self.references,
@@ -218,7 +218,7 @@ impl Dialect {
     }
 }
 
-/// Whether it is a request that names no object as a rule, however long it is: such don't cost a second look.
+/// Whether it is a request that names no object as a rule. Such a request isn't looked at any further.
 fn is_about_nothing(message: &Bytes, limits: &Limits, dialect: Dialect) -> bool {
     let mut reader = Reader::new(message, limits).of(dialect);
     let head = reader.u8("message type").is_ok() && reader.skip(tag::TUPLE_2);

@@ -89,8 +89,8 @@ pub(super) enum Kinds {
     Untold,
     /// They do.
     Told,
-    /// They do, and an item more says that this side would do without: it doesn't know yet whom it talks to. Python's
-    /// peers take as many items as they know.
+    /// They do, with one item more that says that this side doesn't know yet which version the peer has. Python's
+    /// peers ignore the items that they don't know.
     ToWhomever,
 }
 
@@ -190,7 +190,7 @@ impl Dialect {
         self
     }
 
-    /// It, as a number for an atomic.
+    /// As a number that fits an atomic.
     pub(crate) const fn to_bits(self) -> u8 {
         let framing = match self.framing {
             Framing::Pair => 0,
@@ -218,7 +218,7 @@ impl Dialect {
         framing | threads << 1 | references << 3 | python << 6
     }
 
-    /// What [`to_bits`](Self::to_bits) made the number of.
+    /// The reverse of [`to_bits`](Self::to_bits).
     pub(crate) const fn from_bits(bits: u8) -> Self {
         Self {
             framing: match bits & 1 {
