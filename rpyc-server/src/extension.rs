@@ -1,6 +1,7 @@
 //! The program `rpyc-server` as an extension module of the user's Python: what `--python` runs, and what
 //! the package `rpyc_rs` is made of.
 
+mod registry;
 mod server;
 
 use std::ffi::OsString;
@@ -18,6 +19,7 @@ use rpyc_cpython::CPython;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<registry::Registry>()?;
     module.add_class::<server::Server>()?;
     module.add_function(wrap_pyfunction!(log_to, module)?)?;
     module.add_function(wrap_pyfunction!(prepare, module)?)?;

@@ -61,7 +61,7 @@ def in_thread(server):
 }
 
 #[track_caller]
-fn check(code: &str) -> String {
+pub(crate) fn check(code: &str) -> String {
     program(code)
         .outcome()
         .unwrap_or_else(|failure| panic!("{failure}"))
@@ -357,6 +357,7 @@ fn what_is_wrong_is_told_where_it_is_asked_for() {
             except Exception as error: print(type(error).__name__, str(error)[:40])
         tell(protocol_config={"allow_everything": True})
         tell(auto_register=True)
+        tell(auto_register=True, socket_path="/tmp/no-such-socket")
         taken = rpyc_rs.ThreadedServer(lab.Counter)
         tell(port=taken.port)
         taken.close()
@@ -369,9 +370,13 @@ fn what_is_wrong_is_told_where_it_is_asked_for() {
         lines[0].starts_with("ValueError there is no option allow_everything"),
         "{written}"
     );
-    assert!(
-        lines[1].starts_with("ValueError auto_register needs"),
-        "{written}"
+    assert_eq!(
+        lines[1],
+        "ValueError auto_register: the server listens on loo"
     );
-    assert!(lines[2].starts_with("OSError"), "{written}");
+    assert_eq!(
+        lines[2],
+        "ValueError auto_register: a registry knows TCP port"
+    );
+    assert!(lines[3].starts_with("OSError"), "{written}");
 }

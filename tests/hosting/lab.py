@@ -178,6 +178,48 @@ class Restricted(rpyc.Service):
         del self.safe_value
 
 
+class Foo:
+    """No service: an object that has names for peers beside its own."""
+
+    def __init__(self):
+        self.safe_value = 1
+        self.value = "hidden"
+
+    def safe_method(self):
+        return "safe"
+
+    def method(self):
+        return "unsafe"
+
+    def _rpyc_getattr(self, name):
+        return getattr(self, f"safe_{name}")
+
+    def _rpyc_setattr(self, name, value):
+        setattr(self, f"safe_{name}", value)
+
+    def _rpyc_delattr(self, name):
+        delattr(self, f"safe_{name}")
+
+
+class GivesFoo(rpyc.Service):
+    """Its objects decide what peers see of them; so do those of its clients."""
+
+    def __init__(self):
+        self.foo = Foo()
+
+    def exposed_foo(self):
+        return self.foo
+
+    def exposed_seen(self):
+        return vars(self.foo) | {"method": self.foo.method()}
+
+    def exposed_uses(self, foo):
+        foo.value = foo.value + 1
+        result = foo.value, foo.method(), hasattr(foo, "safe_value")
+        del foo.value
+        return result
+
+
 class Opens(rpyc.Service):
     """Changes its connection's options when that is made."""
 

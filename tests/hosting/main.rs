@@ -4,6 +4,7 @@
 mod embedded;
 mod modes;
 mod refusals;
+mod servers;
 mod services;
 mod several;
 

@@ -188,6 +188,35 @@ fn a_service_restricts_access_by_hooks_of_its_own() {
 }
 
 #[test]
+fn an_object_with_the_hooks_gives_peers_names_of_its_own() {
+    same_as_stock(
+        "GivesFoo",
+        &[],
+        r#"
+        root = connect().root
+        foo = root.foo()
+        print(foo.value, foo.method())
+        for name in ("safe_value", "safe_method", "other", "exposed_value"):
+            tried(name, getattr, foo, name)
+        foo.value = 5
+        foo.new = 6
+        print(foo.value, foo.new, sorted(root.seen()))
+        print([root.seen()[name] for name in ("value", "safe_value", "safe_new", "method")])
+        del foo.new
+        tried("deleted", lambda: foo.new)
+        class Mine:
+            def __init__(self): self.safe_value = 1
+            def safe_method(self): return "mine"
+            def _rpyc_getattr(self, name): return getattr(self, "safe_" + name)
+            def _rpyc_setattr(self, name, value): setattr(self, "safe_" + name, value)
+            def _rpyc_delattr(self, name): delattr(self, "safe_" + name)
+        mine = Mine()
+        print(root.uses(mine), vars(mine))
+        "#,
+    );
+}
+
+#[test]
 fn what_decorators_mark_is_exposed() {
     for python in pythons() {
         let written = client(

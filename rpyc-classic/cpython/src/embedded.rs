@@ -4,7 +4,8 @@
 mod host_thread;
 mod log;
 
-use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::io;
+use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -144,6 +145,17 @@ pub fn prepare(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
         package.set_item(name, (*is_package, *source))?;
     }
     Ok(package)
+}
+
+/// A descriptor of one's own for what Python code has open.
+///
+/// # Errors
+/// The system's reason.
+pub fn duplicate(descriptor: RawFd) -> io::Result<OwnedFd> {
+    // Safe: it is borrowed for this call, during which the caller has it open.
+    #[allow(unsafe_code)] // a number is all that Python has
+    let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    borrowed.try_clone_to_owned()
 }
 
 /// The evaluator of this process, started at the first service.

@@ -45,7 +45,7 @@ use rpyc_core::executor::{Executor, ThreadPool};
 use rpyc_core::object::Space;
 
 pub use self::attach::rest;
-pub use self::embedded::{Callable, Embedded, log_to, prepare, stop_embedded};
+pub use self::embedded::{Callable, Embedded, duplicate, log_to, prepare, stop_embedded};
 use self::policy::{Setup, policy};
 pub use self::program::{describe, exit, run};
 use self::session::{OpenSession, PythonSession, Shared, Spaces};

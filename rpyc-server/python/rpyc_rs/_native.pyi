@@ -20,12 +20,22 @@ def log_to(write: Callable[[int, str, str], None]) -> None:
 def stop(seconds: float) -> bool:
     """The end of a program whose servers are closed: says whether no code of clients' runs any more."""
 
+class Registry:
+    """How to reach a registry, over "udp" or "tcp"; each call asks anew. Where it fails, it raises an OSError:
+    a TimeoutError where nobody answers."""
+
+    def __init__(self, transport: str, host: str, port: int, timeout: float) -> None: ...
+    def discover(self, name: str) -> list[tuple[str, int]]: ...
+    def list(self, host: Optional[str]) -> Optional[Sequence[str]]: ...
+    def register(self, names: Sequence[str], port: int, source: Optional[str]) -> None: ...
+    def unregister(self, port: int, source: Optional[str]) -> None: ...
+
 class Server:
     """A server: bound to its address by its constructor, serving from `start` to `close`."""
 
-    address: tuple[str, Optional[int]]
+    address: Optional[tuple[str, int]]
     names: Sequence[str]
-    clients: int
+    client_count: int
 
     def __init__(
         self,
@@ -34,12 +44,18 @@ class Server:
         mode: str,
         workers: int,
         *,
-        host: Sequence[str],
-        port: int,
+        listener: Optional[int],
         path: Optional[str],
+        backlog: int,
         authenticator: Optional[Callable[[int], tuple[int, Any]]],
         dispatch: Optional[Callable[[Callable[[], None]], Any]],
     ) -> None: ...
     def start(self) -> None: ...
     def is_serving(self) -> bool: ...
+    def clients(self) -> list[tuple[int, Any]]:
+        """The clients that are served: a number of each, and where it is, as a socket tells it."""
+
+    def close_client(self, number: int) -> None:
+        """Ends the connection of that client, if it is there, without waiting for its requests."""
+
     def close(self) -> None: ...

@@ -1,6 +1,7 @@
 """Servers inside a program."""
 
 import atexit
+import ipaddress
 import logging
 import os
 import socket
@@ -10,8 +11,9 @@ import weakref
 from typing import Any, Callable, Mapping, Optional
 
 from rpyc_rs import _native
+from rpyc_rs._clients import Clients
+from rpyc_rs._registry import RegistryClient, UDPRegistryClient
 
-_REGISTER_EVERY = 60.0
 _REGISTER_AGAIN = 5.0
 _SECONDS_TO_END = 2.0
 
@@ -25,7 +27,8 @@ class AuthenticationError(Exception):
 class Server:
     """A server of one service; take `ThreadedServer`, `ThreadPoolServer` or `OneShotServer`.
 
-    It listens from the constructor on: `host` and `port` say where. `start()` serves until `close()`.
+    It listens from the constructor on: `host` and `port` say where (`port` is the path of a Unix socket).
+    `start()` serves until `close()`, `active` says whether it does, and `clients` are those that there are.
 
     service
         A class, of which each client gets an instance, or an object that serves all of them.
@@ -37,8 +40,9 @@ class Server:
         may be wrapped (`ssl`), and the credentials, which are `conn._config["credentials"]` of the service. An
         exception refuses the client.
     registrar, auto_register
-        What has `register(aliases, port, interface)` and `unregister(port)`, and whether it is told of the
-        server each minute; by default where there is one.
+        The registry that is told of the server each minute, and that it is gone: a `UDPRegistryClient` or
+        `TCPRegistryClient`, or whatever has `register(aliases, port, interface)` and `unregister(port)`. With
+        `auto_register=True` alone it is whichever registry hears a broadcast.
     protocol_config
         Options of the connections by their names in Python's rpyc.
     logger
@@ -47,8 +51,12 @@ class Server:
         Called with a function for each request; has it called, once, on the thread that requests are to
         run on: `loop.call_soon_threadsafe` of asyncio, `lambda run: root.after(0, run)` of tkinter.
         The server's own threads wait meanwhile.
-    listener_timeout, backlog, reuse_addr
-        Accepted, and without effect.
+    backlog
+        How many clients may wait to be accepted; the system has a cap of its own.
+    reuse_addr
+        Whether it may listen where connections of an earlier server are still expiring.
+    listener_timeout
+        Without effect: nothing looks at intervals whether the server is closed.
     """
 
     _mode = "threaded"
@@ -59,7 +67,7 @@ class Server:
         hostname: Optional[str] = None,
         ipv6: bool = False,
         port: int = 0,
-        backlog: Optional[int] = None,
+        backlog: int = 4096,
         reuse_addr: bool = True,
         authenticator: Optional[Callable[[socket.socket], tuple[Any, Any]]] = None,
         registrar: Any = None,
@@ -73,27 +81,46 @@ class Server:
         _workers: int = 0,
     ) -> None:
         self._ended = threading.Event()
-        if auto_register and registrar is None:
-            raise ValueError("auto_register needs a registrar: whom is the server to register with?")
+        self._registration: Optional[threading.Thread] = None
+        if socket_path is not None and (hostname is not None or ipv6 or port):
+            raise ValueError("socket_path stands for hostname, port and ipv6: a server listens at one place")
         config = dict(protocol_config or {})
         if logger is not None:
             config["logger"] = logger
         _log_to_python()
         self.service = service
-        self.registrar = registrar
-        self._registers = registrar is not None and auto_register is not False
-        self._native = _native.Server(
-            service,
-            config,
-            self._mode,
-            _workers,
-            host=_addresses(hostname, ipv6) if socket_path is None else [],
-            port=port,
-            path=None if socket_path is None else os.fspath(socket_path),
-            authenticator=None if authenticator is None else _by_descriptor(authenticator),
-            dispatch=dispatch,
-        )
-        self.host, self.port = self._native.address
+        self.authenticator = authenticator
+        self.backlog = backlog
+        self.protocol_config = config
+        self.logger = logger if isinstance(logger, logging.Logger) else logging.getLogger(logger or "rpyc_rs")
+        self.auto_register = bool(registrar) if auto_register is None else auto_register
+        self.registrar = registrar or UDPRegistryClient(logger=self.logger)
+        listener = None if socket_path is not None else _listener(hostname, ipv6, port, backlog, reuse_addr)
+        try:
+            self._native = _native.Server(
+                service,
+                config,
+                self._mode,
+                _workers,
+                listener=None if listener is None else listener.fileno(),
+                path=None if socket_path is None else os.fspath(socket_path),
+                backlog=backlog,
+                authenticator=None if authenticator is None else _by_descriptor(authenticator),
+                dispatch=dispatch,
+            )
+        finally:
+            if listener is not None:
+                listener.close()
+        self.host: str
+        self.port: "int | str"
+        address = self._native.address
+        if address is not None:
+            self.host, self.port = address
+        else:
+            self.host, self.port = "", os.fspath(socket_path or "")
+        self.clients = Clients(self._native)
+        if self.auto_register:
+            self._check_registrar()
         _servers.add(self)
 
     def start(self) -> None:
@@ -113,13 +140,17 @@ class Server:
 
     def _start(self) -> None:
         self._native.start()
-        if self._registers:
-            threading.Thread(target=self._register, name="rpyc-register", daemon=True).start()
+        if self.auto_register:
+            self._registration = threading.Thread(target=self._register, name="rpyc-register", daemon=True)
+            self._registration.start()
 
     def close(self) -> None:
         """Ends all connections, and listens no more. What runs has two seconds to end. May be called again."""
         self._ended.set()
         self._native.close()
+        if self._registration not in (None, threading.current_thread()):
+            # A registry that isn't there isn't waited for longer.
+            self._registration.join(_SECONDS_TO_END)
 
     @property
     def active(self) -> bool:
@@ -128,8 +159,8 @@ class Server:
 
     @property
     def client_count(self) -> int:
-        """How many clients are connected."""
-        return self._native.clients
+        """How many clients are connected, those that have yet to be let in among them."""
+        return self._native.client_count
 
     def __enter__(self) -> "Server":
         return self
@@ -137,19 +168,30 @@ class Server:
     def __exit__(self, *exc_info: Any) -> None:
         self.close()
 
+    def _check_registrar(self) -> None:
+        if not isinstance(self.port, int):
+            raise ValueError("auto_register: a registry knows TCP ports only, no Unix sockets")
+        registrar = self.registrar
+        is_near = ipaddress.ip_address(self.host.partition("%")[0]).is_loopback
+        if is_near and isinstance(registrar, RegistryClient) and registrar._is_for_others():
+            raise ValueError(
+                "auto_register: the server listens on loopback, where nobody finds it: give its hostname, "
+                'or "0.0.0.0" for all addresses'
+            )
+
     def _register(self) -> None:
-        log = logging.getLogger("rpyc_rs")
         while not self._ended.is_set():
             try:
                 done = self.registrar.register(self._native.names, self.port, interface=self.host)
             except Exception:
-                log.warning("not registered", exc_info=True)
+                self.logger.warning("not registered", exc_info=True)
                 done = False
-            self._ended.wait(_REGISTER_EVERY if done is not False else _REGISTER_AGAIN)
+            every = getattr(self.registrar, "REREGISTER_INTERVAL", 60)
+            self._ended.wait(_REGISTER_AGAIN if done is False else every)
         try:
             self.registrar.unregister(self.port)
         except Exception:
-            log.warning("not unregistered", exc_info=True)
+            self.logger.warning("not unregistered", exc_info=True)
 
 
 class ThreadedServer(Server):
@@ -173,12 +215,29 @@ class OneShotServer(Server):
     _mode = "oneshot"
 
 
-def _addresses(hostname: Optional[str], ipv6: bool) -> list[str]:
-    if hostname is None:
-        return ["::1" if ipv6 else "127.0.0.1"]
+def _listener(
+    hostname: Optional[str], ipv6: bool, port: int, backlog: int, reuse_addr: bool
+) -> socket.socket:
+    """A socket that listens at the first of the host's addresses that can be had."""
     family = socket.AF_INET6 if ipv6 else socket.AF_INET
-    found = socket.getaddrinfo(hostname or None, 0, family, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)
-    return [str(address[4][0]) for address in found]
+    if hostname is None:
+        hostname = "::1" if ipv6 else "127.0.0.1"
+    found = socket.getaddrinfo(hostname or None, port, family, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)
+    for place, (family, kind, protocol, _, address) in enumerate(found, 1):
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse_addr))
+            if address[0] == "::":
+                # Clients of IPv4, too.
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            listener.bind(address)
+            listener.listen(backlog)
+            return listener
+        except BaseException as error:
+            listener.close()
+            if place == len(found) or not isinstance(error, OSError):
+                raise
+    raise OSError(f"{hostname} has no address")
 
 
 def _by_descriptor(

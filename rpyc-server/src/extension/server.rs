@@ -1,18 +1,21 @@
 //! `_native.Server`: a server inside a program that runs in this Python.
 
 use std::io;
-use std::net::TcpStream;
-use std::os::fd::OwnedFd;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use rpyc_core::Connection;
 use rpyc_core::transport::PeerAddr;
 use rpyc_cpython::{Callable, Embedded, rest};
+use socket2::SockRef;
 
 use crate::{
     Address, Authenticated, Authenticator, ListenError, Listener, Mode, RawStream, Rejection,
@@ -36,7 +39,7 @@ enum State {
 #[pymethods]
 impl Server {
     #[new]
-    #[pyo3(signature = (service, config, mode, workers, *, host, port, path, authenticator, dispatch))]
+    #[pyo3(signature = (service, config, mode, workers, *, listener, path, backlog, authenticator, dispatch))]
     #[allow(clippy::too_many_arguments)] // by keyword, from Python
     fn new(
         py: Python<'_>,
@@ -44,9 +47,9 @@ impl Server {
         config: &Bound<'_, PyDict>,
         mode: &str,
         workers: usize,
-        host: Vec<String>,
-        port: u16,
+        listener: Option<RawFd>,
         path: Option<PathBuf>,
+        backlog: i32,
         authenticator: Option<Bound<'_, PyAny>>,
         dispatch: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Server> {
@@ -71,15 +74,16 @@ impl Server {
             });
         }
         let server = rest(py, || {
-            let listener = match path {
-                Some(path) => Listener::unix(path),
-                None => {
-                    let addresses: Result<Vec<_>, _> =
-                        host.iter().map(|host| host.parse()).collect();
-                    let addresses: Vec<std::net::IpAddr> = addresses.unwrap_or_default();
-                    let addresses = addresses.into_iter().map(|ip| (ip, port).into());
-                    Listener::tcp(&addresses.collect::<Vec<std::net::SocketAddr>>()[..])
-                }
+            let broken = |source| ListenError::Inherited { source };
+            let listener = match (path, listener) {
+                (Some(path), _) => Listener::unix(path).and_then(|listener| {
+                    let set = SockRef::from(&listener).listen(backlog);
+                    set.map(|()| listener).map_err(broken)
+                }),
+                (None, Some(socket)) => rpyc_cpython::duplicate(socket)
+                    .map_err(broken)
+                    .and_then(Listener::from_fd),
+                (None, None) => Err(ListenError::Nothing),
             };
             builder.serve_on([listener?])
         });
@@ -91,14 +95,11 @@ impl Server {
         })
     }
 
-    /// The host and the port, or the path of the Unix socket and None.
+    /// The host and the port that it listens at, if it is TCP's.
     #[getter]
-    fn address(&self) -> (String, Option<u16>) {
-        match self.addresses.first() {
-            Some(Address::Tcp(address)) => (address.ip().to_string(), Some(address.port())),
-            Some(Address::Unix(Some(path))) => (path.display().to_string(), None),
-            _ => (String::new(), None),
-        }
+    fn address(&self) -> Option<(String, u16)> {
+        let address = self.addresses.first().and_then(Address::tcp)?;
+        Some((address.ip().to_string(), address.port()))
     }
 
     #[getter]
@@ -107,11 +108,48 @@ impl Server {
     }
 
     #[getter]
-    fn clients(&self) -> usize {
+    fn client_count(&self) -> usize {
         match &*self.state() {
             State::Serving(running) => running.clients(),
             State::Bound(_) | State::Closed => 0,
         }
+    }
+
+    /// The clients that are served: a number of each, and where it is, as a socket tells it.
+    fn clients<'py>(&self, py: Python<'py>) -> PyResult<Vec<(u64, Bound<'py, PyAny>)>> {
+        let connections = rest(py, || self.connections());
+        let client = |connection: &Connection| {
+            let peer = match connection.config().peer {
+                Some(PeerAddr::Tcp(SocketAddr::V4(peer))) => {
+                    (peer.ip().to_string(), peer.port()).into_bound_py_any(py)?
+                }
+                Some(PeerAddr::Tcp(SocketAddr::V6(peer))) => {
+                    let parts = (
+                        peer.ip().to_string(),
+                        peer.port(),
+                        peer.flowinfo(),
+                        peer.scope_id(),
+                    );
+                    parts.into_bound_py_any(py)?
+                }
+                _ => "".into_bound_py_any(py)?,
+            };
+            Ok((connection.number(), peer))
+        };
+        let clients = connections.iter().map(client).collect();
+        // The last handle of a connection may do work.
+        rest(py, || drop(connections));
+        clients
+    }
+
+    /// Ends the connection of that client, if it is there, without waiting for its requests.
+    fn close_client(&self, py: Python<'_>, number: u64) {
+        rest(py, || {
+            let mut connections = self.connections().into_iter();
+            if let Some(connection) = connections.find(|connection| connection.number() == number) {
+                connection.shut_down(Duration::ZERO);
+            }
+        });
     }
 
     /// Whether it serves; one for a single client ends by itself.
@@ -144,6 +182,13 @@ impl Server {
 }
 
 impl Server {
+    fn connections(&self) -> Vec<Connection> {
+        match &*self.state() {
+            State::Serving(running) => running.connections(),
+            State::Bound(_) | State::Closed => Vec::new(),
+        }
+    }
+
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

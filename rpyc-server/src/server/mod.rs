@@ -32,6 +32,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use log::error;
+use rpyc_core::Connection;
 use rpyc_core::service::IntoFactory;
 use rpyc_core::transport::PeerAddr;
 
@@ -372,6 +373,12 @@ impl Running {
     /// How many clients are connected now.
     pub fn clients(&self) -> usize {
         self.stopper.shared.clients.len()
+    }
+
+    /// The connections that are served now; where from, their config's [`peer`](rpyc_core::Config::peer)
+    /// says.
+    pub fn connections(&self) -> Vec<Connection> {
+        self.stopper.shared.clients.connections()
     }
 
     /// Stops the server from another thread.
