@@ -1,38 +1,11 @@
 //! Servers inside a program of a Python's: the package `rpyc_rs`.
 
-use std::path::PathBuf;
-use std::sync::LazyLock;
-use std::{env, fs};
-
+use rpyc_tests::Script;
 use rpyc_tests::certs::Authority;
+use rpyc_tests::package::site;
 use rpyc_tests::python::dedent;
-use rpyc_tests::{Script, server};
 
 use crate::folder;
-
-/// A folder with the package, as it is installed.
-fn site() -> &'static PathBuf {
-    static SITE: LazyLock<PathBuf> = LazyLock::new(|| {
-        let module = server::binary().with_file_name("librpyc_server.so");
-        let sources =
-            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../rpyc-server/python/rpyc_rs");
-        let site = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("site");
-        let package = site.join("rpyc_rs");
-        // One that another test process uses stays as it is: it is put there as a whole.
-        let fresh = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-        for source in fs::read_dir(sources).expect("the sources").flatten() {
-            if source.path().is_file() {
-                fs::copy(source.path(), fresh.path().join(source.file_name())).expect("a copy");
-            }
-        }
-        fs::copy(module, fresh.path().join("_native.abi3.so")).expect("the module is built");
-        let _ = fs::create_dir_all(&site);
-        let _ = fs::remove_dir_all(&package);
-        fs::rename(fresh.keep(), &package).expect("the package's place");
-        site
-    });
-    &SITE
-}
 
 /// A program that finds `rpyc_rs`, stock `rpyc`, the services of `lab.py`, and `client(code)`, which runs a
 /// client's code in a process of its own and gives what it writes.

@@ -7,6 +7,7 @@ mod refusals;
 mod servers;
 mod services;
 mod several;
+mod typing;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
-//! The Python package `rpyc_rs`: its wheel, built as `pip install` builds it, and environments that have it.
+//! The Python package `rpyc_rs`: its wheel, built as `pip install` builds it, environments that have it, and a
+//! folder with what Cargo has built.
 
+use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,6 +10,7 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 
 use crate::python::{PACKAGES, interpreter, progress, run, target_folder};
+use crate::server::binary;
 
 /// A new virtual environment. It goes when it is dropped.
 #[derive(Debug)]
@@ -68,6 +71,55 @@ impl Environment {
             .arg("--disable-pip-version-check");
         pip
     }
+}
+
+/// A folder to import the package from as it is installed, of the sources as they are and the module that
+/// Cargo has built.
+///
+/// # Panics
+/// When it can't be made.
+#[must_use]
+pub fn site() -> &'static Path {
+    static SITE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    match SITE.get_or_init(make_site) {
+        Ok(path) => path,
+        Err(reason) => panic!("the package can't be had: {reason}"),
+    }
+}
+
+fn make_site() -> Result<PathBuf, String> {
+    let module = binary().with_file_name("librpyc_server.so");
+    let test = env::current_exe().map_err(|e| e.to_string())?;
+    let site = target_folder()?.join("python-peers/site");
+    let site = site.join(test.file_stem().unwrap_or_default());
+    let failed = |e: std::io::Error| format!("{}: {e}", site.display());
+    fs::create_dir_all(&site).map_err(failed)?;
+    // One that another process uses stays as it is: it is put there as a whole.
+    let fresh = tempfile::tempdir_in(&site).map_err(failed)?;
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rpyc-server/python/rpyc_rs");
+    copy(&sources, fresh.path()).map_err(failed)?;
+    fs::copy(module, fresh.path().join("_native.abi3.so")).map_err(failed)?;
+    let package = site.join("rpyc_rs");
+    let _ = fs::remove_dir_all(&package);
+    fs::rename(fresh.keep(), &package).map_err(failed)?;
+    Ok(site)
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let there = to.join(entry.file_name());
+        if entry.file_name() == "__pycache__" {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            fs::create_dir(&there)?;
+            copy(&entry.path(), &there)?;
+        } else {
+            fs::copy(entry.path(), there)?;
+        }
+    }
+    Ok(())
 }
 
 /// The wheel, built once per test process from the sources as they are.

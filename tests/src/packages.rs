@@ -34,7 +34,17 @@ impl Packages {
     /// When it can't be made.
     #[must_use]
     pub fn of(python: &Path) -> Packages {
-        let prepared = prepare(python);
+        let all = [&PACKAGES[..], &COMPILED].concat();
+        Packages::with(python, "packages", &all)
+    }
+
+    /// The environment of that kind of this Python, which has these packages, made when it is missing.
+    ///
+    /// # Panics
+    /// When it can't be made.
+    #[must_use]
+    pub fn with(python: &Path, kind: &str, packages: &[&str]) -> Packages {
+        let prepared = prepare(python, kind, packages);
         let python = prepared.unwrap_or_else(|why| panic!("the packages can't be had: {why}"));
         Packages { python }
     }
@@ -107,31 +117,30 @@ impl Packages {
     }
 }
 
-fn prepare(python: &Path) -> Result<PathBuf, String> {
+fn prepare(python: &Path, kind: &str, packages: &[&str]) -> Result<PathBuf, String> {
     let base = target_folder()?.join("python-peers");
     let failed = |e: std::io::Error| format!("{}: {e}", base.display());
     fs::create_dir_all(&base).map_err(failed)?;
     let mut ask = Command::new(python);
     ask.args(["-c", "import platform; print(platform.python_version())"]);
     let version = clear_environment(&mut ask).output().map_err(failed)?.stdout;
-    let name = format!("packages-{}", String::from_utf8_lossy(&version).trim());
+    let name = format!("{kind}-{}", String::from_utf8_lossy(&version).trim());
     let lock = File::create(base.join(format!("lock-{name}"))).map_err(failed)?;
     // Held until the end of this function, by this process alone.
     lock.lock().map_err(failed)?;
     let folder = base.join(&name);
     let (python_there, complete) = (folder.join("bin/python"), folder.join("complete"));
-    let all = [&PACKAGES[..], &COMPILED].concat();
-    if fs::read_to_string(&complete).is_ok_and(|text| text == all.join("\n")) {
+    if fs::read_to_string(&complete).is_ok_and(|text| text == packages.join("\n")) {
         return Ok(python_there);
     }
-    progress(&format!("installing {} ...", all.join(", ")));
+    progress(&format!("installing {} ...", packages.join(", ")));
     run(Command::new(python)
         .args(["-m", "venv", "--clear"])
         .arg(&folder))?;
     run(Command::new(&python_there)
         .args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:"])
         .arg("--disable-pip-version-check")
-        .args(&all))?;
-    fs::write(&complete, all.join("\n")).map_err(failed)?;
+        .args(packages))?;
+    fs::write(&complete, packages.join("\n")).map_err(failed)?;
     Ok(python_there)
 }

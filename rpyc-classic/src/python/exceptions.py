@@ -12,6 +12,9 @@ _TRAILER = " =========\n"
 class GenericException(Exception):
     """A peer's exception whose class isn't known here."""
 
+    # Where programs find it.
+    __module__ = "rpyc.core.vinegar"
+
 
 class _Bounded:
     """Classes that are made of peers' names: so many, in so many characters, and then anew."""

@@ -43,7 +43,7 @@ main
 
 import os
 import sys
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rpyc_rs import _modules, _native
 from rpyc_rs._registry import TCPRegistryClient, UDPRegistryClient
@@ -55,25 +55,118 @@ from rpyc_rs._server import (
     ThreadPoolServer,
 )
 
+if TYPE_CHECKING:
+    from rpyc_rs import core as core
+    from rpyc_rs import lib as lib
+    from rpyc_rs import utils as utils
+    from rpyc_rs import version as version
+    from rpyc_rs.core.async_ import AsyncResult as AsyncResult
+    from rpyc_rs.core.async_ import AsyncResultTimeout as AsyncResultTimeout
+    from rpyc_rs.core.netref import BaseNetref as BaseNetref
+    from rpyc_rs.core.protocol import Connection as Connection
+    from rpyc_rs.core.protocol import PingError as PingError
+    from rpyc_rs.core.service import ClassicService as ClassicService
+    from rpyc_rs.core.service import MasterService as MasterService
+    from rpyc_rs.core.service import Service as Service
+    from rpyc_rs.core.service import SlaveService as SlaveService
+    from rpyc_rs.core.service import VoidService as VoidService
+    from rpyc_rs.core.stream import Channel as Channel
+    from rpyc_rs.core.stream import PipeStream as PipeStream
+    from rpyc_rs.core.stream import SocketStream as SocketStream
+    from rpyc_rs.core.vinegar import GenericException as GenericException
+    from rpyc_rs.lib import setup_logger as setup_logger
+    from rpyc_rs.lib import spawn as spawn
+    from rpyc_rs.utils import classic as classic
+    from rpyc_rs.utils import exposed as exposed
+    from rpyc_rs.utils import service as service
+    from rpyc_rs.utils.factory import DiscoveryError as DiscoveryError
+    from rpyc_rs.utils.factory import ForbiddenError as ForbiddenError
+    from rpyc_rs.utils.factory import connect as connect
+    from rpyc_rs.utils.factory import connect_by_service as connect_by_service
+    from rpyc_rs.utils.factory import connect_channel as connect_channel
+    from rpyc_rs.utils.factory import connect_pipes as connect_pipes
+    from rpyc_rs.utils.factory import connect_stdpipes as connect_stdpipes
+    from rpyc_rs.utils.factory import connect_stream as connect_stream
+    from rpyc_rs.utils.factory import connect_subproc as connect_subproc
+    from rpyc_rs.utils.factory import connect_thread as connect_thread
+    from rpyc_rs.utils.factory import discover as discover
+    from rpyc_rs.utils.factory import list_services as list_services
+    from rpyc_rs.utils.factory import ssl_connect as ssl_connect
+    from rpyc_rs.utils.factory import unix_connect as unix_connect
+    from rpyc_rs.utils.helpers import BgServingThread as BgServingThread
+    from rpyc_rs.utils.helpers import async_ as async_
+    from rpyc_rs.utils.helpers import buffiter as buffiter
+    from rpyc_rs.utils.helpers import classpartial as classpartial
+    from rpyc_rs.utils.helpers import restricted as restricted
+    from rpyc_rs.utils.helpers import timed as timed
+
 __version__: str = _native.__version__
 
+__all__ = [
+    "AsyncResult",
+    "AsyncResultTimeout",
+    "AuthenticationError",
+    "BaseNetref",
+    "BgServingThread",
+    "Channel",
+    "ClassicService",
+    "Connection",
+    "DiscoveryError",
+    "ForbiddenError",
+    "GenericException",
+    "MasterService",
+    "OneShotServer",
+    "PingError",
+    "PipeStream",
+    "Server",
+    "Service",
+    "SlaveService",
+    "SocketStream",
+    "TCPRegistryClient",
+    "ThreadPoolServer",
+    "ThreadedServer",
+    "UDPRegistryClient",
+    "VoidService",
+    "__version__",
+    "async_",
+    "buffiter",
+    "classic",
+    "classpartial",
+    "connect",
+    "connect_by_service",
+    "connect_channel",
+    "connect_pipes",
+    "connect_stdpipes",
+    "connect_stream",
+    "connect_subproc",
+    "connect_thread",
+    "discover",
+    "exposed",
+    "list_services",
+    "main",
+    "restricted",
+    "service",
+    "setup_logger",
+    "spawn",
+    "ssl_connect",
+    "timed",
+    "unix_connect",
+]
 
-def __getattr__(name: str) -> Any:
-    # The rest is there at its first use: the program `rpyc-server` doesn't need it.
-    if name.startswith("_") and name != "__all__":
-        raise AttributeError(f"module 'rpyc_rs' has no attribute {name!r}")
-    if name == "__all__":
-        return [each for each in __dir__() if not each.startswith("_") and each not in ("os", "sys", "Any", "NoReturn")]
-    from rpyc_rs import _names
+if not TYPE_CHECKING:
 
-    value = globals()[name] = getattr(_names, name)
-    return value
+    def __getattr__(name):
+        # What isn't imported above is at its first use: the program `rpyc-server` doesn't need it.
+        if name.startswith("_"):
+            raise AttributeError(f"module 'rpyc_rs' has no attribute {name!r}")
+        from rpyc_rs import _names
+
+        value = globals()[name] = getattr(_names, name)
+        return value
 
 
 def __dir__() -> list[str]:
-    from rpyc_rs import _names
-
-    return sorted({*globals(), *_names.PLACES})
+    return sorted({*__all__, "core", "lib", "utils", "version"})
 
 
 def main() -> NoReturn:

@@ -1,3 +1,4 @@
 from rpyc_rs import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -27,10 +27,11 @@ class _Finder:
                 if name.partition(".")[0] == "rpyc"
             }
             modules["rpyc_rs._names"] = (False, modules["rpyc_rs._names"][1])
-            from _rpyc_package import PackageFinder
+            from _rpyc_package import PackageFinder  # type: ignore[import-not-found]
 
             self._finder = PackageFinder({**modules, **_OWN})
-        return self._finder.find_spec(name, path, target)
+        found: Optional[ModuleSpec] = self._finder.find_spec(name, path, target)
+        return found
 
 
 # First: a folder may have descriptions of these modules' types.

@@ -1,7 +1,10 @@
-from typing import Any, Callable, NoReturn, Optional, Sequence
+from typing import Any, Callable, NoReturn, Optional, Sequence, final
+
+from typing_extensions import Self
+
+__all__ = ["Registry", "Server", "__version__", "log_to", "prepare", "run", "stop"]
 
 __version__: str
-__file__: str
 
 def run(arguments: list[bytes], module: str, is_chosen: bool) -> NoReturn:
     """Runs the program with its arguments, behind its name, and ends the process.
@@ -20,25 +23,30 @@ def log_to(write: Callable[[int, str, str], None]) -> None:
 def stop(seconds: float) -> bool:
     """The end of a program whose servers are closed: says whether no code of clients' runs any more."""
 
+@final
 class Registry:
     """How to reach a registry, over "udp" or "tcp"; each call asks anew. Where it fails, it raises an OSError:
     a TimeoutError where nobody answers."""
 
-    def __init__(self, transport: str, host: str, port: int, timeout: float) -> None: ...
+    def __new__(cls, transport: str, host: str, port: int, timeout: float) -> Self: ...
     def discover(self, name: str) -> list[tuple[str, int]]: ...
     def list(self, host: Optional[str]) -> Optional[Sequence[str]]: ...
     def register(self, names: Sequence[str], port: int, source: Optional[str]) -> None: ...
     def unregister(self, port: int, source: Optional[str]) -> None: ...
 
+@final
 class Server:
     """A server: bound to its address by its constructor, serving from `start` to `close`."""
 
-    address: Optional[tuple[str, int]]
-    names: Sequence[str]
-    client_count: int
+    @property
+    def address(self) -> Optional[tuple[str, int]]: ...
+    @property
+    def names(self) -> Sequence[str]: ...
+    @property
+    def client_count(self) -> int: ...
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         service: Any,
         config: dict[str, Any],
         mode: str,
@@ -49,7 +57,7 @@ class Server:
         backlog: int,
         authenticator: Optional[Callable[[int], tuple[int, Any]]],
         dispatch: Optional[Callable[[Callable[[], None]], Any]],
-    ) -> None: ...
+    ) -> Self: ...
     def start(self) -> None: ...
     def is_serving(self) -> bool: ...
     def clients(self) -> list[tuple[int, Any]]:

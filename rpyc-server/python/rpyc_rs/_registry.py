@@ -113,3 +113,8 @@ class TCPRegistryClient(RegistryClient):
         logger: Optional[logging.Logger] = None,
     ) -> None:
         super().__init__(ip, port, timeout, logger)
+
+
+# Where programs find them.
+for _class in RegistryClient, UDPRegistryClient, TCPRegistryClient:
+    _class.__module__ = "rpyc_rs.utils.registry"

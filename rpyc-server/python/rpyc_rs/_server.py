@@ -60,6 +60,7 @@ class Server:
     """
 
     _mode = "threaded"
+    _workers = 0
 
     def __init__(
         self,
@@ -78,7 +79,6 @@ class Server:
         socket_path: "str | os.PathLike[str] | None" = None,
         *,
         dispatch: Optional[Callable[[Callable[[], None]], Any]] = None,
-        _workers: int = 0,
     ) -> None:
         self._ended = threading.Event()
         self._registration: Optional[threading.Thread] = None
@@ -101,7 +101,7 @@ class Server:
                 service,
                 config,
                 self._mode,
-                _workers,
+                self._workers,
                 listener=None if listener is None else listener.fileno(),
                 path=None if socket_path is None else os.fspath(socket_path),
                 backlog=backlog,
@@ -112,7 +112,8 @@ class Server:
             if listener is not None:
                 listener.close()
         self.host: str
-        self.port: "int | str"
+        # An int, but for Unix sockets.
+        self.port: Any
         address = self._native.address
         if address is not None:
             self.host, self.port = address
@@ -148,9 +149,10 @@ class Server:
         """Ends all connections, and listens no more. What runs has two seconds to end. May be called again."""
         self._ended.set()
         self._native.close()
-        if self._registration not in (None, threading.current_thread()):
+        registration = self._registration
+        if registration is not None and registration is not threading.current_thread():
             # A registry that isn't there isn't waited for longer.
-            self._registration.join(_SECONDS_TO_END)
+            registration.join(_SECONDS_TO_END)
 
     @property
     def active(self) -> bool:
@@ -206,13 +208,19 @@ class ThreadPoolServer(Server):
     def __init__(
         self, service: Any, *args: Any, nbThreads: int = 20, requestBatchSize: int = 10, **kwargs: Any
     ) -> None:
-        super().__init__(service, *args, _workers=nbThreads, **kwargs)
+        self._workers = nbThreads
+        super().__init__(service, *args, **kwargs)
 
 
 class OneShotServer(Server):
     """Serves the first client that is let in, and ends with it."""
 
     _mode = "oneshot"
+
+
+# Where programs find them.
+for _class in AuthenticationError, Server, ThreadedServer, ThreadPoolServer, OneShotServer:
+    _class.__module__ = "rpyc_rs.utils.server"
 
 
 def _listener(

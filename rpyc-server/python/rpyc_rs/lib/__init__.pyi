@@ -1,0 +1,6 @@
+import os
+import threading
+from typing import Any, Callable, Optional
+
+def spawn(function: Callable[..., Any], *args: Any, **kwargs: Any) -> threading.Thread: ...
+def setup_logger(quiet: bool = False, logfile: "Optional[str | os.PathLike[str]]" = None) -> None: ...

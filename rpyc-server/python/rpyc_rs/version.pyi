@@ -1,0 +1,3 @@
+version: tuple[str, ...]
+version_string: str
+release_date: str
