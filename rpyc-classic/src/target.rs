@@ -5,7 +5,7 @@ use std::fmt;
 
 use rpyc_core::object::{Any, Args, Context, Netref, Object, ObjectRef, ObjectResult};
 use rpyc_core::wire::{Handler, Str, Value};
-use rpyc_core::{Connection, Exception};
+use rpyc_core::{Connection, Error, Exception};
 
 /// What a netref stands for.
 #[derive(Clone)]
@@ -115,7 +115,7 @@ impl Target {
     /// Those of the peer, or of the object; a ValueError where there are more than any class has.
     pub fn methods(&self, connection: Option<Connection>) -> ObjectResult<Vec<Str>> {
         let names = match (self, connection) {
-            (Target::Peer(netref), _) => netref.inspect().map_err(Exception::from)?,
+            (Target::Peer(netref), _) => netref.inspect().map_err(raised)?,
             (Target::Here(object), Some(connection)) => {
                 object.methods(&Context::new(&connection))?.to_vec()
             }
@@ -171,7 +171,7 @@ fn at_peer(netref: &Netref, operation: Operation<'_>) -> ObjectResult {
         }
         Operation::Str => netref.request(Handler::Str, []),
     };
-    answer.map_err(Exception::from)
+    answer.map_err(raised)
 }
 
 fn here(object: &dyn Object, cx: &Context<'_>, operation: Operation<'_>) -> ObjectResult {
@@ -190,6 +190,22 @@ fn here(object: &dyn Object, cx: &Context<'_>, operation: Operation<'_>) -> Obje
         Operation::SetAttr(name, value) => object.set_attr(cx, name, value).map(|()| Any::NONE)?,
         Operation::Str => text(object.str(cx)?),
     })
+}
+
+/// The exception for a request that has failed, in Python: where it has timed out, that of an AsyncResult.
+#[must_use]
+pub fn raised(error: Error) -> Exception {
+    let is_own = matches!(error, Error::Timeout(_));
+    let exception = Exception::from(error);
+    match is_own {
+        true => {
+            let (module, class) = ("rpyc.core.async_", "AsyncResultTimeout");
+            let args = exception.args().iter().cloned();
+            let made = Exception::new(Str::from_static(module), Str::from_static(class));
+            args.fold(made, Exception::with_arg)
+        }
+        false => exception,
+    }
 }
 
 /// The exception for what can't be asked any more.

@@ -246,8 +246,60 @@ pub fn is_unlocked() -> bool {
     crate::sync::holds_none()
 }
 
+/// Does something that may wait for peers on this thread, and lets it be interrupted: `is_interrupted` is
+/// asked several times a second while it waits, and at once where a signal has come. From the moment that it says
+/// so each wait of this scope ends as if its time were over. Says whether that has happened, too.
+///
+/// ```
+/// use rpyc_core::executor::interruptible;
+///
+/// let (sum, was_interrupted) = interruptible(|| false, || 1 + 1);
+/// assert_eq!((sum, was_interrupted), (2, false));
+/// ```
+pub fn interruptible<R>(is_interrupted: fn() -> bool, work: impl FnOnce() -> R) -> (R, bool) {
+    struct Restored(Interruption);
+
+    impl Drop for Restored {
+        fn drop(&mut self) {
+            INTERRUPTION.set(self.0);
+        }
+    }
+
+    let _outer = Restored(INTERRUPTION.replace(Interruption::Asked(is_interrupted)));
+    let done = work();
+    (done, matches!(INTERRUPTION.get(), Interruption::Happened))
+}
+
+/// Whether waits of this thread can be interrupted.
+pub(crate) fn is_interruptible() -> bool {
+    !matches!(INTERRUPTION.get(), Interruption::None)
+}
+
+/// Whether the wait is to end. Foreign code runs.
+pub(crate) fn is_interrupted() -> bool {
+    match INTERRUPTION.get() {
+        Interruption::None => false,
+        Interruption::Happened => true,
+        Interruption::Asked(is_interrupted) => {
+            let it_is = is_interrupted();
+            if it_is {
+                INTERRUPTION.set(Interruption::Happened);
+            }
+            it_is
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Interruption {
+    None,
+    Asked(fn() -> bool),
+    Happened,
+}
+
 thread_local! {
     static IS_RETIRED: Cell<bool> = const { Cell::new(false) };
+    static INTERRUPTION: Cell<Interruption> = const { Cell::new(Interruption::None) };
 }
 
 /// How long an idle thread is kept: bursts of callbacks shouldn't pay for starting threads.

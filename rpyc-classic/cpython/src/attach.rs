@@ -25,7 +25,9 @@ use pyo3::prelude::*;
 use rpyc_classic::target::panicked;
 pub(crate) use rpyc_classic::threads::lock;
 use rpyc_core::Exception;
-use rpyc_core::executor::{Executor, Job, is_unlocked, retire};
+use rpyc_core::executor::{Executor, Job, interruptible, is_unlocked, retire};
+
+use crate::policy::policy;
 
 /// Runs `work` attached to the interpreter. A panic comes out as an exception.
 ///
@@ -59,21 +61,57 @@ pub(crate) fn let_go(held: impl Send) {
     attach(|py| py.detach(|| drop(held)));
 }
 
-/// The only way out of the interpreter: `wait` may block, and run other requests on this thread.
+/// The only way out of the interpreter: `wait` may block, and run other requests on this thread. On Python's
+/// main thread a signal whose handler raises ends it.
 ///
 /// # Errors
-/// In the child of a fork, whose connections are its parent's.
+/// In the child of a fork, whose connections are its parent's; what [`take_raised`] gives.
 pub(crate) fn ask<R: Send>(
     py: Python<'_>,
     wait: impl FnOnce() -> R + Send,
 ) -> Result<R, Exception> {
     check_not_forked()?;
-    Ok(py.detach(|| {
+    let is_main = is_main_thread(py);
+    let (answer, was_interrupted) = py.detach(|| {
         let before = RUNS_PYTHON.replace(true);
-        let answer = outside(wait);
+        let answer = match is_main {
+            true => interruptible(has_signal_raised, || outside(wait)),
+            false => (outside(wait), false),
+        };
         RUNS_PYTHON.set(before);
         answer
-    }))
+    });
+    match was_interrupted {
+        true => Err(Exception::builtin("KeyboardInterrupt")),
+        false => Ok(answer),
+    }
+}
+
+/// Whether this thread is the one that runs handlers of signals.
+fn is_main_thread(py: Python<'_>) -> bool {
+    IS_MAIN.get().unwrap_or_else(|| {
+        let is_main = || -> PyResult<bool> {
+            let main = py.import("threading")?.call_method0("main_thread")?;
+            main.getattr("ident")?
+                .eq(policy().get_ident.bind(py).call0()?)
+        };
+        let is_main = is_main().unwrap_or(false);
+        IS_MAIN.set(Some(is_main));
+        is_main
+    })
+}
+
+/// Runs the handlers of signals that have come; whether one has raised.
+fn has_signal_raised() -> bool {
+    let raised = attached(|py| py.check_signals().err()).ok().flatten();
+    let has_raised = raised.is_some();
+    RAISED.set(raised);
+    has_raised
+}
+
+/// What the handler of a signal has raised, instead of whatever else is to be raised.
+pub(crate) fn take_raised() -> Option<PyErr> {
+    RAISED.take()
 }
 
 /// Runs `work` detached on this thread, which is known to the interpreter meanwhile and may run Python.
@@ -236,6 +274,9 @@ pub(crate) fn check_not_forked() -> Result<(), Exception> {
 thread_local! {
     // How often this thread has entered the interpreter.
     static INSIDE: Cell<usize> = const { Cell::new(0) };
+    // Whether this thread is Python's main one, once that is known.
+    static IS_MAIN: Cell<Option<bool>> = const { Cell::new(None) };
+    static RAISED: Cell<Option<PyErr>> = const { Cell::new(None) };
     // Whether this thread, when it isn't attached, may attach to run a destructor.
     static RUNS_PYTHON: Cell<bool> = const { Cell::new(false) };
 }

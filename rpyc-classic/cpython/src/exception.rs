@@ -8,6 +8,7 @@ use pyo3::types::{PyString, PyTuple};
 use rpyc_core::Exception;
 use rpyc_core::wire::{Str, Value};
 
+use crate::attach::take_raised;
 use crate::convert::{to_value, value_to_python};
 use crate::handle::text;
 use crate::names;
@@ -94,6 +95,9 @@ fn rebuild(
     (instantiate, may_import): (bool, bool),
     exception: &Exception,
 ) -> PyResult<PyErr> {
+    if let Some(raised) = take_raised() {
+        return Ok(raised);
+    }
     if exception.is("StopIteration") {
         return Ok(PyStopIteration::new_err(()));
     }

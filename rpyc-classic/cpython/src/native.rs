@@ -244,9 +244,7 @@ impl Target {
         let netref = self.netref(py)?;
         let args = to_anys(py, &self.session, args)?;
         let handler = Handler::from_number(handler);
-        let answer = ask(py, || {
-            netref.request(handler, args).map_err(Exception::from)
-        });
+        let answer = ask(py, || netref.request(handler, args).map_err(target::raised));
         self.received(py, answer.flatten())
     }
 
@@ -260,7 +258,7 @@ impl Target {
         let args = to_anys(py, &self.session, args)?;
         let handler = Handler::from_number(handler);
         let sent = ask(py, || {
-            netref.async_request(handler, args).map_err(Exception::from)
+            netref.async_request(handler, args).map_err(target::raised)
         });
         match sent.flatten() {
             Ok(result) => Ok(Answer {
@@ -309,7 +307,7 @@ impl Answer {
 
     fn value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let result = self.result(py)?;
-        let value = ask(py, || result.value().map_err(Exception::from));
+        let value = ask(py, || result.value().map_err(target::raised));
         match value.flatten() {
             Ok(value) => to_python(py, &self.session, value),
             Err(exception) => Err(raise_of_peer(py, &self.session, &exception)),

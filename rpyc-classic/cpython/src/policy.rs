@@ -7,7 +7,7 @@ use pyo3::types::{PyCFunction, PyDict, PyModule};
 
 use crate::attach::{self, Permanent};
 use crate::names;
-use rpyc_classic::python::{ASYNC_RESULT, PACKAGE, SOURCES, TELEPORTATION};
+use rpyc_classic::python::{PACKAGE, SOURCES, TELEPORTATION};
 
 /// Functions and classes of the Python sources.
 pub(crate) struct Policy {
@@ -164,7 +164,6 @@ pub(crate) fn load(py: Python<'_>, native: Bound<'_, PyModule>, setup: &Setup<'_
 
 /// What is CPython's own among the sources.
 const OWN: &[(&str, &str)] = &[
-    ("_rpyc_async", ASYNC_RESULT),
     ("_rpyc_teleportation", TELEPORTATION),
     ("_rpyc_locals", include_str!("python/locals.py")),
     ("_rpyc_thread_state", include_str!("python/thread_state.py")),

@@ -293,7 +293,7 @@ mod _rpyc_native {
             let args = zelf.to_anys(vm, &args);
             let handler = Handler::from_number(handler);
             let answer = detached(vm, || netref.request(handler, args));
-            received(vm, &zelf.session, answer.map_err(Exception::from))
+            received(vm, &zelf.session, answer.map_err(target::raised))
         }
 
         #[pymethod]
@@ -344,7 +344,7 @@ mod _rpyc_native {
         #[pymethod]
         fn value(zelf: PyRef<Self>, vm: &VirtualMachine) -> PyResult {
             let answer = detached(vm, || zelf.result.value());
-            received(vm, &zelf.session, answer.map_err(Exception::from))
+            received(vm, &zelf.session, answer.map_err(target::raised))
         }
 
         #[pymethod]

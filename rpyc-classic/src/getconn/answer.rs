@@ -4,10 +4,11 @@ use std::sync::{Arc, Weak};
 
 use rpyc_core::object::{Any, Args, Context, IdParts, MethodInfo, Object, ObjectResult};
 use rpyc_core::wire::Str;
-use rpyc_core::{AsyncResult, Exception, WeakConnection};
+use rpyc_core::{AsyncResult, WeakConnection};
 
 use super::{method_names, timeout};
 use crate::arguments::MethodDef;
+use crate::target::raised;
 
 /// The answer to a request, now or later.
 pub(super) struct Answer {
@@ -61,7 +62,7 @@ impl Object for Answer {
             "ready" => return Ok(Any::from(self.result.ready())),
             "error" => return Ok(Any::from(self.result.error())),
             "expired" => return Ok(Any::from(self.result.expired())),
-            "value" => return self.result.value().map_err(Exception::from),
+            "value" => return self.result.value().map_err(raised),
             "__doc__" => return Ok(Any::NONE),
             _ => {}
         }
@@ -118,7 +119,7 @@ static METHODS: &[MethodDef<Answer>] = &[
         parameters: &[],
         required: 0,
         body: |this, _, _| {
-            this.result.wait().map_err(Exception::from)?;
+            this.result.wait().map_err(raised)?;
             Ok(Any::NONE)
         },
     },

@@ -23,6 +23,7 @@ use self::config::ConfigView;
 use self::modules::Modules;
 use crate::arguments::MethodDef;
 use crate::evaluator::Session;
+use crate::target::raised;
 use crate::threads::lock;
 
 /// What keeps a connection open that Python code has made: it is closed when nothing holds this any
@@ -125,7 +126,7 @@ impl ServerConnection {
     }
 
     fn peer_root(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
-        let root = self.connection()?.root().map_err(Exception::from)?;
+        let root = self.connection()?.root().map_err(raised)?;
         attr(cx, &root, name)
     }
 }
@@ -139,7 +140,7 @@ impl fmt::Debug for ServerConnection {
 /// An attribute of a peer's or a local object.
 fn attr(cx: &Context<'_>, of: &Any, name: &str) -> ObjectResult {
     match of {
-        Any::Netref(netref) => netref.attr(name).map_err(Exception::from),
+        Any::Netref(netref) => netref.attr(name).map_err(raised),
         Any::Local(object) => object.attr(cx, name),
         Any::Value(_) | Any::Tuple(_) => Err(Exception::attribute_error(format!(
             "'{}' object has no attribute '{name}'",
@@ -156,7 +157,7 @@ impl Object for ServerConnection {
     fn attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
         match name {
             "root" | "_remote_root" => {
-                return self.connection()?.root().map_err(Exception::from);
+                return self.connection()?.root().map_err(raised);
             }
             "eval" | "execute" | "namespace" => return self.peer_root(cx, name),
             "builtins" | "builtin" => {
@@ -287,7 +288,7 @@ static CONNECTION_METHODS: &[MethodDef<ServerConnection>] = &[
                 return Ok(Any::from(false));
             }
             let served = this.connection()?.serve(timeout(&args[0], 1.0)?);
-            Ok(Any::from(served.map_err(Exception::from)?))
+            Ok(Any::from(served.map_err(raised)?))
         },
     },
     MethodDef {
@@ -296,7 +297,7 @@ static CONNECTION_METHODS: &[MethodDef<ServerConnection>] = &[
         required: 0,
         body: |this, _, args| {
             let served = this.connection()?.serve(timeout(&args[0], 0.0)?);
-            Ok(Any::from(served.map_err(Exception::from)?))
+            Ok(Any::from(served.map_err(raised)?))
         },
     },
     MethodDef {
@@ -306,7 +307,7 @@ static CONNECTION_METHODS: &[MethodDef<ServerConnection>] = &[
         body: |this, _, args| {
             let timeout = timeout(&args[0], 0.0)?.unwrap_or(Duration::MAX);
             let served = this.connection()?.poll_all(timeout);
-            Ok(Any::from(served.map_err(Exception::from)?))
+            Ok(Any::from(served.map_err(raised)?))
         },
     },
     MethodDef {
@@ -314,7 +315,12 @@ static CONNECTION_METHODS: &[MethodDef<ServerConnection>] = &[
         parameters: &[],
         required: 0,
         body: |this, _, _| {
-            this.connection()?.serve_all();
+            let connection = this.connection()?;
+            while connection.serve(None).is_ok_and(|has_come| has_come) {}
+            // Else the thread has been interrupted.
+            if connection.is_closed() {
+                connection.serve_all();
+            }
             Ok(Any::NONE)
         },
     },
@@ -362,7 +368,7 @@ impl ServerConnection {
     fn close(&self) -> ObjectResult {
         // Else it is closed already.
         if let Ok(connection) = self.connection() {
-            connection.close().map_err(Exception::from)?;
+            connection.close().map_err(raised)?;
         }
         Ok(Any::NONE)
     }
@@ -379,14 +385,14 @@ impl ServerConnection {
                 ));
             }
         };
-        answered.map_err(Exception::from)?;
+        answered.map_err(raised)?;
         Ok(Any::NONE)
     }
 
     fn sync_request(&self, args: Vec<Option<Any>>) -> ObjectResult {
         let (handler, args) = request(args)?;
         let answer = self.connection()?.sync_request(handler, args);
-        answer.map_err(Exception::from)
+        answer.map_err(raised)
     }
 
     fn async_request(&self, mut args: Vec<Option<Any>>) -> ObjectResult {
@@ -394,7 +400,7 @@ impl ServerConnection {
         let (handler, args) = request(args)?;
         let connection = self.connection()?;
         let result = connection.async_request(handler, args);
-        let result = result.map_err(Exception::from)?;
+        let result = result.map_err(raised)?;
         result.set_expiry(expiry);
         Ok(Answer::object(result, connection.downgrade()))
     }

@@ -136,6 +136,9 @@ def _derived(cls, module, name):
 
 def load(module, name, args, attributes, traceback, instantiate=True, may_import=False):
     """The exception that a peer raised."""
+    if (module, name, traceback) == ("rpyc.core.async_", "AsyncResultTimeout", None):
+        # A request of this side's has timed out.
+        return sys.modules["_rpyc_async"].AsyncResultTimeout(*args)
     module = _home(module)
     names = {name for name, _ in attributes}
     is_group = {"derive", "split", "subgroup"} <= names

@@ -7,6 +7,7 @@
 /// Modules by their names, each of which needs those before it alone.
 pub const SOURCES: &[(&str, &str)] = &[
     ("_rpyc_objects", include_str!("objects.py")),
+    ("_rpyc_async", include_str!("async_.py")),
     ("_rpyc_hashes", include_str!("hashes.py")),
     ("_rpyc_sources", include_str!("sources.py")),
     ("_rpyc_proxies", include_str!("proxies.py")),
@@ -29,7 +30,7 @@ pub const PACKAGE: &[(&str, bool, &str)] = &[
     ),
     ("rpyc", true, include_str!("rpyc/rpyc.py")),
     ("rpyc.core", true, EMPTY),
-    ("rpyc.core.async_", false, ASYNC_RESULT),
+    ("rpyc.core.async_", false, include_str!("rpyc/async_.py")),
     ("rpyc.core.brine", false, include_str!("rpyc/brine.py")),
     ("rpyc.core.channel", false, include_str!("rpyc/channel.py")),
     ("rpyc.core.consts", false, include_str!("rpyc/consts.py")),
@@ -54,8 +55,5 @@ pub const PACKAGE: &[(&str, bool, &str)] = &[
 
 /// Functions of peers by their bytecode or source: a module that evaluators may need without [`PACKAGE`].
 pub const TELEPORTATION: &str = include_str!("rpyc/teleportation.py");
-
-/// The answers to requests that nobody waits for yet: `rpyc.core.async_`.
-pub const ASYNC_RESULT: &str = include_str!("rpyc/async_.py");
 
 const EMPTY: &str = include_str!("rpyc/empty.py");

@@ -10,6 +10,7 @@ use super::running::Current;
 use super::scheduler::{Requester, ThreadState, WaiterId};
 use super::sleepers::Sleeper;
 use crate::error::CloseReason;
+use crate::executor::{is_interrupted, is_interruptible};
 use crate::sync::{Condvar, left, passed, wait};
 
 /// What a thread waits for. Each kind of wait has an outcome of its own: see [`waits`](super::waits).
@@ -123,6 +124,7 @@ impl<P: Protocol> Dispatcher<P> {
         wait.begin(&mut core, waiter);
         core.calls.count_wait(W::IS_FOR_REPLIES);
         let (mut late, mut late_reads) = (false, 0);
+        let (is_interruptible, mut is_quiet) = (is_interruptible(), false);
         let outcome = loop {
             // 1. What is to be run, here or elsewhere.
             let (locked, job) = self.give_out(core, Requester::Waiter(waiter));
@@ -149,6 +151,18 @@ impl<P: Protocol> Dispatcher<P> {
             if let Some(reason) = core.lifecycle.reason() {
                 break wait.closed(reason);
             }
+            if is_quiet && is_interruptible {
+                core.scheduler.set_state(waiter, ThreadState::Busy);
+                drop(core);
+                let is_over = is_interrupted();
+                core = self.core.lock();
+                core.scheduler.set_state(waiter, ThreadState::Awake);
+                is_quiet = false;
+                if is_over {
+                    break wait.look(&mut core).unwrap_or_else(|| wait.timed_out());
+                }
+                continue; // much may have happened
+            }
             let limit = deadline.map(left);
             let is_late = limit.is_some_and(|left| left.is_zero());
             if is_late && (late || !W::IS_FOR_ONE_MESSAGE) && !W::IS_READY_ONLY {
@@ -159,8 +173,13 @@ impl<P: Protocol> Dispatcher<P> {
                 break wait.timed_out();
             }
             // 3. The next useful thing without anything to run.
+            let limit = match is_interruptible {
+                true => Some(limit.map_or(LOOK, |limit| limit.min(LOOK))),
+                false => limit,
+            };
             let (locked, more) = self.read_or_sleep(core, waiter, &wait, limit);
             core = locked;
+            is_quiet = !more;
             if W::IS_READY_ONLY && (!more || deadline.is_some_and(passed)) {
                 break wait.timed_out();
             }
@@ -243,6 +262,9 @@ impl<P: Protocol> Dispatcher<P> {
 /// Reads, of up to 256 KiB each, for who has no time to wait: more than a system keeps for a
 /// stream. It stops a peer that sends a large frame faster than it is read.
 const MAX_LATE_READS: u32 = 64;
+
+/// How often a thread that can be interrupted looks whether it is. A signal ends a read, and no other wait.
+const LOOK: Duration = Duration::from_millis(128);
 
 /// How long a background thread leaves the reading to others.
 const REST: Duration = Duration::from_millis(10);

@@ -8,7 +8,7 @@ from rpyc_rs import _native
 
 _OWN = {
     "rpyc_rs.utils.registry": (False, "from rpyc_rs._registry import *\n"),
-    "rpyc_rs.utils.server": (False, "from rpyc_rs._server import *\n"),
+    "rpyc_rs.utils.server": (False, "from rpyc_rs._server import OneShotServer, Server, ThreadedServer, ThreadPoolServer\n"),
 }
 
 

@@ -289,3 +289,7 @@ def _end() -> None:
             if stream is not None:
                 stream.flush()
         os._exit(1 if getattr(sys, "last_value", None) is not None else 0)
+
+
+# What is open is the parent's to close.
+os.register_at_fork(after_in_child=lambda: atexit.unregister(_end))

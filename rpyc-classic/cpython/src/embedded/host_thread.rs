@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyCFunction;
 use rpyc_core::executor::{Executor, Job};
 
-use crate::attach::{DeferredDrop, ask, attached, is_stopped, lock};
+use crate::attach::{DeferredDrop, ask, attached, is_stopped, lock, take_raised};
 
 /// Has the program run requests where it wants to, on its main thread for instance.
 pub(super) struct HostThread {
@@ -39,8 +39,11 @@ impl HostThread {
         let handed = handed.clone();
         let called = attached(|py| {
             let run = PyCFunction::new_closure(py, None, None, move |args, _| {
-                // It fails in the child of a fork, whose requests these aren't.
-                let _ = ask(args.py(), || handed.run());
+                // Else it fails in the child of a fork, whose requests these aren't.
+                match ask(args.py(), || handed.run()) {
+                    Ok(()) => Ok(()),
+                    Err(_) => take_raised().map_or(Ok(()), Err),
+                }
             })?;
             self.dispatch.bind(py).call1((run,)).map(drop)
         });

@@ -257,7 +257,12 @@ def _request_later(netref, handler, args):
 
 
 def _share_timeout(module):
-    _async.AsyncResultTimeout = module.AsyncResultTimeout
+    ours, theirs = _async.AsyncResultTimeout, module.AsyncResultTimeout
+
+    class AsyncResultTimeout(ours, theirs):
+        __doc__ = ours.__doc__
+
+    _async.AsyncResultTimeout = AsyncResultTimeout
 
 
 def _check_bytecode(module):
