@@ -7,6 +7,8 @@ mod asynchronous;
 mod by_value;
 #[path = "../examples/callbacks.rs"]
 mod callbacks;
+#[path = "../examples/ctrl_c.rs"]
+mod ctrl_c;
 #[path = "../examples/custom_object.rs"]
 mod custom_object;
 #[path = "../examples/echo.rs"]
@@ -28,6 +30,14 @@ fn by_value_runs() {
 #[test]
 fn callbacks_runs() {
     callbacks::main().unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn ctrl_c_runs() {
+    let sigint = signal_hook::consts::SIGINT;
+    let signals = signal_hook::iterator::Signals::new([sigint]).expect("a signal's handler");
+    let interrupt = move |_| signal_hook::low_level::raise(sigint).expect("raised");
+    ctrl_c::run(signals, interrupt).unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]
