@@ -68,6 +68,7 @@ fn run(arguments: Vec<OsString>, host: &Host) -> Result<u8, Failure> {
     match cli::parse(arguments.clone())? {
         Invocation::Completions(shell) => print(&cli::completions(shell))?,
         Invocation::HelpAll => print(&cli::help_all())?,
+        Invocation::HelpShort => print(&cli::help_short())?,
         Invocation::Man(page) => print(&cli::man(page)?)?,
         Invocation::Registry(options) => serve_registry::run(&options)?,
         Invocation::Tool(tool) => return tool.run(),

@@ -1,4 +1,49 @@
-//! The texts below the options.
+//! The options in a line each, and the texts below them.
+
+use clap::Arg;
+
+/// What `-h` says of an option that it shows.
+pub(super) fn in_short(arg: &Arg) -> Option<&'static str> {
+    let common = COMMON.iter().find(|(name, _)| arg.get_id() == name);
+    common.map(|(_, text)| *text)
+}
+
+/// The options that people use.
+pub(super) const COMMON: [(&str, &str); 15] = [
+    ("allow", "Let in only clients of this network (10.0.0.0/8)"),
+    (
+        "classic",
+        "Serve classic mode: clients run Python code here",
+    ),
+    ("config", "Read options from a TOML file"),
+    ("host", "Address to listen on [default: 127.0.0.1]"),
+    ("logfile", "Append the log to this file"),
+    ("mode", "threaded, process, pool, oneshot or stdio"),
+    (
+        "port",
+        "TCP port to listen on [default: 18812, with TLS 18821]",
+    ),
+    (
+        "python",
+        "Run Python code in this Python, with its packages",
+    ),
+    (
+        "secret-file",
+        "Let in only clients that know the secret in this file",
+    ),
+    (
+        "service",
+        "Serve this class of Python's: names that begin with exposed_",
+    ),
+    (
+        "ssl-cafile",
+        "Let in only clients with a certificate of these authorities",
+    ),
+    ("ssl-certfile", "The key's certificate (PEM)"),
+    ("ssl-keyfile", "Speak TLS with this key (PEM)"),
+    ("unix", "Listen on a Unix socket"),
+    ("verbose", "Log what each connection does"),
+];
 
 pub(super) const SERVE_SHORT: &str = "\
 These are the options that people use most; --help shows all of them, and examples.

@@ -22,6 +22,7 @@ mod wrap;
 use std::ffi::OsString;
 use std::process;
 
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, Id, value_parser};
 use clap_complete::Shell;
@@ -47,6 +48,8 @@ pub(crate) enum Invocation {
     Completions(Shell),
     /// Print the help of the program and of its commands.
     HelpAll,
+    /// Print the options that people use, on one screen.
+    HelpShort,
     /// Print the man page of the program, or of one of its commands.
     Man(Option<String>),
     /// Run a registry.
@@ -113,6 +116,16 @@ pub(crate) fn help_all() -> Vec<u8> {
     text.into_bytes()
 }
 
+/// The options that people use, each in a line.
+pub(crate) fn help_short() -> Vec<u8> {
+    let in_a_line = |arg: Arg| match help::in_short(&arg) {
+        Some(text) => arg.help(text).help_heading(None::<&str>),
+        None => arg,
+    };
+    let text = command().mut_args(in_a_line).render_help();
+    text.to_string().into_bytes()
+}
+
 /// The man page of the program, or of one of its commands.
 pub(crate) fn man(page: Option<String>) -> Result<Vec<u8>, Failure> {
     let mut root = command();
@@ -136,8 +149,16 @@ pub(crate) fn man(page: Option<String>) -> Result<Vec<u8>, Failure> {
 /// The inner result is that of the command line, the outer one that of the config file.
 fn parse_from(arguments: Vec<OsString>) -> Result<Result<Invocation, clap::Error>, Failure> {
     let command = wrap::wrapped(command());
-    let matches = match command.clone().try_get_matches_from(&arguments) {
+    let mut called = command.clone();
+    let matches = match called.try_get_matches_from_mut(&arguments) {
         Ok(matches) => matches,
+        // That of the program, not of one of its commands.
+        Err(error)
+            if error.kind() == ErrorKind::DisplayHelp
+                && error.to_string() == called.render_help().to_string() =>
+        {
+            return Ok(Ok(Invocation::HelpShort));
+        }
         Err(error) => return Ok(Err(error)),
     };
     let mut servers: Vec<ServeOptions> = Vec::new();
@@ -257,7 +278,7 @@ fn serving_args() -> Vec<Arg> {
         vec![file::arg(), file::is_read_arg()],
     ];
     let args = groups.into_iter().flatten().map(|arg| {
-        let is_common = COMMON.contains(&arg.get_id().as_str());
+        let is_common = help::in_short(&arg).is_some();
         arg.hide_short_help(!is_common)
     });
     with_opposites(with_variables("RPYC_SERVER_", args.collect()))
@@ -271,26 +292,6 @@ fn help_all_arg() -> Arg {
         .hide(true)
 }
 
-/// The options that people use: what `-h` shows.
-const COMMON: [&str; 17] = [
-    "allow",
-    "classic",
-    "config",
-    "host",
-    "logfile",
-    "mode",
-    "path",
-    "port",
-    "python",
-    "quiet",
-    "secret-file",
-    "service",
-    "ssl-cafile",
-    "ssl-certfile",
-    "ssl-keyfile",
-    "unix",
-    "verbose",
-];
 const NAME: &str = "rpyc-server";
 const HELP_ALL: &str = "help-all";
 
