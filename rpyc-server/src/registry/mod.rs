@@ -126,7 +126,7 @@ impl Registry {
     ///
     /// # Errors
     /// When the thread can't be started.
-    pub fn start(self) -> io::Result<Running> {
+    pub fn start(self) -> io::Result<RunningRegistry> {
         let local_addr = self.local_addr;
         let stopper = self.stopper();
         let run = move || {
@@ -137,7 +137,7 @@ impl Registry {
         let thread = thread::Builder::new()
             .name("rpyc-registry".to_owned())
             .spawn(run)?;
-        Ok(Running {
+        Ok(RunningRegistry {
             local_addr,
             stopper,
             thread: Some(thread),
@@ -285,13 +285,13 @@ impl Stopper {
 
 /// A registry that answers on a thread of its own. Dropping it stops the registry.
 #[derive(Debug)]
-pub struct Running {
+pub struct RunningRegistry {
     local_addr: SocketAddr,
     stopper: Stopper,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Running {
+impl RunningRegistry {
     /// The address that it listens on.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
@@ -303,7 +303,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningRegistry {
     fn drop(&mut self) {
         self.stopper.stop();
         if let Some(thread) = self.thread.take() {

@@ -123,7 +123,7 @@ mod tests {
 
     use rpyc_core::registry::{RegistryClient, ServerEntry, Watch};
 
-    use super::super::{Registry, Running};
+    use super::super::{Registry, RunningRegistry};
     use super::*;
 
     /// A directory that wants to be told more often than once a minute.
@@ -153,7 +153,7 @@ mod tests {
         }
     }
 
-    fn registry(address: SocketAddr) -> Running {
+    fn registry(address: SocketAddr) -> RunningRegistry {
         let registry = Registry::builder().rate(0).listen(address);
         registry.expect("it listens").start().expect("it runs")
     }
