@@ -70,6 +70,7 @@
 //! | connect: TCP, TLS, Unix socket, pipes, child process, ssh | [`connect`], [`Connector`] |
 //! | find a server by the name of its service | [`Connector::connect_by_service`], [`registry`] |
 //! | offer a service: by attribute, of closures, by hand | [`macro@service`], [`object::Class`], [`Object`] |
+//! | call whichever server of a service is there | [`service_pool`] |
 //! | use a remote object: attributes, items, calls, `for`, `with` | [`Any`], [`Netref`] |
 //! | use one by methods with types | [`macro@client`] |
 //! | raise exceptions of one's own classes, and catch them | [`macro@PythonException`], [`Error::downcast`] |
@@ -123,6 +124,7 @@ mod observer;
 pub mod pool;
 pub mod registry;
 pub mod service;
+pub mod service_pool;
 mod session;
 mod sync;
 pub mod transport;

@@ -141,12 +141,13 @@ fn neither_one_that_refuses_nor_one_that_hangs_nor_one_that_floods_keeps_the_oth
         &peers[0].address,
         &peers[1].address,
     ];
-    for (jobs, arguments) in [
-        ("1", &["ping", "-c", "2", "-i", "0"][..]),
-        ("64", &["exec", &path("file")]),
-        ("64", &["download", &path("file"), &path("back")]),
+    // Long enough for those that do answer, on a busy machine, too.
+    for (jobs, timeout, arguments) in [
+        ("1", "8", &["ping", "-c", "2", "-i", "0"][..]),
+        ("64", "16", &["exec", &path("file")]),
+        ("64", "16", &["download", &path("file"), &path("back")]),
     ] {
-        let options = ["--timeout", "6", "--jobs", jobs];
+        let options = ["--timeout", timeout, "--jobs", jobs];
         let ran = run(at(&servers, &[arguments, &options].concat()), "");
         assert_eq!(ran.code, Some(1), "{arguments:?}: {ran:?}");
         let table = match arguments[0] {

@@ -84,7 +84,8 @@ pub trait Watch: fmt::Debug + Send {
     /// # Errors
     /// As [`Directory::discover`], but that no server is no error. After an error the servers given
     /// last are still the best that is known. The next call goes on, and pauses first, within its
-    /// limit: a loop needs no pause of its own.
+    /// limit: a loop needs no pause of its own. When the directory answers again, the servers are given
+    /// whether they are others or not.
     fn next(&mut self, limit: Duration) -> Result<Option<Vec<ServerEntry>>, RegistryError>;
 }
 
@@ -219,7 +220,10 @@ impl<D: Directory> Polling<D> {
         let servers = match self.directory.discover(&self.name) {
             Ok(servers) => servers,
             Err(RegistryError::NoServer { .. }) => Vec::new(),
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.last = None;
+                return Err(error);
+            }
         };
         // A registry gives its servers in the order in which they were last heard of.
         let is_same = self.last.as_ref().is_some_and(|last| {
@@ -318,6 +322,46 @@ mod tests {
         }
         assert!(matches!(watch.next(Duration::ZERO), Ok(None)));
         assert!(RegistryClient::broadcast().watch("").is_err());
+    }
+
+    /// It is away every other time.
+    #[derive(Debug, Default)]
+    struct Flaky(std::sync::atomic::AtomicU32);
+
+    impl Directory for Flaky {
+        fn discover(&self, _: &str) -> Result<Vec<ServerEntry>, RegistryError> {
+            match self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 2 {
+                0 => Ok(vec![ServerEntry::new(ServerAddress::new("host", 1))]),
+                _ => Err(RegistryError::Misuse("away")),
+            }
+        }
+
+        fn list(&self, _: Option<&str>) -> Result<Vec<String>, RegistryError> {
+            Ok(Vec::new())
+        }
+
+        fn register(&self, _: &Offer) -> Result<Duration, RegistryError> {
+            Ok(LONGEST)
+        }
+
+        fn unregister(&self, _: u16) -> Result<(), RegistryError> {
+            Ok(())
+        }
+
+        fn watch(&self, _: &str) -> Result<Box<dyn Watch>, RegistryError> {
+            Err(RegistryError::Misuse("it is followed by asking"))
+        }
+    }
+
+    #[test]
+    fn after_an_error_a_watch_gives_the_servers_again_so_that_it_is_known_to_be_over() {
+        let watch = Polling::new(Flaky::default(), "notes", Duration::ZERO);
+        let mut watch = watch.expect("a good name");
+        for _ in 0..3 {
+            let told = watch.next(LONGEST).expect("it is there");
+            assert_eq!(told.map(|servers| ports(&servers)), Some(vec![1]));
+            assert!(watch.next(LONGEST).is_err());
+        }
     }
 
     #[test]

@@ -1,0 +1,116 @@
+//! The threads of a pool: one follows the directory, one looks after the connections.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::servers::{Job, Ticket};
+use super::shared::Shared;
+use crate::error::{CloseReason, Error};
+use crate::executor::{no_more_threads, thread_name};
+use crate::registry::Watch;
+use crate::session::Connection;
+
+/// Starts both.
+pub(super) fn follow(shared: &Arc<Shared>, mut watch: Box<dyn Watch>) -> Result<(), Error> {
+    let followed = move |shared: Arc<Shared>| {
+        while !shared.has_ended() {
+            match watch.next(LOOK) {
+                Ok(Some(servers)) => {
+                    let addresses = servers.into_iter().map(|server| server.address);
+                    shared.list(Ok(addresses.collect()));
+                }
+                Ok(None) => {}
+                Err(error) => shared.list(Err(error)),
+            }
+        }
+    };
+    spawn(shared, followed).map_err(no_thread)?;
+    look_after(shared)
+}
+
+/// Starts the second one.
+pub(super) fn look_after(shared: &Arc<Shared>) -> Result<(), Error> {
+    spawn(shared, |shared| serve(&shared)).map_err(no_thread)
+}
+
+fn spawn(shared: &Arc<Shared>, work: impl FnOnce(Arc<Shared>) + Send + 'static) -> io::Result<()> {
+    let shared = shared.clone();
+    let spawned = thread::Builder::new()
+        .name(thread_name("pool"))
+        .spawn(move || work(shared));
+    spawned.map(drop).map_err(no_more_threads)
+}
+
+/// Has connections made and checked, and sees which have ended, until the pool ends.
+fn serve(shared: &Arc<Shared>) {
+    while let Some(jobs) = shared.jobs(LOOK) {
+        for job in jobs {
+            start_job(shared, job);
+        }
+        for (ticket, connection) in shared.connections() {
+            if connection.is_closed() {
+                shared.checked(ticket, Err(Error::Closed(CloseReason::Eof)));
+            }
+        }
+    }
+}
+
+fn start_job(shared: &Arc<Shared>, job: Job<Connection>) {
+    let (ticket, spawned) = match job {
+        Job::Connect(ticket, address) => (
+            ticket,
+            spawn(shared, move |shared| {
+                let mut report = Report {
+                    shared: &shared,
+                    ticket,
+                    outcome: None,
+                };
+                report.outcome = Some((shared.connect)(&address));
+            }),
+        ),
+        Job::Check(ticket, connection) => (
+            ticket,
+            spawn(shared, move |shared| {
+                let answered = connection.ping_with("rpyc pool", Some(CHECK_TIMEOUT));
+                shared.checked(ticket, answered);
+            }),
+        ),
+    };
+    if let Err(error) = spawned {
+        shared.checked(ticket, Err(no_thread(error)));
+    }
+}
+
+fn no_thread(error: io::Error) -> Error {
+    Error::Io {
+        doing: "starting a thread of a pool's".into(),
+        error: Arc::new(error),
+    }
+}
+
+/// The word that an attempt to connect is over, which is given whatever happens.
+struct Report<'a> {
+    shared: &'a Shared,
+    ticket: Ticket,
+    outcome: Option<Result<Connection, Error>>,
+}
+
+impl Drop for Report<'_> {
+    fn drop(&mut self) {
+        let outcome = self.outcome.take();
+        let panicked = || {
+            Err(Error::Misuse(
+                "what connects for the pool panicked".to_owned(),
+            ))
+        };
+        self.shared
+            .connected(self.ticket, outcome.unwrap_or_else(panicked));
+    }
+}
+
+/// How often connections are looked at, and how long the threads outlast the pool.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a server has to show that it is there.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
