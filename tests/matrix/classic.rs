@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use rpyc_core::by_value::deliver;
-use rpyc_core::wire::Dialect;
 use rpyc_core::{Connection, Error, Exception, Netref, args, connect};
 use rpyc_tests::deadline::{PATIENCE, within};
 use serde::{Deserialize, Serialize};
@@ -17,19 +16,19 @@ const SERVER: &str = "
     from rpyc.core import SlaveService
     from rpyc.utils.server import ThreadedServer
     server = ThreadedServer(SlaveService, hostname='127.0.0.1', port=0)
-    server._listen()
+    listen(server)
     say('port %d' % server.port)
     server.start()
 ";
 
-/// Does it with a server of rpyc, and of rpyc-ng.
-fn session(work: fn(&Connection) -> Result<(), Error>) {
-    for rpyc in Rpyc::BOTH {
+/// Does it with a server of rpyc, of rpyc-ng, and of rpyc_rs.
+fn session(work: fn(&Connection, Rpyc) -> Result<(), Error>) {
+    for rpyc in Rpyc::ALL {
         // What it needs may have to be installed: that isn't timed.
         let server = PythonServer::of(rpyc, SERVER);
         within(PATIENCE, "the session", move || {
             let conn = connect(("127.0.0.1", server.port())).expect("a connection");
-            work(&conn).unwrap_or_else(|error| panic!("{rpyc:?}: {error} ({error:?})"));
+            work(&conn, rpyc).unwrap_or_else(|error| panic!("{rpyc:?}: {error} ({error:?})"));
             conn.close().expect("a clean end");
         });
     }
@@ -45,7 +44,7 @@ struct Row {
 
 #[test]
 fn a_large_list_of_dicts_is_obtained_in_one_round_trip() {
-    session(|conn| {
+    session(|conn, _| {
         let root = conn.root()?;
         let table = root.call_method(
             "eval",
@@ -67,7 +66,7 @@ fn a_large_list_of_dicts_is_obtained_in_one_round_trip() {
 
 #[test]
 fn a_structure_is_delivered_and_obtained_back() {
-    session(|conn| {
+    session(|conn, _| {
         let rows = vec![Row {
             id: u64::MAX,
             name: "ünïcode".to_owned(),
@@ -86,7 +85,7 @@ fn a_structure_is_delivered_and_obtained_back() {
 
 #[test]
 fn what_is_not_data_is_not_obtained() {
-    session(|conn| {
+    session(|conn, _| {
         let root = conn.root()?;
         root.call_method("execute", args!["import datetime, collections"])?;
         let date = root.call_method("eval", args!["datetime.date(2020, 1, 2)"])?;
@@ -117,7 +116,7 @@ fn what_is_not_data_is_not_obtained() {
 
 #[test]
 fn issubclass_is_asked_of_the_owner_of_the_class() {
-    session(|conn| {
+    session(|conn, rpyc| {
         let root = conn.root()?;
         let code = "class Animal: pass\nclass Cat(Animal): pass";
         root.call_method("execute", args![code])?;
@@ -127,7 +126,7 @@ fn issubclass_is_asked_of_the_owner_of_the_class() {
         assert!(cat.is_subclass(&animal)? && cat.is_subclass(&cat)?);
         assert!(!animal.is_subclass(&cat)?);
         // Python's rpyc says so of the classes alone that it has asked its peer about.
-        let knows = conn.dialect() == Dialect::NG7;
+        let knows = rpyc != Rpyc::Stock;
         assert_eq!(
             [some.is_instance(&animal)?, some.is_instance(&cat)?],
             [knows; 2]
@@ -145,7 +144,7 @@ fn issubclass_is_asked_of_the_owner_of_the_class() {
 
 #[test]
 fn isinstance_is_asked_of_the_owner_of_the_class() {
-    session(|conn| {
+    session(|conn, _| {
         let root = conn.root()?;
         let builtins = root.call_method("getmodule", args!["builtins"])?;
         let (list, dict) = (builtins.attr("list")?, builtins.attr("dict")?);
@@ -159,7 +158,7 @@ fn isinstance_is_asked_of_the_owner_of_the_class() {
 
 #[test]
 fn a_loop_over_a_dict_and_a_generator_and_one_that_raises() {
-    session(|conn| {
+    session(|conn, _| {
         let root = conn.root()?;
         let eval = |code: &str| root.call_method("eval", args![code]);
         let keys: Vec<String> = eval("{'a': 1, 'b': 2}")?
@@ -185,7 +184,7 @@ fn the_example_of_a_classic_client_runs() {
 
 #[test]
 fn a_context_over_there_learns_that_the_block_failed_and_may_suppress_that() {
-    session(|conn| {
+    session(|conn, rpyc| {
         let root = conn.root()?;
         let code = "
 class Manager:
@@ -212,11 +211,11 @@ class Manager:
                     .is_some_and(|raised| raised.is("ValueError"))
             });
             assert_eq!(passed_on, !suppresses);
-            // Python's rpyc can't raise a reference: it raises a TypeError about that. rpyc-ng gets a value.
+            // Python's rpyc can't raise a reference: it raises a TypeError about that.
             let told = manager.attr("told")?;
-            let expected = match conn.dialect() == Dialect::NG7 {
-                true => "ValueError",
-                false => "TypeError",
+            let expected = match rpyc {
+                Rpyc::Stock => "TypeError",
+                Rpyc::Ng | Rpyc::Rs => "ValueError",
             };
             assert_eq!(told.as_str(), Some(expected));
         }

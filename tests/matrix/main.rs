@@ -1,5 +1,5 @@
 //! The same scenarios with {Rust, Python} clients on {Rust, Python} servers; the Python side is the
-//! rpyc from PyPI, and its fork rpyc-ng.
+//! rpyc from PyPI, its fork rpyc-ng, and this project's package rpyc_rs.
 
 mod classic;
 mod client;
@@ -54,8 +54,36 @@ fn a_client_of_rpyc_ng_on_a_rust_server() {
 
 #[test]
 fn a_python_client_on_a_python_server() {
-    for rpyc in Rpyc::BOTH {
+    for rpyc in Rpyc::ALL {
         let server = PythonServer::start(rpyc);
+        python_client(rpyc, server.port());
+    }
+}
+
+#[test]
+fn a_rust_client_on_a_server_of_rpyc_rs() {
+    let server = PythonServer::start(Rpyc::Rs);
+    client::run(server.port(), Some(Rpyc::Rs));
+}
+
+#[test]
+fn a_client_of_rpyc_rs_on_a_rust_server() {
+    let server = RustServer::start();
+    python_client(Rpyc::Rs, server.port());
+}
+
+#[test]
+fn a_client_of_rpyc_rs_on_servers_of_the_others() {
+    for rpyc in [Rpyc::Stock, Rpyc::Ng] {
+        let server = PythonServer::start(rpyc);
+        python_client(Rpyc::Rs, server.port());
+    }
+}
+
+#[test]
+fn clients_of_the_others_on_a_server_of_rpyc_rs() {
+    for rpyc in [Rpyc::Stock, Rpyc::Ng] {
+        let server = PythonServer::start(Rpyc::Rs);
         python_client(rpyc, server.port());
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rpyc_core::{Connector, Error, args};
 use rpyc_server::connect_deployed;
 use rpyc_tests::deadline::{PATIENCE, within};
+use rpyc_tests::package::site;
 use rpyc_tests::python::interpreter;
 
 use crate::servers::RustServer;
@@ -118,22 +119,26 @@ fn a_host_that_takes_no_program_is_an_error_that_says_what_was_done() {
 
 #[test]
 fn a_python_child_is_called_over_its_stdin_and_stdout() {
-    // Making it isn't timed.
-    let python = interpreter();
-    within(PATIENCE, "the session", move || -> Result<(), Error> {
+    // Making them isn't timed.
+    let (python, site) = (interpreter(), site());
+    let ported = CHILD.replace("import rpyc,", "import rpyc_rs as rpyc,");
+    for child in [CHILD, &ported] {
         let mut command = Command::new(python);
-        command.args(["-c", CHILD]).stderr(Stdio::null());
-        let connector = Connector::new().timeout(Some(PATIENCE));
-        let conn = connector.connect_subprocess(&mut command)?;
-        let root = conn.root()?;
-        let sum = root.call_method("add", args![1, 2])?.extract::<i64>()?;
-        assert_eq!(sum, 3);
-        let long = "x".repeat(1 << 20);
-        let both = root.call_method("add", args![long.clone(), "y"])?;
-        assert_eq!(both.as_str().map(str::len), Some(long.len() + 1));
-        conn.close()
-    })
-    .unwrap_or_else(|error| panic!("{error}"));
+        command.args(["-c", child]).env("PYTHONPATH", site);
+        command.stderr(Stdio::null());
+        let session = move || -> Result<(), Error> {
+            let connector = Connector::new().timeout(Some(PATIENCE));
+            let conn = connector.connect_subprocess(&mut command)?;
+            let root = conn.root()?;
+            let sum = root.call_method("add", args![1, 2])?.extract::<i64>()?;
+            assert_eq!(sum, 3);
+            let long = "x".repeat(1 << 20);
+            let both = root.call_method("add", args![long.clone(), "y"])?;
+            assert_eq!(both.as_str().map(str::len), Some(long.len() + 1));
+            conn.close()
+        };
+        within(PATIENCE, "the session", session).unwrap_or_else(|error| panic!("{error}"));
+    }
 }
 
 #[test]

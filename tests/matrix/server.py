@@ -78,7 +78,6 @@ class MatrixService(rpyc.Service):
 
 server = ThreadedServer(MatrixService, hostname="127.0.0.1", port=0,
                         protocol_config={"allow_pickle": True})
-# Before anybody is told where.
-server._listen()
+listen(server)
 say("port %d" % server.port)
 server.start()

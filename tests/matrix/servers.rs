@@ -19,21 +19,24 @@ pub(crate) enum Rpyc {
     Stock,
     /// The fork rpyc-ng.
     Ng,
+    /// This project's package for Python, in the place of rpyc.
+    Rs,
 }
 
 impl Rpyc {
-    pub(crate) const BOTH: [Rpyc; 2] = [Rpyc::Stock, Rpyc::Ng];
+    pub(crate) const ALL: [Rpyc; 3] = [Rpyc::Stock, Rpyc::Ng, Rpyc::Rs];
 
     /// The script with that side's rpyc.
     pub(crate) fn script(self, code: &str) -> Script {
         match self {
             Rpyc::Stock => Script::new(code),
             Rpyc::Ng => Script::new(code).rpyc("7.0.15"),
+            Rpyc::Rs => Script::new(code).rpyc_rs(),
         }
     }
 }
 
-/// Python's ThreadedServer, in a process of its own.
+/// A ThreadedServer of Python's, in a process of its own.
 pub(crate) struct PythonServer {
     port: u16,
     _process: Running,

@@ -23,7 +23,7 @@ const SERVER: &str = "
 
     server = ThreadedServer(ThreadService, hostname='127.0.0.1', port=0,
                             protocol_config={'bind_threads': True})
-    server._listen()
+    listen(server)
     say('port %d' % server.port)
     server.start()
 ";
@@ -66,7 +66,7 @@ fn descend(root: &Netref, depth: u32) -> Result<u64, Error> {
 
 #[test]
 fn calls_and_callbacks_of_a_thread_stay_on_one_thread_at_either_side() {
-    for rpyc in Rpyc::BOTH {
+    for rpyc in Rpyc::ALL {
         session(rpyc, stay_on_their_threads);
     }
 }
@@ -132,7 +132,7 @@ const CLIENT: &str = "
 
 #[test]
 fn callbacks_reach_the_thread_of_a_python_client_that_called() {
-    for rpyc in Rpyc::BOTH {
+    for rpyc in Rpyc::ALL {
         let server = RustServer::start();
         let script = rpyc.script(CLIENT).variable("PEER_HOST", "127.0.0.1");
         let outcome = script

@@ -53,7 +53,7 @@ class LabService(rpyc.Service):
 
 server = ThreadedServer(LabService, hostname="127.0.0.1", port=0,
                         protocol_config={"allow_setattr": True})
-server._listen()
+listen(server)
 say("port %d" % server.port)
 server.start()
 "#;
@@ -104,7 +104,11 @@ trait Probe {
 
 #[test]
 fn a_typed_client_of_a_python_service() -> Result<()> {
-    let server = PythonServer::of(Rpyc::Stock, SERVICE);
+    [Rpyc::Stock, Rpyc::Rs].into_iter().try_for_each(typed)
+}
+
+fn typed(rpyc: Rpyc) -> Result<()> {
+    let server = PythonServer::of(rpyc, SERVICE);
     let config = Config::new().known_exception::<OutOfRange>();
     let conn = Connector::new()
         .config(config)

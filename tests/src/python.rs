@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::child;
 use crate::deadline::PATIENCE;
+use crate::package;
 use crate::process::Process;
 use crate::versions::Peer;
 
@@ -39,6 +40,7 @@ pub struct Script {
     launcher: &'static [&'static str],
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
+    is_ported: bool,
     limit: Duration,
     life: Option<Duration>,
 }
@@ -61,6 +63,7 @@ impl Script {
             launcher: &[],
             arguments: Vec::new(),
             variables: Vec::new(),
+            is_ported: false,
             limit: PATIENCE,
             life: None,
         }
@@ -89,6 +92,18 @@ impl Script {
         let peer = Peer::new(version);
         let packages = peer.packages().to_string_lossy().into_owned();
         self.python(peer.python()).variable("PYTHONPATH", packages)
+    }
+
+    /// Has it run with the package `rpyc_rs` in the place of rpyc: `import rpyc_rs as rpyc` is all that is
+    /// changed.
+    ///
+    /// # Panics
+    /// When the package can't be had.
+    #[must_use]
+    pub fn rpyc_rs(mut self) -> Self {
+        self.is_ported = true;
+        let site = package::site().to_string_lossy().into_owned();
+        self.variable("PYTHONPATH", site)
     }
 
     /// Has the script run in a network of its own, as its root: nothing but a loopback that is
@@ -153,6 +168,12 @@ impl Script {
             (folder.path().join("peer.py"), HELPERS),
             (program.clone(), &code),
         ] {
+            let text = match self.is_ported {
+                true => text
+                    .replace("import rpyc\n", "import rpyc_rs as rpyc\n")
+                    .replace("from rpyc.", "from rpyc_rs."),
+                false => text.to_owned(),
+            };
             fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         }
         let interpreter = self.interpreter.as_deref().unwrap_or_else(|| interpreter());

@@ -1,16 +1,16 @@
-//! The package `rpyc_rs` on each Python that it is for, 3.10 and newer, whichever are at hand; and packages
-//! from PyPI in servers on them.
+//! The package `rpyc_rs` on each Python that it is for, 3.10 and newer, whichever are at hand, serving and
+//! connecting; and packages from PyPI in servers on them.
 //!
 //! Run by `cargo verify-versions`, which says what it has found.
 
 use std::io::Write;
 use std::process::Command;
 
-use rpyc_tests::Server;
 use rpyc_tests::package::Environment;
 use rpyc_tests::packages::Packages;
 use rpyc_tests::python::progress;
 use rpyc_tests::versions::pythons;
+use rpyc_tests::{Script, Server};
 
 #[path = "../packages/programs.rs"]
 mod programs;
@@ -59,6 +59,29 @@ fn packages_from_pypi_do_what_they_do_with_pythons_own_server() {
             packages.same_as_stock(text);
         }
         covered.push(format!("packages from PyPI on Python {name}"));
+    }
+    tell(&covered);
+}
+
+/// A program that serves and one that connects, both by the package; and Python's own client.
+#[test]
+fn the_scenarios_of_the_matrix_hold_on_every_new_python() {
+    let mut covered = Vec::new();
+    for (name, python) in pythons(&PYTHONS) {
+        let server = Script::new(include_str!("../matrix/server.py"));
+        let server = server.rpyc_rs().python(&python).serving().spawn();
+        let port = server.told("port ");
+        let scenarios = || {
+            let script = Script::new(include_str!("../matrix/client.py"));
+            script
+                .variable("PEER_HOST", "127.0.0.1")
+                .variable("PEER_PORT", &port)
+        };
+        for client in [scenarios().rpyc_rs().python(&python), scenarios()] {
+            let outcome = client.outcome();
+            assert_eq!(outcome.as_deref().map(str::trim), Ok("all done"), "{name}");
+        }
+        covered.push(format!("programs with the package on Python {name}"));
     }
     tell(&covered);
 }

@@ -29,7 +29,7 @@ pub const PACKAGE: &[(&str, bool, &str)] = &[
         include_str!("rpyc/sysconfig.py"),
     ),
     ("rpyc", true, include_str!("rpyc/rpyc.py")),
-    ("rpyc.core", true, EMPTY),
+    ("rpyc.core", true, include_str!("rpyc/core.py")),
     ("rpyc.core.async_", false, include_str!("rpyc/async_.py")),
     ("rpyc.core.brine", false, include_str!("rpyc/brine.py")),
     ("rpyc.core.channel", false, include_str!("rpyc/channel.py")),

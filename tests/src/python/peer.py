@@ -30,6 +30,12 @@ def local_port(conn):
     return conn._channel.stream.sock.getsockname()[1]
 
 
+def listen(server):
+    """Has a server listen before anybody is told where; one of rpyc_rs does already."""
+    if hasattr(server, "_listen"):
+        server._listen()
+
+
 def say(text):
     """A line for the test that waits for it."""
     print(text, file=sys.stderr, flush=True)
