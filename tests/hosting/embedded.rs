@@ -21,6 +21,8 @@ def client(port, code):
     ran = subprocess.run([sys.executable, "-c", text, str(port)], stdout=subprocess.PIPE, text=True, timeout=60)
     assert ran.returncode == 0, ran
     return ran.stdout.strip()
+def listen(server):
+    if hasattr(server, "_listen"): server._listen()
 def in_thread(server):
     thread = threading.Thread(target=server.start)
     thread.start()

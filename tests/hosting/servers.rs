@@ -1,5 +1,6 @@
 //! What programs do with a server of theirs: where it listens, who its clients are, which registry it tells.
 
+use rpyc_tests::certs::Authority;
 use rpyc_tests::registry::Registry;
 
 use crate::embedded::check;
@@ -15,6 +16,7 @@ fn the_attributes_of_a_server_are_those_of_pythons() {
         for module in stock, rpyc_rs:
             server = module.ThreadedServer(lab.Counter, hostname="127.0.0.1", port=0, backlog=7)
             facts = [server.active, server.host, type(server.port).__name__, server.backlog, len(server.clients)]
+            listen(server)
             thread = in_thread(server)
             wait(lambda: server.active)
             conns = [rpyc.connect("127.0.0.1", server.port) for _ in range(3)]
@@ -41,6 +43,7 @@ fn the_attributes_of_a_server_are_those_of_pythons() {
             path = tempfile.mkdtemp() + "/socket"
             server = module.ThreadedServer(lab.Counter, socket_path=path)
             facts += [server.host, server.port == path]
+            listen(server)
             thread = in_thread(server)
             wait(lambda: server.active)
             facts.append(rpyc.utils.factory.unix_connect(path).root.next())
@@ -184,4 +187,53 @@ fn a_server_is_found_by_its_names_and_gone_from_the_registry_when_it_is_closed()
         written.starts_with("True\n()\n1\ninterface: nowhere is no IP address"),
         "{written}"
     );
+}
+
+#[test]
+fn the_authenticator_for_tls_lets_in_whom_pythons_lets_in() {
+    let (authority, stranger) = (Authority::new("authority"), Authority::new("stranger"));
+    let (server, client, other) = (authority.server(), authority.client(), stranger.client());
+    let written = check(&format!(
+        r#"
+        import rpyc.utils.server, rpyc.utils.authenticators, rpyc_rs.utils.server, rpyc_rs.utils.authenticators, logging
+        logging.disable(logging.CRITICAL)
+        class Who(rpyc.Service):
+            def on_connect(self, conn):
+                self.who = conn._config["credentials"]
+            def exposed_who(self):
+                return str(self.who and self.who["subject"])
+        AUTHORITY, KEY, CERTIFICATE = {:?}, {:?}, {:?}
+        CLIENTS = (None, None), ({:?}, {:?}), ({:?}, {:?})
+        said = []
+        for module in rpyc, rpyc_rs:
+            for authority in None, AUTHORITY:
+                let_in = module.utils.authenticators.SSLAuthenticator(KEY, CERTIFICATE, authority)
+                server = module.utils.server.ThreadedServer(Who, hostname="127.0.0.1", port=0, authenticator=let_in)
+                listen(server)
+                thread = in_thread(server)
+                for key, certificate in CLIENTS:
+                    try:
+                        conn = rpyc.ssl_connect("127.0.0.1", server.port, key, certificate, ca_certs=AUTHORITY)
+                        said.append(conn.root.who())
+                        conn.close()
+                    except (EOFError, OSError):
+                        said.append("refused")
+                server.close()
+                thread.join(30)
+        assert said[:6] == said[6:], said
+        print(said[:6])
+        "#,
+        authority.path(),
+        server.key,
+        server.certificate,
+        client.key,
+        client.certificate,
+        other.key,
+        other.certificate,
+    ));
+    assert!(
+        written.starts_with("['None', 'None', 'None', 'refused', "),
+        "{written}"
+    );
+    assert!(written.ends_with(", 'refused']"), "{written}");
 }

@@ -122,7 +122,7 @@ const DIFFERS: &str = r"
 .*\bConnection(\..*)?
 .*\bBaseNetref(\..*)?
 # They have their types inline.
-rpyc_rs\._(clients|modules|names|registry|server)\..*
+rpyc_rs\._(authenticators|clients|modules|names|registry|server)\..*
 rpyc_rs\.Any(\..*)?
 # It is no name any more since Python 3.7.
 rpyc_rs\.utils\.helpers\.async

@@ -32,6 +32,8 @@ ThreadedServer, ThreadPoolServer, OneShotServer
     serve a class, an instance for each client, or an object for all; see `help(rpyc_rs.Server)`.
 Service, VoidService, SlaveService, MasterService, ClassicService, exposed, service, classpartial
     make services; `rpyc.Service` of Python's rpyc and any class with `exposed_` names are served, too.
+SSLAuthenticator
+    lets clients in who speak TLS, with certificates if need be.
 UDPRegistryClient, TCPRegistryClient
     ask and tell a registry, which knows where servers are.
 AsyncResultTimeout, GenericException, AuthenticationError
@@ -46,9 +48,9 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rpyc_rs import _modules, _native
+from rpyc_rs._authenticators import AuthenticationError, SSLAuthenticator
 from rpyc_rs._registry import TCPRegistryClient, UDPRegistryClient
 from rpyc_rs._server import (
-    AuthenticationError,
     OneShotServer,
     Server,
     ThreadedServer,
@@ -118,6 +120,7 @@ __all__ = [
     "OneShotServer",
     "PingError",
     "PipeStream",
+    "SSLAuthenticator",
     "Server",
     "Service",
     "SlaveService",

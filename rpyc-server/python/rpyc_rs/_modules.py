@@ -7,8 +7,13 @@ from typing import Any, Optional
 from rpyc_rs import _native
 
 _OWN = {
+    "rpyc_rs.utils.authenticators": (False, "from rpyc_rs._authenticators import *\n"),
     "rpyc_rs.utils.registry": (False, "from rpyc_rs._registry import *\n"),
-    "rpyc_rs.utils.server": (False, "from rpyc_rs._server import OneShotServer, Server, ThreadedServer, ThreadPoolServer\n"),
+    "rpyc_rs.utils.server": (
+        False,
+        "from rpyc_rs._authenticators import AuthenticationError\n"
+        "from rpyc_rs._server import OneShotServer, Server, ThreadedServer, ThreadPoolServer\n",
+    ),
 }
 
 

@@ -20,10 +20,6 @@ _SECONDS_TO_END = 2.0
 _servers: "weakref.WeakSet[Server]" = weakref.WeakSet()
 
 
-class AuthenticationError(Exception):
-    """Raised by an authenticator: the client isn't let in. Any other exception has the same effect."""
-
-
 class Server:
     """A server of one service; take `ThreadedServer`, `ThreadPoolServer` or `OneShotServer`.
 
@@ -37,7 +33,7 @@ class Server:
         port unless `port` says which; or on a Unix socket.
     authenticator
         Called with each client's socket before anything else; gives the socket to go on with, which
-        may be wrapped (`ssl`), and the credentials, which are `conn._config["credentials"]` of the service. An
+        may be wrapped (`ssl`, as `SSLAuthenticator` does), and the credentials, which are `conn._config["credentials"]` of the service. An
         exception refuses the client.
     registrar, auto_register
         The registry that is told of the server each minute, and that it is gone: a `UDPRegistryClient` or
@@ -219,7 +215,7 @@ class OneShotServer(Server):
 
 
 # Where programs find them.
-for _class in AuthenticationError, Server, ThreadedServer, ThreadPoolServer, OneShotServer:
+for _class in Server, ThreadedServer, ThreadPoolServer, OneShotServer:
     _class.__module__ = "rpyc_rs.utils.server"
 
 

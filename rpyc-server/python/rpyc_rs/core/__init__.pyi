@@ -20,3 +20,5 @@ from .stream import Channel as Channel
 from .stream import PipeStream as PipeStream
 from .stream import SocketStream as SocketStream
 from .vinegar import GenericException as GenericException
+
+def __dir__() -> list[str]: ...

@@ -1,0 +1,2 @@
+from .._authenticators import AuthenticationError as AuthenticationError
+from .._authenticators import SSLAuthenticator as SSLAuthenticator
