@@ -405,8 +405,14 @@ fn all_of_a_service_are_those_that_the_registry_knows() {
         nobody.code == Some(1) && nobody.err.contains("no server offers NOBODY"),
         "{nobody:?}"
     );
-    let wrong = ask(&["eval", "1", "--all", "slave"]);
-    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    for wrong in ["slave", "service:", "tls:slave"] {
+        let ran = ask(&["eval", "1", "--all", wrong]);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+    }
+    // They don't speak TLS.
+    let ran = ask(&["eval", "1", "--all", "tls:service:slave", "--ssl-any-name"]);
+    let name = format!("tls:{}", servers[0].address());
+    assert!(row(&ran.err, &name).starts_with("failed "), "{ran:?}");
 }
 
 #[test]

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command, value_parser};
-use rpyc_core::registry::{Directory, RegistryClient, RegistryError, ServerEntry};
+use rpyc_core::registry::{Directory, RegistryClient, RegistryError, ServerAddress, ServerEntry};
 
-use super::connect::Target;
 use crate::printable::on_one_line;
 use crate::program::cli::arg;
 use crate::program::failure::Failure;
@@ -83,13 +82,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
 }
 
 /// Every server that the registry knows for a service.
-pub(super) fn servers(matches: &ArgMatches, name: &str) -> Result<Vec<Target>, Failure> {
+pub(super) fn servers(matches: &ArgMatches, name: &str) -> Result<Vec<ServerAddress>, Failure> {
     let servers = client(matches)?.discover(name).map_err(failed)?;
-    let target = |server: ServerEntry| Target::Tcp {
-        host: server.address.host,
-        port: server.address.port,
-    };
-    Ok(servers.into_iter().map(target).collect())
+    Ok(servers.into_iter().map(|server| server.address).collect())
 }
 
 /// Everybody may have registered anything.

@@ -8,6 +8,7 @@ mod screen;
 use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use rpyc_core::registry::ServerAddress;
 use serde_json::{Map, Value};
 
 use super::connect::{Target, Way};
@@ -82,10 +83,10 @@ pub(super) fn with_args(command: Command) -> Command {
         arg::option(
             "all",
             "service:NAME",
-            "Every server that the registry knows for the service; may be given several times, and beside --connect",
+            "Every server that the registry knows for the service, over TCP, or TLS with tls:service:NAME; may be given several times, and beside --connect",
         )
         .action(ArgAction::Append)
-        .value_parser(service),
+        .value_parser(Service::parse),
         arg::option("jobs", "N", "How many servers at a time")
             .default_value("64")
             .value_parser(value_parser!(u16).range(1..=1024)),
@@ -107,17 +108,41 @@ pub(super) fn with_args(command: Command) -> Command {
         .mut_arg("connect", |arg| arg.action(ArgAction::Append))
 }
 
-fn service(text: &str) -> Result<String, String> {
-    match text.strip_prefix("service:") {
-        Some(name) if !name.is_empty() => Ok(name.to_owned()),
-        _ => Err("it is service: and the service's name".to_owned()),
+/// All servers of a service.
+#[derive(Clone, Debug)]
+struct Service {
+    name: String,
+    is_over_tls: bool,
+}
+
+impl Service {
+    fn parse(text: &str) -> Result<Service, String> {
+        let (rest, is_over_tls) = match text.strip_prefix("tls:") {
+            Some(rest) => (rest, true),
+            None => (text, false),
+        };
+        match rest.strip_prefix("service:") {
+            Some(name) if !name.is_empty() => Ok(Service {
+                name: name.to_owned(),
+                is_over_tls,
+            }),
+            _ => Err("it is service: or tls:service: and the service's name".to_owned()),
+        }
+    }
+
+    fn target(&self, server: ServerAddress) -> Target {
+        let (host, port) = (server.host, server.port);
+        match self.is_over_tls {
+            true => Target::Tls { host, port },
+            false => Target::Tcp { host, port },
+        }
     }
 }
 
 impl Fleet {
     /// The servers of the command line; none where it names one server as any tool does.
     pub(super) fn from_matches(matches: &ArgMatches) -> Result<Option<Fleet>, Failure> {
-        let services: Vec<&String> = matches.get_many("all").into_iter().flatten().collect();
+        let services: Vec<&Service> = matches.get_many("all").into_iter().flatten().collect();
         let targets: Vec<&Target> = matches.get_many("connect").into_iter().flatten().collect();
         let json = matches.get_flag("json");
         if services.is_empty() && targets.len() < 2 && !json {
@@ -129,8 +154,9 @@ impl Fleet {
         if services.is_empty() || super::connect::is_on_command_line(matches) {
             found.extend(targets.into_iter().cloned());
         }
-        for name in services {
-            found.extend(super::registry::servers(matches, name)?);
+        for service in services {
+            let servers = super::registry::servers(matches, &service.name)?;
+            found.extend(servers.into_iter().map(|server| service.target(server)));
         }
         let mut ways: Vec<Way> = Vec::new();
         for target in found {
