@@ -10,7 +10,7 @@ use rpyc_tests::certs::Authority;
 use rpyc_tests::child;
 use rpyc_tests::deadline::PATIENCE;
 use rpyc_tests::python;
-use rpyc_tests::server::binary;
+use rpyc_tests::server::{Signal, binary};
 use rpyc_tests::{Server, better_than_stock};
 
 fn read(name: &str) -> String {
@@ -24,6 +24,23 @@ fn quoted(text: &str, beginning: &str) -> Vec<String> {
     let line = lines.find(|line| line.starts_with(beginning));
     let parts = line.expect("a line").split('"').skip(1).step_by(2);
     parts.map(str::to_owned).collect()
+}
+
+/// The same of every such line.
+fn all_quoted(text: &str, beginning: &str) -> Vec<Vec<String>> {
+    let lines = text.lines().map(str::trim_start);
+    let lines = lines.filter(|line| line.starts_with(beginning));
+    lines.map(|line| quoted(line, beginning)).collect()
+}
+
+/// Whether the program understands the arguments, and what it says.
+fn checked(arguments: &[String], variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut command = Command::new(binary());
+    command.args(arguments).arg("--check");
+    command.envs(variables.iter().copied());
+    let checked = child::output(&mut command).expect("it runs");
+    let text = String::from_utf8_lossy(&checked.stderr).into_owned();
+    (checked.status.code(), text)
 }
 
 /// The command of a unit, less the program.
@@ -74,15 +91,20 @@ fn what_they_start_is_understood() {
         ("Dockerfile", quoted(&docker, "CMD ")),
         ("Dockerfile.python", quoted(&docker_python, "CMD ")),
         ("kubernetes.yaml", quoted(&kubernetes, "args: ")),
+        (
+            "kubernetes-fleet.yaml",
+            quoted(&read("kubernetes-fleet.yaml"), "args: "),
+        ),
         ("rpyc-server.service", exec_start(&unit)),
     ] {
         assert!(arguments.len() > 8, "{name}: {arguments:?}");
-        let arguments = with_files(&arguments, &authority);
-        let mut command = Command::new(binary());
-        let checked = child::output(command.args(&arguments).arg("--check"));
-        let checked = checked.expect("it runs");
-        let text = String::from_utf8_lossy(&checked.stderr).into_owned();
-        assert_eq!(checked.status.code(), Some(0), "{name}: {text}");
+        let mut arguments = with_files(&arguments, &authority);
+        if name == "kubernetes-fleet.yaml" {
+            // A name that is known in its cluster.
+            set(&mut arguments, "--registry-host", "127.0.0.1");
+        }
+        let (code, text) = checked(&arguments, &[]);
+        assert_eq!(code, Some(0), "{name}: {text}");
     }
     // The ports that they open are those that are listened on.
     for docker in [&docker, &docker_python] {
@@ -106,6 +128,95 @@ fn what_they_start_is_understood() {
             "{file}"
         );
     }
+}
+
+#[test]
+fn the_registries_that_they_start_are_understood_and_are_where_the_servers_look() {
+    let fleet = read("kubernetes-fleet.yaml");
+    let [server, registry] = &all_quoted(&fleet, "args: ")[..] else {
+        panic!("a server and a registry: {fleet}");
+    };
+    let unit = exec_start(&read("rpyc-registry.service"));
+    for arguments in [registry, &unit] {
+        assert_eq!(arguments[0], "registry");
+        let mut arguments = arguments.clone();
+        // Nobody's here.
+        set(&mut arguments, "--port", "0");
+        let (code, text) = checked(&arguments, &[]);
+        assert_eq!(code, Some(0), "{arguments:?}: {text}");
+    }
+    let value = |arguments: &[String], flag: &str| {
+        let at = arguments.iter().position(|argument| argument == flag);
+        arguments[at.expect("the flag") + 1].clone()
+    };
+    for flag in ["--registry-type", "--registry-host"] {
+        let of_server = value(server, flag);
+        let of_registry = match flag {
+            "--registry-type" => value(registry, "--mode"),
+            // The name of the Service.
+            _ => "rpyc-registry".to_owned(),
+        };
+        assert_eq!(of_server, of_registry);
+    }
+    assert!(fleet.contains("clusterIP: None"), "{fleet}");
+}
+
+#[test]
+fn a_unit_with_the_drop_in_registers() {
+    let authority = Authority::new("authority");
+    let arguments = with_files(&exec_start(&read("rpyc-server.service")), &authority);
+    let drop_in = read("fleet.conf");
+    let lines = drop_in.lines();
+    let variables = lines.filter_map(|line| line.strip_prefix("Environment=")?.split_once('='));
+    let mut variables: Vec<(&str, &str)> = variables.collect();
+    assert_eq!(variables.len(), 3, "{drop_in}");
+    // A name that is known there.
+    assert_eq!(variables[2].0, "RPYC_SERVER_REGISTRY_HOST");
+    variables[2].1 = "127.0.0.1";
+    let (code, text) = checked(&arguments, &variables);
+    assert_eq!(code, Some(0), "{text}");
+    // They are read.
+    for at in 0..2 {
+        let mut wrong = variables.clone();
+        wrong[at].1 = "nonsense";
+        let (code, text) = checked(&arguments, &wrong);
+        assert!(code == Some(2) && text.contains("nonsense"), "{text}");
+    }
+}
+
+#[test]
+fn a_pod_of_a_fleet_is_ready_while_it_answers_pings() {
+    if better_than_stock("it has no such options") {
+        return;
+    }
+    let fleet = read("kubernetes-fleet.yaml");
+    let authority = Authority::new("authority");
+    let mut arguments = with_files(&quoted(&fleet, "args: "), &authority);
+    // Ports that are free, and a registry that isn't there; the rest as it stands there.
+    set(&mut arguments, "--metrics", "127.0.0.1:0");
+    set(&mut arguments, "--registry-host", "127.0.0.1");
+    take_out(&mut arguments, "--port", 2);
+    take_out(&mut arguments, "--classic", 1);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let server = Server::with_options(&arguments);
+    let mut probe = with_files(&quoted(&fleet, "command: "), &authority);
+    assert_eq!(probe.remove(0), "rpyc-server");
+    let port = server.address().port();
+    set(&mut probe, "--connect", &format!("tls:127.0.0.1:{port}"));
+    let probed = || {
+        let mut command = Command::new(binary());
+        let probed = child::output(command.args(&probe)).expect("it runs");
+        let text = String::from_utf8_lossy(&probed.stderr).into_owned();
+        (probed.status.code(), text)
+    };
+    let (code, text) = probed();
+    assert_eq!(code, Some(0), "{text}");
+    server.signal(Signal::STOP);
+    let (code, text) = probed();
+    server.signal(Signal::CONT);
+    assert_eq!(code, Some(255), "{text}");
+    let (code, text) = probed();
+    assert_eq!(code, Some(0), "{text}");
 }
 
 #[test]
@@ -182,7 +293,11 @@ fn a_pod_answers_its_probe_and_serves_who_has_a_certificate() {
 #[test]
 fn systemd_finds_nothing_wrong_with_the_units() {
     let folder = tempfile::TempDir::new().expect("a folder");
-    let names = ["rpyc-server.service", "rpyc-server.socket"];
+    let names = [
+        "rpyc-server.service",
+        "rpyc-server.socket",
+        "rpyc-registry.service",
+    ];
     let paths = names.map(|name| {
         let path = folder.path().join(name);
         let unit = read(name).replace("/usr/local/bin/rpyc-server", &binary().to_string_lossy());

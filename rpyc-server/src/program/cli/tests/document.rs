@@ -30,15 +30,18 @@ fn the_command_lines_of_the_operations_page_and_of_the_deployments_are_understoo
     let page = read("operations.md");
     let commands = page.lines().filter(|line| line.starts_with("rpyc-server "));
     lines.extend(commands.map(words));
-    let unit = read("deploy/rpyc-server.service").replace("\\\n", " ");
-    let starts = unit
-        .lines()
-        .filter_map(|line| line.strip_prefix("ExecStart="));
-    lines.extend(starts.map(words));
+    for unit in ["deploy/rpyc-server.service", "deploy/rpyc-registry.service"] {
+        let unit = read(unit).replace("\\\n", " ");
+        let starts = unit
+            .lines()
+            .filter_map(|line| line.strip_prefix("ExecStart="));
+        lines.extend(starts.map(words));
+    }
     for (name, begins) in [
         ("deploy/Dockerfile", "CMD "),
         ("deploy/Dockerfile.python", "CMD "),
         ("deploy/kubernetes.yaml", "args: "),
+        ("deploy/kubernetes-fleet.yaml", "args: "),
     ] {
         let text = read(name);
         let arrays = text
@@ -49,7 +52,7 @@ fn the_command_lines_of_the_operations_page_and_of_the_deployments_are_understoo
             [vec!["rpyc-server".to_owned()], arguments].concat()
         }));
     }
-    assert!(lines.len() >= 7, "{lines:?}");
+    assert!(lines.len() >= 10, "{lines:?}");
     for line in lines {
         let parsed = super::command().try_get_matches_from(&line);
         assert!(parsed.is_ok(), "{line:?}: {:?}", parsed.err());
