@@ -43,10 +43,25 @@ struct Entry<T> {
     charge: Option<Arc<Charge>>,
     // The waits that it ends: one, as a rule.
     waiter: Option<WaiterId>,
-    more_waiters: Vec<WaiterId>,
     // Of an asynchronous request.
     slot: Option<Arc<Slot<T>>>,
+    // Boxed, because a call has none: the less there is to be moved.
+    more: Option<Box<More<T>>>,
+}
+
+/// Who else is told of an answer.
+struct More<T> {
+    waiters: Vec<WaiterId>,
     callbacks: Vec<Callback<T>>,
+}
+
+impl<T> Default for More<T> {
+    fn default() -> More<T> {
+        More {
+            waiters: Vec::new(),
+            callbacks: Vec::new(),
+        }
+    }
 }
 
 /// What an answer sets off.
@@ -97,9 +112,8 @@ impl<T: Clone + Send + 'static> Calls<T> {
             reply: None,
             charge: None,
             waiter: None,
-            more_waiters: Vec::new(),
             slot,
-            callbacks: Vec::new(),
+            more: None,
         };
         self.entries.insert(seq, entry);
     }
@@ -119,7 +133,7 @@ impl<T: Clone + Send + 'static> Calls<T> {
         if let Some(entry) = self.entries.get_mut(&seq) {
             match entry.waiter {
                 None => entry.waiter = Some(waiter),
-                Some(_) => entry.more_waiters.push(waiter),
+                Some(_) => entry.more_mut().waiters.push(waiter),
             }
         }
     }
@@ -127,9 +141,11 @@ impl<T: Clone + Send + 'static> Calls<T> {
     /// It doesn't wait for the reply any more.
     pub(crate) fn remove_waiter(&mut self, seq: u64, waiter: WaiterId) {
         if let Some(entry) = self.entries.get_mut(&seq) {
-            entry.more_waiters.retain(|other| *other != waiter);
+            if let Some(more) = &mut entry.more {
+                more.waiters.retain(|other| *other != waiter);
+            }
             if entry.waiter == Some(waiter) {
-                entry.waiter = entry.more_waiters.pop();
+                entry.waiter = entry.more.as_mut().and_then(|more| more.waiters.pop());
             }
         }
     }
@@ -186,7 +202,7 @@ impl<T: Clone + Send + 'static> Calls<T> {
     pub(crate) fn add_callback(&mut self, seq: u64, callback: Callback<T>) -> Option<Callback<T>> {
         match self.entries.get_mut(&seq) {
             Some(entry) => {
-                entry.callbacks.push(callback);
+                entry.more_mut().callbacks.push(callback);
                 None
             }
             None => Some(callback),
@@ -197,7 +213,8 @@ impl<T: Clone + Send + 'static> Calls<T> {
     /// dropped by the caller, outside of the lock.
     pub(crate) fn abandon(&mut self, seq: u64) -> Option<Reply<T>> {
         let entry = self.entries.get(&seq)?;
-        if entry.callbacks.is_empty() {
+        let more = entry.more.as_ref();
+        if more.is_none_or(|more| more.callbacks.is_empty()) {
             self.forget(seq).and_then(|(_, reply, _)| reply)
         } else {
             None
@@ -208,7 +225,8 @@ impl<T: Clone + Send + 'static> Calls<T> {
     pub(crate) fn forget(&mut self, seq: u64) -> Option<Leftover<T>> {
         let entry = self.entries.remove(&seq)?;
         self.detached -= usize::from(entry.slot.is_some());
-        Some((entry.asked, entry.reply, entry.callbacks))
+        let callbacks = entry.more.map(|more| more.callbacks);
+        Some((entry.asked, entry.reply, callbacks.unwrap_or_default()))
     }
 
     /// Answers everything that is unanswered; gives back what is to be called.
@@ -228,8 +246,10 @@ impl<T: Clone + Send + 'static> Calls<T> {
 
     /// The request whose answer this one waits for.
     pub(crate) fn awaited_at(&self, waiter: WaiterId) -> Option<(u64, &Asked)> {
-        let awaits =
-            |entry: &Entry<T>| entry.waiter == Some(waiter) || entry.more_waiters.contains(&waiter);
+        let awaits = |entry: &Entry<T>| {
+            let more = entry.more.as_ref();
+            entry.waiter == Some(waiter) || more.is_some_and(|more| more.waiters.contains(&waiter))
+        };
         let found = self.entries.iter().find(|(_, entry)| awaits(entry));
         found.map(|(seq, entry)| (*seq, &entry.asked))
     }
@@ -261,6 +281,10 @@ impl<T: Clone + Send + 'static> Calls<T> {
 }
 
 impl<T: Clone + Send + 'static> Entry<T> {
+    fn more_mut(&mut self) -> &mut More<T> {
+        self.more.get_or_insert_default()
+    }
+
     /// Puts the reply into the slot and binds the callbacks to it; where it comes too late, to
     /// the error that says so.
     fn answer(&mut self, seq: u64, reply: Reply<T>) -> Answered<T> {
@@ -279,10 +303,11 @@ impl<T: Clone + Send + 'static> Entry<T> {
             };
             Box::new(call) as Call
         };
+        let more = self.more.take().unwrap_or_default();
         Answered {
             waiter: self.waiter,
-            more_waiters: std::mem::take(&mut self.more_waiters),
-            calls: self.callbacks.drain(..).map(bind).collect(),
+            more_waiters: more.waiters,
+            calls: more.callbacks.into_iter().map(bind).collect(),
             late,
         }
     }

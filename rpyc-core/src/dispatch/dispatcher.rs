@@ -85,6 +85,9 @@ pub(crate) trait Protocol: Sized + Send + Sync + 'static {
     /// Runs requests that can't run where they were read.
     fn executor(&self) -> Arc<dyn Executor>;
 
+    /// Runs a request whose thread is this one: as [`Executor::run`] does.
+    fn run_here(&self, request: &mut (dyn FnMut() + Send));
+
     /// How many bytes of answers the requests that run may add to those that are unread.
     fn max_answers(&self) -> usize;
 

@@ -42,9 +42,14 @@ impl<P: Protocol> Dispatcher<P> {
     #[inline]
     pub(super) fn log_notes(&self) {
         if self.notes.are_there() {
-            for note in self.notes.take() {
-                self.session.log(log::Level::Debug, format_args!("{note}"));
-            }
+            self.log_those_there();
+        }
+    }
+
+    #[cold]
+    fn log_those_there(&self) {
+        for note in self.notes.take() {
+            self.session.log(log::Level::Debug, format_args!("{note}"));
         }
     }
 }

@@ -30,14 +30,15 @@ pub(crate) struct Outbox {
 
 /// What a writer has taken, and how far it has come.
 pub(crate) struct Rest {
-    frames: FrameBuf,
+    frames: Box<FrameBuf>,
     done: usize,
     /// The stream has something of its own to write behind it.
     flush_requested: bool,
 }
 
 struct State {
-    frames: FrameBuf,
+    // None while a writer has them: it brings the buffer back. Boxed, because they go to and fro.
+    frames: Option<Box<FrameBuf>>,
     // Bytes that a writer has taken and not yet written.
     in_flight: usize,
     // The stream has something of its own to write.
@@ -47,12 +48,24 @@ struct State {
     closed: bool,
 }
 
+impl State {
+    /// How many bytes no writer has taken yet.
+    fn queued(&self) -> usize {
+        self.frames.as_ref().map_or(0, |frames| frames.len())
+    }
+
+    /// How many bytes wait to be written.
+    fn backlog(&self) -> usize {
+        self.queued() + self.in_flight
+    }
+}
+
 impl Outbox {
     /// `bounded` says whether the stream's writes are by [`PATIENCE`].
     pub(crate) fn new(bounded: bool) -> Outbox {
         Outbox {
             state: Mutex::new(State {
-                frames: FrameBuf::new(),
+                frames: None,
                 in_flight: 0,
                 flush_requested: false,
                 waiting: 0,
@@ -76,11 +89,13 @@ impl Outbox {
         if state.closed {
             return Ok(());
         }
-        let outcome = encode(&mut state.frames);
-        if !state.frames.is_empty() {
+        let frames = state.frames.get_or_insert_default();
+        let outcome = encode(frames);
+        let queued = frames.len();
+        if queued > 0 {
             self.unsent.store(true, Ordering::Relaxed);
         }
-        if state.frames.len() + state.in_flight > CONGESTED {
+        if queued + state.in_flight > CONGESTED {
             self.congested.store(true, Ordering::Relaxed);
         }
         outcome
@@ -124,8 +139,7 @@ impl Outbox {
 
     /// How many bytes wait to be written.
     pub(crate) fn backlog(&self) -> usize {
-        let state = self.state.lock();
-        state.frames.len() + state.in_flight
+        self.state.lock().backlog()
     }
 
     /// Writes everything that is there, unless somebody else is at it.
@@ -188,22 +202,21 @@ impl Outbox {
                 if would_block(&outcome) {
                     return Ok(Some(batch));
                 }
-                let mut frames = batch.frames;
-                frames.clear();
+                batch.frames.clear();
                 state = self.state.lock();
                 state.in_flight = 0;
-                if state.frames.is_empty() {
+                if state.frames.is_none() {
                     // The same buffer again: a call allocates none.
-                    state.frames = frames;
+                    state.frames = Some(batch.frames);
                 }
-                let congested = state.frames.len() > CONGESTED;
+                let congested = state.queued() > CONGESTED;
                 self.congested.store(congested, Ordering::Relaxed);
                 if state.waiting > 0 {
                     self.drained.notify_all();
                 }
                 if let Err(error) = outcome {
                     state.closed = true;
-                    state.frames = FrameBuf::new();
+                    state.frames = None;
                     self.stop_writing(&state);
                     return Err(error);
                 }
@@ -215,10 +228,10 @@ impl Outbox {
 
     /// Everything that is there, for the writer.
     fn take_batch(&self, state: &mut State) -> Option<Rest> {
-        if (state.frames.is_empty() && !state.flush_requested) || state.closed {
+        if (state.queued() == 0 && !state.flush_requested) || state.closed {
             return None;
         }
-        let frames = std::mem::take(&mut state.frames);
+        let frames = state.frames.take().unwrap_or_default();
         state.in_flight = frames.len();
         self.unsent.store(false, Ordering::Relaxed);
         Some(Rest {
@@ -233,7 +246,7 @@ impl Outbox {
     pub(crate) fn wait_below(&self, limit: usize, deadline: Option<Instant>) {
         let _waiting = Waiting::begin();
         let mut state = self.state.lock();
-        while state.frames.len() + state.in_flight > limit
+        while state.backlog() > limit
             && !state.closed
             && self.is_writing()
             && !deadline.is_some_and(passed)
@@ -249,7 +262,7 @@ impl Outbox {
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
-        let frames = std::mem::take(&mut state.frames);
+        let frames = state.frames.take();
         self.unsent.store(false, Ordering::Relaxed);
         drop(state);
         drop(frames);

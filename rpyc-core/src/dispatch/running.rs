@@ -78,7 +78,7 @@ impl<P: Protocol> Dispatcher<P> {
         self.wake_watchdog();
         self.log_notes();
         let mut request = Some(request);
-        self.session.executor().run(&mut || {
+        self.session.run_here(&mut || {
             if let Some(request) = request.take() {
                 let _current = Current::enter(self.number, task, request.pair().peers);
                 let _running = Running::begin();

@@ -119,8 +119,8 @@ struct Waiter<J> {
     state: ThreadState,
     /// Requests that name the thread.
     thread_bound: VecDeque<(J, usize)>,
-    /// What its thread is to run next.
-    assigned: Option<(TaskId, J)>,
+    /// What its thread is to run next. Boxed, because most waiters come and go without.
+    assigned: Option<Box<(TaskId, J)>>,
     /// A task is nested on it.
     has_nested: bool,
 }
@@ -128,10 +128,7 @@ struct Waiter<J> {
 #[derive(Debug, PartialEq, Eq)]
 enum Kind {
     Serving,
-    Wait {
-        task: Option<TaskId>,
-        answered: bool,
-    },
+    Wait { answered: bool },
 }
 
 impl<J: Job> Scheduler<J> {
@@ -180,11 +177,7 @@ impl<J: Job> Scheduler<J> {
 
     /// A thread begins to wait for a reply; `task` is the request of this peer that it runs.
     pub(crate) fn begin_wait(&mut self, task: Option<TaskId>, pair: ThreadPair) -> WaiterId {
-        let kind = Kind::Wait {
-            task,
-            answered: false,
-        };
-        self.add_waiter(kind, task, pair)
+        self.add_waiter(Kind::Wait { answered: false }, task, pair)
     }
 
     /// A thread begins to serve; a `task` that it runs makes room meanwhile, as one that waits
@@ -210,7 +203,8 @@ impl<J: Job> Scheduler<J> {
                 self.waiting_tasks -= usize::from(outer.is_none());
             }
         }
-        if let Some((task, job)) = waiter.assigned {
+        if let Some(assigned) = waiter.assigned {
+            let (task, job) = *assigned;
             let bytes = self.remove_task(task).map_or(0, |task| task.bytes);
             self.queued_bytes += bytes;
             self.queue.push_front((job, bytes));
@@ -229,10 +223,8 @@ impl<J: Job> Scheduler<J> {
     /// The reply that it waits for is in.
     pub(crate) fn answered(&mut self, waiter: WaiterId) {
         self.progress += 1;
-        if let Some(Waiter {
-            kind: Kind::Wait { answered, .. },
-            ..
-        }) = self.waiter_mut(waiter)
+        if let Some(waiter) = self.waiter_mut(waiter)
+            && let Kind::Wait { answered } = &mut waiter.kind
         {
             *answered = true;
         }
@@ -266,13 +258,16 @@ impl<J: Job> Scheduler<J> {
     /// What was assigned to the waiter, to be run by it now; that is nested on it until
     /// [`end_nested`](Scheduler::end_nested).
     pub(crate) fn take_assigned(&mut self, waiter: WaiterId) -> Option<(TaskId, J)> {
-        self.waiter_mut(waiter)?.assigned.take()
+        self.waiter_mut(waiter)?
+            .assigned
+            .take()
+            .map(|assigned| *assigned)
     }
 
     /// What it is to run next, if that is known.
     pub(crate) fn next_at(&self, waiter: WaiterId) -> Option<Handler> {
         let waiter = self.waiter(waiter)?;
-        let assigned = waiter.assigned.as_ref().map(|(_, job)| job);
+        let assigned = waiter.assigned.as_ref().map(|assigned| &assigned.1);
         let next = assigned.or_else(|| waiter.thread_bound.front().map(|(job, _)| job));
         next.map(Job::handler)
     }
@@ -303,15 +298,7 @@ impl<J: Job> Scheduler<J> {
                 |waiter: &&Waiter<J>| waiter.state == ThreadState::Asleep && !waiter.has_nested;
             self.waiters.iter().rev().filter(idle)
         };
-        let waits = |waiter: &&Waiter<J>| {
-            matches!(
-                waiter.kind,
-                Kind::Wait {
-                    answered: false,
-                    ..
-                }
-            )
-        };
+        let waits = |waiter: &&Waiter<J>| waiter.kind == Kind::Wait { answered: false };
         let serves = |waiter: &&Waiter<J>| waiter.kind == Kind::Serving;
         let next_reader = sleepers().find(waits).or_else(|| sleepers().find(serves));
         next_reader.map(|waiter| waiter.id)
@@ -325,7 +312,8 @@ impl<J: Job> Scheduler<J> {
             .iter_mut()
             .filter_map(|waiter| waiter.assigned.take());
         let mut jobs: Vec<J> = Vec::new();
-        for (task, job) in assigned {
+        for assigned in assigned {
+            let (task, job) = *assigned;
             let bytes = self.tasks.remove(task).map_or(0, |task| task.bytes);
             self.running_bytes = self.running_bytes.saturating_sub(bytes);
             jobs.push(job);
@@ -458,7 +446,7 @@ impl<J: Job> Scheduler<J> {
         if self.queue.is_empty() {
             return false;
         }
-        let foreign = |waiter: &&Waiter<J>| matches!(waiter.kind, Kind::Wait { task: None, .. });
+        let foreign = |waiter: &&Waiter<J>| waiter.kind != Kind::Serving && waiter.task.is_none();
         let foreign = self.waiters.iter().filter(foreign).count();
         let room = self.bounds.concurrency.saturating_add(foreign);
         self.tasks.len() - self.waiting_tasks < room
@@ -535,7 +523,7 @@ impl<J: Job> Scheduler<J> {
         let next = if requester == Requester::Waiter(id) {
             Next::Here(task, job)
         } else {
-            waiter.assigned = Some((task, job));
+            waiter.assigned = Some(Box::new((task, job)));
             Next::Wake(id)
         };
         self.tasks.start(task, handler, runs_on, bytes);
@@ -571,12 +559,13 @@ impl<J: Job> Scheduler<J> {
     /// below it on the same thread is in: that thread is wanted elsewhere.
     fn innermost_wait(&self) -> Option<&Waiter<J>> {
         let is_wait = |waiter: &&Waiter<J>| {
-            !waiter.has_nested && matches!(waiter.kind, Kind::Wait { task: Some(_), .. })
+            !waiter.has_nested && waiter.kind != Kind::Serving && waiter.task.is_some()
         };
         let innermost = self.waiters.iter().rev().find(is_wait)?;
         let mut below = Some(innermost);
         while let Some(Waiter {
-            kind: Kind::Wait { task, answered },
+            kind: Kind::Wait { answered },
+            task,
             ..
         }) = below
         {

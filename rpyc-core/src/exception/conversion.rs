@@ -7,8 +7,12 @@ use super::Exception;
 use crate::wire::Str;
 
 /// Why something that crossed the API isn't of the Rust type that was asked for.
+// Boxed, because every outcome of a call has room for it.
 #[derive(Clone, Debug)]
-pub struct ConversionError {
+pub struct ConversionError(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
     // "item 3 " and the like, outermost first.
     place: String,
     kind: Kind,
@@ -65,7 +69,7 @@ impl ConversionError {
     /// Says that the fault lies in an item of a container.
     #[must_use]
     pub fn of_item(mut self, index: impl fmt::Display) -> ConversionError {
-        self.place = match &*self.place {
+        self.0.place = match &*self.0.place {
             "" => format!("item {index}"),
             inner => format!("item {index}, {inner}"),
         };
@@ -75,7 +79,7 @@ impl ConversionError {
     /// The exception for the argument `argument` of `function`: a TypeError, OverflowError or
     /// ValueError in Python's words, or what fetching raised.
     pub fn for_argument(self, function: &str, argument: &str) -> Exception {
-        let subject = match &*self.place {
+        let subject = match &*self.0.place {
             "" => format!("{function}() argument '{argument}'"),
             place => format!("{function}() argument '{argument}': {place}"),
         };
@@ -83,14 +87,14 @@ impl ConversionError {
     }
 
     fn of(kind: Kind) -> ConversionError {
-        ConversionError {
+        ConversionError(Box::new(Inner {
             place: String::new(),
             kind,
-        }
+        }))
     }
 
     fn into_exception(self, subject: &str) -> Exception {
-        match self.kind {
+        match self.0.kind {
             Kind::Mismatch { expected, found } => {
                 Exception::type_error(format!("{subject} must be {expected}, not {found}"))
             }
@@ -105,7 +109,7 @@ impl ConversionError {
 
 impl From<ConversionError> for Exception {
     fn from(error: ConversionError) -> Exception {
-        let subject = match &*error.place {
+        let subject = match &*error.0.place {
             "" => "the value".to_owned(),
             place => place.to_owned(),
         };

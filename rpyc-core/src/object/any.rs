@@ -95,6 +95,7 @@ impl Any {
     }
 
     /// The bytes of memory that it holds beside itself, about. A local object is its owner's.
+    #[inline]
     pub(crate) fn heap_size(&self) -> usize {
         match self {
             Any::Value(value) => value.heap_size(),

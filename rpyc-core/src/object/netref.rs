@@ -79,11 +79,7 @@ impl Netref {
         handler: Handler,
         args: impl IntoIterator<Item = Any>,
     ) -> Result<Any, Error> {
-        let args = args.into_iter();
-        let mut all = Vec::with_capacity(1 + args.size_hint().0);
-        all.push(Any::Netref(self.clone()));
-        all.extend(args);
-        self.0.link.sync_request(handler, all)
+        self.0.link.sync_request(handler, self.followed_by(args))
     }
 
     /// Sends a request about the object and goes on; the answer will be in the result.
@@ -95,11 +91,12 @@ impl Netref {
         handler: Handler,
         args: impl IntoIterator<Item = Any>,
     ) -> Result<AsyncResult, Error> {
-        let args = args.into_iter();
-        let mut all = Vec::with_capacity(1 + args.size_hint().0);
-        all.push(Any::Netref(self.clone()));
-        all.extend(args);
-        AsyncResult::send(&self.0.link, handler, all)
+        AsyncResult::send(&self.0.link, handler, self.followed_by(args))
+    }
+
+    /// The arguments of a request about the object.
+    fn followed_by(&self, args: impl IntoIterator<Item = Any>) -> impl Iterator<Item = Any> {
+        std::iter::once(Any::Netref(self.clone())).chain(args)
     }
 
     /// The connection that it came over, if that is still in memory. The handle doesn't keep it
@@ -116,9 +113,7 @@ impl Netref {
         args: impl IntoIterator<Item = Any>,
         what: &'static str,
     ) {
-        let all = std::iter::once(Any::Netref(self.clone()))
-            .chain(args)
-            .collect();
+        let all = self.followed_by(args);
         self.0.link.post_request(handler, all, what);
     }
 

@@ -27,13 +27,19 @@ impl AsyncResult {
     pub(crate) fn send(
         link: &Arc<Link>,
         handler: Handler,
-        args: Vec<Any>,
+        args: impl IntoIterator<Item = Any>,
     ) -> Result<AsyncResult, Error> {
-        let asked = asked(handler, &args);
+        let message = link.box_args(args)?;
+        let asked = asked(handler, &message);
         let slot = Arc::new(Slot::new(asked.clone()));
         let now = Instant::now();
-        let seq =
-            link.send_request(&link.session.config(), asked, args, now, Some(slot.clone()))?;
+        let seq = link.send_request(
+            &link.session.config(),
+            asked,
+            message,
+            now,
+            Some(slot.clone()),
+        )?;
         Ok(AsyncResult {
             link: link.clone(),
             seq,

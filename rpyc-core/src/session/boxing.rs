@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::session::Link;
+use crate::error::Error;
 use crate::exception::Exception;
 use crate::object::forwarded::ForwardedObject;
 use crate::object::{Any, ObjectRef};
@@ -33,16 +34,17 @@ pub(crate) struct BoxedArgs {
 }
 
 impl Link {
-    /// Boxes a message's arguments; each reference to a local object counts one from now on.
+    /// Boxes a request's arguments; each reference to a local object counts one from now on.
     ///
     /// # Errors
-    /// A MemoryError when the peer holds references to too many objects; nothing is counted then.
-    pub(crate) fn box_args(&self, args: Vec<Any>) -> Result<BoxedArgs, Exception> {
+    /// [`Error::Misuse`] when the peer holds references to too many objects; nothing is counted then.
+    /// [`Error::Closed`] where that is why: a closed connection hands nothing out.
+    pub(crate) fn box_args(&self, args: impl IntoIterator<Item = Any>) -> Result<BoxedArgs, Error> {
+        let mut args = args.into_iter();
         let mut message = BoxedArgs {
-            boxed: Vec::with_capacity(args.len()),
+            boxed: Vec::with_capacity(args.size_hint().0),
             keep_alive: KeepAlive::default(),
         };
-        let mut args = args.into_iter();
         while let Some(arg) = args.next() {
             match arg {
                 Any::Value(value) => message.boxed.push(Boxed::Value(value)),
@@ -52,7 +54,8 @@ impl Link {
                         self.unbox_refs(&message.boxed);
                         boxed::dismantle(message.boxed);
                         dismantle(args.collect());
-                        return Err(exception);
+                        let closed = self.send_error();
+                        return Err(closed.unwrap_or_else(|| Error::Misuse(exception.message())));
                     }
                 },
             }

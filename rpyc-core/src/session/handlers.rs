@@ -10,7 +10,7 @@ use crate::exception::Exception;
 use crate::object::forwarded::ForwardedObject;
 use crate::object::pickled::pickled;
 use crate::object::{Access, Any, Args, ClassStandIn, Context, ObjectRef, ObjectResult, Raised};
-use crate::wire::{DumpedException, Handler, Value};
+use crate::wire::{DumpedException, Handler, Str, Value};
 
 /// Does what a request asks for. CLOSE and DEL are not among them: the reader sees to those.
 pub(crate) fn handle(
@@ -156,13 +156,13 @@ fn may_exit(cx: &Context<'_>, config: &Config, object: &ObjectRef) -> Result<(),
     }
 }
 
-fn resolve<'a>(
+fn resolve(
     cx: &Context<'_>,
     config: &Config,
     object: &ObjectRef,
     access: Access,
-    name: &'a str,
-) -> Result<std::borrow::Cow<'a, str>, Exception> {
+    name: &str,
+) -> Result<Str, Exception> {
     let has = |name: &str| object.has_attr(cx, name);
     policy::resolve(config, access, name, has)
         .map_err(|Refused(option)| refusal(name, object, option))

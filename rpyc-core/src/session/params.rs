@@ -23,6 +23,7 @@ impl Params {
     }
 
     /// Anything.
+    #[inline]
     pub(crate) fn any(&mut self, name: &str) -> Result<Any, Exception> {
         self.rest.next().ok_or_else(|| {
             Exception::type_error(format!(
@@ -82,6 +83,7 @@ impl Params {
     }
 
     /// A tuple's items.
+    #[inline]
     pub(crate) fn tuple(&mut self, name: &str) -> Result<Vec<Any>, Exception> {
         let items = self.any(name)?.into_items();
         items.map_err(|other| self.wrong(name, "a tuple", &other))

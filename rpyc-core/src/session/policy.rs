@@ -2,22 +2,21 @@
 //!
 //! Every handler that takes a name goes through [`resolve`] (docs/wire-protocol.md, section 8).
 
-use std::borrow::Cow;
-
 use crate::config::Config;
 use crate::object::Access;
+use crate::wire::Str;
 
 /// Why an access is refused: the option that would allow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused(pub(crate) &'static str);
 
 /// The name that an access to `name` reaches. `has` tells whether the object has an attribute.
-pub(crate) fn resolve<'a>(
+pub(crate) fn resolve(
     config: &Config,
     access: Access,
-    name: &'a str,
+    name: &str,
     has: impl Fn(&str) -> bool,
-) -> Result<Cow<'a, str>, Refused> {
+) -> Result<Str, Refused> {
     let (allowed, option) = match access {
         Access::Get => (config.allow_getattr, "allow_getattr"),
         Access::Set => (config.allow_setattr, "allow_setattr"),
@@ -30,16 +29,16 @@ pub(crate) fn resolve<'a>(
     let exposing = config.allow_exposed_attrs && !prefix.is_empty();
     let plain = config.allow_all_attrs
         || (config.allow_exposed_attrs && name.starts_with(prefix))
-        || (config.allow_safe_attrs && config.safe_attrs.contains(name))
-        || (config.allow_public_attrs && !name.starts_with('_'));
+        || (config.allow_public_attrs && !name.starts_with('_'))
+        || (config.allow_safe_attrs && config.safe_attrs.contains(name));
     if exposing {
-        let exposed = [prefix, name].concat();
+        let exposed = Str::joined(prefix, name);
         if has(&exposed) && !(plain && has(name)) {
-            return Ok(Cow::Owned(exposed));
+            return Ok(exposed);
         }
     }
     if plain {
-        return Ok(Cow::Borrowed(name));
+        return Ok(Str::from(name));
     }
     Err(Refused(if name.starts_with('_') {
         "allow_all_attrs"
@@ -69,7 +68,7 @@ mod tests {
         let mut config = Config::default();
         set(&mut config);
         let got = resolve(&config, access, name, |name| has.contains(&name));
-        let expected = expected.map(Cow::Borrowed).map_err(Refused);
+        let expected = expected.map(Str::from).map_err(Refused);
         assert_eq!(got, expected, "{access:?} {name}, object has {has:?}");
     }
 

@@ -71,6 +71,10 @@ impl Protocol for Session {
         self.config().executor.clone()
     }
 
+    fn run_here(&self, request: &mut (dyn FnMut() + Send)) {
+        self.config().executor.run(request);
+    }
+
     fn max_answers(&self) -> usize {
         // Each request that runs may have one answer of any size.
         let answers = self.config().concurrency.saturating_add(1);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::boxing::BoxedArgs;
 use super::session::Link;
 use crate::config::Config;
 use crate::dispatch::NotRegistered;
@@ -21,26 +22,28 @@ impl Link {
     pub(crate) fn sync_request(
         self: &Arc<Self>,
         handler: Handler,
-        args: Vec<Any>,
+        args: impl IntoIterator<Item = Any>,
     ) -> Result<Any, Error> {
         let config = self.session.config();
-        self.request_under(&config, handler, args, config.sync_request_timeout)
+        let message = self.box_args(args)?;
+        self.request_under(&config, handler, message, config.sync_request_timeout)
     }
 
     pub(super) fn request_within(
         self: &Arc<Self>,
         handler: Handler,
-        args: Vec<Any>,
+        args: impl IntoIterator<Item = Any>,
         timeout: Option<Duration>,
     ) -> Result<Any, Error> {
-        self.request_under(&self.session.config(), handler, args, timeout)
+        let message = self.box_args(args)?;
+        self.request_under(&self.session.config(), handler, message, timeout)
     }
 
     fn request_under(
         self: &Arc<Self>,
         config: &Config,
         handler: Handler,
-        args: Vec<Any>,
+        message: BoxedArgs,
         timeout: Option<Duration>,
     ) -> Result<Any, Error> {
         let began = Instant::now();
@@ -48,8 +51,8 @@ impl Link {
         // Where the peer names threads, it may name this one as soon as the request is out.
         let names_threads = self.session.encoding.dialect().has_threads();
         let waiter = names_threads.then(|| self.reserve_waiter());
-        let asked = asked(handler, &args);
-        let seq = self.send_request(config, asked, args, began, None)?;
+        let asked = asked(handler, &message);
+        let seq = self.send_request(config, asked, message, began, None)?;
         let waiter: Option<WaiterId> = waiter.and_then(|waiter| waiter.into_waiter());
         let waited = self.wait_as(waiter, ForReply(seq), deadline);
         waited.unwrap_or_else(|| {
@@ -74,13 +77,13 @@ impl Link {
         self: &Arc<Self>,
         config: &Config,
         asked: Asked,
-        args: Vec<Any>,
+        message: BoxedArgs,
         now: Instant,
         slot: Option<Arc<Slot<Any>>>,
     ) -> Result<u64, Error> {
         let detached = slot.is_some();
         let limit = config.max_pending;
-        let (seq, others) = self.queue_request(config, asked, args, now, slot, limit)?;
+        let (seq, others) = self.queue_request(config, asked, message, now, slot, limit)?;
         if detached && self.may_pile_up(now, others) {
             return Ok(seq);
         }
@@ -97,15 +100,23 @@ impl Link {
 
     /// Queues a request whose answer matters to nobody; what goes wrong is logged. It is sent as a
     /// release is. Never blocks.
-    pub(crate) fn post_request(&self, handler: Handler, args: Vec<Any>, what: &'static str) {
+    pub(crate) fn post_request(
+        &self,
+        handler: Handler,
+        args: impl IntoIterator<Item = Any>,
+        what: &'static str,
+    ) {
         let config = self.session.config();
         let (connid, target) = (self.session.connid.clone(), config.logger.clone());
         let log = move |error: Error| log::warn!(target: &target, "{connid}: {what}: {error}");
-        let asked = asked(handler, &args);
-        let slot = Some(Arc::new(Slot::new(asked.clone())));
         // Its sender can't be told that there are too many.
-        let limit = usize::MAX;
-        match self.queue_request(&config, asked, args, Instant::now(), slot, limit) {
+        let (now, limit) = (Instant::now(), usize::MAX);
+        let queued = self.box_args(args).and_then(|message| {
+            let asked = asked(handler, &message);
+            let slot = Some(Arc::new(Slot::new(asked.clone())));
+            self.queue_request(&config, asked, message, now, slot, limit)
+        });
+        match queued {
             Ok((seq, _)) => {
                 let told = Box::new(move |reply: Reply<Any>| drop(reply.map_err(log)));
                 // Where the answer has come already, the caller's thread needn't be told.
@@ -121,18 +132,12 @@ impl Link {
         &self,
         config: &Config,
         asked: Asked,
-        args: Vec<Any>,
+        message: BoxedArgs,
         now: Instant,
         slot: Option<Arc<Slot<Any>>>,
         limit: usize,
     ) -> Result<(u64, bool), Error> {
         let handler = asked.handler();
-        let message = self.box_args(args);
-        let message = message.map_err(|refused| {
-            // A closed connection hands nothing out.
-            let closed = self.send_error();
-            closed.unwrap_or_else(|| Error::Misuse(refused.message()))
-        })?;
         let seq = self.session.counts.take_seq();
         let others = match self.register_call(seq, asked, now, slot, limit) {
             Ok(others) => others,
@@ -189,7 +194,7 @@ impl Link {
         let queued = self.queue_request(
             &config,
             Handler::Close.into(),
-            Vec::new(),
+            BoxedArgs::default(),
             now,
             slot,
             usize::MAX,
@@ -243,13 +248,15 @@ impl Link {
 }
 
 /// What the request asks for; of a method or an attribute, its name stands behind the object.
-pub(super) fn asked(handler: Handler, args: &[Any]) -> Asked {
+pub(super) fn asked(handler: Handler, message: &BoxedArgs) -> Asked {
     let name = match handler {
-        Handler::CallAttr | Handler::GetAttr | Handler::SetAttr | Handler::DelAttr => args.get(1),
+        Handler::CallAttr | Handler::GetAttr | Handler::SetAttr | Handler::DelAttr => {
+            message.boxed.get(1)
+        }
         _ => None,
     };
     let name = match name {
-        Some(Any::Value(Value::Str(name))) => Some(name.clone()),
+        Some(Boxed::Value(Value::Str(name))) => Some(name.clone()),
         _ => None,
     };
     Asked::new(handler, name)

@@ -73,14 +73,16 @@ impl Boxed {
     }
 
     /// Writes it.
-    pub(super) fn write<S: Sink>(&self, writer: &mut Writer<'_, S>) -> Result<(), EncodeError> {
-        writer.tuple_header(2)?;
+    pub(super) fn write<S: Sink>(
+        &self,
+        writer: &mut Writer<'_, S>,
+    ) -> Result<(), Box<EncodeError>> {
         match self {
             Self::Value(value) => {
-                writer.small_int(VALUE);
+                writer.pair_of(VALUE);
                 writer.value(value)
             }
-            Self::Tuple(items) => Self::write_items(items, writer),
+            Self::Tuple(items) => Self::write_tuple(items, writer),
             Self::LocalRef(id_pack) => write_local(id_pack, writer),
             Self::RemoteRef(id_pack) => write_remote(id_pack, writer),
         }
@@ -90,14 +92,9 @@ impl Boxed {
     pub(super) fn write_tuple<S: Sink>(
         items: &[Self],
         writer: &mut Writer<'_, S>,
-    ) -> Result<(), EncodeError> {
-        writer.tuple_header(2)?;
-        Self::write_items(items, writer)
-    }
-
-    fn write_items<S: Sink>(items: &[Self], writer: &mut Writer<'_, S>) -> Result<(), EncodeError> {
+    ) -> Result<(), Box<EncodeError>> {
         let by_value = items.iter().all(|item| matches!(item, Self::Value(_)));
-        writer.small_int(if by_value { VALUE } else { TUPLE });
+        writer.pair_of(if by_value { VALUE } else { TUPLE });
         writer.begin_items(items.len())?;
         for item in items {
             match item {
@@ -130,34 +127,41 @@ impl<T: Into<Value>> From<T> for Boxed {
 /// Why a part of a message can't be had.
 pub(super) enum Problem {
     /// The bytes are no value.
-    Decode(DecodeError),
+    Decode(Box<DecodeError>),
     /// They begin one that does not belong there. The rest isn't read.
-    Shape(ShapeError),
+    Shape(Box<ShapeError>),
 }
 
-impl From<DecodeError> for Problem {
-    fn from(error: DecodeError) -> Self {
+impl From<Box<DecodeError>> for Problem {
+    fn from(error: Box<DecodeError>) -> Self {
         Self::Decode(error)
     }
 }
 
 impl From<ShapeError> for Problem {
+    #[cold]
     fn from(error: ShapeError) -> Self {
-        Self::Shape(error)
+        Self::Shape(Box::new(error))
     }
 }
 
 /// Reads the count of a tuple; what is there instead is a shape error.
+#[inline]
 pub(super) fn tuple_count(
     reader: &mut Reader<'_>,
     expected: &'static str,
 ) -> Result<usize, Problem> {
     let start = reader.offset();
     let tag = reader.u8(expected)?;
-    decode::tuple_count(reader, tag, expected, start).map_err(|error| match error.kind {
+    decode::tuple_count(reader, tag, expected, start).map_err(|error| no_tuple(error, expected))
+}
+
+#[cold]
+fn no_tuple(error: Box<DecodeError>, expected: &'static str) -> Problem {
+    match error.kind {
         DecodeErrorKind::UnexpectedTag { .. } => ShapeError::new(expected, "another value").into(),
         _ => error.into(),
-    })
+    }
 }
 
 /// What is expected where a label stands.
@@ -304,10 +308,10 @@ fn id_pack(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
 
 /// Reads the number of a class or of an object.
 fn id(reader: &mut Reader<'_>) -> Result<u64, Problem> {
-    let number = match reader.small_int() {
-        Some(small) => match u64::try_from(small) {
+    let number = match reader.short_int() {
+        Some(int) => match u64::try_from(int) {
             Ok(id) => return Ok(id),
-            Err(_) => small.into(),
+            Err(_) => int.into(),
         },
         None => decode::value(reader)?,
     };
@@ -315,8 +319,11 @@ fn id(reader: &mut Reader<'_>) -> Result<u64, Problem> {
 }
 
 /// Writes a reference to an object of the peer's: as it came.
-fn write_local<S: Sink>(id_pack: &IdPack, writer: &mut Writer<'_, S>) -> Result<(), EncodeError> {
-    writer.small_int(LOCAL_REF);
+fn write_local<S: Sink>(
+    id_pack: &IdPack,
+    writer: &mut Writer<'_, S>,
+) -> Result<(), Box<EncodeError>> {
+    writer.pair_of(LOCAL_REF);
     if writer.dialect().references().are_numbers() {
         writer.unsigned(dialect::number_of(id_pack));
         return Ok(());
@@ -337,8 +344,11 @@ fn write_local<S: Sink>(id_pack: &IdPack, writer: &mut Writer<'_, S>) -> Result<
 }
 
 /// Writes a reference to an object that lives here.
-fn write_remote<S: Sink>(id_pack: &IdPack, writer: &mut Writer<'_, S>) -> Result<(), EncodeError> {
-    writer.small_int(REMOTE_REF);
+fn write_remote<S: Sink>(
+    id_pack: &IdPack,
+    writer: &mut Writer<'_, S>,
+) -> Result<(), Box<EncodeError>> {
+    writer.pair_of(REMOTE_REF);
     let dialect = writer.dialect();
     if !dialect.references().are_numbers() {
         // A peer that turns out to know objects by numbers takes the name for one: it is the root's, which nothing
@@ -379,7 +389,7 @@ fn write_id_pack<S: Sink>(
     id_pack: &IdPack,
     name: &str,
     writer: &mut Writer<'_, S>,
-) -> Result<(), EncodeError> {
+) -> Result<(), Box<EncodeError>> {
     writer.text(name)?;
     writer.unsigned(id_pack.class.0);
     writer.unsigned(id_pack.instance.0);

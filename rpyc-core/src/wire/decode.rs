@@ -9,7 +9,7 @@ use super::{
     int::Int,
     limits::Limits,
     plain_type::PlainType,
-    reader::Reader,
+    reader::{self, Reader},
     string::Str,
     tag,
     value::Value,
@@ -21,7 +21,7 @@ use super::{
 ///
 /// The bytes are no value, or one beyond `limits`. Only the peer that sent them can be the cause.
 pub fn decode_value(payload: &Bytes, limits: &Limits) -> Result<Value, DecodeError> {
-    value(&mut Reader::new(payload, limits))
+    Ok(value(&mut Reader::new(payload, limits))?)
 }
 
 /// The value that `payload` consists of.
@@ -34,14 +34,14 @@ pub fn decode_value_strict(payload: &Bytes, limits: &Limits) -> Result<Value, De
     let value = value(&mut reader)?;
     match reader.left() {
         0 => Ok(value),
-        left => Err(reader.error(DecodeErrorKind::TrailingBytes(left))),
+        left => Err(*reader.error(DecodeErrorKind::TrailingBytes(left))),
     }
 }
 
 /// Reads one value.
-pub(super) fn value(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
-    if let Some(small) = reader.small_int() {
-        return Ok(Value::Int(small.into()));
+pub(super) fn value(reader: &mut Reader<'_>) -> Result<Value, Box<DecodeError>> {
+    if let Some(short) = reader.short_int() {
+        return Ok(Value::Int(short.into()));
     }
     let start = reader.offset();
     let tag = reader.u8("value")?;
@@ -59,7 +59,7 @@ pub(super) fn value(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
 
 /// Reads a value that holds no others, after its tag, which stood at `start`.
 #[inline(never)]
-fn leaf(reader: &mut Reader<'_>, tag: u8, start: usize) -> Result<Value, DecodeError> {
+fn leaf(reader: &mut Reader<'_>, tag: u8, start: usize) -> Result<Value, Box<DecodeError>> {
     Ok(match tag {
         tag::NONE => Value::None,
         tag::TRUE => Value::Bool(true),
@@ -99,21 +99,19 @@ fn leaf(reader: &mut Reader<'_>, tag: u8, start: usize) -> Result<Value, DecodeE
             {
                 return Ok(Value::Type(plain));
             }
-            return Err(DecodeError::new(
-                start,
-                DecodeErrorKind::UnknownTag(unknown),
-            ));
+            return Err(DecodeError::at(start, DecodeErrorKind::UnknownTag(unknown)));
         }
     })
 }
 
 /// Reads the count of a tuple with this tag, which began at `start`.
+#[inline]
 pub(super) fn tuple_count(
     reader: &mut Reader<'_>,
     tag: u8,
     reading: &'static str,
     start: usize,
-) -> Result<usize, DecodeError> {
+) -> Result<usize, Box<DecodeError>> {
     Ok(match tag {
         tag::EMPTY_TUPLE => 0,
         tag::TUPLE_1 => 1,
@@ -123,7 +121,7 @@ pub(super) fn tuple_count(
         tag::TUPLE_L1 => reader.short_length(reading)?,
         tag::TUPLE_L4 => reader.long_length(reading)?,
         found => {
-            return Err(DecodeError::new(
+            return Err(DecodeError::at(
                 start,
                 DecodeErrorKind::UnexpectedTag { reading, found },
             ));
@@ -137,7 +135,7 @@ fn items(
     tag: u8,
     reading: &'static str,
     start: usize,
-) -> Result<Vec<Value>, DecodeError> {
+) -> Result<Vec<Value>, Box<DecodeError>> {
     let count = tuple_count(reader, tag, reading, start)?;
     if count == 0 {
         return Ok(Vec::new());
@@ -153,18 +151,18 @@ fn items(
     Ok(items)
 }
 
-fn frozenset(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
+fn frozenset(reader: &mut Reader<'_>) -> Result<Value, Box<DecodeError>> {
     let start = reader.offset();
     let tag = reader.u8("frozenset")?;
     items(reader, tag, "frozenset", start).map(Value::FrozenSet)
 }
 
-fn slice(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
+fn slice(reader: &mut Reader<'_>) -> Result<Value, Box<DecodeError>> {
     let start = reader.offset();
     let tag = reader.u8("slice")?;
     let found = tuple_count(reader, tag, "slice", start)?;
     if found != 3 {
-        return Err(DecodeError::new(
+        return Err(DecodeError::at(
             start,
             DecodeErrorKind::WrongCount {
                 reading: "slice",
@@ -185,12 +183,13 @@ fn slice(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
 }
 
 /// Reads the length of a bytes value with this tag, which began at `start`.
+#[inline]
 fn bytes_length(
     reader: &mut Reader<'_>,
     tag: u8,
     reading: &'static str,
     start: usize,
-) -> Result<usize, DecodeError> {
+) -> Result<usize, Box<DecodeError>> {
     Ok(match tag {
         tag::EMPTY_BYTES => 0,
         tag::BYTES_1 => 1,
@@ -200,7 +199,7 @@ fn bytes_length(
         tag::BYTES_L1 => reader.short_length(reading)?,
         tag::BYTES_L4 => reader.long_length(reading)?,
         found => {
-            return Err(DecodeError::new(
+            return Err(DecodeError::at(
                 start,
                 DecodeErrorKind::UnexpectedTag { reading, found },
             ));
@@ -209,7 +208,7 @@ fn bytes_length(
 }
 
 /// Reads a str, after its tag.
-pub(super) fn text(reader: &mut Reader<'_>) -> Result<Str, DecodeError> {
+pub(super) fn text(reader: &mut Reader<'_>) -> Result<Str, Box<DecodeError>> {
     let start = reader.offset();
     let tag = reader.u8("str")?;
     let length = bytes_length(reader, tag, "str", start)?;
@@ -218,31 +217,29 @@ pub(super) fn text(reader: &mut Reader<'_>) -> Result<Str, DecodeError> {
     } else {
         std::str::from_utf8(reader.take("str", length)?).map(Str::from)
     };
-    text.map_err(|_| DecodeError::new(start, DecodeErrorKind::InvalidUtf8))
+    text.map_err(|_| DecodeError::at(start, DecodeErrorKind::InvalidUtf8))
 }
 
 /// Reads an int of `length` bytes of decimal text.
-fn int(reader: &mut Reader<'_>, length: usize) -> Result<Int, DecodeError> {
+fn int(reader: &mut Reader<'_>, length: usize) -> Result<Int, Box<DecodeError>> {
     let start = reader.offset();
     let text = reader.take("int", length)?;
     let (negative, digits) = match text.split_first() {
         Some((b'-', digits)) => (true, digits),
         _ => (false, text),
     };
-    let invalid = || DecodeError::new(start, DecodeErrorKind::InvalidInt);
+    let invalid = || DecodeError::at(start, DecodeErrorKind::InvalidInt);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(invalid());
     }
-    if digits.len() <= SHORT_DIGITS {
-        let short = |abs: i64, digit: &u8| abs * 10 + i64::from(digit - b'0');
-        let abs = digits.iter().fold(0, short);
+    if let Some(abs) = reader::decimal(digits) {
         return Ok(if negative { -abs } else { abs }.into());
     }
     // Before any arithmetic: its cost grows faster than the text.
     let limit = reader.limits().max_int_digits;
     if digits.len() > limit {
         let digits = digits.len();
-        return Err(DecodeError::new(
+        return Err(DecodeError::at(
             start,
             DecodeErrorKind::IntTooLong { digits, limit },
         ));
@@ -252,6 +249,3 @@ fn int(reader: &mut Reader<'_>, length: usize) -> Result<Int, DecodeError> {
         .map(Int::from)
         .map_err(|_| invalid())
 }
-
-/// Decimal digits that surely fit 64 bits.
-const SHORT_DIGITS: usize = 18;

@@ -31,7 +31,7 @@ pub fn encode_value<S: Sink>(
     out: &mut S,
     limits: &Limits,
 ) -> Result<(), EncodeError> {
-    Writer::new(out, limits).value(value)
+    Ok(Writer::new(out, limits).value(value)?)
 }
 
 /// The bytes of `value`.
@@ -78,7 +78,7 @@ impl<'a, S: Sink> Writer<'a, S> {
     }
 
     /// Writes one value.
-    pub(super) fn value(&mut self, value: &Value) -> Result<(), EncodeError> {
+    pub(super) fn value(&mut self, value: &Value) -> Result<(), Box<EncodeError>> {
         match value {
             Value::None => self.put(&[tag::NONE]),
             Value::NotImplemented => self.put(&[tag::NOT_IMPLEMENTED]),
@@ -100,8 +100,7 @@ impl<'a, S: Sink> Writer<'a, S> {
                 self.out.put_shared(bytes);
             }
             Value::Str(text) => {
-                self.put(&[tag::STR]);
-                self.bytes_header(text.len())?;
+                self.text_header(text.len())?;
                 match text.shared() {
                     Some(buffer) => self.out.put_shared(buffer),
                     None => self.put(text.as_bytes()),
@@ -118,14 +117,14 @@ impl<'a, S: Sink> Writer<'a, S> {
             }
             Value::Type(plain) if self.dialect.writes_type(*plain) => self.put(&[plain.tag()]),
             Value::Type(plain) => {
-                return Err(EncodeError::TypeByValue { name: plain.name() });
+                return Err(EncodeError::TypeByValue { name: plain.name() }.into());
             }
         }
         Ok(())
     }
 
     /// Writes the items as a tuple.
-    pub(super) fn items(&mut self, items: &[Value]) -> Result<(), EncodeError> {
+    pub(super) fn items(&mut self, items: &[Value]) -> Result<(), Box<EncodeError>> {
         self.begin_items(items.len())?;
         for item in items {
             self.value(item)?;
@@ -135,11 +134,9 @@ impl<'a, S: Sink> Writer<'a, S> {
     }
 
     /// Begins a tuple of `count` items, which the caller writes, and then ends it.
-    pub(super) fn begin_items(&mut self, count: usize) -> Result<(), EncodeError> {
+    pub(super) fn begin_items(&mut self, count: usize) -> Result<(), Box<EncodeError>> {
         let Some(items) = self.items.checked_sub(count) else {
-            return Err(EncodeError::TooManyItems {
-                limit: self.limits.max_items,
-            });
+            return Err(self.too_many_items());
         };
         self.items = items;
         self.tuple_header(count)?;
@@ -154,7 +151,7 @@ impl<'a, S: Sink> Writer<'a, S> {
     }
 
     /// Writes what stands before the items of a tuple.
-    pub(super) fn tuple_header(&mut self, count: usize) -> Result<(), EncodeError> {
+    pub(super) fn tuple_header(&mut self, count: usize) -> Result<(), Box<EncodeError>> {
         match (count, u8::try_from(count)) {
             (0, _) => self.put(&[tag::EMPTY_TUPLE]),
             (1, _) => self.put(&[tag::TUPLE_1]),
@@ -169,9 +166,20 @@ impl<'a, S: Sink> Writer<'a, S> {
 
     /// Writes an int that surely fits.
     pub(super) fn small_int(&mut self, int: i64) {
-        match u8::try_from(int.saturating_add(tag::SMALL_INT_BIAS)) {
-            Ok(tag) if tag::SMALL_INTS.contains(&int) => self.put(&[tag]),
-            Ok(_) | Err(_) => self.decimal(int < 0, int.unsigned_abs()),
+        match tag::of_small_int(int) {
+            Some(tag) => self.put(&[tag]),
+            None => self.decimal(int < 0, int.unsigned_abs()),
+        }
+    }
+
+    /// Begins a pair whose first item is this int, which surely fits.
+    pub(super) fn pair_of(&mut self, int: i64) {
+        match tag::of_small_int(int) {
+            Some(tag) => self.put(&[tag::TUPLE_2, tag]),
+            None => {
+                self.put(&[tag::TUPLE_2]);
+                self.small_int(int);
+            }
         }
     }
 
@@ -184,9 +192,8 @@ impl<'a, S: Sink> Writer<'a, S> {
     }
 
     /// Writes text.
-    pub(super) fn text(&mut self, text: &str) -> Result<(), EncodeError> {
-        self.put(&[tag::STR]);
-        self.bytes_header(text.len())?;
+    pub(super) fn text(&mut self, text: &str) -> Result<(), Box<EncodeError>> {
+        self.text_header(text.len())?;
         self.put(text.as_bytes());
         Ok(())
     }
@@ -195,15 +202,15 @@ impl<'a, S: Sink> Writer<'a, S> {
         self.out.put(bytes);
     }
 
-    fn int(&mut self, int: &Int) -> Result<(), EncodeError> {
+    fn int(&mut self, int: &Int) -> Result<(), Box<EncodeError>> {
         if let Some(small) = int.to_i64() {
             self.small_int(small);
             return Ok(());
         }
         if int.exceeds_digits(self.limits.max_int_digits) {
-            return Err(EncodeError::IntTooLong {
+            return Err(Box::new(EncodeError::IntTooLong {
                 limit: self.limits.max_int_digits,
-            });
+            }));
         }
         let text = int.to_string();
         match u8::try_from(text.len()) {
@@ -228,7 +235,18 @@ impl<'a, S: Sink> Writer<'a, S> {
         self.put(digits);
     }
 
-    fn bytes_header(&mut self, length: usize) -> Result<(), EncodeError> {
+    fn text_header(&mut self, length: usize) -> Result<(), Box<EncodeError>> {
+        match u8::try_from(length) {
+            Ok(short @ 5..) => self.put(&[tag::STR, tag::BYTES_L1, short]),
+            Ok(_) | Err(_) => {
+                self.put(&[tag::STR]);
+                self.bytes_header(length)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn bytes_header(&mut self, length: usize) -> Result<(), Box<EncodeError>> {
         match (length, u8::try_from(length)) {
             (0, _) => self.put(&[tag::EMPTY_BYTES]),
             (1, _) => self.put(&[tag::BYTES_1]),
@@ -242,7 +260,8 @@ impl<'a, S: Sink> Writer<'a, S> {
     }
 
     /// Writes a tag and a length of four bytes.
-    fn long_header(&mut self, tag: u8, length: usize) -> Result<(), EncodeError> {
+    #[cold]
+    fn long_header(&mut self, tag: u8, length: usize) -> Result<(), Box<EncodeError>> {
         let long = u32::try_from(length).map_err(|_| EncodeError::TooLarge {
             length,
             limit: usize::try_from(u32::MAX).unwrap_or(usize::MAX),
@@ -252,14 +271,24 @@ impl<'a, S: Sink> Writer<'a, S> {
         Ok(())
     }
 
-    fn enter(&mut self) -> Result<(), EncodeError> {
+    fn enter(&mut self) -> Result<(), Box<EncodeError>> {
         let Some(levels) = self.levels.checked_sub(1) else {
-            return Err(EncodeError::TooDeep {
-                limit: self.limits.depth(),
-            });
+            return Err(self.too_deep());
         };
         self.levels = levels;
         Ok(())
+    }
+
+    #[cold]
+    fn too_many_items(&self) -> Box<EncodeError> {
+        let limit = self.limits.max_items;
+        Box::new(EncodeError::TooManyItems { limit })
+    }
+
+    #[cold]
+    fn too_deep(&self) -> Box<EncodeError> {
+        let limit = self.limits.depth();
+        Box::new(EncodeError::TooDeep { limit })
     }
 
     fn leave(&mut self) {

@@ -64,7 +64,7 @@ impl Envelope {
         };
         let length = dialect.threads().length();
         let Some((sender, recipient)) = ids else {
-            return Err(DecodeError::new(
+            return Err(*DecodeError::at(
                 0,
                 DecodeErrorKind::Truncated {
                     reading: "ids of threads",

@@ -16,8 +16,23 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    pub(crate) fn new(offset: usize, kind: DecodeErrorKind) -> Self {
-        Self { offset, kind }
+    /// In a box, as the functions that read return it.
+    #[cold]
+    pub(crate) fn at(offset: usize, kind: DecodeErrorKind) -> Box<Self> {
+        Box::new(Self { offset, kind })
+    }
+}
+
+// The functions that read and write return errors in boxes: a result is moved at every step.
+impl From<Box<DecodeError>> for DecodeError {
+    fn from(error: Box<DecodeError>) -> Self {
+        *error
+    }
+}
+
+impl From<Box<EncodeError>> for EncodeError {
+    fn from(error: Box<EncodeError>) -> Self {
+        *error
     }
 }
 

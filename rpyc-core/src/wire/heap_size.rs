@@ -35,6 +35,7 @@ pub(crate) fn items<T>(items: &Vec<T>, heap_size: impl Fn(&T) -> usize) -> usize
 
 impl Value {
     /// The bytes of memory that it holds beside itself.
+    #[inline]
     pub(crate) fn heap_size(&self) -> usize {
         match self {
             Self::None

@@ -72,6 +72,12 @@ pub enum MessageError {
     },
 }
 
+impl From<Box<DecodeError>> for MessageError {
+    fn from(error: Box<DecodeError>) -> Self {
+        Self::Fatal(*error)
+    }
+}
+
 impl Message {
     /// The message in a payload, or behind what [`Envelope::open`] took off it. What follows it is ignored, as Python's rpyc does.
     ///
@@ -136,11 +142,11 @@ impl Message {
 }
 
 /// Reads the head of a message, up to its sequence number.
-fn kind(reader: &mut Reader<'_>) -> Result<u8, DecodeError> {
+fn kind(reader: &mut Reader<'_>) -> Result<u8, Box<DecodeError>> {
     let start = reader.offset();
     let known = |kind: u8| match kind {
         REQUEST | REPLY | EXCEPTION => Ok(kind),
-        _ => Err(DecodeError::new(
+        _ => Err(DecodeError::at(
             start,
             DecodeErrorKind::UnknownMessage(kind),
         )),
@@ -160,14 +166,14 @@ fn kind(reader: &mut Reader<'_>) -> Result<u8, DecodeError> {
 }
 
 /// Reads the head of the tuple that a message is.
-fn parts(reader: &mut Reader<'_>, expected: usize) -> Result<(), DecodeError> {
+fn parts(reader: &mut Reader<'_>, expected: usize) -> Result<(), Box<DecodeError>> {
     let start = reader.offset();
     let tag = reader.u8("message")?;
     let found = decode::tuple_count(reader, tag, "message", start)?;
     if found == expected {
         return Ok(());
     }
-    Err(DecodeError::new(
+    Err(DecodeError::at(
         start,
         DecodeErrorKind::WrongCount {
             reading: "message",
@@ -177,20 +183,23 @@ fn parts(reader: &mut Reader<'_>, expected: usize) -> Result<(), DecodeError> {
     ))
 }
 
-fn seq(reader: &mut Reader<'_>) -> Result<Seq, DecodeError> {
+fn seq(reader: &mut Reader<'_>) -> Result<Seq, Box<DecodeError>> {
     let start = reader.offset();
-    let seq = decode::value(reader)?;
+    let seq = match reader.short_int() {
+        Some(int) => int.into(),
+        None => decode::value(reader)?.into(),
+    };
     let (length, limit) = (
         reader.offset().saturating_sub(start),
         reader.limits().max_seq,
     );
     if length > limit {
-        return Err(DecodeError::new(
+        return Err(DecodeError::at(
             start,
             DecodeErrorKind::SeqTooLong { length, limit },
         ));
     }
-    Ok(seq.into())
+    Ok(seq)
 }
 
 fn request(reader: &mut Reader<'_>) -> Result<(Handler, Vec<Boxed>), Problem> {
@@ -198,7 +207,7 @@ fn request(reader: &mut Reader<'_>) -> Result<(Handler, Vec<Boxed>), Problem> {
     if boxed::tuple_count(reader, EXPECTED)? != 2 {
         return Err(ShapeError::new(EXPECTED, "a tuple of another length").into());
     }
-    let handler = match reader.small_int() {
+    let handler = match reader.short_int() {
         Some(number) => Handler::from_number(number),
         None => Handler::from_value(&decode::value(reader)?)?,
     };

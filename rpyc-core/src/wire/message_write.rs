@@ -12,6 +12,7 @@ use super::{
     limits::Limits,
     message::{EXCEPTION, REPLY, REQUEST},
     seq::Seq,
+    tag,
 };
 
 /// Appends a request to `out`, as a whole frame.
@@ -35,8 +36,7 @@ pub fn encode_request(
         None => (handler, args),
     };
     frame(out, envelope, limits, compress, REQUEST, seq, |writer| {
-        writer.tuple_header(2)?;
-        writer.small_int(handler.number());
+        writer.pair_of(handler.number());
         Boxed::write_tuple(args, writer)
     })
 }
@@ -97,15 +97,15 @@ fn frame(
     compress: bool,
     kind: u8,
     seq: &Seq,
-    body: impl FnOnce(&mut Writer<'_, FrameBuf>) -> Result<(), EncodeError>,
+    body: impl FnOnce(&mut Writer<'_, FrameBuf>) -> Result<(), Box<EncodeError>>,
 ) -> Result<(), EncodeError> {
     out.begin();
     let mut writer = Writer::new(out, limits).of(envelope.dialect);
     envelope.write(&mut writer);
     let head = match envelope.dialect.framing() {
         Framing::Pair => {
-            writer.put(&[kind]);
-            writer.tuple_header(2)
+            writer.put(&[kind, tag::TUPLE_2]);
+            Ok(())
         }
         Framing::Triple => writer
             .tuple_header(3)
@@ -124,7 +124,7 @@ fn frame(
         Ok(()) => out.finish(compress, limits),
         Err(error) => {
             out.rollback();
-            Err(error)
+            Err(*error)
         }
     }
 }

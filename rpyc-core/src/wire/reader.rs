@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
         &mut self,
         reading: &'static str,
         count: usize,
-    ) -> Result<&'a [u8], DecodeError> {
+    ) -> Result<&'a [u8], Box<DecodeError>> {
         let Some((taken, rest)) = self.rest.split_at_checked(count) else {
             return Err(self.truncated(reading, count));
         };
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
     pub(super) fn array<const N: usize>(
         &mut self,
         reading: &'static str,
-    ) -> Result<[u8; N], DecodeError> {
+    ) -> Result<[u8; N], Box<DecodeError>> {
         let Some((taken, rest)) = self.rest.split_first_chunk::<N>() else {
             return Err(self.truncated(reading, N));
         };
@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
         Ok(*taken)
     }
 
-    pub(super) fn u8(&mut self, reading: &'static str) -> Result<u8, DecodeError> {
+    pub(super) fn u8(&mut self, reading: &'static str) -> Result<u8, Box<DecodeError>> {
         self.array(reading).map(|[byte]| byte)
     }
 
@@ -119,10 +119,22 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next value, if it is an int of one byte; else nothing is read.
-    pub(super) fn small_int(&mut self) -> Option<i64> {
+    /// The next value, if it is an int as Python writes it, of up to 18 digits; else nothing is read.
+    pub(super) fn short_int(&mut self) -> Option<i64> {
         let (first, rest) = self.rest.split_first()?;
-        let int = tag::small_int(*first)?;
+        if let Some(int) = tag::small_int(*first) {
+            self.rest = rest;
+            return Some(int);
+        }
+        let (length, rest) = match *first {
+            tag::INT_L1 => rest.split_first()?,
+            _ => return None,
+        };
+        let (digits, rest) = rest.split_at_checked(usize::from(*length))?;
+        let int = match digits {
+            [b'-', digits @ ..] => -decimal(digits)?,
+            digits => decimal(digits)?,
+        };
         self.rest = rest;
         Some(int)
     }
@@ -139,18 +151,21 @@ impl<'a> Reader<'a> {
     }
 
     /// A length or a count of one byte.
-    pub(super) fn short_length(&mut self, reading: &'static str) -> Result<usize, DecodeError> {
+    pub(super) fn short_length(
+        &mut self,
+        reading: &'static str,
+    ) -> Result<usize, Box<DecodeError>> {
         self.u8(reading).map(usize::from)
     }
 
     /// A length or a count of four bytes.
-    pub(super) fn long_length(&mut self, reading: &'static str) -> Result<usize, DecodeError> {
+    pub(super) fn long_length(&mut self, reading: &'static str) -> Result<usize, Box<DecodeError>> {
         // A length that is beyond usize is beyond the payload too.
         self.array(reading)
             .map(|bytes| usize::try_from(u32::from_be_bytes(bytes)).unwrap_or(usize::MAX))
     }
 
-    pub(super) fn f64(&mut self, reading: &'static str) -> Result<f64, DecodeError> {
+    pub(super) fn f64(&mut self, reading: &'static str) -> Result<f64, Box<DecodeError>> {
         self.array(reading).map(f64::from_be_bytes)
     }
 
@@ -161,7 +176,7 @@ impl<'a> Reader<'a> {
         &mut self,
         reading: &'static str,
         count: usize,
-    ) -> Result<Bytes, DecodeError> {
+    ) -> Result<Bytes, Box<DecodeError>> {
         let start = self.offset();
         let taken = self.take(reading, count)?;
         if self.shares(count) {
@@ -178,7 +193,7 @@ impl<'a> Reader<'a> {
 
     /// Announces a container of `count` items, all of them still to be read. From now on memory for them may be
     /// reserved.
-    pub(super) fn announce(&mut self, count: usize) -> Result<(), DecodeError> {
+    pub(super) fn announce(&mut self, count: usize) -> Result<(), Box<DecodeError>> {
         let room = self.rest.len().saturating_sub(self.owed);
         if count > room {
             return Err(self.error(DecodeErrorKind::CountExceedsInput { count, left: room }));
@@ -199,7 +214,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Enters a container; [`leave`](Self::leave) goes back.
-    pub(super) fn enter(&mut self) -> Result<(), DecodeError> {
+    pub(super) fn enter(&mut self) -> Result<(), Box<DecodeError>> {
         let Some(levels) = self.levels.checked_sub(1) else {
             return Err(self.error(DecodeErrorKind::TooDeep {
                 limit: self.limits.depth(),
@@ -215,12 +230,12 @@ impl<'a> Reader<'a> {
 
     /// An error here.
     #[cold]
-    pub(super) fn error(&self, kind: DecodeErrorKind) -> DecodeError {
-        DecodeError::new(self.offset(), kind)
+    pub(super) fn error(&self, kind: DecodeErrorKind) -> Box<DecodeError> {
+        DecodeError::at(self.offset(), kind)
     }
 
     #[cold]
-    fn truncated(&self, reading: &'static str, needed: usize) -> DecodeError {
+    fn truncated(&self, reading: &'static str, needed: usize) -> Box<DecodeError> {
         self.error(DecodeErrorKind::Truncated {
             reading,
             needed,
@@ -228,3 +243,17 @@ impl<'a> Reader<'a> {
         })
     }
 }
+
+/// The number that these digits are, if they are some, and so few that it surely fits 64 bits.
+pub(super) fn decimal(digits: &[u8]) -> Option<i64> {
+    if digits.is_empty() || digits.len() > SHORT_DIGITS {
+        return None;
+    }
+    digits.iter().try_fold(0, |number, digit| {
+        let digit = digit.wrapping_sub(b'0');
+        (digit < 10).then(|| number * 10 + i64::from(digit))
+    })
+}
+
+/// Decimal digits that surely fit 64 bits.
+const SHORT_DIGITS: usize = 18;

@@ -53,6 +53,12 @@ impl Seq {
     }
 }
 
+impl From<i64> for Seq {
+    fn from(int: i64) -> Self {
+        Self(u64::try_from(int).map_or_else(|_| Repr::Foreign(Box::new(int.into())), Repr::Counter))
+    }
+}
+
 impl From<Value> for Seq {
     fn from(value: Value) -> Self {
         Self(

@@ -14,27 +14,37 @@ pub struct Str(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    Static(&'static str),
-    /// Text of up to 24 bytes, in place: most names are that short.
+    /// Text of up to 24 bytes, in place: most names are that short. Or text of the program's.
     Short(CompactString),
     /// Other text that isn't long, in one allocation of its own.
     Owned(Arc<str>),
-    /// Long text, in a buffer that a frame or a caller filled.
-    Shared(ByteString),
+    /// Long text, in a buffer that a frame or a caller filled. Boxed, so that no text is larger than a short one.
+    Shared(Box<ByteString>),
 }
 
 impl Str {
     /// Text that lives in the program itself: no allocation.
     #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
-        Self(Repr::Static(text))
+        Self(Repr::Short(CompactString::const_new(text)))
+    }
+
+    /// The two texts in a row.
+    pub(crate) fn joined(first: &str, second: &str) -> Self {
+        let length = first.len().saturating_add(second.len());
+        if length > SHORT_MAX {
+            return [first, second].concat().into();
+        }
+        let mut text = CompactString::with_capacity(length);
+        text.push_str(first);
+        text.push_str(second);
+        Self(Repr::Short(text))
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Repr::Static(text) => text,
             Repr::Short(text) => text,
             Repr::Owned(text) => text,
             Repr::Shared(text) => text,
@@ -52,25 +62,24 @@ impl Str {
     /// How many bytes were allocated for it; where it shares a buffer, its own part.
     pub(super) fn allocated(&self) -> usize {
         match &self.0 {
-            Repr::Static(_) => 0,
             Repr::Short(text) if text.is_heap_allocated() => text.capacity(),
             Repr::Short(_) => 0,
             // The text stands behind its two counts.
             Repr::Owned(text) => text.len().saturating_add(2 * size_of::<usize>()),
-            Repr::Shared(text) => text.len(),
+            Repr::Shared(text) => text.len().saturating_add(size_of::<ByteString>()),
         }
     }
 
     /// Text of a buffer that is kept, not copied.
     pub(super) fn from_shared(buffer: Bytes) -> Result<Self, std::str::Utf8Error> {
-        ByteString::try_from(buffer).map(|text| Self(Repr::Shared(text)))
+        ByteString::try_from(buffer).map(|text| Self(Repr::Shared(Box::new(text))))
     }
 
     /// The buffer, where the text has one that can be shared.
     pub(super) fn shared(&self) -> Option<&Bytes> {
         match &self.0 {
             Repr::Shared(text) => Some(text.as_bytes()),
-            Repr::Static(_) | Repr::Short(_) | Repr::Owned(_) => None,
+            Repr::Short(_) | Repr::Owned(_) => None,
         }
     }
 }
@@ -116,7 +125,7 @@ impl From<String> for Str {
         if text.len() < SHARE_MIN {
             text.as_str().into()
         } else {
-            Self(Repr::Shared(text.into()))
+            Self(Repr::Shared(Box::new(text.into())))
         }
     }
 }

@@ -57,6 +57,12 @@ pub(super) const SMALL_INT_BIAS: i64 = 0x50;
 /// The ints that have a tag of their own.
 pub(super) const SMALL_INTS: std::ops::RangeInclusive<i64> = -48..=159;
 
+/// The tag that an int is by itself, if it has one.
+pub(super) fn of_small_int(int: i64) -> Option<u8> {
+    let tag = u8::try_from(int.saturating_add(SMALL_INT_BIAS)).ok()?;
+    SMALL_INTS.contains(&int).then_some(tag)
+}
+
 /// The int that a tag is by itself, if it is one.
 pub(super) fn small_int(tag: u8) -> Option<i64> {
     (SMALL_INT_FIRST..=SMALL_INT_LAST)

@@ -34,7 +34,7 @@ impl Dialect {
             }
             [first, ..] => {
                 let kind = DecodeErrorKind::UnknownDialect { first: *first };
-                return Err(DecodeError::new(threads.length(), kind));
+                return Err(*DecodeError::at(threads.length(), kind));
             }
             [] => {
                 let kind = DecodeErrorKind::Truncated {
@@ -42,7 +42,7 @@ impl Dialect {
                     needed: threads.length().saturating_add(1),
                     left: first_payload.len(),
                 };
-                return Err(DecodeError::new(0, kind));
+                return Err(*DecodeError::at(0, kind));
             }
         };
         Ok(Self { threads, ..dialect })
