@@ -277,7 +277,8 @@ impl Client {
         let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid {
             self.place.served_by(pid);
-            if is_taken_over(pid, &socket) {
+            let mut start = Some(start);
+            if is_taken_over(pid, &socket, || drop(start.take())) {
                 self.place.process_ready(hang_ups);
             }
             drop(start);
@@ -362,16 +363,24 @@ fn has_gone(_: &RawStream) -> bool {
     false
 }
 
-/// Waits until the process has taken the client over, has ended, or takes too long for either; says
-/// whether it has taken it over.
-fn is_taken_over(pid: Pid, socket: &RawStream) -> bool {
+/// Waits until the process has taken the client over, or has ended; says whether it has taken it over.
+/// Calls `is_late` when that takes longer than [`START`]; from then on the client's end ends it, too.
+fn is_taken_over(pid: Pid, socket: &RawStream, is_late: impl FnOnce()) -> bool {
     let deadline = Instant::now() + START;
     let untouched = || fcntl_getfl(socket).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK));
+    let mut is_late = Some(is_late);
     while untouched() {
-        if !runs(pid) || Instant::now() >= deadline {
+        let late = is_late.is_none();
+        if !runs(pid) || late && has_gone(socket) {
             return false;
         }
-        std::thread::sleep(LOOK); // nothing tells of a socket's mode
+        // Nothing tells of a socket's mode.
+        std::thread::sleep(if late { LOOK_LATE } else { LOOK });
+        if Instant::now() >= deadline
+            && let Some(is_late) = is_late.take()
+        {
+            is_late();
+        }
     }
     true
 }
@@ -444,6 +453,7 @@ const STACK: usize = 256 << 10;
 /// How long a process may take to take its client over before the next one is started all the same.
 const START: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(5);
+const LOOK_LATE: Duration = Duration::from_millis(100);
 
 /// How long a client waits for its turn: Python's give up after as long.
 const QUEUE: Duration = Duration::from_secs(30);

@@ -72,6 +72,32 @@ fn a_server_that_stops_starts_no_more_processes() {
     assert!(since <= 2 * at_a_time, "{since} of {}", clients.len());
 }
 
+/// It was never sent one: a busy machine, or a large module at its start, had the server look no more.
+#[test]
+fn a_process_that_is_late_to_take_its_client_over_is_sent_a_sighup_too() {
+    // That is how long it takes: longer than the next one waits for its turn.
+    let late = "
+import os, signal, time
+signal.signal(signal.SIGHUP, lambda *_: os.write(0, b'heard'))
+time.sleep(3)
+os.set_blocking(0, True)
+os.write(0, b'ready')
+signal.pause()
+";
+    let child = ChildCommand::new("python3").arg("-c").arg(late);
+    let (builder, _watch) = demo();
+    let builder = builder.mode(Mode::Process(child)).grace(Duration::ZERO);
+    let server = builder.listen("127.0.0.1:0").unwrap().start().unwrap();
+    let mut client = connect_from([127, 0, 0, 1], server.local_addr().unwrap());
+    client.write_all(b"x").unwrap();
+    let mut said = [0; 5];
+    client.read_exact(&mut said).unwrap();
+    assert_eq!(&said, b"ready");
+    server.stopper().hang_up();
+    client.read_exact(&mut said).unwrap();
+    assert_eq!(&said, b"heard");
+}
+
 #[test]
 fn two_hundred_clients_of_one_address_delay_the_process_of_no_other() {
     // It takes nobody over: each start lasts for as long as it may.
