@@ -35,8 +35,7 @@ impl AskingService {
 
 #[test]
 fn a_service_knows_the_address_and_the_credentials_of_each_caller() {
-    let mut config = Config::default();
-    config.credentials = Some(Any::from("alice"));
+    let config = Config::new().credentials(Some(Any::from("alice")));
     run_with(
         Exposed::new(AskingService),
         config,

@@ -45,11 +45,9 @@ fn a_list_is_used_as_a_list() {
 
 #[test]
 fn the_methods_of_a_list_and_of_a_dict_are_there_where_public_names_are() {
-    let mut config = Config::default();
-    config.allow_public_attrs = true;
     run_with(
         shop(),
-        config,
+        with_public_names(),
         r#"
         stock = root.stock()
         stock.append("jam")
@@ -130,11 +128,9 @@ fn an_iterator_gives_one_item_after_the_other_and_ends_once() {
 
 #[test]
 fn an_iterator_that_is_asked_while_it_runs_says_so_and_one_that_is_closed_ends() {
-    let mut config = Config::default();
-    config.allow_public_attrs = true;
     run_with(
         shop(),
-        config,
+        with_public_names(),
         r#"
         def ask(value):
             with raises(ValueError, "generator already executing"):
@@ -164,9 +160,7 @@ fn an_iterator_that_fails_raises_and_is_at_its_end() {
 }
 
 fn with_public_names() -> Config {
-    let mut config = Config::default();
-    config.allow_public_attrs = true;
-    config
+    Config::new().allow_public_attrs(true)
 }
 
 #[test]
@@ -305,8 +299,7 @@ fn a_dict_is_merged_by_its_client_updated_and_copied() {
 
 #[test]
 fn lists_and_dicts_are_iterated_backwards_where_all_names_are() {
-    let mut config = Config::default();
-    config.allow_all_attrs = true;
+    let config = Config::new().allow_all_attrs(true);
     run_with(
         shop(),
         config,
@@ -440,8 +433,7 @@ impl Copied {
 
 #[test]
 fn lists_dicts_and_maps_are_obtained_with_all_that_they_hold() {
-    let mut config = Config::default();
-    config.allow_pickle = true;
+    let config = Config::new().allow_pickle(true);
     run_with(
         Exposed::new(Copied),
         config,

@@ -99,9 +99,9 @@ fn the_traceback_names_the_method_its_file_and_its_line() {
 
 #[test]
 fn tracebacks_and_version_stay_here_where_the_config_says_so() {
-    let mut config = Config::default();
-    config.include_local_traceback = false;
-    config.include_local_version = false;
+    let config = Config::new()
+        .include_local_traceback(false)
+        .include_local_version(false);
     run_with(
         shop(),
         config,

@@ -35,8 +35,7 @@ impl BellService {
 
 #[test]
 fn a_call_into_an_idle_client_ends_with_its_name_and_holds_up_nobody_else() {
-    let mut config = Config::default();
-    config.sync_request_timeout = Some(Duration::from_secs(2));
+    let config = Config::new().sync_request_timeout(Duration::from_secs(2));
     run_with(
         Exposed::new(BellService::default()),
         config,

@@ -136,8 +136,7 @@ fn a_hundred_calls_that_expire_leave_nothing_at_either_side() {
 
 #[test]
 fn objects_are_passed_back_and_forth_while_another_thread_serves_and_one_collects() {
-    let mut config = Config::default();
-    config.allow_public_attrs = true;
+    let config = Config::new().allow_public_attrs(true);
     run_with(
         shop(),
         config,
@@ -170,8 +169,7 @@ fn objects_are_passed_back_and_forth_while_another_thread_serves_and_one_collect
 
 #[test]
 fn a_property_without_a_setter_says_so_and_the_connection_lives() {
-    let mut config = Config::default();
-    config.allow_setattr = true;
+    let config = Config::new().allow_setattr(true);
     run_with(
         latch(),
         config,

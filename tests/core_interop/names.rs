@@ -122,10 +122,10 @@ fn what_is_not_exposed_can_not_be_reached_and_the_error_says_who_refused_and_why
 
 #[test]
 fn a_service_can_not_be_changed_whatever_the_config_says() {
-    let mut config = Config::default();
-    config.allow_setattr = true;
-    config.allow_delattr = true;
-    config.allow_all_attrs = true;
+    let config = Config::new()
+        .allow_setattr(true)
+        .allow_delattr(true)
+        .allow_all_attrs(true);
     run_with(
         shop(),
         config,

@@ -57,9 +57,7 @@ fn properties_are_read_and_under_allow_setattr_set() {
         same(shelf.first, "tea")
         "#,
     );
-    let mut config = Config::default();
-    config.allow_setattr = true;
-    config.allow_delattr = true;
+    let config = Config::new().allow_setattr(true).allow_delattr(true);
     run_with(
         shop(),
         config,

@@ -218,8 +218,7 @@ fn a_call_may_wait_for_what_another_one_does_after_its_callback() {
 
 #[test]
 fn a_server_that_binds_threads_takes_clients_that_do_not() {
-    let mut config = Config::default();
-    config.bind_threads = true;
+    let config = Config::new().bind_threads(true);
     run_with(
         shop(),
         config,

@@ -18,9 +18,9 @@ fn client() -> (Connection, Peer) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (mut socket, _) = listener.accept().unwrap();
-    let mut config = Config::default();
-    config.limits = Limits::default().max_frame(16 << 20).max_inflated(16 << 20);
-    config.sync_request_timeout = Some(Duration::from_secs(2));
+    let config = Config::new()
+        .limits(Limits::default().max_frame(16 << 20).max_inflated(16 << 20))
+        .sync_request_timeout(Duration::from_secs(2));
     let client = Connection::open(stream, Arc::new(VoidService), config).unwrap();
     let mut server = Peer::around(&mut socket);
     // The client knows its server's version then.

@@ -80,8 +80,7 @@ impl RustServer {
                     kept: Mutex::new(None),
                     counts: counts.clone(),
                 });
-                let mut config = Config::default();
-                config.allow_pickle = true;
+                let config = Config::new().allow_pickle(true);
                 let conn = Connection::open(stream, Arc::new(service), config);
                 let conn = conn.expect("a connection");
                 thread::spawn(move || conn.serve_all());

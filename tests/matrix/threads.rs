@@ -32,8 +32,7 @@ fn session(rpyc: Rpyc, work: fn(&Connection) -> Result<(), Error>) {
     // What it needs may have to be installed: that isn't timed.
     let server = PythonServer::of(rpyc, SERVER);
     within(PATIENCE, "the session", move || {
-        let mut config = Config::default();
-        config.bind_threads = true;
+        let config = Config::new().bind_threads(true);
         let connector = Connector::new().config(config);
         let conn = connector.connect(("127.0.0.1", server.port()));
         let conn = conn.expect("a connection");

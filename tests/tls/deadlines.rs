@@ -46,11 +46,10 @@ fn session(here: impl Stream + 'static, there: impl Stream + 'static) -> (TlsStr
 
 /// Nothing but the wait's own deadline ends it.
 fn config(timeout: Duration) -> Config {
-    let mut config = Config::default();
-    config.sync_request_timeout = Some(timeout);
-    config.write_timeout = None;
-    config.max_first_frame = usize::MAX;
-    config
+    Config::new()
+        .sync_request_timeout(timeout)
+        .write_timeout(None)
+        .max_first_frame(usize::MAX)
 }
 
 fn large() -> Vec<Any> {

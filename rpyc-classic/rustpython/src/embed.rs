@@ -67,8 +67,7 @@ pub(super) struct HomeSession {
 
 impl HomeSession {
     pub(super) fn new(shared: &Arc<Shared>) -> Result<HomeSession, Error> {
-        let mut config = Config::default();
-        config.connid = Some("python".to_owned());
+        let config = Config::new().connid("python");
         let service = || Arc::new(VoidService);
         let connection = Connection::pair(service(), config.clone(), service(), config)?;
         let session = PythonSession::home(shared.clone(), &connection.0, VoidService.root());

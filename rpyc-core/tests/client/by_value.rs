@@ -30,8 +30,7 @@ fn row(id: u64) -> Row {
 fn giver(rows: u64, allow_pickle: bool) -> Connection {
     let service =
         offering(move |_, _, _| Ok(Any::object(ByValue((0..rows).map(row).collect::<Vec<_>>()))));
-    let mut config = Config::default();
-    config.allow_pickle = allow_pickle;
+    let config = Config::new().allow_pickle(allow_pickle);
     client_of(service, config, Config::default()).0
 }
 
@@ -59,8 +58,7 @@ fn copying_is_refused_without_allow_pickle_at_the_giving_side() -> Result<(), Er
 
 #[test]
 fn an_object_that_is_no_data_can_not_be_copied() -> Result<(), Error> {
-    let mut config = Config::default();
-    config.allow_pickle = true;
+    let config = Config::new().allow_pickle(true);
     let service = offering(|_, _, _| Ok(crate::objects::List::of([1])));
     let (conn, _) = client_of(service, config, Config::default());
     let list = conn.root()?.call_method("list", args![])?;
@@ -138,8 +136,7 @@ fn collections(_: &Context<'_>, _: &str, args: Args) -> rpyc_core::object::Objec
 
 #[test]
 fn lists_dicts_and_sets_are_copied_with_all_that_they_hold() -> Result<(), Error> {
-    let mut config = Config::default();
-    config.allow_pickle = true;
+    let config = Config::new().allow_pickle(true);
     let (conn, _) = client_of(offering(collections), config, Config::default());
     let root = conn.root()?;
     let give = |what: &str| root.call_method("give", args![what]);

@@ -119,11 +119,10 @@ fn request() -> Vec<u8> {
 
 /// Nothing but the wait's own deadline ends it.
 fn config(timeout: Duration) -> Config {
-    let mut config = Config::default();
-    config.sync_request_timeout = Some(timeout);
-    config.write_timeout = None;
-    config.max_first_frame = usize::MAX;
-    config
+    Config::new()
+        .sync_request_timeout(timeout)
+        .write_timeout(None)
+        .max_first_frame(usize::MAX)
 }
 
 fn large() -> Vec<Any> {

@@ -36,8 +36,7 @@ fn until(mut seen: impl FnMut() -> bool) {
 #[test]
 fn a_wait_that_stalls_says_what_it_waited_for_who_read_and_what_is_unanswered() -> Result<(), Error>
 {
-    let mut config = Config::default();
-    config.connid = Some("the-stalled".to_owned());
+    let config = Config::new().connid("the-stalled");
     let (conn, let_go) = holding(config, Config::default());
     let root = conn.root()?;
     let holding = {
@@ -72,12 +71,7 @@ fn a_wait_that_stalls_says_what_it_waited_for_who_read_and_what_is_unanswered() 
 #[test]
 fn debug_logs_who_is_handed_the_reading_and_the_requests() -> Result<(), Error> {
     keep_the_log();
-    let named = |connid: &str| {
-        let mut config = Config::default();
-        config.connid = Some(connid.to_owned());
-        config.debug = true;
-        config
-    };
+    let named = |connid: &str| Config::new().connid(connid).debug(true);
     let (conn, let_go) = holding(named("hands-over-reading"), named("hands-over-requests"));
     let root = conn.root()?;
     let logged = |connid: &str, part: &str| {

@@ -119,8 +119,7 @@ fn an_observer_that_panics_changes_no_answer() {
 
 #[test]
 fn a_name_that_no_thread_can_have_is_a_connection_s_all_the_same() {
-    let mut config = Config::default();
-    config.connid = Some("a\0b".to_owned());
+    let config = Config::new().connid("a\0b");
     let client = Connector::new()
         .connect_thread(everything(), config.clone())
         .expect("connected");

@@ -334,11 +334,7 @@ fn fileno_is_the_descriptor_of_the_stream() -> Result<(), Box<dyn std::error::Er
 #[test]
 fn nothing_is_logged_above_debug_in_normal_use() -> Result<(), Error> {
     keep_the_log();
-    let named = |connid: &str| {
-        let mut config = Config::default();
-        config.connid = Some(connid.to_owned());
-        config
-    };
+    let named = |connid: &str| Config::new().connid(connid);
     let (client, server) = (named("quiet-client"), named("quiet-server"));
     let (conn, ended) = client_of(everything(), server, client);
     let background = conn.serve_in_background()?;
@@ -370,12 +366,7 @@ fn nothing_is_logged_above_debug_in_normal_use() -> Result<(), Error> {
 #[test]
 fn whatever_its_depth_a_message_is_logged_or_refused() -> Result<(), Error> {
     keep_the_log();
-    let logging = |connid: &str| {
-        let mut config = Config::default();
-        config.connid = Some(connid.to_owned());
-        config.debug = true;
-        config
-    };
+    let logging = |connid: &str| Config::new().connid(connid).debug(true);
     let (conn, _ended) = client_of(everything(), logging("deep-server"), logging("deep-client"));
     let root = conn.root()?;
     for levels in [50, 20_000] {

@@ -260,8 +260,7 @@ fn the_hooks_run_once_at_each_end_of_a_connection() {
 
 #[test]
 fn on_connect_can_refuse_a_connection() {
-    let mut config = Config::default();
-    config.logger = "refused".to_owned();
+    let config = Config::new().logger("refused");
     let refused = Connection::pair(
         Arc::new(rpyc_core::VoidService),
         Config::default(),
@@ -285,10 +284,10 @@ fn a_service_tells_its_names() {
 
 #[test]
 fn what_is_not_marked_can_not_be_reached_and_a_service_can_not_be_changed() {
-    let mut config = Config::default();
-    config.allow_all_attrs = true;
-    config.allow_setattr = true;
-    config.allow_delattr = true;
+    let config = Config::new()
+        .allow_all_attrs(true)
+        .allow_setattr(true)
+        .allow_delattr(true);
     let session = session(calculator(), config);
     for name in [
         "secret",
@@ -339,8 +338,7 @@ fn names_and_docstrings_are_those_of_the_source() {
 
 #[test]
 fn results_that_are_objects_come_by_reference_and_come_back_as_themselves() {
-    let mut config = Config::default();
-    config.allow_setattr = true;
+    let config = Config::new().allow_setattr(true);
     let session = session(calculator(), config);
     let counter = session.object("make", args![3]);
     assert_eq!(&*counter.id_pack().name, "calc.Counter");

@@ -75,8 +75,7 @@ fn stop_iteration_crosses_with_nothing_else() {
 #[test]
 fn include_local_traceback_decides_whether_the_traceback_goes_out() {
     let traceback = |included| {
-        let mut config = Config::default();
-        config.include_local_traceback = included;
+        let config = Config::new().include_local_traceback(included);
         let session = session(failing(), config);
         let error = raised(session.call("custom", args![]));
         error
@@ -91,8 +90,7 @@ fn include_local_traceback_decides_whether_the_traceback_goes_out() {
 #[test]
 fn include_local_version_decides_whether_the_version_goes_out() {
     let version = |included| {
-        let mut config = Config::default();
-        config.include_local_version = included;
+        let config = Config::new().include_local_version(included);
         let session = session(failing(), config);
         let error = raised(session.call("custom", args![]));
         error.attr("_remote_version").cloned()
@@ -113,8 +111,7 @@ fn system_exit_goes_to_the_peer_unless_it_is_to_end_the_connection_here() {
 #[test]
 fn keyboard_interrupt_ends_the_connection_here_unless_it_is_to_go_to_the_peer() {
     ends_the_connection("interrupt", |_| {});
-    let mut config = Config::default();
-    config.propagate_keyboard_interrupt_locally = false;
+    let config = Config::new().propagate_keyboard_interrupt_locally(false);
     let session = session(failing(), config);
     let error = raised(session.call("interrupt", args![]));
     assert!(error.is("KeyboardInterrupt"), "{error}");
@@ -205,8 +202,7 @@ fn instantiate_custom_exceptions_makes_rust_types_of_the_classes_that_they_stand
             .method(Method::new("fail", fails("OutOfStock")))
             .method(Method::new("fail_otherwise", fails("Closed")))
             .build();
-        let mut config = Config::default();
-        config.instantiate_custom_exceptions = instantiates;
+        let mut config = Config::new().instantiate_custom_exceptions(instantiates);
         if registers {
             config.known_exceptions.register::<OutOfStock>();
         }

@@ -356,8 +356,7 @@ impl Object for Safe {
 
 #[test]
 fn an_object_that_decides_itself_is_not_under_the_policy() {
-    let mut config = Config::default();
-    config.allow_getattr = false;
+    let config = Config::new().allow_getattr(false);
     let session = session(Root(Arc::new(Safe)), config);
     let got = session.root.attr("_anything").expect("it decides itself");
     assert_eq!(got.as_str(), Some("safe__anything"));

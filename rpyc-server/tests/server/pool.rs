@@ -108,8 +108,7 @@ fn half_frames_hold_no_worker() {
 #[test]
 fn a_frame_that_comes_byte_by_byte_is_served_and_one_that_stops_is_ended() {
     let (builder, _watch) = demo();
-    let mut config = Config::default();
-    config.frame_timeout = Some(Duration::from_secs(2));
+    let config = Config::new().frame_timeout(Duration::from_secs(2));
     let server = pool(builder.connection_config(config), 1);
     let mut stream = TcpStream::connect(server.local_addr().unwrap()).unwrap();
     stream.set_nodelay(true).unwrap();
@@ -184,8 +183,7 @@ fn clients_that_dont_answer_callbacks_hold_no_worker() {
 #[test]
 fn a_client_that_never_sends_a_message_is_ended_in_time() {
     let (builder, watch) = demo();
-    let mut config = Config::default();
-    config.handshake_timeout = Some(Duration::from_millis(300));
+    let config = Config::new().handshake_timeout(Duration::from_millis(300));
     let server = pool(builder.connection_config(config), 1);
     let silent = TcpStream::connect(server.local_addr().unwrap()).unwrap();
     watch.disconnected.recv_timeout(DEADLINE).unwrap();
@@ -289,8 +287,7 @@ fn workers_that_wait_for_another_client_keep_nobody_waiting() {
         let _ = released.lock().map(|released| released.recv());
         Ok(Any::NONE)
     });
-    let mut config = Config::default();
-    config.concurrency = 8;
+    let config = Config::new().concurrency(8);
     let keeper = TcpStream::connect(server.local_addr().unwrap()).unwrap();
     let keeper = Connection::open(keeper, Arc::new(VoidService), config).unwrap();
     let args = Args::new().arg(Any::object(callback));

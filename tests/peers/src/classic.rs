@@ -10,7 +10,7 @@ use rpyc_tests::child::Child;
 use rpyc_tests::python::interpreter;
 
 use crate::process::status;
-use crate::table::median;
+use crate::table::{median, spread};
 use crate::{Failure, say};
 
 /// What is measured: its name as the client prints it, what it is, its unit, and whether more is better.
@@ -127,19 +127,14 @@ fn table(measured: &[[Vec<f64>; ROWS.len()]; SERVERS.len()]) -> String {
         let [own, user, built_in] = [0, 1, 2].map(|server| &measured[server][row]);
         let shown = |numbers: &[f64]| format!("{:.1} {unit}", median(numbers.to_vec()));
         let times = |numbers: &[f64]| {
-            let pairs = own.iter().zip(numbers);
-            let all: Vec<f64> = pairs
-                .map(|(own, this)| {
-                    if *is_more_better {
-                        this / own
-                    } else {
-                        own / this
-                    }
-                })
-                .collect();
-            let least = all.iter().copied().fold(f64::INFINITY, f64::min);
-            let most = all.iter().copied().fold(0.0, f64::max);
-            format!("**{:.2}** ({least:.2} to {most:.2})", median(all))
+            let ratios = own
+                .iter()
+                .zip(numbers)
+                .map(|(own, this)| match is_more_better {
+                    true => this / own,
+                    false => own / this,
+                });
+            spread(&ratios.collect::<Vec<f64>>())
         };
         let _ = writeln!(
             text,

@@ -71,15 +71,10 @@ pub(crate) fn of_scenario(scenario: &Scenario, rows: &[Row<'_>]) -> String {
             }
             _ => format!("{:.1} | {cpu:.2}", rate / 1e3),
         };
-        let least = row.ratios.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = row.ratios.iter().copied().fold(0.0, f64::max);
-        let ratio = match row.ratios.len() {
-            0 => "1".to_owned(),
-            1 => format!("{most:.2}"),
-            _ => format!(
-                "**{:.2}** ({least:.2} to {most:.2})",
-                median(row.ratios.clone())
-            ),
+        let ratio = match &row.ratios[..] {
+            [] => "1".to_owned(),
+            [one] => format!("{one:.2}"),
+            several => spread(several),
         };
         let _ = writeln!(text, "| {} | {measured} | {ratio} |", row.peer.label);
     }
@@ -98,6 +93,14 @@ pub(crate) fn of_idle(rows: &[Idle]) -> String {
         );
     }
     text
+}
+
+/// The median, the least and the most.
+pub(crate) fn spread(numbers: &[f64]) -> String {
+    let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = numbers.iter().copied().fold(0.0, f64::max);
+    let median = median(numbers.to_vec());
+    format!("**{median:.2}** ({least:.2} to {most:.2})")
 }
 
 pub(crate) fn median(mut numbers: Vec<f64>) -> f64 {

@@ -11,9 +11,9 @@ use super::super::client::client_service;
 
 /// Has the conversation with the server of this recording at the other end.
 pub(super) fn with(name: &str, stream: TcpStream, dialect: Dialect) -> Result<(), Error> {
-    let mut config = Config::default();
-    config.dialect = dialect;
-    config.sync_request_timeout = Some(Duration::from_secs(60));
+    let config = Config::new()
+        .dialect(dialect)
+        .sync_request_timeout(Duration::from_secs(60));
     let connection = Connection::open(stream, client_service(), config);
     let connection = connection.unwrap_or_else(|error| panic!("{name}: {error}"));
     if name.contains("classic") {

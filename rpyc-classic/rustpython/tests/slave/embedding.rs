@@ -15,8 +15,7 @@ mod example;
 
 fn connect(engine: &RustPython, options: SlaveOptions, name: &str) -> ClassicConnection {
     let service = Arc::new(SlaveService::new(engine, options));
-    let mut config = Config::default();
-    config.connid = Some(name.to_owned());
+    let config = Config::new().connid(name);
     let (here, there) = Connection::pair(Arc::new(VoidService), Config::default(), service, config)
         .expect("a connection");
     std::thread::spawn(move || there.serve_all());
@@ -131,8 +130,7 @@ fn each_session_has_the_programs_names_and_its_own() {
     is_true(&one, "me == 'one' and answer == 0");
     is_true(&two, "me == 'two' and answer == 42");
     let service = Arc::new(SlaveService::new(&*engine, options));
-    let mut config = Config::default();
-    config.connid = Some("unwanted".to_owned());
+    let config = Config::new().connid("unwanted");
     let refused = Connection::pair(Arc::new(VoidService), Config::default(), service, config);
     assert!(refused.is_err_and(|error| error.to_string().contains("go away")));
     engine.stop();
