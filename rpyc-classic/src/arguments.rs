@@ -1,6 +1,6 @@
 //! Functions of Rust objects, as Python sees them: methods with named parameters.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use rpyc_core::Exception;
 use rpyc_core::object::{Any, Args, Context, IdParts, MethodInfo, Object, ObjectResult};
@@ -27,17 +27,26 @@ pub(crate) struct BoundMethod<T: 'static> {
 }
 
 impl<T: Send + Sync + 'static> MethodDef<T> {
-    /// The method of that name, as an object.
-    pub(crate) fn find(
-        defs: &'static [MethodDef<T>],
-        owner: &Arc<T>,
-        name: &str,
-    ) -> Option<BoundMethod<T>> {
+    /// The method of that name, bound to its owner.
+    pub(crate) fn bound(defs: &'static [MethodDef<T>], owner: &Weak<T>, name: &str) -> Option<Any> {
         let def = defs.iter().find(|def| def.name == name)?;
-        Some(BoundMethod {
-            owner: owner.clone(),
-            def,
-        })
+        let owner = owner.upgrade()?;
+        Some(Any::object(BoundMethod { owner, def }))
+    }
+}
+
+/// A method, by the parts of its [`MethodDef`].
+pub(crate) const fn method<T>(
+    name: &'static str,
+    parameters: &'static [&'static str],
+    required: usize,
+    body: Body<T>,
+) -> MethodDef<T> {
+    MethodDef {
+        name,
+        parameters,
+        required,
+        body,
     }
 }
 

@@ -12,7 +12,7 @@ use rpyc_core::object::{Access, Any, Context, IdParts, Object, ObjectRef, Object
 use rpyc_core::service::{Service, ServiceFactory};
 use rpyc_core::wire::{Str, Value};
 
-use crate::arguments::MethodDef;
+use crate::arguments::{MethodDef, method};
 use crate::evaluator::{Evaluator, Session};
 use crate::getconn::ServerConnection;
 
@@ -171,11 +171,8 @@ impl Object for Root {
             "__doc__" => return Ok(Any::NONE),
             _ => {}
         }
-        let this = self.this.upgrade();
-        match this.and_then(|this| MethodDef::find(METHODS, &this, plain)) {
-            Some(method) => Ok(Any::object(method)),
-            None => Err(self.no_attribute(name)),
-        }
+        let method = MethodDef::bound(METHODS, &self.this, plain);
+        method.ok_or_else(|| self.no_attribute(name))
     }
 
     fn access_override(
@@ -198,42 +195,22 @@ impl Object for Root {
 }
 
 static METHODS: &[MethodDef<Root>] = &[
-    MethodDef {
-        name: "eval",
-        parameters: &["text"],
-        required: 1,
-        body: |root, cx, args| root.session.eval(cx, first(args)),
-    },
-    MethodDef {
-        name: "execute",
-        parameters: &["text"],
-        required: 1,
-        body: |root, cx, args| root.session.execute(cx, first(args)).map(|_| Any::NONE),
-    },
-    MethodDef {
-        name: "getmodule",
-        parameters: &["name"],
-        required: 1,
-        body: |root, cx, args| root.session.import(cx, &module_name(first(args))?),
-    },
-    MethodDef {
-        name: "getconn",
-        parameters: &[],
-        required: 0,
-        body: |root, _, _| root.session.this().map(Any::Local).ok_or_else(gone),
-    },
-    MethodDef {
-        name: "get_service_name",
-        parameters: &[],
-        required: 0,
-        body: |_, _, _| Ok(Any::from("SLAVE")),
-    },
-    MethodDef {
-        name: "get_service_aliases",
-        parameters: &[],
-        required: 0,
-        body: |_, _, _| Ok(Any::tuple([Any::from("SLAVE")])),
-    },
+    method("eval", &["text"], 1, |root, cx, args| {
+        root.session.eval(cx, first(args))
+    }),
+    method("execute", &["text"], 1, |root, cx, args| {
+        root.session.execute(cx, first(args)).map(|_| Any::NONE)
+    }),
+    method("getmodule", &["name"], 1, |root, cx, args| {
+        root.session.import(cx, &module_name(first(args))?)
+    }),
+    method("getconn", &[], 0, |root, _, _| {
+        root.session.this().map(Any::Local).ok_or_else(gone)
+    }),
+    method("get_service_name", &[], 0, |_, _, _| Ok(Any::from("SLAVE"))),
+    method("get_service_aliases", &[], 0, |_, _, _| {
+        Ok(Any::tuple([Any::from("SLAVE")]))
+    }),
 ];
 
 fn first(args: Vec<Option<Any>>) -> Any {

@@ -7,7 +7,7 @@ use rpyc_core::wire::Str;
 use rpyc_core::{AsyncResult, WeakConnection};
 
 use super::{method_names, timeout};
-use crate::arguments::MethodDef;
+use crate::arguments::{MethodDef, method};
 use crate::target::raised;
 
 /// The answer to a request, now or later.
@@ -66,11 +66,8 @@ impl Object for Answer {
             "__doc__" => return Ok(Any::NONE),
             _ => {}
         }
-        let this = self.this.upgrade();
-        match this.and_then(|this| MethodDef::find(METHODS, &this, name)) {
-            Some(method) => Ok(Any::object(method)),
-            None => Err(self.no_attribute(name)),
-        }
+        let method = MethodDef::bound(METHODS, &self.this, name);
+        method.ok_or_else(|| self.no_attribute(name))
     }
 
     fn repr(&self, _: &Context<'_>) -> ObjectResult<Str> {
@@ -94,33 +91,18 @@ impl Object for Answer {
 }
 
 static METHODS: &[MethodDef<Answer>] = &[
-    MethodDef {
-        name: "add_callback",
-        parameters: &["func"],
-        required: 1,
-        body: |this, _, args| {
-            if let Some(function) = args.into_iter().next().flatten() {
-                this.add_callback(function);
-            }
-            Ok(Any::NONE)
-        },
-    },
-    MethodDef {
-        name: "set_expiry",
-        parameters: &["timeout"],
-        required: 1,
-        body: |this, _, args| {
-            this.result.set_expiry(timeout(&args[0], 0.0)?);
-            Ok(Any::NONE)
-        },
-    },
-    MethodDef {
-        name: "wait",
-        parameters: &[],
-        required: 0,
-        body: |this, _, _| {
-            this.result.wait().map_err(raised)?;
-            Ok(Any::NONE)
-        },
-    },
+    method("add_callback", &["func"], 1, |this, _, args| {
+        if let Some(function) = args.into_iter().next().flatten() {
+            this.add_callback(function);
+        }
+        Ok(Any::NONE)
+    }),
+    method("set_expiry", &["timeout"], 1, |this, _, args| {
+        this.result.set_expiry(timeout(&args[0], 0.0)?);
+        Ok(Any::NONE)
+    }),
+    method("wait", &[], 0, |this, _, _| {
+        this.result.wait().map_err(raised)?;
+        Ok(Any::NONE)
+    }),
 ];

@@ -6,7 +6,7 @@ use rpyc_core::object::{Any, Context, IdParts, MethodInfo, Object, ObjectResult}
 use rpyc_core::{Connection, Exception, WeakConnection, args};
 
 use super::{attr, gone, method_names};
-use crate::arguments::MethodDef;
+use crate::arguments::{MethodDef, method};
 use crate::evaluator::Session;
 
 /// The channel of a connection, or its stream.
@@ -83,11 +83,8 @@ impl Object for Channel {
             ("sock", Part::Stream) => return self.socket(cx),
             _ => {}
         }
-        let this = self.this.upgrade();
-        match this.and_then(|this| MethodDef::find(METHODS, &this, name)) {
-            Some(method) => Ok(Any::object(method)),
-            None => Err(self.no_attribute(name)),
-        }
+        let method = MethodDef::bound(METHODS, &self.this, name);
+        method.ok_or_else(|| self.no_attribute(name))
     }
 
     fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
@@ -96,21 +93,13 @@ impl Object for Channel {
 }
 
 static METHODS: &[MethodDef<Channel>] = &[
-    MethodDef {
-        name: "close",
-        parameters: &[],
-        required: 0,
-        body: |this, _, _| {
-            if let Some(connection) = this.open() {
-                connection.close().map_err(Exception::from)?;
-            }
-            Ok(Any::NONE)
-        },
-    },
-    MethodDef {
-        name: "fileno",
-        parameters: &[],
-        required: 0,
-        body: |this, _, _| this.descriptor().map(Any::from),
-    },
+    method("close", &[], 0, |this, _, _| {
+        if let Some(connection) = this.open() {
+            connection.close().map_err(Exception::from)?;
+        }
+        Ok(Any::NONE)
+    }),
+    method("fileno", &[], 0, |this, _, _| {
+        this.descriptor().map(Any::from)
+    }),
 ];

@@ -8,7 +8,7 @@ use rpyc_core::wire::Value;
 use rpyc_core::{Config, Connection, Exception, WeakConnection};
 
 use super::{gone, method_names};
-use crate::arguments::MethodDef;
+use crate::arguments::{MethodDef, method};
 use crate::options::{self, flag};
 
 /// The config as a dict that has the names of Python's rpyc.
@@ -103,11 +103,8 @@ impl Object for ConfigView {
     }
 
     fn attr(&self, _: &Context<'_>, name: &str) -> ObjectResult {
-        let this = self.this.upgrade();
-        match this.and_then(|this| MethodDef::find(METHODS, &this, name)) {
-            Some(method) => Ok(Any::object(method)),
-            None => Err(self.no_attribute(name)),
-        }
+        let method = MethodDef::bound(METHODS, &self.this, name);
+        method.ok_or_else(|| self.no_attribute(name))
     }
 
     fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
@@ -116,101 +113,64 @@ impl Object for ConfigView {
 }
 
 static METHODS: &[MethodDef<ConfigView>] = &[
-    MethodDef {
-        name: "__getitem__",
-        parameters: &["key"],
-        required: 1,
-        body: |this, _, args| this.item(&key(&args)?),
-    },
-    MethodDef {
-        name: "__setitem__",
-        parameters: &["key", "value"],
-        required: 2,
-        body: |this, _, args| match &args[1] {
+    method("__getitem__", &["key"], 1, |this, _, args| {
+        this.item(&key(&args)?)
+    }),
+    method(
+        "__setitem__",
+        &["key", "value"],
+        2,
+        |this, _, args| match &args[1] {
             Some(value) => this.set_option(&key(&args)?, value),
             None => Err(Exception::type_error("a value is missing")),
         },
-    },
-    MethodDef {
-        name: "__contains__",
-        parameters: &["key"],
-        required: 1,
-        body: |this, _, args| Ok(Any::from(this.option(&key(&args)?)?.is_some())),
-    },
-    MethodDef {
-        name: "__iter__",
-        parameters: &[],
-        required: 0,
-        body: |_, _, _| {
-            Ok(Any::object(Iter::new(
-                KEYS.iter().map(|key| Any::from(*key)),
-            )))
-        },
-    },
-    MethodDef {
-        name: "__len__",
-        parameters: &[],
-        required: 0,
-        body: |_, _, _| Ok(Any::from(i64::try_from(KEYS.len()).unwrap_or(i64::MAX))),
-    },
-    MethodDef {
-        name: "get",
-        parameters: &["key", "default"],
-        required: 1,
-        body: |this, _, mut args| {
-            let known = this.option(&key(&args)?)?;
-            Ok(known.or_else(|| args[1].take()).unwrap_or(Any::NONE))
-        },
-    },
-    MethodDef {
-        name: "items",
-        parameters: &[],
-        required: 0,
-        body: |this, _, _| {
-            let items = this.items()?.into_iter();
-            Ok(Any::tuple(
-                items.map(|(key, value)| Any::tuple([Any::from(key), value])),
-            ))
-        },
-    },
-    MethodDef {
-        name: "keys",
-        parameters: &[],
-        required: 0,
-        body: |_, _, _| Ok(Any::tuple(KEYS.iter().map(|key| Any::from(*key)))),
-    },
-    MethodDef {
-        name: "update",
-        parameters: &["other"],
-        required: 1,
-        body: |this, cx, args| {
-            let other = args.into_iter().next().flatten().unwrap_or(Any::NONE);
-            let wrong = |_| Exception::type_error("update() takes a dict");
-            let items = crate::getconn::attr(cx, &other, "items").map_err(wrong)?;
-            let items = items.call_in(cx, args![])?;
-            let iterator = crate::getconn::attr(cx, &items, "__iter__")?.call_in(cx, args![])?;
-            let Any::Local(iterator) = iterator else {
-                return Err(Exception::type_error("update() takes a dict of this side"));
-            };
-            while let Some(item) = iterator.next(cx)? {
-                let item = item.into_items().unwrap_or_default();
-                if let [key, value] = &item[..] {
-                    this.set_option(&self::key(&[Some(key.clone())])?, value)?;
-                }
+    ),
+    method("__contains__", &["key"], 1, |this, _, args| {
+        Ok(Any::from(this.option(&key(&args)?)?.is_some()))
+    }),
+    method("__iter__", &[], 0, |_, _, _| {
+        Ok(Any::object(Iter::new(
+            KEYS.iter().map(|key| Any::from(*key)),
+        )))
+    }),
+    method("__len__", &[], 0, |_, _, _| {
+        Ok(Any::from(i64::try_from(KEYS.len()).unwrap_or(i64::MAX)))
+    }),
+    method("get", &["key", "default"], 1, |this, _, mut args| {
+        let known = this.option(&key(&args)?)?;
+        Ok(known.or_else(|| args[1].take()).unwrap_or(Any::NONE))
+    }),
+    method("items", &[], 0, |this, _, _| {
+        let items = this.items()?.into_iter();
+        Ok(Any::tuple(
+            items.map(|(key, value)| Any::tuple([Any::from(key), value])),
+        ))
+    }),
+    method("keys", &[], 0, |_, _, _| {
+        Ok(Any::tuple(KEYS.iter().map(|key| Any::from(*key))))
+    }),
+    method("update", &["other"], 1, |this, cx, args| {
+        let other = args.into_iter().next().flatten().unwrap_or(Any::NONE);
+        let wrong = |_| Exception::type_error("update() takes a dict");
+        let items = crate::getconn::attr(cx, &other, "items").map_err(wrong)?;
+        let items = items.call_in(cx, args![])?;
+        let iterator = crate::getconn::attr(cx, &items, "__iter__")?.call_in(cx, args![])?;
+        let Any::Local(iterator) = iterator else {
+            return Err(Exception::type_error("update() takes a dict of this side"));
+        };
+        while let Some(item) = iterator.next(cx)? {
+            let item = item.into_items().unwrap_or_default();
+            if let [key, value] = &item[..] {
+                this.set_option(&self::key(&[Some(key.clone())])?, value)?;
             }
-            Ok(Any::NONE)
-        },
-    },
-    MethodDef {
-        name: "values",
-        parameters: &[],
-        required: 0,
-        body: |this, _, _| {
-            Ok(Any::tuple(
-                this.items()?.into_iter().map(|(_, value)| value),
-            ))
-        },
-    },
+        }
+        Ok(Any::NONE)
+    }),
+    method("values", &[], 0, |this, _, _| {
+        Ok(Any::tuple(
+            this.items()?.into_iter().map(|(_, value)| value),
+        ))
+    }),
 ];
 
 fn key(args: &[Option<Any>]) -> Result<String, Exception> {

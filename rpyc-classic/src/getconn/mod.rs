@@ -21,7 +21,7 @@ use self::answer::Answer;
 use self::channel::Channel;
 use self::config::ConfigView;
 use self::modules::Modules;
-use crate::arguments::MethodDef;
+use crate::arguments::{MethodDef, method};
 use crate::evaluator::Session;
 use crate::target::raised;
 use crate::threads::lock;
@@ -200,10 +200,8 @@ impl Object for ServerConnection {
             "__doc__" => return Ok(Any::NONE),
             _ => {}
         }
-        let this = self.this.upgrade();
-        if let Some(method) = this.and_then(|this| MethodDef::find(CONNECTION_METHODS, &this, name))
-        {
-            return Ok(Any::object(method));
+        if let Some(method) = MethodDef::bound(CONNECTION_METHODS, &self.this, name) {
+            return Ok(method);
         }
         let keeper = self.keeper.as_ref();
         let given = keeper.and_then(|keeper| lock(&keeper.attributes).get(name).cloned());
@@ -260,23 +258,15 @@ impl Object for ServerConnection {
 }
 
 static CONNECTION_METHODS: &[MethodDef<ServerConnection>] = &[
-    MethodDef {
-        name: "ping",
-        parameters: &["data", "timeout"],
-        required: 0,
-        body: |this, _, args| this.ping(args),
-    },
-    MethodDef {
-        name: "close",
-        parameters: &[],
-        required: 0,
-        body: |this, _, _| this.close(),
-    },
-    MethodDef {
-        name: "serve",
-        parameters: &["timeout", "wait_for_lock", "waiting"],
-        required: 0,
-        body: |this, cx, args| {
+    method("ping", &["data", "timeout"], 0, |this, _, args| {
+        this.ping(args)
+    }),
+    method("close", &[], 0, |this, _, _| this.close()),
+    method(
+        "serve",
+        &["timeout", "wait_for_lock", "waiting"],
+        0,
+        |this, cx, args| {
             // What Python's AsyncResult passes: whether its answer is still to come.
             if let Some(waiting) = &args[2]
                 && waiting
@@ -290,78 +280,49 @@ static CONNECTION_METHODS: &[MethodDef<ServerConnection>] = &[
             let served = this.connection()?.serve(timeout(&args[0], 1.0)?);
             Ok(Any::from(served.map_err(raised)?))
         },
-    },
-    MethodDef {
-        name: "poll",
-        parameters: &["timeout"],
-        required: 0,
-        body: |this, _, args| {
-            let served = this.connection()?.serve(timeout(&args[0], 0.0)?);
-            Ok(Any::from(served.map_err(raised)?))
-        },
-    },
-    MethodDef {
-        name: "poll_all",
-        parameters: &["timeout"],
-        required: 0,
-        body: |this, _, args| {
-            let timeout = timeout(&args[0], 0.0)?.unwrap_or(Duration::MAX);
-            let served = this.connection()?.poll_all(timeout);
-            Ok(Any::from(served.map_err(raised)?))
-        },
-    },
-    MethodDef {
-        name: "serve_all",
-        parameters: &[],
-        required: 0,
-        body: |this, _, _| {
-            let connection = this.connection()?;
-            while connection.serve(None).is_ok_and(|has_come| has_come) {}
-            // Else the thread has been interrupted.
-            if connection.is_closed() {
-                connection.serve_all();
-            }
-            Ok(Any::NONE)
-        },
-    },
-    MethodDef {
-        name: "serve_threaded",
-        parameters: &["thread_count"],
-        required: 0,
-        body: |this, _, args| this.serve_threaded(args[0].as_ref()),
-    },
-    MethodDef {
-        name: "fileno",
-        parameters: &[],
-        required: 0,
-        body: |this, _, _| match this.connection()?.fileno() {
+    ),
+    method("poll", &["timeout"], 0, |this, _, args| {
+        let served = this.connection()?.serve(timeout(&args[0], 0.0)?);
+        Ok(Any::from(served.map_err(raised)?))
+    }),
+    method("poll_all", &["timeout"], 0, |this, _, args| {
+        let timeout = timeout(&args[0], 0.0)?.unwrap_or(Duration::MAX);
+        let served = this.connection()?.poll_all(timeout);
+        Ok(Any::from(served.map_err(raised)?))
+    }),
+    method("serve_all", &[], 0, |this, _, _| {
+        let connection = this.connection()?;
+        while connection.serve(None).is_ok_and(|has_come| has_come) {}
+        // Else the thread has been interrupted.
+        if connection.is_closed() {
+            connection.serve_all();
+        }
+        Ok(Any::NONE)
+    }),
+    method("serve_threaded", &["thread_count"], 0, |this, _, args| {
+        this.serve_threaded(args[0].as_ref())
+    }),
+    method("fileno", &[], 0, |this, _, _| {
+        match this.connection()?.fileno() {
             Some(descriptor) => Ok(Any::from(i64::from(descriptor))),
             None => Err(Exception::value_error("the stream has no descriptor")),
-        },
-    },
-    MethodDef {
-        name: "sync_request",
-        parameters: &["handler", "*args"],
-        required: 1,
-        body: |this, _, args| this.sync_request(args),
-    },
-    MethodDef {
-        name: "async_request",
-        parameters: &["handler", "*args", "timeout"],
-        required: 1,
-        body: |this, _, args| this.async_request(args),
-    },
-    MethodDef {
-        name: "__enter__",
-        parameters: &[],
-        required: 0,
-        body: |this, _, _| {
-            this.this
-                .upgrade()
-                .map(|this| Any::Local(this))
-                .ok_or_else(gone)
-        },
-    },
+        }
+    }),
+    method("sync_request", &["handler", "*args"], 1, |this, _, args| {
+        this.sync_request(args)
+    }),
+    method(
+        "async_request",
+        &["handler", "*args", "timeout"],
+        1,
+        |this, _, args| this.async_request(args),
+    ),
+    method("__enter__", &[], 0, |this, _, _| {
+        this.this
+            .upgrade()
+            .map(|this| Any::Local(this))
+            .ok_or_else(gone)
+    }),
 ];
 
 impl ServerConnection {

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use rpyc_core::{Any, AsyncResult, Error, Value, args};
 
 use super::{
-    CHUNK, Kind, MAX_DEPTH, MAX_EXCESS, Phase, Transfer, TransferError, Transferred, WINDOW, bytes,
+    CHUNK, Kind, MAX_EXCESS, Phase, Transfer, TransferError, Transferred, WINDOW, bytes, enter,
 };
 
 impl Transfer<'_> {
@@ -45,17 +45,10 @@ impl Transfer<'_> {
         above: &mut Vec<Vec<u8>>,
     ) -> Result<(), TransferError> {
         let real = self.ask_bytes("real_path", args![bytes(remote)])?;
-        if above.contains(&real) {
-            // A link to a directory that it is in.
+        if !enter(above, real)? {
             return Ok(());
         }
-        if above.len() >= MAX_DEPTH {
-            let what = "directories within each other";
-            let limit = MAX_DEPTH as u64;
-            return Err(TransferError::Limit { what, limit });
-        }
         fs::create_dir_all(local).map_err(TransferError::local(local, "making the directory"))?;
-        above.push(real);
         let entries = self
             .connection
             .helper("entries")?

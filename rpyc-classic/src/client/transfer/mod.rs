@@ -327,6 +327,20 @@ fn identity(_: &Path) -> Any {
     Any::from(Value::None)
 }
 
+/// Enters a directory, by its real path, below those `above`; false where it is one of them, which a link leads to.
+fn enter<P: PartialEq>(above: &mut Vec<P>, real: P) -> Result<bool, TransferError> {
+    if above.contains(&real) {
+        return Ok(false);
+    }
+    if above.len() >= MAX_DEPTH {
+        let what = "directories within each other";
+        let limit = MAX_DEPTH as u64;
+        return Err(TransferError::Limit { what, limit });
+    }
+    above.push(real);
+    Ok(true)
+}
+
 fn bytes(path: &[u8]) -> Any {
     Any::from(Value::from(path.to_vec()))
 }

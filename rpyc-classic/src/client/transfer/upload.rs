@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rpyc_core::{AsyncResult, args};
 
-use super::{CHUNK, Kind, MAX_DEPTH, Phase, Transfer, TransferError, Transferred, WINDOW, bytes};
+use super::{CHUNK, Kind, Phase, Transfer, TransferError, Transferred, WINDOW, bytes, enter};
 
 impl Transfer<'_> {
     /// Copies a file or a directory to the server. A directory that is there is filled up; the
@@ -73,19 +73,12 @@ impl Transfer<'_> {
     ) -> Result<(), TransferError> {
         let real = local.canonicalize();
         let real = real.map_err(TransferError::local(local, "looking for it"))?;
-        if above.contains(&real) {
-            // A link to a directory that it is in.
+        if !enter(above, real)? {
             return Ok(());
-        }
-        if above.len() >= MAX_DEPTH {
-            let what = "directories within each other";
-            let limit = MAX_DEPTH as u64;
-            return Err(TransferError::Limit { what, limit });
         }
         self.connection
             .helper("make_dirs")?
             .call(args![bytes(remote)])?;
-        above.push(real);
         let listed = fs::read_dir(local).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         let mut entries = listed.map_err(TransferError::local(local, "listing"))?;
         entries.sort_by_key(fs::DirEntry::file_name);
