@@ -2,6 +2,7 @@
 //! evaluator. The same script has to give the same.
 
 mod embedded;
+mod examples;
 mod modes;
 mod refusals;
 mod servers;
