@@ -94,7 +94,10 @@ impl Connections {
             executor: executor.clone(),
         });
         let of_it = (offered.service, settings);
-        let options = HostOptions::default();
+        let options = HostOptions {
+            is_clients: true,
+            ..HostOptions::default()
+        };
         let hosted = Hosted::of(evaluator, executor, &*session, of_it, &options)?;
         let mut connector = Connector::new().service(hosted.factory().create()?);
         if !offered.keepalive {

@@ -35,6 +35,8 @@ pub struct HostOptions {
     pub protocol_config: Vec<String>,
     /// Whether peers may have nothing pickled, whatever the config says. Default: no.
     pub no_pickle: bool,
+    /// Whether it is what a client offers: requests run on its threads while they wait. Default: no.
+    pub is_clients: bool,
 }
 
 /// A service in Python, ready to serve: a factory of it for each connection.
@@ -47,6 +49,7 @@ pub struct Hosted {
     names: Vec<String>,
     settings: Vec<(String, Any)>,
     no_pickle: bool,
+    is_clients: bool,
     // Whether it has been told why no instance could be made.
     is_told: AtomicBool,
 }
@@ -104,6 +107,7 @@ impl Hosted {
             shared,
             settings,
             no_pickle: options.no_pickle,
+            is_clients: options.is_clients,
             is_told: AtomicBool::new(false),
         }))
     }

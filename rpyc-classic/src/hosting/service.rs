@@ -59,7 +59,10 @@ impl HostedService {
 impl Service for HostedService {
     fn configure(&self, config: &mut Config) {
         // What Python code counts on, as in classic mode: it is called back on its own thread.
-        config.nesting = Nesting::Stack;
+        config.nesting = match self.hosted.is_clients {
+            true => Nesting::Waiting,
+            false => Nesting::Stack,
+        };
         config.executor = self.hosted.executor.clone();
         self.hosted.configure(config);
     }

@@ -17,6 +17,7 @@
 //! thread's.
 
 mod bounds;
+mod choosing;
 mod tasks;
 
 use std::collections::VecDeque;
@@ -244,7 +245,7 @@ impl<J: Job> Scheduler<J> {
         {
             return Some(next);
         }
-        if !self.has_room() || self.is_left_to_server() {
+        if !self.has_room() || self.is_left_to_server() || self.is_left_to_waits(requester) {
             return None;
         }
         self.start_next(requester)
@@ -440,27 +441,6 @@ impl<J: Job> Scheduler<J> {
             || self.queued_bytes.saturating_add(self.running_bytes) >= limit.saturating_mul(2)
     }
 
-    /// Whether another task may be active: each wait by a thread that runs no task makes room
-    /// for one more.
-    fn has_room(&self) -> bool {
-        if self.queue.is_empty() {
-            return false;
-        }
-        let foreign = |waiter: &&Waiter<J>| waiter.kind != Kind::Serving && waiter.task.is_none();
-        let foreign = self.waiters.iter().filter(foreign).count();
-        let room = self.bounds.concurrency.saturating_add(foreign);
-        self.tasks.len() - self.waiting_tasks < room
-    }
-
-    /// Whether the next request is left to a serving thread that is busy for a moment, where code counts
-    /// on its thread: nothing runs, and nobody waits for what might come of it.
-    pub(crate) fn is_left_to_server(&self) -> bool {
-        let is_busy = |one: &Waiter<J>| one.kind == Kind::Serving && one.state == ThreadState::Busy;
-        let by_stack = self.bounds.nesting == Nesting::Stack;
-        let nothing_runs = self.tasks.len() == 0 && self.has_waiters();
-        by_stack && nothing_runs && self.waiters.iter().all(is_busy)
-    }
-
     /// A request for the requester's own thread, or else a sleeping thread for which there is one. They
     /// need no room: their thread is there, and does nothing.
     fn next_thread_bound(&mut self, requester: Requester) -> Option<Next<J>> {
@@ -528,56 +508,6 @@ impl<J: Job> Scheduler<J> {
         };
         self.tasks.start(task, handler, runs_on, bytes);
         Some(next)
-    }
-
-    /// The waiter that runs a request: an idle serving thread; the innermost wait of a
-    /// task, where the nesting is by stack; else none, which means the pool. A thread that
-    /// reads can't be given anything, but by itself. A request of a bound thread is nested on no
-    /// other request.
-    fn choose(&self, requester: Requester, pair: ThreadPair) -> Option<WaiterId> {
-        let bound = pair.peers != 0;
-        let asking = |waiter: &Waiter<J>| requester == Requester::Waiter(waiter.id);
-        let engaged =
-            |waiter: &Waiter<J>| matches!(waiter.state, ThreadState::Reading | ThreadState::Busy);
-        let free = |waiter: &&Waiter<J>| !waiter.has_nested && !engaged(waiter);
-        let idle = |waiter: &&Waiter<J>| {
-            waiter.kind == Kind::Serving && free(waiter) && !(bound && waiter.task.is_some())
-        };
-        let mut serving = self.waiters.iter().filter(idle);
-        let own = serving.clone().find(|waiter| asking(waiter));
-        if let Some(server) = own.or_else(|| serving.next()) {
-            return Some(server.id);
-        }
-        if bound || self.bounds.nesting == Nesting::Pool {
-            return None;
-        }
-        let innermost = self.innermost_wait()?;
-        free(&innermost).then_some(innermost.id)
-    }
-
-    /// The youngest wait of a task with nothing nested on it, unless its reply or that to a wait
-    /// below it on the same thread is in: that thread is wanted elsewhere.
-    fn innermost_wait(&self) -> Option<&Waiter<J>> {
-        let is_wait = |waiter: &&Waiter<J>| {
-            !waiter.has_nested && waiter.kind != Kind::Serving && waiter.task.is_some()
-        };
-        let innermost = self.waiters.iter().rev().find(is_wait)?;
-        let mut below = Some(innermost);
-        while let Some(Waiter {
-            kind: Kind::Wait { answered },
-            task,
-            ..
-        }) = below
-        {
-            if *answered {
-                return None;
-            }
-            let task = task.and_then(|task| self.tasks.get(task));
-            below = task
-                .and_then(|task| task.runs_on)
-                .and_then(|id| self.waiter(id));
-        }
-        Some(innermost)
     }
 }
 

@@ -9,6 +9,9 @@ pub enum Nesting {
     /// On top of the innermost waiting request, on its thread, as Python's rpyc does: code that
     /// counts on thread identity (re-entrant locks, a half-done import) works.
     Stack,
+    /// On the innermost wait, be it that of a request or of a thread of the program's own, and on no thread that
+    /// doesn't wait for the peer: for a program that calls, and is called back on its thread.
+    Waiting,
 }
 
 /// The bounds that [`Scheduler`](super::Scheduler) keeps.

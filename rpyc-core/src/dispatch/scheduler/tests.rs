@@ -174,6 +174,45 @@ fn nothing_is_nested_on_a_background_threads_wait() {
 }
 
 #[test]
+fn on_waits_a_request_is_nested_on_a_wait_of_the_programs_own_and_stays_where_there_is_none() {
+    let mut scheduler = scheduler(Nesting::Waiting);
+    arrive(&mut scheduler, [1]);
+    assert_eq!(scheduler.next(Requester::Nobody), None);
+    let wait = scheduler.begin_wait(None, NOBODY);
+    let first = here(&mut scheduler, Requester::Waiter(wait), 1);
+    // One after the other: there is one thread.
+    arrive(&mut scheduler, [2]);
+    assert_eq!(scheduler.next(Requester::Nobody), None);
+    // A callback of a callback.
+    let inner = scheduler.begin_wait(Some(first), NOBODY);
+    scheduler.set_state(inner, ThreadState::Asleep);
+    let second = assigned(&mut scheduler, Requester::Nobody, inner, 2);
+    scheduler.end_nested(inner);
+    scheduler.end(second);
+    scheduler.answered(inner);
+    arrive(&mut scheduler, [3]);
+    assert_eq!(scheduler.next(Requester::Nobody), None);
+    scheduler.leave(inner);
+    scheduler.end_nested(wait);
+    scheduler.end(first);
+    here(&mut scheduler, Requester::Waiter(wait), 3);
+}
+
+#[test]
+fn on_waits_each_waiting_thread_runs_one_request() {
+    let mut scheduler = scheduler(Nesting::Waiting);
+    let [one, other] = [(); 2].map(|()| {
+        let wait = scheduler.begin_wait(None, NOBODY);
+        scheduler.set_state(wait, ThreadState::Asleep);
+        wait
+    });
+    arrive(&mut scheduler, [1, 2, 3]);
+    assigned(&mut scheduler, Requester::Nobody, other, 1);
+    assigned(&mut scheduler, Requester::Nobody, one, 2);
+    assert_eq!(scheduler.next(Requester::Nobody), None);
+}
+
+#[test]
 fn a_thread_that_reads_is_given_nothing_by_others() {
     let mut scheduler = scheduler(Nesting::Stack);
     let server = scheduler.begin_serving(None, NOBODY);
