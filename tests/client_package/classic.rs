@@ -1,0 +1,116 @@
+//! Classic mode: what `rpyc.classic` has.
+
+use crate::{classics, same_on};
+
+const CONN: &str = "
+        conn = rpyc.classic.connect(HERE, port())
+";
+
+#[track_caller]
+fn same(code: &str) {
+    same_on(classics(), &format!("{CONN}{code}"));
+}
+
+#[test]
+fn modules_builtins_code_and_the_namespace_are_at_hand() {
+    same(
+        r#"
+        print(conn.modules.os.path.join("a", "b"), conn.modules["os.path"].basename("/x/y"), "json" in conn.modules)
+        print(conn.eval("1 + 1"), conn.builtins.sorted([2, 1]), conn.builtin.len([1]), conn.modules.sys is conn.modules.sys)
+        conn.execute("def double(x):\n    return x * 2\nclass Made:\n    pass")
+        print(conn.namespace["double"](4), conn.namespace["double"].__name__, type(conn.namespace["Made"]()).__name__)
+        conn.namespace["mine"] = 5
+        print(conn.eval("mine + 1"))
+        show("name", conn.eval, "nothing")
+        show("syntax", conn.execute, "1 +")
+        show("module", lambda: conn.modules.there_is_no_such_module)
+        show("import", lambda: conn.modules["there_is_no_such_module"])
+        print(conn.modules.collections.OrderedDict([("a", 1)])["a"], isinstance(conn.eval("{}"), dict))
+        with conn.builtins.open(os.devnull) as file:
+            print(file.read())
+        "#,
+    );
+}
+
+#[test]
+fn objects_are_copied_both_ways() {
+    same(
+        r#"
+        theirs = conn.eval("{'a': [1, (2, 3)], 'b': {4}}")
+        ours = rpyc.classic.obtain(theirs)
+        print(type(ours) is dict, ours, rpyc.classic.obtain([1]))
+        sent = rpyc.classic.deliver(conn, {"x": [1]})
+        print(isinstance(sent, rpyc.BaseNetref), sent["x"][0])
+        "#,
+    );
+}
+
+#[test]
+fn files_folders_and_packages_are_transferred() {
+    same(
+        r#"
+        import tempfile
+        from pathlib import Path
+        folder = Path(tempfile.mkdtemp())
+        (folder / "from/deep").mkdir(parents=True)
+        (folder / "from/one.txt").write_text("1" * 100_000)
+        (folder / "from/deep/two.bin").write_bytes(b"\0\xff")
+        (folder / "from/not.pyc").write_bytes(b"")
+        rpyc.classic.upload(conn, str(folder / "from"), str(folder / "there"), lambda name: not name.endswith(".pyc"))
+        rpyc.classic.download(conn, str(folder / "there"), str(folder / "back"))
+        print(sorted(str(each.relative_to(folder / "back")) for each in (folder / "back").rglob("*")))
+        print((folder / "back/one.txt").stat().st_size, (folder / "back/deep/two.bin").read_bytes())
+        rpyc.classic.upload_file(conn, str(folder / "from/one.txt"), str(folder / "file"), chunk_size=1000)
+        rpyc.classic.download_file(conn, str(folder / "file"), str(folder / "again"))
+        print((folder / "again").stat().st_size)
+        show("none", rpyc.classic.upload, conn, str(folder / "nothing"), "x")
+        import json
+        rpyc.classic.upload_package(conn, json, str(folder / "json"))
+        print((folder / "json/decoder.py").exists())
+        "#,
+    );
+}
+
+#[test]
+fn functions_are_teleported_and_the_standard_streams_redirected() {
+    same(
+        r#"
+        import io
+        def area(width, height=2):
+            import math
+            return math.floor(width * height)
+        there = rpyc.classic.teleport_function(conn, area)
+        print(there(3.5), there(1, height=5), conn.namespace["area"](2), there is not area)
+        print(conn.teleport(area)(4))
+        before, sys.stdout = sys.stdout, io.StringIO()
+        try:
+            with rpyc.classic.redirected_stdio(conn):
+                conn.execute("print('seen here')\nimport sys\nsys.stdout.write('too')")
+            said = sys.stdout.getvalue()
+        finally:
+            sys.stdout = before
+        print(repr(said))
+        import rpyc as of_either
+        sys.stdin, stdin = io.StringIO("print(6 * 7)\n"), sys.stdin
+        sys.stdout = io.StringIO()
+        try:
+            rpyc.classic.interact(conn)
+            said = sys.stdout.getvalue()
+        finally:
+            sys.stdout, sys.stdin = before, stdin
+        print("42" in said)
+        "#,
+    );
+}
+
+#[test]
+fn the_server_drives_a_classic_client_that_offers_itself() {
+    same(
+        r#"
+        conn.execute("def drive(conn):\n    return conn.root.eval('2 + 3'), conn.root.getmodule('os').getpid()")
+        print(conn.namespace["drive"](conn.root.getconn())[0], conn.namespace["drive"](conn.root.getconn())[1] == os.getpid())
+        mock = rpyc.classic.MockClassicConnection()
+        print(mock.eval("1 + 2"), mock.modules.sys is sys)
+        "#,
+    );
+}
