@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rpyc_core::registry::{Directory, Offer, RegistryError, ServerAddress, ServerEntry, Watch};
 use rpyc_core::service_pool::{Builder, PoolStatus, ServerStatus, ServicePool};
-use rpyc_core::{Config, Connection, service};
+use rpyc_core::{Config, Connection, VoidService, service};
 use rpyc_tests::deadline::PATIENCE;
 use rpyc_tests::python;
 use rpyc_tests::server::{self, Server};
@@ -247,6 +247,23 @@ impl Here {
         let open = connections.iter().filter(|conn| !conn.is_closed());
         open.count()
     }
+}
+
+/// A server that says that it is there, and then nothing.
+pub(crate) fn black_hole() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        let mut held = Vec::new();
+        for stream in listener.incoming().flatten() {
+            let opened = Connection::open(stream, VoidService, Config::new());
+            let connection = opened.expect("a connection");
+            // The question for the root. A client that has gone asks none.
+            let _ = connection.serve(Some(PATIENCE));
+            held.push(connection);
+        }
+    });
+    address
 }
 
 /// A pool that is brisk, because tests wait for it.

@@ -283,3 +283,30 @@ fn an_idle_server_that_stands_still_is_noticed_without_a_call() {
     count(&pool, 1, 0.0).expect("it is back");
     assert_eq!(wait_until(&pool, connected(1)).servers[0].failures, 0);
 }
+
+#[test]
+fn a_server_that_takes_calls_and_answers_none_is_left_out() {
+    let journal = Arc::new(Journal::new());
+    let (answers, never) = (Here::start(&journal), bench::black_hole());
+    let directory = Told::of(&[never, answers.address]);
+    let builder = brisk().call_timeout(Duration::from_secs(2));
+    let pool = builder.start(&directory, "counter").expect("a pool");
+    wait_until(&pool, connected(2));
+    // Among equals the one that is listed first begins.
+    let error = count(&pool, 0, 0.0).expect_err("nobody answers");
+    assert!(error.is_timeout(), "{error}");
+    for number in 1..20 {
+        let done = pool.retryable().call("count", args![number, 0.0]);
+        done.expect("the other one answers");
+    }
+    let status = wait_until(&pool, |status| {
+        of(status, never).is_some_and(|server| server.failures > 0)
+    });
+    let server = of(&status, never).expect("it is known");
+    assert!(server.last_error.is_some(), "{server:?}");
+    let done = journal.done();
+    assert!(
+        (1..20).all(|number| done.get(&number) == Some(&1)),
+        "{done:?}"
+    );
+}
