@@ -51,6 +51,7 @@ pub mod embedding;
 pub mod evaluator;
 pub mod getconn;
 pub mod hashes;
+pub mod heap;
 pub mod hosting;
 pub mod interrupt;
 mod options;

@@ -40,6 +40,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pyo3::prelude::*;
 use pyo3::types::PyCFunction;
 use rpyc_classic::connections::Connections;
+use rpyc_classic::heap;
 use rpyc_classic::{Evaluator, EvaluatorOptions, Session, StartError};
 use rpyc_core::executor::{Executor, ThreadPool};
 use rpyc_core::object::Space;
@@ -72,6 +73,8 @@ impl CPython {
             return Err(StartError::Python(modules.to_owned()));
         }
         let name = attach::attach(|py| start(py, options))?;
+        // What the start has needed: options, sources.
+        heap::give_back();
         CPython::with(options, name)
     }
 

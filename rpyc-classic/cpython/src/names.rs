@@ -27,7 +27,7 @@ static NAMES: LazyLock<Mutex<Names>> = LazyLock::new(|| {
 
 /// Python's own names are known from the start: of operators and of whatever its classes have.
 pub(crate) fn know_pythons(py: Python<'_>) -> PyResult<()> {
-    let found: Vec<String> = py.eval(PYTHONS, None, None)?.extract()?;
+    let found: HashSet<String> = py.eval(PYTHONS, None, None)?.extract()?;
     let found = found.into_iter().map(String::into_boxed_str);
     lock(&NAMES).known.extend(found);
     Ok(())
@@ -59,15 +59,16 @@ pub(crate) fn is_known(name: &str) -> bool {
     lock(&NAMES).known.contains(name)
 }
 
-const PYTHONS: &CStr = c"[
+// A set: as a list it takes a megabyte for a moment, and the interpreter keeps that.
+const PYTHONS: &CStr = c"{
     name
-    for module in ('builtins', 'collections.abc', 'contextlib', 'numbers', 'operator', 'types')
+    for module in ('builtins', 'collections.abc', 'operator', 'types')
     for owner in (
         lambda found: [found, *(cls for cls in vars(found).values() if isinstance(cls, type))]
     )(__import__('importlib').import_module(module))
     for known in dir(owner)
     for name in (known, '__r' + known[2:])
-]";
+}";
 
 /// Programs name some thousands.
 const MAX_BYTES: usize = 16 << 20;

@@ -94,7 +94,8 @@ pub(crate) fn load(py: Python<'_>, native: Bound<'_, PyModule>, setup: &Setup<'_
     }
     let host = modules.get_item("_rpyc_host")?;
     PyModule::import(py, "contextvars")?;
-    PyModule::import(py, "pickle")?;
+    // What `pickle` has, which brings much along.
+    PyModule::import(py, "_pickle")?;
     let of = |module: &str, name: &str| -> PyResult<Permanent> {
         Ok(modules.get_item(module)?.getattr(name)?.unbind())
     };
@@ -103,7 +104,7 @@ pub(crate) fn load(py: Python<'_>, native: Bound<'_, PyModule>, setup: &Setup<'_
         compare: of("_rpyc_proxies", "compare")?,
         context: of("contextvars", "Context")?,
         describe: of("_rpyc_raised", "describe")?,
-        dumps: of("pickle", "dumps")?,
+        dumps: of("_pickle", "dumps")?,
         finish: of("_rpyc_host", "finish")?,
         flush: of("_rpyc_host", "flush")?,
         get_ident: of("_thread", "get_ident")?,
@@ -138,33 +139,31 @@ pub(crate) fn load(py: Python<'_>, native: Bound<'_, PyModule>, setup: &Setup<'_
     // Set once: there is one evaluator in a process.
     let _ = POLICY.set(loaded);
     let after_fork = PyCFunction::new_closure(py, None, None, |_, _| attach::disarm())?;
-    let package = PyDict::new(py);
     if setup.is_embedded {
         host.call_method1("prepare_embedded", (after_fork,))?;
-        for (name, is_package, source) in PACKAGE.iter().filter(|(name, ..)| name.starts_with('_'))
-        {
+    } else {
+        let setup = (
+            setup.search_path.to_vec(),
+            setup.argv.to_vec(),
+            setup.stack_size,
+            setup.on_main_thread,
+            after_fork,
+        );
+        host.call_method1("prepare", setup)?;
+    }
+    let package = PyDict::new(py);
+    package.set_item("_rpyc_teleportation", (false, TELEPORTATION))?;
+    for (name, is_package, source) in PACKAGE {
+        // A program's own interpreter gets no `rpyc`.
+        if !setup.is_embedded || name.starts_with('_') {
             package.set_item(name, (*is_package, *source))?;
         }
-        return host.call_method1("offer_package", (package,)).map(drop);
     }
-    let setup = (
-        setup.search_path.to_vec(),
-        setup.argv.to_vec(),
-        setup.stack_size,
-        setup.on_main_thread,
-        after_fork,
-    );
-    host.call_method1("prepare", setup)?;
-    for (name, is_package, source) in PACKAGE {
-        package.set_item(name, (*is_package, *source))?;
-    }
-    host.call_method1("offer_package", (package,))?;
-    Ok(())
+    host.call_method1("offer_package", (package,)).map(drop)
 }
 
 /// What is CPython's own among the sources.
 const OWN: &[(&str, &str)] = &[
-    ("_rpyc_teleportation", TELEPORTATION),
     ("_rpyc_locals", include_str!("python/locals.py")),
     ("_rpyc_thread_state", include_str!("python/thread_state.py")),
     ("_rpyc_host", include_str!("python/host.py")),

@@ -47,7 +47,7 @@ pub fn run(
 
 /// Leaves SIGINT to the program: it isn't to be a KeyboardInterrupt of nobody's code.
 fn take_signals(py: Python<'_>) -> PyResult<()> {
-    let signal = py.import("signal")?;
+    let signal = py.import("_signal")?;
     let interrupt = signal.getattr("SIGINT")?;
     let ignore = signal.getattr("SIG_IGN")?;
     if !signal.call_method1("getsignal", (&interrupt,))?.is(&ignore) {
@@ -134,10 +134,17 @@ pub fn describe(py: Python<'_>) -> PyResult<(PathBuf, String)> {
     let executable: PathBuf = sys.getattr("executable")?.extract()?;
     let version: String = sys.getattr("version")?.extract()?;
     let number = version.split(' ').next().unwrap_or_default();
-    let paths = py
-        .import("sysconfig")?
-        .call_method1("get_path", ("purelib",));
-    let packages: String = paths?.extract()?;
+    let packages = match py
+        .import("site")?
+        .call_method0("getsitepackages")?
+        .get_item(0)
+    {
+        Ok(packages) => packages,
+        Err(_) => py
+            .import("sysconfig")?
+            .call_method1("get_path", ("purelib",))?,
+    };
+    let packages: String = packages.extract()?;
     let program = executable.display();
     let description = format!("CPython {number}, {program}, packages in {packages}");
     Ok((executable, description))

@@ -62,6 +62,7 @@ use std::thread::Builder;
 use std::time::Duration;
 
 use rpyc_classic::connections::Connections;
+use rpyc_classic::heap;
 use rpyc_classic::threads::lock;
 use rpyc_classic::{Evaluator, EvaluatorOptions, Session, StartError};
 use rpyc_core::executor::Executor;
@@ -97,7 +98,7 @@ impl RustPython {
     /// # Errors
     /// When the system refuses a thread or the interpreter doesn't initialise.
     pub fn start(options: EvaluatorOptions) -> Result<Arc<RustPython>, StartError> {
-        memory::share_heaps();
+        heap::share();
         let (started, starting) = channel();
         let (stop, stopping) = channel();
         let (finished, stopped) = channel();

@@ -4,11 +4,11 @@
 //! clients that have gone since the last time, or where they leave too much behind. And glibc keeps what is freed between other blocks:
 //! after a peak of a gigabyte the process would stay at a gigabyte until it ends.
 
-use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rpyc_classic::heap;
 use rpyc_classic::threads::lock;
 use rustpython_vm::{AsObject, PyResult, VirtualMachine};
 
@@ -120,7 +120,7 @@ fn collect(vm: &VirtualMachine) -> PyResult<()> {
 
 fn give_all_back() {
     let mut after_last = AFTER_LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    trim();
+    heap::give_back();
     *after_last = resident().unwrap_or(*after_last);
 }
 
@@ -132,7 +132,7 @@ pub(super) fn give_back() {
         return;
     };
     if resident >= after_last.saturating_add(WORTHWHILE) {
-        trim();
+        heap::give_back();
         *after_last = self::resident().unwrap_or(resident);
     } else {
         *after_last = resident.min(*after_last);
@@ -145,27 +145,6 @@ fn resident() -> Option<usize> {
     let pages: usize = fields.split(' ').nth(1)?.parse().ok()?;
     Some(pages.saturating_mul(PAGE))
 }
-
-/// Has threads share as many heaps as there are cores, for the whole process: glibc would make eight
-/// times as many, and what stays in each keeps pages around it.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub(super) fn share_heaps() {
-    let cores = thread::available_parallelism().map_or(2, NonZero::get);
-    // Safe: it sets a number.
-    unsafe { libc::mallopt(libc::M_ARENA_MAX, i32::try_from(cores.max(2)).unwrap_or(2)) };
-}
-
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub(super) fn share_heaps() {}
-
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn trim() {
-    // Safe: it touches free memory only.
-    unsafe { libc::malloc_trim(0) };
-}
-
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn trim() {}
 
 /// What the process had after the last time, or has had since.
 static AFTER_LAST: Mutex<usize> = Mutex::new(0);

@@ -1,7 +1,6 @@
 """The text of what clients evaluate, kept so that tracebacks can show its lines."""
 
 import itertools
-import linecache
 from _collections import deque
 
 _PYTHON_NAME = "<string>"
@@ -73,6 +72,9 @@ class Sources:
 
     def show(self, text, name):
         """Lets tracebacks show the text's lines."""
+        # Not at the start: it brings much along.
+        import linecache
+
         self._bytes += len(text) - self._shown.pop(name, 0)
         self._shown[name] = len(text)
         # No time of modification: it isn't looked for in the file system.
@@ -97,6 +99,8 @@ class Sources:
             self._hide(name)
 
     def _hide(self, name):
+        import linecache
+
         self._bytes -= self._shown.pop(name, 0)
         linecache.cache.pop(name, None)
 

@@ -20,8 +20,9 @@ def run():
     if sys.path and sys.path[0] == "":
         del sys.path[0]
 
-    from importlib.machinery import ExtensionFileLoader, PathFinder
-    from importlib.util import module_from_spec, spec_from_file_location
+    # `importlib.util` has the same, and brings much along.
+    from _frozen_importlib import module_from_spec
+    from _frozen_importlib_external import ExtensionFileLoader, PathFinder, spec_from_file_location
 
     package = PathFinder.find_spec("rpyc_rs")
     if package and package.submodule_search_locations:

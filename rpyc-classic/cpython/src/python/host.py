@@ -2,6 +2,7 @@
 
 import _frozen_importlib
 import _frozen_importlib_external
+import _signal as signal
 import _thread
 import atexit
 import builtins
@@ -9,7 +10,6 @@ import functools
 import importlib.machinery
 import os
 import resource
-import signal
 import sys
 import threading
 import time
@@ -19,7 +19,6 @@ import _rpyc_async as _async
 import _rpyc_thread_state as _thread_state
 from _rpyc_package import PackageFinder
 from _rpyc_proxies import is_netref, target_of
-from _rpyc_teleportation import check_versions
 
 # A client's loop in Python keeps others from running for so long.
 _SWITCH_INTERVAL = 0.0005
@@ -270,6 +269,9 @@ def _check_bytecode(module):
 
     @functools.wraps(import_function)
     def checked(functup, *args, **kwargs):
+        # It brings much along.
+        from _rpyc_teleportation import check_versions
+
         check_versions(functup[0])
         return import_function(functup, *args, **kwargs)
 

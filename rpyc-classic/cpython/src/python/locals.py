@@ -8,8 +8,8 @@ which locals have attributes on the thread.
 
 import gc
 import threading
+from _weakref import getweakrefs, ref
 from types import MethodType
-from weakref import getweakrefs, ref
 
 from _rpyc_native import thread_dict
 

@@ -148,22 +148,18 @@ pub(crate) fn man(page: Option<String>) -> Result<Vec<u8>, Failure> {
 
 /// The inner result is that of the command line, the outer one that of the config file.
 fn parse_from(arguments: Vec<OsString>) -> Result<Result<Invocation, clap::Error>, Failure> {
-    let command = wrap::wrapped(command());
-    let mut called = command.clone();
-    let matches = match called.try_get_matches_from_mut(&arguments) {
+    let matches = match command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
-        // That of the program, not of one of its commands.
-        Err(error)
-            if error.kind() == ErrorKind::DisplayHelp
-                && error.to_string() == called.render_help().to_string() =>
-        {
-            return Ok(Ok(Invocation::HelpShort));
-        }
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => return Ok(help_for(arguments)),
         Err(error) => return Ok(Err(error)),
     };
+    let lines = file::expand(arguments.clone(), &matches)?;
+    if lines == [arguments.as_slice()] {
+        return Ok(Ok(invocation(&matches, arguments)));
+    }
     let mut servers: Vec<ServeOptions> = Vec::new();
-    for arguments in file::expand(arguments, &matches)? {
-        let parsed = command.clone().try_get_matches_from(&arguments);
+    for arguments in lines {
+        let parsed = command().try_get_matches_from(&arguments);
         match parsed.map(|matches| invocation(&matches, arguments)) {
             Ok(Invocation::Serve(options)) => servers.extend(options),
             other => return Ok(other),
@@ -174,6 +170,19 @@ fn parse_from(arguments: Vec<OsString>) -> Result<Result<Invocation, clap::Error
         options.is_alone = is_alone;
     }
     Ok(Ok(Invocation::Serve(servers)))
+}
+
+/// The help that the arguments ask for. To lay it out takes longer than all else that a server does with them.
+fn help_for(arguments: Vec<OsString>) -> Result<Invocation, clap::Error> {
+    let mut command = wrap::wrapped(command());
+    match command.try_get_matches_from_mut(&arguments) {
+        Ok(matches) => Ok(invocation(&matches, arguments)),
+        // That of the program, not of one of its commands.
+        Err(error) if error.to_string() == command.render_help().to_string() => {
+            Ok(Invocation::HelpShort)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn invocation(matches: &ArgMatches, arguments: Vec<OsString>) -> Invocation {
