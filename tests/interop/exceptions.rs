@@ -108,7 +108,8 @@ fn attributes_and_notes_of_an_exception_arrive() {
                 error = RuntimeError("with more")
                 error.code = 77
                 error.thing = [1, 2]
-                error.add_note("a note")
+                if hasattr(error, "add_note"):
+                    error.add_note("a note")
                 raise error
         '''))
         with raises(RuntimeError) as raised:
@@ -387,6 +388,8 @@ fn a_group_arrives_as_an_exception_that_tells_what_is_in_it() {
     }
     Server::start().check(
         r#"
+        if conn.modules.sys.version_info < (3, 11):
+            sys.exit()  # there are none
         with raises(rpyc.GenericException) as raised:
             conn.execute('raise ExceptionGroup("several", [ValueError(1), TypeError("two")])')
         assert type(raised.value).__name__.endswith('ExceptionGroup')
@@ -413,6 +416,8 @@ fn a_group_arrives_as_an_exception_that_tells_what_is_in_it() {
 fn notes_stand_in_the_traceback() {
     Server::start().check(
         r#"
+        if conn.modules.sys.version_info < (3, 11):
+            sys.exit()  # there are none
         with raises(ValueError) as raised:
             conn.execute('error = ValueError("text")\nerror.add_note("first note")\nerror.add_note("second note")\nraise error')
         assert 'first note\nsecond note' in raised.value._remote_tb, raised.value._remote_tb
