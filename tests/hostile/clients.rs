@@ -14,13 +14,13 @@ use crate::peer::{Peer, compressed, compressed_request};
 use crate::victim::Victim;
 
 /// A client, and the hand of a hostile server at the other end of its connection.
-fn client() -> (Connection, Peer) {
+fn client(timeout: Duration) -> (Connection, Peer) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (mut socket, _) = listener.accept().unwrap();
     let config = Config::new()
         .limits(Limits::default().max_frame(16 << 20).max_inflated(16 << 20))
-        .sync_request_timeout(Duration::from_secs(2));
+        .sync_request_timeout(timeout);
     let client = Connection::open(stream, Arc::new(VoidService), config).unwrap();
     let mut server = Peer::around(&mut socket);
     // The client knows its server's version then.
@@ -57,7 +57,7 @@ const ONE: usize = 40 << 20;
 #[test]
 fn answers_that_a_client_keeps_take_what_the_limits_allow() {
     let victim = Victim::alone(|_| {});
-    let (client, mut server) = client();
+    let (client, mut server) = client(Duration::from_secs(300));
     let kept: Vec<AsyncResult> = (0..20)
         .map(|_| client.async_request(Handler::Ping, vec![1.into()]).unwrap())
         .collect();
@@ -70,7 +70,7 @@ fn answers_that_a_client_keeps_take_what_the_limits_allow() {
             }
             server
         });
-        AsyncResult::wait_all(&kept, Some(Duration::from_secs(60))).unwrap();
+        AsyncResult::wait_all(&kept, Some(Duration::from_secs(300))).unwrap();
         let mut server = hostile.join().unwrap();
         let refused = kept.iter().filter(|result| result.error()).count();
         assert!((10..20).contains(&refused), "{refused}");
@@ -89,7 +89,7 @@ fn answers_that_a_client_keeps_take_what_the_limits_allow() {
 #[test]
 fn requests_of_a_server_that_never_answers_take_what_the_limits_allow() {
     let victim = Victim::alone(|_| {});
-    let (client, mut server) = client();
+    let (client, mut server) = client(Duration::from_secs(2));
     let flood = compressed_request(7, Handler::Ping, &[slices()]);
     bounded((16 << 20) + 3 * ONE, || {
         let hostile = thread::spawn(move || {

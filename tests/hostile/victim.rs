@@ -14,7 +14,7 @@ use rpyc_core::{CloseReason, Config, Connection, VoidService};
 use crate::service::Probe;
 
 /// Far below every patience that a server could have with a peer that says nothing more.
-pub(crate) const AT_ONCE: Duration = Duration::from_secs(5);
+pub(crate) const AT_ONCE: Duration = Duration::from_secs(20);
 
 /// Serves [`Probe`] on a free port, one thread a client.
 pub(crate) struct Victim {

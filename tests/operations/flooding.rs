@@ -1,5 +1,6 @@
 //! A source that floods the server doesn't flood its log.
 
+use rpyc_tests::deadline::PATIENCE;
 use rpyc_tests::{Server, better_than_stock};
 
 /// Connections without a word; `source` is where they come from.
@@ -33,12 +34,13 @@ fn sessions_of_one_source_are_counted_from_the_two_hundredth_on() {
         return;
     }
     let server = Server::start();
-    server.check_program(&format!(
+    let script = server.program(&format!(
         "{FLOOD}
 visit('127.0.0.1', 1500)
 visit('127.0.0.2')
 "
     ));
+    server.succeed(script.deadline(2 * PATIENCE).outcome());
     // Without another client.
     server.wait_for_log("the number of the lines that were left out", |log| {
         let (written, counted) = lines_about(log, "127.0.0.1");

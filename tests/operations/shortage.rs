@@ -125,7 +125,7 @@ fn stopped_clients_are_ended_by_the_limits_while_others_are_served() {
             "--write-timeout",
             "2",
             "--idle-timeout",
-            "3",
+            "6",
         ];
         let server = Server::with_options(&limits);
         let script = server.client(

@@ -123,7 +123,9 @@ impl Stopping {
         for name in ["ended", "gate", "over"] {
             script = script.argument(folder.path().join(name).to_string_lossy());
         }
-        let clients = script.argument(idle.to_string()).spawn();
+        let script = script.argument(idle.to_string());
+        // The clients connect one after another.
+        let clients = script.deadline(3 * PATIENCE).spawn();
         clients.wait_for("connected");
         server.signal(Signal::TERM);
         let begun = Instant::now();

@@ -46,8 +46,8 @@ Curious";
 
 #[test]
 fn a_server_gets_nothing_that_it_was_not_given() {
-    within(PATIENCE, "the session", || {
-        let server = PythonServer::of(CURIOUS);
+    let server = PythonServer::of(CURIOUS);
+    within(PATIENCE, "the session", move || {
         let conn = connect(server.address()).expect("a connection");
         let function = Function::new("function", |_, _| Ok(Any::from("called")));
         let names = conn.namespace().expect("the namespace");
@@ -73,8 +73,8 @@ for each in found:
 
 #[test]
 fn a_download_writes_nothing_outside_of_its_directory() {
-    within(PATIENCE, "the session", || {
-        let server = PythonServer::start();
+    let server = PythonServer::start();
+    within(PATIENCE, "the session", move || {
         for name in [
             "../escaped",
             "/tmp/rpyc-escaped",
@@ -104,8 +104,8 @@ fn a_download_writes_nothing_outside_of_its_directory() {
 
 #[test]
 fn a_file_without_end_and_directories_without_end_meet_the_limits() {
-    within(PATIENCE, "the session", || {
-        let server = PythonServer::start();
+    let server = PythonServer::start();
+    within(PATIENCE, "the session", move || {
         let conn = connect(server.address()).expect("a connection");
         let folder = TempDir::new().expect("a folder");
         let limited = || {
@@ -214,8 +214,8 @@ def open_file(path, mode, position, other): return Greedy()",
 
 #[test]
 fn streams_are_of_no_use_to_a_server_once_they_are_taken_back() {
-    within(PATIENCE, "the session", || {
-        let server = PythonServer::start();
+    let server = PythonServer::start();
+    within(PATIENCE, "the session", move || {
         let conn = connect(server.address()).expect("a connection");
         let out = Sink::default();
         let stdio = Stdio::new()

@@ -217,8 +217,8 @@ fn the_debugger_looks_at_the_last_exception() {
 
 #[test]
 fn running_code_is_interrupted_over_a_second_connection() {
-    within(PATIENCE, "the session", || {
-        let server = PythonServer::start();
+    let server = PythonServer::start();
+    within(PATIENCE, "the session", move || {
         let conn = connect(server.address()).expect("a connection");
         let second = connect(server.address()).expect("a connection");
         let prompt = conn.prompt().expect("a prompt");

@@ -12,8 +12,9 @@ use rpyc_tests::python_server::PythonServer;
 
 /// Runs the scenario with a connection to each of the servers.
 pub(crate) fn on_both(scenario: fn(&ClassicConnection)) {
-    // Building takes longer than a scenario may.
+    // Building and installing take longer than a scenario may.
     rpyc_tests::server::binary();
+    rpyc_tests::python::interpreter();
     within(2 * PATIENCE, "the scenario", move || {
         let python = PythonServer::start();
         let conn = connect(python.address()).expect("a connection to Python's server");
