@@ -336,6 +336,16 @@ pub const WIRE_VERSION: &str = "6.0.2";
 static BIND_THREADS: LazyLock<bool> =
     LazyLock::new(|| std::env::var("RPYC_BIND_THREADS").is_ok_and(|value| value == "true"));
 
+impl Config {
+    /// Whether the name is one of `safe_attrs`.
+    pub(crate) fn is_safe_attr(&self, name: &str) -> bool {
+        // Nearly no other name has to be hashed where the names are the default ones.
+        let may_be_default = name.starts_with("__") || name == "next";
+        (may_be_default || !Arc::ptr_eq(&self.safe_attrs, &SAFE_ATTRS))
+            && self.safe_attrs.contains(name)
+    }
+}
+
 static SAFE_ATTRS: LazyLock<Arc<HashSet<Cow<'static, str>>>> =
     LazyLock::new(|| Arc::new(SAFE_ATTR_NAMES.iter().copied().map(Cow::Borrowed).collect()));
 
@@ -354,3 +364,20 @@ const SAFE_ATTR_NAMES: &[&str] = &[
     "__rsub__", "__rtruediv__", "__rxor__", "__setitem__", "__setslice__", "__str__", "__sub__",
     "__truediv__", "__xor__", "next",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_default_name_is_safe_and_so_is_one_that_is_configured() {
+        let mut config = Config::default();
+        for name in SAFE_ATTR_NAMES {
+            assert!(config.is_safe_attr(name), "{name}");
+        }
+        assert!(!config.is_safe_attr("volts"));
+        config.safe_attrs = Arc::new(["volts".into()].into());
+        assert!(config.is_safe_attr("volts"));
+        assert!(!config.is_safe_attr("next"));
+    }
+}

@@ -13,7 +13,8 @@ use crate::transport::{Input, Phase, ReadHalf};
 pub(crate) struct Reading<P: Protocol> {
     half: Option<Box<ReadHalf>>, // boxed: every read moves it
     reader: Option<Reader>,
-    // An empty vector with room for what the next read brings.
+    // An empty vector with room for what the next read brings: an allocation less, which is a fiftieth of what
+    // a null call costs.
     room: Vec<Arrival<P>>,
     // How many messages have come.
     messages: u64,
@@ -267,6 +268,10 @@ impl<P: Protocol> Dispatcher<P> {
     pub(super) fn pass_on_reading(&self, core: &mut super::dispatcher::Core<P>) {
         if !core.reading.is_free() || !core.scheduler.wants_input() {
             return;
+        }
+        // As a rule: nobody is to be looked for.
+        if core.sleepers.is_empty() {
+            return Self::notify_unread(core);
         }
         if let Some(next_reader) = core.scheduler.next_reader() {
             self.note(core, |core| {

@@ -47,6 +47,11 @@ impl Sleepers {
         }
     }
 
+    /// Whether nobody sleeps.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether the waiter sleeps as one of several connections.
     pub(super) fn is_of_several(&self, waiter: WaiterId) -> bool {
         matches!(self.0.get(&waiter), Some(Sleeper::Several(_)))

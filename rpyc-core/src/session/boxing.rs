@@ -9,7 +9,8 @@ use crate::object::forwarded::ForwardedObject;
 use crate::object::{Any, ObjectRef};
 use crate::wire::{Boxed, IdPack, Str, Value, boxed, value};
 
-/// What must live until a frame is queued: of one thing, as a rule.
+/// What must live until a frame is queued: of one thing, as a rule, which so needs no allocation. One
+/// is a fiftieth of what a null call costs.
 #[derive(Default)]
 pub(crate) struct KeepAlive {
     first: Option<Any>,

@@ -30,7 +30,7 @@ pub(crate) fn resolve(
     let plain = config.allow_all_attrs
         || (config.allow_exposed_attrs && name.starts_with(prefix))
         || (config.allow_public_attrs && !name.starts_with('_'))
-        || (config.allow_safe_attrs && config.safe_attrs.contains(name));
+        || (config.allow_safe_attrs && config.is_safe_attr(name));
     if exposing {
         let exposed = Str::joined(prefix, name);
         if has(&exposed) && !(plain && has(name)) {

@@ -35,6 +35,7 @@ impl WriteBudget {
     ///
     /// # Errors
     /// `WouldBlock` when the time is over.
+    #[inline]
     pub(crate) fn spend(&mut self) -> io::Result<()> {
         let Some(limit) = self.limit else {
             return Ok(());

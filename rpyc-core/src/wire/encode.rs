@@ -151,6 +151,7 @@ impl<'a, S: Sink> Writer<'a, S> {
     }
 
     /// Writes what stands before the items of a tuple.
+    #[inline]
     pub(super) fn tuple_header(&mut self, count: usize) -> Result<(), Box<EncodeError>> {
         match (count, u8::try_from(count)) {
             (0, _) => self.put(&[tag::EMPTY_TUPLE]),
