@@ -81,14 +81,18 @@ impl Environment {
 #[must_use]
 pub fn site() -> &'static Path {
     static SITE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match SITE.get_or_init(make_site) {
+    let module = || binary().with_file_name("librpyc_server.so");
+    match SITE.get_or_init(|| site_of(&module())) {
         Ok(path) => path,
         Err(reason) => panic!("the package can't be had: {reason}"),
     }
 }
 
-fn make_site() -> Result<PathBuf, String> {
-    let module = binary().with_file_name("librpyc_server.so");
+/// The same with a module of one's own.
+///
+/// # Errors
+/// Why it can't be made.
+pub fn site_of(module: &Path) -> Result<PathBuf, String> {
     let test = env::current_exe().map_err(|e| e.to_string())?;
     let site = target_folder()?.join("python-peers/site");
     let site = site.join(test.file_stem().unwrap_or_default());

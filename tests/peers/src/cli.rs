@@ -29,6 +29,7 @@ pub(crate) struct Options {
     pub(crate) visit: f64,
     pub(crate) idle: bool,
     pub(crate) classic: bool,
+    pub(crate) programs: bool,
     pub(crate) syscalls: bool,
 }
 
@@ -70,9 +71,9 @@ fn command() -> Command {
         .arg(
             list(
                 "only",
-                "Only these scenarios; `idle` and `classic` are two more",
+                "Only these scenarios; `idle`, `classic` and `programs` are three more",
             )
-            .value_parser([&scenarios[..], &["idle", "classic"]].concat()),
+            .value_parser([&scenarios[..], &["idle", "classic", "programs"]].concat()),
         )
         .arg(
             Arg::new("rounds")
@@ -136,6 +137,7 @@ fn options(matches: &ArgMatches) -> Options {
         visit: if short { 0.1 } else { 0.3 },
         idle: wanted("idle"),
         classic: wanted("classic"),
+        programs: wanted("programs"),
         syscalls: matches.get_flag("syscalls"),
     }
 }

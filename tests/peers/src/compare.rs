@@ -9,7 +9,7 @@ use crate::process::{self, Server};
 use crate::scenario::{Cores, Kind, Scenario};
 use crate::table::{self, Row};
 use crate::timing::{Measurement, Work};
-use crate::{Failure, classic, idle, say, strace};
+use crate::{Failure, classic, idle, programs, say, strace};
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let bench_peers = env::current_exe()?;
@@ -29,6 +29,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     if options.classic {
         classic::compare(&bench_peers, options.rounds, options.visit)?;
+    }
+    if options.programs {
+        programs::compare(&bench_peers, options.rounds, options.visit)?;
     }
     Ok(())
 }

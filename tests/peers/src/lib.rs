@@ -11,6 +11,7 @@ mod compare;
 mod idle;
 pub mod peer;
 pub mod process;
+mod programs;
 mod raw;
 mod rpyc;
 pub mod scenario;

@@ -54,6 +54,11 @@ impl Server {
         Ok(Server { child, port })
     }
 
+    /// The process's number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The seconds that it has kept processors busy.
     ///
     /// # Errors

@@ -1,0 +1,100 @@
+//! Programs in Python at both ends: with Python's rpyc, and with this project's package in its place.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rpyc_tests::child::Child;
+use rpyc_tests::package::site_of;
+use rpyc_tests::python::interpreter;
+
+use crate::process::Server;
+use crate::table::median;
+use crate::{Failure, say};
+
+/// What is measured: its name as the client prints it, what it is, and its unit.
+const ROWS: [(&str, &str, &str); 5] = [
+    ("kept", "kept `f()`, one core", "us"),
+    ("root", "`conn.root.f()`, one core", "us"),
+    ("loop", "`for x in remote_list` of 3,000, one core", "ms"),
+    ("async", "a call, with 64 in flight", "us"),
+    ("bulk", "a call with 1 MB", "us"),
+];
+
+/// Whose package both ends have.
+const PACKAGES: [&str; 2] = ["rpyc", "rpyc_rs"];
+
+/// Measures each of the packages in each of the rounds, with new processes every time.
+pub(crate) fn compare(bench_peers: &Path, rounds: usize, visit: f64) -> Result<(), Failure> {
+    let module = bench_peers.with_file_name("librpyc_server.so");
+    if !module.is_file() {
+        let missing = module.display();
+        return Err(
+            format!("{missing} is missing: build rpyc-server with the same profile").into(),
+        );
+    }
+    let site = site_of(&module)?;
+    let mut measured = [const { [const { Vec::new() }; ROWS.len()] }; PACKAGES.len()];
+    for round in 0..rounds {
+        for step in 0..PACKAGES.len() {
+            // Each round begins with the other one.
+            let package = (round + step) % PACKAGES.len();
+            for (name, number) in visit_one(PACKAGES[package], &site, visit)? {
+                let row = ROWS.iter().position(|(row, ..)| *row == name);
+                let row = row.ok_or_else(|| format!("an unknown row {name:?}"))?;
+                measured[package][row].push(number);
+            }
+        }
+    }
+    say(&table(&measured))
+}
+
+fn visit_one(package: &str, site: &Path, seconds: f64) -> Result<Vec<(String, f64)>, Failure> {
+    let python = |role: &str| {
+        let mut command = Command::new(interpreter());
+        command.args(["-c", include_str!("programs.py"), role, package]);
+        command.env("PYTHONPATH", site);
+        command
+    };
+    let server = Server::spawn(python("serve"))?;
+    let mut client = python("call");
+    client.args([
+        server.port.to_string(),
+        server.id().to_string(),
+        seconds.to_string(),
+    ]);
+    client.stdin(Stdio::null()).stdout(Stdio::piped());
+    let output = Child::spawn(&mut client)?.wait_with_output()?;
+    if !output.status.success() {
+        return Err(format!("the client with {package} failed").into());
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let lines = text.lines().map(|line| -> Result<_, Failure> {
+        let (name, number) = line.split_once(' ').ok_or("the client's line is odd")?;
+        Ok((name.to_owned(), number.parse()?))
+    });
+    lines.collect()
+}
+
+/// How many times as fast as with Python's package, in the median of the rounds, and from the least to the most.
+fn table(measured: &[[Vec<f64>; ROWS.len()]; PACKAGES.len()]) -> String {
+    let mut text = String::from("\n### programs\n\n");
+    text.push_str(
+        "| both ends with | Python's rpyc | `rpyc_rs` | times as fast |\n|---|---:|---:|---:|\n",
+    );
+    for (row, (_, what, unit)) in ROWS.iter().enumerate() {
+        let [own, ours] = [0, 1].map(|package| &measured[package][row]);
+        let pairs = own.iter().zip(ours);
+        let times: Vec<f64> = pairs.map(|(own, ours)| own / ours).collect();
+        let least = times.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = times.iter().copied().fold(0.0, f64::max);
+        let _ = writeln!(
+            text,
+            "| {what} | {:.1} {unit} | {:.1} {unit} | **{:.2}** ({least:.2} to {most:.2}) |",
+            median(own.clone()),
+            median(ours.clone()),
+            median(times)
+        );
+    }
+    text
+}
