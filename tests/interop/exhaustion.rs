@@ -357,6 +357,10 @@ const TABLES: &[(&str, &str)] = &[
     // Of its threads.
     ("session.rs CURRENT", "sessions that the thread runs"),
     ("interrupt.rs CURRENT", "one for a thread"),
+    (
+        "attach.rs RAISED",
+        "one exception of a signal's handler, until it is raised",
+    ),
     ("interrupt.rs THREADS", "one for an executing thread"),
     (
         "local.rs SEEN",
@@ -404,6 +408,7 @@ const NO_TABLES_BELOW: &[&str] = &[
     "rpyc-core/src/config.rs SAFE_ATTRS",
     "rpyc-core/src/dispatch/running.rs LAST",
     "rpyc-core/src/dispatch/running.rs NUMBER",
+    "rpyc-core/src/executor.rs INTERRUPTION",
     "rpyc-core/src/executor.rs IS_RETIRED",
     "rpyc-core/src/object/builtins/depth.rs DEPTH",
     "rpyc-core/src/object/builtins/equality.rs SECRET",
@@ -425,6 +430,7 @@ const NO_TABLES: &[&str] = &[
     "attach.rs INSIDE",
     "attach.rs IS_DRAIN_DUE",
     "attach.rs IS_FORKED",
+    "attach.rs IS_MAIN",
     "attach.rs IS_STOPPED",
     "attach.rs RUNS_PYTHON",
     "embedded.rs EVALUATOR",
