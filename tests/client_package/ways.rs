@@ -155,6 +155,7 @@ fn servers_are_found_by_name_in_a_registry() {
         show("none", rpyc.discover, "nobody", None, client)
         show("not there", rpyc.discover, "bench", "192.0.2.1", client)
         client.unregister(port(1))
+        wait_until(lambda: not client.discover("BENCH"))
         show("gone", rpyc.connect_by_service, "bench", None, client)
         "#,
         &arguments,
