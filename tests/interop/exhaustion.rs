@@ -432,6 +432,7 @@ const NO_TABLES: &[&str] = &[
     "attach.rs IS_FORKED",
     "attach.rs IS_MAIN",
     "attach.rs IS_STOPPED",
+    "attach.rs RAISED",
     "attach.rs RUNS_PYTHON",
     "embedded.rs EVALUATOR",
     "host_thread.rs IS_HOST",
