@@ -14,6 +14,7 @@ pub mod child;
 pub mod deadline;
 #[cfg(test)]
 mod documentation;
+pub mod etcd;
 mod guard;
 #[cfg(test)]
 mod layers;

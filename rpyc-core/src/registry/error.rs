@@ -29,6 +29,14 @@ pub enum RegistryError {
         /// What the last one failed with.
         source: Arc<dyn Error + Send + Sync>,
     },
+    /// It takes no more servers of this host, or no more at all.
+    #[error("the registry at {registry} takes no more servers of {host}")]
+    Full {
+        /// Who was asked.
+        registry: String,
+        /// The server's host.
+        host: String,
+    },
     /// The network, or the system, refused.
     #[error("asking the registry at {registry}: {doing}")]
     Io {

@@ -109,6 +109,12 @@ pub enum AnswerError {
         /// The Python type of what came.
         found: &'static str,
     },
+    /// Not what etcd answers.
+    #[error("the answer isn't one of etcd's: {0}")]
+    NotEtcd(String),
+    /// More than is read of one.
+    #[error("the answer is too long")]
+    TooLong,
     /// The registry says no, in its own words.
     #[error("the registry refuses: {0}")]
     Refused(String),

@@ -19,12 +19,16 @@
 mod client;
 mod directory;
 mod error;
+#[cfg(feature = "etcd")]
+mod etcd;
 pub mod message;
 mod transport;
 
 pub use self::client::RegistryClient;
 pub use self::directory::{Directory, Offer, ServerEntry, ServerFacts, Watch};
 pub use self::error::RegistryError;
+#[cfg(feature = "etcd")]
+pub use self::etcd::{EtcdBuilder, EtcdDirectory};
 pub use self::message::ServerAddress;
 
 /// The UDP and TCP port of a registry where nobody says otherwise.

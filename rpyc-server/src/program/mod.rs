@@ -35,6 +35,7 @@ mod logging;
 mod mode_options;
 mod offer;
 mod plan;
+mod register;
 mod serve;
 mod serve_registry;
 mod signals;

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use crate::Address;
 use crate::auth::{Access, Tls};
-use crate::registry::Transport;
 use rpyc_core::Config;
-use rpyc_core::registry::{Directory, RegistryClient};
+use rpyc_core::registry::{Directory, EtcdDirectory, RegistryClient};
 
 use crate::program::access;
 use crate::program::classic;
+use crate::program::cli::directory::Found;
 use crate::program::cli::{Limits, Logging, Registering, ServeMode, ServeOptions, Socket};
 use crate::program::exposure::Guard;
 use crate::program::failure::Failure;
@@ -292,16 +292,22 @@ fn registry(
                 .hint("Listen on one with --port, beside --unix or instead of it."),
         );
     }
-    let client = match (options.transport, &options.host) {
-        (Transport::Udp, None) => RegistryClient::broadcast(),
-        (Transport::Udp, Some(host)) => RegistryClient::udp(&**host),
-        (Transport::Tcp, Some(host)) => RegistryClient::tcp(&**host),
-        (Transport::Tcp, None) => {
-            return Err(Failure::usage("--registry-type TCP needs --registry-host")
-                .hint("Only over UDP a registry is found by itself, with a broadcast."));
+    let host = options.host.as_deref();
+    let found = Found::new(
+        options.kind,
+        host,
+        options.port,
+        &options.etcd,
+        options.lease,
+    )?;
+    let client = match found {
+        Found::Etcd(directory) => {
+            let own = etcd_address(options, addresses)?;
+            let directory = own.into_iter().fold(directory, EtcdDirectory::advertise);
+            return Ok(Some(Arc::new(directory)));
         }
+        Found::Registry(client) => client,
     };
-    let client = client.port(options.port);
     let is_near = match &options.host {
         None => false,
         Some(host) => {
@@ -314,25 +320,47 @@ fn registry(
         Some(ip) => client.advertise(ip),
         None if is_near => client,
         None if addresses.iter().all(|address| is_loopback(address.ip())) => {
-            return Err(Failure::usage(
-                "--register: the server listens on loopback, where nobody finds it",
-            )
-            .hint(
-                "Listen on another address with --host, name the registry of this machine \
-                     with --registry-host, or say with --advertise-host where the server is \
-                     reached.",
-            ));
+            return Err(unfindable());
         }
-        None => {
-            // A registry takes a server to be where it asks from.
-            let own = addresses
-                .iter()
-                .map(SocketAddr::ip)
-                .find(|ip| !ip.is_unspecified());
-            own.into_iter().fold(client, RegistryClient::source)
-        }
+        // A registry takes a server to be where it asks from.
+        None => own_address(addresses)
+            .into_iter()
+            .fold(client, RegistryClient::source),
     };
     Ok(Some(Arc::new(client)))
+}
+
+/// The address that etcd is told, where it isn't the one that leads to it.
+fn etcd_address(
+    options: &Registering,
+    addresses: &[SocketAddr],
+) -> Result<Option<IpAddr>, Failure> {
+    let own = options.advertise_host.or_else(|| own_address(addresses));
+    let members = options.host.as_deref().unwrap_or_default();
+    let is_near = members.split(',').all(|member| {
+        ["127.", "localhost", "[::1]"]
+            .iter()
+            .any(|near| member.trim().starts_with(near))
+    });
+    match own {
+        Some(ip) if is_loopback(ip) && options.advertise_host.is_none() && !is_near => {
+            Err(unfindable())
+        }
+        own => Ok(own),
+    }
+}
+
+/// The address that a server listens on, if it isn't all of them.
+fn own_address(addresses: &[SocketAddr]) -> Option<IpAddr> {
+    let mut ips = addresses.iter().map(SocketAddr::ip);
+    ips.find(|ip| !ip.is_unspecified())
+}
+
+fn unfindable() -> Failure {
+    Failure::usage("--register: the server listens on loopback, where nobody finds it").hint(
+        "Listen on another address with --host, name the registry of this machine with \
+         --registry-host, or say with --advertise-host where the server is reached.",
+    )
 }
 
 fn is_of_this_machine(ip: IpAddr) -> bool {

@@ -2,17 +2,14 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use crate::auth::Access;
 use crate::metrics::{Metrics, MetricsEndpoint};
-use crate::registry::Registration;
 use crate::{
     Address, Builder, ChildCommand, InheritedClient, ListenError, Listener, Mode, Server, Stopper,
 };
-use log::{error, info, warn};
-use rpyc_core::registry::Offer;
+use log::{info, warn};
 use rpyc_core::service::VoidService;
 
 use crate::program::cli::{SERVES_CLIENT, ServeMode, ServeOptions};
@@ -21,6 +18,7 @@ use crate::program::host::Host;
 use crate::program::interpreter::Interpreter;
 use crate::program::logging::LogFile;
 use crate::program::plan::Plan;
+use crate::program::register::{Facts, register};
 use crate::program::user::User;
 use crate::program::{check, classic, logging, offer, signals, systemd};
 
@@ -72,7 +70,9 @@ pub(crate) fn run(
     }
     let log = logging::start(&options.logging)?;
     // A process that serves one client of a server's says nothing that the server has said.
-    if let Some(python) = python.filter(|_| options.serving.mode != ServeMode::Child) {
+    if let Some(python) = &python
+        && options.serving.mode != ServeMode::Child
+    {
         info!("{python}");
     }
     for warning in plans.iter().flat_map(|plan| &plan.warnings) {
@@ -112,7 +112,7 @@ pub(crate) fn run(
             }
         });
     }
-    serve(servers, &plans, offers, signals)?;
+    serve(servers, &plans, offers, python.as_deref(), signals)?;
     if let Some(evaluator) = evaluator {
         evaluator.stop();
         info!("stopped");
@@ -184,6 +184,7 @@ fn serve(
     options: &[ServeOptions],
     plans: &[Plan],
     offers: Vec<(Builder, Vec<String>)>,
+    python: Option<&str>,
     signals: signals::Caught,
 ) -> Result<(), Failure> {
     let endpoint = options.first().map(metrics).transpose()?.flatten();
@@ -202,9 +203,13 @@ fn serve(
             // All of them listen before the first one begins.
             builder = systemd::keep_informed(builder);
         }
-        let server = register(builder, options, plan, names).serve_on(listeners);
+        let evaluator = python.unwrap_or("RustPython");
+        let facts = Facts::of(limits.max_clients, evaluator);
+        let server = register(builder, options, plan, names, facts.clone()).serve_on(listeners);
         let failed = |error| Failure::new("the server can't start").because(error);
-        servers.push(server.map_err(failed)?);
+        let server = server.map_err(failed)?;
+        facts.count(&server);
+        servers.push(server);
     }
     for ((options, plan), server) in options.iter().zip(plans).zip(&servers) {
         if !options.is_alone {
@@ -418,39 +423,6 @@ fn port_cant_be_had(port: u16, error: ListenError) -> Failure {
         "Another program listens there: take another port with --port, or a free one with \
          --port 0.",
     )
-}
-
-/// Has the server register when it begins to serve, and unregister when it stops.
-fn register(builder: Builder, options: &ServeOptions, plan: &Plan, names: Vec<String>) -> Builder {
-    let Some(registry) = plan.registry.clone() else {
-        return builder;
-    };
-    let advertise_port = options.registering.advertise_port;
-    let registration = Arc::new(Mutex::new(None));
-    let started = registration.clone();
-    builder
-        .on_start(move |addresses| {
-            let port = addresses
-                .iter()
-                .find_map(|address| Some(address.tcp()?.port()));
-            let Some(port) = advertise_port.or(port) else {
-                return;
-            };
-            let offer = match Offer::new(names.iter().map(String::as_str), port) {
-                Ok(offer) => offer,
-                Err(error) => return error!("not registered: {error}"),
-            };
-            match Registration::start(registry, move || offer.clone()) {
-                Ok(registration) => {
-                    *started.lock().unwrap_or_else(PoisonError::into_inner) = Some(registration);
-                }
-                Err(error) => error!("not registered: no thread for it: {error}"),
-            }
-        })
-        .on_stop(move || {
-            let registration = registration.lock();
-            drop(registration.unwrap_or_else(PoisonError::into_inner).take());
-        })
 }
 
 /// What a program reads that started this one for itself.

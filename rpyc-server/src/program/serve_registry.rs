@@ -1,7 +1,10 @@
 //! The `registry` command: a registry until a signal stops it.
 
+use std::time::Duration;
+
 use crate::registry::{Registry, Transport};
 use log::info;
+use rpyc_core::registry::DEFAULT_PORT;
 
 use crate::program::cli::RegistryOptions;
 use crate::program::failure::Failure;
@@ -11,6 +14,24 @@ use crate::program::{check, logging, plan, signals};
 pub(crate) fn run(options: &RegistryOptions) -> Result<(), Failure> {
     plan::check_logging(&options.logging)?;
     let addresses = plan::resolve("--host", &options.host, options.port)?;
+    let store = match (options.store_is_etcd, &options.etcd_host) {
+        (false, None) => None,
+        (true, None) => {
+            return Err(Failure::usage("--store etcd needs --etcd-host")
+                .hint("Name the members: --etcd-host a:2379,b:2379,c:2379."));
+        }
+        (false, Some(_)) => {
+            return Err(
+                Failure::usage("--etcd-host: the registry keeps everything in memory")
+                    .hint("--store etcd has it use etcd."),
+            );
+        }
+        (true, Some(members)) => {
+            let (etcd, port) = (&options.etcd, DEFAULT_PORT);
+            let store = etcd.directory("--etcd-host", members, port, PATIENCE, options.timeout)?;
+            Some(store.stateless(options.max_entries))
+        }
+    };
     if options.check {
         check::addresses("--host, --port", &addresses)?;
         return crate::program::print(b"configuration OK\n");
@@ -18,20 +39,22 @@ pub(crate) fn run(options: &RegistryOptions) -> Result<(), Failure> {
     let log = logging::start(&options.logging)?;
     let broken = |error| Failure::new("the registry can't go on").because(error);
     let signals = signals::catch(log, Vec::new()).map_err(broken)?;
-    let registry = Registry::builder()
+    let mut builder = Registry::builder()
         .transport(options.transport)
         .listing(options.listing)
         .lifetime(options.timeout)
         .allow(options.allow.iter().copied())
         .foreign_hosts(options.foreign_hosts)
         .rate(options.rate)
-        .max_entries(options.max_entries)
-        .listen(&addresses[..])
-        .map_err(|error| {
-            Failure::new(format!("--port {} can't be had", options.port))
-                .because(error)
-                .hint("Take another port with --port, or a free one with --port 0.")
-        })?;
+        .max_entries(options.max_entries);
+    if let Some(store) = store {
+        builder = builder.store(move |server| Box::new(store.clone().advertise(server)));
+    }
+    let registry = builder.listen(&addresses[..]).map_err(|error| {
+        Failure::new(format!("--port {} can't be had", options.port))
+            .because(error)
+            .hint("Take another port with --port, or a free one with --port 0.")
+    })?;
     let transport = match options.transport {
         Transport::Tcp => "TCP",
         Transport::Udp => "UDP",
@@ -47,3 +70,6 @@ pub(crate) fn run(options: &RegistryOptions) -> Result<(), Failure> {
     info!("stopped");
     Ok(())
 }
+
+/// How long etcd may take: Python's clients wait for 2 s.
+const PATIENCE: Duration = Duration::from_millis(1_500);

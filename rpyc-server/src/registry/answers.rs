@@ -12,6 +12,7 @@ use rpyc_core::registry::message::{
 };
 
 use super::Transport;
+use super::store::{Outcome, Question, Store};
 use super::table::{Address, Limits, Table};
 use crate::log_limiter::{Kind, LimitedLog, Line, LineRate, Noted, bounded_line};
 use crate::rate::Rate;
@@ -27,6 +28,17 @@ pub(super) struct Options {
     pub(super) listing: bool,
     pub(super) max_entries: usize,
     pub(super) rate: u32,
+    /// Where it is all kept, if it isn't here.
+    pub(super) store: Option<Store>,
+}
+
+/// What becomes of a datagram.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// It is answered, or isn't.
+    Answered(Option<Vec<u8>>),
+    /// The store has to be asked, and then [`Answers::told`].
+    Asks(Question),
 }
 
 /// A registry without its socket.
@@ -37,6 +49,8 @@ pub(super) struct Answers {
     options: Options,
     next_prune: Instant,
     log: LimitedLog,
+    /// The store didn't answer last time.
+    is_store_away: bool,
     /// Log lines that are to be written.
     lines: Vec<Line>,
 }
@@ -54,6 +68,7 @@ impl Answers {
             options,
             next_prune: now,
             log: LimitedLog::new(LINES),
+            is_store_away: false,
             lines: Vec::new(),
         }
     }
@@ -80,16 +95,69 @@ impl Answers {
         source: IpAddr,
         transport: Transport,
         now: Instant,
-    ) -> Option<Vec<u8>> {
+    ) -> Taken {
         let source = source.to_canonical();
         self.prune(now);
         let answer = match Command::decode(bytes) {
-            Ok(command) => Some(self.obey(command, source, transport, now)),
+            Ok(command) => match self.question(&command, source, transport) {
+                Some(question) => return Taken::Asks(question),
+                None => Some(self.obey(command, source, transport, now)),
+            },
             Err(error) => {
                 self.not_heard(source, &error.to_string(), now);
                 None
             }
         };
+        Taken::Answered(self.weighed(answer, source, now))
+    }
+
+    /// What the store has said: the answer to the question.
+    pub(super) fn told(&mut self, outcome: Outcome, now: Instant) -> Option<Vec<u8>> {
+        let is_away = outcome.trouble.is_some();
+        if let Some(why) = outcome.trouble.filter(|_| !self.is_store_away) {
+            self.lacks(&format!("no answers: the store is away: {why}"), now);
+        }
+        if self.is_store_away && !is_away {
+            self.note(Kind::News, Level::Info, UNKNOWN, "the store is back", now);
+        }
+        self.is_store_away = is_away;
+        self.weighed(outcome.answer, outcome.source, now)
+    }
+
+    /// What the store has to be asked, if there is one.
+    fn question(
+        &self,
+        command: &Command,
+        source: IpAddr,
+        transport: Transport,
+    ) -> Option<Question> {
+        let store = self.options.store.clone()?;
+        let server = match command {
+            Command::List { .. } if !self.options.listing => return None,
+            Command::Register { host, .. } | Command::Unregister { host, .. } => {
+                let host = host.unwrap_or(source);
+                if host != source && !self.options.foreign_hosts {
+                    return None;
+                }
+                host
+            }
+            _ => source,
+        };
+        Some(Question {
+            store,
+            command: command.clone(),
+            source,
+            server,
+            max_listing: max_listing(transport),
+        })
+    }
+
+    fn weighed(
+        &mut self,
+        answer: Option<Vec<u8>>,
+        source: IpAddr,
+        now: Instant,
+    ) -> Option<Vec<u8>> {
         // An answer costs what it weighs: over UDP it goes to whoever the question's source says,
         // which may be the victim of somebody else.
         let weight = answer
@@ -192,11 +260,8 @@ impl Answers {
         }
         let names = self.table.list(host, now);
         debug!("{source} asks for a list: {} services", names.len());
-        let max = match transport {
-            Transport::Tcp => MAX_DATAGRAM,
-            Transport::Udp => MAX_LISTING,
-        };
-        encode_names(names.into_iter().map(ServiceName::as_str), max)
+        let names = names.into_iter().map(ServiceName::as_str);
+        encode_names(names, max_listing(transport))
     }
 
     fn register(
@@ -258,6 +323,14 @@ impl Answers {
             }
             host => Ok((host.unwrap_or(source).to_string(), port)),
         }
+    }
+}
+
+/// Bytes of a list: what Python's clients read.
+fn max_listing(transport: Transport) -> usize {
+    match transport {
+        Transport::Tcp => MAX_DATAGRAM,
+        Transport::Udp => MAX_LISTING,
     }
 }
 

@@ -12,6 +12,12 @@ pub(super) struct Datagrams<'a> {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) use self::linux::Place;
+/// Nothing is known of where a datagram came to.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) type Place = ();
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux {
     use std::io::{IoSlice, IoSliceMut};
     use std::os::fd::AsRawFd;

@@ -32,24 +32,26 @@
 mod answers;
 mod datagrams;
 mod registration;
+mod store;
 mod table;
 mod tcp;
 mod udp;
 mod waiting;
 
 use std::io::{self, PipeReader, PipeWriter, Write};
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use log::error;
-use rpyc_core::registry::DEFAULT_PORT;
+use rpyc_core::registry::{DEFAULT_PORT, Directory};
 use socket2::{Domain, Socket, Type};
 
 use self::answers::{Answers, Options};
 pub use self::registration::Registration;
+use self::store::Store;
 
 /// Over what a registry is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,6 +98,7 @@ impl Registry {
                 listing: false,
                 max_entries: 10_000,
                 rate: 100,
+                store: None,
             },
         }
     }
@@ -115,10 +118,10 @@ impl Registry {
     /// # Errors
     /// When waiting for questions fails for good. Who asks is never the cause.
     pub fn run(self) -> io::Result<()> {
-        let mut answers = Answers::new(self.options, Instant::now());
+        let answers = Answers::new(self.options, Instant::now());
         match self.socket {
             Listening::Tcp(listener) => tcp::run(&listener, &self.wake, answers),
-            Listening::Udp(socket) => udp::run(&socket, &self.wake, &mut answers),
+            Listening::Udp(socket) => udp::run(&socket, &self.wake, answers),
         }
     }
 
@@ -202,6 +205,19 @@ impl Builder {
     #[must_use]
     pub fn max_entries(mut self, max_entries: usize) -> Builder {
         self.options.max_entries = max_entries;
+        self
+    }
+
+    /// Answers from a directory and keeps nothing itself, so that there may be several copies of the
+    /// registry: `at` gives the directory as servers at an address use it, for instance
+    /// `EtcdDirectory::advertise`. What lives how long, and how much is kept, is the directory's
+    /// business. Where it doesn't answer, neither does the registry. Default: none.
+    #[must_use]
+    pub fn store(
+        mut self,
+        at: impl Fn(IpAddr) -> Box<dyn Directory> + Send + Sync + 'static,
+    ) -> Builder {
+        self.options.store = Some(Store::new(at));
         self
     }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use log::debug;
 use rpyc_core::registry::message::{Command, MAX_DATAGRAM};
 
-use super::answers::Answers;
+use super::answers::{Answers, Taken};
 use super::waiting::wait;
 use super::{TARGET, Transport};
 use crate::causes::none_left;
@@ -112,10 +112,17 @@ fn converse(mut visit: Visit, source: IpAddr, shared: &Shared) -> io::Result<()>
         }
     }
     visit.asked();
-    let answer = shared.ask(|answers| {
+    let taken = shared.ask(|answers| {
         let now = Instant::now();
         answers.answer(&question, source, Transport::Tcp, now)
     });
+    let answer = match taken {
+        Taken::Answered(answer) => answer,
+        Taken::Asks(question) => {
+            let outcome = question.ask();
+            shared.ask(|answers| answers.told(outcome, Instant::now()))
+        }
+    };
     if let Some(answer) = answer {
         visit.write_all(&answer)?;
     }

@@ -1,15 +1,20 @@
 //! A registry on a UDP socket.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, Sender, bounded};
 use log::debug;
 use rpyc_core::registry::message::MAX_DATAGRAM;
 
-use super::answers::Answers;
-use super::datagrams::Datagrams;
+use super::answers::{Answers, Taken};
+use super::datagrams::{Datagrams, Place};
+use super::store::Question;
 use super::waiting::wait;
 use super::{TARGET, Transport};
 use crate::log_limiter;
@@ -18,41 +23,151 @@ use crate::log_limiter;
 ///
 /// # Errors
 /// When nothing can be waited for any more. A datagram is never the cause.
-pub(super) fn run(socket: &UdpSocket, wake: &impl AsFd, answers: &mut Answers) -> io::Result<()> {
-    // One more, which tells a longer datagram from one that fits.
-    let mut buffer = [0; MAX_DATAGRAM + 1];
-    let mut datagrams = Datagrams::new(socket);
-    loop {
-        log_limiter::write(TARGET, answers.take_lines());
-        if wait(Some(socket), wake, Some(PRUNE))? {
-            log_limiter::write(TARGET, answers.last_lines());
-            return Ok(());
+pub(super) fn run(socket: &UdpSocket, wake: &impl AsFd, answers: Answers) -> io::Result<()> {
+    let desk = Desk {
+        socket,
+        answers: Mutex::new(answers),
+    };
+    thread::scope(|scope| desk.run(scope, wake))
+}
+
+struct Desk<'s> {
+    socket: &'s UdpSocket,
+    answers: Mutex<Answers>,
+}
+
+/// A question for the store, and who waits for the answer.
+type Waiting = (Question, SocketAddr, Option<Place>);
+/// A thread that asks the store: its queue, from both ends.
+type Asker = (Sender<Waiting>, Receiver<Waiting>);
+
+impl Desk<'_> {
+    fn run<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        wake: &impl AsFd,
+    ) -> io::Result<()> {
+        let mut askers: Vec<Option<Asker>> = (0..ASKERS).map(|_| None).collect();
+        let ended = self.answer(scope, wake, &mut askers);
+        // Nobody waits for what is still queued.
+        for (_, questions) in askers.iter().flatten() {
+            while questions.try_recv().is_ok() {}
         }
-        let now = Instant::now();
-        match datagrams.receive(&mut buffer) {
-            Ok((length, source, place)) => {
-                let ip = source.ip();
-                if !answers.hears(ip, now) {
-                    continue;
-                }
-                let bytes = buffer.get(..length).unwrap_or(&[]);
-                if let Some(answer) = answers.answer(bytes, ip, Transport::Udp, now)
-                    && let Err(error) = datagrams.answer(&answer, source, place)
-                {
-                    debug!("{source}: the answer can't be sent: {error}");
-                }
+        ended
+    }
+
+    fn answer<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        wake: &impl AsFd,
+        askers: &mut [Option<Asker>],
+    ) -> io::Result<()> {
+        // One more, which tells a longer datagram from one that fits.
+        let mut buffer = [0; MAX_DATAGRAM + 1];
+        let mut datagrams = Datagrams::new(self.socket);
+        let hasher = RandomState::new();
+        loop {
+            if wait(Some(self.socket), wake, Some(PRUNE))? {
+                let lines = self.lock(Answers::last_lines);
+                log_limiter::write(TARGET, lines);
+                return Ok(());
             }
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => answers.prune(now),
-                _ => {
-                    answers.lacks(&format!("can't receive for a moment: {error}"), now);
-                    log_limiter::write(TARGET, answers.take_lines());
-                    if wait(None::<&UdpSocket>, wake, Some(PAUSE))? {
-                        return Ok(());
+            let now = Instant::now();
+            match datagrams.receive(&mut buffer) {
+                Ok((length, source, place)) => {
+                    let ip = source.ip();
+                    let bytes = buffer.get(..length).unwrap_or(&[]);
+                    let taken = self.ask(|answers| {
+                        let hears = answers.hears(ip, now);
+                        hears.then(|| answers.answer(bytes, ip, Transport::Udp, now))
+                    });
+                    match taken {
+                        None | Some(Taken::Answered(None)) => {}
+                        Some(Taken::Answered(Some(answer))) => {
+                            send(&datagrams, &answer, source, place);
+                        }
+                        Some(Taken::Asks(question)) => {
+                            // What one source asks is done in the order in which it asks.
+                            let own = hasher.hash_one(question.source) as usize % ASKERS;
+                            if let Some(own) = askers.get_mut(own) {
+                                self.hand_over(scope, own, (question, source, place));
+                            }
+                        }
                     }
                 }
-            },
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {
+                        self.ask(|answers| answers.prune(now));
+                    }
+                    _ => {
+                        self.lacks(&format!("can't receive for a moment: {error}"));
+                        if wait(None::<&UdpSocket>, wake, Some(PAUSE))? {
+                            return Ok(());
+                        }
+                    }
+                },
+            }
         }
+    }
+
+    fn hand_over<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        asker: &mut Option<Asker>,
+        waiting: Waiting,
+    ) {
+        if asker.is_none() {
+            match self.start(scope) {
+                Ok(started) => *asker = Some(started),
+                Err(error) => return self.lacks(&format!("no thread to ask the store: {error}")),
+            }
+        }
+        if let Some((queue, _)) = asker
+            && queue.try_send(waiting).is_err()
+        {
+            // Who asks will ask again, or another copy.
+            self.lacks("too many questions wait for the store");
+        }
+    }
+
+    /// Starts a thread that asks the store, which may take its time.
+    fn start<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> io::Result<Asker> {
+        let (queue, questions) = bounded::<Waiting>(QUEUE);
+        let taken = questions.clone();
+        thread::Builder::new()
+            .name("rpyc-registry".to_owned())
+            .spawn_scoped(scope, move || {
+                let datagrams = Datagrams::new(self.socket);
+                for (question, source, place) in taken {
+                    let outcome = question.ask();
+                    let answer = self.ask(|answers| answers.told(outcome, Instant::now()));
+                    if let Some(answer) = answer {
+                        send(&datagrams, &answer, source, place);
+                    }
+                }
+            })?;
+        Ok((queue, questions))
+    }
+
+    fn lacks(&self, text: &str) {
+        self.ask(|answers| answers.lacks(text, Instant::now()));
+    }
+
+    /// Asks, and then writes the log lines that there are.
+    fn ask<T>(&self, question: impl FnOnce(&mut Answers) -> T) -> T {
+        let (answer, lines) = self.lock(|answers| (question(answers), answers.take_lines()));
+        log_limiter::write(TARGET, lines);
+        answer
+    }
+
+    fn lock<T>(&self, use_it: impl FnOnce(&mut Answers) -> T) -> T {
+        use_it(&mut self.answers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn send(datagrams: &Datagrams<'_>, answer: &[u8], source: SocketAddr, place: Option<Place>) {
+    if let Err(error) = datagrams.answer(answer, source, place) {
+        debug!("{source}: the answer can't be sent: {error}");
     }
 }
 
@@ -60,3 +175,7 @@ pub(super) fn run(socket: &UdpSocket, wake: &impl AsFd, answers: &mut Answers) -
 const PRUNE: Duration = Duration::from_secs(1);
 /// A pause when something is short.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Threads that ask the store.
+const ASKERS: usize = 16;
+/// Questions that wait for each of them. Stops a flood while the store is slow.
+const QUEUE: usize = 32;

@@ -320,6 +320,11 @@ pub struct Stopper {
 }
 
 impl Stopper {
+    /// How many clients are connected now.
+    pub fn clients(&self) -> usize {
+        self.shared.clients.len()
+    }
+
     /// Tells the server to stop and returns at once; [`Server::run`] returns when it is done.
     /// Stopping twice is stopping once.
     pub fn stop(&self) {

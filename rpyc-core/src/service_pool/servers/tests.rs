@@ -79,7 +79,7 @@ fn a_server_that_fails_is_left_out_until_it_is_connected_anew() {
     servers.failed(ticket, lost(), now, u64::MAX);
     servers.ended(ticket);
     assert_eq!([port_of(&mut servers), port_of(&mut servers)], [2, 2]);
-    assert_eq!(connect(&mut servers, now), []);
+    assert_eq!(connect(&mut servers, now), [0; 0]);
     assert_eq!(servers.next_due(), Some(now + seconds(1)));
     assert_eq!(connect(&mut servers, now + seconds(1)), [1]);
     assert_eq!(port_of(&mut servers), 1);

@@ -6,6 +6,7 @@
 
 pub(crate) mod access;
 pub(crate) mod arg;
+pub(crate) mod directory;
 mod file;
 mod help;
 mod limits;

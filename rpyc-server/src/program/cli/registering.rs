@@ -1,25 +1,26 @@
 //! Options of a server that registers with a registry.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
-use crate::registry::Transport;
-use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use rpyc_core::registry::message::ServiceName;
 
-use super::arg::{is_on, option, switch, value};
-use super::registry::{transport, transports};
+use super::arg::{is_on, option, seconds, switch, value};
+use super::directory::{self, Etcd, Kind};
 
 /// With which registry a server registers, and as what.
 #[derive(Debug)]
 pub(crate) struct Registering {
     pub(crate) advertise_host: Option<IpAddr>,
     pub(crate) advertise_port: Option<u16>,
+    pub(crate) etcd: Etcd,
     pub(crate) host: Option<String>,
+    pub(crate) kind: Kind,
+    pub(crate) lease: Duration,
     pub(crate) names: Vec<String>,
     pub(crate) port: u16,
     pub(crate) register: bool,
-    pub(crate) transport: Transport,
 }
 
 impl Registering {
@@ -28,11 +29,13 @@ impl Registering {
         Registering {
             advertise_host: matches.get_one("advertise-host").copied(),
             advertise_port: matches.get_one("advertise-port").copied(),
+            etcd: Etcd::from_matches(matches),
             host: matches.get_one("registry-host").cloned(),
+            kind: Kind::from_matches(matches),
+            lease: value(matches, "etcd-lease"),
             names: names.into_iter().flatten().cloned().collect(),
             port: value(matches, "registry-port"),
             register: is_on(matches, "register"),
-            transport: transport(matches, "registry-type"),
         }
     }
 }
@@ -40,27 +43,10 @@ impl Registering {
 pub(super) fn args() -> Vec<Arg> {
     let mut args = vec![switch(
         "register",
-        "Register with a registry each minute, and unregister at the end",
+        "Register with a registry each minute, or with etcd, and unregister at the end",
     )];
+    args.extend(directory::args());
     args.extend([
-        option(
-            "registry-type",
-            "TYPE",
-            "Whether the registry is asked over UDP or TCP",
-        )
-        .default_value("UDP")
-        .ignore_case(true)
-        .value_parser(transports()),
-        option(
-            "registry-host",
-            "HOST",
-            "The registry's host; TCP needs it [default: 255.255.255.255, whichever registry hears \
-             the broadcast]",
-        )
-        .value_parser(NonEmptyStringValueParser::new()),
-        option("registry-port", "PORT", "The registry's port")
-            .default_value("18811")
-            .value_parser(value_parser!(u16).range(1..)),
         option(
             "advertise-host",
             "IP",
@@ -86,6 +72,16 @@ pub(super) fn args() -> Vec<Arg> {
         .default_value("SLAVE")
         .value_parser(service_name),
     ]);
+    args.push(
+        option(
+            "etcd-lease",
+            "SECS",
+            "etcd: how long a server is known that has fallen silent; it says that it is there three times as often",
+        )
+        .default_value("30")
+        .value_parser(seconds),
+    );
+    args.extend(directory::etcd_args());
     let headed = args.into_iter().map(|arg| arg.help_heading("Registering"));
     headed.collect()
 }

@@ -8,6 +8,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use ipnet::IpNet;
 
 use super::arg::{flag, is_on, option, seconds, switch, value, with_opposites, with_variables};
+use super::directory::{self, Etcd};
 use super::{Logging, file, help};
 
 /// The options of a registry.
@@ -15,6 +16,8 @@ use super::{Logging, file, help};
 pub(crate) struct RegistryOptions {
     pub(crate) allow: Vec<IpNet>,
     pub(crate) check: bool,
+    pub(crate) etcd: Etcd,
+    pub(crate) etcd_host: Option<String>,
     pub(crate) foreign_hosts: bool,
     pub(crate) host: String,
     pub(crate) listing: bool,
@@ -22,6 +25,7 @@ pub(crate) struct RegistryOptions {
     pub(crate) max_entries: usize,
     pub(crate) port: u16,
     pub(crate) rate: u32,
+    pub(crate) store_is_etcd: bool,
     pub(crate) timeout: Duration,
     pub(crate) transport: Transport,
 }
@@ -42,6 +46,8 @@ impl RegistryOptions {
                 .copied()
                 .collect(),
             check: is_on(matches, "check"),
+            etcd: Etcd::from_matches(matches),
+            etcd_host: matches.get_one::<String>("etcd-host").cloned(),
             foreign_hosts: is_on(matches, "foreign-hosts"),
             host: host.unwrap_or_else(|| any.to_owned()),
             listing: value(matches, "listing"),
@@ -49,6 +55,7 @@ impl RegistryOptions {
             max_entries: value::<u32>(matches, "max-entries") as usize,
             port: value(matches, "port"),
             rate: value(matches, "rate"),
+            store_is_etcd: value::<String>(matches, "store") == "etcd",
             timeout: value(matches, "timeout"),
             transport: transport(matches, "mode"),
         }
@@ -139,6 +146,19 @@ fn args() -> Vec<Arg> {
         .default_value("10000")
         .value_parser(value_parser!(u32).range(1..=1_000_000)),
     ];
+    args.extend([
+        option(
+            "store",
+            "STORE",
+            "Where it is kept who is where: in this process's memory, or in etcd, for which there \
+             may be several copies of the registry",
+        )
+        .default_value("memory")
+        .value_parser(PossibleValuesParser::new(["memory", "etcd"])),
+        option("etcd-host", "HOSTS", "etcd's members: A:2379,B:2379,C:2379")
+            .value_parser(NonEmptyStringValueParser::new()),
+    ]);
+    args.extend(directory::etcd_args());
     args.push(switch("ipv6", "Listen on IPv6, which takes IPv4, too").short('6'));
     args.push(switch(
         "foreign-hosts",

@@ -297,7 +297,16 @@ fn became(arguments: &[&str]) -> Option<String> {
 #[test]
 fn every_option_means_the_same_in_the_config_file_as_on_the_command_line() {
     // One of them is a value of each option, and not its default.
-    let samples = ["7", "127.0.0.1", "10.0.0.0/8", "pool", "json", "TCP", "7:7"];
+    let samples = [
+        "7",
+        "127.0.0.1",
+        "10.0.0.0/8",
+        "pool",
+        "json",
+        "TCP",
+        "7:7",
+        "etcd",
+    ];
     let root = command();
     let registry = root.find_subcommand("registry").expect("is there");
     for (command, words, table) in [

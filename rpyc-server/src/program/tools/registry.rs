@@ -3,57 +3,32 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgMatches, Command, value_parser};
-use rpyc_core::registry::{Directory, RegistryClient, RegistryError, ServerAddress, ServerEntry};
+use clap::{Arg, ArgMatches, Command};
+use rpyc_core::registry::{Directory, RegistryError, ServerAddress, ServerEntry, ServerFacts};
 
 use crate::printable::on_one_line;
 use crate::program::cli::arg;
+use crate::program::cli::directory::{self, Etcd, Found, Kind};
 use crate::program::failure::Failure;
 
 /// How to reach the registry.
 pub(super) fn args() -> Vec<Arg> {
-    let args = [
-        arg::option(
-            "registry-type",
-            "TYPE",
-            "Whether the registry is asked over UDP or TCP",
-        )
-        .default_value("UDP")
-        .ignore_case(true)
-        .value_parser(PossibleValuesParser::new(["UDP", "TCP"])),
-        arg::option(
-            "registry-host",
-            "HOST",
-            "The registry's host [default: whichever hears a UDP broadcast]",
-        ),
-        arg::option("registry-port", "PORT", "The registry's port")
-            .default_value("18811")
-            .value_parser(value_parser!(u16).range(1..)),
-    ];
+    let args = directory::args().into_iter().chain(directory::etcd_args());
     let headed = args.map(|arg| arg.help_heading("Registry"));
-    arg::with_variables("RPYC_CLIENT_", headed.into())
+    arg::with_variables("RPYC_CLIENT_", headed.collect())
 }
 
 /// The registry of these options.
 pub(super) fn client(matches: &ArgMatches) -> Result<Arc<dyn Directory>, Failure> {
-    let kind = matches
-        .get_one::<String>("registry-type")
-        .expect("has a default");
-    let host = matches.get_one::<String>("registry-host").cloned();
-    let client = match (kind.eq_ignore_ascii_case("tcp"), host) {
-        (true, Some(host)) => RegistryClient::tcp(host),
-        (true, None) => {
-            return Err(Failure::usage("--registry-type TCP needs --registry-host")
-                .hint("Only over UDP a registry is found by itself, with a broadcast."));
-        }
-        (false, Some(host)) => RegistryClient::udp(host),
-        (false, None) => RegistryClient::broadcast(),
-    };
+    let host = matches.get_one::<String>("registry-host");
     let port = *matches
         .get_one::<u16>("registry-port")
         .expect("has a default");
-    Ok(Arc::new(client.port(port).timeout(PATIENCE)))
+    let etcd = Etcd::from_matches(matches);
+    let kind = Kind::from_matches(matches);
+    // A client holds no lease.
+    let found = Found::new(kind, host.map(String::as_str), port, &etcd, Duration::ZERO)?;
+    Ok(found.into_directory())
 }
 
 pub(super) fn command() -> Command {
@@ -90,10 +65,32 @@ pub(super) fn servers(matches: &ArgMatches, name: &str) -> Result<Vec<ServerAddr
 /// Everybody may have registered anything.
 fn print(name: &str, servers: Vec<ServerEntry>) -> Result<(), Failure> {
     for server in servers {
+        let says = server.facts.as_ref().map_or(String::new(), said);
         let (name, server) = (on_one_line(name), on_one_line(&server.to_string()));
-        crate::program::print(format!("{name}\t{server}\n").as_bytes())?;
+        let line = match says.is_empty() {
+            true => format!("{name}\t{server}\n"),
+            false => format!("{name}\t{server}\t{}\n", on_one_line(&says)),
+        };
+        crate::program::print(line.as_bytes())?;
     }
     Ok(())
+}
+
+/// What a server says of itself, as one more column.
+fn said(facts: &ServerFacts) -> String {
+    let clients = facts.clients.map(|clients| match facts.max_clients {
+        Some(max) => format!("{clients} of {max} clients"),
+        None => format!("{clients} clients"),
+    });
+    let version = facts
+        .version
+        .as_ref()
+        .map(|version| format!("version {version}"));
+    let parts: Vec<String> = [clients, version, facts.evaluator.clone()]
+        .into_iter()
+        .flatten()
+        .collect();
+    parts.join(", ")
 }
 
 fn failed(error: RegistryError) -> Failure {
@@ -115,5 +112,3 @@ fn failed(error: RegistryError) -> Failure {
     };
     failure.because(error).hint(hint)
 }
-
-const PATIENCE: Duration = Duration::from_secs(2);

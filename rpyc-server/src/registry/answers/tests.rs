@@ -12,6 +12,7 @@ fn options() -> Options {
         listing: true,
         max_entries: 1_000,
         rate: 0,
+        store: None,
     }
 }
 
@@ -29,7 +30,7 @@ impl Registry {
         if !self.0.hears(source, self.1) {
             return None;
         }
-        self.0.answer(bytes, source, Transport::Udp, self.1)
+        answered(self.0.answer(bytes, source, Transport::Udp, self.1))
     }
 
     fn ask(&mut self, source: &str, command: impl Into<Value>) -> Option<Vec<u8>> {
@@ -51,6 +52,13 @@ impl Registry {
         let answer = self.ask("10.9.9.9", ("RPYC", "LIST", ((Value::None,),)));
         let names = decode_names(&answer.expect("an answer")).expect("names");
         names.expect("listing is on")
+    }
+}
+
+fn answered(taken: Taken) -> Option<Vec<u8>> {
+    match taken {
+        Taken::Answered(answer) => answer,
+        Taken::Asks(question) => panic!("there is no store: {question:?}"),
     }
 }
 
@@ -106,7 +114,7 @@ fn five_hundred_services_are_listed_whole_over_udp_and_as_many_as_fit_over_tcp()
     assert_eq!(registry.names().len(), 500);
     let list = bytes(("RPYC", "LIST", ((Value::None,),)));
     let source = "10.0.0.1".parse().expect("an address");
-    let answer = registry.0.answer(&list, source, Transport::Tcp, registry.1);
+    let answer = answered(registry.0.answer(&list, source, Transport::Tcp, registry.1));
     let answer = answer.expect("an answer");
     let names = decode_names(&answer)
         .expect("whole entries")

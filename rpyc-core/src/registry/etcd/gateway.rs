@@ -1,0 +1,392 @@
+//! The cluster, as somebody asks it: whichever member answers, with a token where it wants one.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::http::{Answer, Link, Trouble, left};
+use super::messages::{Login, Refusal, Token, UNAUTHENTICATED, decode, encode};
+use crate::registry::error::RegistryError;
+use crate::registry::message::{AnswerError, ServerAddress};
+use crate::transport::TlsClient;
+
+/// What asks etcd: the real one, or one of a test's.
+pub(super) trait Rpc: fmt::Debug + Send + Sync {
+    /// Asks, within the time. Every question may be asked twice.
+    fn post(&self, path: &str, body: &[u8], deadline: Instant) -> Result<Vec<u8>, Failed>;
+
+    /// Asks for an answer that goes on, line by line.
+    fn stream(&self, path: &str, body: &[u8], deadline: Instant) -> Result<Box<dyn Lines>, Failed>;
+
+    /// The address of this machine that leads to etcd.
+    fn local_ip(&self, deadline: Instant) -> Result<IpAddr, Failed>;
+}
+
+/// An answer that goes on.
+pub(super) trait Lines: fmt::Debug + Send {
+    /// The next line; `None` if none comes in time.
+    fn next(&mut self, deadline: Instant) -> Result<Option<Vec<u8>>, Failed>;
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// No member could be asked, or the last one that was said that it can't.
+    Away(RegistryError),
+    /// Longer than what is read.
+    TooLong(RegistryError),
+    /// etcd says no: gRPC's number for why.
+    Refused(i64, RegistryError),
+}
+
+impl From<Failed> for RegistryError {
+    fn from(failed: Failed) -> RegistryError {
+        match failed {
+            Failed::Away(error) | Failed::TooLong(error) | Failed::Refused(_, error) => error,
+        }
+    }
+}
+
+/// The members of a cluster.
+pub(super) struct Gateway {
+    endpoints: Vec<Endpoint>,
+    tls: Option<TlsClient>,
+    login: Option<(String, String)>,
+    /// The one that answered last.
+    current: AtomicUsize,
+    token: Mutex<Option<String>>,
+    /// A connection to a member, for the next question.
+    idle: Mutex<Option<(usize, Link)>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Endpoint {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+impl Gateway {
+    pub(super) fn new(
+        endpoints: Vec<Endpoint>,
+        tls: Option<TlsClient>,
+        login: Option<(String, String)>,
+    ) -> Gateway {
+        Gateway {
+            endpoints,
+            tls,
+            login,
+            current: AtomicUsize::new(0),
+            token: Mutex::new(None),
+            idle: Mutex::new(None),
+        }
+    }
+
+    /// Asks one member after the other, beginning with the one that answered last, each within its
+    /// share of the time.
+    fn try_each<T>(
+        &self,
+        deadline: Instant,
+        ask: impl Fn(usize, Instant) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        let began = Instant::now();
+        let first = self.current.load(Ordering::Relaxed);
+        let count = self.endpoints.len();
+        let mut last = Failed::Away(RegistryError::NoAnswer {
+            registry: self.label(),
+            after: deadline.saturating_duration_since(began),
+        });
+        for tried in 0..count {
+            let Ok(left) = left(deadline) else { break };
+            let share = left / u32::try_from(count - tried).unwrap_or(1);
+            let member = (first + tried) % count;
+            match ask(member, Instant::now() + share) {
+                Err(failed @ Failed::Away(_)) => last = failed,
+                settled => {
+                    self.current.store(member, Ordering::Relaxed);
+                    return settled;
+                }
+            }
+        }
+        Err(last)
+    }
+
+    /// Asks a member; with a new token where it doesn't know the old one.
+    fn with_token<T>(
+        &self,
+        member: usize,
+        deadline: Instant,
+        ask: impl Fn(Option<&str>) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        let Some((name, password)) = &self.login else {
+            return ask(None);
+        };
+        let known = self.lock(&self.token).clone();
+        if let Some(token) = known {
+            match ask(Some(&token)) {
+                Err(Failed::Refused(UNAUTHENTICATED, _)) => {}
+                settled => return settled,
+            }
+        }
+        let login = encode(&Login { name, password });
+        let answer = self.ask(member, "/v3/auth/authenticate", &login, None, deadline)?;
+        let Token { token } = self.read(member, &answer)?;
+        *self.lock(&self.token) = Some(token.clone());
+        ask(Some(&token))
+    }
+
+    fn ask(
+        &self,
+        member: usize,
+        path: &str,
+        body: &[u8],
+        token: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Vec<u8>, Failed> {
+        let (bytes, link) = self
+            .open(member, path, body, token, deadline)?
+            .read_to_end(MAX_ANSWER, deadline)
+            .map_err(|trouble| self.failed(member, trouble))?;
+        if let Some(link) = link {
+            *self.lock(&self.idle) = Some((member, link));
+        }
+        Ok(bytes)
+    }
+
+    /// Asks; an answer that isn't "here it is" is a failure.
+    fn open(
+        &self,
+        member: usize,
+        path: &str,
+        body: &[u8],
+        token: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Answer, Failed> {
+        let failed = |trouble| self.failed(member, trouble);
+        let url = format!("http://{}{path}", self.endpoints[member].label());
+        let idle = self.lock(&self.idle).take();
+        let reused = match idle {
+            // The member may have ended it meanwhile: then a new one is asked.
+            Some((of, link)) if of == member => link.post(&url, token, body, deadline).ok(),
+            _ => None,
+        };
+        let answer = match reused {
+            Some(answer) => answer,
+            None => self
+                .connect(member, deadline)
+                .and_then(|link| link.post(&url, token, body, deadline))
+                .map_err(failed)?,
+        };
+        let status = answer.status();
+        if status == 200 {
+            return Ok(answer);
+        }
+        let (bytes, _) = answer.read_to_end(MAX_REFUSAL, deadline).map_err(failed)?;
+        Err(self.refused(member, status, &bytes))
+    }
+
+    fn connect(&self, member: usize, deadline: Instant) -> Result<Link, Trouble> {
+        let Endpoint { host, port } = &self.endpoints[member];
+        Link::connect(host, *port, self.tls.as_ref(), deadline)
+    }
+
+    fn refused(&self, member: usize, status: u16, body: &[u8]) -> Failed {
+        let refusal: Refusal = decode(body).unwrap_or_default();
+        let said = match (refusal.message.is_empty(), refusal.error.is_empty()) {
+            (false, _) => refusal.message,
+            (true, false) => refusal.error,
+            (true, true) => format!("HTTP status {status}"),
+        };
+        let error = self.answer(member, AnswerError::Refused(shown(&said)));
+        match refusal.code {
+            // Another member may know better: this one has lost the others, or has no time.
+            CANCELLED | UNKNOWN | DEADLINE_EXCEEDED | ABORTED | INTERNAL | UNAVAILABLE | 0 => {
+                Failed::Away(error)
+            }
+            code => Failed::Refused(code, error),
+        }
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(
+        &self,
+        member: usize,
+        answer: &[u8],
+    ) -> Result<T, Failed> {
+        decode(answer).map_err(|problem| self.failed(member, Trouble::Malformed(problem)))
+    }
+
+    fn failed(&self, member: usize, trouble: Trouble) -> Failed {
+        let registry = self.endpoints[member].label();
+        match trouble {
+            Trouble::Io(doing, source) => Failed::Away(RegistryError::io(&registry, doing, source)),
+            Trouble::Late => Failed::Away(RegistryError::NoAnswer {
+                registry,
+                after: Duration::ZERO,
+            }),
+            Trouble::TooLong => Failed::TooLong(self.answer(member, AnswerError::TooLong)),
+            Trouble::Malformed(problem) => {
+                Failed::Away(self.answer(member, AnswerError::NotEtcd(shown(&problem))))
+            }
+        }
+    }
+
+    fn answer(&self, member: usize, source: AnswerError) -> RegistryError {
+        RegistryError::Answer {
+            registry: self.endpoints[member].label(),
+            source,
+        }
+    }
+
+    /// All members, for errors.
+    pub(super) fn label(&self) -> String {
+        let labels: Vec<String> = self.endpoints.iter().map(Endpoint::label).collect();
+        labels.join(",")
+    }
+
+    fn lock<'m, T>(&self, mutex: &'m Mutex<T>) -> MutexGuard<'m, T> {
+        mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time that a question had, where a member's share of it is over.
+    fn in_all(&self, failed: Failed, after: Duration) -> Failed {
+        match failed {
+            Failed::Away(RegistryError::NoAnswer { .. }) => Failed::Away(RegistryError::NoAnswer {
+                registry: self.label(),
+                after,
+            }),
+            failed => failed,
+        }
+    }
+}
+
+impl Rpc for Gateway {
+    fn post(&self, path: &str, body: &[u8], deadline: Instant) -> Result<Vec<u8>, Failed> {
+        let limit = deadline.saturating_duration_since(Instant::now());
+        self.try_each(deadline, |member, share| {
+            self.with_token(member, share, |token| {
+                self.ask(member, path, body, token, share)
+            })
+        })
+        .map_err(|failed| self.in_all(failed, limit))
+    }
+
+    fn stream(&self, path: &str, body: &[u8], deadline: Instant) -> Result<Box<dyn Lines>, Failed> {
+        let limit = deadline.saturating_duration_since(Instant::now());
+        self.try_each(deadline, |member, share| {
+            self.with_token(member, share, |token| {
+                let answer = self.open(member, path, body, token, share)?;
+                let lines = HttpLines {
+                    answer,
+                    unread: Vec::new(),
+                    member: self.endpoints[member].label(),
+                };
+                Ok(Box::new(lines) as Box<dyn Lines>)
+            })
+        })
+        .map_err(|failed| self.in_all(failed, limit))
+    }
+
+    fn local_ip(&self, deadline: Instant) -> Result<IpAddr, Failed> {
+        let limit = deadline.saturating_duration_since(Instant::now());
+        if let Some((_, link)) = &*self.lock(&self.idle)
+            && let Some(ip) = link.local_ip()
+        {
+            return Ok(ip);
+        }
+        self.try_each(deadline, |member, share| {
+            let link = self
+                .connect(member, share)
+                .map_err(|trouble| self.failed(member, trouble))?;
+            let unknown = || {
+                let error = std::io::ErrorKind::AddrNotAvailable.into();
+                self.failed(member, Trouble::Io("its connection has no address", error))
+            };
+            let ip = link.local_ip().ok_or_else(unknown)?;
+            *self.lock(&self.idle) = Some((member, link));
+            Ok(ip)
+        })
+        .map_err(|failed| self.in_all(failed, limit))
+    }
+}
+
+impl Endpoint {
+    fn label(&self) -> String {
+        ServerAddress::new(&*self.host, self.port).to_string()
+    }
+}
+
+/// It has a password.
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway")
+            .field("endpoints", &self.endpoints)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct HttpLines {
+    answer: Answer,
+    unread: Vec<u8>,
+    member: String,
+}
+
+impl Lines for HttpLines {
+    fn next(&mut self, deadline: Instant) -> Result<Option<Vec<u8>>, Failed> {
+        let mut looked_at = 0;
+        loop {
+            let new = self.unread.get(looked_at..).unwrap_or(&[]);
+            if let Some(end) = new.iter().position(|&byte| byte == b'\n') {
+                let rest = self.unread.split_off(looked_at + end + 1);
+                return Ok(Some(std::mem::replace(&mut self.unread, rest)));
+            }
+            looked_at = self.unread.len();
+            let answer = |source| RegistryError::Answer {
+                registry: self.member.clone(),
+                source,
+            };
+            if looked_at > MAX_ANSWER {
+                return Err(Failed::TooLong(answer(AnswerError::TooLong)));
+            }
+            match self.answer.read_some(&mut self.unread, deadline) {
+                Ok(true) => {}
+                Ok(false) => {
+                    let end = AnswerError::NotEtcd("a watch ended".to_owned());
+                    return Err(Failed::Away(answer(end)));
+                }
+                Err(Trouble::Late) => return Ok(None),
+                Err(Trouble::Io(doing, error)) => {
+                    return Err(Failed::Away(RegistryError::io(&self.member, doing, error)));
+                }
+                Err(Trouble::TooLong) => return Err(Failed::TooLong(answer(AnswerError::TooLong))),
+                Err(Trouble::Malformed(problem)) => {
+                    let problem = AnswerError::NotEtcd(shown(&problem));
+                    return Err(Failed::Away(answer(problem)));
+                }
+            }
+        }
+    }
+}
+
+/// What somebody else says, as a part of a line.
+fn shown(text: &str) -> String {
+    let line = text.chars().take(MAX_SHOWN);
+    line.map(|char| if char.is_control() { ' ' } else { char })
+        .collect()
+}
+
+/// Bytes of an answer, or of a line of one that goes on.
+const MAX_ANSWER: usize = 4 * 1024 * 1024;
+/// Bytes of one that says no.
+const MAX_REFUSAL: usize = 64 * 1024;
+/// Characters of what etcd says.
+const MAX_SHOWN: usize = 200;
+
+/// gRPC's numbers.
+const CANCELLED: i64 = 1;
+const UNKNOWN: i64 = 2;
+const DEADLINE_EXCEEDED: i64 = 4;
+const ABORTED: i64 = 10;
+const INTERNAL: i64 = 13;
+const UNAVAILABLE: i64 = 14;

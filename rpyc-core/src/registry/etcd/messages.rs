@@ -1,0 +1,246 @@
+//! What goes to etcd's gateway and comes back: JSON, in which bytes are base64 and long integers
+//! are text. Pure.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::{self, DeserializeOwned, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Bytes of a key or a value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Blob(pub(super) Vec<u8>);
+
+impl Blob {
+    pub(super) fn of(text: &str) -> Blob {
+        Blob(text.as_bytes().to_vec())
+    }
+}
+
+impl Serialize for Blob {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Blob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Blob, D::Error> {
+        struct Base64;
+        impl Visitor<'_> for Base64 {
+            type Value = Blob;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("base64")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Blob, E> {
+                STANDARD.decode(text).map(Blob).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Base64)
+    }
+}
+
+/// An integer of 64 bits: text on the wire, or a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Long(pub(super) i64);
+
+impl Serialize for Long {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Long {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Long, D::Error> {
+        struct Integer;
+        impl Visitor<'_> for Integer {
+            type Value = Long;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an integer")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Long, E> {
+                text.parse().map(Long).map_err(E::custom)
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Long, E> {
+                Ok(Long(number))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Long, E> {
+                number.try_into().map(Long).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(Integer)
+    }
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Range {
+    pub(super) key: Blob,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) range_end: Option<Blob>,
+    pub(super) limit: Long,
+    pub(super) keys_only: bool,
+    pub(super) count_only: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Ranged {
+    pub(super) header: Header,
+    pub(super) kvs: Vec<Pair>,
+    pub(super) more: bool,
+    pub(super) count: Long,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Header {
+    pub(super) revision: Long,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Pair {
+    pub(super) key: Blob,
+    pub(super) value: Blob,
+    pub(super) create_revision: Long,
+    pub(super) lease: Long,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Grant {
+    #[serde(rename = "TTL")]
+    pub(super) ttl: Long,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct LeaseId {
+    #[serde(rename = "ID")]
+    pub(super) id: Long,
+}
+
+/// A lease: its id when it is new, the seconds that it has left (none: it is over) when it is kept
+/// alive.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Lease {
+    #[serde(rename = "ID")]
+    pub(super) id: Long,
+    #[serde(rename = "TTL")]
+    pub(super) ttl: Long,
+}
+
+/// One message of an answer that is a stream of them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Streamed<T: Default> {
+    pub(super) result: Option<T>,
+    pub(super) error: Option<StreamError>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct StreamError {
+    pub(super) message: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Txn {
+    pub(super) compare: Vec<Compare>,
+    pub(super) failure: Vec<Op>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "target", rename_all = "UPPERCASE")]
+pub(super) enum Compare {
+    Lease { key: Blob, lease: Long },
+    Value { key: Blob, value: Blob },
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Op {
+    pub(super) request_put: Put,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Put {
+    pub(super) key: Blob,
+    pub(super) value: Blob,
+    pub(super) lease: Long,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Login<'a> {
+    pub(super) name: &'a str,
+    pub(super) password: &'a str,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Token {
+    pub(super) token: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct WatchRequest {
+    pub(super) create_request: WatchCreate,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct WatchCreate {
+    pub(super) key: Blob,
+    pub(super) range_end: Blob,
+    pub(super) start_revision: Long,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Watched {
+    pub(super) canceled: bool,
+    pub(super) events: Vec<Event>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Event {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) kv: Pair,
+}
+
+impl Event {
+    pub(super) fn is_delete(&self) -> bool {
+        self.kind == "DELETE"
+    }
+}
+
+/// What etcd says when it doesn't do something.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Refusal {
+    pub(super) code: i64,
+    pub(super) error: String,
+    pub(super) message: String,
+}
+
+/// Nothing of the answer is used.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Ignored {}
+
+pub(super) fn encode(question: &impl Serialize) -> Vec<u8> {
+    // No map with keys that aren't text, and nothing that fails by itself.
+    serde_json::to_vec(question).unwrap_or_default()
+}
+
+pub(super) fn decode<T: DeserializeOwned>(answer: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(answer).map_err(|error| error.to_string())
+}
+
+/// gRPC's numbers for what went wrong.
+pub(super) const NOT_FOUND: i64 = 5;
+pub(super) const UNAUTHENTICATED: i64 = 16;

@@ -1,0 +1,110 @@
+//! [`Store`]: a directory in place of a table of the registry's own, and what is asked of it.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use log::debug;
+use rpyc_core::registry::message::{
+    Command, MAX_DATAGRAM, ServiceName, encode_done, encode_names, encode_refusal, encode_servers,
+};
+use rpyc_core::registry::{Directory, Offer, RegistryError};
+
+use crate::causes::with_causes;
+
+/// Gives the directory as servers at an address use it.
+#[derive(Clone)]
+pub(super) struct Store(Arc<dyn Fn(IpAddr) -> Box<dyn Directory> + Send + Sync>);
+
+impl Store {
+    pub(super) fn new(at: impl Fn(IpAddr) -> Box<dyn Directory> + Send + Sync + 'static) -> Store {
+        Store(Arc::new(at))
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+/// A question that the store has to be asked, while nothing else waits for it.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) store: Store,
+    pub(super) command: Command,
+    /// Who asks.
+    pub(super) source: IpAddr,
+    /// Where the server is that registers.
+    pub(super) server: IpAddr,
+    /// Bytes of a list.
+    pub(super) max_listing: usize,
+}
+
+/// What the store says.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) source: IpAddr,
+    /// None where the store is away: another copy of the registry may know better.
+    pub(super) answer: Option<Vec<u8>>,
+    /// Why it is away.
+    pub(super) trouble: Option<String>,
+}
+
+impl Question {
+    /// Asks; takes as long as the store does.
+    pub(super) fn ask(self) -> Outcome {
+        let source = self.source;
+        let directory = (self.store.0)(self.server);
+        let answer = match &self.command {
+            Command::Query { name } => servers(&*directory, name),
+            Command::List { host } => {
+                let names = directory.list(host.as_deref());
+                names.map(|names| encode_names(names.iter().map(String::as_str), self.max_listing))
+            }
+            Command::Register { names, port, .. } => {
+                let names = names.iter().map(ServiceName::as_str);
+                let done = Offer::new(names, *port).and_then(|offer| directory.register(&offer));
+                done.map(|_| encode_done())
+            }
+            Command::Unregister { port, .. } => directory.unregister(*port).map(|()| encode_done()),
+            _ => Ok(encode_refusal("not supported")),
+        };
+        match answer {
+            Ok(answer) => Outcome {
+                source,
+                answer: Some(answer),
+                trouble: None,
+            },
+            Err(error) => {
+                let why = with_causes(&error);
+                debug!("{source}: {why}");
+                Outcome {
+                    source,
+                    answer: is_refusal(&error).then(|| encode_refusal(FULL)),
+                    trouble: (!is_refusal(&error)).then_some(why),
+                }
+            }
+        }
+    }
+}
+
+fn servers(directory: &dyn Directory, name: &ServiceName) -> Result<Vec<u8>, RegistryError> {
+    let servers = match directory.discover(name.as_str()) {
+        Ok(servers) => servers,
+        Err(RegistryError::NoServer { .. }) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let addresses = servers
+        .iter()
+        .map(|server| (&*server.address.host, server.address.port));
+    Ok(encode_servers(addresses, MAX_DATAGRAM))
+}
+
+/// Whether the store has said no to who asks, and isn't away.
+fn is_refusal(error: &RegistryError) -> bool {
+    matches!(error, RegistryError::Full { .. })
+}
+
+/// What a server is told that isn't taken.
+const FULL: &str = "the registry holds no more services of this host";
