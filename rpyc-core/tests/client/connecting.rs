@@ -61,18 +61,14 @@ fn a_peer_that_accepts_and_never_answers_fails_within_the_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
     let began = Instant::now();
-    let connector = Connector::new().timeout(Some(Duration::from_millis(100)));
+    let connector = Connector::new().timeout(Some(Duration::from_millis(500)));
     let error = connector
         .connect(address)
         .map(drop)
         .expect_err("nobody answers");
     assert!(error.is_timeout(), "{error}");
     assert!(error.to_string().contains("GETROOT"), "{error}");
-    assert!(
-        began.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
 }
 
 /// Reads a word of the server's, and says it back.
@@ -181,7 +177,7 @@ fn servers_of_a_registry_that_are_silent_leave_time_to_the_next_and_take_no_more
     let silent_port = silent.local_addr().expect("its address").port();
     let (address, _server) = tcp_server();
     let registry = registry_of(vec![silent_port, silent_port, address.port()]);
-    let connector = Connector::new().timeout(Some(Duration::from_secs(4)));
+    let connector = Connector::new().timeout(Some(Duration::from_secs(6)));
     let conn = connector.connect_by_service(&registry, "calc")?;
     assert_eq!(add(&conn)?, 3);
     conn.close()?;
@@ -353,17 +349,20 @@ fn keepalive_is_on_unless_it_is_turned_off() -> Result<(), Error> {
         let timer = || {
             let table = std::fs::read_to_string("/proc/net/tcp").expect("the table of sockets");
             let mut lines = table.lines().map(|line| line.split_whitespace());
-            let found = lines.find_map(|mut fields| {
+            lines.find_map(|mut fields| {
                 let is_ours = [fields.nth(1)?, fields.next()?] == ends;
                 fields.nth(2).filter(|_| is_ours).map(str::to_owned)
-            });
-            found.expect("our socket")
+            })
         };
         let end = Instant::now() + PATIENCE;
-        while timer().starts_with("01:") && Instant::now() < end {
+        let timer = loop {
+            match timer() {
+                Some(timer) if !timer.starts_with("01:") => break timer,
+                // A line may be missing while others come and go.
+                other => assert!(Instant::now() < end, "{other:?}"),
+            }
             thread::yield_now();
-        }
-        let timer = timer();
+        };
         assert_eq!(timer.starts_with("02:"), keepalive.is_some(), "{timer}");
         conn.close()?;
     }

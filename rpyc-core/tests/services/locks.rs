@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rpyc_core::executor::{Executor, Job, ThreadPool, is_unlocked};
 use rpyc_core::object::{
@@ -185,6 +187,11 @@ fn foreign_code_runs_under_no_lock() {
     drop(callback);
     drop(session);
     let count = |kind: &AtomicUsize| kind.load(Ordering::Relaxed);
-    assert!(count(&seen.calls) > 100 && count(&seen.drops) > 30);
+    let end = Instant::now() + Duration::from_secs(60);
+    // What has been released may be dropped elsewhere.
+    while count(&seen.calls) <= 100 || count(&seen.drops) <= 30 {
+        assert!(Instant::now() < end, "code of others hardly ran");
+        thread::yield_now();
+    }
     assert_eq!(count(&seen.locked), 0);
 }
