@@ -5,5 +5,6 @@
 mod cluster;
 mod hostile;
 mod library;
+mod pool;
 mod registry;
 mod secured;

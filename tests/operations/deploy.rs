@@ -101,7 +101,7 @@ fn what_they_start_is_understood() {
         let mut arguments = with_files(&arguments, &authority);
         if name == "kubernetes-fleet.yaml" {
             // A name that is known in its cluster.
-            set(&mut arguments, "--registry-host", "127.0.0.1");
+            set(&mut arguments, "--registry-host", "127.0.0.1:1");
         }
         let (code, text) = checked(&arguments, &[]);
         assert_eq!(code, Some(0), "{name}: {text}");
@@ -140,8 +140,9 @@ fn the_registries_that_they_start_are_understood_and_are_where_the_servers_look(
     for arguments in [registry, &unit] {
         assert_eq!(arguments[0], "registry");
         let mut arguments = arguments.clone();
-        // Nobody's here.
+        // A port that is free, and names that are known.
         set(&mut arguments, "--port", "0");
+        set(&mut arguments, "--etcd-host", "127.0.0.1:1");
         let (code, text) = checked(&arguments, &[]);
         assert_eq!(code, Some(0), "{arguments:?}: {text}");
     }
@@ -149,15 +150,15 @@ fn the_registries_that_they_start_are_understood_and_are_where_the_servers_look(
         let at = arguments.iter().position(|argument| argument == flag);
         arguments[at.expect("the flag") + 1].clone()
     };
-    for flag in ["--registry-type", "--registry-host"] {
-        let of_server = value(server, flag);
-        let of_registry = match flag {
-            "--registry-type" => value(registry, "--mode"),
-            // The name of the Service.
-            _ => "rpyc-registry".to_owned(),
-        };
-        assert_eq!(of_server, of_registry);
-    }
+    assert_eq!(value(server, "--registry-type"), "etcd");
+    let etcd = value(server, "--registry-host");
+    assert_eq!(value(registry, "--etcd-host"), etcd);
+    let drop_in = read("fleet.conf");
+    let of_unit = format!(
+        "RPYC_SERVER_REGISTRY_HOST={}\n",
+        value(&unit, "--etcd-host")
+    );
+    assert!(drop_in.contains(&of_unit), "{drop_in}");
     assert!(fleet.contains("clusterIP: None"), "{fleet}");
 }
 
@@ -172,7 +173,7 @@ fn a_unit_with_the_drop_in_registers() {
     assert_eq!(variables.len(), 3, "{drop_in}");
     // A name that is known there.
     assert_eq!(variables[2].0, "RPYC_SERVER_REGISTRY_HOST");
-    variables[2].1 = "127.0.0.1";
+    variables[2].1 = "127.0.0.1:1";
     let (code, text) = checked(&arguments, &variables);
     assert_eq!(code, Some(0), "{text}");
     // They are read.
@@ -192,9 +193,9 @@ fn a_pod_of_a_fleet_is_ready_while_it_answers_pings() {
     let fleet = read("kubernetes-fleet.yaml");
     let authority = Authority::new("authority");
     let mut arguments = with_files(&quoted(&fleet, "args: "), &authority);
-    // Ports that are free, and a registry that isn't there; the rest as it stands there.
+    // Ports that are free, and an etcd that isn't there; the rest as it stands there.
     set(&mut arguments, "--metrics", "127.0.0.1:0");
-    set(&mut arguments, "--registry-host", "127.0.0.1");
+    set(&mut arguments, "--registry-host", "127.0.0.1:1");
     take_out(&mut arguments, "--port", 2);
     take_out(&mut arguments, "--classic", 1);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();

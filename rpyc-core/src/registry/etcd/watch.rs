@@ -154,6 +154,10 @@ impl Watch for EtcdWatch {
                 let opened = self.open();
                 // Also where it works: it may end at once, each time.
                 self.not_before = Instant::now() + PAUSE;
+                if opened.is_err() {
+                    // That it is over is told by giving all of them.
+                    self.last = None;
+                }
                 self.view = Some(opened?);
             } else if self.follow(end).is_err() {
                 // What has become of the servers meanwhile, the next member knows.
