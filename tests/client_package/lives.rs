@@ -97,6 +97,8 @@ fn a_program_ends_at_once_with_connections_open_and_threads_that_wait_on_them() 
 fn ctrl_c_interrupts_whatever_waits_and_the_connection_goes_on() {
     let said = written(
         r#"
+        # It is ignored where the tests were started in the background.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         def interrupted(wait):
             timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
             timer.start()
@@ -122,8 +124,8 @@ fn ctrl_c_interrupts_whatever_waits_and_the_connection_goes_on() {
         signal.signal(signal.SIGUSR1, lambda *_: print("handled", called.add(1)))
         called = fresh().root
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGUSR1)).start()
-        print(called.sleep(1))
-        waits = rpyc.async_(called.sleep)(0.5)
+        print(called.sleep(2))
+        waits = rpyc.async_(called.sleep)(100)
         interrupted(lambda: rpyc.async_(called.sleep)(100).wait())
         print(waits.ready)
         "#,
