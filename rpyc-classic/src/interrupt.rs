@@ -157,11 +157,13 @@ impl Thread {
         if !is_last {
             self.order.store(0, Ordering::Relaxed);
         }
-        let reason = match order & 2 {
-            0 => Reason::Gone,
-            _ => Reason::Late,
-        };
-        Some((reason, is_last))
+        Some((reason_of(order), is_last))
+    }
+
+    /// What it is to raise again and again in the work that it runs, until that has ended.
+    pub fn last_order(&self) -> Option<Reason> {
+        let order = self.order.load(Ordering::Relaxed);
+        (order & 1 == 1 && self.is_ordered()).then(|| reason_of(order))
     }
 
     fn running(&self) -> Option<u64> {
@@ -183,6 +185,13 @@ impl Thread {
         {
             withdraw(self.id.thread);
         }
+    }
+}
+
+fn reason_of(order: u64) -> Reason {
+    match order & 2 {
+        0 => Reason::Gone,
+        _ => Reason::Late,
     }
 }
 
@@ -329,6 +338,12 @@ impl Orders<'_> {
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason
+    }
+
+    /// Whether what they raise is raised until the work has ended.
+    #[must_use]
+    pub fn are_last(&self) -> bool {
+        self.is_last
     }
 
     /// All threads that can be interrupted.

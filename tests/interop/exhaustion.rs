@@ -441,6 +441,7 @@ const NO_TABLES: &[&str] = &[
     "Shared.policy",
     "interned.rs IS_TOLD",
     "interrupt.rs IS_TIMED",
+    "interrupt.rs IS_TRACED",
     "interrupt.rs LAST",
     "interrupt.rs START",
     "interrupt.rs TURN",

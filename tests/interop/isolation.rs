@@ -415,10 +415,29 @@ while True:
     except BaseException: pass
 ",
     ),
+    (
+        "functions that catch everything",
+        "
+def inner():
+    while True:
+        try:
+            while True:
+                try:
+                    while True: pass
+                except: continue
+        except BaseException:
+            caught = True
+        finally:
+            caught = False
+while True:
+    try: inner()
+    except BaseException: pass
+",
+    ),
 ];
 
 /// Those that no system call keeps.
-const LOOPS: &[(&str, &str)] = &[ENDLESS[0], ENDLESS[3]];
+const LOOPS: &[(&str, &str)] = &[ENDLESS[0], ENDLESS[3], ENDLESS[4]];
 
 #[test]
 fn code_that_does_not_end_is_interrupted_when_its_client_has_gone() {

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 
-use crate::{connect, native, thread_state};
+use crate::{connect, interrupt, native, thread_state};
 
 /// `_rpyc_native`.
 pub(crate) fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
@@ -15,6 +15,7 @@ pub(crate) fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     module.add_function(wrap_pyfunction!(native::dump, &module)?)?;
     module.add_function(wrap_pyfunction!(native::dumpable, &module)?)?;
     module.add_function(wrap_pyfunction!(native::load, &module)?)?;
+    module.add_function(wrap_pyfunction!(interrupt::raise_in_each_line, &module)?)?;
     thread_state::add_to(&module)?;
     Ok(module)
 }

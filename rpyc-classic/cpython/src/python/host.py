@@ -17,6 +17,7 @@ import types
 
 import _rpyc_async as _async
 import _rpyc_thread_state as _thread_state
+from _rpyc_native import raise_in_each_line as _raise_in_each_line
 from _rpyc_package import PackageFinder
 from _rpyc_proxies import is_netref, target_of
 
@@ -140,8 +141,29 @@ class Late(TimeoutError):
         super().__init__(*(args or ("the request has run longer than the server allows",)))
 
 
-for _cls in (Gone, Late):
-    _cls.__name__ = _cls.__qualname__ = _cls.__base__.__name__
+class _AtLast:
+    """Is raised again in each line, where it is caught, until the work has ended."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        _raise_in_each_line()
+
+
+class GoneAtLast(_AtLast, Gone):
+    pass
+
+
+class LateAtLast(_AtLast, Late):
+    pass
+
+
+for _cls, _base in (
+    (Gone, KeyboardInterrupt),
+    (GoneAtLast, KeyboardInterrupt),
+    (Late, TimeoutError),
+    (LateAtLast, TimeoutError),
+):
+    _cls.__name__ = _cls.__qualname__ = _base.__name__
     _cls.__module__ = "builtins"
 
 
@@ -158,7 +180,16 @@ def is_delicate(ident):
     An exception from outside would keep it from giving them back.
     """
     frame = sys._current_frames().get(ident)
-    return frame is not None and any(frame.f_globals is names for names in _DELICATE)
+    return frame is not None and _is_delicate(frame)
+
+
+def _is_delicate(frame):
+    return any(frame.f_globals is names for names in _DELICATE)
+
+
+def may_end_in(frame):
+    """Whether code may be made to end in that frame: the evaluator's own ends by itself."""
+    return frame.f_builtins is not __builtins__ and not _is_delicate(frame)
 
 
 def finish(seconds):
