@@ -17,6 +17,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // they are made safe to use here
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -161,7 +162,7 @@ impl Drop for DeferredDrop {
                 None => std::mem::forget(object),
             }
         } else {
-            lock(&PENDING).push(object);
+            lock(&PENDING).push_back(object);
             if !IS_DRAIN_DUE.swap(true, Ordering::AcqRel) {
                 // Whichever thread attaches next does it; this makes sure that there is one.
                 execute(Box::new(|| drop(attached(|_| ()))));
@@ -170,13 +171,23 @@ impl Drop for DeferredDrop {
     }
 }
 
-/// Lets go of what other threads couldn't.
-fn drain(_: Python<'_>) {
+/// Lets go of what other threads couldn't, if there is any.
+fn drain(py: Python<'_>) {
     // In the child of a fork another thread may have the lock, for ever.
     if !is_forked() && IS_DRAIN_DUE.swap(false, Ordering::AcqRel) {
+        drain_all(py);
+    }
+}
+
+/// Lets go of what other threads couldn't. One by one: whoever else comes here helps, as the end of the program does.
+pub(crate) fn drain_all(_: Python<'_>) {
+    loop {
         // A statement of its own: destructors run Python, and may come back here.
-        let pending = std::mem::take(&mut *lock(&PENDING));
-        drop(pending);
+        let next = lock(&PENDING).pop_front();
+        match next {
+            Some(object) => drop(object),
+            None => return,
+        }
     }
 }
 
@@ -281,7 +292,7 @@ thread_local! {
     static RUNS_PYTHON: Cell<bool> = const { Cell::new(false) };
 }
 
-static PENDING: Mutex<Vec<Py<PyAny>>> = Mutex::new(Vec::new());
+static PENDING: Mutex<VecDeque<Py<PyAny>>> = Mutex::new(VecDeque::new());
 static IS_DRAIN_DUE: AtomicBool = AtomicBool::new(false);
 static IS_STOPPED: AtomicBool = AtomicBool::new(false);
 static IS_FORKED: AtomicBool = AtomicBool::new(false);

@@ -104,9 +104,12 @@ pub(crate) fn finish() {
         .spawn(move || {
             attach::attach(|py| {
                 let seconds = CLEAN_UP.as_secs_f64();
+                // What clients that have just gone leave behind.
+                attach::drain_all(py);
                 if let Err(error) = policy().finish.bind(py).call1((seconds,)) {
                     error.print(py);
                 }
+                attach::drain_all(py);
             });
             // Nobody waits any more when it has taken too long.
             let _ = done.send(());
