@@ -8,8 +8,7 @@ use std::ffi::CStr;
 use std::sync::{LazyLock, Mutex};
 
 use pyo3::prelude::*;
-
-use crate::attach::lock;
+use rpyc_classic::threads::lock;
 
 struct Names {
     known: HashSet<Box<str>>,

@@ -243,6 +243,7 @@ impl<D: Directory> Watch for Polling<D> {
         loop {
             let now = Instant::now();
             if self.due > end {
+                // Nothing tells of news: it is asked for at its time.
                 thread::sleep(end.saturating_duration_since(now));
                 return Ok(None);
             }

@@ -126,7 +126,7 @@ fn what_is_no_answer_is_an_error_in_time_and_of_bounded_size() {
                 question(stream)?;
                 loop {
                     stream.write_all(b"H")?;
-                    thread::sleep(Duration::from_millis(5));
+                    thread::sleep(Duration::from_millis(5)); // it drips
                 }
             }),
         ),

@@ -147,6 +147,7 @@ impl Watch for EtcdWatch {
         loop {
             if self.view.is_none() {
                 let now = Instant::now();
+                // One that was just refused isn't asked again at once.
                 thread::sleep(self.not_before.min(end).saturating_duration_since(now));
                 if self.not_before > end {
                     return Ok(None);
