@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, date_time_ymd,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use tempfile::TempDir;
 
@@ -46,6 +46,10 @@ impl Authority {
         let folder = TempDir::new().unwrap_or_else(|e| panic!("no temporary folder: {e}"));
         let mut params = params(name, &[], Validity::Now);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::DigitalSignature,
+        ];
         let issuer = CertifiedIssuer::self_signed(params, generate_key());
         let issuer = issuer.unwrap_or_else(|e| panic!("no authority: {e}"));
         write(&folder.path().join("ca.pem"), &issuer.pem());
@@ -91,6 +95,10 @@ impl Authority {
         let key = generate_key();
         let mut params = params(name, &["localhost", "127.0.0.1"], validity);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::DigitalSignature,
+        ];
         let signed = params.self_signed(&key);
         let signed = signed.unwrap_or_else(|e| panic!("no certificate: {e}"));
         self.write(name, &signed.pem(), &key)
