@@ -24,7 +24,7 @@ impl Running {
         evaluator.search_path = search_path(&options.python.path)?;
         evaluator.init = init(options.python.init.as_deref())?;
         evaluator.request_time_limit = options.limits.request_time_limit;
-        if options.limits.process.memory.is_some() {
+        if options.limits.max_memory.is_some() {
             // Stacks count as memory in full.
             evaluator.stack_size = SMALL_STACK;
         }

@@ -2,31 +2,9 @@
 //! line, in the environment, in the config file. One that would protect is refused: a server must
 //! not run without what its operator counts on. Pure.
 
-use crate::program::cli::{ServeMode, ServeOptions};
+use crate::program::cli::options::Effect;
+use crate::program::cli::{ServeMode, ServeOptions, serve_options};
 use crate::program::failure::Failure;
-
-/// Where an option counts.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Effect {
-    /// In every mode.
-    Anywhere,
-    /// Where there is a socket to listen on.
-    Listening,
-    /// Where there is one, for more than one client.
-    Several,
-    /// In a pool.
-    Pool,
-    /// In a process of one client.
-    Process,
-    /// Where the server registers.
-    Registering,
-    /// Where a class in Python is served.
-    Service,
-    /// Where the server starts processes for its clients.
-    Spawning,
-    /// Where it listens on a Unix socket.
-    Unix,
-}
 
 /// What the effect of options depends on.
 #[derive(Clone, Copy, Debug)]
@@ -37,10 +15,12 @@ struct Situation {
     has_unix: bool,
 }
 
-impl Effect {
-    fn counts_in(self, at: Situation) -> bool {
+impl Situation {
+    /// Whether an option of that effect counts.
+    fn has(self, effect: Effect) -> bool {
+        let at = self;
         let listens = at.mode != ServeMode::Stdio;
-        match self {
+        match effect {
             Effect::Anywhere => true,
             Effect::Listening => listens,
             Effect::Several => listens && at.mode != ServeMode::OneShot,
@@ -74,13 +54,14 @@ fn without_effect(at: Situation, given: &[String]) -> Result<Vec<String>, Failur
     if at.mode == ServeMode::Child {
         return Ok(warnings);
     }
-    for (name, effect) in EFFECTS {
-        if effect.counts_in(at) || !given.iter().any(|given| given == name) {
+    for option in serve_options() {
+        let name = option.name();
+        if at.has(option.effect) || !given.iter().any(|given| given == name) {
             continue;
         }
-        let (reason, way_out) = reason(*effect, at.mode);
+        let (reason, way_out) = reason(option.effect, at.mode);
         let text = format!("--{name} has no effect {reason}");
-        if PROTECTING.contains(name) {
+        if option.protects {
             return Err(Failure::usage(text).hint(way_out));
         }
         warnings.push(format!("{text}. {way_out}"));
@@ -116,85 +97,6 @@ fn reason(effect: Effect, mode: ServeMode) -> (String, &'static str) {
     (format!("with --mode {mode}: {reason}"), way_out)
 }
 
-/// Options that keep somebody out or within bounds.
-const PROTECTING: &[&str] = &[
-    "allow",
-    "max-cpu",
-    "max-lifetime",
-    "max-memory",
-    "secret-file",
-    "user",
-];
-
-/// Each option of serving.
-const EFFECTS: &[(&str, Effect)] = &[
-    ("advertise-host", Effect::Registering),
-    ("advertise-port", Effect::Registering),
-    ("allow", Effect::Listening),
-    ("check", Effect::Anywhere),
-    ("classic", Effect::Anywhere),
-    ("compress", Effect::Anywhere),
-    ("config", Effect::Anywhere),
-    ("etcd-cafile", Effect::Registering),
-    ("etcd-certfile", Effect::Registering),
-    ("etcd-keyfile", Effect::Registering),
-    ("etcd-lease", Effect::Registering),
-    ("etcd-password-file", Effect::Registering),
-    ("etcd-prefix", Effect::Registering),
-    ("etcd-tls", Effect::Registering),
-    ("etcd-user-file", Effect::Registering),
-    ("frame-timeout", Effect::Anywhere),
-    ("grace", Effect::Anywhere),
-    ("handshake-timeout", Effect::Anywhere),
-    ("host", Effect::Listening),
-    ("idle-timeout", Effect::Anywhere),
-    ("init", Effect::Anywhere),
-    ("insecure", Effect::Listening),
-    ("ipv6", Effect::Listening),
-    ("keepalive", Effect::Listening),
-    ("log-format", Effect::Anywhere),
-    ("logfile", Effect::Anywhere),
-    ("max-clients", Effect::Several),
-    ("max-clients-per-address", Effect::Several),
-    ("max-cpu", Effect::Process),
-    ("max-frame", Effect::Anywhere),
-    ("max-inflated", Effect::Anywhere),
-    ("max-lifetime", Effect::Process),
-    ("max-memory", Effect::Process),
-    ("max-nested", Effect::Anywhere),
-    ("max-objects", Effect::Anywhere),
-    ("max-pending", Effect::Anywhere),
-    ("max-queued", Effect::Anywhere),
-    ("metrics", Effect::Listening),
-    ("mode", Effect::Anywhere),
-    ("no-pickle", Effect::Anywhere),
-    ("no-traceback", Effect::Anywhere),
-    ("path", Effect::Anywhere),
-    ("port", Effect::Listening),
-    ("protocol-config", Effect::Service),
-    ("python", Effect::Anywhere),
-    ("quiet", Effect::Anywhere),
-    ("register", Effect::Listening),
-    ("registry-host", Effect::Listening),
-    ("registry-port", Effect::Listening),
-    ("registry-type", Effect::Listening),
-    ("request-time-limit", Effect::Anywhere),
-    ("secret-file", Effect::Listening),
-    ("service", Effect::Anywhere),
-    ("service-name", Effect::Registering),
-    ("shared", Effect::Service),
-    ("ssl-cafile", Effect::Listening),
-    ("ssl-certfile", Effect::Listening),
-    ("ssl-keyfile", Effect::Listening),
-    ("sync-request-timeout", Effect::Anywhere),
-    ("unix", Effect::Listening),
-    ("unix-mode", Effect::Unix),
-    ("user", Effect::Spawning),
-    ("verbose", Effect::Anywhere),
-    ("workers", Effect::Pool),
-    ("write-timeout", Effect::Anywhere),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,31 +123,23 @@ mod tests {
     }
 
     #[test]
-    fn every_option_is_in_the_table_once() {
-        let table: Vec<&str> = EFFECTS.iter().map(|(name, _)| *name).collect();
-        let mut options = crate::program::cli::options_of_serving();
-        options.sort();
-        assert_eq!(table, options);
-        assert!(PROTECTING.iter().all(|name| table.contains(name)));
-    }
-
-    #[test]
     fn an_option_without_effect_is_told_of_by_its_name_with_the_way_out_or_refused() {
-        for (name, effect) in EFFECTS {
+        for option in serve_options() {
+            let name = option.name();
             assert_eq!(given(alone(ServeMode::Child), name), Ok(Vec::new()));
             for mode in MODES {
                 let text = match given(alone(mode), name) {
                     Ok(warnings) => {
-                        let count = usize::from(!effect.counts_in(alone(mode)));
+                        let count = usize::from(!alone(mode).has(option.effect));
                         assert_eq!(warnings.len(), count, "{name}, {mode:?}");
-                        assert!(count == 0 || !PROTECTING.contains(name), "{name}");
+                        assert!(count == 0 || !option.protects, "{name}");
                         let Some(warning) = warnings.into_iter().next() else {
                             continue;
                         };
                         warning
                     }
                     Err(refused) => {
-                        assert!(PROTECTING.contains(name), "{refused}");
+                        assert!(option.protects, "{refused}");
                         assert!(refused.contains("\n  "), "{refused}");
                         refused
                     }
@@ -263,6 +157,7 @@ mod tests {
     fn what_says_more_about_another_option_counts_where_that_is_on() {
         for (name, other) in [
             ("protocol-config", "service"),
+            ("registry-host", "register"),
             ("service-name", "register"),
             ("shared", "service"),
             ("unix-mode", "unix"),

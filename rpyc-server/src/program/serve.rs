@@ -292,7 +292,7 @@ fn serve_client(
         .serve_client(client)
         .map_err(|error| Failure::new("the client can't be served").because(error))?;
     obey(signals, std::slice::from_ref(&server))?;
-    options.limits.process.apply().map_err(failed)?;
+    options.limits.of_process().apply().map_err(failed)?;
     server.run().map_err(broken)?;
     evaluator.stop();
     Ok(())

@@ -1,11 +1,13 @@
 //! What the options have in common: how they are made, and the kinds of their values.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
+use ipnet::IpNet;
 
 /// An option with a value.
 pub(crate) fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
@@ -103,6 +105,11 @@ pub(crate) fn optional_seconds(text: &str) -> Result<Option<Duration>, String> {
     }
 }
 
+/// Seconds, 0 among them.
+pub(super) fn any_seconds(text: &str) -> Result<Duration, String> {
+    optional_seconds(text).map(Option::unwrap_or_default)
+}
+
 /// Seconds, some of them.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     optional_seconds(text)?.ok_or_else(|| "has to be more than 0".to_owned())
@@ -128,4 +135,11 @@ pub(crate) fn bytes(text: &str) -> Result<usize, String> {
         Some(_) => Err("has to be more than 0".to_owned()),
         None => Err("not a number of bytes that a machine has".to_owned()),
     }
+}
+
+/// A network, or a single address.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    let network = text.parse::<IpNet>();
+    let network = network.or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    network.map_err(|_| "not a network like 10.0.0.0/8 or 2001:db8::/32".to_owned())
 }

@@ -12,21 +12,18 @@ use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::de::{DeTable, DeValue};
 
-use super::arg::{opposite, option};
+use super::arg::opposite;
+use super::options::{ServeOption, path};
 use crate::program::failure::Failure;
 
 /// The option that names the file.
-pub(super) fn arg() -> Arg {
-    option(
-        "config",
-        "FILE",
-        "Read options from a TOML file; flags and the environment win over it",
-    )
-    .value_parser(value_parser!(PathBuf))
-    .help_heading("Config file")
+pub(super) fn option() -> ServeOption {
+    let help = "Read options from a TOML file; flags and the environment win over it";
+    let option = path("config", "FILE", help).in_short("Read options from a TOML file");
+    option.under("Config file")
 }
 
 /// What a command line has on which the file's options are.
@@ -144,7 +141,7 @@ fn read(path: &Path) -> Result<File, Failure> {
                 continue;
             }
             let checked = match section {
-                Section::One(_) if OF_PROGRAM.contains(&name) => Err(of_program(name)),
+                Section::One(_) if is_of_program(name) => Err(of_program(name)),
                 _ => entry(command, name, value.get_ref()),
             };
             let (names, flags) = checked.map_err(|wrong| wrong.at(&place(key.span())))?;
@@ -203,6 +200,12 @@ fn wrong(message: String) -> Wrong {
         message,
         hint: None,
     }
+}
+
+/// Whether servers of one program share it.
+fn is_of_program(name: &str) -> bool {
+    let mut options = super::serve_options().into_iter();
+    options.any(|option| option.is_of_program && option.name() == name)
 }
 
 fn of_program(name: &str) -> Wrong {
@@ -306,16 +309,3 @@ fn reason(error: &clap::Error) -> String {
 const REGISTRY: &str = "registry";
 const SERVER: &str = "server";
 const IS_READ: &str = "config-is-read";
-
-/// Options that can't be one server's of several: they share the process, its Python and its log.
-const OF_PROGRAM: [&str; 9] = [
-    "init",
-    "log-format",
-    "logfile",
-    "metrics",
-    "path",
-    "python",
-    "quiet",
-    "request-time-limit",
-    "verbose",
-];

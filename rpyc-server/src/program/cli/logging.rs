@@ -2,18 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches, value_parser};
-
-use super::arg::{is_on, option, switch, value, wins};
-
-/// Where the log goes, and how much of it.
-#[derive(Debug)]
-pub(crate) struct Logging {
-    pub(crate) format: LogFormat,
-    pub(crate) logfile: Option<PathBuf>,
-    pub(crate) quiet: bool,
-    pub(crate) verbose: bool,
-}
+use super::arg::{is_on, wins};
+use super::options::{one_of, options, path, switch, with_default};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,44 +14,24 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-impl Logging {
-    pub(super) fn from_matches(matches: &ArgMatches) -> Logging {
-        let (quiet, verbose) = (is_on(matches, "quiet"), is_on(matches, "verbose"));
-        let is_quiet_last = wins(matches, "quiet", "verbose");
-        let format = match value::<String>(matches, "log-format").as_str() {
-            "json" => LogFormat::Json,
-            _ => LogFormat::Text,
-        };
-        Logging {
-            format,
-            logfile: matches.get_one("logfile").cloned(),
-            quiet: quiet && (!verbose || is_quiet_last),
-            verbose: verbose && !(quiet && is_quiet_last),
-        }
+options! {
+    /// Where the log goes, and how much of it: of `quiet` and `verbose` the last one counts.
+    Logging in "Logging" {
+        format: LogFormat = with_default("log-format", "FORMAT", "text", one_of(FORMATS),
+            "Write log lines as text, or as JSON: an object a line with time, level, target, \
+             message").of_program();
+        logfile: Option<PathBuf> = path("logfile", "FILE",
+            "Append the log to FILE instead of writing it to the standard error; SIGHUP opens it \
+             anew").in_short("Append the log to this file").of_program();
+        quiet: bool = switch("quiet", "Log warnings and errors only")
+            .with(|arg| arg.short('q')).of_program()
+            .read_by(|matches, quiet| is_on(matches, quiet)
+                && (!is_on(matches, "verbose") || wins(matches, quiet, "verbose")));
+        verbose: bool = switch("verbose", "Log more: what each connection does")
+            .with(|arg| arg.short('v')).in_short("Log what each connection does").of_program()
+            .read_by(|matches, verbose| is_on(matches, verbose)
+                && !(is_on(matches, "quiet") && wins(matches, "quiet", verbose)));
     }
 }
 
-pub(super) fn args() -> Vec<Arg> {
-    let quiet = switch("quiet", "Log warnings and errors only");
-    let verbose = switch("verbose", "Log more: what each connection does");
-    let logfile = option(
-        "logfile",
-        "FILE",
-        "Append the log to FILE instead of writing it to the standard error; SIGHUP opens it anew",
-    );
-    let log_format = option(
-        "log-format",
-        "FORMAT",
-        "Write log lines as text, or as JSON: an object a line with time, level, target, message",
-    );
-    let args = [
-        log_format
-            .default_value("text")
-            .value_parser(["text", "json"]),
-        logfile.value_parser(value_parser!(PathBuf)),
-        quiet.short('q'),
-        verbose.short('v'),
-    ];
-    let headed = args.into_iter().map(|arg| arg.help_heading("Logging"));
-    headed.collect()
-}
+const FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];

@@ -12,6 +12,7 @@ mod help;
 mod limits;
 mod logging;
 mod operations;
+pub(crate) mod options;
 mod python;
 mod registering;
 mod registry;
@@ -33,6 +34,7 @@ use self::arg::{with_opposites, with_variables};
 pub(crate) use self::limits::Limits;
 pub(crate) use self::logging::{LogFormat, Logging};
 pub(crate) use self::operations::Operations;
+use self::options::ServeOption;
 pub(crate) use self::python::Python;
 pub(crate) use self::registering::Registering;
 pub(crate) use self::registry::RegistryOptions;
@@ -119,11 +121,14 @@ pub(crate) fn help_all() -> Vec<u8> {
 
 /// The options that people use, each in a line.
 pub(crate) fn help_short() -> Vec<u8> {
-    let in_a_line = |arg: Arg| match help::in_short(&arg) {
-        Some(text) => arg.help(text).help_heading(None::<&str>),
-        None => arg,
+    let common = serve_options().into_iter().filter_map(|option| {
+        let text = option.in_short?;
+        Some((option.arg.get_id().clone(), text))
+    });
+    let in_a_line = |command: Command, (name, text)| {
+        command.mut_arg(name, |arg| arg.help(text).help_heading(None::<&str>))
     };
-    let text = command().mut_args(in_a_line).render_help();
+    let text = common.fold(command(), in_a_line).render_help();
     text.to_string().into_bytes()
 }
 
@@ -228,14 +233,6 @@ fn given(matches: &ArgMatches) -> Vec<String> {
     set.map(|id| id.as_str().to_owned()).collect()
 }
 
-/// The names of the options of serving.
-#[cfg(test)]
-pub(crate) fn options_of_serving() -> Vec<String> {
-    let command = command();
-    let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
-    shown.map(|arg| arg.get_id().to_string()).collect()
-}
-
 /// The whole command line.
 fn command() -> Command {
     Command::new(NAME)
@@ -274,24 +271,33 @@ fn command() -> Command {
         )
 }
 
-fn serving_args() -> Vec<Arg> {
+/// The options of serving, as the help has them.
+pub(crate) fn serve_options() -> Vec<ServeOption> {
     let groups = [
-        serving::args(),
-        service::args(),
-        python::args(),
-        socket::args(),
-        access::args(),
-        limits::args(),
-        registering::args(),
-        logging::args(),
-        operations::args(),
-        vec![file::arg(), file::is_read_arg()],
+        Serving::options(),
+        Service::options(),
+        Python::options(),
+        Socket::options(),
+        AccessOptions::options(),
+        Limits::options(),
+        registering::options(),
+        Logging::options(),
+        Operations::options(),
+        vec![file::option()],
     ];
-    let args = groups.into_iter().flatten().map(|arg| {
-        let is_common = help::in_short(&arg).is_some();
-        arg.hide_short_help(!is_common)
+    groups.into_iter().flatten().collect()
+}
+
+fn serving_args() -> Vec<Arg> {
+    let shown = serve_options().into_iter().map(|option| {
+        let is_common = option.in_short.is_some();
+        option.arg.hide_short_help(!is_common)
     });
-    with_opposites(with_variables("RPYC_SERVER_", args.collect()))
+    let hidden = [serving::serves_client_arg(), file::is_read_arg()];
+    with_opposites(with_variables(
+        "RPYC_SERVER_",
+        shown.chain(hidden).collect(),
+    ))
 }
 
 /// Python's programs have it.

@@ -2,32 +2,16 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use clap::{Arg, ArgMatches};
+use super::options::Effect::Listening;
+use super::options::{optional, options};
 
-use super::arg::option;
-
-/// What operators watch.
-#[derive(Debug)]
-pub(crate) struct Operations {
-    pub(crate) metrics: Option<SocketAddr>,
-}
-
-impl Operations {
-    pub(super) fn from_matches(matches: &ArgMatches) -> Operations {
-        Operations {
-            metrics: matches.get_one("metrics").copied(),
-        }
+options! {
+    /// What operators watch.
+    Operations in "Metrics" {
+        metrics: Option<SocketAddr> = optional("metrics", "ADDRESS", address,
+            "Serve metrics for Prometheus at http://ADDRESS/metrics to whoever reaches that; a \
+             port alone is one of 127.0.0.1").counts(Listening).of_program();
     }
-}
-
-pub(super) fn args() -> Vec<Arg> {
-    let metrics = option(
-        "metrics",
-        "ADDRESS",
-        "Serve metrics for Prometheus at http://ADDRESS/metrics to whoever reaches that; a port \
-         alone is one of 127.0.0.1",
-    );
-    vec![metrics.value_parser(address).help_heading("Metrics")]
 }
 
 /// `127.0.0.1:9112`, or a port of loopback.

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use clap::{Arg, ArgAction, ArgMatches, value_parser};
+use clap::{ArgAction, ArgMatches, value_parser};
 use rpyc_core::registry::message::ServiceName;
 
 use super::arg::{is_on, option, seconds, switch, value};
 use super::directory::{self, Etcd, Kind};
+use super::options::{Effect, ServeOption};
 
 /// With which registry a server registers, and as what.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ impl Registering {
     }
 }
 
-pub(super) fn args() -> Vec<Arg> {
+pub(super) fn options() -> Vec<ServeOption> {
     let mut args = vec![switch(
         "register",
         "Register with a registry each minute, or with etcd, and unregister at the end",
@@ -82,7 +83,13 @@ pub(super) fn args() -> Vec<Arg> {
         .value_parser(seconds),
     );
     args.extend(directory::etcd_args());
-    let headed = args.into_iter().map(|arg| arg.help_heading("Registering"));
+    let headed = args.into_iter().map(|arg| {
+        let effect = match arg.get_id() == "register" {
+            true => Effect::Listening,
+            false => Effect::Registering,
+        };
+        ServeOption::from(arg.help_heading("Registering")).counts(effect)
+    });
     headed.collect()
 }
 

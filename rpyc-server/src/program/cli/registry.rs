@@ -7,7 +7,9 @@ use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use ipnet::IpNet;
 
-use super::arg::{flag, is_on, option, seconds, switch, value, with_opposites, with_variables};
+use super::arg::{
+    flag, is_on, network, option, seconds, switch, value, with_opposites, with_variables,
+};
 use super::directory::{self, Etcd};
 use super::{Logging, file, help};
 
@@ -173,8 +175,8 @@ fn args() -> Vec<Arg> {
         .into_iter()
         .map(|arg| arg.help_heading("Registry"))
         .collect();
-    args.extend(super::logging::args());
-    args.push(file::arg());
+    let options = Logging::options().into_iter().chain([file::option()]);
+    args.extend(options.map(|option| option.arg));
     // Python's `rpyc_registry` has a `--quiet` that takes a value; so may this one.
     let with_value = |arg: Arg| match arg.get_id() == "quiet" {
         true => flag(arg),
@@ -182,11 +184,4 @@ fn args() -> Vec<Arg> {
     };
     let args = with_opposites(args).into_iter().map(with_value);
     with_variables("RPYC_REGISTRY_", args.collect())
-}
-
-/// A network, or a single address.
-pub(super) fn network(text: &str) -> Result<IpNet, String> {
-    let network = text.parse::<IpNet>();
-    let network = network.or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
-    network.map_err(|_| "not a network like 10.0.0.0/8 or 2001:db8::/32".to_owned())
 }

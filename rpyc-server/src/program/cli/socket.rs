@@ -2,69 +2,30 @@
 
 use std::path::PathBuf;
 
-use clap::builder::NonEmptyStringValueParser;
-use clap::{Arg, ArgMatches, value_parser};
+use clap::value_parser;
 
-use super::arg::{is_on, option, switch, value};
+use super::options::Effect::{self, Listening};
+use super::options::{optional, options, path, switch, text, with_default};
 
-/// Where a server listens.
-#[derive(Debug)]
-pub(crate) struct Socket {
-    pub(crate) host: Option<String>,
-    pub(crate) ipv6: bool,
-    pub(crate) port: Option<u16>,
-    pub(crate) unix: Option<PathBuf>,
-    pub(crate) unix_mode: u32,
-}
-
-impl Socket {
-    pub(super) fn from_matches(matches: &ArgMatches) -> Socket {
-        Socket {
-            host: matches.get_one("host").cloned(),
-            ipv6: is_on(matches, "ipv6"),
-            port: matches.get_one("port").copied(),
-            unix: matches.get_one("unix").cloned(),
-            unix_mode: value(matches, "unix-mode"),
-        }
-    }
-}
-
-pub(super) fn args() -> Vec<Arg> {
-    let mut args = vec![
-        option(
-            "host",
-            "ADDRESS",
+options! {
+    /// Where a server listens.
+    Socket in "Socket" {
+        host: Option<String> = text("host", "ADDRESS",
             "Address or name to listen on; :: takes IPv4 and IPv6 [default: 127.0.0.1, with --ipv6 \
-             ::1]",
-        )
-        .value_parser(NonEmptyStringValueParser::new()),
-        option(
-            "port",
-            "PORT",
-            "TCP port to listen on; 0 takes a free one, which the log names [default: 18812, with TLS \
-             18821]",
-        )
-        .short('p')
-        .value_parser(value_parser!(u16)),
-    ];
-    args.push(switch("ipv6", "Listen on an IPv6 address").short('6'));
-    args.extend([
-        option(
-            "unix",
-            "PATH",
-            "Listen on a Unix socket; on TCP, too, only where --host or --port is given",
-        )
-        .value_parser(value_parser!(PathBuf)),
-        option(
-            "unix-mode",
-            "MODE",
-            "The Unix socket's permissions: whoever may write to it may connect",
-        )
-        .default_value("600")
-        .value_parser(permissions),
-    ]);
-    let headed = args.into_iter().map(|arg| arg.help_heading("Socket"));
-    headed.collect()
+             ::1]").in_short("Address to listen on [default: 127.0.0.1]").counts(Listening);
+        port: Option<u16> = optional("port", "PORT", value_parser!(u16),
+            "TCP port to listen on; 0 takes a free one, which the log names [default: 18812, with \
+             TLS 18821]").in_short("TCP port to listen on [default: 18812, with TLS 18821]")
+            .with(|arg| arg.short('p')).counts(Listening);
+        ipv6: bool = switch("ipv6", "Listen on an IPv6 address")
+            .with(|arg| arg.short('6')).counts(Listening);
+        unix: Option<PathBuf> = path("unix", "PATH",
+            "Listen on a Unix socket; on TCP, too, only where --host or --port is given")
+            .in_short("Listen on a Unix socket").counts(Listening);
+        unix_mode: u32 = with_default("unix-mode", "MODE", "600", permissions,
+            "The Unix socket's permissions: whoever may write to it may connect")
+            .counts(Effect::Unix);
+    }
 }
 
 /// Permissions in octal.

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Arg, Command};
 
+use crate::program::cli::options::ServeOption;
+
 #[test]
 fn the_page_of_options_is_up_to_date() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/options.md");
@@ -77,7 +79,20 @@ fn the_command_lines_of_the_operations_page_and_of_the_deployments_are_understoo
 fn page() -> String {
     let mut root = super::command();
     root.build();
-    let mut page = INTRODUCTION.to_owned();
+    let names = |is_meant: fn(&ServeOption) -> bool, before: &str| {
+        let options = super::serve_options().into_iter().filter(is_meant);
+        let mut names: Vec<_> = options
+            .map(|option| format!("`{before}{}`", option.name()))
+            .collect();
+        names.sort();
+        names
+    };
+    let mut of_program = names(|option| option.is_of_program, "");
+    let last = of_program.pop().expect("several");
+    let of_program = format!("{} and {last}", of_program.join(", "));
+    let protecting = names(|option| option.protects, "--").join(", ");
+    let page = INTRODUCTION.replace("{of_program}", &of_program);
+    let mut page = page.replace("{protecting}", &protecting);
     write_command(&mut page, &root, "rpyc-server");
     for command in root.get_subcommands() {
         write_command(
@@ -170,16 +185,14 @@ It is read at the start.
 
 A file with tables `[[server]]` has a server for each of them, all in one process with one Python: \
 what stands in such a table is that server's option, what stands above the first one is an option of \
-all of them, and the command line and the environment win in each. `init`, `log-format`, `logfile`, \
-`metrics`, `path`, `python`, `quiet`, `request-time-limit` and `verbose` are the program's, and stand \
-above. The modes are `threaded`, `pool` and `process`; sockets of systemd's are for one server.
+all of them, and the command line and the environment win in each. {of_program} are the program's, \
+and stand above. The modes are `threaded`, `pool` and `process`; sockets of systemd's are for one server.
 
 A switch (an option without a value) is `true` or `false` in the environment and in the file. On \
 the command line it is turned off by `--no-NAME` (`--no-classic`; `--pickle` for `--no-pickle`).
 
 An option that has no effect in the mode is told of in the log, wherever it was given. One that \
-keeps somebody out or within bounds (`--allow`, `--secret-file`, `--max-memory`, `--max-cpu`, \
-`--max-lifetime`, `--user`) is refused instead.
+keeps somebody out or within bounds ({protecting}) is refused instead.
 
 | exit code | |
 |---|---|
