@@ -84,3 +84,20 @@ fn entries_that_no_server_writes_are_left_out_and_the_others_found() {
     put(&cluster, b"/rpyc/servers/10.0.0.1:2", b"{\"names\":[\"\"]}");
     assert!(directory.list(Some("10.0.0.1")).unwrap().is_empty());
 }
+
+#[test]
+fn keys_and_values_that_are_longer_than_an_answer_leave_the_list_as_it_is() {
+    let cluster = Cluster::start(1);
+    let long = "x".repeat(1_400_000);
+    for name in ["A", "B", "C"] {
+        let own = format!("/rpyc/services/{name}/10.0.0.1:1");
+        put(&cluster, own.as_bytes(), long.as_bytes());
+        // As long is what isn't a server's at all.
+        let foreign = format!("/rpyc/services/{name}{long}");
+        put(&cluster, foreign.as_bytes(), b"");
+    }
+    put(&cluster, b"/rpyc/services/Z/10.0.0.1:1", b"{}");
+    let directory = directory(&cluster);
+    assert_eq!(directory.list(None).unwrap(), ["A", "B", "C", "Z"]);
+    assert_eq!(directory.discover("a").unwrap().len(), 1);
+}

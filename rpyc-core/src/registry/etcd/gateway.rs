@@ -279,6 +279,7 @@ impl Rpc for Gateway {
                 let lines = HttpLines {
                     answer,
                     unread: Vec::new(),
+                    given: 0,
                     member: self.endpoints[member].label(),
                 };
                 Ok(Box::new(lines) as Box<dyn Lines>)
@@ -329,18 +330,24 @@ impl fmt::Debug for Gateway {
 struct HttpLines {
     answer: Answer,
     unread: Vec<u8>,
+    /// So many bytes of that have been given as lines.
+    given: usize,
     member: String,
 }
 
 impl Lines for HttpLines {
     fn next(&mut self, deadline: Instant) -> Result<Option<Vec<u8>>, Failed> {
-        let mut looked_at = 0;
+        let mut looked_at = self.given;
         loop {
             let new = self.unread.get(looked_at..).unwrap_or(&[]);
             if let Some(end) = new.iter().position(|&byte| byte == b'\n') {
-                let rest = self.unread.split_off(looked_at + end + 1);
-                return Ok(Some(std::mem::replace(&mut self.unread, rest)));
+                let end = looked_at + end + 1;
+                let line = self.unread.get(self.given..end).unwrap_or(&[]).to_vec();
+                self.given = end;
+                return Ok(Some(line));
             }
+            self.unread.drain(..self.given);
+            self.given = 0;
             looked_at = self.unread.len();
             let answer = |source| RegistryError::Answer {
                 registry: self.member.clone(),

@@ -37,6 +37,8 @@ pub(super) struct Answer {
     status: u16,
     /// `None` when there is no body.
     body: Option<Call<RecvBody>>,
+    /// Bytes since the last one of the body.
+    beside: usize,
     may_reuse: bool,
 }
 
@@ -153,6 +155,7 @@ impl Link {
     }
 
     fn read_head(mut self, mut call: Call<RecvResponse>, end: Instant) -> Result<Answer, Trouble> {
+        let mut before = 0;
         let response = loop {
             let (used, response) = call
                 .try_response(&self.received, false)
@@ -161,7 +164,9 @@ impl Link {
             if let Some(response) = response {
                 break response;
             }
-            if self.received.len() > MAX_HEAD {
+            // One that goes on, as often as somebody likes, is to be continued as often.
+            before += used;
+            if before + self.received.len() > MAX_HEAD {
                 return Err(Trouble::TooLong);
             }
             if used == 0 && !self.receive(end)? {
@@ -178,6 +183,7 @@ impl Link {
             link: self,
             status: response.status().as_u16(),
             body,
+            beside: 0,
             may_reuse,
         })
     }
@@ -246,19 +252,21 @@ impl Answer {
                 .map_err(|error| Trouble::Malformed(error.to_string()))?;
             self.link.received.drain(..used);
             if given > 0 {
+                self.beside = 0;
                 bytes.extend_from_slice(buffer.get(..given).unwrap_or(&[]));
                 return Ok(true);
             }
             if body.can_proceed() && !is_endless {
                 return Ok(false);
             }
+            self.beside += used;
+            if self.beside + self.link.received.len() > MAX_HEAD {
+                return Err(Trouble::Malformed(
+                    "a chunk's length, or trailers, without end".to_owned(),
+                ));
+            }
             if used > 0 {
                 continue;
-            }
-            if self.link.received.len() > MAX_HEAD {
-                return Err(Trouble::Malformed(
-                    "a chunk's length that has no end".to_owned(),
-                ));
             }
             if !self.link.receive(deadline)? {
                 return match is_endless {

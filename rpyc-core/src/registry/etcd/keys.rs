@@ -7,9 +7,9 @@
 
 use std::fmt::Write;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::messages::{Blob, decode, encode};
+use super::messages::{Blob, Many, decode, encode};
 use crate::registry::directory::{ServerEntry, ServerFacts};
 use crate::registry::message::{MAX_NAMES, ServerAddress, ServiceName};
 
@@ -22,8 +22,8 @@ pub(super) struct Keys {
 /// A server's value, at each of its keys.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-struct Record {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+pub(super) struct Record {
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "some_names")]
     names: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
@@ -155,14 +155,17 @@ pub(super) fn value(facts: &ServerFacts, names: &[ServiceName]) -> Blob {
 /// The services in a server's value.
 pub(super) fn names(value: &[u8]) -> Result<Vec<ServiceName>, &'static str> {
     let record = record(value, MAX_INDEX)?;
-    let names = record.names.iter().take(MAX_NAMES + 1);
-    let names: Option<Vec<ServiceName>> = names.map(|name| ServiceName::new(name)).collect();
+    let names = record.names.iter().map(|name| ServiceName::new(name));
+    let names: Option<Vec<ServiceName>> = names.collect();
     let names = names.ok_or("what is no service's name")?;
-    match names.len() {
-        0 => Err("no names"),
-        1..=MAX_NAMES => Ok(names),
-        _ => Err("too many names"),
+    match names.is_empty() {
+        true => Err("no names"),
+        false => Ok(names),
     }
+}
+
+fn some_names<'de, D: Deserializer<'de>>(names: D) -> Result<Vec<String>, D::Error> {
+    Many::<String, MAX_NAMES>::deserialize(names).map(|names| names.0)
 }
 
 fn facts(value: &[u8]) -> Result<ServerFacts, &'static str> {

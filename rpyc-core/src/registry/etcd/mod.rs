@@ -5,6 +5,7 @@ mod gateway;
 mod http;
 mod keys;
 mod messages;
+mod reading;
 mod watch;
 
 use std::collections::{BTreeSet, HashMap};
@@ -144,115 +145,6 @@ impl EtcdDirectory {
         warn!("etcd at {}: {text}", self.label);
     }
 
-    fn entry(&self, front: &str, pair: &Pair) -> Option<ServerEntry> {
-        match self.keys.entry(front, &pair.key.0, &pair.value.0) {
-            Ok((entry, problem)) => {
-                if let Some(problem) = problem {
-                    self.tell(&format!("{}: {problem}", shown(&pair.key)));
-                }
-                Some(entry)
-            }
-            Err(problem) => {
-                self.left_out(&pair.key, problem);
-                None
-            }
-        }
-    }
-
-    fn left_out(&self, key: &Blob, problem: &str) {
-        self.tell(&format!("{} is left out: {problem}", shown(key)));
-    }
-
-    /// Takes the pairs below this, page by page, as what is in them may be long; gives the revision
-    /// that they are of. A page that is too long is asked for in parts; of a single pair that is, the
-    /// value is left out.
-    fn each_pair(
-        &self,
-        front: &str,
-        deadline: Instant,
-        mut take: impl FnMut(Pair),
-    ) -> Result<i64, Failed> {
-        let mut taken = 0;
-        let mut revision = None;
-        let (mut begin, end) = (Blob::of(front), end_of(front));
-        let mut limit = PAGE;
-        loop {
-            let page = |limit, keys_only| -> Result<Ranged, Failed> {
-                let range = Range {
-                    key: begin.clone(),
-                    range_end: Some(end.clone()),
-                    limit: Long(limit),
-                    keys_only,
-                    count_only: false,
-                };
-                self.ask("/v3/kv/range", &range, deadline)
-            };
-            let ranged = match page(limit, false) {
-                Err(Failed::TooLong(_)) if limit > 1 => {
-                    limit /= 2;
-                    continue;
-                }
-                Err(Failed::TooLong(_)) => page(1, true)?,
-                ranged => ranged?,
-            };
-            // What is written while pages are read, a watch from the first one's on tells.
-            let revision = *revision.get_or_insert(ranged.header.revision.0);
-            let last = ranged.kvs.last().map(|pair| pair.key.clone());
-            taken += ranged.kvs.len();
-            ranged.kvs.into_iter().for_each(&mut take);
-            if taken > MAX_SERVERS {
-                self.tell(&format!("more servers than {MAX_SERVERS} below {front}"));
-                return Ok(revision);
-            }
-            match last {
-                Some(mut last) if ranged.more && last >= begin => {
-                    last.0.push(0);
-                    begin = last;
-                    limit = (limit * 2).min(PAGE);
-                }
-                _ => return Ok(revision),
-            }
-        }
-    }
-
-    fn names(&self, deadline: Instant) -> Result<BTreeSet<String>, Failed> {
-        let front = self.keys.services();
-        let (mut begin, end) = (Blob::of(&front), end_of(&front));
-        let mut names = BTreeSet::new();
-        loop {
-            let range = Range {
-                key: begin.clone(),
-                range_end: Some(end.clone()),
-                limit: Long(PAGE),
-                keys_only: true,
-                count_only: false,
-            };
-            let ranged: Ranged = self.ask("/v3/kv/range", &range, deadline)?;
-            let mut next = None;
-            for Pair { key, .. } in &ranged.kvs {
-                match self.keys.name_in(&key.0) {
-                    Ok((name, front)) => {
-                        names.insert(name.as_str().to_owned());
-                        // Its other servers needn't be seen.
-                        next = Some(end_of(front));
-                    }
-                    Err(problem) => {
-                        self.left_out(key, problem);
-                        next = Some(Blob([&key.0[..], &[0]].concat()));
-                    }
-                }
-            }
-            if names.len() > MAX_NAMES_LISTED {
-                self.tell(&format!("more services than {MAX_NAMES_LISTED}"));
-                return Ok(names.into_iter().take(MAX_NAMES_LISTED).collect());
-            }
-            match next {
-                Some(next) if ranged.more && next > begin => begin = next,
-                _ => return Ok(names),
-            }
-        }
-    }
-
     /// The lease of a server, and its services, as etcd has them.
     fn find(&self, server: &ServerAddress, deadline: Instant) -> Result<Option<Pair>, Failed> {
         let range = Range {
@@ -260,7 +152,7 @@ impl EtcdDirectory {
             ..Range::default()
         };
         let ranged: Ranged = self.ask("/v3/kv/range", &range, deadline)?;
-        let pair = ranged.kvs.into_iter().next();
+        let pair = ranged.kvs.0.into_iter().next();
         Ok(pair.filter(|pair| pair.lease.0 != 0))
     }
 
@@ -521,16 +413,6 @@ impl Directory for EtcdDirectory {
     }
 }
 
-/// A key that may be anything, as a part of a line.
-fn shown(key: &Blob) -> String {
-    let key = key.0.iter().take(200).copied().collect::<Vec<u8>>();
-    key.escape_ascii().to_string()
-}
-
-/// Pairs that are asked for at a time.
-const PAGE: i64 = 1_000;
-/// Servers of a service, or services of a host, that are read.
-const MAX_SERVERS: usize = 20_000;
 /// Names that a list has.
 const MAX_NAMES_LISTED: usize = 20_000;
 /// Of the renewals of a lease, one in so many looks at the entries, too: those that somebody has

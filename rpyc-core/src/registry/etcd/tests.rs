@@ -174,6 +174,92 @@ fn what_is_no_answer_is_an_error_in_time_and_of_bounded_size() {
 }
 
 #[test]
+fn what_comes_without_end_beside_an_answer_is_refused_by_its_length_and_not_by_the_time() {
+    let endless = |head: &'static str, filler: &'static str| {
+        let filler = filler.repeat(1_000);
+        member(move |stream| {
+            question(stream)?;
+            stream.write_all(head.as_bytes())?;
+            loop {
+                stream.write_all(filler.as_bytes())?;
+            }
+        })
+    };
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let trailers = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n";
+    for (what, mut directory) in [
+        (
+            "to be continued",
+            endless("", "HTTP/1.1 100 Continue\r\n\r\n"),
+        ),
+        (
+            "early hints",
+            endless("", "HTTP/1.1 103 Early Hints\r\n\r\n"),
+        ),
+        ("trailers", endless(trailers, "X: y\r\n")),
+        ("lines", endless(chunked, "1\r\n\n\r\n")),
+        ("messages", endless(chunked, "e\r\n{\"result\":{}}\n\r\n")),
+    ] {
+        directory.timeout = Duration::from_secs(60);
+        let error = match what {
+            "lines" | "messages" => {
+                let lines = directory
+                    .rpc
+                    .stream("/v3/watch", b"{}", directory.deadline());
+                let mut watch = EtcdWatch::new(directory.clone(), "NOTES");
+                let view = watch::View::new(watch::Servers::default(), lines.expect("a head"));
+                watch.view = Some(view);
+                watch.follow(directory.deadline()).expect_err(what).into()
+            }
+            _ => directory.discover("notes").expect_err(what),
+        };
+        assert!(
+            matches!(error, RegistryError::Answer { .. }),
+            "{what}: {error:?}"
+        );
+    }
+}
+
+/// What reading this takes at most, beside the text itself.
+fn taken<T: DeserializeOwned>(text: &str) -> (bool, u64) {
+    let mut is_read = false;
+    let used = allocation_counter::measure(|| is_read = decode::<T>(text.as_bytes()).is_ok());
+    (is_read, used.bytes_max)
+}
+
+#[test]
+fn short_elements_without_number_dont_become_many_times_as_much_memory() {
+    let of = |front: &str, element: &str, back: &str| {
+        let elements = vec![element; 4 * 1024 * 1024 / (element.len() + 1)];
+        format!("{front}{}{back}", elements.join(","))
+    };
+    let kvs = of("{\"kvs\":[", "{}", "]}");
+    let small = of("{\"kvs\":[", r#"{"key":"AA==","value":"AA=="}"#, "]}");
+    let events = of("{\"result\":{\"events\":[", "{}", "]}}");
+    let names = of("{\"names\":[", "\"\"", "]}");
+    let unknown = of("{\"others\":[", "{}", "]}");
+    for (what, (is_read, bytes), is_good) in [
+        ("pairs", taken::<Ranged>(&kvs), false),
+        ("small pairs", taken::<Ranged>(&small), false),
+        (
+            "events",
+            taken::<Streamed<messages::Watched>>(&events),
+            false,
+        ),
+        ("names", taken::<keys::Record>(&names), false),
+        (
+            "beside an error",
+            taken::<messages::Refusal>(&unknown),
+            true,
+        ),
+        ("what isn't used", taken::<Ignored>(&unknown), true),
+    ] {
+        assert!(bytes < 6 * 1024 * 1024, "{what}: {bytes} bytes");
+        assert_eq!(is_read, is_good, "{what}");
+    }
+}
+
+#[test]
 fn the_next_member_answers_for_one_that_doesnt() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let silent = silent.local_addr().expect("bound").to_string();

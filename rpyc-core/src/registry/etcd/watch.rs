@@ -8,6 +8,7 @@ use super::EtcdDirectory;
 use super::gateway::{Failed, Lines};
 use super::keys::end_of;
 use super::messages::{Blob, Long, Pair, Streamed, WatchCreate, WatchRequest, Watched, encode};
+use super::reading::MAX_SERVERS;
 use crate::registry::directory::{LONGEST, ServerEntry, Watch};
 use crate::registry::error::RegistryError;
 
@@ -16,7 +17,7 @@ use crate::registry::error::RegistryError;
 pub(super) struct EtcdWatch {
     directory: EtcdDirectory,
     name: String,
-    view: Option<View>,
+    pub(super) view: Option<View>,
     last: Option<Vec<ServerEntry>>,
     /// Before that, nobody is asked again.
     not_before: Instant,
@@ -24,16 +25,18 @@ pub(super) struct EtcdWatch {
 
 /// The servers, as long as they can be followed.
 #[derive(Debug)]
-struct View {
+pub(super) struct View {
     servers: Servers,
     lines: Box<dyn Lines>,
     /// Since when nothing has come.
     quiet_since: Instant,
+    /// Messages since the last one that told something.
+    empty: u32,
 }
 
 /// By their keys, with the revision that they have been there since.
 #[derive(Debug, Default)]
-struct Servers(BTreeMap<Vec<u8>, (i64, ServerEntry)>);
+pub(super) struct Servers(BTreeMap<Vec<u8>, (i64, ServerEntry)>);
 
 impl EtcdWatch {
     pub(super) fn new(directory: EtcdDirectory, name: &str) -> EtcdWatch {
@@ -65,15 +68,11 @@ impl EtcdWatch {
             .directory
             .rpc()
             .stream("/v3/watch", &request, deadline)?;
-        Ok(View {
-            servers,
-            lines,
-            quiet_since: Instant::now(),
-        })
+        Ok(View::new(servers, lines))
     }
 
     /// Waits for changes, and for those that come close behind them.
-    fn follow(&mut self, end: Instant) -> Result<(), Failed> {
+    pub(super) fn follow(&mut self, end: Instant) -> Result<(), Failed> {
         let Some(view) = &mut self.view else {
             return Ok(());
         };
@@ -91,10 +90,17 @@ impl EtcdWatch {
                     return Err(self.directory.strange(&format!("a watch ended: {why}")));
                 }
             };
-            if watched.events.is_empty() {
+            if watched.events.0.is_empty() {
+                view.empty += 1;
+                if view.empty > MOST_EMPTY {
+                    return Err(self
+                        .directory
+                        .strange("a watch that tells nothing, at length"));
+                }
                 continue;
             }
-            for event in watched.events {
+            view.empty = 0;
+            for event in watched.events.0 {
                 match event.is_delete() {
                     true => drop(view.servers.0.remove(&event.kv.key.0)),
                     false => view.servers.put(&self.directory, &front, event.kv),
@@ -111,14 +117,22 @@ impl EtcdWatch {
     }
 }
 
+impl View {
+    pub(super) fn new(servers: Servers, lines: Box<dyn Lines>) -> View {
+        View {
+            servers,
+            lines,
+            quiet_since: Instant::now(),
+            empty: 0,
+        }
+    }
+}
+
 impl Servers {
     fn put(&mut self, directory: &EtcdDirectory, front: &str, pair: Pair) {
         let is_known = self.0.contains_key(&pair.key.0);
-        if !is_known && self.0.len() >= super::MAX_SERVERS {
-            return directory.tell(&format!(
-                "more servers than {} below {front}",
-                super::MAX_SERVERS
-            ));
+        if !is_known && self.0.len() >= MAX_SERVERS {
+            return directory.tell(&format!("more servers than {} below {front}", MAX_SERVERS));
         }
         let entry = directory.entry(front, &pair);
         match entry {
@@ -186,3 +200,5 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Changes that come as close together as that are given together, up to so long.
 const BURST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_BURST: Duration = Duration::from_millis(250);
+/// Messages without an event: etcd sends one, at the beginning.
+const MOST_EMPTY: u32 = 100;
