@@ -2,8 +2,10 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::places::{Caps, Holder, Places};
 use crate::source::Source;
@@ -43,7 +45,7 @@ impl Visitors {
             socket: stream.try_clone()?,
             has_asked: false,
         };
-        let taken = self.places().take(Some(source), guest, Guest::holder);
+        let taken = self.0.lock().take(Some(source), guest, Guest::holder);
         let Ok((number, displaced)) = taken else {
             return Ok(None);
         };
@@ -58,11 +60,6 @@ impl Visitors {
             limit,
             deadline: Instant::now() + limit,
         }))
-    }
-
-    /// The set is never left half changed.
-    fn places(&self) -> MutexGuard<'_, Places<Guest>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,7 +76,7 @@ pub(crate) struct Visit {
 impl Visit {
     /// The question has come whole: it keeps its place.
     pub(crate) fn asked(&self) {
-        if let Some(guest) = self.visitors.places().get_mut(self.number) {
+        if let Some(guest) = self.visitors.0.lock().get_mut(self.number) {
             guest.has_asked = true;
         }
     }
@@ -130,7 +127,7 @@ impl Write for Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        let freed = self.visitors.places().free(self.number);
+        let freed = self.visitors.0.lock().free(self.number);
         drop(freed);
     }
 }

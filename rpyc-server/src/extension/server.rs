@@ -5,9 +5,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -109,7 +110,7 @@ impl Server {
 
     #[getter]
     fn client_count(&self) -> usize {
-        match &*self.state() {
+        match &*self.state.lock() {
             State::Serving(running) => running.clients(),
             State::Bound(_) | State::Closed => 0,
         }
@@ -154,11 +155,11 @@ impl Server {
 
     /// Whether it serves; one for a single client ends by itself.
     fn is_serving(&self) -> bool {
-        matches!(&*self.state(), State::Serving(running) if !running.is_over())
+        matches!(&*self.state.lock(), State::Serving(running) if !running.is_over())
     }
 
     fn start(&self) -> PyResult<()> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         match std::mem::replace(&mut *state, State::Closed) {
             State::Bound(server) => {
                 *state = State::Serving(server.start()?);
@@ -175,7 +176,7 @@ impl Server {
 
     fn close(&self, py: Python<'_>) {
         self.embedded.close();
-        let state = std::mem::replace(&mut *self.state(), State::Closed);
+        let state = std::mem::replace(&mut *self.state.lock(), State::Closed);
         // It waits until the clients' requests have ended, which need the interpreter.
         rest(py, || drop(state));
     }
@@ -183,14 +184,10 @@ impl Server {
 
 impl Server {
     fn connections(&self) -> Vec<Connection> {
-        match &*self.state() {
+        match &*self.state.lock() {
             State::Serving(running) => running.connections(),
             State::Bound(_) | State::Closed => Vec::new(),
         }
-    }
-
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

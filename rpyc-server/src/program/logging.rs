@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use env_logger::{Builder, Env, Target};
 use log::Record;
+use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::printable::{json_on_one_line, printable};
@@ -15,13 +16,7 @@ use crate::program::failure::Failure;
 
 /// The log file, if there is one.
 #[derive(Clone, Debug)]
-pub(crate) struct LogFile(Option<Arc<Reopening>>);
-
-#[derive(Debug)]
-struct Reopening {
-    path: PathBuf,
-    file: Mutex<File>,
-}
+pub(crate) struct LogFile(Option<Arc<(PathBuf, Mutex<File>)>>);
 
 impl LogFile {
     /// Opens the file anew, so that whoever moved the old one away gets a new one; says whether
@@ -33,28 +28,22 @@ impl LogFile {
         let Some(log) = &self.0 else {
             return Ok(false);
         };
-        let file = open(&log.path)?;
-        *log.file() = file;
+        let (path, file) = &**log;
+        *file.lock() = open(path)?;
         Ok(true)
     }
 }
 
-impl Reopening {
-    fn file(&self) -> MutexGuard<'_, File> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// What the logger writes to.
-struct Writer(Arc<Reopening>);
+struct Writer(Arc<(PathBuf, Mutex<File>)>);
 
 impl Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.file().write(bytes)
+        self.0.1.lock().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.file().flush()
+        self.0.1.lock().flush()
     }
 }
 
@@ -77,10 +66,7 @@ pub(crate) fn start(options: &Logging) -> Result<LogFile, Failure> {
     };
     let mut log = LogFile(None);
     if let Some(path) = &options.logfile {
-        let file = Arc::new(Reopening {
-            path: path.clone(),
-            file: Mutex::new(open(path)?),
-        });
+        let file = Arc::new((path.clone(), Mutex::new(open(path)?)));
         builder.target(Target::Pipe(Box::new(Writer(file.clone()))));
         log.0 = Some(file);
     }

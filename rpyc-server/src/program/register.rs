@@ -1,9 +1,10 @@
 //! A server's entry in a directory, from its start to its end.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use log::error;
+use parking_lot::Mutex;
 use rpyc_core::registry::{Offer, ServerFacts};
 
 use crate::program::cli::ServeOptions;
@@ -75,13 +76,13 @@ pub(crate) fn register(
             };
             match Registration::start(registry, move || offer.clone().facts(facts.now())) {
                 Ok(registration) => {
-                    *started.lock().unwrap_or_else(PoisonError::into_inner) = Some(registration);
+                    *started.lock() = Some(registration);
                 }
                 Err(error) => error!("not registered: no thread for it: {error}"),
             }
         })
         .on_stop(move || {
-            let registration = registration.lock();
-            drop(registration.unwrap_or_else(PoisonError::into_inner).take());
+            let registration = registration.lock().take();
+            drop(registration);
         })
 }

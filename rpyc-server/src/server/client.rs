@@ -12,7 +12,7 @@ use rpyc_core::service::Service;
 use rpyc_core::transport::{PeerAddr, Stream};
 use rpyc_core::{CloseReason, Config, Connection};
 
-use super::clients::{Cut, Place, Refusal};
+use super::clients::Place;
 use super::journal::Journal;
 use super::keepalive::set_options;
 use super::metrics::Refused;
@@ -170,7 +170,7 @@ impl Admitted {
                 match (authenticated, place.authenticated(), socket) {
                     (Ok(authenticated), Ok(()), Ok(socket)) => {
                         config.credentials = authenticated.credentials;
-                        (authenticated.stream, Some(Socket::Raw(socket)))
+                        (authenticated.stream, Some(Arc::new(socket) as Socket))
                     }
                     (Err(rejection), Ok(()), _) => {
                         let reason = with_causes(&rejection);
@@ -181,20 +181,10 @@ impl Admitted {
                         shared.refuse(Refused::System, &peer, &error);
                         return None;
                     }
-                    (_, Err(Cut::Stopping), _) => {
-                        shared.refuse(Refused::Stopping, &peer, &Refusal::Stopping);
-                        return None;
-                    }
-                    (_, Err(Cut::Taken), _) => {
-                        shared.refuse(Refused::Full, &peer, &Refusal::Taken);
-                        return None;
-                    }
-                    // It has been told of.
-                    (_, Err(Cut::Displaced), _) => return None,
-                    (_, Err(Cut::Late), _) => {
+                    (_, Err(cut), _) => {
                         let limit = shared.options.handshake_timeout.unwrap_or_default();
-                        let late = format!("it wasn't authenticated within {limit:?}");
-                        shared.refuse(Refused::HandshakeTimeout, &peer, &late);
+                        let late = format_args!("it wasn't authenticated within {limit:?}");
+                        shared.cut(cut, &peer, &late);
                         return None;
                     }
                 }
@@ -204,7 +194,7 @@ impl Admitted {
             Ok(is_the_only_one) if is_the_only_one => shared.wake(),
             Ok(_) => {}
             Err(refusal) => {
-                shared.refuse(refusal.reason(), &peer, &refusal);
+                shared.turn_away(&peer, &refusal);
                 return None;
             }
         }

@@ -1,11 +1,12 @@
 //! The clients that are connected: how many, from where, and how to end them all.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use log::warn;
+use parking_lot::{Condvar, Mutex};
 use rpyc_core::Connection;
 use rpyc_core::executor::{Executor, ThreadPool};
 use rpyc_core::transport::PeerAddr;
@@ -129,17 +130,17 @@ impl Clients {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.inner.set().present.len()
+        self.inner.set.lock().present.len()
     }
 
     /// Whether the one client that there is to be has been let in.
     pub(super) fn has_the_only_one(&self) -> bool {
-        self.inner.set().taken
+        self.inner.set.lock().taken
     }
 
     /// The connections that are served now.
     pub(super) fn connections(&self) -> Vec<Connection> {
-        let set = self.inner.set();
+        let set = self.inner.set.lock();
         let served = set
             .present
             .holders()
@@ -158,7 +159,7 @@ impl Clients {
         peer: &PeerAddr,
     ) -> Result<(Place, Option<Client>), Refusal> {
         let caps = self.inner.caps;
-        let mut set = self.inner.set();
+        let mut set = self.inner.set.lock();
         if set.closing {
             return Err(Refusal::Stopping);
         }
@@ -185,7 +186,7 @@ impl Clients {
 
     /// Ends the handshakes that have taken too long; says how long the next one may still take.
     pub(super) fn cut_overdue(&self, now: Instant) -> Option<Duration> {
-        let mut set = self.inner.set();
+        let mut set = self.inner.set.lock();
         while let Some(&(deadline, number)) = set.handshakes.front() {
             let left = deadline.saturating_duration_since(now);
             if let Some(client) = set.present.get_mut(number)
@@ -207,18 +208,18 @@ impl Clients {
         loop {
             // Nobody else looks after the handshakes any more.
             let next = self.cut_overdue(Instant::now()).unwrap_or(LONG);
-            let set = self.inner.set();
+            let mut set = self.inner.set.lock();
             if stopping.load(Ordering::SeqCst) || set.present.is_empty() {
                 return;
             }
-            drop(self.inner.left.wait_timeout(set, next));
+            self.inner.left.wait_for(&mut set, next);
         }
     }
 
     /// Has whoever waits for the clients to go look whether the server is being stopped.
     pub(super) fn interrupt(&self) {
         // Under the lock nobody is between looking and waiting.
-        let _set = self.inner.set();
+        let _set = self.inner.set.lock();
         self.inner.left.notify_all();
     }
 
@@ -226,13 +227,13 @@ impl Clients {
     pub(super) fn is_process(&self, process: Pid) -> bool {
         let is_it =
             |client: &Client| matches!(client.stage, Stage::Process { pid, .. } if pid == process);
-        self.inner.set().present.holders().any(is_it)
+        self.inner.set.lock().present.holders().any(is_it)
     }
 
     /// Sends SIGHUP to the processes of clients; to one that hasn't taken its client over yet, when it has:
     /// before, it may not be prepared for it.
     pub(super) fn hang_up(&self) {
-        let mut set = self.inner.set();
+        let mut set = self.inner.set.lock();
         set.hang_ups += 1;
         for client in set.present.holders() {
             if let Stage::Process {
@@ -250,7 +251,7 @@ impl Clients {
     pub(super) fn close_all(&self, grace: Duration) -> Vec<Pid> {
         let began = Instant::now();
         let mut wind_up = WIND_UP;
-        let mut set = self.inner.set();
+        let mut set = self.inner.set.lock();
         set.closing = true;
         set.cut_handshakes();
         let mut connections = Vec::new();
@@ -268,22 +269,16 @@ impl Clients {
         end_all(connections, grace);
         // One that can't be counted never comes.
         let deadline = began.checked_add(grace.saturating_add(wind_up));
-        let mut set = self.inner.set();
+        let mut set = self.inner.set.lock();
         while !set.present.is_empty() {
-            set = match deadline {
-                None => {
-                    let waited = self.inner.left.wait(set);
-                    waited.unwrap_or_else(PoisonError::into_inner)
-                }
+            match deadline {
+                None => self.inner.left.wait(&mut set),
                 Some(deadline) => {
-                    let rest = deadline.saturating_duration_since(Instant::now());
-                    if rest.is_zero() {
+                    if self.inner.left.wait_until(&mut set, deadline).timed_out() {
                         break;
                     }
-                    let waited = self.inner.left.wait_timeout(set, rest);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
                 }
-            };
+            }
         }
         let processes = set
             .present
@@ -365,13 +360,6 @@ impl Set {
     }
 }
 
-impl Inner {
-    /// The set is never left half changed, so a thread that panicked has done no harm to it.
-    fn set(&self) -> MutexGuard<'_, Set> {
-        self.set.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Ends the connections, none of which must wait for another's requests: those that are idle by
 /// a few threads, the busy ones by a thread each.
 fn end_all(connections: Vec<Connection>, grace: Duration) {
@@ -383,7 +371,7 @@ fn end_all(connections: Vec<Connection>, grace: Duration) {
     for _ in 0..IDLE_ENDERS {
         let next = {
             let idle = idle.clone();
-            move || idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+            move || idle.lock().pop()
         };
         let work = Box::new(move || {
             while let Some(connection) = next() {
@@ -418,7 +406,7 @@ impl Place {
     /// The client is being authenticated over this socket, until the deadline at the latest.
     /// Only the accept loop, which ends overdue handshakes, may say so.
     pub(super) fn authenticating(&self, socket: RawStream, deadline: Option<Instant>) {
-        let mut set = self.clients.inner.set();
+        let mut set = self.clients.inner.set.lock();
         if let Some(client) = set.present.get_mut(self.number) {
             client.stage = Stage::Handshake(socket);
             let handshake = deadline.map(|deadline| (deadline, self.number));
@@ -428,7 +416,7 @@ impl Place {
 
     /// The authentication has ended; says whether, and why, it was cut.
     pub(super) fn authenticated(&self) -> Result<(), Cut> {
-        let mut set = self.clients.inner.set();
+        let mut set = self.clients.inner.set.lock();
         let stage = set.present.get_mut(self.number).map(|client| {
             // The socket is only one more handle, whose end does no work.
             std::mem::replace(&mut client.stage, Stage::Opening)
@@ -445,7 +433,7 @@ impl Place {
     /// It is let in; says whether it is the one client that there is to be, whereupon the others
     /// are cut.
     pub(super) fn let_in(&self) -> Result<bool, Refusal> {
-        let mut set = self.clients.inner.set();
+        let mut set = self.clients.inner.set.lock();
         if !self.clients.inner.one_shot {
             return Ok(false);
         }
@@ -459,12 +447,12 @@ impl Place {
 
     /// Whether the server stops: nothing new is to begin.
     pub(super) fn is_ending(&self) -> bool {
-        self.clients.inner.set().closing
+        self.clients.inner.set.lock().closing
     }
 
     /// The client is served from now on.
     pub(super) fn serving(&self, connection: &Connection) {
-        let mut set = self.clients.inner.set();
+        let mut set = self.clients.inner.set.lock();
         if set.closing {
             // It was opened while the others were being ended.
             end_elsewhere(&*ThreadPool::shared(), connection.clone(), Duration::ZERO);
@@ -476,7 +464,7 @@ impl Place {
 
     /// The client is served by a process.
     pub(super) fn served_by(&self, process: Pid) {
-        let mut set = self.clients.inner.set();
+        let mut set = self.clients.inner.set.lock();
         if set.closing {
             // It was started while the others were being ended.
             signal(process, Signal::TERM);
@@ -491,12 +479,12 @@ impl Place {
 
     /// How many times SIGHUP was sent on until now.
     pub(super) fn hang_ups(&self) -> u64 {
-        self.clients.inner.set().hang_ups
+        self.clients.inner.set.lock().hang_ups
     }
 
     /// The process has taken the client over; it was started after so many SIGHUPs.
     pub(super) fn process_ready(&self, hang_ups: u64) {
-        let mut set = self.clients.inner.set();
+        let mut set = self.clients.inner.set.lock();
         let missed = set.hang_ups != hang_ups;
         if let Some(client) = set.present.get_mut(self.number)
             && let Stage::Process { pid, is_ready } = &mut client.stage
@@ -510,20 +498,20 @@ impl Place {
 
     /// The process has ended, and is about to be reaped.
     pub(super) fn process_ended(&self) {
-        if let Some(client) = self.clients.inner.set().present.get_mut(self.number) {
+        if let Some(client) = self.clients.inner.set.lock().present.get_mut(self.number) {
             client.stage = Stage::Cut;
         }
     }
 
     /// Whether the server has given the client up: it has been told that it ended.
     pub(super) fn is_given_up(&self) -> bool {
-        !self.clients.inner.set().present.contains(self.number)
+        !self.clients.inner.set.lock().present.contains(self.number)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut set = self.clients.inner.set();
+        let mut set = self.clients.inner.set.lock();
         let removed = set.present.free(self.number);
         drop(set);
         self.clients.inner.left.notify_all();

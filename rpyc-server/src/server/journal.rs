@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::io::{PipeWriter, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use log::Level;
+use parking_lot::Mutex;
 use rpyc_core::transport::PeerAddr;
 
 use crate::log_limiter::{self, Kind, LimitedLog, Line, LineRate, Noted};
@@ -46,7 +46,7 @@ impl Journal {
 
     /// Tells of what was held back long enough; says when to look again, if at all.
     pub(super) fn tick(&self, now: Instant) -> Option<Duration> {
-        let mut log = self.log();
+        let mut log = self.log.lock();
         let (lines, next) = (log.due(now), log.next());
         drop(log);
         write(lines);
@@ -55,12 +55,15 @@ impl Journal {
 
     /// Tells of all that was held back.
     pub(super) fn close(&self) {
-        let rest = self.log().rest();
+        let rest = self.log.lock().rest();
         write(rest);
     }
 
     fn note(&self, kind: Kind, level: Level, peer: &PeerAddr, line: &str) {
-        let noted = self.log().note(kind, level, peer, line, Instant::now());
+        let noted = self
+            .log
+            .lock()
+            .note(kind, level, peer, line, Instant::now());
         match noted {
             Noted::Lines(lines) => write(lines),
             Noted::FirstHeldBack => {
@@ -70,10 +73,6 @@ impl Journal {
             }
             Noted::HeldBack => {}
         }
-    }
-
-    fn log(&self) -> MutexGuard<'_, LimitedLog> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

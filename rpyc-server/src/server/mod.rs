@@ -39,7 +39,7 @@ use rpyc_core::transport::PeerAddr;
 pub use self::authenticator::{Authenticated, Authenticator, Rejection};
 pub use self::child::InheritedClient;
 use self::client::Incoming;
-use self::clients::{Clients, Place, Refusal};
+use self::clients::{Clients, Cut, Place, Refusal};
 pub use self::config::{Builder, Mode};
 use self::config::{Factory, Options};
 use self::hooks::Hooks;
@@ -94,6 +94,21 @@ impl Shared {
     fn wake(&self) {
         // It fails when nothing reads the pipe any more: the server has ended.
         let _ = (&self.wake).write_all(b"!");
+    }
+
+    /// A client isn't let in.
+    fn turn_away(&self, peer: &PeerAddr, refusal: &Refusal) {
+        self.refuse(refusal.reason(), peer, refusal);
+    }
+
+    /// A client's handshake was ended; `late` tells of one that took too long.
+    fn cut(&self, cut: Cut, peer: &PeerAddr, late: &dyn fmt::Display) {
+        match cut {
+            Cut::Displaced => {} // it has been told of
+            Cut::Late => self.refuse(Refused::HandshakeTimeout, peer, late),
+            Cut::Stopping => self.turn_away(peer, &Refusal::Stopping),
+            Cut::Taken => self.turn_away(peer, &Refusal::Taken),
+        }
     }
 
     /// Logs and counts a client that isn't served.

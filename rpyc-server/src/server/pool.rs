@@ -15,12 +15,13 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use log::warn;
+use parking_lot::{Mutex, MutexGuard};
 use rpyc_core::Connection;
 use rpyc_core::executor::Executor;
 use rpyc_core::pool::{BlockedThreads, ReadinessObserver};
@@ -147,7 +148,7 @@ impl Drop for Pool {
     fn drop(&mut self) {
         self.inner.stopping.store(true, Ordering::SeqCst);
         // The clients that haven't ended by now have been given up.
-        let left = std::mem::take(&mut *lock(&self.inner.wards));
+        let left = std::mem::take(&mut *self.inner.wards.lock());
         drop(left);
         let _ = self.inner.take_in.send(TakeIn::End);
         for thread in self.threads.drain(..) {
@@ -175,7 +176,7 @@ impl Inner {
         let data = epoll::EventData::new_u64(ward.number);
         // Nothing is reported before it is armed, except that the peer has gone.
         let added = epoll::add(&self.epoll, &ward.socket, data, epoll::EventFlags::ONESHOT);
-        lock(&self.wards).insert(ward.number, ward.clone());
+        self.wards.lock().insert(ward.number, ward.clone());
         if let Err(error) = added {
             warn!("{}: can't be watched: {error}", ward.connection.connid());
             ward.connection.shut_down(Duration::ZERO);
@@ -203,7 +204,7 @@ impl Inner {
                 }
             }
             for event in &events {
-                let ward = lock(&self.wards).get(&event.data.u64()).cloned();
+                let ward = self.wards.lock().get(&event.data.u64()).cloned();
                 if let Some(ward) = ward {
                     ward.armed.store(false, Ordering::SeqCst);
                     self.report(ward);
@@ -219,7 +220,7 @@ impl Inner {
     /// Something can be read from the client, or its time is up.
     fn report(self: &Arc<Self>, ward: Arc<Ward>) {
         let crowded = {
-            let queue = lock(&self.queue);
+            let queue = self.queue.lock();
             queue.workers >= self.workers
         };
         if ward.busy.load(Ordering::SeqCst) || crowded {
@@ -241,7 +242,7 @@ impl Inner {
         if ward.busy.swap(true, Ordering::SeqCst) {
             return;
         }
-        let mut queue = lock(&self.queue);
+        let mut queue = self.queue.lock();
         queue.waiting.push_back(ward);
         if !self.start_worker(queue) {
             let _ = self.take_in.send(TakeIn::Crowd);
@@ -265,7 +266,7 @@ impl Inner {
             if !self.short.swap(true, Ordering::Relaxed) {
                 warn!("no thread for another worker, trying again: {error}");
             }
-            lock(&self.queue).workers -= 1;
+            self.queue.lock().workers -= 1;
             return false;
         }
         self.short.store(false, Ordering::Relaxed);
@@ -289,7 +290,7 @@ impl Inner {
 
     /// The next client for a worker of this executor's; none ends the worker.
     fn next(self: &Arc<Self>, executor: &Arc<dyn Executor>) -> Option<Arc<Ward>> {
-        let mut queue = lock(&self.queue);
+        let mut queue = self.queue.lock();
         let enough = self.workers + self.blocked.count();
         let ours = |ward: &&Arc<Ward>| Arc::ptr_eq(&ward.executor, executor);
         if queue.workers <= enough && queue.waiting.front().is_some_and(|ward| ours(&ward)) {
@@ -309,7 +310,9 @@ impl Inner {
             let deadline = ward.deadline.load(Ordering::Relaxed);
             deadline > 0 && deadline <= now
         };
-        let overdue: Vec<_> = lock(&self.wards)
+        let overdue: Vec<_> = self
+            .wards
+            .lock()
             .values()
             .filter(overdue)
             .cloned()
@@ -324,11 +327,11 @@ impl Inner {
 impl Ward {
     /// The connection has closed: its service is told, on this thread unless requests still run.
     fn end(self: &Arc<Self>) {
-        let Some(served) = lock(&self.served).take() else {
+        let Some(served) = self.served.lock().take() else {
             return;
         };
         if let Some(inner) = self.inner.upgrade() {
-            lock(&inner.wards).remove(&self.number);
+            inner.wards.lock().remove(&self.number);
             // It fails if it was never added.
             let _ = epoll::delete(&inner.epoll, &self.socket);
         }
@@ -388,7 +391,7 @@ fn take_in_all(reports: &Receiver<TakeIn>, inner: &Weak<Inner>) {
         };
         match report {
             Ok(TakeIn::From(number)) => {
-                let ward = lock(&inner.wards).get(&number).cloned();
+                let ward = inner.wards.lock().get(&number).cloned();
                 if let Some(ward) = ward
                     && ward.connection.take_in()
                 {
@@ -401,8 +404,8 @@ fn take_in_all(reports: &Receiver<TakeIn>, inner: &Weak<Inner>) {
         }
         if crowded {
             // In place of workers that wait for clients, or of a thread that couldn't be had.
-            inner.start_worker(lock(&inner.queue));
-            crowded = !lock(&inner.queue).waiting.is_empty();
+            inner.start_worker(inner.queue.lock());
+            crowded = !inner.queue.lock().waiting.is_empty();
         }
     }
 }
@@ -410,11 +413,6 @@ fn take_in_all(reports: &Receiver<TakeIn>, inner: &Weak<Inner>) {
 fn millis(start: Instant, at: Instant) -> u64 {
     let millis = at.saturating_duration_since(start).as_millis();
     u64::try_from(millis).unwrap_or(u64::MAX)
-}
-
-/// What is guarded is never left half changed.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How many events are taken at a time.

@@ -28,7 +28,7 @@ use socket2::SockRef;
 
 use super::child::NAME;
 use super::client::next_name;
-use super::clients::{Cut, Place, Refusal};
+use super::clients::{Place, Refusal};
 use super::keepalive::set_options;
 use super::metrics::Refused;
 use super::process_tree::{SERVER, adopt_orphans, kill_orphans};
@@ -154,7 +154,7 @@ impl ProcessSpawner {
         let name = next_name();
         let place = match shared.admit(&name, &peer) {
             Ok(place) => place,
-            Err(refusal) => return shared.refuse(refusal.reason(), &peer, &refusal),
+            Err(refusal) => return shared.turn_away(&peer, &refusal),
         };
         // The accept loop ends the wait for the first bytes.
         let options = &shared.options;
@@ -216,17 +216,10 @@ impl Client {
         } else {
             Ok(true)
         };
-        match self.place.authenticated() {
-            Ok(()) => {}
-            Err(Cut::Stopping) => return refuse(Refused::Stopping, &Refusal::Stopping),
-            Err(Cut::Taken) => return refuse(Refused::Full, &Refusal::Taken),
-            // It has been told of.
-            Err(Cut::Displaced) => return,
-            Err(Cut::Late) => {
-                let limit = limit.unwrap_or_default();
-                let late = format!("it sent nothing within {limit:?}");
-                return refuse(Refused::HandshakeTimeout, &late);
-            }
+        if let Err(cut) = self.place.authenticated() {
+            let limit = limit.unwrap_or_default();
+            let late = format_args!("it sent nothing within {limit:?}");
+            return self.server.cut(cut, &self.peer, &late);
         }
         match spoken {
             Ok(true) => {}
@@ -238,7 +231,7 @@ impl Client {
             return refuse(Refused::System, &late);
         };
         if self.place.is_ending() {
-            return refuse(Refused::Stopping, &Refusal::Stopping);
+            return self.server.turn_away(&self.peer, &Refusal::Stopping);
         }
         if has_gone(&stream) {
             let what = format_args!("ended: it has gone before there was a process for it");

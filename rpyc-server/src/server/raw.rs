@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rpyc_core::transport::Stream;
+use socket2::SockRef;
 
 /// A client's socket, as it was accepted: nothing has been read from it or written to it.
 #[derive(Debug)]
@@ -34,10 +35,7 @@ impl RawStream {
     /// Ends both directions, for all handles of the socket.
     pub fn shutdown(&self) {
         // It fails when it has ended already.
-        let _ = match self {
-            RawStream::Tcp(stream) => stream.shutdown(Shutdown::Both),
-            RawStream::Unix(stream) => stream.shutdown(Shutdown::Both),
-        };
+        let _ = SockRef::from(self).shutdown(Shutdown::Both);
     }
 
     /// Bounds each single read and write; `None` lets them block.
@@ -45,16 +43,9 @@ impl RawStream {
     /// # Errors
     /// What the system says.
     pub fn set_timeouts(&self, timeout: Option<Duration>) -> io::Result<()> {
-        match self {
-            RawStream::Tcp(stream) => {
-                stream.set_read_timeout(timeout)?;
-                stream.set_write_timeout(timeout)
-            }
-            RawStream::Unix(stream) => {
-                stream.set_read_timeout(timeout)?;
-                stream.set_write_timeout(timeout)
-            }
-        }
+        let socket = SockRef::from(self);
+        socket.set_read_timeout(timeout)?;
+        socket.set_write_timeout(timeout)
     }
 
     /// The stream that a connection runs over when nothing is put between.
@@ -70,40 +61,22 @@ impl RawStream {
         match self {
             RawStream::Tcp(stream) => {
                 let stream = Arc::new(stream);
-                (stream.clone(), Socket::Tcp(stream))
+                (stream.clone(), stream)
             }
             RawStream::Unix(stream) => {
                 let stream = Arc::new(stream);
-                (stream.clone(), Socket::Unix(stream))
+                (stream.clone(), stream)
             }
         }
     }
 
     pub(super) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        match self {
-            RawStream::Tcp(stream) => stream.set_nonblocking(nonblocking),
-            RawStream::Unix(stream) => stream.set_nonblocking(nonblocking),
-        }
+        SockRef::from(self).set_nonblocking(nonblocking)
     }
 }
 
 /// A client's socket, to be watched: the one that its connection has, where nothing is between.
-#[derive(Debug)]
-pub(super) enum Socket {
-    Tcp(Arc<TcpStream>),
-    Unix(Arc<UnixStream>),
-    Raw(RawStream),
-}
-
-impl AsFd for Socket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Socket::Tcp(stream) => stream.as_fd(),
-            Socket::Unix(stream) => stream.as_fd(),
-            Socket::Raw(stream) => stream.as_fd(),
-        }
-    }
-}
+pub(super) type Socket = Arc<dyn AsFd + Send + Sync>;
 
 impl Read for &RawStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

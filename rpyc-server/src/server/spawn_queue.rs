@@ -1,10 +1,11 @@
 //! [`SpawnQueue`]: how many processes are being started at a time, and whose turn is next.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{SendError, Sender, bounded};
+use parking_lot::Mutex;
 
 use crate::source::Source;
 
@@ -69,7 +70,7 @@ impl SpawnQueue {
     /// Waits for the turn of the caller, who may then start a process for a client of this source;
     /// none when it doesn't come in time.
     pub(super) fn begin(&self, source: Source, patience: Duration) -> Option<Start> {
-        let mut line = self.line();
+        let mut line = self.0.lock();
         if line.take(source) {
             return Some(self.start(source));
         }
@@ -78,7 +79,7 @@ impl SpawnQueue {
         drop(line);
         let start = turns.recv_timeout(patience).ok();
         if start.is_none() {
-            let mut line = self.line();
+            let mut line = self.0.lock();
             line.waiting.retain(|(_, one)| !one.same_channel(&turn));
         }
         // One that has come after all is given back with the channel.
@@ -93,7 +94,7 @@ impl SpawnQueue {
 
     /// Gives a place back, and has those begin whose turn it is.
     fn give_back(&self, source: Source) {
-        let mut line = self.line();
+        let mut line = self.0.lock();
         line.give_back(source);
         while let Some((source, turn)) = line.take_next() {
             if let Err(SendError(mut start)) = turn.send(self.start(source)) {
@@ -102,11 +103,6 @@ impl SpawnQueue {
                 line.give_back(source);
             }
         }
-    }
-
-    /// The line is never left half changed.
-    fn line(&self) -> MutexGuard<'_, Line> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -140,7 +136,7 @@ mod tests {
     /// In which order those that wait, numbered in the order in which they came, get their turn.
     fn order(queue: &SpawnQueue, held: Vec<Start>, waiting: &[u8]) -> Vec<usize> {
         let (said, order) = bounded(waiting.len());
-        let before = queue.line().waiting.len();
+        let before = queue.0.lock().waiting.len();
         thread::scope(|scope| {
             for (number, last) in waiting.iter().enumerate() {
                 let said = said.clone();
@@ -149,7 +145,7 @@ mod tests {
                     let _ = said.send(number);
                     drop(start);
                 });
-                while queue.line().waiting.len() <= before + number {
+                while queue.0.lock().waiting.len() <= before + number {
                     thread::yield_now();
                 }
             }
@@ -198,8 +194,8 @@ mod tests {
             assert!(queue.begin(source(1), Duration::ZERO).is_none());
         }
         drop(held);
-        assert!(queue.line().started.is_empty());
-        assert!(queue.line().waiting.is_empty());
+        assert!(queue.0.lock().started.is_empty());
+        assert!(queue.0.lock().waiting.is_empty());
     }
 
     #[test]
@@ -207,10 +203,10 @@ mod tests {
         let queue = SpawnQueue::new(1);
         let held = held(&queue, &[1]);
         let (turn, turns) = bounded(1);
-        queue.line().waiting.push_back((source(2), turn));
+        queue.0.lock().waiting.push_back((source(2), turn));
         drop(held);
-        assert_eq!(queue.line().started_by(source(2)), 1);
+        assert_eq!(queue.0.lock().started_by(source(2)), 1);
         drop(turns);
-        assert!(queue.line().started.is_empty());
+        assert!(queue.0.lock().started.is_empty());
     }
 }

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, Command};
+use parking_lot::Mutex;
 use rpyc_classic::{Outcome, Prompt, Stdio};
 use rpyc_core::Error;
 
@@ -82,7 +83,7 @@ fn run(
         .stdout(output.clone())
         .block_buffered(!io::stdout().is_terminal());
     let ended = session.run(|prompt| work(prompt, stdio));
-    if let Some(error) = output.failure().take() {
+    if let Some(error) = output.0.lock().take() {
         return Err(Failure::stdout(error));
     }
     let ended = ended.map_err(|error| session.way().failed(error))?;
@@ -147,10 +148,6 @@ fn shown(member: &Member, outcome: &Outcome) -> Done {
 struct Output(Arc<Mutex<Option<io::Error>>>);
 
 impl Output {
-    fn failure(&self) -> MutexGuard<'_, Option<io::Error>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn noted<T>(&self, outcome: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &outcome
             && error.kind() != io::ErrorKind::Interrupted
@@ -159,7 +156,7 @@ impl Output {
                 Some(number) => io::Error::from_raw_os_error(number),
                 None => io::Error::new(error.kind(), error.to_string()),
             };
-            self.failure().get_or_insert(same);
+            self.0.lock().get_or_insert(same);
         }
         outcome
     }

@@ -2,11 +2,11 @@
 
 use std::cell::Cell;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use rpyc_classic::threads::lock;
+use parking_lot::Mutex;
 use rpyc_classic::{ClassicConnection, Interrupter, Outcome, Prompt};
 use rpyc_core::Error;
 use signal_hook::consts::SIGINT;
@@ -91,14 +91,14 @@ impl Session {
         &self,
         work: impl FnOnce(&Prompt) -> Result<Outcome, Error>,
     ) -> Result<Ended, Error> {
-        *lock(&self.running) = Running {
+        *self.running.lock() = Running {
             code: Some((self.prompt.interrupter(), self.connection.clone())),
             ..Running::default()
         };
         let outcome = work(&self.prompt);
         let is_late = outcome.as_ref().is_err_and(Error::is_timeout);
         self.is_late.set(is_late);
-        let left = std::mem::take(&mut *lock(&self.running)).is_left;
+        let left = std::mem::take(&mut *self.running.lock()).is_left;
         match outcome {
             Err(error) if error.is_closed() && left => Ok(Ended::Left),
             outcome => outcome.map(Ended::Outcome),
@@ -141,7 +141,7 @@ pub(super) fn close(connection: &ClassicConnection, is_late: bool) {
 }
 
 fn interrupt(running: &Arc<Mutex<Running>>, way: &Way) {
-    let mut now = lock(running);
+    let mut now = running.lock();
     let Some((interrupter, connection)) = now.code.clone() else {
         return;
     };

@@ -92,12 +92,12 @@ impl Authenticator for Access {
         if let Some(secret) = &self.secret {
             secret.ask(&*stream)?;
         }
-        let authenticated = Authenticated::new(stream);
-        Ok(match credentials {
-            None => authenticated,
-            Some(credentials) => authenticated.credentials(credentials),
+        Ok(Authenticated {
+            stream,
+            credentials,
         })
     }
+
     fn admit(&self, peer: &PeerAddr) -> Result<(), Rejection> {
         match &self.networks {
             Some(networks) => networks.admit(peer),

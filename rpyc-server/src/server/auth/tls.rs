@@ -1,8 +1,9 @@
 //! [`Tls`]: certificates from files, which can be read again.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use rpyc_core::transport::{PeerAddr, TlsError, TlsServer, TlsStream};
 
 use super::super::{Authenticated, Authenticator, RawStream, Rejection};
@@ -53,7 +54,7 @@ impl Tls {
         let inner = &*self.0;
         let ca = inner.ca.as_deref();
         let server = TlsServer::from_files(&inner.certificate, &inner.key, ca)?;
-        *inner.server.write().unwrap_or_else(PoisonError::into_inner) = server;
+        *inner.server.write() = server;
         Ok(())
     }
 
@@ -64,8 +65,7 @@ impl Tls {
 
     /// Speaks TLS with a client. The server's handshake timeout ends it.
     pub(super) fn accept(&self, stream: RawStream) -> Result<TlsStream, Rejection> {
-        let server = self.0.server.read();
-        let server = server.unwrap_or_else(PoisonError::into_inner).clone();
+        let server = self.0.server.read().clone();
         let accepted = match stream {
             RawStream::Tcp(stream) => server.accept(stream, None),
             RawStream::Unix(stream) => server.accept(stream, None),
@@ -78,10 +78,10 @@ impl Authenticator for Tls {
     fn authenticate(&self, stream: RawStream, _: &PeerAddr) -> Result<Authenticated, Rejection> {
         let stream = self.accept(stream)?;
         let credentials = certificate::credentials(&stream)?;
-        let authenticated = Authenticated::new(Arc::new(stream));
-        Ok(match credentials {
-            None => authenticated,
-            Some(credentials) => authenticated.credentials(credentials),
+        let stream = Arc::new(stream);
+        Ok(Authenticated {
+            stream,
+            credentials,
         })
     }
 

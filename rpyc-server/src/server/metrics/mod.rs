@@ -6,15 +6,16 @@ mod process;
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::{Metric, Registry, Unit};
 use rpyc_core::config::Observer;
 use rpyc_core::transport::Stream;
 use rpyc_core::wire::Handler;
@@ -87,22 +88,10 @@ impl Metrics {
     /// Numbers that are all zero.
     #[must_use]
     pub fn new() -> Metrics {
-        let numbers = Numbers {
-            clients: Gauge::default(),
-            connections: Counter::default(),
-            refused: Family::default(),
-            requests: Family::default(),
-            durations: Family::new_with_constructor(histogram as fn() -> Histogram),
-            received: Counter::default(),
-            sent: Counter::default(),
-            objects: Gauge::default(),
-            netrefs: Gauge::default(),
-            memory: Gauge::default(),
-            files: Gauge::default(),
-            threads: Gauge::default(),
-        };
+        let mut registry = Registry::default();
+        let numbers = Numbers::registered(&mut registry);
         Metrics(Arc::new(Inner {
-            registry: registry(&numbers),
+            registry,
             numbers,
             servers: Mutex::default(),
         }))
@@ -120,11 +109,7 @@ impl Metrics {
     /// Takes those numbers that nobody counts.
     fn look(&self) {
         let servers: Vec<_> = {
-            let mut servers = self
-                .0
-                .servers
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut servers = self.0.servers.lock();
             servers.retain(|server| server.strong_count() > 0);
             servers.iter().filter_map(Weak::upgrade).collect()
         };
@@ -148,12 +133,7 @@ impl Metrics {
     }
 
     pub(super) fn watch(&self, server: Weak<Shared>) {
-        let mut servers = self
-            .0
-            .servers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        servers.push(server);
+        self.0.servers.lock().push(server);
     }
 
     pub(super) fn refused(&self, why: Refused) {
@@ -242,68 +222,75 @@ impl fmt::Debug for Metrics {
     }
 }
 
-fn registry(numbers: &Numbers) -> Registry {
-    let mut registry = Registry::default();
-    let process = registry.sub_registry_with_prefix("process");
-    process.register_with_unit(
-        "resident_memory",
-        "Memory in use",
-        Unit::Bytes,
-        numbers.memory.clone(),
-    );
-    process.register("open_fds", "Open descriptors", numbers.files.clone());
-    process.register("threads", "Threads", numbers.threads.clone());
-    let rpyc = registry.sub_registry_with_prefix("rpyc");
-    rpyc.register(
-        "clients",
-        "Clients that are connected",
-        numbers.clients.clone(),
-    );
-    rpyc.register(
-        "connections",
-        "Connections that were served, in this process",
-        numbers.connections.clone(),
-    );
-    rpyc.register(
-        "refused",
-        "Clients that were not served",
-        numbers.refused.clone(),
-    );
-    rpyc.register(
-        "requests",
-        "Requests that have run, in this process",
-        numbers.requests.clone(),
-    );
-    rpyc.register_with_unit(
-        "request_duration",
-        "How long requests ran, in this process",
-        Unit::Seconds,
-        numbers.durations.clone(),
-    );
-    rpyc.register_with_unit(
-        "received",
-        "Bytes from clients, in this process",
-        Unit::Bytes,
-        numbers.received.clone(),
-    );
-    rpyc.register_with_unit(
-        "sent",
-        "Bytes to clients, in this process",
-        Unit::Bytes,
-        numbers.sent.clone(),
-    );
-    rpyc.register(
-        "objects",
-        "Objects that clients hold references to, in this process",
-        numbers.objects.clone(),
-    );
-    rpyc.register(
-        "netrefs",
-        "Objects of clients that are referred to, in this process",
-        numbers.netrefs.clone(),
-    );
-    registry
+impl Numbers {
+    /// All zero, and in the registry.
+    fn registered(registry: &mut Registry) -> Numbers {
+        let process = registry.sub_registry_with_prefix("process");
+        let memory = add(process, "resident_memory", "Memory in use", BYTES);
+        let files = add(process, "open_fds", "Open descriptors", None);
+        let threads = add(process, "threads", "Threads", None);
+        let rpyc = registry.sub_registry_with_prefix("rpyc");
+        let durations = Family::new_with_constructor(histogram as fn() -> Histogram);
+        let what = "How long requests ran, in this process";
+        rpyc.register_with_unit("request_duration", what, Unit::Seconds, durations.clone());
+        Numbers {
+            clients: add(rpyc, "clients", "Clients that are connected", None),
+            connections: add(
+                rpyc,
+                "connections",
+                "Connections that were served, in this process",
+                None,
+            ),
+            refused: add(rpyc, "refused", "Clients that were not served", None),
+            requests: add(
+                rpyc,
+                "requests",
+                "Requests that have run, in this process",
+                None,
+            ),
+            durations,
+            received: add(
+                rpyc,
+                "received",
+                "Bytes from clients, in this process",
+                BYTES,
+            ),
+            sent: add(rpyc, "sent", "Bytes to clients, in this process", BYTES),
+            objects: add(
+                rpyc,
+                "objects",
+                "Objects that clients hold references to, in this process",
+                None,
+            ),
+            netrefs: add(
+                rpyc,
+                "netrefs",
+                "Objects of clients that are referred to, in this process",
+                None,
+            ),
+            memory,
+            files,
+            threads,
+        }
+    }
 }
+
+/// A metric that is zero, and in the registry.
+fn add<M: Metric + Clone + Default>(
+    registry: &mut Registry,
+    name: &str,
+    what: &str,
+    unit: Option<Unit>,
+) -> M {
+    let metric = M::default();
+    match unit {
+        Some(unit) => registry.register_with_unit(name, what, unit, metric.clone()),
+        None => registry.register(name, what, metric.clone()),
+    }
+    metric
+}
+
+const BYTES: Option<Unit> = Some(Unit::Bytes);
 
 /// From a call on the loopback interface to one that a stock client gives up.
 fn histogram() -> Histogram {
