@@ -2,13 +2,47 @@
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rpyc_core::config::BeforeClosed;
 use rpyc_core::object::{Any, Args, Context};
+use rpyc_core::service::PeerInfo;
 use rpyc_core::wire::Value;
 use rpyc_core::{Config, Connection, Exception};
+
+use crate::threads::lock;
+
+/// What Python's rpyc calls the config of a connection: its options, and the facts of it.
+pub(crate) struct Settings<'a> {
+    pub(crate) config: &'a mut Config,
+    pub(crate) peer: &'a mut PeerInfo,
+    pub(crate) before_closed: &'a mut BeforeClosed,
+}
+
+/// The option `before_closed`: what is called with the peer's root before this side closes the
+/// connection.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BeforeClosed(Option<Any>);
+
+impl BeforeClosed {
+    /// What was set, if anything.
+    pub(crate) fn function(&self) -> Option<&Any> {
+        self.0.as_ref()
+    }
+
+    /// Calls what is kept there. It is foreign code: not under the lock.
+    pub(crate) fn call(kept: &Mutex<BeforeClosed>, connection: &Connection) {
+        let Some(function) = lock(kept).0.clone() else {
+            return;
+        };
+        let root = connection.root().map_err(Exception::from);
+        let called =
+            root.and_then(|root| function.call_in(&Context::new(connection), Args::from([root])));
+        if let Err(exception) = called {
+            log::warn!("before_closed: {exception}");
+        }
+    }
+}
 
 /// The switch of that name.
 pub(crate) fn flag<'a>(config: &'a mut Config, name: &str) -> Option<&'a mut bool> {
@@ -39,7 +73,12 @@ pub(crate) fn flag<'a>(config: &'a mut Config, name: &str) -> Option<&'a mut boo
 ///
 /// # Errors
 /// A KeyError where there is none; a TypeError or a ValueError where the value isn't one of its.
-pub(crate) fn set(config: &mut Config, name: &str, value: &Any) -> Result<(), Exception> {
+pub(crate) fn set(settings: Settings<'_>, name: &str, value: &Any) -> Result<(), Exception> {
+    let Settings {
+        config,
+        peer,
+        before_closed,
+    } = settings;
     let flag = match name {
         "debug" => Some(&mut config.debug),
         _ => flag(config, name),
@@ -50,10 +89,13 @@ pub(crate) fn set(config: &mut Config, name: &str, value: &Any) -> Result<(), Ex
         return Ok(());
     }
     match name {
-        "before_closed" => config.before_closed = function(value),
-        "connid" => config.connid = optional_text(name, value)?,
-        "credentials" => config.credentials = Some(value.clone()),
-        "endpoints" => config.endpoints = endpoints(value)?,
+        "before_closed" => {
+            let function = Some(value).filter(|value| !value.is_none());
+            before_closed.0 = function.cloned();
+        }
+        "connid" => peer.connid = optional_text(name, value)?,
+        "credentials" => peer.credentials = Some(value.clone()),
+        "endpoints" => peer.endpoints = endpoints(value)?,
         "exposed_prefix" => {
             let prefix = optional_text(name, value)?;
             config.exposed_prefix = prefix.ok_or_else(|| takes(name, "a str"))?;
@@ -82,23 +124,6 @@ fn optional_text(name: &str, value: &Any) -> Result<Option<String>, Exception> {
             text.map(Some).ok_or_else(|| takes(name, "a str"))
         }
     }
-}
-
-/// What is called with the peer's root before the connection is closed.
-fn function(value: &Any) -> Option<BeforeClosed> {
-    if matches!(value, Any::Value(Value::None)) {
-        return None;
-    }
-    let function = value.clone();
-    Some(Arc::new(move |connection: &Connection| {
-        let called = connection
-            .root()
-            .map_err(Exception::from)
-            .and_then(|root| function.call_in(&Context::new(connection), Args::from([root])));
-        if let Err(exception) = called {
-            log::warn!("before_closed: {exception}");
-        }
-    }))
 }
 
 fn names(value: &Any) -> Result<std::collections::HashSet<Cow<'static, str>>, Exception> {

@@ -9,7 +9,7 @@ use rpyc_core::Exception;
 use rpyc_core::config::Nesting;
 use rpyc_core::executor::Executor;
 use rpyc_core::object::{Access, Any, Context, IdParts, Object, ObjectRef, ObjectResult};
-use rpyc_core::service::{Service, ServiceFactory};
+use rpyc_core::service::{PeerInfo, Service, ServiceFactory};
 use rpyc_core::wire::{Str, Value};
 
 use crate::arguments::{MethodDef, method};
@@ -110,7 +110,7 @@ impl Service for SlaveService {
         self.root.clone()
     }
 
-    fn configure(&self, config: &mut Config) {
+    fn configure(&self, config: &mut Config, _: &mut PeerInfo) {
         config.allow_all_attrs = true;
         config.allow_pickle = self.options.allow_pickle;
         config.allow_getattr = true;

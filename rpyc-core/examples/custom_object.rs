@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use rpyc_core::object::ObjectRef;
 use rpyc_core::object::{IdParts, ObjectResult};
+use rpyc_core::service::PeerInfo;
 use rpyc_core::wire::Str;
 use rpyc_core::{Any, Config, Context, Object, Service, connect_thread};
 
@@ -60,7 +61,7 @@ impl Service for NamespaceService {
     }
 
     /// What the policy would refuse by default.
-    fn configure(&self, config: &mut Config) {
+    fn configure(&self, config: &mut Config, _: &mut PeerInfo) {
         config.allow_public_attrs = true;
         config.allow_setattr = true;
         config.allow_delattr = true;

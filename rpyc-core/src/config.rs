@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -11,19 +10,15 @@ pub use crate::dispatch::scheduler::Nesting;
 pub use crate::exception::KnownExceptions;
 use crate::exception::PythonException;
 use crate::executor::{Executor, ThreadPool};
-use crate::object::Any;
 pub use crate::observer::Observer;
-use crate::session::Connection;
-use crate::transport::PeerAddr;
 use crate::wire::{Dialect, Limits};
-
-/// What runs before a connection closes, while it still works.
-pub type BeforeClosed = Arc<dyn Fn(&Connection) + Send + Sync>;
 
 /// The options of a connection.
 ///
 /// The first group has the names, meanings and defaults of Python's rpyc; a service may change
-/// it for its connections in [`Service::configure`](crate::service::Service::configure).
+/// it for its connections in [`Service::configure`](crate::service::Service::configure). What is no
+/// option but a fact of one connection, such as its peer's credentials, is in
+/// [`PeerInfo`](crate::service::PeerInfo).
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Config {
@@ -72,21 +67,11 @@ pub struct Config {
     pub log_exceptions: bool,
     /// Every message is logged, decoded. Default: false.
     pub debug: bool,
-    /// The connection's name in logs. Default: `conn1`, `conn2`, ...
-    pub connid: Option<String>,
-    /// What the authenticator found out about the peer.
-    pub credentials: Option<Any>,
-    /// The addresses of both ends, this side's first.
-    pub endpoints: Option<(SocketAddr, SocketAddr)>,
-    /// Who connected, as the operating system says; a server sets it.
-    pub peer: Option<PeerAddr>,
     /// The target of this connection's log lines. Default: `rpyc`.
     pub logger: String,
     /// How long a synchronous request waits for its reply; `None` waits for ever.
     /// Default: 30 s.
     pub sync_request_timeout: Option<Duration>,
-    /// Called before the connection is closed by this side.
-    pub before_closed: Option<BeforeClosed>,
     /// Errors of closing are ignored, whatever they are. Default: false.
     pub close_catchall: bool,
 
@@ -169,13 +154,8 @@ impl Default for Config {
             propagate_keyboard_interrupt_locally: true,
             log_exceptions: true,
             debug: false,
-            connid: None,
-            credentials: None,
-            endpoints: None,
-            peer: None,
             logger: "rpyc".to_owned(),
             sync_request_timeout: Some(Duration::from_secs(30)),
-            before_closed: None,
             close_catchall: false,
             bind_threads: *BIND_THREADS,
             dialect: Dialect::CURRENT,
@@ -210,13 +190,6 @@ impl Config {
     /// ```
     pub fn new() -> Config {
         Config::default()
-    }
-
-    /// Sets [`connid`](Config#structfield.connid).
-    #[must_use]
-    pub fn connid(mut self, name: impl Into<String>) -> Config {
-        self.connid = Some(name.into());
-        self
     }
 
     /// Knows the type for an exception class of the peer's, so that what is raised there can be turned
@@ -300,12 +273,8 @@ setters! {
     executor: Arc<dyn Executor>;
     ;
     exposed_prefix: String;
-    credentials: Option<Any>;
-    endpoints: Option<(SocketAddr, SocketAddr)>;
-    peer: Option<PeerAddr>;
     logger: String;
     sync_request_timeout: Option<Duration>;
-    before_closed: Option<BeforeClosed>;
     handshake_timeout: Option<Duration>;
     frame_timeout: Option<Duration>;
     write_timeout: Option<Duration>;
@@ -316,7 +285,6 @@ setters! {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
-            .field("connid", &self.connid)
             .field("allow_getattr", &self.allow_getattr)
             .field("allow_setattr", &self.allow_setattr)
             .field("allow_delattr", &self.allow_delattr)

@@ -51,11 +51,8 @@ impl DemoService {
     /// Who calls, as the operating system says.
     #[exposed]
     fn caller(&self, cx: &Context<'_>) -> String {
-        let config = cx.connection().config();
-        config
-            .peer
-            .as_ref()
-            .map_or_else(String::new, ToString::to_string)
+        let address = cx.connection().peer().address;
+        address.map_or_else(String::new, |address| address.to_string())
     }
 
     #[exposed]

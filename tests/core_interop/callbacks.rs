@@ -46,7 +46,7 @@ fn closures() -> Exposed<()> {
         .method(twice.doc("Calls a function two times."))
         .property(Property::new("peer").get(peer))
         .constant("version", "1.2")
-        .on_connect(|_, cx| match cx.connection().config().credentials {
+        .on_connect(|_, cx| match cx.connection().peer().credentials {
             Some(_) => {
                 Err(Exception::builtin("PermissionError").with_arg("no credentials, please"))
             }

@@ -1,6 +1,7 @@
 //! What a service knows of the call that it serves: who calls, and what that side offers.
 
-use rpyc_core::{Any, Config, Context, Exception, Exposed, args, service};
+use rpyc_core::service::PeerInfo;
+use rpyc_core::{Any, Config, Context, Exception, args, service};
 
 use crate::serving::run_with;
 
@@ -12,13 +13,18 @@ impl AskingService {
     /// The caller's port, as this side sees it.
     #[exposed]
     fn port(&self, cx: &Context<'_>) -> Option<u16> {
-        let (_, peer) = cx.connection().config().endpoints?;
+        let (_, peer) = cx.connection().peer().endpoints?;
         Some(peer.port())
     }
 
     #[exposed]
     fn credentials(&self, cx: &Context<'_>) -> Option<Any> {
-        cx.connection().config().credentials.clone()
+        cx.connection().peer().credentials
+    }
+
+    #[configure]
+    fn everybody_is_alice(&self, _: &mut Config, peer: &mut PeerInfo) {
+        peer.credentials = Some(Any::from("alice"));
     }
 
     /// The names of the caller's own service.
@@ -35,10 +41,9 @@ impl AskingService {
 
 #[test]
 fn a_service_knows_the_address_and_the_credentials_of_each_caller() {
-    let config = Config::new().credentials(Some(Any::from("alice")));
     run_with(
-        Exposed::new(AskingService),
-        config,
+        AskingService,
+        Config::new(),
         r#"
         same(root.port(), local_port(conn))
         same(root.credentials(), "alice")
@@ -53,7 +58,7 @@ fn a_service_knows_the_address_and_the_credentials_of_each_caller() {
 #[test]
 fn a_service_asks_its_peer_for_the_names_of_its_service() {
     run_with(
-        Exposed::new(AskingService),
+        AskingService,
         Config::default(),
         r#"
         class PagerService(rpyc.Service):

@@ -1,6 +1,7 @@
 //! The options and their defaults beside those of Python's rpyc, read out of it.
 
 use rpyc_core::Config;
+use rpyc_core::service::PeerInfo;
 use rpyc_tests::Script;
 
 fn truth(value: bool) -> &'static str {
@@ -44,11 +45,13 @@ fn ours(config: &Config) -> String {
         ("close_catchall", config.close_catchall),
         ("bind_threads", config.bind_threads),
     ];
+    let peer = PeerInfo::default();
     let absent = [
-        ("connid", config.connid.is_none()),
-        ("credentials", config.credentials.is_none()),
-        ("endpoints", config.endpoints.is_none()),
-        ("before_closed", config.before_closed.is_none()),
+        ("connid", peer.connid.is_none()),
+        ("credentials", peer.credentials.is_none()),
+        ("endpoints", peer.endpoints.is_none()),
+        // A hook of services here, of which there is none by default.
+        ("before_closed", true),
     ];
     let mut items: Vec<String> = Vec::new();
     items.extend(switches.map(|(name, value)| format!("{name:?}: {}", truth(value))));

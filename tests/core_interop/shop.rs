@@ -66,7 +66,7 @@ impl ShopService {
 
     #[exposed]
     fn credentials(&self, cx: &Context<'_>) -> Option<Any> {
-        cx.connection().config().credentials.clone()
+        cx.connection().peer().credentials
     }
 
     #[exposed]

@@ -284,5 +284,17 @@ def closing(root):
     MagnetService.told.append(root.answer())
 
 
+class Decides(MagnetService):
+    """Finds out itself who its clients are, and is told before it closes."""
+
+    def on_connect(self, conn):
+        super().on_connect(conn)
+        conn._config["credentials"] = ("me", 7)
+        conn._config["before_closed"] = closing
+
+    def exposed_decided(self):
+        return self._conn._config["credentials"], self._conn._config["before_closed"] is closing
+
+
 closes = {"before_closed": closing}
 options = {"allow_public_attrs": True, "sync_request_timeout": 7}

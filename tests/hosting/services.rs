@@ -333,6 +333,23 @@ fn before_closed_is_called_with_the_peers_root_when_this_side_closes() {
 }
 
 #[test]
+fn a_service_says_who_its_client_is_and_what_is_called_before_it_closes() {
+    let code = r#"
+        root = connect().root
+        print(root.decided())
+        try:
+            root.close()
+        except EOFError:
+            print("closed")
+        root = connect().root
+        while "disconnected True" not in root.told():
+            pass
+        print("answer" in root.told())
+        "#;
+    same_as_stock("Decides", &[], code);
+}
+
+#[test]
 fn the_log_of_a_connection_goes_where_its_logger_says() {
     for python in pythons() {
         let options = [

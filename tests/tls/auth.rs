@@ -24,7 +24,7 @@ struct WhoService;
 impl WhoService {
     #[exposed]
     fn whoami(&self, cx: &Context<'_>) -> Any {
-        let credentials = cx.connection().config().credentials.clone();
+        let credentials = cx.connection().peer().credentials;
         credentials.unwrap_or(Any::NONE)
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use rpyc_classic::embedding::{Imports, Init, Module};
-use rpyc_core::service::{Service, VoidService};
+use rpyc_core::service::{PeerInfo, Service, VoidService};
+use rpyc_core::transport::memory_pair;
 use rpyc_core::{Config, Connection, Error};
 use rustpython_vm::{PyObjectRef, PyResult, VirtualMachine};
 
@@ -67,9 +68,12 @@ pub(super) struct HomeSession {
 
 impl HomeSession {
     pub(super) fn new(shared: &Arc<Shared>) -> Result<HomeSession, Error> {
-        let config = Config::new().connid("python");
-        let service = || Arc::new(VoidService);
-        let connection = Connection::pair(service(), config.clone(), service(), config)?;
+        let (here, there) = memory_pair();
+        let open = |stream| {
+            let peer = PeerInfo::named("python");
+            Connection::over(Arc::new(stream), VoidService, Config::new(), peer)
+        };
+        let connection = (open(here)?, open(there)?);
         let session = PythonSession::home(shared.clone(), &connection.0, VoidService.root());
         Ok(HomeSession {
             session,

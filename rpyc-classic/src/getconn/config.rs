@@ -1,6 +1,6 @@
 //! `conn._config`: the options that programs read and change while a connection lives.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use rpyc_core::args;
 use rpyc_core::object::{Any, Context, IdParts, Iter, MethodInfo, Object, ObjectResult};
@@ -9,21 +9,25 @@ use rpyc_core::{Config, Connection, Exception, WeakConnection};
 
 use super::{gone, method_names};
 use crate::arguments::{MethodDef, method};
-use crate::options::{self, flag};
+use crate::options::{self, BeforeClosed, Settings, flag};
+use crate::threads::lock;
 
 /// The config as a dict that has the names of Python's rpyc.
 pub(super) struct ConfigView {
     connection: WeakConnection,
-    // Whether a service looks at its own connection, rather than a client at the server's.
-    is_the_services: bool,
+    // Of a service that looks at its own connection, rather than of a client at the server's.
+    before_closed: Option<Arc<Mutex<BeforeClosed>>>,
     this: Weak<ConfigView>,
 }
 
 impl ConfigView {
-    pub(super) fn object(connection: WeakConnection, is_the_services: bool) -> Any {
+    pub(super) fn object(
+        connection: WeakConnection,
+        before_closed: Option<Arc<Mutex<BeforeClosed>>>,
+    ) -> Any {
         Any::Local(Arc::new_cyclic(|this| ConfigView {
             connection,
-            is_the_services,
+            before_closed,
             this: this.clone(),
         }))
     }
@@ -40,14 +44,14 @@ impl ConfigView {
         }
         let text = |text: &str| Any::from(text);
         Ok(Some(match key {
-            "before_closed" => match config.before_closed {
-                // What is called is the program's.
-                Some(_) => text("<a function of the server's>"),
-                None => Any::NONE,
-            },
+            "before_closed" => {
+                let kept = self.before_closed.as_ref().map(|kept| lock(kept).clone());
+                let function = kept.as_ref().and_then(BeforeClosed::function);
+                function.cloned().unwrap_or(Any::NONE)
+            }
             "connid" => text(connection.connid()),
-            "credentials" => config.credentials.unwrap_or(Any::NONE),
-            "endpoints" => match config.endpoints {
+            "credentials" => connection.peer().credentials.unwrap_or(Any::NONE),
+            "endpoints" => match connection.peer().endpoints {
                 Some((ours, theirs)) => {
                     let end = |end: std::net::SocketAddr| {
                         let port = i64::from(end.port());
@@ -81,14 +85,31 @@ impl ConfigView {
         if self.option(key)?.is_none() {
             return Err(Exception::key_error(key));
         }
-        if FIXED.contains(&key) || (!self.is_the_services && OF_THE_OPERATOR.contains(&key)) {
+        let is_the_services = self.before_closed.is_some();
+        if FIXED.contains(&key) || (!is_the_services && OF_THE_OPERATOR.contains(&key)) {
             return Err(Exception::value_error(format!(
                 "'{key}' can't be changed at the server"
             )));
         }
         // Tried first: a change is whole or isn't made.
-        options::set(&mut Config::clone(&connection.config()), key, value)?;
-        connection.update_config(|config| drop(options::set(config, key, value)));
+        let (mut peer, mut before_closed) = (connection.peer(), BeforeClosed::default());
+        let mut set = |config: &mut Config| {
+            let settings = Settings {
+                config,
+                peer: &mut peer,
+                before_closed: &mut before_closed,
+            };
+            options::set(settings, key, value)
+        };
+        set(&mut Config::clone(&connection.config()))?;
+        match (key, &self.before_closed) {
+            ("before_closed", Some(kept)) => {
+                let before = std::mem::replace(&mut *lock(kept), before_closed);
+                drop(before);
+            }
+            ("credentials", _) => connection.set_credentials(peer.credentials),
+            _ => connection.update_config(|config| drop(set(config))),
+        }
         Ok(Any::NONE)
     }
 

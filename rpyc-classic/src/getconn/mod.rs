@@ -23,6 +23,7 @@ use self::config::ConfigView;
 use self::modules::Modules;
 use crate::arguments::{MethodDef, method};
 use crate::evaluator::Session;
+use crate::options::BeforeClosed;
 use crate::target::raised;
 use crate::threads::lock;
 
@@ -57,8 +58,8 @@ pub struct ServerConnection {
     session: Weak<dyn Session>,
     // What this side offers, as long as the connection is open.
     root: Weak<dyn Object>,
-    // Whether a service has it, rather than code of clients'.
-    is_the_services: bool,
+    // Where a service has it, rather than code of clients'.
+    before_closed: Option<Arc<Mutex<BeforeClosed>>>,
     this: Weak<ServerConnection>,
 }
 
@@ -70,31 +71,32 @@ impl ServerConnection {
         session: Weak<dyn Session>,
         root: &ObjectRef,
     ) -> ObjectRef {
-        ServerConnection::made(connection, session, root, false)
+        ServerConnection::made(connection, session, root, None)
     }
 
     /// The same as a service in Python gets it, which may change all of its connection's options.
     #[must_use]
-    pub fn of_service(
+    pub(crate) fn of_service(
         connection: &Connection,
         session: Weak<dyn Session>,
         root: &ObjectRef,
+        before_closed: Arc<Mutex<BeforeClosed>>,
     ) -> ObjectRef {
-        ServerConnection::made(connection, session, root, true)
+        ServerConnection::made(connection, session, root, Some(before_closed))
     }
 
     fn made(
         connection: &Connection,
         session: Weak<dyn Session>,
         root: &ObjectRef,
-        is_the_services: bool,
+        before_closed: Option<Arc<Mutex<BeforeClosed>>>,
     ) -> ObjectRef {
         Arc::new_cyclic(|this| ServerConnection {
             connection: connection.downgrade(),
             keeper: None,
             session,
             root: Arc::downgrade(root),
-            is_the_services,
+            before_closed,
             this: this.clone(),
         })
     }
@@ -111,7 +113,7 @@ impl ServerConnection {
             keeper: Some(keeper),
             session: object.session.clone(),
             root: object.root.clone(),
-            is_the_services: object.is_the_services,
+            before_closed: object.before_closed.clone(),
             this: this.clone(),
         }))
     }
@@ -183,7 +185,7 @@ impl Object for ServerConnection {
             "_config" => {
                 return Ok(ConfigView::object(
                     self.connection.clone(),
-                    self.is_the_services,
+                    self.before_closed.clone(),
                 ));
             }
             "_local_root" => {

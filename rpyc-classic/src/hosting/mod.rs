@@ -14,13 +14,13 @@ use rpyc_core::Config;
 use rpyc_core::Exception;
 use rpyc_core::executor::Executor;
 use rpyc_core::object::{Any, ObjectRef};
-use rpyc_core::service::{Service, ServiceFactory};
+use rpyc_core::service::{PeerInfo, Service, ServiceFactory};
 use rpyc_core::wire::Value;
 
 pub use self::error::{HostError, HostPart};
 use self::service::HostedService;
 use crate::evaluator::{Evaluator, Session};
-use crate::options;
+use crate::options::{self, BeforeClosed, Settings};
 
 /// A service in Python: which class, and what its connections are like.
 #[derive(Clone, Debug, Default)]
@@ -124,15 +124,25 @@ impl Hosted {
         &self.names
     }
 
-    fn configure(&self, config: &mut Config) {
+    fn configure(
+        &self,
+        config: &mut Config,
+        peer: &mut PeerInfo,
+        before_closed: &mut BeforeClosed,
+    ) {
         // Facts that the server knows better.
-        let known = (config.credentials.take(), config.endpoints.take());
+        let known = (peer.credentials.take(), peer.endpoints.take());
         for (name, value) in &self.settings {
+            let settings = Settings {
+                config,
+                peer,
+                before_closed,
+            };
             // It was tried when the service was loaded.
-            let set = options::set(config, name, value);
+            let set = options::set(settings, name, value);
             debug_assert!(set.is_ok(), "{name}: {set:?}");
         }
-        (config.credentials, config.endpoints) = known;
+        (peer.credentials, peer.endpoints) = known;
         if self.no_pickle {
             config.allow_pickle = false;
         }
@@ -190,9 +200,18 @@ fn settings_of(options: Any) -> Result<Vec<(String, Any)>, HostError> {
         Some((name.as_str()?.to_owned(), value))
     };
     let settings: Vec<_> = options.filter_map(pair).collect();
-    let mut config = Config::default();
+    let mut tried = (
+        Config::default(),
+        PeerInfo::default(),
+        BeforeClosed::default(),
+    );
     for (name, value) in &settings {
-        options::set(&mut config, name, value).map_err(HostError::config)?;
+        let tried = Settings {
+            config: &mut tried.0,
+            peer: &mut tried.1,
+            before_closed: &mut tried.2,
+        };
+        options::set(tried, name, value).map_err(HostError::config)?;
     }
     Ok(settings)
 }

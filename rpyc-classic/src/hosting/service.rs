@@ -2,15 +2,18 @@
 
 use std::fmt;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rpyc_core::config::Nesting;
 use rpyc_core::object::{Any, Context, ObjectRef};
+use rpyc_core::service::PeerInfo;
 use rpyc_core::{Config, Connection, Exception, Service};
 
 use super::{Hosted, SERVICES};
 use crate::evaluator::Session;
 use crate::getconn::ServerConnection;
+use crate::options::BeforeClosed;
+use crate::threads::lock;
 
 /// An instance of a class in Python, and what is known of its connection.
 pub(super) struct HostedService {
@@ -18,6 +21,7 @@ pub(super) struct HostedService {
     session: Arc<dyn Session>,
     // Made on the connection's own thread: the constructor may take its time.
     instance: OnceLock<ObjectRef>,
+    before_closed: Arc<Mutex<BeforeClosed>>,
 }
 
 impl HostedService {
@@ -26,6 +30,7 @@ impl HostedService {
             session: hosted.evaluator.open(false),
             hosted,
             instance: OnceLock::new(),
+            before_closed: Arc::default(),
         }
     }
 
@@ -57,14 +62,16 @@ impl HostedService {
 }
 
 impl Service for HostedService {
-    fn configure(&self, config: &mut Config) {
+    fn configure(&self, config: &mut Config, peer: &mut PeerInfo) {
         // What Python code counts on, as in classic mode: it is called back on its own thread.
         config.nesting = match self.hosted.is_clients {
             true => Nesting::Waiting,
             false => Nesting::Stack,
         };
         config.executor = self.hosted.executor.clone();
-        self.hosted.configure(config);
+        let mut before_closed = BeforeClosed::default();
+        self.hosted.configure(config, peer, &mut before_closed);
+        *lock(&self.before_closed) = before_closed;
     }
 
     fn begin(&self) -> Result<(), Exception> {
@@ -85,7 +92,12 @@ impl Service for HostedService {
     fn on_connect(&self, cx: &Context<'_>) -> Result<(), Exception> {
         let connection = cx.connection();
         let session = Arc::downgrade(&self.session);
-        let this = ServerConnection::of_service(connection, session, &self.root());
+        let this = ServerConnection::of_service(
+            connection,
+            session,
+            &self.root(),
+            self.before_closed.clone(),
+        );
         self.session.connected(connection, this.clone());
         let told = self.tell("connected", this);
         if told.is_err() {
@@ -93,6 +105,10 @@ impl Service for HostedService {
             self.session.disconnected();
         }
         told
+    }
+
+    fn before_closed(&self, connection: &Connection) {
+        BeforeClosed::call(&self.before_closed, connection);
     }
 
     fn on_disconnect(&self, connection: &Connection) {

@@ -88,20 +88,29 @@ pub(crate) fn expand(
                     })
                 });
             }
-            Mark::OnDisconnect => {
-                let hook = call.hook(&quote!(connection));
+            Mark::BeforeClosed | Mark::OnDisconnect => {
+                let step = match mark {
+                    Mark::BeforeClosed => quote!(before_closed),
+                    _ => quote!(on_disconnect),
+                };
+                let hook = call.hook(&[quote!(connection)]);
                 let hook = hook_of_value(&call, hook);
                 steps.push(quote! {
-                    .on_disconnect(|value, connection| {
+                    .#step(|value, connection| {
                         let _ = connection;
                         #hook;
                     })
                 });
             }
             Mark::Configure => {
-                let hook = call.hook(&quote!(config));
+                let hook = call.hook(&[quote!(config), quote!(peer)]);
                 let hook = hook_of_value(&call, hook);
-                steps.push(quote! { .configure(|value, config| { #hook; }) });
+                steps.push(quote! {
+                    .configure(|value, config, peer| {
+                        let _ = peer;
+                        #hook;
+                    })
+                });
             }
         }
     }
@@ -166,9 +175,10 @@ pub(crate) fn expand(
 /// Refuses a mark that means nothing on this kind of block.
 fn check_mark(kind: Kind, mark: &Mark, call: &Call) -> syn::Result<()> {
     let refused = match (kind, mark) {
-        (Kind::Object, Mark::OnConnect | Mark::OnDisconnect | Mark::Configure) => {
-            "only a service has connections: use #[service] on the block"
-        }
+        (
+            Kind::Object,
+            Mark::BeforeClosed | Mark::Configure | Mark::OnConnect | Mark::OnDisconnect,
+        ) => "only a service has connections: use #[service] on the block",
         (Kind::Service, Mark::Setter(_) | Mark::Deleter(_)) => {
             "no peer can change a service's attributes: expose a method that does it, or give the \
              property to an object, by #[expose] on its block"

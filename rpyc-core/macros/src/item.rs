@@ -6,6 +6,7 @@ use crate::options::name_of;
 
 /// What a method is marked as.
 pub(crate) enum Mark {
+    BeforeClosed,
     Configure,
     Deleter(Option<LitStr>),
     Exposed(Option<LitStr>),
@@ -25,8 +26,8 @@ pub(crate) fn take_mark(function: &mut ImplItemFn) -> syn::Result<Option<Mark>> 
             Some(_) if found.is_some() => {
                 return Err(syn::Error::new_spanned(
                     attribute,
-                    "a method has one mark: exposed, getter, setter, deleter, on_connect, \
-                     on_disconnect or configure",
+                    "a method has one mark: exposed, getter, setter, deleter, configure, \
+                     on_connect, before_closed or on_disconnect",
                 ));
             }
             mark => found = mark,
@@ -41,6 +42,7 @@ fn mark_of(attribute: &Attribute) -> syn::Result<Option<Mark>> {
         return Ok(None);
     };
     let mark = match name.to_string().as_str() {
+        "before_closed" => Mark::BeforeClosed,
         "configure" => Mark::Configure,
         "deleter" => Mark::Deleter(name_of(attribute)?),
         "exposed" => Mark::Exposed(name_of(attribute)?),

@@ -27,7 +27,8 @@ use crate::options::TypeOptions;
 /// - `#[getter]` on a method that computes an attribute: `fn size(&self) -> T` makes the property `size`.
 ///   (A peer can't set a service's own attributes, whatever its config says; for those of other objects
 ///   there is [`expose`](macro@expose).)
-/// - `#[on_connect]`, `#[on_disconnect]` and `#[configure]` on the hooks of a connection's life.
+/// - `#[configure]`, `#[on_connect]`, `#[before_closed]` and `#[on_disconnect]` on the hooks of a
+///   connection's life (those of the trait `Service`).
 ///
 /// Parameters are of any type that implements `FromAny`, or references to one (`&str`, `&[T]`);
 /// results of any that implements `IntoAny`, `Result` with an error that becomes an exception

@@ -151,17 +151,17 @@ impl Call {
 
     /// What [`hook`](Call::hook) gives, as it goes to the peer.
     pub(crate) fn answer(&self, value: &TokenStream) -> TokenStream {
-        converted(&self.hook(value))
+        converted(&self.hook(std::slice::from_ref(value)))
     }
 
-    /// Calls the method with what is at hand: `cx` and `this` by kind, `value` for the first of the
-    /// others.
-    pub(crate) fn hook(&self, value: &TokenStream) -> TokenStream {
+    /// Calls the method with what is at hand: `cx` and `this` by kind, `values` for the others.
+    pub(crate) fn hook(&self, values: &[TokenStream]) -> TokenStream {
+        let mut values = values.iter().cloned();
         let receiver = self.receiver.then(|| quote!(&**this));
         let passed = self.params.iter().map(|param| match param.kind {
             ParamKind::Context => quote!(cx),
             ParamKind::This => quote!(this),
-            _ => value.clone(),
+            _ => values.next().unwrap_or_default(),
         });
         let passed: Vec<TokenStream> = receiver.into_iter().chain(passed).collect();
         self.called(&passed)

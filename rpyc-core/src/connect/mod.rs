@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::error::{CloseReason, Error, Timeout};
 use crate::executor::{no_more_threads, thread_name};
 use crate::registry::{Directory, RegistryError};
-use crate::service::{IntoService, Service, VoidService};
+use crate::service::{IntoService, PeerInfo, Service, VoidService};
 use crate::session::Connection;
 use crate::transport::{Stream, memory_pair};
 use crate::wire::Dialect;
@@ -55,6 +55,7 @@ pub fn connect_thread(service: impl IntoService, config: Config) -> Result<Conne
 pub struct Connector {
     service: Arc<dyn Service>,
     config: Config,
+    connid: Option<String>,
     timeout: Option<Duration>,
     nodelay: bool,
     keepalive: Option<Duration>,
@@ -68,6 +69,7 @@ impl Default for Connector {
         Connector {
             service: Arc::new(VoidService),
             config: Config::default(),
+            connid: None,
             timeout: Some(Duration::from_secs(5)),
             nodelay: true,
             keepalive: Some(Duration::from_secs(60)),
@@ -95,6 +97,13 @@ impl Connector {
     #[must_use]
     pub fn config(mut self, config: Config) -> Connector {
         self.config = config;
+        self
+    }
+
+    /// The name of the connections in logs. Default: `conn1`, `conn2`, ...
+    #[must_use]
+    pub fn connid(mut self, name: impl Into<String>) -> Connector {
+        self.connid = Some(name.into());
         self
     }
 
@@ -359,7 +368,12 @@ impl Connector {
         }
         let mut config = self.config.clone();
         config.dialect = dialect;
-        let connection = Connection::open(stream, self.service.clone(), config)?;
+        let peer = PeerInfo {
+            connid: self.connid.clone(),
+            ..PeerInfo::default()
+        };
+        let service = self.service.clone();
+        let connection = Connection::over(Arc::new(stream), service, config, peer)?;
         let left = self
             .timeout
             .map(|limit| limit.saturating_sub(began.elapsed()));

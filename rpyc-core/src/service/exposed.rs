@@ -1,6 +1,6 @@
 //! Services of Rust types.
 
-use super::Service;
+use super::{PeerInfo, Service};
 use crate::config::Config;
 use crate::exception::Exception;
 use crate::object::{Context, Exposed, ObjectRef};
@@ -12,10 +12,10 @@ impl<T: Send + Sync + 'static> Service for Exposed<T> {
         self.object()
     }
 
-    fn configure(&self, config: &mut Config) {
+    fn configure(&self, config: &mut Config, peer: &mut PeerInfo) {
         let hooks = self.class().service.as_ref();
         if let Some(configure) = hooks.and_then(|hooks| hooks.configure.as_ref()) {
-            configure(self, config);
+            configure(self, config, peer);
         }
     }
 
@@ -24,6 +24,13 @@ impl<T: Send + Sync + 'static> Service for Exposed<T> {
         match hooks.and_then(|hooks| hooks.on_connect.as_ref()) {
             Some(on_connect) => on_connect(self, cx),
             None => Ok(()),
+        }
+    }
+
+    fn before_closed(&self, connection: &Connection) {
+        let hooks = self.class().service.as_ref();
+        if let Some(before_closed) = hooks.and_then(|hooks| hooks.before_closed.as_ref()) {
+            before_closed(self, connection);
         }
     }
 

@@ -2,10 +2,12 @@
 
 mod exposed;
 mod factory;
+mod peer_info;
 
 use std::sync::Arc;
 
 pub use self::factory::{IntoFactory, ServiceFactory};
+pub use self::peer_info::PeerInfo;
 
 use crate::config::Config;
 use crate::exception::Exception;
@@ -18,9 +20,10 @@ pub trait Service: Send + Sync + 'static {
     /// The object that the peer gets as `conn.root`. Asked for once a connection.
     fn root(&self) -> ObjectRef;
 
-    /// Changes the connection's config before the connection is made.
-    fn configure(&self, config: &mut Config) {
-        let _ = config;
+    /// Changes the connection's config before the connection is made, and what is known of its
+    /// peer.
+    fn configure(&self, config: &mut Config, peer: &mut PeerInfo) {
+        let _ = (config, peer);
     }
 
     /// A connection is about to be made, on the thread that opens it, which may block; its config is
@@ -42,6 +45,12 @@ pub trait Service: Send + Sync + 'static {
     fn on_connect(&self, cx: &Context<'_>) -> Result<(), Exception> {
         let _ = cx;
         Ok(())
+    }
+
+    /// The connection is about to be closed by this side, in
+    /// [`Connection::close`](crate::Connection::close), and still works.
+    fn before_closed(&self, connection: &Connection) {
+        let _ = connection;
     }
 
     /// The connection is closed; called exactly once, also where nobody serves it. It must not use

@@ -22,15 +22,10 @@ impl Link {
             self.finish_within(GRACE);
             return Ok(());
         }
+        self.tell_service("before_closed", |connection| {
+            session.service.before_closed(connection);
+        });
         let config = session.config();
-        if let Some(before_closed) = &config.before_closed {
-            let connection = Connection::internal(self.clone());
-            let told = catch_unwind(AssertUnwindSafe(|| before_closed(&connection)));
-            if let Err(panic) = told {
-                let what = panic_message(&*panic);
-                log::error!(target: &config.logger, "{}: before_closed panicked: {what}", session.connid);
-            }
-        }
         let timeout = config.sync_request_timeout.unwrap_or(GRACE).min(GRACE);
         let answer = self.request_within(Handler::Close, Vec::new(), Some(timeout));
         self.end(CloseReason::Local);
@@ -47,12 +42,16 @@ impl Link {
 
     /// Tells the service that the connection has ended.
     pub(super) fn tell_service_of_end(self: &Arc<Self>) {
+        self.tell_service("on_disconnect", |connection| {
+            self.session.service.on_disconnect(connection);
+        });
+    }
+
+    fn tell_service(self: &Arc<Self>, hook: &str, tell: impl FnOnce(&Connection)) {
         let connection = Connection::internal(self.clone());
-        let service = &self.session.service;
-        let told = catch_unwind(AssertUnwindSafe(|| service.on_disconnect(&connection)));
-        if told.is_err() {
-            let config = self.session.config();
-            log::error!(target: &config.logger, "{}: on_disconnect panicked", self.session.connid);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| tell(&connection))) {
+            let (session, what) = (&self.session, panic_message(&*panic));
+            log::error!(target: &session.config().logger, "{}: {hook} panicked: {what}", session.connid);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::dispatch::GRACE;
 use crate::error::{CloseReason, Error};
 use crate::exception::Exception;
 use crate::object::{Any, ObjectResult};
-use crate::service::IntoService;
+use crate::service::{IntoService, PeerInfo};
 use crate::transport::{Stream, memory_pair};
 use crate::wire::{Dialect, Handler, Value};
 
@@ -64,7 +64,7 @@ impl<'a> Context<'a> {
         Context { connection }
     }
 
-    /// The connection, to call back into the peer or to read its config and credentials.
+    /// The connection, to call back into the peer or to read its config and who the peer is.
     pub fn connection(&self) -> &'a Connection {
         self.connection
     }
@@ -88,10 +88,11 @@ impl Connection {
         service: impl IntoService,
         config: Config,
     ) -> Result<Connection, Error> {
-        Connection::over(Arc::new(stream), service, config)
+        Connection::over(Arc::new(stream), service, config, PeerInfo::default())
     }
 
-    /// The same over a stream whose type isn't known here, as an authenticator returns it.
+    /// The same over a stream whose type isn't known here, as an authenticator returns it, and with
+    /// what is known of the peer.
     ///
     /// # Errors
     /// As [`open`](Connection::open).
@@ -99,8 +100,9 @@ impl Connection {
         stream: Arc<dyn Stream>,
         service: impl IntoService,
         config: Config,
+        peer: PeerInfo,
     ) -> Result<Connection, Error> {
-        let link = Link::open(stream, service.into_service(), config)?;
+        let link = Link::open(stream, service.into_service(), config, peer)?;
         keep_alive::begin(link.number);
         let guard = Some(Arc::new(Guard(link.clone())));
         Connection { link, guard }.introduced()
@@ -133,6 +135,20 @@ impl Connection {
         &self.link.session.connid
     }
 
+    /// Who is at the other end, as far as that is known.
+    pub fn peer(&self) -> PeerInfo {
+        self.link.session.peer.lock().clone()
+    }
+
+    /// Sets what the peer has shown itself to be, as a service does that asks for it itself.
+    pub fn set_credentials(&self, credentials: Option<Any>) {
+        let mut peer = self.link.session.peer.lock();
+        let before = std::mem::replace(&mut peer.credentials, credentials);
+        drop(peer);
+        // It may have a destructor that comes back here.
+        drop(before);
+    }
+
     /// What the peer is called in logs: its address, mostly.
     pub fn peer_label(&self) -> &str {
         &self.link.session.peer_label
@@ -162,7 +178,7 @@ impl Connection {
         self.link.session.config()
     }
 
-    /// Changes the config for what comes from now on. `limits`, `connid` and the time limits on
+    /// Changes the config for what comes from now on. `limits` and the time limits on
     /// what the peer sends are settled when the connection is made.
     ///
     /// `change` is called again, on the newer config, where another thread has changed it

@@ -11,7 +11,7 @@ use crate::dispatch::{Dispatcher, panic_message};
 use crate::error::{CloseReason, Error};
 use crate::exception::Exception;
 use crate::object::{Context, Space};
-use crate::service::Service;
+use crate::service::{PeerInfo, Service};
 use crate::transport::{ReadHalf, ReadTimeouts, Stream};
 
 impl Link {
@@ -19,8 +19,9 @@ impl Link {
         stream: Arc<dyn Stream>,
         service: Arc<dyn Service>,
         mut config: Config,
+        mut peer: PeerInfo,
     ) -> Result<Arc<Link>, Error> {
-        let configured = ask("configure", || service.configure(&mut config));
+        let configured = ask("configure", || service.configure(&mut config, &mut peer));
         let begun = configured.and_then(|()| ask("begin", || service.begin()).flatten());
         let root = begun.and_then(|()| {
             ask("root", || {
@@ -34,8 +35,8 @@ impl Link {
             stream.shutdown();
             Error::Closed(CloseReason::Refused(refusal))
         })?;
-        config.connid.get_or_insert_with(next_connid);
-        config.endpoints = config.endpoints.or_else(|| stream.endpoints());
+        peer.connid.get_or_insert_with(next_connid);
+        peer.endpoints = peer.endpoints.or_else(|| stream.endpoints());
         let config = Arc::new(config);
         let number = Space::unique().number();
         let dialect = match config.bind_threads {
@@ -46,7 +47,7 @@ impl Link {
         // Later, a stream may not know any more.
         let peer_label = stream.peer_label();
         let (read_half, bounds) = (read_half(stream.clone(), &config), bounds(&config));
-        let session = Session::new(service, root.clone(), config, peer_label, encoding);
+        let session = Session::new(service, root.clone(), config, peer, peer_label, encoding);
         session.exports.lock().pin(&root, id_parts);
         Ok(Dispatcher::new(number, stream, read_half, bounds, session))
     }

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::scheduler::Bounds;
 use crate::object::{Any, ObjectRef};
-use crate::service::Service;
+use crate::service::{PeerInfo, Service};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -23,6 +23,7 @@ pub(crate) struct Session {
     pub(super) peer_label: String,
     pub(super) service: Arc<dyn Service>,
     config: Mutex<Arc<Config>>,
+    pub(super) peer: Mutex<PeerInfo>,
     pub(super) exports: Mutex<Exports>,
     pub(super) imports: Mutex<Imports>,
     pub(super) roots: Roots,
@@ -53,14 +54,16 @@ impl Session {
         service: Arc<dyn Service>,
         root: ObjectRef,
         config: Arc<Config>,
+        peer: PeerInfo,
         peer_label: String,
         encoding: Encoding,
     ) -> Session {
         Session {
-            connid: config.connid.clone().unwrap_or_default(),
+            connid: peer.connid.clone().unwrap_or_default(),
             peer_label,
             service,
             config: Mutex::new(config),
+            peer: Mutex::new(peer),
             exports: Mutex::default(),
             imports: Mutex::default(),
             roots: Roots::new(root),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 /// Who is at the other end of an accepted stream, as the operating system says.
 ///
-/// A service reads it from its connection's [`Config::peer`](crate::Config::peer).
+/// A service reads it from [`Connection::peer`](crate::Connection::peer).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PeerAddr {

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use rpyc_core::service::{IntoService, PeerInfo};
 use rpyc_core::transport::{Stream, memory_pair};
 use rpyc_core::wire::Limits;
 use rpyc_core::wire::{DumpedException, FrameBuf, FrameDecoder, Message, encode_exception};
 use rpyc_core::*;
 
 use crate::logged::{keep_the_log, logged_by};
-use crate::objects::{PATIENCE, Scripted, client_of, everything, offering};
+use crate::objects::{PATIENCE, Scripted, Side, client_of, everything, offering, pair_of};
 
 fn config(change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::default();
@@ -29,8 +30,8 @@ fn the_defaults_are_those_of_stock_rpyc() {
     assert!(config.log_exceptions && !config.instantiate_oldstyle_exceptions);
     assert!(config.include_local_traceback && config.include_local_version);
     assert!(!config.propagate_system_exit_locally && config.propagate_keyboard_interrupt_locally);
-    assert!(config.before_closed.is_none() && config.credentials.is_none());
-    assert!(config.connid.is_none() && config.endpoints.is_none());
+    let peer = PeerInfo::default();
+    assert!(peer.credentials.is_none() && peer.connid.is_none() && peer.endpoints.is_none());
 }
 
 #[test]
@@ -142,14 +143,14 @@ fn a_time_that_can_not_be_counted_is_no_limit() -> Result<(), Error> {
 #[test]
 fn connid_names_the_connection_in_its_log() -> Result<(), Error> {
     keep_the_log();
-    let named = config(|config| {
-        config.connid = Some("the-connid".to_owned());
-        config.debug = true;
-    });
+    let named = Side::named("the-connid", Config::new().debug(true));
     let (conn, _) = client_of(everything(), Config::default(), named);
     assert_eq!(conn.connid(), "the-connid");
     conn.ping()?;
     assert!(!logged_by("the-connid ").is_empty());
+    let connector = Connector::new().connid("of-the-connector");
+    let conn = connector.connect_thread(everything(), Config::new())?;
+    assert_eq!(conn.connid(), "of-the-connector");
     let (other, _) = client_of(everything(), Config::default(), Config::default());
     assert!(other.connid().starts_with("conn"));
     Ok(())
@@ -160,10 +161,7 @@ fn debug_logs_every_message_decoded() -> Result<(), Error> {
     keep_the_log();
     for debug in [true, false] {
         let connid = format!("debug-is-{debug}");
-        let client = config(|config| {
-            config.connid = Some(connid.clone());
-            config.debug = debug;
-        });
+        let client = Side::named(&connid, Config::new().debug(debug));
         let (conn, _) = client_of(everything(), Config::default(), client);
         let root = conn.root()?;
         root.call_method("add", args![20, 22])?;
@@ -203,10 +201,10 @@ fn logger_is_the_target_of_the_log_and_log_exceptions_logs_what_handlers_raise()
     for logs in [true, false] {
         let connid = format!("log-exceptions-{logs}");
         let server = config(|config| {
-            config.connid = Some(connid.clone());
             config.logger = "my.own.logger".to_owned();
             config.log_exceptions = logs;
         });
+        let server = Side::named(&connid, server);
         let (conn, _) = client_of(everything(), server, Config::default());
         let failed = conn.root()?.call_method("fail", args![]).map(drop);
         assert!(failed.is_err());
@@ -223,38 +221,55 @@ fn logger_is_the_target_of_the_log_and_log_exceptions_logs_what_handlers_raise()
 #[test]
 fn credentials_and_endpoints_reach_the_service() -> Result<(), Error> {
     let service = offering(|cx, name, _| {
-        let config = cx.connection().config();
+        let connection = cx.connection();
         Ok(match name {
-            "who" => config.credentials.clone().unwrap_or(Any::NONE),
-            _ => Any::from(config.endpoints.map(|(_, peer)| peer.to_string())),
+            "who" => connection.peer().credentials.unwrap_or(Any::NONE),
+            "become" => {
+                connection.set_credentials(Some(Any::from("bob")));
+                Any::NONE
+            }
+            _ => Any::from(
+                connection
+                    .peer()
+                    .endpoints
+                    .map(|(_, peer)| peer.to_string()),
+            ),
         })
     });
     let address = |text: &str| text.parse().expect("an address");
-    let server = config(|config| {
-        config.credentials = Some(Any::from("alice"));
-        config.endpoints = Some((address("10.0.0.1:1"), address("10.0.0.2:2")));
-    });
-    let (conn, _) = client_of(service, server, Config::default());
+    let mut peer = PeerInfo::default();
+    peer.credentials = Some(Any::from("alice"));
+    peer.endpoints = Some((address("10.0.0.1:1"), address("10.0.0.2:2")));
+    let (conn, _) = client_of(service, Side(Config::new(), peer), Config::default());
     let root = conn.root()?;
     assert_eq!(root.call_method("who", args![])?.as_str(), Some("alice"));
     assert_eq!(
         root.call_method("whence", args![])?.as_str(),
         Some("10.0.0.2:2")
     );
+    root.call_method("become", args![])?;
+    assert_eq!(root.call_method("who", args![])?.as_str(), Some("bob"));
     Ok(())
+}
+
+/// Counts the connections that answer before they close.
+struct Closing(Arc<AtomicUsize>);
+
+#[service]
+impl Closing {
+    #[before_closed]
+    fn ask(&self, conn: &Connection) {
+        let answered = conn.ping_with("still there?", Some(PATIENCE));
+        self.0
+            .fetch_add(usize::from(answered.is_ok()), Ordering::SeqCst);
+    }
 }
 
 #[test]
 fn before_closed_runs_once_while_the_connection_still_works() -> Result<(), Error> {
     let works = Arc::new(AtomicUsize::new(0));
-    let count = works.clone();
-    let client = config(|config| {
-        config.before_closed = Some(Arc::new(move |conn: &Connection| {
-            let answered = conn.ping_with("still there?", Some(PATIENCE));
-            count.fetch_add(usize::from(answered.is_ok()), Ordering::SeqCst);
-        }));
-    });
-    let (conn, _) = client_of(everything(), Config::default(), client);
+    let closing = Closing(works.clone()).into_service();
+    let (conn, _) = pair_of(closing, Config::new(), everything(), Config::new());
     conn.ping()?;
     assert_eq!(works.load(Ordering::SeqCst), 0);
     conn.close()?;

@@ -42,7 +42,7 @@ fn over_tcp_with_the_options_set() -> Result<(), Error> {
     let conn = connect(address)?;
     assert_eq!(add(&conn)?, 3);
     assert!(conn.fileno().is_some());
-    let endpoints = conn.config().endpoints.expect("both addresses");
+    let endpoints = conn.peer().endpoints.expect("both addresses");
     assert_eq!(endpoints.1, address);
     assert_eq!(conn.peer_label(), address.to_string());
     conn.close()?;
@@ -341,7 +341,7 @@ fn keepalive_is_on_unless_it_is_turned_off() -> Result<(), Error> {
     for keepalive in [Some(Duration::from_secs(60)), None] {
         let (address, _server) = tcp_server();
         let conn = Connector::new().keepalive(keepalive).connect(address)?;
-        let (here, there) = conn.config().endpoints.expect("addresses");
+        let (here, there) = conn.peer().endpoints.expect("addresses");
         // Both: a connection that ended a while ago may have had the same port here, to another one.
         let ends = [here, there].map(|end| format!("0100007F:{:04X}", end.port()));
         // The system's own view: the addresses, and which timer runs. 2 is that of keepalive;

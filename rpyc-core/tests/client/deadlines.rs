@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use rpyc_core::service::PeerInfo;
 use rpyc_core::transport::{PipeStream, Stream, memory_pair};
 use rpyc_core::wire::{
     Boxed, ClassId, Dialect, FrameBuf, IdPack, InstanceId, Seq, encode_reply, encode_request,
@@ -201,7 +202,7 @@ fn what_a_late_peer_reads_is_whole() {
             let sent = here.sync_request(Handler::Ping, large());
             assert!(sent.is_err_and(|error| error.is_timeout()), "{stream}");
         }
-        let there = Connection::over(there, everything(), config(PATIENCE));
+        let there = Connection::over(there, everything(), config(PATIENCE), PeerInfo::default());
         let there = there.expect("open");
         let serving = thread::spawn(move || there.serve_all());
         here.ping_with(1000, Some(PATIENCE)).expect(stream);

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use rpyc_core::*;
 
 use crate::logged::{keep_the_log, logged_by};
-use crate::objects::{PATIENCE, client_of, offering};
+use crate::objects::{PATIENCE, Side, client_of, offering};
 
 /// A connection to a service whose method `hold` ends when it is let go, and `call` calls.
-fn holding(client: Config, server: Config) -> (Connection, Sender<()>) {
+fn holding(client: impl Into<Side>, server: impl Into<Side>) -> (Connection, Sender<()>) {
     let (let_go, held) = channel::<()>();
     let held = Mutex::new(held);
     let service = offering(move |cx, name, mut args| match name {
@@ -36,8 +36,8 @@ fn until(mut seen: impl FnMut() -> bool) {
 #[test]
 fn a_wait_that_stalls_says_what_it_waited_for_who_read_and_what_is_unanswered() -> Result<(), Error>
 {
-    let config = Config::new().connid("the-stalled");
-    let (conn, let_go) = holding(config, Config::default());
+    let client = Side::named("the-stalled", Config::new());
+    let (conn, let_go) = holding(client, Config::default());
     let root = conn.root()?;
     let holding = {
         let root = root.clone();
@@ -71,7 +71,7 @@ fn a_wait_that_stalls_says_what_it_waited_for_who_read_and_what_is_unanswered() 
 #[test]
 fn debug_logs_who_is_handed_the_reading_and_the_requests() -> Result<(), Error> {
     keep_the_log();
-    let named = |connid: &str| Config::new().connid(connid).debug(true);
+    let named = |connid: &str| Side::named(connid, Config::new().debug(true));
     let (conn, let_go) = holding(named("hands-over-reading"), named("hands-over-requests"));
     let root = conn.root()?;
     let logged = |connid: &str, part: &str| {

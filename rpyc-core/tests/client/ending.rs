@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use rpyc_core::object::{FromAny, Function};
+use rpyc_core::service::PeerInfo;
 use rpyc_core::transport::{MemoryStream, Stream as _, memory_pair};
 use rpyc_core::*;
 
@@ -79,7 +80,12 @@ fn a_peer_that_is_gone_in_the_midst_of_callbacks_leaves_nothing_in_memory() {
             drop(server);
             let _ = told.send(reason);
         });
-        let client = Connection::over(here.clone(), Arc::new(VoidService), Config::default());
+        let client = Connection::over(
+            here.clone(),
+            VoidService,
+            Config::default(),
+            PeerInfo::default(),
+        );
         let client = client.expect("open");
         let root = client.root().expect("a root");
         // Nobody serves the client, so that nobody answers the callbacks.

@@ -11,6 +11,7 @@ use rpyc_core::config::Observer;
 use rpyc_core::executor::Executor;
 use rpyc_core::executor::ThreadPool;
 use rpyc_core::object::ObjectRef;
+use rpyc_core::service::PeerInfo;
 use rpyc_core::transport::{Stream as _, memory_pair};
 use rpyc_core::wire::{Handler, Limits};
 use rpyc_core::*;
@@ -23,6 +24,7 @@ enum Hook {
     Configure,
     Root,
     OnConnect,
+    BeforeClosed,
     OnDisconnect,
 }
 
@@ -41,13 +43,17 @@ impl Service for Panicking {
         VoidService.root()
     }
 
-    fn configure(&self, _: &mut Config) {
+    fn configure(&self, _: &mut Config, _: &mut PeerInfo) {
         self.at(Hook::Configure);
     }
 
     fn on_connect(&self, _: &Context<'_>) -> Result<(), Exception> {
         self.at(Hook::OnConnect);
         Ok(())
+    }
+
+    fn before_closed(&self, _: &Connection) {
+        self.at(Hook::BeforeClosed);
     }
 
     fn on_disconnect(&self, _: &Connection) {
@@ -62,7 +68,12 @@ fn a_service_that_panics_before_it_is_connected_refuses_the_connection() {
         let (here, there) = memory_pair();
         let (here, told) = (Arc::new(here), Arc::new(AtomicUsize::new(0)));
         let service = Arc::new(Panicking(hook, told.clone()));
-        let opened = Connection::over(here.clone(), service, Config::default());
+        let opened = Connection::over(
+            here.clone(),
+            service,
+            Config::default(),
+            PeerInfo::default(),
+        );
         let error = opened.expect_err("refused");
         let Error::Closed(CloseReason::Refused(exception)) = &error else {
             panic!("{hook:?}: {error}");
@@ -84,17 +95,18 @@ fn a_service_that_panics_before_it_is_connected_refuses_the_connection() {
 
 #[test]
 fn a_panic_while_a_connection_closes_leaves_it_closed() {
-    let told = Arc::new(AtomicUsize::new(0));
-    let service = Arc::new(Panicking(Hook::OnDisconnect, told.clone()));
-    let mut config = Config::default();
-    config.before_closed = Some(Arc::new(|_| panic!("as asked")));
-    let pair = Connection::pair(service, config, everything(), Config::default());
-    let (here, there) = pair.expect("a pair");
-    let serving = thread::spawn(move || there.serve_all());
-    assert!(here.close().is_ok());
-    assert!(here.is_closed());
-    assert!(serving.join().expect("no panic").is_normal());
-    assert_eq!(told.load(Ordering::SeqCst), 1);
+    for hook in [Hook::BeforeClosed, Hook::OnDisconnect] {
+        let told = Arc::new(AtomicUsize::new(0));
+        let service = Arc::new(Panicking(hook, told.clone()));
+        let config = Config::default;
+        let pair = Connection::pair(service, config(), everything(), config());
+        let (here, there) = pair.expect("a pair");
+        let serving = thread::spawn(move || there.serve_all());
+        assert!(here.close().is_ok());
+        assert!(here.is_closed());
+        assert!(serving.join().expect("no panic").is_normal());
+        assert_eq!(told.load(Ordering::SeqCst), 1);
+    }
 }
 
 /// The panic brought a second answer to the request.
@@ -119,12 +131,21 @@ fn an_observer_that_panics_changes_no_answer() {
 
 #[test]
 fn a_name_that_no_thread_can_have_is_a_connection_s_all_the_same() {
-    let config = Config::new().connid("a\0b");
+    struct Nameless(Arc<dyn Service>);
+    impl Service for Nameless {
+        fn root(&self) -> ObjectRef {
+            self.0.root()
+        }
+        fn configure(&self, _: &mut Config, peer: &mut PeerInfo) {
+            peer.connid = Some("a\0b".to_owned());
+        }
+    }
+    let service = Arc::new(Nameless(everything()));
     let client = Connector::new()
-        .connect_thread(everything(), config.clone())
+        .connect_thread(service.clone(), Config::new())
         .expect("connected");
     client.ping().expect("served");
-    let pair = Connection::pair(everything(), config, everything(), Config::default());
+    let pair = Connection::pair(service, Config::new(), everything(), Config::new());
     let (here, there) = pair.expect("a pair");
     let background = there.serve_in_background().expect("served");
     let serving = thread::spawn(move || here.serve_threaded(2));

@@ -11,13 +11,14 @@ use rpyc_core::config::Observer;
 use rpyc_core::object::Function;
 use rpyc_core::object::ObjectRef;
 use rpyc_core::pool::BlockedThreads;
+use rpyc_core::service::PeerInfo;
 use rpyc_core::transport::{Stream, memory_pair};
 use rpyc_core::wire::{Boxed, Dialect, FrameBuf, FrameDecoder, Message, encode_reply};
 use rpyc_core::wire::{Handler, Limits};
 use rpyc_core::*;
 
 use crate::logged::{keep_the_log, logged_above_debug, logged_by};
-use crate::objects::{List, Offering, PATIENCE, Scripted, client, client_of, everything};
+use crate::objects::{List, Offering, PATIENCE, Scripted, Side, client, client_of, everything};
 
 /// Two ends that nobody serves.
 fn unserved() -> (Connection, Connection) {
@@ -287,9 +288,9 @@ impl Service for Own {
         self.0.root()
     }
 
-    fn configure(&self, config: &mut Config) {
+    fn configure(&self, config: &mut Config, peer: &mut PeerInfo) {
         config.allow_public_attrs = true;
-        config.connid = Some("own".to_owned());
+        peer.connid = Some("own".to_owned());
     }
 }
 
@@ -334,7 +335,7 @@ fn fileno_is_the_descriptor_of_the_stream() -> Result<(), Box<dyn std::error::Er
 #[test]
 fn nothing_is_logged_above_debug_in_normal_use() -> Result<(), Error> {
     keep_the_log();
-    let named = |connid: &str| Config::new().connid(connid);
+    let named = |connid: &str| Side::named(connid, Config::new());
     let (client, server) = (named("quiet-client"), named("quiet-server"));
     let (conn, ended) = client_of(everything(), server, client);
     let background = conn.serve_in_background()?;
@@ -366,7 +367,7 @@ fn nothing_is_logged_above_debug_in_normal_use() -> Result<(), Error> {
 #[test]
 fn whatever_its_depth_a_message_is_logged_or_refused() -> Result<(), Error> {
     keep_the_log();
-    let logging = |connid: &str| Config::new().connid(connid).debug(true);
+    let logging = |connid: &str| Side::named(connid, Config::new().debug(true));
     let (conn, _ended) = client_of(everything(), logging("deep-server"), logging("deep-client"));
     let root = conn.root()?;
     for levels in [50, 20_000] {

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use rpyc_core::object::ObjectRef;
 use rpyc_core::object::{IdParts, MethodInfo, ObjectResult};
+use rpyc_core::service::PeerInfo;
+use rpyc_core::transport::memory_pair;
 use rpyc_core::*;
 
 /// A hang's detector, not a measure.
@@ -232,16 +234,44 @@ pub(crate) fn everything() -> Arc<dyn Service> {
 /// A client of the service, whose side is served by a thread. The receiver is told when that ends.
 pub(crate) fn client_of(
     service: Arc<dyn Service>,
-    server: Config,
-    client: Config,
+    server: impl Into<Side>,
+    client: impl Into<Side>,
 ) -> (Connection, Receiver<CloseReason>) {
-    let pair = Connection::pair(Arc::new(VoidService), client, service, server);
-    let (here, there) = pair.expect("a pair");
+    pair_of(Arc::new(VoidService), client, service, server)
+}
+
+/// The same where the client offers something, too.
+pub(crate) fn pair_of(
+    client_service: Arc<dyn Service>,
+    client: impl Into<Side>,
+    service: Arc<dyn Service>,
+    server: impl Into<Side>,
+) -> (Connection, Receiver<CloseReason>) {
+    let (here, there) = memory_pair();
+    let (Side(here_config, here_peer), Side(config, peer)) = (client.into(), server.into());
+    let here = Connection::over(Arc::new(here), client_service, here_config, here_peer);
+    let there = Connection::over(Arc::new(there), service, config, peer);
+    let (here, there) = (here.expect("a connection"), there.expect("a connection"));
     let (told, ended) = channel();
     thread::spawn(move || {
         let _ = told.send(there.serve_all());
     });
     (here, ended)
+}
+
+/// One side of a connection: its options, and its name in logs and the like.
+pub(crate) struct Side(pub(crate) Config, pub(crate) PeerInfo);
+
+impl Side {
+    pub(crate) fn named(connid: &str, config: Config) -> Side {
+        Side(config, PeerInfo::named(connid))
+    }
+}
+
+impl From<Config> for Side {
+    fn from(config: Config) -> Side {
+        Side(config, PeerInfo::default())
+    }
 }
 
 /// A client of [`everything`].

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use rpyc_core::object::Iter;
+use rpyc_core::service::PeerInfo;
 use rpyc_core::{
     Any, Config, Connection, Context, Error, Exception, Exposed, Value, args, expose, service,
 };
@@ -57,7 +58,7 @@ impl CalculatorService {
 
     #[exposed]
     fn who(&self, cx: &Context<'_>) -> String {
-        cx.connection().config().connid.clone().unwrap_or_default()
+        cx.connection().connid().to_owned()
     }
 
     #[exposed(name = "make")]
@@ -106,8 +107,8 @@ impl CalculatorService {
     }
 
     #[configure]
-    fn set_up(&self, config: &mut Config) {
-        config.connid = Some("calc-7".to_owned());
+    fn set_up(&self, _: &mut Config, peer: &mut PeerInfo) {
+        peer.connid = Some("calc-7".to_owned());
     }
 
     #[allow(dead_code)] // that it can't be reached is what it is here for

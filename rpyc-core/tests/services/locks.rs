@@ -10,6 +10,7 @@ use rpyc_core::executor::{Executor, Job, ThreadPool, is_unlocked};
 use rpyc_core::object::{
     Any, Args, Context, Function, IdParts, MethodInfo, Object, ObjectRef, ObjectResult,
 };
+use rpyc_core::service::PeerInfo;
 use rpyc_core::wire::{Handler, Str};
 use rpyc_core::{Config, Connection, Exception, Netref, Service};
 
@@ -111,7 +112,7 @@ impl Service for LooksService {
         Arc::new(Looks(self.0.clone()))
     }
 
-    fn configure(&self, _: &mut Config) {
+    fn configure(&self, _: &mut Config, _: &mut PeerInfo) {
         self.0.look(&self.0.calls);
     }
 

@@ -120,7 +120,7 @@ impl Server {
     fn clients<'py>(&self, py: Python<'py>) -> PyResult<Vec<(u64, Bound<'py, PyAny>)>> {
         let connections = rest(py, || self.connections());
         let client = |connection: &Connection| {
-            let peer = match connection.config().peer {
+            let peer = match connection.peer().address {
                 Some(PeerAddr::Tcp(SocketAddr::V4(peer))) => {
                     (peer.ip().to_string(), peer.port()).into_bound_py_any(py)?
                 }

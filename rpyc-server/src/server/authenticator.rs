@@ -98,7 +98,7 @@ impl Authenticated {
     }
 
     /// What was found out about the client; the service finds it in its connection's
-    /// [`Config::credentials`](rpyc_core::Config::credentials).
+    /// [`PeerInfo::credentials`](rpyc_core::service::PeerInfo::credentials).
     #[must_use]
     pub fn credentials(mut self, credentials: impl Into<Any>) -> Authenticated {
         self.credentials = Some(credentials.into());

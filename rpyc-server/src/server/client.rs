@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use log::Level;
 use rpyc_core::executor::Executor;
-use rpyc_core::service::Service;
+use rpyc_core::service::{PeerInfo, Service};
 use rpyc_core::transport::{PeerAddr, Stream};
 use rpyc_core::{CloseReason, Config, Connection};
 
@@ -25,6 +25,7 @@ pub(super) struct Admitted {
     stream: Incoming,
     peer: PeerAddr,
     name: String,
+    info: PeerInfo,
     config: Config,
     service: Arc<dyn Service>,
     place: Place,
@@ -81,9 +82,8 @@ impl Admitted {
     ) -> Result<Admitted, (Refused, String)> {
         let broken = |error: std::io::Error| (Refused::System, error.to_string());
         let options = &shared.options;
-        let mut config = options.connection.clone();
-        let name = config.connid.clone().unwrap_or_else(next_name);
-        config.connid = Some(name.clone());
+        let (config, mut info) = (options.connection.clone(), options.known.clone());
+        let name = info.connid.get_or_insert_with(next_name).clone();
         if let Incoming::Raw(stream) = &stream {
             // Some systems pass the listener's mode on, and a server in process mode sees by it
             // that this process goes on from here.
@@ -93,10 +93,10 @@ impl Admitted {
             if let (RawStream::Tcp(stream), PeerAddr::Tcp(peer)) = (stream, peer)
                 && let Ok(local) = stream.local_addr()
             {
-                config.endpoints = Some((local, *peer));
+                info.endpoints = Some((local, *peer));
             }
         }
-        config.peer = Some(peer.clone());
+        info.address = Some(peer.clone());
         let place = shared
             .admit(&name, peer)
             .map_err(|refusal| (refusal.reason(), refusal.to_string()))?;
@@ -117,11 +117,12 @@ impl Admitted {
 
         // Opening the connection configures again, from the same start.
         let mut configured = config.clone();
-        service.configure(&mut configured);
+        service.configure(&mut configured, &mut info.clone());
         Ok(Admitted {
             stream,
             peer: peer.clone(),
             name,
+            info,
             config,
             service,
             place,
@@ -153,6 +154,7 @@ impl Admitted {
             stream,
             peer,
             name,
+            mut info,
             mut config,
             service,
             place,
@@ -169,7 +171,7 @@ impl Admitted {
                 let authenticated = authenticator.0.authenticate(stream, &peer);
                 match (authenticated, place.authenticated(), socket) {
                     (Ok(authenticated), Ok(()), Ok(socket)) => {
-                        config.credentials = authenticated.credentials;
+                        info.credentials = authenticated.credentials;
                         (authenticated.stream, Some(Arc::new(socket) as Socket))
                     }
                     (Err(rejection), Ok(()), _) => {
@@ -206,7 +208,7 @@ impl Admitted {
         let connected = format_args!("connected");
         shared.journal.session(Level::Info, &name, &peer, connected);
         let start = Instant::now();
-        match Connection::over(stream, service, config) {
+        match Connection::over(stream, service, config, info) {
             Ok(connection) => {
                 if let Some(metrics) = &shared.options.metrics {
                     metrics.stay(&connection, observer.as_ref());

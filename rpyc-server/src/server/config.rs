@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rpyc_core::Config;
-use rpyc_core::service::ServiceFactory;
+use rpyc_core::service::{PeerInfo, ServiceFactory};
 
 use super::hooks::Hooks;
 use super::metrics::Metrics;
@@ -52,6 +52,8 @@ pub struct Builder {
 pub(super) struct Options {
     pub(super) authenticator: Option<AnyAuthenticator>,
     pub(super) connection: Config,
+    /// What is known of the one client, where there is no other.
+    pub(super) known: PeerInfo,
     pub(super) grace: Duration,
     pub(super) handshake_timeout: Option<Duration>,
     pub(super) keepalive: Option<Duration>,
@@ -113,6 +115,7 @@ impl Builder {
             options: Options {
                 authenticator: None,
                 connection,
+                known: PeerInfo::default(),
                 grace: Duration::from_secs(5),
                 handshake_timeout: Some(Duration::from_secs(10)),
                 keepalive: Some(Duration::from_secs(60)),
@@ -262,10 +265,10 @@ impl Builder {
             credentials,
             name,
         } = client;
-        let config = &mut self.options.connection;
-        config.connid = config.connid.take().or(name);
-        config.endpoints = endpoints.or(config.endpoints);
-        config.credentials = credentials.or(config.credentials.take());
+        let known = &mut self.options.known;
+        known.connid = name;
+        known.endpoints = endpoints;
+        known.credentials = credentials;
         Server::new(Vec::new(), Some((stream, peer)), self)
     }
 

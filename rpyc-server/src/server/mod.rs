@@ -395,8 +395,7 @@ impl Running {
         self.stopper.shared.clients.len()
     }
 
-    /// The connections that are served now; where from, their config's [`peer`](rpyc_core::Config::peer)
-    /// says.
+    /// The connections that are served now; [`peer`](Connection::peer) says where from.
     pub fn connections(&self) -> Vec<Connection> {
         self.stopper.shared.clients.connections()
     }

@@ -90,9 +90,9 @@ impl Service for Demo {
     fn on_connect(&self, cx: &Context<'_>) -> Result<(), Exception> {
         // The test may have seen enough.
         let _ = self.connected.send(cx.connection().connid().to_owned());
-        let config = cx.connection().config();
-        let _ = self.peers.send(config.peer.clone());
-        let credentials = config.credentials.as_ref();
+        let peer = cx.connection().peer();
+        let _ = self.peers.send(peer.address);
+        let credentials = peer.credentials.as_ref();
         let credentials = credentials.and_then(|any| any.as_str()).map(str::to_owned);
         let _ = self.credentials.send(credentials);
         Ok(())

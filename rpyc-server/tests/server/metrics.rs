@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rpyc_core::config::Observer;
 use rpyc_core::object::ObjectRef;
+use rpyc_core::service::PeerInfo;
 use rpyc_core::wire::Handler;
 use rpyc_core::{Config, Service, VoidService, args};
 use rpyc_server::metrics::{Metrics, MetricsEndpoint};
@@ -217,7 +218,7 @@ impl Service for Observed {
         VoidService.root()
     }
 
-    fn configure(&self, config: &mut Config) {
+    fn configure(&self, config: &mut Config, _: &mut PeerInfo) {
         if let Some(tally) = &self.0 {
             config.observer = Some(tally.clone());
         }

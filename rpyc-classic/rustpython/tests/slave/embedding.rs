@@ -7,6 +7,8 @@ use rpyc_classic::embedding::{Imports, Init, Module};
 use rpyc_classic::{ClassicConnection, SlaveOptions, SlaveService};
 use rpyc_classic::{Evaluator, EvaluatorOptions, StartError};
 use rpyc_core::object::Function;
+use rpyc_core::service::PeerInfo;
+use rpyc_core::transport::{MemoryStream, memory_pair};
 use rpyc_core::{Any, Config, Connection, Exception, Exposed, VoidService, args, expose};
 use rpyc_rustpython::RustPython;
 
@@ -15,11 +17,20 @@ mod example;
 
 fn connect(engine: &RustPython, options: SlaveOptions, name: &str) -> ClassicConnection {
     let service = Arc::new(SlaveService::new(engine, options));
-    let config = Config::new().connid(name);
-    let (here, there) = Connection::pair(Arc::new(VoidService), Config::default(), service, config)
-        .expect("a connection");
+    let (here, there) = memory_pair();
+    let here = Connection::open(here, VoidService, Config::new()).expect("a connection");
+    let there = named(there, service, name).expect("a connection");
     std::thread::spawn(move || there.serve_all());
     ClassicConnection::new(here).expect("classic")
+}
+
+fn named(
+    stream: MemoryStream,
+    service: Arc<SlaveService>,
+    name: &str,
+) -> Result<Connection, rpyc_core::Error> {
+    let (stream, peer) = (Arc::new(stream), PeerInfo::named(name));
+    Connection::over(stream, service, Config::new(), peer)
 }
 
 fn start(change: impl FnOnce(&mut EvaluatorOptions)) -> Arc<RustPython> {
@@ -130,8 +141,8 @@ fn each_session_has_the_programs_names_and_its_own() {
     is_true(&one, "me == 'one' and answer == 0");
     is_true(&two, "me == 'two' and answer == 42");
     let service = Arc::new(SlaveService::new(&*engine, options));
-    let config = Config::new().connid("unwanted");
-    let refused = Connection::pair(Arc::new(VoidService), Config::default(), service, config);
+    let (stream, _other) = memory_pair();
+    let refused = named(stream, service, "unwanted");
     assert!(refused.is_err_and(|error| error.to_string().contains("go away")));
     engine.stop();
 }

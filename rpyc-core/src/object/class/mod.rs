@@ -13,6 +13,7 @@ use super::{Any, Context, Exposed};
 use crate::config::Config;
 use crate::exception::Exception;
 use crate::object;
+use crate::service::PeerInfo;
 use crate::session::Connection;
 use crate::wire::Str;
 
@@ -40,12 +41,13 @@ pub(crate) struct ServiceParts<T> {
     pub(crate) aliases: Vec<Str>,
     pub(crate) configure: Option<Configure<T>>,
     pub(crate) on_connect: Option<OnConnect<T>>,
-    pub(crate) on_disconnect: Option<OnDisconnect<T>>,
+    pub(crate) before_closed: Option<OfConnection<T>>,
+    pub(crate) on_disconnect: Option<OfConnection<T>>,
 }
 
-type Configure<T> = Box<dyn Fn(&T, &mut Config) + Send + Sync>;
+type Configure<T> = Box<dyn Fn(&T, &mut Config, &mut PeerInfo) + Send + Sync>;
 type OnConnect<T> = Box<dyn Fn(&Exposed<T>, &Context<'_>) -> Result<(), Exception> + Send + Sync>;
-type OnDisconnect<T> = Box<dyn Fn(&T, &Connection) + Send + Sync>;
+type OfConnection<T> = Box<dyn Fn(&T, &Connection) + Send + Sync>;
 
 /// A member; clones share it.
 pub(crate) enum Member<T> {
@@ -216,10 +218,10 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
         self
     }
 
-    /// What the service changes in the config of its connections.
+    /// What the service changes in the config of its connections, and in what is known of the peer.
     pub fn configure(
         mut self,
-        configure: impl Fn(&T, &mut Config) + Send + Sync + 'static,
+        configure: impl Fn(&T, &mut Config, &mut PeerInfo) + Send + Sync + 'static,
     ) -> ClassBuilder<T> {
         self.service_parts().configure = Some(Box::new(configure));
         self
@@ -231,6 +233,15 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
         on_connect: impl Fn(&Exposed<T>, &Context<'_>) -> Result<(), Exception> + Send + Sync + 'static,
     ) -> ClassBuilder<T> {
         self.service_parts().on_connect = Some(Box::new(on_connect));
+        self
+    }
+
+    /// What the service does before a connection is closed by this side.
+    pub fn before_closed(
+        mut self,
+        before_closed: impl Fn(&T, &Connection) + Send + Sync + 'static,
+    ) -> ClassBuilder<T> {
+        self.service_parts().before_closed = Some(Box::new(before_closed));
         self
     }
 
@@ -313,6 +324,7 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
             aliases: Vec::new(),
             configure: None,
             on_connect: None,
+            before_closed: None,
             on_disconnect: None,
         })
     }

@@ -22,7 +22,7 @@ use crate::config::{Config, Nesting};
 use crate::dispatch::watchdog::ModelThreads;
 use crate::error::CloseReason;
 use crate::object::{Any, Args, Context, IdParts, Netref, Object, ObjectRef, ObjectResult};
-use crate::service::Service;
+use crate::service::{PeerInfo, Service};
 use crate::sync::{Condvar, Mutex, wait};
 use crate::wire::{Handler, Value};
 
@@ -72,7 +72,7 @@ impl Service for Offer {
         self.0.clone()
     }
 
-    fn configure(&self, config: &mut Config) {
+    fn configure(&self, config: &mut Config, _: &mut PeerInfo) {
         config.nesting = self.2;
     }
 

@@ -12,7 +12,7 @@ use super::certificate;
 /// TLS with certificates from PEM files. Cheap to clone; clones are the same.
 ///
 /// Where a CA file is given, clients must show a certificate. What it says reaches the service as
-/// [`Config::credentials`](rpyc_core::Config::credentials): the dict that Python's
+/// [`PeerInfo::credentials`](rpyc_core::service::PeerInfo::credentials): the dict that Python's
 /// `getpeercert()` gives, and so `SSLAuthenticator`. Python clients connect with `rpyc.ssl_connect`.
 #[derive(Clone, Debug)]
 pub struct Tls(Arc<Inner>);
