@@ -201,3 +201,38 @@ fn who_is_cut_off_from_etcd_is_forgotten_there_and_found_again_when_the_network_
         .outcome()
         .unwrap_or_else(|reason| panic!("{reason}"));
 }
+
+#[test]
+fn the_address_that_is_registered_doesnt_depend_on_which_member_answers() {
+    let script = r#"
+        import subprocess, tempfile
+        def run(*command):
+            return subprocess.run(command, capture_output=True, text=True).stdout
+        # The way to each of them begins at another address.
+        for command in ('link set lo up', 'address add 10.8.0.1/32 dev lo', 'address add 10.9.0.1/32 dev lo'):
+            run('ip', *command.split())
+        folder = tempfile.TemporaryDirectory()
+        etcd = subprocess.Popen([ETCD, '--data-dir', folder.name, '--listen-client-urls', 'http://10.9.0.1:2379',
+            '--advertise-client-urls', 'http://10.9.0.1:2379', '--unsafe-no-fsync'], stderr=subprocess.DEVNULL)
+        # The first member is away.
+        members = ['--registry-type', 'etcd', '--registry-host', '127.0.0.1,10.8.0.1,10.9.0.1']
+        server = subprocess.Popen([SERVER, '--classic', '--insecure', '--host', '0.0.0.0', '--register', *members],
+            stderr=subprocess.DEVNULL)
+        eventually(lambda: ':18812' in run(SERVER, 'services', *members, 'slave'), 'registered')
+        assert '10.8.0.1:18812' in run(SERVER, 'services', *members, 'slave'), run(SERVER, 'services', *members)
+        for process in (server, etcd):
+            process.terminate()
+            process.wait(PATIENCE)
+    "#;
+    let code = format!(
+        "ETCD, SERVER = os.environ['ETCD'], os.environ['SERVER']\n{}",
+        python::dedent(script)
+    );
+    Script::new(&code)
+        .variable("ETCD", program("etcd").to_string_lossy())
+        .variable("SERVER", binary().to_string_lossy())
+        .in_own_network()
+        .deadline(Duration::from_secs(180))
+        .outcome()
+        .unwrap_or_else(|reason| panic!("{reason}"));
+}

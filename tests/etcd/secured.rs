@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use rpyc_core::registry::{Directory, EtcdDirectory, Offer};
 use rpyc_tests::Server;
 use rpyc_tests::certs::Authority;
 use rpyc_tests::child;
@@ -71,9 +72,8 @@ fn over_tls_with_a_clients_certificate() {
     assert!(!told.contains("SLAVE"), "{told}");
 }
 
-#[test]
-fn with_a_name_and_a_password_below_a_prefix() {
-    let cluster = Cluster::start(1);
+/// Has it know a user `server`, who may write below `/lab/`.
+fn enable_users(cluster: &Cluster) {
     for command in [
         "user add root:topsecret",
         "user grant-role root root",
@@ -85,6 +85,59 @@ fn with_a_name_and_a_password_below_a_prefix() {
     ] {
         cluster.control(&command.split(' ').collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn a_change_of_users_ends_tokens_and_nothing_else() {
+    let secret = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(&secret, "a secret of thirty-two characters").expect("written");
+    let jwt = format!(
+        "--auth-token jwt,sign-method=HS256,ttl=10m,priv-key={}",
+        text(secret.path())
+    );
+    for tokens in ["--auth-token simple", &jwt] {
+        let cluster = Cluster::with_options(tokens);
+        enable_users(&cluster);
+        let endpoints = cluster.endpoints();
+        let builder = EtcdDirectory::builder(endpoints.split(',')).expect("endpoints");
+        let directory = builder
+            .login("server", "hunter2")
+            .prefix("/lab")
+            .timeout(PATIENCE)
+            .build()
+            .expect("a short prefix");
+        let change = || {
+            for command in [
+                "user delete server",
+                "user add server:hunter2",
+                "user grant-role server lab",
+            ] {
+                let root = ["--user", "root:topsecret"].into_iter();
+                cluster.control(&root.chain(command.split(' ')).collect::<Vec<_>>());
+            }
+        };
+        let offer = Offer::new(["notes"], 1).expect("a good offer");
+        let mut watch = directory.watch("notes").expect("a good name");
+        assert!(directory.list(None).expect("the first token").is_empty());
+        change();
+        directory.register(&offer).expect("a new lease");
+        change();
+        directory.register(&offer).expect("the lease renewed");
+        change();
+        assert_eq!(directory.discover("notes").expect("found").len(), 1);
+        change();
+        let told = watch.next(PATIENCE).expect("followed");
+        assert_eq!(told.map(|servers| servers.len()), Some(1));
+        change();
+        directory.unregister(1).expect("the lease revoked");
+        directory.discover("notes").expect_err("nobody any more");
+    }
+}
+
+#[test]
+fn with_a_name_and_a_password_below_a_prefix() {
+    let cluster = Cluster::start(1);
+    enable_users(&cluster);
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);

@@ -39,7 +39,16 @@ impl Cluster {
     /// When they don't come up.
     #[must_use]
     pub fn start(members: usize) -> Cluster {
-        Cluster::make(members, None)
+        Cluster::make(members, None, "")
+    }
+
+    /// One of a single member, with these options of etcd.
+    ///
+    /// # Panics
+    /// When it doesn't come up.
+    #[must_use]
+    pub fn with_options(options: &str) -> Cluster {
+        Cluster::make(1, None, options)
     }
 
     /// One that speaks TLS with a certificate of this authority, and wants one of it from clients.
@@ -48,10 +57,10 @@ impl Cluster {
     /// When it doesn't come up.
     #[must_use]
     pub fn with_tls(authority: &Authority) -> Cluster {
-        Cluster::make(1, Some(authority))
+        Cluster::make(1, Some(authority), "")
     }
 
-    fn make(members: usize, authority: Option<&Authority>) -> Cluster {
+    fn make(members: usize, authority: Option<&Authority>, options: &str) -> Cluster {
         let folder = TempDir::new().expect("a folder");
         let ips: Vec<Ipv4Addr> = (0..members).map(|_| free_address()).collect();
         let names = ips.iter().enumerate();
@@ -78,7 +87,7 @@ impl Cluster {
                     own.key.display()
                 )
             });
-            let arguments = format!("{arguments}{secured}");
+            let arguments = format!("{arguments}{secured} {options}");
             let arguments = arguments.split_whitespace().map(str::to_owned);
             Member {
                 address: SocketAddr::from((*ip, 2379)),
@@ -169,24 +178,19 @@ impl Cluster {
     /// When none does in time.
     #[must_use]
     pub fn leader(&self) -> usize {
-        let began = Instant::now();
         let field = |text: &str, name: &str| {
             let rest = text.split_once(&format!("\"{name}\":\""))?.1;
             Some(rest.split_once('"')?.0.to_owned())
         };
-        while began.elapsed() < PATIENCE {
-            for (n, member) in self.members.iter().enumerate() {
-                if member.process.is_none() {
-                    continue;
-                }
-                let status = post(member.address, "/v3/maintenance/status", "{}");
-                let leader = field(&status, "leader").filter(|leader| leader != "0");
-                if leader.is_some() && leader == field(&status, "member_id") {
-                    return n;
-                }
-            }
-        }
-        panic!("no leader within {PATIENCE:?}");
+        let leads = |member: &Member| {
+            let status = post(member.address, "/v3/maintenance/status", "{}");
+            let leader = field(&status, "leader").filter(|leader| leader != "0");
+            leader.is_some() && leader == field(&status, "member_id")
+        };
+        eventually("a leader", || {
+            let mut members = self.members.iter();
+            members.position(|member| member.process.is_some() && leads(member))
+        })
     }
 
     /// Asks etcd itself, by the first member that runs; without TLS.

@@ -10,6 +10,7 @@ use super::message::{
     AnswerError, Command, MAX_DATAGRAM, MAX_LISTING, ServerAddress, decode_done, decode_names,
     decode_servers,
 };
+use super::resolve::Resolver;
 use super::transport::{Kind, Question, Target};
 
 /// How to reach a registry. Making one does nothing yet; each call asks anew.
@@ -22,6 +23,7 @@ pub struct RegistryClient {
     source: Option<IpAddr>,
     advertised: Option<IpAddr>,
     poll_interval: Duration,
+    resolver: Resolver,
 }
 
 impl RegistryClient {
@@ -54,6 +56,7 @@ impl RegistryClient {
             source: None,
             advertised: None,
             poll_interval: POLL,
+            resolver: Resolver::default(),
         }
     }
 
@@ -123,6 +126,7 @@ impl RegistryClient {
             host: &self.host,
             port: self.port,
             label: &self.label(),
+            resolver: &self.resolver,
             source: self.source,
             timeout: self.timeout,
         };

@@ -13,8 +13,8 @@ use super::message::{MAX_NAMES, ServerAddress, ServiceName};
 ///
 /// [`RegistryClient`](super::RegistryClient) is one: a registry that is asked over UDP or TCP.
 ///
-/// Each question waits for no longer than the time that the implementation's own options set,
-/// name resolution aside, and no answer takes more than a bounded amount of memory. What an answer
+/// Each question waits for no longer than the time that the implementation's own options set, and no
+/// answer takes more than a bounded amount of memory. What an answer
 /// says is what somebody has registered: a claim, not a fact.
 pub trait Directory: fmt::Debug + Send + Sync {
     /// Where the servers of a service are, those that registered longest ago first.
@@ -50,7 +50,8 @@ pub trait Directory: fmt::Debug + Send + Sync {
     /// [`RegistryError::Misuse`] for what is no service's name.
     fn watch(&self, name: &str) -> Result<Box<dyn Watch>, RegistryError>;
 
-    /// The servers of a service on this host, an IP address or a name.
+    /// The servers of a service on this host, an IP address or a name. How long the name takes is the
+    /// system's business.
     ///
     /// # Errors
     /// As [`discover`](Self::discover).

@@ -22,6 +22,7 @@ mod error;
 #[cfg(feature = "etcd")]
 mod etcd;
 pub mod message;
+mod resolve;
 mod transport;
 
 pub use self::client::RegistryClient;

@@ -1,15 +1,14 @@
 //! Question and answer over UDP and TCP, each within its time.
 
 use std::io::{self, Read, Write};
-use std::net::{
-    IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket,
-};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
 use super::error::RegistryError;
 use super::message::AnswerError;
+use super::resolve::Resolver;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
@@ -23,6 +22,7 @@ pub(super) struct Target<'a> {
     pub(super) port: u16,
     /// Both, for errors.
     pub(super) label: &'a str,
+    pub(super) resolver: &'a Resolver,
     pub(super) source: Option<IpAddr>,
     pub(super) timeout: Duration,
 }
@@ -43,10 +43,11 @@ impl Target<'_> {
         question: &Question<'_, T>,
     ) -> Result<T, RegistryError> {
         let began = Instant::now();
-        let addresses = (self.host, self.port).to_socket_addrs();
-        let mut addresses: Vec<SocketAddr> = addresses
-            .map_err(|error| self.failed("resolving its name", error))?
-            .collect();
+        let resolved = self
+            .resolver
+            .resolve(self.host, self.port, began + self.timeout);
+        let mut addresses =
+            resolved.map_err(|error| self.failed_or_late("resolving its name", error))?;
         if let Some(source) = self.source {
             addresses.retain(|address| address.is_ipv4() == source.is_ipv4());
         }

@@ -1,7 +1,8 @@
 //! The cluster, as somebody asks it: whichever member answers, with a token where it wants one.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use super::http::{Answer, Link, Trouble, left};
 use super::messages::{Login, Refusal, Token, UNAUTHENTICATED, decode, encode};
 use crate::registry::error::RegistryError;
 use crate::registry::message::{AnswerError, ServerAddress};
+use crate::registry::resolve::Resolver;
 use crate::transport::TlsClient;
 
 /// What asks etcd: the real one, or one of a test's.
@@ -20,7 +22,8 @@ pub(super) trait Rpc: fmt::Debug + Send + Sync {
     /// Asks for an answer that goes on, line by line.
     fn stream(&self, path: &str, body: &[u8], deadline: Instant) -> Result<Box<dyn Lines>, Failed>;
 
-    /// The address of this machine that leads to etcd.
+    /// The address of this machine that leads to etcd: to the first member that isn't on this machine
+    /// itself, and the same as long as this machine has it, whichever members answer.
     fn local_ip(&self, deadline: Instant) -> Result<IpAddr, Failed>;
 }
 
@@ -57,8 +60,18 @@ pub(super) struct Gateway {
     /// The one that answered last.
     current: AtomicUsize,
     token: Mutex<Option<String>>,
-    /// A connection to a member, for the next question.
-    idle: Mutex<Option<(usize, Link)>>,
+    /// Connections for the next questions, those used last behind.
+    idle: Mutex<Vec<Idle>>,
+    resolver: Resolver,
+    /// What [`Rpc::local_ip`] has found.
+    own_ip: Mutex<Option<IpAddr>>,
+}
+
+/// A connection to a member.
+struct Idle {
+    member: usize,
+    link: Link,
+    since: Instant,
 }
 
 #[derive(Clone, Debug)]
@@ -79,7 +92,9 @@ impl Gateway {
             login,
             current: AtomicUsize::new(0),
             token: Mutex::new(None),
-            idle: Mutex::new(None),
+            idle: Mutex::new(Vec::new()),
+            resolver: Resolver::default(),
+            own_ip: Mutex::new(None),
         }
     }
 
@@ -123,11 +138,16 @@ impl Gateway {
             return ask(None);
         };
         let known = self.lock(&self.token).clone();
-        if let Some(token) = known {
-            match ask(Some(&token)) {
+        if let Some(token) = &known {
+            match ask(Some(token)) {
                 Err(Failed::Refused(UNAUTHENTICATED, _)) => {}
                 settled => return settled,
             }
+        }
+        // Somebody else may have got a new one meanwhile.
+        let other = self.lock(&self.token).clone();
+        if let Some(token) = other.filter(|other| known.as_ref() != Some(other)) {
+            return ask(Some(&token));
         }
         let login = encode(&Login { name, password });
         let answer = self.ask(member, "/v3/auth/authenticate", &login, None, deadline)?;
@@ -149,7 +169,7 @@ impl Gateway {
             .read_to_end(MAX_ANSWER, deadline)
             .map_err(|trouble| self.failed(member, trouble))?;
         if let Some(link) = link {
-            *self.lock(&self.idle) = Some((member, link));
+            self.keep(member, link);
         }
         Ok(bytes)
     }
@@ -165,12 +185,10 @@ impl Gateway {
     ) -> Result<Answer, Failed> {
         let failed = |trouble| self.failed(member, trouble);
         let url = format!("http://{}{path}", self.endpoints[member].label());
-        let idle = self.lock(&self.idle).take();
-        let reused = match idle {
-            // The member may have ended it meanwhile: then a new one is asked.
-            Some((of, link)) if of == member => link.post(&url, token, body, deadline).ok(),
-            _ => None,
-        };
+        // The member may have ended one that is idle: then a new one is asked.
+        let reused = self
+            .idle_to(member)
+            .and_then(|link| link.post(&url, token, body, deadline).ok());
         let answer = match reused {
             Some(answer) => answer,
             None => self
@@ -187,18 +205,63 @@ impl Gateway {
     }
 
     fn connect(&self, member: usize, deadline: Instant) -> Result<Link, Trouble> {
+        let addresses = self.addresses(member, deadline)?;
+        let host = &self.endpoints[member].host;
+        Link::connect(host, &addresses, self.tls.as_ref(), deadline)
+    }
+
+    fn addresses(&self, member: usize, deadline: Instant) -> Result<Vec<SocketAddr>, Trouble> {
         let Endpoint { host, port } = &self.endpoints[member];
-        Link::connect(host, *port, self.tls.as_ref(), deadline)
+        let addresses = self.resolver.resolve(host, *port, deadline);
+        addresses.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => Trouble::Late,
+            _ => Trouble::Io("resolving its name", error),
+        })
+    }
+
+    /// The address of this machine that leads to a member, whether that is there or not.
+    fn route_to(&self, member: usize, deadline: Instant) -> Result<IpAddr, Trouble> {
+        let mut last = io::ErrorKind::AddrNotAvailable.into();
+        for address in self.addresses(member, deadline)? {
+            match route_to(address) {
+                Ok(ip) => return Ok(ip),
+                Err(error) => last = error,
+            }
+        }
+        Err(Trouble::Io("finding the way to it", last))
+    }
+
+    fn idle_to(&self, member: usize) -> Option<Link> {
+        let mut idle = self.lock(&self.idle);
+        // What lies between may have forgotten an old one, which nobody would say.
+        idle.retain(|idle| idle.since.elapsed() < LONGEST_IDLE);
+        let last = idle.iter().rposition(|idle| idle.member == member)?;
+        Some(idle.remove(last).link)
+    }
+
+    fn keep(&self, member: usize, link: Link) {
+        let mut idle = self.lock(&self.idle);
+        if idle.len() >= MOST_IDLE {
+            idle.remove(0);
+        }
+        let since = Instant::now();
+        idle.push(Idle {
+            member,
+            link,
+            since,
+        });
     }
 
     fn refused(&self, member: usize, status: u16, body: &[u8]) -> Failed {
         let refusal: Refusal = decode(body).unwrap_or_default();
-        let said = match (refusal.message.is_empty(), refusal.error.is_empty()) {
-            (false, _) => refusal.message,
-            (true, false) => refusal.error,
-            (true, true) => format!("HTTP status {status}"),
+        let said = match refusal.message.is_empty() {
+            true => &format!("HTTP status {status}"),
+            false => &refusal.message,
         };
-        let error = self.answer(member, AnswerError::Refused(shown(&said)));
+        let error = self.answer(member, AnswerError::Refused(shown(said)));
+        if refusal.is_about_token() {
+            return Failed::Refused(UNAUTHENTICATED, error);
+        }
         match refusal.code {
             // Another member may know better: this one has lost the others, or has no time.
             CANCELLED | UNKNOWN | DEADLINE_EXCEEDED | ABORTED | INTERNAL | UNAVAILABLE | 0 => {
@@ -290,25 +353,47 @@ impl Rpc for Gateway {
 
     fn local_ip(&self, deadline: Instant) -> Result<IpAddr, Failed> {
         let limit = deadline.saturating_duration_since(Instant::now());
-        if let Some((_, link)) = &*self.lock(&self.idle)
-            && let Some(ip) = link.local_ip()
-        {
+        let known = *self.lock(&self.own_ip);
+        if let Some(ip) = known.filter(|&ip| is_own(ip)) {
             return Ok(ip);
         }
-        self.try_each(deadline, |member, share| {
-            let link = self
-                .connect(member, share)
-                .map_err(|trouble| self.failed(member, trouble))?;
-            let unknown = || {
-                let error = std::io::ErrorKind::AddrNotAvailable.into();
-                self.failed(member, Trouble::Io("its connection has no address", error))
-            };
-            let ip = link.local_ip().ok_or_else(unknown)?;
-            *self.lock(&self.idle) = Some((member, link));
-            Ok(ip)
-        })
-        .map_err(|failed| self.in_all(failed, limit))
+        let (mut loopback, mut failed) = (None, None);
+        let count = self.endpoints.len();
+        for member in 0..count {
+            let share = deadline.saturating_duration_since(Instant::now())
+                / u32::try_from(count - member).unwrap_or(1);
+            match self.route_to(member, Instant::now() + share) {
+                // One on this machine says nothing of where others find it.
+                Ok(ip) if ip.is_loopback() => loopback = Some(ip),
+                Ok(ip) => {
+                    *self.lock(&self.own_ip) = Some(ip);
+                    return Ok(ip);
+                }
+                Err(trouble) => failed = Some(self.failed(member, trouble)),
+            }
+        }
+        let nobody = || Failed::Away(RegistryError::Misuse("etcd has no members"));
+        match (failed, loopback) {
+            (None, Some(ip)) => Ok(ip),
+            (failed, _) => Err(self.in_all(failed.unwrap_or_else(nobody), limit)),
+        }
     }
+}
+
+/// The address of this machine that leads to another one: nothing is sent.
+fn route_to(address: SocketAddr) -> io::Result<IpAddr> {
+    let any: IpAddr = match address {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(address)?;
+    Ok(socket.local_addr()?.ip().to_canonical())
+}
+
+/// Whether this machine still has the address.
+fn is_own(ip: IpAddr) -> bool {
+    UdpSocket::bind((ip, 0)).is_ok()
 }
 
 impl Endpoint {
@@ -389,6 +474,11 @@ const MAX_ANSWER: usize = 4 * 1024 * 1024;
 const MAX_REFUSAL: usize = 64 * 1024;
 /// Characters of what etcd says.
 const MAX_SHOWN: usize = 200;
+
+/// Connections that are kept for the next questions: as many as a registry's copy asks at a time.
+const MOST_IDLE: usize = 16;
+/// How long.
+const LONGEST_IDLE: Duration = Duration::from_secs(60);
 
 /// gRPC's numbers.
 const CANCELLED: i64 = 1;

@@ -2,7 +2,7 @@
 //! time and its size.
 
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
@@ -43,16 +43,13 @@ pub(super) struct Answer {
 }
 
 impl Link {
-    /// Connects to the first address of the host that can be reached.
+    /// Connects to the first of the host's addresses that can be reached.
     pub(super) fn connect(
         host: &str,
-        port: u16,
+        addresses: &[SocketAddr],
         tls: Option<&TlsClient>,
         deadline: Instant,
     ) -> Result<Link, Trouble> {
-        let addresses = (host, port).to_socket_addrs();
-        let addresses = addresses.map_err(|error| Trouble::Io("resolving its name", error))?;
-        let addresses: Vec<SocketAddr> = addresses.collect();
         let mut last = Trouble::Io("its name has no address", io::ErrorKind::NotFound.into());
         for (tried, address) in addresses.iter().enumerate() {
             let share = left(deadline)? / u32::try_from(addresses.len() - tried).unwrap_or(1);
@@ -89,12 +86,6 @@ impl Link {
             stream,
             received: Vec::new(),
         })
-    }
-
-    /// The address of this machine that leads to the member.
-    pub(super) fn local_ip(&self) -> Option<IpAddr> {
-        let (own, _) = self.stream.endpoints()?;
-        Some(own.ip().to_canonical())
     }
 
     /// Asks, and reads the head of the answer.

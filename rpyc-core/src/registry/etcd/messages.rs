@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::{self, DeserializeOwned, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Bytes of a key or a value.
@@ -177,13 +178,7 @@ pub(super) struct Lease {
 #[serde(default)]
 pub(super) struct Streamed<T: Default> {
     pub(super) result: Option<T>,
-    pub(super) error: Option<StreamError>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct StreamError {
-    pub(super) message: String,
+    pub(super) error: Option<Refusal>,
 }
 
 #[derive(Debug, Serialize)]
@@ -256,13 +251,65 @@ impl Event {
     }
 }
 
-/// What etcd says when it doesn't do something.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+/// What etcd says when it doesn't do something: gRPC's number, and a text. Either stands within
+/// `error`, too, which may also be the text alone: so differ its versions, and answers that go on.
+#[derive(Debug, Default)]
 pub(super) struct Refusal {
     pub(super) code: i64,
-    pub(super) error: String,
     pub(super) message: String,
+}
+
+impl<'de> Deserialize<'de> for Refusal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Refusal, D::Error> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Fields {
+            code: i64,
+            grpc_code: i64,
+            message: String,
+            error: Option<Box<Refusal>>,
+        }
+        struct Said;
+        impl<'de> Visitor<'de> for Said {
+            type Value = Refusal;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an error, or its text")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Refusal, E> {
+                let message = text.to_owned();
+                Ok(Refusal { code: 0, message })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Refusal, A::Error> {
+                let fields = Fields::deserialize(MapAccessDeserializer::new(map))?;
+                let inner = fields.error.map_or_else(Refusal::default, |inner| *inner);
+                let codes = [fields.code, fields.grpc_code, inner.code];
+                let code = codes.into_iter().find(|&code| code != 0).unwrap_or(0);
+                let message = match fields.message.is_empty() {
+                    true => inner.message,
+                    false => fields.message,
+                };
+                Ok(Refusal { code, message })
+            }
+        }
+        deserializer.deserialize_any(Said)
+    }
+}
+
+impl Refusal {
+    /// Whether it is the token that doesn't do: an unknown one, or one from before a change of users.
+    pub(super) fn is_about_token(&self) -> bool {
+        // The number for the others differs by etcd's version.
+        let texts = [
+            "revision of auth store is old",
+            "revision in header is old",
+            "user name is empty",
+        ];
+        let is_outdated = texts.iter().any(|text| self.message.contains(text));
+        self.code == UNAUTHENTICATED || is_outdated
+    }
 }
 
 /// Nothing of the answer is used.

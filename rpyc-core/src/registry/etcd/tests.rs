@@ -1,5 +1,6 @@
 //! Members that answer what no etcd answers, and a whole fleet at a simulated etcd.
 
+mod asking;
 mod fleet;
 mod simulation;
 
