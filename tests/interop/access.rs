@@ -59,6 +59,10 @@ with raises((OSError, EOFError)):
 "
     );
     server.succeed(program(&server, &ours.client(), &ours, &code).outcome());
+    server.wait_for_log("why", |lines| {
+        let why = |line: &&String| line.contains("showed no certificate");
+        lines.iter().find(why).map(|_| ())
+    });
     let code = format!(
         "{SSL_CONNECT}
 with raises((OSError, EOFError)):
@@ -128,6 +132,7 @@ fn an_allow_list_and_a_secret_are_enough_for_an_address_that_others_reach() {
         };
         let server = start(&["--allow", "127.0.0.0/8"]);
         server.check("same(conn.eval('6 * 7'), 42)");
+        assert!(!server.log().contains("whoever reaches"));
         let server = start(&["--allow", "192.0.2.0/24"]);
         server.check_program(
             "

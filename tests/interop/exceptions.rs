@@ -501,33 +501,6 @@ fn an_attribute_that_fails_to_be_read_is_left_out() {
 }
 
 #[test]
-fn a_failed_call_leaves_no_memory_behind() {
-    if better_than_stock("it keeps the frames of failed calls") {
-        return;
-    }
-    Server::start().check(
-        r#"
-        conn.execute(dedent('''
-            def resident():
-                with open("/proc/self/statm") as f:
-                    return int(f.read().split()[1]) * 4096
-            def failing():
-                large = b"x" * 100_000_000
-                raise ValueError("text")
-        '''))
-        resident, failing = conn.namespace['resident'], conn.namespace['failing']
-        before = resident()
-        with raises(ValueError):
-            failing()
-        # `pm` sees the frames of a failure until the next one.
-        with raises(ZeroDivisionError):
-            conn.eval('1 / 0')
-        eventually(lambda: resident() < before + 50_000_000, 'the memory of the failed call is free')
-        "#,
-    );
-}
-
-#[test]
 fn tracebacks_show_the_lines_of_each_sessions_own_text() {
     if better_than_stock("it shows no lines of executed text") {
         return;

@@ -63,44 +63,14 @@ fn wait_until_closed(socket: &mut TcpStream) -> Duration {
 }
 
 /// What a peer does after its bytes.
+#[derive(Clone, Copy, PartialEq)]
 enum Then {
-    WaitsForTheServer,
+    Waits,
     SendsNoMore,
 }
 
-/// Sends bytes on a fresh connection, and again on one that behaved before; sees that it is
-/// closed, and that nothing else happens.
-#[track_caller]
-fn closes_that_connection_alone(bytes: &[u8], then: &Then) {
-    if better_than_stock(
-        "it waits for an answer of such a peer, or for the rest, and logs a traceback",
-    ) {
-        return;
-    }
-    let mut server = Server::start();
-    let mut witness = server.raw_connection();
-    ping(&mut witness);
-    for behaved_before in [false, true] {
-        let mut socket = server.raw_connection();
-        if behaved_before {
-            ping(&mut socket);
-        }
-        let name = socket
-            .local_addr()
-            .unwrap_or_else(|e| panic!("an address: {e}"));
-        // The server may close while this is still being written.
-        let _ = socket.write_all(bytes);
-        if matches!(then, Then::SendsNoMore) {
-            let _ = socket.shutdown(Shutdown::Write);
-        }
-        let took = wait_until_closed(&mut socket);
-        assert!(took < AT_ONCE, "closed after {took:?}");
-        ping(&mut witness);
-        logged_once(&server, name);
-    }
-    assert!(server.is_running());
-    server.check("same(conn.eval('1 + 1'), 2)");
-}
+const WAITS: Then = Then::Waits;
+const LEAVES: Then = Then::SendsNoMore;
 
 /// The log names the peer in one warning, and in no more than its start and its end.
 #[track_caller]
@@ -133,176 +103,77 @@ fn noise(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_ping_by_hand_is_answered() {
-    let server = Server::start();
-    let mut socket = server.raw_connection();
-    for _ in 0..3 {
-        ping(&mut socket);
+fn bytes_that_no_client_sends_end_their_own_connection_with_a_line_in_the_log() {
+    if better_than_stock(
+        "it waits for an answer of such a peer, or for the rest, and logs a traceback",
+    ) {
+        return;
     }
-}
-
-#[test]
-fn an_http_request() {
-    closes_that_connection_alone(
-        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        &Then::WaitsForTheServer,
-    );
-}
-
-#[test]
-fn a_tls_hello() {
-    let mut hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec();
-    hello.extend_from_slice(&noise(506));
-    closes_that_connection_alone(&hello, &Then::WaitsForTheServer);
-}
-
-#[test]
-fn an_ssh_banner() {
-    closes_that_connection_alone(b"SSH-2.0-OpenSSH_9.6\r\n", &Then::WaitsForTheServer);
-}
-
-#[test]
-fn noise_of_every_kind() {
-    closes_that_connection_alone(&noise(4096), &Then::WaitsForTheServer);
-}
-
-#[test]
-fn a_header_that_announces_four_gigabytes() {
-    closes_that_connection_alone(&[0xff; 5], &Then::WaitsForTheServer);
-}
-
-#[test]
-fn a_frame_without_its_newline() {
-    let mut bytes = PING.to_vec();
-    bytes.pop();
-    bytes.push(b'X');
-    closes_that_connection_alone(&bytes, &Then::WaitsForTheServer);
-}
-
-#[test]
-fn a_frame_cut_short() {
-    closes_that_connection_alone(&PING[..PING.len() - 4], &Then::SendsNoMore);
-}
-
-#[test]
-fn a_header_cut_short() {
-    closes_that_connection_alone(&PING[..3], &Then::SendsNoMore);
-}
-
-#[test]
-fn a_compressed_frame_that_is_none() {
-    let mut bytes = frame(&noise(100));
-    bytes[4] = 1;
-    closes_that_connection_alone(&bytes, &Then::WaitsForTheServer);
-}
-
-#[test]
-fn a_message_of_an_unknown_kind() {
-    closes_that_connection_alone(&frame(b"\x04\x11\x50\x02"), &Then::WaitsForTheServer);
-}
-
-#[test]
-fn a_value_with_an_unknown_tag() {
-    closes_that_connection_alone(&frame(b"\x01\x11\x50\x07"), &Then::WaitsForTheServer);
-}
-
-#[test]
-fn a_value_cut_short() {
-    closes_that_connection_alone(
-        &frame(b"\x01\x11\x50\x11\x51\x0f\0\0\0\xffabc"),
-        &Then::WaitsForTheServer,
-    );
-}
-
-#[test]
-fn a_tuple_that_announces_four_billion_items() {
-    closes_that_connection_alone(
-        &frame(b"\x01\x15\xff\xff\xff\xff\x50"),
-        &Then::WaitsForTheServer,
-    );
-}
-
-#[test]
-fn tuples_nested_half_a_million_deep() {
-    let mut payload = b"\x01\x11\x50".to_vec();
-    payload.resize(500_000, 0x10);
-    closes_that_connection_alone(&frame(&payload), &Then::WaitsForTheServer);
-}
-
-#[test]
-fn text_that_is_no_utf_8() {
-    closes_that_connection_alone(
-        &frame(b"\x01\x11\x50\x11\x51\x11\x51\x10\x08\x0b\xff\xfe"),
-        &Then::WaitsForTheServer,
-    );
-}
-
-#[test]
-fn a_peer_that_connects_and_leaves_is_no_trouble() {
     let mut server = Server::start();
+    let mut witness = server.raw_connection();
+    ping(&mut witness);
+    let mut tls_hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec();
+    tls_hello.extend_from_slice(&noise(506));
+    let mut without_newline = PING.to_vec();
+    without_newline.pop();
+    without_newline.push(b'X');
+    let mut not_compressed = frame(&noise(100));
+    not_compressed[4] = 1;
+    let mut nested = b"\x01\x11\x50".to_vec();
+    nested.resize(500_000, 0x10);
+    for (what, bytes, then) in [
+        (
+            "HTTP",
+            b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
+            WAITS,
+        ),
+        ("TLS", tls_hello, WAITS),
+        ("SSH", b"SSH-2.0-OpenSSH_9.6\r\n".to_vec(), WAITS),
+        ("noise", noise(4096), WAITS),
+        ("four gigabytes announced", [0xff; 5].to_vec(), WAITS),
+        ("no newline", without_newline, WAITS),
+        ("a frame cut short", PING[..PING.len() - 4].to_vec(), LEAVES),
+        ("a header cut short", PING[..3].to_vec(), LEAVES),
+        ("no zlib", not_compressed, WAITS),
+        ("an unknown message", frame(b"\x04\x11\x50\x02"), WAITS),
+        ("an unknown tag", frame(b"\x01\x11\x50\x07"), WAITS),
+        (
+            "a value cut short",
+            frame(b"\x01\x11\x50\x11\x51\x0f\0\0\0\xffabc"),
+            WAITS,
+        ),
+        (
+            "four billion items",
+            frame(b"\x01\x15\xff\xff\xff\xff\x50"),
+            WAITS,
+        ),
+        ("deep tuples", frame(&nested), WAITS),
+        (
+            "no UTF-8",
+            frame(b"\x01\x11\x50\x11\x51\x11\x51\x10\x08\x0b\xff\xfe"),
+            WAITS,
+        ),
+    ] {
+        for behaved_before in [false, true] {
+            let mut socket = server.raw_connection();
+            if behaved_before {
+                ping(&mut socket);
+            }
+            let name = socket.local_addr().expect("an address");
+            // The server may close while this is still being written.
+            let _ = socket.write_all(&bytes);
+            if then == LEAVES {
+                let _ = socket.shutdown(Shutdown::Write);
+            }
+            let took = wait_until_closed(&mut socket);
+            assert!(took < AT_ONCE, "{what}: closed after {took:?}");
+            ping(&mut witness);
+            logged_once(&server, name);
+        }
+    }
     for _ in 0..20 {
         drop(server.raw_connection());
     }
-    server.check("same(conn.eval('1 + 1'), 2)");
     assert!(server.is_running());
-}
-
-/// Sends a frame that is odd but harmless and sees that the connection goes on.
-#[track_caller]
-fn the_connection_goes_on_after(bytes: &[u8]) {
-    let server = Server::start();
-    let mut socket = server.raw_connection();
-    socket
-        .write_all(bytes)
-        .unwrap_or_else(|e| panic!("writing: {e}"));
-    ping(&mut socket);
-}
-
-#[test]
-fn an_empty_frame_is_ignored() {
-    the_connection_goes_on_after(&frame(b""));
-}
-
-#[test]
-fn a_reply_that_nobody_waits_for_is_ignored() {
-    the_connection_goes_on_after(&frame(b"\x02\x11\x80\x11\x51\x00"));
-}
-
-#[test]
-fn an_exception_that_nobody_waits_for_is_ignored() {
-    the_connection_goes_on_after(&frame(b"\x03\x11\x80\x51"));
-}
-
-/// Sends a request and sees that an exception answers it, and that the connection goes on.
-#[track_caller]
-fn an_exception_answers(request: &[u8]) {
-    let server = Server::start();
-    let mut socket = server.raw_connection();
-    let reply = socket
-        .write_all(&frame(request))
-        .and_then(|()| read_frame(&mut socket))
-        .unwrap_or_else(|e| panic!("no reply: {e}"));
-    // EXCEPTION, a pair, the sequence number 1.
-    assert_eq!(reply.get(..3), Some(&b"\x03\x11\x51"[..]), "{reply:02x?}");
-    ping(&mut socket);
-}
-
-#[test]
-fn a_request_for_an_unknown_handler_is_answered_by_an_exception() {
-    an_exception_answers(b"\x01\x11\x51\x11\xb3\x11\x51\x02");
-}
-
-#[test]
-fn a_request_with_too_few_arguments_is_answered_by_an_exception() {
-    // PING with no argument at all.
-    an_exception_answers(b"\x01\x11\x51\x11\x51\x11\x51\x02");
-}
-
-#[test]
-fn a_request_about_an_object_that_is_not_there_is_answered_by_an_exception() {
-    // REPR of the object (x, 1, 1234567890), which nobody was given:
-    // (9, (TUPLE, ((LOCAL_REF, id_pack),))).
-    an_exception_answers(
-        b"\x01\x11\x51\x11\x59\x11\x52\x10\x11\x53\x12\x08\x0ax\x51\x16\x0a1234567890",
-    );
+    server.check("same(conn.eval('1 + 1'), 2)");
 }

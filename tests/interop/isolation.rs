@@ -24,18 +24,6 @@ fn others_are_not_touched_by(code: &str) {
 }
 
 #[test]
-fn an_exit_ends_neither_the_server_nor_its_connection() {
-    others_are_not_touched_by(
-        "
-        for code in 'import sys; sys.exit(3)', 'exit()', 'quit(1)', 'raise SystemExit':
-            with raises(SystemExit):
-                conn.execute(code)
-        same(conn.eval('1 + 1'), 2)
-        ",
-    );
-}
-
-#[test]
 fn threads_that_a_client_has_started_raise_and_live_on_without_it() {
     others_are_not_touched_by(
         r#"
@@ -61,29 +49,6 @@ fn threads_that_a_client_has_started_raise_and_live_on_without_it() {
         assert conn.eval('string.threads[0].is_alive()')
         conn.execute('string.stop.set(); string.threads[0].join()')
         same(sorted(conn.eval('tuple(string.seen)')), ['fails', 'off', 'on'])
-        "#,
-    );
-}
-
-#[test]
-fn recursion_without_end_raises_also_above_a_lifted_limit() {
-    others_are_not_touched_by(
-        r#"
-        conn.execute(dedent('''
-            import sys
-            sys.setrecursionlimit(50_000)
-            def down(n): return down(n + 1)
-            class Same:
-                def __repr__(self): return repr([self])
-                def __hash__(self): return hash((self,))
-                def __eq__(self, other): return [self] == [Same()]
-                def __getattr__(self, name): return getattr(self, name + 'x')
-            again = lambda x: sorted([1, 2], key=again)
-        '''))
-        for text in 'down(0)', 'repr(Same())', 'hash(Same())', 'Same() == 1', 'Same().x', 'again(1)':
-            with raises(RecursionError):
-                conn.eval(text)
-        conn.execute('sys.setrecursionlimit(1000)')
         "#,
     );
 }
@@ -182,7 +147,9 @@ for _ in range(10):
 fn source_that_is_nested_deeply_raises() {
     others_are_not_touched_by(
         "
-        for text in '-' * 20_000 + '1', '(' * 50_000, '[' * 50_000 + ']' * 50_000, 'a' + '.b' * 50_000:
+        for text in ('-' * 20_000 + '1', '(' * 50_000, '(' * 20_000 + ')' * 20_000, '[' * 50_000 + ']' * 50_000,
+                     'a' + '.b' * 50_000, '1' + '+1' * 20_000 + '+', 'f(' * 20_000 + ')' * 20_000,
+                     'not ' * 20_000 + '1', 'lambda: ' * 20_000 + '1'):
             with raises((RecursionError, SyntaxError, MemoryError)):
                 conn.eval(text)
         conn.execute(dedent('''

@@ -81,21 +81,6 @@ fn fifty_clients_work_at_once() {
     );
 }
 
-#[test]
-fn a_hundred_sessions_one_after_the_other_leave_nothing_behind() {
-    Server::start().check_program(
-        r#"
-        with connect() as first:
-            first.execute('import threading\nimport gc')
-            before = first.eval('threading.active_count()')
-            for i in range(100):
-                with connect() as conn:
-                    same(conn.eval(str(i)), i)
-            eventually(lambda: first.eval('threading.active_count()') <= before, 'the threads of the sessions are gone')
-        "#,
-    );
-}
-
 /// Leaves a witness for others: a weak reference to an object that its session alone holds.
 const WITNESS: &str = r#"
 conn.execute(dedent('''
@@ -195,20 +180,4 @@ conn.namespace['waiting']()
     watcher.wait_for("watching");
     victim.kill();
     server.succeed(watcher.finish());
-}
-
-#[test]
-fn programs_that_the_server_runs_report_their_end() {
-    Server::start().check(
-        r#"
-        import subprocess
-        run = conn.modules.subprocess.run
-        for _ in range(5):
-            same(run(conn.eval('["false"]')).returncode, 1)
-        same(conn.modules.subprocess.check_output(conn.eval('["echo", "hello"]')), b'hello\n')
-        with raises(subprocess.CalledProcessError) as raised:
-            conn.modules.subprocess.check_output(conn.eval('["sh", "-c", "echo partial; exit 3"]'))
-        same((raised.value.returncode, raised.value.output), (3, b'partial\n'))
-        "#,
-    );
 }

@@ -7,37 +7,11 @@ use rpyc_tests::Server;
 use rpyc_tests::deadline::PATIENCE;
 use rpyc_tests::server::Signal;
 
-/// The end without client code that runs isn't that of the grace: this one is longer than what is waited
-/// for.
-fn with_a_long_grace() -> Server {
-    Server::with_options(&["--grace", "1000"])
-}
-
 #[test]
-fn sigterm_ends_the_server_with_code_0() {
-    let mut server = with_a_long_grace();
-    assert_eq!(
-        server.stop(Signal::TERM, PATIENCE).code(),
-        Some(0),
-        "{}",
-        server.log()
-    );
-}
-
-#[test]
-fn sigint_ends_the_server_with_code_0() {
-    let mut server = with_a_long_grace();
-    assert_eq!(
-        server.stop(Signal::INT, PATIENCE).code(),
-        Some(0),
-        "{}",
-        server.log()
-    );
-}
-
-#[track_caller]
-fn ends_with_idle_clients(signal: Signal) {
-    let mut server = with_a_long_grace();
+fn sigint_ends_the_server_at_once_with_idle_clients_connected() {
+    // The end without client code that runs isn't that of the grace: this one is longer than what is
+    // waited for.
+    let mut server = Server::with_options(&["--grace", "1000"]);
     let mut silent: Vec<TcpStream> = (0..20).map(|_| server.raw_connection()).collect();
     let idle = server
         .client(
@@ -53,7 +27,7 @@ fn ends_with_idle_clients(signal: Signal) {
         .spawn();
     idle.wait_for("idle");
     assert_eq!(
-        server.stop(signal, PATIENCE).code(),
+        server.stop(Signal::INT, PATIENCE).code(),
         Some(0),
         "{}",
         server.log()
@@ -72,40 +46,6 @@ fn ends_with_idle_clients(signal: Signal) {
         TcpStream::connect(server.address()).is_err(),
         "somebody still listens"
     );
-}
-
-#[test]
-fn sigterm_ends_the_server_with_idle_clients_connected() {
-    ends_with_idle_clients(Signal::TERM);
-}
-
-#[test]
-fn sigint_ends_the_server_with_idle_clients_connected() {
-    ends_with_idle_clients(Signal::INT);
-}
-
-#[test]
-fn sigterm_ends_the_server_in_spite_of_client_code_that_never_ends() {
-    let mut server = Server::start();
-    let looping = server
-        .program(
-            r#"
-            conn = connect()
-            say('loops')
-            with raises(EOFError):
-                conn.execute('while True: pass')
-            "#,
-        )
-        .spawn();
-    looping.wait_for("loops");
-    server.check("conn.ping()");
-    assert_eq!(
-        server.stop(Signal::TERM, PATIENCE).code(),
-        Some(0),
-        "{}",
-        server.log()
-    );
-    server.succeed(looping.finish());
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! Where options come from, and what they do.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
-use rpyc_core::{Any, Connector, connect};
-use rpyc_tests::child::{self, Child};
+use rpyc_core::{Connector, connect};
+use rpyc_tests::child;
 use rpyc_tests::server::Signal;
 use tempfile::TempDir;
 
@@ -389,34 +389,6 @@ fn who_doesnt_know_the_secret_is_counted_wherever_it_is_asked_for() {
         let (status, log) = program.end();
         assert_eq!(status.code(), Some(0), "{mode}: {log:#?}");
     }
-}
-
-#[test]
-fn a_one_shot_server_prints_its_address_serves_one_client_and_ends_with_it() {
-    let mut command = command();
-    command
-        .args(["--classic", "--mode", "oneshot", "--port", "0"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = Child::spawn(&mut command).unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    stdout.read_line(&mut line).unwrap();
-    assert_eq!(line, "rpyc-oneshot\n");
-    line.clear();
-    stdout.read_line(&mut line).unwrap();
-    let (host, port) = line.trim_end().split_once('\t').unwrap();
-    let address = SocketAddr::new(host.parse().unwrap(), port.parse().unwrap());
-    let conn = connect(address).unwrap();
-    let root = conn.root().unwrap();
-    let six = root.call_method("eval", rpyc_core::args!["2 * 3"]).unwrap();
-    assert_eq!(six.as_value(), Any::from(6).as_value());
-    conn.close().unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    let mut rest = String::new();
-    stdout.read_to_string(&mut rest).unwrap();
-    assert_eq!(rest, "");
-    assert!(TcpStream::connect(address).is_err());
 }
 
 #[test]
