@@ -67,7 +67,9 @@ pub mod program;
 mod rate;
 pub mod registry;
 mod server;
+mod sockets;
 mod source;
+mod threads;
 mod visitors;
 
 pub use self::deploy::connect_deployed;

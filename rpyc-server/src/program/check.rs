@@ -1,18 +1,21 @@
-//! What `--check` asks the system: whether the addresses could be listened on.
+//! `--check`: what it asks the system, and asking it in another process.
 
+use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
+use std::process::{Command, Stdio};
 
-use socket2::{Domain, Socket, Type};
+use socket2::Type;
 
 use crate::program::failure::Failure;
+use crate::sockets::bound;
 
 /// Whether one of the addresses is this machine's and this user's to have. One that is taken is:
 /// the options of a server that runs are checked, too.
 pub(crate) fn addresses(option: &str, addresses: &[SocketAddr]) -> Result<(), Failure> {
     let mut refused = None;
     for address in addresses {
-        match bind(address) {
+        match bound(*address, Type::STREAM) {
             Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
                 refused =
                     Some(Failure::new(format!("{option}: {address} can't be had")).because(error));
@@ -23,7 +26,17 @@ pub(crate) fn addresses(option: &str, addresses: &[SocketAddr]) -> Result<(), Fa
     refused.map_or(Ok(()), Err)
 }
 
-fn bind(address: &SocketAddr) -> io::Result<()> {
-    let socket = Socket::new(Domain::for_address(*address), Type::STREAM, None)?;
-    socket.bind(&(*address).into())
+/// What `--check` says of these arguments in a process of its own.
+pub(crate) fn apart(
+    command: &mut Command,
+    arguments: &[OsString],
+    failed: impl Fn() -> Failure,
+) -> Result<String, Failure> {
+    let checked = command.args(arguments).arg("--check").stdin(Stdio::null());
+    let checked = checked.output().map_err(|error| failed().because(error))?;
+    if checked.status.success() {
+        return Ok(String::from_utf8_lossy(&checked.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&checked.stderr).trim().to_owned();
+    Err(Failure::told(&said).unwrap_or_else(|| failed().because(said)))
 }

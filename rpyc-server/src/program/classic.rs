@@ -2,8 +2,8 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
-use std::thread;
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use log::warn;
@@ -14,6 +14,7 @@ use crate::program::cli::{Python, ServeMode, ServeOptions};
 use crate::program::failure::Failure;
 use crate::program::host::Host;
 use crate::program::offer::Offer;
+use crate::threads;
 
 /// The evaluator that runs the Python code of classic mode or of a service, while it runs.
 pub(crate) struct Running(Arc<dyn Evaluator>);
@@ -51,16 +52,8 @@ impl Running {
 
     /// Runs Python's own clean-up, unless client code that doesn't end is in its way.
     pub(crate) fn stop(self) {
-        let (done, wait) = mpsc::channel();
-        let stop = move || {
-            self.0.stop();
-            // Nobody waits any more when it took too long.
-            let _ = done.send(());
-        };
-        let started = thread::Builder::new()
-            .name("rpyc-stop".to_owned())
-            .spawn(stop);
-        if started.is_ok() && wait.recv_timeout(CLEAN_UP).is_err() {
+        let stopping = threads::start_watched("rpyc-stop", move || self.0.stop());
+        if stopping.is_ok_and(|end| end.recv_timeout(CLEAN_UP) == Err(RecvTimeoutError::Timeout)) {
             warn!("Python code is still running; its clean-up is skipped");
         }
     }

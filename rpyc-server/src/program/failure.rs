@@ -45,9 +45,8 @@ impl Failure {
     }
 
     /// What another process of this program has said of its options.
-    pub(crate) fn told(report: &[u8]) -> Option<Failure> {
-        let report = String::from_utf8_lossy(report);
-        let report = report.trim().strip_prefix("rpyc-server: ")?;
+    pub(crate) fn told(report: &str) -> Option<Failure> {
+        let report = report.strip_prefix("rpyc-server: ")?;
         Some(match report.split_once('\n') {
             Some((message, hint)) => Failure::usage(message).hint(hint.trim()),
             None => Failure::usage(report),
@@ -75,10 +74,17 @@ impl Failure {
 
     /// The same as a failure of this server, which is named if there are several.
     #[must_use]
-    pub(crate) fn of(mut self, server: &ServeOptions) -> Failure {
-        if !server.is_alone {
-            self.message = format!("{}: {}", server.name(), self.message);
+    pub(crate) fn of(self, server: &ServeOptions) -> Failure {
+        match server.is_alone {
+            true => self,
+            false => self.at(server.name()),
         }
+    }
+
+    /// The same with the place where it is.
+    #[must_use]
+    pub(crate) fn at(mut self, place: &str) -> Failure {
+        self.message = format!("{place}: {}", self.message);
         self
     }
 

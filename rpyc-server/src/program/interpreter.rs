@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::ChildCommand;
+use crate::program::check;
 use crate::program::cli::ServeOptions;
 use crate::program::failure::Failure;
 use crate::program::host::Host;
@@ -63,21 +64,8 @@ impl Interpreter {
     /// # Errors
     /// What it says instead.
     pub(crate) fn check(&self, arguments: &[OsString]) -> Result<String, Failure> {
-        let checked = Command::new(self.program()?)
-            .args(self.begin())
-            .args(arguments)
-            .arg("--check")
-            .stdin(Stdio::null())
-            .output();
-        let checked = checked.map_err(|error| self.unusable().because(error))?;
-        if checked.status.success() {
-            return Ok(String::from_utf8_lossy(&checked.stdout).into_owned());
-        }
-        if let Some(told) = Failure::told(&checked.stderr) {
-            return Err(told);
-        }
-        let said = String::from_utf8_lossy(&checked.stderr).trim().to_owned();
-        Err(self.unusable().because(said))
+        let mut command = Command::new(self.program()?);
+        check::apart(command.args(self.begin()), arguments, || self.unusable())
     }
 
     /// The command of a process of that Python which serves one client.

@@ -1,13 +1,14 @@
 //! What clients get: classic mode, or a service that is written in Python.
 
 use std::ffi::OsString;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 
 use rpyc_classic::hosting::{HostError, HostOptions, HostPart, Hosted};
 use rpyc_classic::{Evaluator, SlaveOptions, SlaveService};
 use rpyc_core::service::ServiceFactory;
 
+use crate::program::check;
 use crate::program::cli::ServeOptions;
 use crate::program::failure::Failure;
 
@@ -90,16 +91,7 @@ pub(crate) fn names_in(report: &str, options: &ServeOptions) -> Vec<String> {
 pub(crate) fn check_apart(arguments: &[OsString]) -> Result<String, Failure> {
     let failed = || Failure::new("this program can't check its options");
     let program = std::env::current_exe().map_err(|error| failed().because(error))?;
-    let checked = Command::new(program)
-        .args(arguments)
-        .arg("--check")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| failed().because(error))?;
-    if !checked.status.success() {
-        return Err(Failure::told(&checked.stderr).unwrap_or_else(failed));
-    }
-    Ok(String::from_utf8_lossy(&checked.stdout).into_owned())
+    check::apart(&mut Command::new(program), arguments, failed)
 }
 
 const NAMES: &str = "service names: ";

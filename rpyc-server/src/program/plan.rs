@@ -176,12 +176,7 @@ pub(crate) fn check_logging(logging: &Logging) -> Result<(), Failure> {
         let opened = File::options().append(true).open(path);
         return opened.map(drop).map_err(|error| failure.because(error));
     }
-    match path.parent() {
-        Some(folder) if folder != Path::new("") && !folder.is_dir() => {
-            Err(failure.because(format!("there is no folder {}", folder.display())))
-        }
-        _ => Ok(()),
-    }
+    check_folder(path, failure)
 }
 
 /// Whether the Unix socket has a place to be.
@@ -193,9 +188,14 @@ fn check_unix(path: Option<&Path>) -> Result<(), Failure> {
     if fs::symlink_metadata(path).is_ok_and(|there| !there.file_type().is_socket()) {
         return Err(failure().because("there is a file that isn't a socket"));
     }
+    check_folder(path, failure())
+}
+
+/// Whether there is a folder for that file.
+fn check_folder(path: &Path, failure: Failure) -> Result<(), Failure> {
     match path.parent() {
         Some(folder) if folder != Path::new("") && !folder.is_dir() => {
-            Err(failure().because(format!("there is no folder {}", folder.display())))
+            Err(failure.because(format!("there is no folder {}", folder.display())))
         }
         _ => Ok(()),
     }

@@ -7,7 +7,6 @@
 
 use std::io::{self, IsTerminal};
 use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::auth::Tls;
@@ -18,6 +17,7 @@ use signal_hook::low_level;
 
 use crate::program::failure::Failure;
 use crate::program::logging::LogFile;
+use crate::threads;
 
 /// From here on the signals are caught; they wait until [`Caught::stop_with`].
 pub(crate) fn catch(log: LogFile, tls: Vec<Tls>) -> io::Result<Caught> {
@@ -51,14 +51,12 @@ impl Caught {
         let (hang_up, hung_up) = mpsc::channel();
         // On a thread of its own: a file may keep its reader waiting (a network's, a pipe), and the
         // other signals must not wait with it.
-        thread::Builder::new()
-            .name("rpyc-reload".to_owned())
-            .spawn(move || {
-                while hung_up.recv().is_ok() {
-                    reload(&log, &tls);
-                    reloaded();
-                }
-            })?;
+        threads::start("rpyc-reload", move || {
+            while hung_up.recv().is_ok() {
+                reload(&log, &tls);
+                reloaded();
+            }
+        })?;
         let watch = move || {
             let mut stopping: Option<Instant> = None;
             for signal in self.signals.forever() {
@@ -81,10 +79,7 @@ impl Caught {
                 stop();
             }
         };
-        thread::Builder::new()
-            .name("rpyc-signals".to_owned())
-            .spawn(watch)?;
-        Ok(())
+        threads::start("rpyc-signals", watch).map(drop)
     }
 }
 

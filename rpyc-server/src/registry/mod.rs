@@ -36,22 +36,23 @@ mod store;
 mod table;
 mod tcp;
 mod udp;
-mod waiting;
 
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
+use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use log::error;
 use rpyc_core::registry::{DEFAULT_PORT, Directory};
-use socket2::{Domain, Socket, Type};
+use socket2::Type;
 
 use self::answers::{Answers, Options};
 pub use self::registration::Registration;
 use self::store::Store;
+use crate::sockets::{bound, readable};
+use crate::threads::Joined;
 
 /// Over what a registry is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,13 +138,11 @@ impl Registry {
                 error!("{local_addr}: the registry ends: {error}");
             }
         };
-        let thread = thread::Builder::new()
-            .name("rpyc-registry".to_owned())
-            .spawn(run)?;
+        let thread = Joined::start("rpyc-registry", run)?;
         Ok(RunningRegistry {
             local_addr,
             stopper,
-            thread: Some(thread),
+            _thread: thread,
         })
     }
 }
@@ -262,15 +261,7 @@ fn listen(address: SocketAddr, transport: Transport) -> io::Result<(Listening, S
         Transport::Tcp => Type::STREAM,
         Transport::Udp => Type::DGRAM,
     };
-    let socket = Socket::new(Domain::for_address(address), kind, None)?;
-    if address.is_ipv6() && address.ip().is_unspecified() {
-        socket.set_only_v6(false)?;
-    }
-    if transport == Transport::Tcp {
-        // For UDP it would let a second registry take the first one's datagrams.
-        socket.set_reuse_address(true)?;
-    }
-    socket.bind(&address.into())?;
+    let socket = bound(address, kind)?;
     socket.set_nonblocking(true)?;
     match transport {
         Transport::Tcp => {
@@ -304,7 +295,7 @@ impl Stopper {
 pub struct RunningRegistry {
     local_addr: SocketAddr,
     stopper: Stopper,
-    thread: Option<JoinHandle<()>>,
+    _thread: Joined,
 }
 
 impl RunningRegistry {
@@ -322,11 +313,18 @@ impl RunningRegistry {
 impl Drop for RunningRegistry {
     fn drop(&mut self) {
         self.stopper.stop();
-        if let Some(thread) = self.thread.take() {
-            // A panic has been reported by the panic hook.
-            let _ = thread.join();
-        }
     }
+}
+
+/// Sleeps until the socket is readable, `wake` is, or the time is up. Says whether `wake` is.
+fn wait(
+    socket: Option<&impl AsFd>,
+    wake: &impl AsFd,
+    timeout: Option<Duration>,
+) -> io::Result<bool> {
+    let mut watched = vec![wake.as_fd()];
+    watched.extend(socket.map(AsFd::as_fd));
+    Ok(readable(&watched, timeout)?.first() == Some(&true))
 }
 
 const BACKLOG: i32 = 128;

@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use log::{debug, info, warn};
@@ -11,6 +10,7 @@ use rpyc_core::registry::message::ServiceName;
 use rpyc_core::registry::{Directory, Offer, RegistryError};
 
 use crate::causes::with_causes;
+use crate::threads::Joined;
 
 /// A server's entry in a directory: repeated as often as that asks for, removed at the end.
 ///
@@ -18,9 +18,9 @@ use crate::causes::with_causes;
 /// server. Dropping the registration ends it.
 #[derive(Debug)]
 pub struct Registration {
-    /// Dropped, it ends the thread.
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    /// Dropped, and it is first, it ends the thread.
+    _stop: Sender<()>,
+    _thread: Joined,
 }
 
 impl Registration {
@@ -42,28 +42,16 @@ impl Registration {
 
     fn keep(entry: Entry<impl Fn() -> Offer + Send + 'static>) -> io::Result<Registration> {
         let (stop, stopped) = mpsc::channel();
-        let thread = thread::Builder::new()
-            .name("rpyc-register".to_owned())
-            .spawn(move || entry.keep(&stopped))?;
+        let thread = Joined::start("rpyc-register", move || entry.keep(&stopped))?;
         Ok(Registration {
-            stop: Some(stop),
-            thread: Some(thread),
+            _stop: stop,
+            _thread: thread,
         })
     }
 
     /// Unregisters the server, and waits until that is done or the registry's time is over.
     pub fn stop(self) {
         drop(self);
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic has been reported by the panic hook.
-            let _ = thread.join();
-        }
     }
 }
 

@@ -5,18 +5,16 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use log::debug;
 use rpyc_core::registry::message::{Command, MAX_DATAGRAM};
 
 use super::answers::{Answers, Taken};
-use super::waiting::wait;
-use super::{TARGET, Transport};
-use crate::causes::none_left;
+use super::{TARGET, Transport, wait};
 use crate::log_limiter;
 use crate::places::Caps;
+use crate::threads;
 use crate::visitors::{Visit, Visitors};
 
 /// Answers until `wake` is readable. Connections that are open then end within [`LIMIT`].
@@ -89,15 +87,12 @@ fn admit(shared: &Arc<Shared>, stream: TcpStream, source: IpAddr) {
         Err(error) => return debug!("{source}: its question can't be heard: {error}"),
     };
     let hands = shared.clone();
-    let started = thread::Builder::new()
-        .name("rpyc-registry".to_owned())
-        .spawn(move || {
-            if let Err(error) = converse(visit, source, &hands) {
-                debug!("{source}: no answer: {error}");
-            }
-        });
+    let started = threads::start("rpyc-registry", move || {
+        if let Err(error) = converse(visit, source, &hands) {
+            debug!("{source}: no answer: {error}");
+        }
+    });
     if let Err(error) = started {
-        let error = none_left("threads")(error);
         shared.lacks(&format!("{source}: no thread for its question: {error}"));
     }
 }

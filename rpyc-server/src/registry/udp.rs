@@ -15,8 +15,7 @@ use rpyc_core::registry::message::MAX_DATAGRAM;
 use super::answers::{Answers, Taken};
 use super::datagrams::{Datagrams, Place};
 use super::store::Question;
-use super::waiting::wait;
-use super::{TARGET, Transport};
+use super::{TARGET, Transport, wait};
 use crate::log_limiter;
 
 /// Answers until `wake` is readable.

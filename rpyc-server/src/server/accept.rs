@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use log::{info, warn};
 use rpyc_core::transport::PeerAddr;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::{Listener, RawStream};
+use crate::sockets::readable;
 
 /// What the loop does for the rest of the server.
 pub(super) trait Arrivals {
@@ -76,20 +76,15 @@ fn wait<'a>(
     wake: &impl AsFd,
     timeout: Option<Duration>,
 ) -> io::Result<(Vec<&'a Listener>, bool)> {
-    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-    let mut watched = vec![PollFd::new(wake, PollFlags::IN)];
-    let of_listener = |listener| PollFd::new(listener, PollFlags::IN);
-    watched.extend(listeners.iter().map(of_listener));
-    match poll(&mut watched, timeout.as_ref()) {
-        Ok(_) => {
-            let ready = |(_, fd): &(_, &PollFd<'_>)| !fd.revents().is_empty();
-            let pairs = listeners.iter().zip(&watched[1..]);
-            let ready = pairs.filter(ready).map(|(listener, _)| listener).collect();
-            Ok((ready, !watched[0].revents().is_empty()))
-        }
-        Err(Errno::INTR | Errno::NOMEM) => Ok((Vec::new(), false)),
-        Err(error) => Err(error.into()),
-    }
+    let mut watched = vec![wake.as_fd()];
+    watched.extend(listeners.iter().map(AsFd::as_fd));
+    let ready = readable(&watched, timeout)?;
+    let (woken, ready) = ready.split_first().expect("wake is the first");
+    let ready = listeners
+        .iter()
+        .zip(ready)
+        .filter(|(_, is_ready)| **is_ready);
+    Ok((ready.map(|(listener, _)| listener).collect(), *woken))
 }
 
 #[derive(Debug, PartialEq)]

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
 
 use log::warn;
 
 use super::Address;
+use crate::threads;
 
 type OnStart = Box<dyn FnOnce(&[Address]) + Send>;
 type OnStop = Box<dyn FnOnce() + Send>;
@@ -28,7 +28,6 @@ impl Hooks {
 
     /// Runs what is due at the end, on a thread of its own while the clients are being ended.
     pub(super) fn stop(self) -> Stopping {
-        let (done, wait) = mpsc::channel();
         if self.on_stop.is_empty() {
             return Stopping(None);
         }
@@ -36,14 +35,9 @@ impl Hooks {
             for hook in self.on_stop {
                 hook();
             }
-            // Nobody waits any more when it took too long.
-            let _ = done.send(());
         };
-        let started = thread::Builder::new()
-            .name("rpyc-on-stop".to_owned())
-            .spawn(run);
-        match started {
-            Ok(_) => Stopping(Some(wait)),
+        match threads::start_watched("rpyc-on-stop", run) {
+            Ok(ended) => Stopping(Some(ended)),
             Err(error) => {
                 warn!("no thread for what is due at the server's end: {error}");
                 Stopping(None)
@@ -58,8 +52,8 @@ pub(super) struct Stopping(Option<mpsc::Receiver<()>>);
 impl Stopping {
     /// Waits for their end; a hook that hangs isn't waited for for ever.
     pub(super) fn wait(self, patience: Duration) {
-        if let Some(done) = self.0
-            && done.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout)
+        if let Some(ended) = self.0
+            && ended.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout)
         {
             warn!("what was to run at the server's end hasn't ended after {patience:?}");
         }

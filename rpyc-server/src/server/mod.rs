@@ -28,7 +28,6 @@ use std::io::{PipeReader, PipeWriter, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use log::error;
@@ -51,6 +50,7 @@ pub use self::process::ChildCommand;
 use self::process::ProcessSpawner;
 pub use self::raw::RawStream;
 use crate::places::Caps;
+use crate::threads::Joined;
 
 /// A server that listens and doesn't accept clients yet.
 ///
@@ -278,19 +278,17 @@ impl Server {
     pub fn start(self) -> io::Result<Running> {
         let addresses = self.addresses.clone();
         let stopper = self.stopper();
-        let thread = thread::Builder::new()
-            .name("rpyc-accept".to_owned())
-            .spawn(move || {
-                let address = self.addresses.first().map(Address::to_string);
-                if let Err(error) = self.run() {
-                    let address = address.unwrap_or_default();
-                    error!("{address}: the server ends: {error}");
-                }
-            })?;
+        let thread = Joined::start("rpyc-accept", move || {
+            let address = self.addresses.first().map(Address::to_string);
+            if let Err(error) = self.run() {
+                let address = address.unwrap_or_default();
+                error!("{address}: the server ends: {error}");
+            }
+        })?;
         Ok(Running {
             addresses,
             stopper,
-            thread: Some(thread),
+            thread,
         })
     }
 }
@@ -362,7 +360,7 @@ impl Stopper {
 pub struct Running {
     addresses: Vec<Address>,
     stopper: Stopper,
-    thread: Option<JoinHandle<()>>,
+    thread: Joined,
 }
 
 impl Running {
@@ -379,15 +377,12 @@ impl Running {
     /// Waits until the server has ended by itself: in [`Mode::OneShot`], when its client has
     /// gone; else when it is stopped by a [`Stopper`].
     pub fn wait(mut self) {
-        if let Some(thread) = self.thread.take() {
-            // A panic of the accept loop has been reported by the panic hook.
-            let _ = thread.join();
-        }
+        self.thread.join();
     }
 
     /// Whether the server has ended.
     pub fn is_over(&self) -> bool {
-        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+        self.thread.has_ended()
     }
 
     /// How many clients are connected now.
@@ -414,9 +409,5 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.stopper.stop();
-        if let Some(thread) = self.thread.take() {
-            // A panic of the accept loop has been reported by the panic hook.
-            let _ = thread.join();
-        }
     }
 }

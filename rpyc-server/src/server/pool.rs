@@ -16,7 +16,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
@@ -32,12 +32,13 @@ use rustix::io::Errno;
 use super::client::{Admitted, Incoming, Served, Socket};
 use super::metrics::Refused;
 use super::{RawStream, Shared};
+use crate::threads::Joined;
 
 /// The watching threads of a server; they end when it is dropped.
 #[derive(Debug)]
 pub(super) struct Pool {
     inner: Arc<Inner>,
-    threads: Vec<JoinHandle<()>>,
+    _threads: Vec<Joined>,
 }
 
 #[derive(Debug)]
@@ -112,14 +113,13 @@ impl Pool {
         });
         let (watching, taking) = (inner.clone(), Arc::downgrade(&inner));
         let threads = vec![
-            thread::Builder::new()
-                .name("rpyc-poll".to_owned())
-                .spawn(move || watching.watch())?,
-            thread::Builder::new()
-                .name("rpyc-take-in".to_owned())
-                .spawn(move || take_in_all(&taken_in, &taking))?,
+            Joined::start("rpyc-poll", move || watching.watch())?,
+            Joined::start("rpyc-take-in", move || take_in_all(&taken_in, &taking))?,
         ];
-        Ok(Pool { inner, threads })
+        Ok(Pool {
+            inner,
+            _threads: threads,
+        })
     }
 
     /// Serves a client; says whether it was let in.
@@ -151,9 +151,6 @@ impl Drop for Pool {
         let left = std::mem::take(&mut *self.inner.wards.lock());
         drop(left);
         let _ = self.inner.take_in.send(TakeIn::End);
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
     }
 }
 

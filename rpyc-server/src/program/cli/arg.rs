@@ -89,7 +89,7 @@ pub(super) fn wins(matches: &ArgMatches, name: &str, other: &str) -> bool {
 }
 
 /// The value of an option that has a default.
-pub(super) fn value<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> T {
+pub(crate) fn value<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> T {
     let value = matches.get_one::<T>(name);
     value.expect("an option with a default").clone()
 }
@@ -106,7 +106,7 @@ pub(crate) fn optional_seconds(text: &str) -> Result<Option<Duration>, String> {
 }
 
 /// Seconds, 0 among them.
-pub(super) fn any_seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn any_seconds(text: &str) -> Result<Duration, String> {
     optional_seconds(text).map(Option::unwrap_or_default)
 }
 

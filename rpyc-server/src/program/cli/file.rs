@@ -158,7 +158,7 @@ fn read(path: &Path) -> Result<File, Failure> {
     let mut servers = 0;
     if let Some(value) = table.get_ref().get(SERVER) {
         let is_no_list = || {
-            let wrong = wrong("server is a list of tables, [[server]]".to_owned());
+            let wrong = Failure::usage("server is a list of tables, [[server]]");
             wrong.at(&place(value.span()))
         };
         let tables = value.get_ref().as_array().ok_or_else(is_no_list)?;
@@ -170,7 +170,7 @@ fn read(path: &Path) -> Result<File, Failure> {
     }
     if let Some(registry) = table.get_ref().get(REGISTRY) {
         let DeValue::Table(table) = registry.get_ref() else {
-            let wrong = wrong("registry is a table, [registry]".to_owned());
+            let wrong = Failure::usage("registry is a table, [registry]");
             return Err(wrong.at(&place(registry.span())));
         };
         let command = command.find_subcommand(REGISTRY);
@@ -179,40 +179,15 @@ fn read(path: &Path) -> Result<File, Failure> {
     Ok(File { entries, servers })
 }
 
-/// What is wrong with an entry.
-struct Wrong {
-    message: String,
-    hint: Option<String>,
-}
-
-impl Wrong {
-    fn at(self, place: &str) -> Failure {
-        let failure = Failure::usage(format!("{place}: {}", self.message));
-        match self.hint {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
-    }
-}
-
-fn wrong(message: String) -> Wrong {
-    Wrong {
-        message,
-        hint: None,
-    }
-}
-
 /// Whether servers of one program share it.
 fn is_of_program(name: &str) -> bool {
     let mut options = super::serve_options().into_iter();
     options.any(|option| option.is_of_program && option.name() == name)
 }
 
-fn of_program(name: &str) -> Wrong {
-    Wrong {
-        message: format!("{name} is an option of the program, which all its servers share"),
-        hint: Some("Write it above the first [[server]].".to_owned()),
-    }
+fn of_program(name: &str) -> Failure {
+    let what = format!("{name} is an option of the program, which all its servers share");
+    Failure::usage(what).hint("Write it above the first [[server]].")
 }
 
 /// The names of an option and of its opposite, and the flags that say the same.
@@ -220,7 +195,7 @@ fn entry(
     command: &Command,
     key: &str,
     value: &DeValue<'_>,
-) -> Result<(Vec<String>, Vec<OsString>), Wrong> {
+) -> Result<(Vec<String>, Vec<OsString>), Failure> {
     let known = |arg: &&Arg| {
         let is_of_command_line = arg.is_hide_set() || ["check", "config"].contains(&key);
         arg.get_long() == Some(key) && !is_of_command_line
@@ -230,7 +205,7 @@ fn entry(
     };
     if matches!(arg.get_action(), ArgAction::SetTrue) {
         let DeValue::Boolean(on) = value else {
-            return Err(wrong(format!("{key} is true or false")));
+            return Err(Failure::usage(format!("{key} is true or false")));
         };
         let flags = on.then(|| format!("--{key}").into());
         return Ok((
@@ -250,28 +225,28 @@ fn entry(
     let arguments = [OsString::new()].into_iter().chain(flags.iter().cloned());
     match command.clone().try_get_matches_from(arguments) {
         Ok(_) => Ok((vec![key.to_owned()], flags)),
-        Err(error) => Err(wrong(format!("{key}: {}", reason(&error)))),
+        Err(error) => Err(Failure::usage(format!("{key}: {}", reason(&error)))),
     }
 }
 
 /// A single value as it stands on a command line.
-fn text(key: &str, value: &DeValue<'_>) -> Result<String, Wrong> {
+fn text(key: &str, value: &DeValue<'_>) -> Result<String, Failure> {
     match value {
         DeValue::String(text) => Ok(text.clone().into_owned()),
         DeValue::Integer(number) if number.radix() == 10 => Ok(number.to_string()),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
             .map(|number| number.to_string())
-            .map_err(|_| wrong(format!("{key}: the number is too large"))),
+            .map_err(|_| Failure::usage(format!("{key}: the number is too large"))),
         DeValue::Float(number) => Ok(number.to_string()),
         DeValue::Boolean(flag) => Ok(flag.to_string()),
-        DeValue::Array(_) => Err(wrong(format!("{key} takes one value, not a list"))),
+        DeValue::Array(_) => Err(Failure::usage(format!("{key} takes one value, not a list"))),
         DeValue::Datetime(_) | DeValue::Table(_) => {
-            Err(wrong(format!("{key} takes a text or a number")))
+            Err(Failure::usage(format!("{key} takes a text or a number")))
         }
     }
 }
 
-fn unknown(command: &Command, key: &str) -> Wrong {
+fn unknown(command: &Command, key: &str) -> Failure {
     let arguments = [OsString::new(), format!("--{key}").into()];
     let parsed = command.clone().try_get_matches_from(arguments);
     let nearest = match parsed
@@ -282,13 +257,10 @@ fn unknown(command: &Command, key: &str) -> Wrong {
         Some(Some(ContextValue::String(name))) => Some(name.trim_start_matches('-').to_owned()),
         _ => None,
     };
-    Wrong {
-        message: format!("{key} is no option"),
-        hint: Some(match nearest {
-            Some(name) => format!("Did you mean {name}? rpyc-server --help has all names."),
-            None => "rpyc-server --help has all names.".to_owned(),
-        }),
-    }
+    Failure::usage(format!("{key} is no option")).hint(match nearest {
+        Some(name) => format!("Did you mean {name}? rpyc-server --help has all names."),
+        None => "rpyc-server --help has all names.".to_owned(),
+    })
 }
 
 /// What clap says is wrong with a value, less what it says about flags.

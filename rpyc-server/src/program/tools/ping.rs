@@ -1,17 +1,15 @@
 //! `ping`: how long a server takes to answer.
 
-use std::io::{self, Write};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{ArgMatches, Command, value_parser};
 use rpyc_core::{Connection, Error};
-use signal_hook::consts::SIGINT;
-use signal_hook::iterator::Signals;
 
 use super::connect::Way;
 use super::fleet::{Done, Fleet, Member, Stream};
+use super::on_interrupt;
+use crate::program::cli::arg;
 use crate::program::failure::Failure;
 
 pub(super) fn command() -> Command {
@@ -19,35 +17,22 @@ pub(super) fn command() -> Command {
         .about("Measures how long a server takes to answer, until Ctrl-C")
         .after_help("Examples:\n  rpyc-server ping --connect host:18812 -c 10\n  rpyc-server ping --connect unix:/run/rpyc.sock -i 0.1 -q\n\nThe first answer of a server is slower than those that follow.")
         .arg(
-            Arg::new("count")
+            arg::option("count", "N", "Stop after so many pings [default: with Ctrl-C; 4 of each of several servers]")
                 .short('c')
-                .long("count")
-                .value_name("N")
-                .value_parser(value_parser!(u64).range(1..))
-                .help("Stop after so many pings [default: with Ctrl-C; 4 of each of several servers]"),
+                .value_parser(value_parser!(u64).range(1..)),
         )
         .arg(
-            Arg::new("interval")
+            arg::option("interval", "SECS", "The time from a ping to the next one; 0 pings without a pause")
                 .short('i')
-                .long("interval")
-                .value_name("SECS")
                 .default_value("1")
-                .value_parser(crate::program::cli::arg::optional_seconds)
-                .help("The time from a ping to the next one; 0 pings without a pause"),
+                .value_parser(arg::any_seconds),
         )
-        .arg(
-            Arg::new("quiet")
-                .short('q')
-                .long("quiet")
-                .action(ArgAction::SetTrue)
-                .help("Print the summary alone"),
-        )
+        .arg(arg::switch("quiet", "Print the summary alone").short('q'))
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let count = matches.get_one::<u64>("count").copied();
-    let interval = matches.get_one::<Option<Duration>>("interval");
-    let interval = interval.copied().flatten().unwrap_or_default();
+    let interval: Duration = arg::value(matches, "interval");
     let quiet = matches.get_flag("quiet");
     if let Some(fleet) = Fleet::from_matches(matches)? {
         let count = count.unwrap_or(COUNT);
@@ -58,15 +43,10 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let way = Way::from_matches(matches)?;
     let connection = way.connect()?;
     let (stop, stopped) = channel();
-    let mut signals = Signals::new([SIGINT]).map_err(no_signals)?;
-    thread::Builder::new()
-        .spawn(move || {
-            for _ in signals.forever() {
-                // Nobody waits any more once it has ended.
-                let _ = stop.send(());
-            }
-        })
-        .map_err(no_signals)?;
+    on_interrupt(move || {
+        // Nobody waits any more once it has ended.
+        let _ = stop.send(());
+    })?;
     let mut times = Times::default();
     loop {
         let began = Instant::now();
@@ -122,13 +102,8 @@ fn ping_at(member: &Member, count: u64, interval: Duration, quiet: bool) -> Resu
     Ok(times.done())
 }
 
-fn no_signals(error: io::Error) -> Failure {
-    Failure::new("Ctrl-C can't be caught").because(error)
-}
-
 fn print(text: &str) -> Result<(), Failure> {
-    let written = io::stdout().write_all(text.as_bytes());
-    written.map_err(Failure::stdout)
+    crate::program::print(text.as_bytes())
 }
 
 /// What has been measured.

@@ -3,19 +3,17 @@
 use std::cell::Cell;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use rpyc_classic::{ClassicConnection, Interrupter, Outcome, Prompt};
 use rpyc_core::Error;
-use signal_hook::consts::SIGINT;
-use signal_hook::iterator::Signals;
 
 use super::connect::Way;
-use super::{INTERRUPTED, colour};
+use super::{INTERRUPTED, colour, on_interrupt};
 use crate::printable::printable;
 use crate::program::failure::Failure;
+use crate::threads;
 
 /// A prompt at the server.
 pub(super) struct Session {
@@ -61,9 +59,8 @@ impl Session {
             running: Arc::default(),
             is_late: Cell::new(false),
         };
-        session
-            .watch_signals()
-            .map_err(|error| Failure::new("Ctrl-C can't be caught").because(error))?;
+        let (running, way) = (session.running.clone(), way.clone());
+        on_interrupt(move || interrupt(&running, &way))?;
         Ok(session)
     }
 
@@ -104,19 +101,6 @@ impl Session {
             outcome => outcome.map(Ended::Outcome),
         }
     }
-
-    fn watch_signals(&self) -> io::Result<()> {
-        let mut signals = Signals::new([SIGINT])?;
-        let (running, way) = (self.running.clone(), self.way.clone());
-        thread::Builder::new()
-            .name("rpyc-signals".to_owned())
-            .spawn(move || {
-                for _ in signals.forever() {
-                    interrupt(&running, &way);
-                }
-            })?;
-        Ok(())
-    }
 }
 
 /// Connects, and makes a prompt.
@@ -155,13 +139,11 @@ fn interrupt(running: &Arc<Mutex<Running>>, way: &Way) {
     drop(now);
     // It takes a connection of its own, which must not keep a second Ctrl-C from being heard.
     let way = way.clone();
-    let asked = thread::Builder::new()
-        .name("rpyc-interrupt".to_owned())
-        .spawn(move || {
-            if !ask_to_interrupt(&way, &interrupter) {
-                say("this server can't be asked to interrupt; Ctrl-C again closes the connection");
-            }
-        });
+    let asked = threads::start("rpyc-interrupt", move || {
+        if !ask_to_interrupt(&way, &interrupter) {
+            say("this server can't be asked to interrupt; Ctrl-C again closes the connection");
+        }
+    });
     if asked.is_err() {
         say("no thread to interrupt with; Ctrl-C again closes the connection");
     }

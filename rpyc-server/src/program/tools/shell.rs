@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{ArgMatches, Command, value_parser};
 use rpyc_classic::{Outcome, Stdio};
 use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
@@ -18,6 +18,7 @@ use super::connect::Way;
 use super::session::{Ended, Session, say, show};
 use super::{INTERRUPTED, code};
 use crate::printable::on_one_line;
+use crate::program::cli::arg;
 use crate::program::failure::Failure;
 
 pub(super) fn command() -> Command {
@@ -25,18 +26,11 @@ pub(super) fn command() -> Command {
         .about("A Python prompt at a server: history, completion, several lines")
         .after_help("Keys:\n  Tab     completes names, as the server knows them\n  Ctrl-C  drops the line; interrupts code that runs, a second time closes its connection\n  Ctrl-D  ends\n\nExamples:\n  rpyc-server shell --connect host:18812\n  rpyc-server shell < script.py\n      runs it as `exec -` does")
         .arg(
-            Arg::new("history")
-                .long("history")
-                .value_name("FILE")
-                .value_parser(value_parser!(PathBuf))
-                .help("Where the lines are kept. Default: rpyc/history in $XDG_STATE_HOME or ~/.local/state"),
+            arg::option("history", "FILE", "Where the lines are kept. Default: rpyc/history in $XDG_STATE_HOME or ~/.local/state")
+                .value_parser(value_parser!(PathBuf)),
         )
         .arg(
-            Arg::new("no-history")
-                .long("no-history")
-                .action(ArgAction::SetTrue)
-                .conflicts_with("history")
-                .help("Keep no lines"),
+            arg::switch("no-history", "Keep no lines").conflicts_with("history"),
         )
 }
 

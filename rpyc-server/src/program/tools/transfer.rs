@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgMatches, Command, value_parser};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rpyc_classic::{ClassicConnection, Phase, Progress, Transfer, TransferError, Transferred};
 use rpyc_core::args;
@@ -13,6 +13,7 @@ use super::connect::Way;
 use super::fleet::{Done, Fleet, Member};
 use super::session::{close, say};
 use crate::printable::on_one_line;
+use crate::program::cli::arg::{bytes, option, switch};
 use crate::program::failure::Failure;
 
 pub(super) fn upload_command() -> Command {
@@ -29,16 +30,10 @@ pub(super) fn download_command() -> Command {
         .after_help("Examples:\n  rpyc-server download --connect host:18812 /var/log/syslog .\n  rpyc-server download --resume --verify /srv/results results\n\nA file goes into DST if that is a directory. A directory's content goes into DST itself. Of several servers, each has a folder of its own in DST, with its name: host_18812.")
         .arg(Arg::new("source").value_name("SRC").required(true).help("What to copy, at the server"))
         .arg(Arg::new("target").value_name("DST").required(true).value_parser(value_parser!(PathBuf)).help("Where to, here"))
-        .arg(Arg::new(MAX_BYTES).long(MAX_BYTES).value_name("SIZE").value_parser(crate::program::cli::arg::bytes).help("Take so many bytes at most (64KiB, 16MiB, 1GiB) [default: what the server announces, and 4MiB for files that grow meanwhile]"))
+        .arg(option(MAX_BYTES, "SIZE", "Take so many bytes at most (64KiB, 16MiB, 1GiB) [default: what the server announces, and 4MiB for files that grow meanwhile]").value_parser(bytes))
 }
 
 fn with_options(command: Command) -> Command {
-    let switch = |name: &'static str, help: &'static str| {
-        Arg::new(name)
-            .long(name)
-            .action(ArgAction::SetTrue)
-            .help(help)
-    };
     command
         .arg(switch(
             "verify",

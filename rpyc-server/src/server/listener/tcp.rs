@@ -3,9 +3,10 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Type;
 
 use super::{Address, BACKLOG, ListenError};
+use crate::sockets::bound;
 
 /// Listens on the first of the addresses that can be had.
 pub(super) fn listen(
@@ -29,17 +30,7 @@ pub(super) fn listen(
 }
 
 fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    // A server that is started again shouldn't wait for the last one's connections to expire.
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() && address.ip().is_unspecified() {
-        socket.set_only_v6(false)?;
-    }
-    socket.bind(&address.into())?;
+    let socket = bound(address, Type::STREAM)?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }

@@ -13,8 +13,8 @@ use std::time::Duration;
 use log::{debug, warn};
 
 use super::Metrics;
-use crate::causes::none_left;
 use crate::places::Caps;
+use crate::threads;
 use crate::visitors::{Visit, Visitors};
 
 /// Serves [`Metrics`] at `http://ADDRESS/metrics`, on threads of its own, until it is dropped.
@@ -40,9 +40,7 @@ impl MetricsEndpoint {
         let address = listener.local_addr()?;
         let stopping = Arc::new(AtomicBool::new(false));
         let stop = stopping.clone();
-        let thread = thread::Builder::new()
-            .name("rpyc-metrics".to_owned())
-            .spawn(move || accept(&listener, &metrics, &stop))?;
+        let thread = threads::start("rpyc-metrics", move || accept(&listener, &metrics, &stop))?;
         Ok(MetricsEndpoint {
             address,
             stopping,
@@ -100,16 +98,12 @@ fn accept(listener: &TcpListener, metrics: &Metrics, stopping: &AtomicBool) {
             }
         };
         let metrics = metrics.clone();
-        let spawned = thread::Builder::new()
-            .name("rpyc-scrape".to_owned())
-            .stack_size(256 << 10)
-            .spawn(move || {
-                if let Err(error) = answer(visit, &metrics) {
-                    debug!("metrics: a scraper wasn't answered: {error}");
-                }
-            });
-        if let Err(error) = spawned {
-            let error = none_left("threads")(error);
+        let started = threads::start("rpyc-scrape", move || {
+            if let Err(error) = answer(visit, &metrics) {
+                debug!("metrics: a scraper wasn't answered: {error}");
+            }
+        });
+        if let Err(error) = started {
             warn!("metrics: no thread for a scraper: {error}");
         }
     }
