@@ -2,12 +2,13 @@
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
 import rpyc
 
-port, server, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+port, server, seconds, megabytes = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
 clock = time.perf_counter
 cores = sorted(os.sched_getaffinity(0))
 
@@ -43,7 +44,7 @@ def tell(name, number):
     print(name, number, flush=True)
 
 
-if len(sys.argv) > 4:
+if len(sys.argv) > 5:
     # One of those that call at once.
     conn = rpyc.classic.connect("127.0.0.1", port)
     conn.execute("def f(): pass")
@@ -85,7 +86,24 @@ tell("f()", median(f))
 tell("eval", median(lambda: eval_("1+1")))
 conn.namespace["calls"](lambda: None, seconds / 10)
 tell("callback", conn.namespace["calls"](lambda: None, seconds))
+numbers = conn.eval("list(range(3000))")
+lists = []
+for _ in range(3):
+    begun = clock()
+    assert len(list(numbers)) == 3000
+    lists.append(clock() - begun)
+tell("listing", sorted(lists)[1] * 1e3)
 place(cores)
+if megabytes:
+    with tempfile.TemporaryDirectory() as folder:
+        local, remote = os.path.join(folder, "local"), os.path.join(folder, "remote")
+        with open(local, "wb") as file:
+            for _ in range(megabytes):
+                file.write(os.urandom(1_000_000))
+        begun = clock()
+        rpyc.classic.upload_file(conn, local, remote)
+        tell("upload", megabytes / (clock() - begun))
+        assert os.path.getsize(remote) == megabytes * 1_000_000
 tell("loop", conn.namespace["adds"]())
 with rpyc.classic.connect("127.0.0.1", port) as busy:
     stop = conn.eval("[]")
@@ -98,7 +116,7 @@ with rpyc.classic.connect("127.0.0.1", port) as busy:
     assert not running.ready, running.value
     stop.append(1)
     running.wait()
-command = [sys.executable, "-c", open("/proc/self/cmdline").read().split("\0")[2], str(port), str(server), str(seconds), "all"]
+command = [sys.executable, "-c", open("/proc/self/cmdline").read().split("\0")[2], str(port), str(server), str(seconds), "0", "all"]
 pipe = subprocess.PIPE
 clients = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(4)]
 for client in clients:

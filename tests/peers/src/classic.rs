@@ -9,12 +9,14 @@ use std::time::Instant;
 use rpyc_tests::child::Child;
 use rpyc_tests::python::interpreter;
 
+use crate::cli::Options;
 use crate::process::status;
+use crate::report::{Figure, Report};
 use crate::table::{median, spread};
-use crate::{Failure, say};
+use crate::{Failure, progress};
 
 /// What is measured: its name as the client prints it, what it is, its unit, and whether more is better.
-const ROWS: [(&str, &str, &str, bool); 8] = [
+const ROWS: [(&str, &str, &str, bool); 10] = [
     ("f()", "kept `f()`, one core", "us", false),
     ("eval", "`conn.eval(\"1+1\")`, one core", "us", false),
     (
@@ -36,6 +38,13 @@ const ROWS: [(&str, &str, &str, bool); 8] = [
         false,
     ),
     ("loop", "10,000,000 turns of a loop in Python", "ms", false),
+    ("listing", "listing 3,000 elements, one core", "ms", false),
+    (
+        "upload",
+        "`upload_file` of 100 MB of random bytes",
+        "MB/s",
+        true,
+    ),
     ("start", "from the start until it listens", "ms", false),
     ("memory", "memory without clients", "MiB", false),
 ];
@@ -44,7 +53,11 @@ const ROWS: [(&str, &str, &str, bool); 8] = [
 const SERVERS: [&str; 3] = ["Python's own", "`--python`", "built-in Python"];
 
 /// Visits each of the servers in each of the rounds, a new process every time.
-pub(crate) fn compare(bench_peers: &Path, rounds: usize, visit: f64) -> Result<(), Failure> {
+pub(crate) fn compare(
+    bench_peers: &Path,
+    options: &Options,
+    report: &mut Report,
+) -> Result<(), Failure> {
     let program = bench_peers.with_file_name("rpyc-server");
     if !program.is_file() {
         let missing = program.display();
@@ -52,21 +65,43 @@ pub(crate) fn compare(bench_peers: &Path, rounds: usize, visit: f64) -> Result<(
     }
     // For each server, for each row, what each round has measured.
     let mut measured = [const { [const { Vec::new() }; ROWS.len()] }; SERVERS.len()];
-    for round in 0..rounds {
+    for round in 0..options.rounds {
+        progress(&format!("classic, round {round}"));
+        // Once: each piece of it waits 40 ms for Python's own server.
+        let megabytes = match (round, options.is_short) {
+            (0, false) => 100,
+            (0, true) => 5,
+            _ => 0,
+        };
         for step in 0..SERVERS.len() {
             // Each round begins with another one.
             let server = (round + step) % SERVERS.len();
-            for (name, number) in visit_one(server, &program, visit)? {
+            for (name, number) in visit_one(server, &program, options.visit, megabytes)? {
                 let row = ROWS.iter().position(|(row, ..)| *row == name);
                 let row = row.ok_or_else(|| format!("an unknown row {name:?}"))?;
                 measured[server][row].push(number);
             }
         }
     }
-    say(&table(&measured))
+    for (server, rows) in measured.iter().enumerate() {
+        for ((name, _, unit, is_more_better), rounds) in ROWS.iter().zip(rows) {
+            let figure = Figure {
+                shown: format!("{:.1} {unit}", median(rounds.clone())),
+                rounds: rounds.clone(),
+                is_more_better: *is_more_better,
+            };
+            report.note(name, SERVERS[server], figure);
+        }
+    }
+    report.section("classic", &table(&measured))
 }
 
-fn visit_one(server: usize, program: &Path, seconds: f64) -> Result<Vec<(String, f64)>, Failure> {
+fn visit_one(
+    server: usize,
+    program: &Path,
+    seconds: f64,
+    megabytes: usize,
+) -> Result<Vec<(String, f64)>, Failure> {
     let python = interpreter();
     let mut command = match server {
         0 => Command::new(python.with_file_name("rpyc_classic")),
@@ -103,6 +138,7 @@ fn visit_one(server: usize, program: &Path, seconds: f64) -> Result<Vec<(String,
         port.to_string(),
         child.id().to_string(),
         seconds.to_string(),
+        megabytes.to_string(),
     ]);
     client.stdin(Stdio::null()).stdout(Stdio::piped());
     let output = Child::spawn(&mut client)?.wait_with_output()?;
@@ -121,7 +157,9 @@ fn visit_one(server: usize, program: &Path, seconds: f64) -> Result<Vec<(String,
 /// How many times as good as Python's own server, in the median of the rounds, and from the least to the most.
 fn table(measured: &[[Vec<f64>; ROWS.len()]; SERVERS.len()]) -> String {
     let mut text = String::new();
-    text.push_str("\n### classic\n\n|  | Python's own | `--python` | times as good | built-in Python | times as good |\n");
+    text.push_str(
+        "|  | Python's own | `--python` | times as good | built-in Python | times as good |\n",
+    );
     text.push_str("|---|---:|---:|---:|---:|---:|\n");
     for (row, (_, what, unit, is_more_better)) in ROWS.iter().enumerate() {
         let [own, user, built_in] = [0, 1, 2].map(|server| &measured[server][row]);

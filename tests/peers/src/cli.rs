@@ -1,5 +1,7 @@
 //! The command line: what a person types, and the roles in which the program starts itself.
 
+use std::path::PathBuf;
+
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::peer::{PEERS, Program};
@@ -31,6 +33,12 @@ pub(crate) struct Options {
     pub(crate) classic: bool,
     pub(crate) programs: bool,
     pub(crate) syscalls: bool,
+    pub(crate) growth: bool,
+    /// Where the results go beside standard output.
+    pub(crate) page: Option<PathBuf>,
+    pub(crate) is_short: bool,
+    /// Whether nothing was left out.
+    pub(crate) is_whole: bool,
 }
 
 pub(crate) fn parse() -> Order {
@@ -71,10 +79,11 @@ fn command() -> Command {
         .arg(
             list(
                 "only",
-                "Only these scenarios; `idle`, `classic` and `programs` are three more",
+                "Only these scenarios; `idle`, `classic`, `programs` and `growth` are four more",
             )
-            .value_parser([&scenarios[..], &["idle", "classic", "programs"]].concat()),
+            .value_parser([&scenarios[..], &["idle", "classic", "programs", "growth"]].concat()),
         )
+        .arg(flag("growth", "Short for --only growth"))
         .arg(
             Arg::new("rounds")
                 .long("rounds")
@@ -86,15 +95,20 @@ fn command() -> Command {
             "syscalls",
             "Counts the system calls of a null call instead (with strace)",
         ))
+        .arg(
+            Arg::new("page")
+                .long("page")
+                .value_name("FILE")
+                .help("Writes each table between its markers in FILE, and the plots into the folder beside it")
+                .value_parser(value_parser!(PathBuf)),
+        )
         .subcommand(role("serve"))
         .subcommand(
             role("call")
                 .arg(number("port"))
                 .arg(number("calls"))
                 .arg(number("warmup"))
-                .arg(number("window"))
-                .arg(number("connections"))
-                .arg(number("size"))
+                .arg(number("load"))
                 .arg(
                     Arg::new("kind")
                         .long("kind")
@@ -124,7 +138,10 @@ fn options(matches: &ArgMatches) -> Options {
             .map(|names| names.cloned().collect())
             .unwrap_or_default()
     };
-    let (only, short) = (strings("only"), matches.get_flag("short"));
+    let (mut only, short) = (strings("only"), matches.get_flag("short"));
+    if matches.get_flag("growth") {
+        only.push("growth".to_owned());
+    }
     let wanted = |name: &str| only.is_empty() || only.iter().any(|known| known == name);
     let rounds = matches.get_one("rounds").copied();
     Options {
@@ -139,6 +156,10 @@ fn options(matches: &ArgMatches) -> Options {
         classic: wanted("classic"),
         programs: wanted("programs"),
         syscalls: matches.get_flag("syscalls"),
+        growth: wanted("growth"),
+        page: matches.get_one("page").cloned(),
+        is_short: short,
+        is_whole: only.is_empty() && !matches.contains_id("peers"),
     }
 }
 
@@ -160,8 +181,6 @@ fn work(role: &ArgMatches) -> Work {
         kind,
         calls: number("calls").unwrap_or(1000),
         warmup: number("warmup").unwrap_or(0),
-        window: number("window").unwrap_or(1),
-        connections: number("connections").unwrap_or(1),
-        size: number("size").unwrap_or(0),
+        load: number("load").unwrap_or(1),
     }
 }

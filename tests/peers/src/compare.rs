@@ -1,15 +1,16 @@
 //! One run: every visit to a peer lies between two visits to raw TCP, and is set against those two.
 
-use std::env;
 use std::path::Path;
+use std::{env, fs};
 
 use crate::cli::Options;
-use crate::peer::{PEERS, Peer, RAW};
+use crate::peer::{PEERS, Peer, Program, RAW, build_tarpc};
 use crate::process::{self, Server};
+use crate::report::Report;
 use crate::scenario::{Cores, Kind, Scenario};
 use crate::table::{self, Row};
 use crate::timing::{Measurement, Work};
-use crate::{Failure, classic, idle, programs, say, strace};
+use crate::{Failure, classic, growth, idle, programs, progress, strace};
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let bench_peers = env::current_exe()?;
@@ -20,24 +21,68 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if options.syscalls {
         return strace::compare(&bench_peers, &peers);
     }
+    let mut report = Report::new(options.page.clone());
+    let load = load()?;
+    let of_tarpc = |peer: &&&Peer| peer.client == Program::Tarpc;
+    let does = |peer: &Peer| options.scenarios.iter().any(|one| peer.does(one.kind));
+    if peers.iter().find(of_tarpc).is_some_and(|peer| does(peer)) {
+        progress("building tarpc");
+        build_tarpc(&bench_peers)?;
+    }
     for scenario in &options.scenarios {
+        progress(scenario.name);
         let rows = compare(&bench_peers, scenario, &peers, options)?;
-        say(&table::of_scenario(scenario, &rows))?;
+        for row in &rows {
+            report.note(scenario.name, row.peer.name, row.figure(scenario));
+        }
+        report.section(scenario.name, &table::of_scenario(scenario, &rows))?;
+        if scenario.name == "null-same" {
+            report.plot("peers", || table::plot(&rows))?;
+        }
     }
     if options.idle {
-        say(&table::of_idle(&idle::compare(&bench_peers, &peers)?))?;
+        idle::compare(&bench_peers, &peers, &mut report)?;
     }
     if options.classic {
-        classic::compare(&bench_peers, options.rounds, options.visit)?;
+        classic::compare(&bench_peers, options, &mut report)?;
     }
     if options.programs {
-        programs::compare(&bench_peers, options.rounds, options.visit)?;
+        programs::compare(&bench_peers, options, &mut report)?;
     }
-    Ok(())
+    if options.growth {
+        growth::compare(&bench_peers, options, &report)?;
+    }
+    if options.is_whole {
+        report.section("conditions", &conditions(options, &load)?)?;
+    }
+    report.goals(options.is_whole)
+}
+
+/// What the figures depend on beside the programs.
+fn conditions(options: &Options, load_before: &str) -> Result<String, Failure> {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let (cpuinfo, kernel) = (read("/proc/cpuinfo"), read("/proc/sys/kernel/osrelease"));
+    let model = cpuinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or("unknown", |(_, model)| model);
+    Ok(format!(
+        "{} processors ({model}), Linux {}, {} rounds; the load of the machine was {load_before} before and {} at the end.\n",
+        process::processors().len(),
+        kernel.trim(),
+        options.rounds,
+        load()?
+    ))
+}
+
+/// How many processes wanted to run, in the mean of the last minute.
+fn load() -> Result<String, Failure> {
+    let averages = fs::read_to_string("/proc/loadavg")?;
+    Ok(averages.split(' ').next().unwrap_or_default().to_owned())
 }
 
 /// A peer, its server, and how many calls fill a visit.
-struct Visited<'a> {
+pub(crate) struct Visited<'a> {
     peer: &'a Peer,
     server: Server,
     work: Work,
@@ -45,7 +90,7 @@ struct Visited<'a> {
 }
 
 impl Visited<'_> {
-    fn visit(&self, bench_peers: &Path) -> Result<(Measurement, f64), Failure> {
+    pub(crate) fn visit(&self, bench_peers: &Path) -> Result<(Measurement, f64), Failure> {
         let before = self.server.processor_time()?;
         let measured = process::call(self.peer.client, bench_peers, self.cpu, &self.work)?;
         let server = self.server.processor_time()? - before;
@@ -88,7 +133,7 @@ fn compare<'a>(
 }
 
 /// Starts a peer's server, and finds out how many calls fill a visit.
-fn prepare<'a>(
+pub(crate) fn prepare<'a>(
     bench_peers: &Path,
     scenario: &Scenario,
     peer: &'a Peer,
@@ -102,23 +147,18 @@ fn prepare<'a>(
         Cores::Any => (None, None),
     };
     let server = Server::start(peer.server, bench_peers, server_cpu)?;
-    let least = match scenario.kind {
-        Kind::Pipe | Kind::Fan => 2 * scenario.window.max(scenario.connections),
-        _ => 20,
+    let least = scenario.kind.least_calls(scenario.load);
+    let trial = match peer.is_slow() {
+        true => least,
+        false => least.max((10 * least).min(20_000)),
     };
-    let mut work = Work {
-        window: scenario.window,
-        connections: scenario.connections,
-        size: scenario.size,
-        ..Work::new(
-            server.port,
-            scenario.kind,
-            least * if peer.is_slow() { 1 } else { 10 },
-        )
-    };
+    let mut work = Work::new(server.port, scenario.kind, scenario.load, trial);
     let tried = process::call(peer.client, bench_peers, cpu, &work)?;
     work.calls = ((tried.rate() * visit) as usize).clamp(least, MAX_CALLS);
-    work.warmup = (work.calls / 10).min(500).max(scenario.window);
+    work.warmup = (work.calls / 10).min(500);
+    if matches!(scenario.kind, Kind::Pipe | Kind::Turns) {
+        work.warmup = work.warmup.max(scenario.load);
+    }
     Ok(Visited {
         peer,
         server,

@@ -1,58 +1,47 @@
 //! What a connection costs that does nothing.
 
+use std::fmt::Write;
 use std::path::Path;
 
-use crate::Failure;
-use crate::peer::{Peer, Program, RAW};
+use crate::peer::{Peer, RAW};
 use crate::process::{Held, Server};
+use crate::report::{Figure, Report};
 use crate::scenario::Kind;
 use crate::timing::Work;
+use crate::{Failure, progress};
 
-/// The memory of a server with idle connections.
-#[derive(Debug)]
-pub(crate) struct Idle {
-    pub(crate) label: &'static str,
-    pub(crate) kib_each: f64,
-    pub(crate) base_mib: f64,
-    pub(crate) threads: f64,
-}
-
-pub(crate) fn compare(bench_peers: &Path, peers: &[&Peer]) -> Result<Vec<Idle>, Failure> {
-    let does = |peer: &&&Peer| peer.does(Kind::Hold) && peer.client != Program::Rpyc;
-    let own = PEER_OF_OURS.map(|(label, program)| (label, program, program));
-    let rest = std::iter::once(&RAW)
-        .chain(peers.iter().filter(does).copied())
-        .map(|peer| (peer.label, peer.client, peer.server));
-    own.into_iter()
-        .chain(rest)
-        .map(|(label, client, server)| measure(bench_peers, label, client, server))
-        .collect()
-}
-
-fn measure(
+/// Measures the memory of servers with idle connections.
+pub(crate) fn compare(
     bench_peers: &Path,
-    label: &'static str,
-    client: Program,
-    server: Program,
-) -> Result<Idle, Failure> {
-    let server = Server::start(server, bench_peers, None)?;
-    let base = server.status("VmRSS")?;
-    let work = Work {
-        connections: CONNECTIONS,
-        ..Work::new(server.port, Kind::Hold, 0)
-    };
-    let held = Held::start(client, bench_peers, &work)?;
-    let measured = Idle {
-        label,
-        kib_each: (server.status("VmRSS")? - base) / CONNECTIONS as f64,
-        base_mib: base / 1024.0,
-        threads: server.status("Threads")?,
-    };
-    drop(held);
-    Ok(measured)
+    peers: &[&Peer],
+    report: &mut Report,
+) -> Result<(), Failure> {
+    progress("idle");
+    let mut text = "| server | KiB a connection | MiB without any | threads |\n".to_owned();
+    text.push_str("|---|---:|---:|---:|\n");
+    let does = |peer: &&Peer| peer.does(Kind::Hold);
+    for peer in std::iter::once(&RAW).chain(peers.iter().copied().filter(does)) {
+        let server = Server::start(peer.server, bench_peers, None)?;
+        let base = server.status("VmRSS")?;
+        let work = Work::new(server.port, Kind::Hold, CONNECTIONS, 0);
+        let held = Held::start(peer.client, bench_peers, &work)?;
+        let each = (server.status("VmRSS")? - base) / CONNECTIONS as f64;
+        let (base, threads) = (base / 1024.0, server.status("Threads")?);
+        drop(held);
+        let _ = writeln!(
+            text,
+            "| {} | {each:.1} | {base:.1} | {threads} |",
+            peer.label
+        );
+        let figure = Figure {
+            shown: format!("{each:.1} KiB"),
+            rounds: vec![each],
+            is_more_better: false,
+        };
+        report.note("idle", peer.name, figure);
+    }
+    report.section("idle", &text)
 }
-
-const PEER_OF_OURS: [(&str, Program); 1] = [("Rust to Rust", Program::Rpyc)];
 
 /// Below the 1,024 open files that a process commonly may have.
 const CONNECTIONS: usize = 900;

@@ -8,11 +8,15 @@
 mod classic;
 mod cli;
 mod compare;
+mod goals;
+mod growth;
 mod idle;
 pub mod peer;
+mod plot;
 pub mod process;
 mod programs;
 mod raw;
+mod report;
 mod rpyc;
 pub mod scenario;
 pub mod strace;
@@ -21,6 +25,8 @@ pub mod timing;
 
 use std::io::Write;
 use std::process::ExitCode;
+
+use rpyc_core::config::Nesting;
 
 use self::cli::Order;
 use self::peer::Program;
@@ -39,15 +45,19 @@ pub fn run() -> ExitCode {
             pinned.and_then(|()| match program {
                 Program::Raw => raw::serve(true),
                 Program::RawEach => raw::serve(false),
-                Program::Rpyc => rpyc::serve(),
-                Program::Python | Program::PythonKept => Err("Python serves itself".into()),
+                Program::Rpyc => rpyc::serve(Nesting::Pool),
+                Program::RpycStacked => rpyc::serve(Nesting::Stack),
+                _ => Err("this one serves itself".into()),
             })
         }
         Order::Call { program, cpu, work } => process::pin(cpu).and_then(|()| match program {
             Program::Raw => timing::run(&work, |port| raw::Caller::connect(port, true)),
             Program::RawEach => timing::run(&work, |port| raw::Caller::connect(port, false)),
-            Program::Rpyc => timing::run(&work, rpyc::Caller::connect),
-            Program::Python | Program::PythonKept => Err("Python calls itself".into()),
+            Program::Rpyc => timing::run(&work, |port| rpyc::Caller::connect(port, Nesting::Pool)),
+            Program::RpycStacked => {
+                timing::run(&work, |port| rpyc::Caller::connect(port, Nesting::Waiting))
+            }
+            _ => Err("this one calls itself".into()),
         }),
     };
     match outcome {
@@ -63,6 +73,11 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// How far it has come, for whoever waits.
+fn progress(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// A line on standard output, at once: another process may wait for it.

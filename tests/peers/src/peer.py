@@ -16,7 +16,7 @@ parser.add_argument("role", choices=["serve", "call"])
 parser.add_argument("program")
 parser.add_argument("--cpu", type=int)
 parser.add_argument("--kind", default="null")
-for name, default in [("port", 0), ("calls", 1000), ("warmup", 0), ("window", 1), ("connections", 1), ("size", 0)]:
+for name, default in [("port", 0), ("calls", 1000), ("warmup", 0), ("load", 1)]:
     parser.add_argument("--" + name, type=int, default=default)
 options = parser.parse_args()
 if options.cpu is not None:
@@ -49,7 +49,7 @@ class Caller:
         if options.kind == "pipe":
             method, unanswered = rpyc.async_(self.null), collections.deque()
             for _ in range(calls):
-                if len(unanswered) >= options.window:
+                if len(unanswered) >= options.load:
                     unanswered.popleft().wait()
                 unanswered.append(method())
             while unanswered:
@@ -88,16 +88,16 @@ if options.role == "serve":
     print("READY", server.port, flush=True)
     server.start()
 else:
-    data = os.urandom(options.size)
+    data = os.urandom(options.load)
     if options.kind == "hold":
-        callers = [Caller() for _ in range(options.connections)]
+        callers = [Caller() for _ in range(options.load)]
         for caller in callers:
             caller.null()
         print("HELD", flush=True)
         sys.stdin.readline()
     elif options.kind == "fan":
-        callers = [Caller() for _ in range(options.connections)]
-        share = options.calls // options.connections
+        callers = [Caller() for _ in range(options.load)]
+        share = options.calls // options.load
 
         def all_at_once(_):
             threads = [threading.Thread(target=caller.work, args=(share,)) for caller in callers]
@@ -106,7 +106,7 @@ else:
             for thread in threads:
                 thread.join()
 
-        measure(share * options.connections, all_at_once)
+        measure(share * options.load, all_at_once)
     else:
         caller = Caller()
         caller.work(options.warmup)

@@ -7,6 +7,7 @@ use std::process::{ChildStdout, Command, Stdio};
 use std::thread;
 
 use rpyc_tests::child::Child;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::Failure;
@@ -177,6 +178,25 @@ pub(crate) fn processors() -> Vec<usize> {
     (0..CpuSet::MAX_CPU)
         .filter(|cpu| set.is_set(*cpu))
         .collect()
+}
+
+/// Lets this process and those that it starts open as many files.
+pub(crate) fn allow_open_files(count: u64) -> Result<(), Failure> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= count) {
+        return Ok(());
+    }
+    if let Some(most) = limit.maximum.filter(|most| *most < count) {
+        return Err(format!(
+            "{count} open files are needed, and the system allows {most}: raise its hard limit (`ulimit -Hn`)"
+        )
+        .into());
+    }
+    let raised = Rlimit {
+        current: Some(count),
+        ..limit
+    };
+    Ok(setrlimit(Resource::Nofile, raised)?)
 }
 
 /// Keeps this process, whose only thread calls this, on one processor.

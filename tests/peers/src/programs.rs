@@ -8,9 +8,11 @@ use rpyc_tests::child::Child;
 use rpyc_tests::package::site_of;
 use rpyc_tests::python::interpreter;
 
+use crate::cli::Options;
 use crate::process::Server;
-use crate::table::median;
-use crate::{Failure, say};
+use crate::report::{Figure, Report};
+use crate::table::{median, spread};
+use crate::{Failure, progress};
 
 /// What is measured: its name as the client prints it, what it is, and its unit.
 const ROWS: [(&str, &str, &str); 5] = [
@@ -25,7 +27,11 @@ const ROWS: [(&str, &str, &str); 5] = [
 const PACKAGES: [&str; 2] = ["rpyc", "rpyc_rs"];
 
 /// Measures each of the packages in each of the rounds, with new processes every time.
-pub(crate) fn compare(bench_peers: &Path, rounds: usize, visit: f64) -> Result<(), Failure> {
+pub(crate) fn compare(
+    bench_peers: &Path,
+    options: &Options,
+    report: &mut Report,
+) -> Result<(), Failure> {
     let module = bench_peers.with_file_name("librpyc_server.so");
     if !module.is_file() {
         let missing = module.display();
@@ -35,18 +41,29 @@ pub(crate) fn compare(bench_peers: &Path, rounds: usize, visit: f64) -> Result<(
     }
     let site = site_of(&module)?;
     let mut measured = [const { [const { Vec::new() }; ROWS.len()] }; PACKAGES.len()];
-    for round in 0..rounds {
+    for round in 0..options.rounds {
+        progress(&format!("programs, round {round}"));
         for step in 0..PACKAGES.len() {
             // Each round begins with the other one.
             let package = (round + step) % PACKAGES.len();
-            for (name, number) in visit_one(PACKAGES[package], &site, visit)? {
+            for (name, number) in visit_one(PACKAGES[package], &site, options.visit)? {
                 let row = ROWS.iter().position(|(row, ..)| *row == name);
                 let row = row.ok_or_else(|| format!("an unknown row {name:?}"))?;
                 measured[package][row].push(number);
             }
         }
     }
-    say(&table(&measured))
+    for (package, rows) in measured.iter().enumerate() {
+        for ((name, _, unit), rounds) in ROWS.iter().zip(rows) {
+            let figure = Figure {
+                shown: format!("{:.1} {unit}", median(rounds.clone())),
+                rounds: rounds.clone(),
+                is_more_better: false,
+            };
+            report.note(name, PACKAGES[package], figure);
+        }
+    }
+    report.section("programs", &table(&measured))
 }
 
 fn visit_one(package: &str, site: &Path, seconds: f64) -> Result<Vec<(String, f64)>, Failure> {
@@ -78,7 +95,7 @@ fn visit_one(package: &str, site: &Path, seconds: f64) -> Result<Vec<(String, f6
 
 /// How many times as fast as with Python's package, in the median of the rounds, and from the least to the most.
 fn table(measured: &[[Vec<f64>; ROWS.len()]; PACKAGES.len()]) -> String {
-    let mut text = String::from("\n### programs\n\n");
+    let mut text = String::new();
     text.push_str(
         "| both ends with | Python's rpyc | `rpyc_rs` | times as fast |\n|---|---:|---:|---:|\n",
     );
@@ -86,14 +103,12 @@ fn table(measured: &[[Vec<f64>; ROWS.len()]; PACKAGES.len()]) -> String {
         let [own, ours] = [0, 1].map(|package| &measured[package][row]);
         let pairs = own.iter().zip(ours);
         let times: Vec<f64> = pairs.map(|(own, ours)| own / ours).collect();
-        let least = times.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = times.iter().copied().fold(0.0, f64::max);
         let _ = writeln!(
             text,
-            "| {what} | {:.1} {unit} | {:.1} {unit} | **{:.2}** ({least:.2} to {most:.2}) |",
+            "| {what} | {:.1} {unit} | {:.1} {unit} | {} |",
             median(own.clone()),
             median(ours.clone()),
-            median(times)
+            spread(&times)
         );
     }
     text

@@ -145,6 +145,19 @@ impl timing::Caller for Caller {
         }
         Ok(self.read_reply()?)
     }
+
+    fn take(&mut self, _: usize) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn call_taken(&mut self, _: usize) -> Result<(), Failure> {
+        self.null()
+    }
+
+    /// As many messages there and back, in another order.
+    fn nest(&mut self, depth: usize) -> Result<(), Failure> {
+        (0..depth).try_for_each(|_| self.null())
+    }
 }
 
 /// The bytes of a call of a method of the root.

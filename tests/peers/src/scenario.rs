@@ -1,6 +1,6 @@
 //! What the peers are made to do.
 
-/// The shape of a client's work.
+/// The shape of a client's work. What it is about, its *load*, is a number that comes with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
@@ -8,25 +8,34 @@ pub enum Kind {
     Null,
     /// One call at a time, each of which returns a new object: its netref is dropped at once.
     Fresh,
-    /// Many calls unanswered at a time, on one connection.
+    /// As many calls unanswered at a time, on one connection.
     Pipe,
-    /// Many connections, each with one call at a time.
+    /// As many connections, each with one call at a time.
     Fan,
-    /// Calls that carry bytes.
+    /// Calls that carry as many bytes.
     Bulk,
-    /// Connections that have made one call and then do nothing.
+    /// As many connections that have made one call and then do nothing.
     Hold,
+    /// One call at a time, each of another of as many objects that the client has references to.
+    References,
+    /// One call at a time, each on another of as many connections.
+    Turns,
+    /// Calls within calls, as deep: each end calls the other before it answers.
+    Nested,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 6] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Null,
         Kind::Fresh,
         Kind::Pipe,
         Kind::Fan,
         Kind::Bulk,
         Kind::Hold,
+        Kind::References,
+        Kind::Turns,
+        Kind::Nested,
     ];
 
     /// Its name on the command line of a client.
@@ -38,12 +47,26 @@ impl Kind {
             Kind::Fan => "fan",
             Kind::Bulk => "bulk",
             Kind::Hold => "hold",
+            Kind::References => "references",
+            Kind::Turns => "turns",
+            Kind::Nested => "nested",
         }
     }
 
     /// Whether it is measured by how long a call takes, and not by how many there are a second.
     pub(crate) fn is_latency(self) -> bool {
         matches!(self, Kind::Null | Kind::Fresh)
+    }
+
+    /// The fewest calls that say anything.
+    pub(crate) fn least_calls(self, load: usize) -> usize {
+        let load = load.max(1);
+        match self {
+            Kind::Pipe | Kind::Fan | Kind::Turns => 2 * load,
+            Kind::Bulk => ((8 << 20) / load).clamp(3, 20),
+            Kind::Nested => (100 / load).clamp(3, 20),
+            Kind::Null | Kind::Fresh | Kind::Hold | Kind::References => 20,
+        }
     }
 }
 
@@ -70,49 +93,30 @@ pub struct Scenario {
     /// Where the processes run. A latency without this says nothing: the scheduler flips between
     /// the placements, and one takes three times as long as the other.
     pub cores: Cores,
-    /// How many calls are unanswered.
-    pub window: usize,
-    /// How many connections there are.
-    pub connections: usize,
-    /// How many bytes a call carries.
-    pub size: usize,
+    /// How much of what the kind of work is about.
+    pub load: usize,
 }
 
-const fn scenario(name: &'static str, kind: Kind, cores: Cores) -> Scenario {
-    Scenario {
-        name,
-        kind,
-        cores,
-        window: 1,
-        connections: 1,
-        size: 0,
+impl Scenario {
+    pub(crate) const fn new(name: &'static str, kind: Kind, cores: Cores, load: usize) -> Scenario {
+        Scenario {
+            name,
+            kind,
+            cores,
+            load,
+        }
     }
 }
 
 /// Everything that is compared.
 pub const SCENARIOS: [Scenario; 9] = [
-    scenario("null-same", Kind::Null, Cores::Same),
-    scenario("null-split", Kind::Null, Cores::Split),
-    scenario("fresh-same", Kind::Fresh, Cores::Same),
-    scenario("fresh-split", Kind::Fresh, Cores::Split),
-    Scenario {
-        window: 64,
-        ..scenario("pipe-64", Kind::Pipe, Cores::Any)
-    },
-    Scenario {
-        window: 1024,
-        ..scenario("pipe-1024", Kind::Pipe, Cores::Any)
-    },
-    Scenario {
-        connections: 64,
-        ..scenario("fan-64", Kind::Fan, Cores::Any)
-    },
-    Scenario {
-        size: 64 << 10,
-        ..scenario("bulk-64k", Kind::Bulk, Cores::Any)
-    },
-    Scenario {
-        size: 1 << 20,
-        ..scenario("bulk-1m", Kind::Bulk, Cores::Any)
-    },
+    Scenario::new("null-same", Kind::Null, Cores::Same, 1),
+    Scenario::new("null-split", Kind::Null, Cores::Split, 1),
+    Scenario::new("fresh-same", Kind::Fresh, Cores::Same, 1),
+    Scenario::new("fresh-split", Kind::Fresh, Cores::Split, 1),
+    Scenario::new("pipe-64", Kind::Pipe, Cores::Any, 64),
+    Scenario::new("pipe-1024", Kind::Pipe, Cores::Any, 1024),
+    Scenario::new("fan-64", Kind::Fan, Cores::Any, 64),
+    Scenario::new("bulk-64k", Kind::Bulk, Cores::Any, 64 << 10),
+    Scenario::new("bulk-1m", Kind::Bulk, Cores::Any, 1 << 20),
 ];

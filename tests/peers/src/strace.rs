@@ -35,7 +35,7 @@ pub fn count(
     calls: usize,
 ) -> Result<(Traced, Traced), Failure> {
     trace(bench_peers, client, server, |port| {
-        Work::new(port, Kind::Null, calls)
+        Work::new(port, Kind::Null, 1, calls)
     })
 }
 
@@ -49,9 +49,8 @@ pub fn count_pipelined(
     calls: usize,
     window: usize,
 ) -> Result<(Traced, Traced), Failure> {
-    trace(bench_peers, program, program, |port| Work {
-        window,
-        ..Work::new(port, Kind::Pipe, calls)
+    trace(bench_peers, program, program, |port| {
+        Work::new(port, Kind::Pipe, window, calls)
     })
 }
 

@@ -37,6 +37,24 @@ pub trait Caller: Send {
     /// # Errors
     /// When the call fails.
     fn put(&mut self, data: &Bytes) -> Result<(), Failure>;
+
+    /// Takes references to as many new objects of the server's, and keeps them.
+    ///
+    /// # Errors
+    /// When a call fails.
+    fn take(&mut self, count: usize) -> Result<(), Failure>;
+
+    /// A call of the object behind one of these references.
+    ///
+    /// # Errors
+    /// When the call fails.
+    fn call_taken(&mut self, index: usize) -> Result<(), Failure>;
+
+    /// A call that is answered after a call back, and so on, as deep.
+    ///
+    /// # Errors
+    /// When a call fails.
+    fn nest(&mut self, depth: usize) -> Result<(), Failure>;
 }
 
 /// What a client is to do.
@@ -51,25 +69,19 @@ pub struct Work {
     pub calls: usize,
     /// How many calls are made before that.
     pub warmup: usize,
-    /// How many calls may be unanswered.
-    pub window: usize,
-    /// How many connections there are.
-    pub connections: usize,
-    /// How many bytes a call carries.
-    pub size: usize,
+    /// How much of what the kind of work is about.
+    pub load: usize,
 }
 
 impl Work {
-    /// Null calls.
-    pub fn new(port: u16, kind: Kind, calls: usize) -> Work {
+    /// Calls without any before them.
+    pub fn new(port: u16, kind: Kind, load: usize, calls: usize) -> Work {
         Work {
             port,
             kind,
             calls,
             warmup: 0,
-            window: 1,
-            connections: 1,
-            size: 0,
+            load,
         }
     }
 
@@ -79,9 +91,7 @@ impl Work {
             ("--port", usize::from(self.port)),
             ("--calls", self.calls),
             ("--warmup", self.warmup),
-            ("--window", self.window),
-            ("--connections", self.connections),
-            ("--size", self.size),
+            ("--load", self.load),
         ];
         let mut arguments = vec!["--kind".to_owned(), self.kind.name().to_owned()];
         for (name, number) in numbers {
@@ -140,7 +150,7 @@ pub(crate) fn run<C: Caller>(
     match work.kind {
         Kind::Hold => {
             let mut held = Vec::new();
-            for _ in 0..work.connections {
+            for _ in 0..work.load {
                 let mut caller = connect()?;
                 caller.null()?;
                 held.push(caller);
@@ -151,47 +161,68 @@ pub(crate) fn run<C: Caller>(
             Ok(())
         }
         Kind::Fan => fan(work, connect),
-        Kind::Null | Kind::Fresh | Kind::Pipe | Kind::Bulk => {
+        Kind::Pipe => {
             let mut caller = connect()?;
-            let data = noise(work.size);
-            let call = |caller: &mut C| match work.kind {
-                Kind::Fresh => caller.fresh(),
-                Kind::Bulk => caller.put(&data),
-                _ => caller.null(),
-            };
-            if work.kind == Kind::Pipe {
-                caller.pipe(work.warmup, work.window)?;
-                let clock = Clock::start();
-                caller.pipe(work.calls, work.window)?;
-                return clock.stop(work.calls, Vec::new());
-            }
-            for _ in 0..work.warmup {
-                call(&mut caller)?;
-            }
-            let mut times = Vec::with_capacity(work.calls);
+            caller.pipe(work.warmup, work.load)?;
             let clock = Clock::start();
-            for _ in 0..work.calls {
-                let begun = Instant::now();
-                call(&mut caller)?;
-                times.push(begun.elapsed().as_nanos() as u64);
-            }
-            clock.stop(work.calls, times)
+            caller.pipe(work.calls, work.load)?;
+            clock.stop(work.calls, Vec::new())
+        }
+        Kind::Turns => {
+            let callers: Result<Vec<C>, _> = (0..work.load).map(|_| connect()).collect();
+            let mut callers = callers?;
+            one_by_one(work, |index| callers[index % work.load].null())
+        }
+        Kind::Null => {
+            let mut caller = connect()?;
+            one_by_one(work, |_| caller.null())
+        }
+        Kind::Fresh => {
+            let mut caller = connect()?;
+            one_by_one(work, |_| caller.fresh())
+        }
+        Kind::Bulk => {
+            let (mut caller, data) = (connect()?, noise(work.load));
+            one_by_one(work, |_| caller.put(&data))
+        }
+        Kind::References => {
+            let mut caller = connect()?;
+            caller.take(work.load)?;
+            // All over the tables, not from one to its neighbour.
+            one_by_one(work, |index| caller.call_taken(index * 7919 % work.load))
+        }
+        Kind::Nested => {
+            let mut caller = connect()?;
+            one_by_one(work, |_| caller.nest(work.load))
         }
     }
 }
 
+/// Makes the calls, each of which is told its number, and measures each.
+fn one_by_one(
+    work: &Work,
+    mut call: impl FnMut(usize) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    (0..work.warmup).try_for_each(&mut call)?;
+    let mut times = Vec::with_capacity(work.calls);
+    let clock = Clock::start();
+    for index in work.warmup..work.warmup + work.calls {
+        let begun = Instant::now();
+        call(index)?;
+        times.push(begun.elapsed().as_nanos() as u64);
+    }
+    clock.stop(work.calls, times)
+}
+
 fn fan<C: Caller>(work: &Work, connect: impl Fn() -> Result<C, Failure>) -> Result<(), Failure> {
-    let share = work.calls / work.connections.max(1);
+    let share = work.calls / work.load.max(1);
     let mut callers = Vec::new();
-    for _ in 0..work.connections {
+    for _ in 0..work.load {
         let mut caller = connect()?;
         caller.null()?;
         callers.push(caller);
     }
-    let (begin, end) = (
-        Barrier::new(work.connections + 1),
-        Barrier::new(work.connections + 1),
-    );
+    let (begin, end) = (Barrier::new(work.load + 1), Barrier::new(work.load + 1));
     thread::scope(|scope| {
         let call = |caller: &mut C| (0..share).try_for_each(|_| caller.null());
         let threads: Vec<_> = callers
@@ -209,7 +240,7 @@ fn fan<C: Caller>(work: &Work, connect: impl Fn() -> Result<C, Failure>) -> Resu
         begin.wait();
         let clock = Clock::start();
         end.wait();
-        let printed = clock.stop(share * work.connections, Vec::new());
+        let printed = clock.stop(share * work.load, Vec::new());
         for thread in threads {
             thread.join().map_err(|_| "a caller's thread panicked")??;
         }

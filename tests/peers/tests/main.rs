@@ -14,10 +14,9 @@ fn bench_peers() -> &'static Path {
 }
 
 #[track_caller]
-fn measure(client: Program, server: Program, kind: Kind, calls: usize, size: usize) -> Measurement {
+fn measure(client: Program, server: Program, kind: Kind, calls: usize, load: usize) -> Measurement {
     let server = Server::start(server, bench_peers(), None).expect("the server starts");
-    let mut work = Work::new(server.port, kind, calls);
-    work.size = size;
+    let work = Work::new(server.port, kind, load, calls);
     process::call(client, bench_peers(), None, &work).expect("the calls succeed")
 }
 
@@ -39,7 +38,7 @@ fn a_null_call_is_one_write_and_one_read_on_the_calling_and_on_the_serving_threa
 fn dropped_netrefs_do_not_stall_calls_on_a_python_server() {
     // The answers to a release and to the next call meet Nagle's algorithm and delayed
     // acknowledgements: 44 ms a call, 4.4 s in all, where nothing is done about it.
-    let measured = measure(Program::Rpyc, Program::Python, Kind::Fresh, 100, 0);
+    let measured = measure(Program::Rpyc, Program::Python, Kind::Fresh, 100, 1);
     assert!(measured.secs < 2.0, "{measured:?}");
 }
 
@@ -55,8 +54,7 @@ fn large_frames_of_a_python_client_do_not_stall() {
 fn an_idle_connection_holds_little_memory() {
     let server = Server::start(Program::Rpyc, bench_peers(), None).expect("the server starts");
     let before = server.status("VmRSS").expect("the system tells the memory");
-    let mut work = Work::new(server.port, Kind::Hold, 0);
-    work.connections = 400;
+    let work = Work::new(server.port, Kind::Hold, 400, 0);
     let held = Held::start(Program::Rpyc, bench_peers(), &work).expect("the connections open");
     let after = server.status("VmRSS").expect("the system tells the memory");
     let each = (after - before) / 400.0;
