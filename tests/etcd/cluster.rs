@@ -11,10 +11,9 @@ use rpyc_tests::{Script, Server, python};
 
 use super::library::{addresses, directory, news};
 
-/// A server that is known for two seconds.
 fn server(cluster: &Cluster, options: &[&str]) -> Server {
     let endpoints = cluster.endpoints();
-    let register = ["--register", "--registry-type", "etcd", "--etcd-lease", "2"];
+    let register = ["--register", "--registry-type", "etcd"];
     let place = ["--registry-host", &endpoints];
     Server::with_options(&[&register[..], &place, options].concat())
 }
@@ -60,7 +59,8 @@ fn what_was_registered_outlives_the_leader_and_registering_goes_on() {
 fn without_a_majority_a_server_serves_says_so_once_and_comes_back_by_itself() {
     let mut cluster = Cluster::start(3);
     let directory = directory(&cluster);
-    let mut server = server(&cluster, &[]);
+    // It asks each third of that; while nobody leads, no lease ends.
+    let mut server = server(&cluster, &["--etcd-lease", "12"]);
     logged(&server, "registered port", 1);
     (1..3).for_each(|member| cluster.kill(member));
     logged(&server, "trying again", 1);
@@ -96,7 +96,8 @@ fn a_server_that_is_stopped_is_forgotten_and_known_again_when_it_goes_on() {
     let directory = directory(&cluster);
     let mut watch = directory.watch("slave").unwrap();
     assert_eq!(news(&mut *watch), Vec::<String>::new());
-    let server = server(&cluster, &[]);
+    // Long enough for a slow machine to renew it in time, as it runs out here.
+    let server = server(&cluster, &["--etcd-lease", "6"]);
     let address = [server.address().to_string()];
     assert_eq!(news(&mut *watch), address);
     server.signal(Signal::STOP);
@@ -104,6 +105,22 @@ fn a_server_that_is_stopped_is_forgotten_and_known_again_when_it_goes_on() {
     assert_eq!(directory.list(None).unwrap(), Vec::<String>::new());
     server.signal(Signal::CONT);
     assert_eq!(news(&mut *watch), address);
+}
+
+#[test]
+fn a_server_that_ends_takes_nothing_of_another_one_along_that_has_its_address() {
+    let cluster = Cluster::start(1);
+    let directory = directory(&cluster);
+    let place = ["--advertise-host", "10.0.0.1", "--advertise-port", "4000"];
+    let mut first = server(&cluster, &[&place[..], &["--etcd-lease", "6"]].concat());
+    logged(&first, "registered port", 1);
+    let second = server(&cluster, &[&place[..], &["--etcd-lease", "2"]].concat());
+    logged(&second, "registered port", 1);
+    // Its lease was not the other's, and is seen to be renewed.
+    logged(&second, "another server is at 10.0.0.1:4000, too", 1);
+    first.stop(Signal::TERM, rpyc_tests::deadline::PATIENCE);
+    assert!(first.log().contains("unregistered"), "{}", first.log());
+    assert_eq!(directory.discover("slave").unwrap().len(), 1);
 }
 
 #[test]
@@ -169,7 +186,7 @@ fn who_is_cut_off_from_etcd_is_forgotten_there_and_found_again_when_the_network_
             '--initial-cluster', cluster, '--unsafe-no-fsync', '--pre-vote'], stderr=subprocess.DEVNULL) for n in (1, 2, 3)]
         etcd = ['--registry-type', 'etcd', '--registry-host', '10.9.0.1,10.9.0.2,10.9.0.3']
         server = start(*machines[4], SERVER, '--classic', '--insecure', '--host', '0.0.0.0', '--register',
-            *etcd, '--etcd-lease', '2', until='registered port')
+            *etcd, '--etcd-lease', '6', until='registered port')
         def found():
             return run(SERVER, 'services', *etcd, 'slave', check=False)
         eventually(lambda: '10.9.0.4:18812' in found(), 'registered')

@@ -1,7 +1,9 @@
 //! [`Registration`]: keeps a server known to a registry.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
@@ -10,17 +12,20 @@ use rpyc_core::registry::message::ServiceName;
 use rpyc_core::registry::{Directory, Offer, RegistryError};
 
 use crate::causes::with_causes;
-use crate::threads::Joined;
+use crate::threads;
 
 /// A server's entry in a directory: repeated as often as that asks for, removed at the end.
 ///
-/// A directory that doesn't answer is asked again every five seconds, and never in the way of the
-/// server. Dropping the registration ends it.
+/// A directory that doesn't answer is asked again after five seconds at most, and never in the way of
+/// the server. Dropping the registration ends it.
 #[derive(Debug)]
 pub struct Registration {
-    /// Dropped, and it is first, it ends the thread.
-    _stop: Sender<()>,
-    _thread: Joined,
+    /// Dropped, it ends the thread.
+    stop: Option<Sender<()>>,
+    /// Whether the directory has ever taken the server.
+    is_known: Arc<AtomicBool>,
+    /// Disconnected when the thread has ended.
+    ended: Receiver<()>,
 }
 
 impl Registration {
@@ -42,16 +47,32 @@ impl Registration {
 
     fn keep(entry: Entry<impl Fn() -> Offer + Send + 'static>) -> io::Result<Registration> {
         let (stop, stopped) = mpsc::channel();
-        let thread = Joined::start("rpyc-register", move || entry.keep(&stopped))?;
+        let is_known = Arc::new(AtomicBool::new(false));
+        let known = is_known.clone();
+        let work = move || entry.keep(&stopped, &known);
         Ok(Registration {
-            _stop: stop,
-            _thread: thread,
+            stop: Some(stop),
+            is_known,
+            ended: threads::start_watched("rpyc-register", work)?,
         })
     }
 
-    /// Unregisters the server, and waits until that is done or the registry's time is over.
+    /// Unregisters the server, and waits until that is done: 3 s at most, and a second where the
+    /// directory has never taken it. One that hangs for longer forgets the server by itself.
     pub fn stop(self) {
         drop(self);
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let is_known = self.is_known.load(Ordering::SeqCst);
+        let patience = if is_known { LONGEST_END } else { BRIEFEST_END };
+        let ended = self.ended.recv_timeout(patience);
+        if is_known && ended == Err(RecvTimeoutError::Timeout) {
+            warn!("not unregistered: the registry hasn't answered within {patience:?}");
+        }
     }
 }
 
@@ -62,26 +83,29 @@ struct Entry<F> {
 }
 
 impl<F: Fn() -> Offer> Entry<F> {
-    fn keep(&self, stopped: &Receiver<()>) {
+    fn keep(&self, stopped: &Receiver<()>, is_known: &AtomicBool) {
         let mut registered = None;
         let mut offer;
         loop {
             offer = (self.offer)();
             let result = self.directory.register(&offer);
             let is_registered = result.is_ok();
+            is_known.fetch_or(is_registered, Ordering::SeqCst);
             // Said when it changes: a directory may be away for days.
             if registered != Some(is_registered) {
                 tell(&offer, &result);
                 registered = Some(is_registered);
             }
-            let pause = result.unwrap_or(self.retry);
+            // Servers that a directory has failed together don't ask together again.
+            let pause = result.unwrap_or_else(|_| self.retry.mul_f64(1.0 - chance() / 2.0));
             if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
                 break;
             }
         }
         // Also when it isn't known to have worked: an answer may have got lost.
         match self.directory.unregister(offer.port()) {
-            Ok(()) => info!("unregistered"),
+            Ok(()) if is_known.load(Ordering::SeqCst) => info!("unregistered"),
+            Ok(()) => {}
             Err(error) if registered == Some(true) => {
                 warn!("not unregistered: {}", with_causes(&error));
             }
@@ -102,11 +126,20 @@ fn tell(offer: &Offer, result: &Result<Duration, RegistryError>) {
     }
 }
 
+/// A number between 0 and 1.
+fn chance() -> f64 {
+    f64::from(RandomState::new().hash_one(0_u8) as u32) / f64::from(u32::MAX)
+}
+
 const RETRY: Duration = Duration::from_secs(5);
+/// How long the end waits for a directory that knows the server, and for one that doesn't.
+const LONGEST_END: Duration = Duration::from_secs(3);
+const BRIEFEST_END: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
+    use std::sync::Mutex;
     use std::time::Instant;
 
     use rpyc_core::registry::{RegistryClient, ServerEntry, Watch};
@@ -138,6 +171,60 @@ mod tests {
 
         fn watch(&self, name: &str) -> Result<Box<dyn Watch>, RegistryError> {
             self.0.watch(name)
+        }
+    }
+
+    /// A directory that gives no answer until somebody lets it.
+    #[derive(Debug)]
+    struct Hanging {
+        asked: Mutex<Sender<()>>,
+        answers: Mutex<Receiver<()>>,
+    }
+
+    impl Directory for Hanging {
+        fn discover(&self, _: &str) -> Result<Vec<ServerEntry>, RegistryError> {
+            Ok(Vec::new())
+        }
+
+        fn list(&self, _: Option<&str>) -> Result<Vec<String>, RegistryError> {
+            Ok(Vec::new())
+        }
+
+        fn register(&self, _: &Offer) -> Result<Duration, RegistryError> {
+            self.asked.lock().expect("asked").send(()).expect("a test");
+            let answered = self.answers.lock().expect("asked").recv();
+            let over = RegistryError::Misuse("the test is over");
+            answered.map(|()| Duration::ZERO).map_err(|_| over)
+        }
+
+        fn unregister(&self, _: u16) -> Result<(), RegistryError> {
+            Ok(())
+        }
+
+        fn watch(&self, _: &str) -> Result<Box<dyn Watch>, RegistryError> {
+            Err(RegistryError::Misuse("nobody watches"))
+        }
+    }
+
+    #[test]
+    fn a_directory_that_hangs_doesnt_hold_up_the_end() {
+        for answers in [0, 1] {
+            let (asked, asks) = mpsc::channel();
+            let (answer, answered) = mpsc::channel();
+            let directory = Hanging {
+                asked: Mutex::new(asked),
+                answers: Mutex::new(answered),
+            };
+            let offer = Offer::new(["notes"], 4_000).expect("a good offer");
+            let kept = Registration::start(Arc::new(directory), move || offer.clone());
+            let kept = kept.expect("a thread");
+            for _ in 0..answers {
+                asks.recv().expect("it registers");
+                answer.send(()).expect("it waits");
+            }
+            asks.recv().expect("it registers");
+            kept.stop();
+            drop(answer);
         }
     }
 

@@ -213,7 +213,8 @@ impl Builder {
     }
 
     /// Runs once when the server has stopped to listen, while its clients are ended, on a
-    /// thread of its own. The end waits for it, for the grace period and a moment at the most.
+    /// thread of its own. The end waits for it, for the grace period, or 3 s where that is shorter,
+    /// and a moment at the most.
     #[must_use]
     pub fn on_stop(mut self, hook: impl FnOnce() + Send + 'static) -> Builder {
         self.hooks.on_stop.push(Box::new(hook));

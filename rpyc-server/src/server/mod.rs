@@ -266,7 +266,11 @@ impl Server {
         if let Some(spawner) = &arrivals.spawner {
             spawner.finish(&killed);
         }
-        hooks.wait(grace.saturating_add(Duration::from_secs(1)));
+        hooks.wait(
+            grace
+                .max(HOOKS_GRACE)
+                .saturating_add(Duration::from_secs(1)),
+        );
         shared.journal.close();
         accepted
     }
@@ -411,3 +415,6 @@ impl Drop for Running {
         self.stopper.stop();
     }
 }
+
+/// How long the hooks of the end have where the grace period is shorter.
+const HOOKS_GRACE: Duration = Duration::from_secs(3);

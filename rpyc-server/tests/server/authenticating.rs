@@ -223,3 +223,24 @@ fn a_hook_of_the_end_that_hangs_doesnt_keep_the_server() {
     server.stop();
     drop(keep);
 }
+
+#[test]
+fn a_hook_of_the_end_has_its_time_where_requests_have_none() {
+    let (tell, told) = mpsc::channel();
+    let (keep, never) = mpsc::channel::<()>();
+    let (builder, _watch) = demo();
+    let server = builder
+        .grace(Duration::ZERO)
+        .on_stop(move || {
+            // As long as a directory may take that is slow.
+            let _ = never.recv_timeout(Duration::from_millis(1_500));
+            tell.send(()).unwrap();
+        })
+        .listen("127.0.0.1:0")
+        .unwrap()
+        .start()
+        .unwrap();
+    server.stop();
+    told.try_recv().expect("it has run to its end");
+    drop(keep);
+}

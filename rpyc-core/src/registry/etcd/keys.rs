@@ -35,6 +35,9 @@ pub(super) struct Record {
     max_clients: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     clients: Option<u64>,
+    /// Whether a registry has written it for a server that knows nothing of etcd.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    registry: bool,
 }
 
 impl Keys {
@@ -72,11 +75,6 @@ impl Keys {
 
     pub(super) fn server(&self, server: &ServerAddress) -> String {
         format!("{}servers/{server}", self.prefix)
-    }
-
-    /// In front of every server.
-    pub(super) fn servers(&self) -> String {
-        format!("{}servers/", self.prefix)
     }
 
     /// In front of the port of every server on this host.
@@ -133,7 +131,7 @@ pub(super) fn end_of(front: &str) -> Blob {
 }
 
 /// The value that says this of a server.
-pub(super) fn value(facts: &ServerFacts, names: &[ServiceName]) -> Blob {
+pub(super) fn value(facts: &ServerFacts, names: &[ServiceName], is_registrys: bool) -> Blob {
     let ServerFacts {
         version,
         started,
@@ -149,7 +147,13 @@ pub(super) fn value(facts: &ServerFacts, names: &[ServiceName]) -> Blob {
         evaluator: line(evaluator),
         max_clients,
         clients,
+        registry: is_registrys,
     }))
+}
+
+/// Whether a registry has written a server's value, and not the server.
+pub(super) fn is_registrys(value: &[u8]) -> bool {
+    record(value, MAX_INDEX).is_ok_and(|record| record.registry)
 }
 
 /// The services in a server's value.
@@ -279,7 +283,8 @@ mod tests {
             clients: Some(3),
         };
         let names = [ServiceName::new("a").expect("a name")];
-        let value = value(&facts, &names);
+        let value = value(&facts, &names, true);
+        assert!(is_registrys(&value.0) && !is_registrys(b"{}"));
         assert_eq!(self::facts(&value.0), Ok(facts));
         assert_eq!(self::names(&value.0).as_deref(), Ok(&names[..]));
     }

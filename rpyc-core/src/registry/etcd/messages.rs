@@ -116,7 +116,7 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Many<T, MA
     }
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Range {
     pub(super) key: Blob,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,8 +150,17 @@ pub(super) struct Pair {
     pub(super) lease: Long,
 }
 
+impl Pair {
+    /// Whether it is on a lease, and not on this one.
+    pub(super) fn is_of_another(&self, lease: i64) -> bool {
+        self.lease.0 != 0 && self.lease.0 != lease
+    }
+}
+
 #[derive(Debug, Serialize)]
 pub(super) struct Grant {
+    #[serde(rename = "ID")]
+    pub(super) id: Long,
     #[serde(rename = "TTL")]
     pub(super) ttl: Long,
 }
@@ -173,6 +182,22 @@ pub(super) struct Lease {
     pub(super) ttl: Long,
 }
 
+/// What is left of a lease: no time if it is over.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct LeaseState {
+    #[serde(rename = "TTL")]
+    pub(super) ttl: Long,
+    pub(super) keys: Many<Blob, PAGE>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct LeaseQuestion {
+    #[serde(rename = "ID")]
+    pub(super) id: Long,
+    pub(super) keys: bool,
+}
+
 /// One message of an answer that is a stream of them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -184,6 +209,7 @@ pub(super) struct Streamed<T: Default> {
 #[derive(Debug, Serialize)]
 pub(super) struct Txn {
     pub(super) compare: Vec<Compare>,
+    pub(super) success: Vec<Op>,
     pub(super) failure: Vec<Op>,
 }
 
@@ -194,16 +220,55 @@ pub(super) enum Compare {
     Value { key: Blob, value: Blob },
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct Op {
-    pub(super) request_put: Put,
+impl Compare {
+    pub(super) fn lease_of(put: &Put) -> Compare {
+        Compare::Lease {
+            key: put.key.clone(),
+            lease: put.lease,
+        }
+    }
+
+    pub(super) fn value_of(put: &Put) -> Compare {
+        Compare::Value {
+            key: put.key.clone(),
+            value: put.value.clone(),
+        }
+    }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Op {
+    RequestPut(Put),
+    RequestRange(Range),
+}
+
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Put {
     pub(super) key: Blob,
     pub(super) value: Blob,
     pub(super) lease: Long,
+}
+
+/// What a transaction has done.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Done {
+    pub(super) succeeded: bool,
+    responses: Many<Response, PAGE>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Response {
+    response_range: Ranged,
+}
+
+impl Done {
+    /// The pair that its first operation has looked for.
+    pub(super) fn first(&self) -> Option<&Pair> {
+        self.responses.0.first()?.response_range.kvs.0.first()
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -333,4 +398,5 @@ const MAX_EVENTS: usize = 20_000;
 
 /// gRPC's numbers for what went wrong.
 pub(super) const NOT_FOUND: i64 = 5;
+pub(super) const ALREADY_THERE: i64 = 9;
 pub(super) const UNAUTHENTICATED: i64 = 16;

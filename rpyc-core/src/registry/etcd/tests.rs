@@ -2,6 +2,7 @@
 
 mod asking;
 mod fleet;
+mod holding;
 mod simulation;
 
 use std::io::{Read, Write};
@@ -9,6 +10,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use super::builder::endpoint;
+use super::messages::{Ignored, Ranged, Streamed};
 use super::*;
 use crate::registry::Offer;
 

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::super::gateway::Lines;
+use super::super::messages::NOT_FOUND;
 use super::super::*;
 
 /// What is asked of it; each clone asks the same one.
@@ -20,6 +21,10 @@ pub(super) struct Store {
     /// Milliseconds.
     pub(super) now: u64,
     pub(super) is_away: bool,
+    /// What is asked there next is done, and its answer gets lost.
+    pub(super) loses_answer: Option<&'static str>,
+    /// What is asked there isn't done.
+    pub(super) refuses: Option<&'static str>,
     /// Questions by their paths.
     pub(super) asked: HashMap<String, u64>,
     /// Changes that the members have to agree on.
@@ -27,7 +32,6 @@ pub(super) struct Store {
     /// Messages to watches.
     pub(super) told: u64,
     revision: i64,
-    granted: i64,
     pairs: BTreeMap<Vec<u8>, Stored>,
     leases: HashMap<i64, Held>,
     watches: Vec<(Vec<u8>, Vec<u8>, Vec<Value>)>,
@@ -66,6 +70,19 @@ impl Store {
     pub(super) fn bytes(&self) -> usize {
         let bytes = |(key, stored): (&Vec<u8>, &Stored)| key.len() + stored.value.len();
         self.pairs.iter().map(bytes).sum()
+    }
+
+    /// Leases that there are.
+    pub(super) fn leases(&self) -> usize {
+        self.leases.len()
+    }
+
+    /// Names times servers.
+    pub(super) fn entries(&self) -> usize {
+        let services = self.pairs.keys();
+        services
+            .filter(|key| key.starts_with(b"/rpyc/services/"))
+            .count()
     }
 
     fn revoke(&mut self, id: i64) {
@@ -137,16 +154,20 @@ impl Store {
                 _ => decoded(&compare["value"]) == stored.value,
             })
         };
-        let (compare, puts) = (list(&question["compare"]), list(&question["failure"]));
+        let compare = list(&question["compare"]);
+        let is_so = compare.iter().all(is_so);
+        let done = list(&question[if is_so { "success" } else { "failure" }]);
+        let looks = done.iter().filter_map(|op| op.get("request_range"));
+        let looks = looks.map(|look| json!({"response_range": self.range(look)}));
+        let responses: Vec<Value> = looks.collect();
+        let puts: Vec<&Value> = done.iter().filter_map(|op| op.get("request_put")).collect();
         // etcd's own limits.
-        assert!(compare.len() <= 128 && puts.len() <= 128);
-        if compare.iter().all(is_so) {
-            return Ok(json!({"succeeded": true}));
+        assert!(compare.len() <= 128 && done.len() <= 128);
+        if !puts.is_empty() {
+            self.written += 1;
+            self.revision += 1;
         }
-        self.written += 1;
-        self.revision += 1;
         for put in puts {
-            let put = &put["request_put"];
             let (key, value) = (decoded(&put["key"]), decoded(&put["value"]));
             let lease = put["lease"]
                 .as_str()
@@ -171,7 +192,7 @@ impl Store {
             );
             self.tell(&key, event);
         }
-        Ok(json!({}))
+        Ok(json!({"succeeded": is_so, "responses": responses}))
     }
 
     fn obey(&mut self, path: &str, question: &Value) -> Result<Value, i64> {
@@ -192,8 +213,7 @@ impl Store {
                     .parse()
                     .expect("a number");
                 self.written += 1;
-                self.granted += 1;
-                let id = self.granted;
+                let id = id();
                 let ends = self.now + ttl.unsigned_abs() * 1_000;
                 let held = Held {
                     ttl,
@@ -210,6 +230,21 @@ impl Store {
                 });
                 Ok(json!({"result": {"ID": "1", "TTL": ttl.to_string()}}))
             }
+            "/v3/lease/timetolive" => {
+                let Some(held) = self.leases.get(&id()) else {
+                    return Ok(json!({"ID": question["ID"], "TTL": "-1"}));
+                };
+                let left = held.ends.saturating_sub(self.now) / 1_000;
+                let is_there =
+                    |key: &&Vec<u8>| self.pairs.get(*key).is_some_and(|pair| pair.lease == id());
+                let keys: Vec<String> = held
+                    .keys
+                    .iter()
+                    .filter(is_there)
+                    .map(|key| coded(key))
+                    .collect();
+                Ok(json!({"ID": question["ID"], "TTL": left.to_string(), "keys": keys}))
+            }
             "/v3/lease/revoke" => {
                 self.revoke(id());
                 Ok(json!({}))
@@ -222,14 +257,22 @@ impl Store {
 impl Rpc for Etcd {
     fn post(&self, path: &str, body: &[u8], _: Instant) -> Result<Vec<u8>, Failed> {
         let mut store = self.lock();
-        if store.is_away {
-            return Err(Failed::Away(RegistryError::NoServer {
+        let away = || {
+            Err(Failed::Away(RegistryError::NoServer {
                 name: "etcd".to_owned(),
-            }));
+            }))
+        };
+        if store.is_away || store.refuses == Some(path) {
+            return away();
         }
         *store.asked.entry(path.to_owned()).or_default() += 1;
         let question = serde_json::from_slice(body).expect("JSON");
-        match store.obey(path, &question) {
+        let obeyed = store.obey(path, &question);
+        if store.loses_answer == Some(path) {
+            store.loses_answer = None;
+            return away();
+        }
+        match obeyed {
             Ok(answer) => Ok(answer.to_string().into_bytes()),
             Err(code) => Err(Failed::Refused(
                 code,
