@@ -261,29 +261,33 @@ pub fn interruptible<R>(is_interrupted: fn() -> bool, work: impl FnOnce() -> R) 
 
     impl Drop for Restored {
         fn drop(&mut self) {
-            INTERRUPTION.set(self.0);
+            INTERRUPTION.with(|now| now.set(self.0));
         }
     }
 
-    let _outer = Restored(INTERRUPTION.replace(Interruption::Asked(is_interrupted)));
+    let _outer =
+        Restored(INTERRUPTION.with(|now| now.replace(Interruption::Asked(is_interrupted))));
     let done = work();
-    (done, matches!(INTERRUPTION.get(), Interruption::Happened))
+    (
+        done,
+        matches!(INTERRUPTION.with(Cell::get), Interruption::Happened),
+    )
 }
 
 /// Whether waits of this thread can be interrupted.
 pub(crate) fn is_interruptible() -> bool {
-    !matches!(INTERRUPTION.get(), Interruption::None)
+    !matches!(INTERRUPTION.with(Cell::get), Interruption::None)
 }
 
 /// Whether the wait is to end. Foreign code runs.
 pub(crate) fn is_interrupted() -> bool {
-    match INTERRUPTION.get() {
+    match INTERRUPTION.with(Cell::get) {
         Interruption::None => false,
         Interruption::Happened => true,
         Interruption::Asked(is_interrupted) => {
             let it_is = is_interrupted();
             if it_is {
-                INTERRUPTION.set(Interruption::Happened);
+                INTERRUPTION.with(|now| now.set(Interruption::Happened));
             }
             it_is
         }
@@ -299,7 +303,16 @@ enum Interruption {
 
 thread_local! {
     static IS_RETIRED: Cell<bool> = const { Cell::new(false) };
+}
+
+#[cfg(not(shuttle))]
+thread_local! {
     static INTERRUPTION: Cell<Interruption> = const { Cell::new(Interruption::None) };
+}
+
+#[cfg(shuttle)]
+shuttle::thread_local! {
+    static INTERRUPTION: Cell<Interruption> = Cell::new(Interruption::None);
 }
 
 /// How long an idle thread is kept: bursts of callbacks shouldn't pay for starting threads.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Deletes the connection's notifications one by one, in a copy, and runs the model checker on each
-# copy: it has to fail every time. A notification that nothing misses is either not needed, or the
-# model lacks the scenario that needs it. Not listed are those that only make sooner what the
+# Deletes the connection's notifications one by one, and what nests a request on any wait and interrupts
+# one, in a copy, and runs the model checker on each copy: it has to fail every time. A notification that
+# nothing misses is either not needed, or the model lacks the scenario that needs it. Not listed are those that only make sooner what the
 # watchdog would do at its next look (the first of each kind in closing.rs, the one in background.rs),
 # and those of the outbox, which no scenario waits for: tests
 # without the model do.
@@ -28,6 +28,8 @@ mutants=(
     "reading.rs:core.wake(next_reader);"
     "closing.rs:core.sleepers.wake_all();:2"
     "closing.rs:core.ended.notify_all();:2"
+    "scheduler/choosing.rs:return own.or_else(|| waits.next()).map(|waiter| waiter.id);"
+    "../executor.rs:INTERRUPTION.with(|now| now.set(Interruption::Happened));"
     "closing.rs:observer.on_unread(Some(Duration::ZERO));"
     "reading.rs:Self::notify_unread(core);"
 )
@@ -40,7 +42,7 @@ for mutant in "${mutants[@]}"; do
         rest=${BASH_REMATCH[1]}
         nth=${BASH_REMATCH[2]}
     fi
-    path=rpyc-core/src/dispatch/$file
+    path=$(realpath -m --relative-to=. "rpyc-core/src/dispatch/$file")
     git show "HEAD:$path" | awk -v what="$rest" -v nth="$nth" '
         index($0, what) && ++seen == nth { found = 1; sub(/[^ ].*/, "();") } { print }
         END { exit !found }' >"$work/tree/$path" || { echo "not found: $mutant" >&2; exit 1; }

@@ -7,6 +7,7 @@
 mod readiness;
 mod serving;
 mod several;
+mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
