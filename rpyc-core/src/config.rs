@@ -13,169 +13,157 @@ use crate::executor::{Executor, ThreadPool};
 pub use crate::observer::Observer;
 use crate::wire::{Dialect, Limits};
 
-/// The options of a connection.
-///
-/// The first group has the names, meanings and defaults of Python's rpyc; a service may change
-/// it for its connections in [`Service::configure`](crate::service::Service::configure). What is no
-/// option but a fact of one connection, such as its peer's credentials, is in
-/// [`PeerInfo`](crate::service::PeerInfo).
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct Config {
+/// A field for each option, its default, and a setter of its name; what takes `(into)` converts.
+macro_rules! options {
+    (
+        $($(#[$meta:meta])* $name:ident $(($into:ident))?: $kind:ty = $default:expr;)*
+    ) => {
+        /// The options of a connection.
+        ///
+        /// The first group has the names, meanings and defaults of Python's rpyc; a service may change
+        /// it for its connections in [`Service::configure`](crate::service::Service::configure). What is no
+        /// option but a fact of one connection, such as its peer's credentials, is in
+        /// [`PeerInfo`](crate::service::PeerInfo).
+        #[derive(Clone)]
+        #[non_exhaustive]
+        pub struct Config {
+            $($(#[$meta])* pub $name: $kind,)*
+        }
+
+        impl Default for Config {
+            fn default() -> Config {
+                Config { $($name: $default,)* }
+            }
+        }
+
+        /// Setters, to be chained: `Config::new().allow_pickle(true).idle_timeout(None)`.
+        impl Config {
+            $(options!(@setter $name $(($into))? $kind);)*
+        }
+    };
+    (@setter $name:ident $kind:ty) => {
+        options!(@setter $name value: $kind, value);
+    };
+    (@setter $name:ident (into) $kind:ty) => {
+        options!(@setter $name value: impl Into<$kind>, value.into());
+    };
+    (@setter $name:ident $value:ident: $kind:ty, $converted:expr) => {
+        #[doc = concat!("Sets [`", stringify!($name), "`](Config#structfield.", stringify!($name), ").")]
+        #[must_use]
+        pub fn $name(mut self, $value: $kind) -> Config {
+            self.$name = $converted;
+            self
+        }
+    };
+}
+
+options! {
     /// Names in `safe_attrs` are accessible. Default: true.
-    pub allow_safe_attrs: bool,
+    allow_safe_attrs: bool = true;
     /// The names that are safe: operators, mostly.
-    pub safe_attrs: Arc<HashSet<Cow<'static, str>>>,
+    safe_attrs: Arc<HashSet<Cow<'static, str>>> = SAFE_ATTRS.clone();
     /// Names that begin with `exposed_prefix` are accessible, also without it. Default: true.
-    pub allow_exposed_attrs: bool,
+    allow_exposed_attrs: bool = true;
     /// Default: `exposed_`.
-    pub exposed_prefix: String,
+    exposed_prefix(into): String = "exposed_".to_owned();
     /// Names that don't begin with an underscore are accessible. Default: false.
-    pub allow_public_attrs: bool,
+    allow_public_attrs: bool = false;
     /// Every name is accessible. Default: false.
-    pub allow_all_attrs: bool,
+    allow_all_attrs: bool = false;
     /// Attributes may be read. Default: true.
-    pub allow_getattr: bool,
+    allow_getattr: bool = true;
     /// Attributes may be set. Default: false.
-    pub allow_setattr: bool,
+    allow_setattr: bool = false;
     /// Attributes may be deleted. Default: false.
-    pub allow_delattr: bool,
+    allow_delattr: bool = false;
     /// The peer may have objects pickled. Default: false.
-    pub allow_pickle: bool,
+    allow_pickle: bool = false;
     /// Exceptions go out with their traceback. Default: true.
-    pub include_local_traceback: bool,
+    include_local_traceback: bool = true;
     /// Exceptions go out with this side's version of RPyC. Default: true.
-    pub include_local_version: bool,
+    include_local_version: bool = true;
     /// Exceptions of classes that aren't builtin are made instances of their class, where that
     /// class is known here: [`known_exceptions`](Config#structfield.known_exceptions) are those of Rust
     /// types. Default: false.
-    pub instantiate_custom_exceptions: bool,
+    instantiate_custom_exceptions: bool = false;
     /// The Rust types that stand for exception classes of a peer's. Default: none.
-    pub known_exceptions: KnownExceptions,
+    known_exceptions: KnownExceptions = KnownExceptions::default();
     /// Accepted, and without effect: no module is imported because a peer names it. In Python
     /// importing runs code, and Rust has nothing to import. Default: false.
-    pub import_custom_exceptions: bool,
+    import_custom_exceptions: bool = false;
     /// Accepted for old programs; there are no such exceptions any more. Default: false.
-    pub instantiate_oldstyle_exceptions: bool,
+    instantiate_oldstyle_exceptions: bool = false;
     /// A SystemExit in a handler ends the connection here instead of going to the peer.
     /// Default: false.
-    pub propagate_system_exit_locally: bool,
+    propagate_system_exit_locally: bool = false;
     /// A KeyboardInterrupt in a handler ends the connection here instead of going to the peer.
     /// Default: true.
-    pub propagate_keyboard_interrupt_locally: bool,
+    propagate_keyboard_interrupt_locally: bool = true;
     /// What a handler raised is logged. Default: true.
-    pub log_exceptions: bool,
+    log_exceptions: bool = true;
     /// Every message is logged, decoded. Default: false.
-    pub debug: bool,
+    debug: bool = false;
     /// The target of this connection's log lines. Default: `rpyc`.
-    pub logger: String,
+    logger(into): String = "rpyc".to_owned();
     /// How long a synchronous request waits for its reply; `None` waits for ever.
     /// Default: 30 s.
-    pub sync_request_timeout: Option<Duration>,
+    sync_request_timeout(into): Option<Duration> = Some(Duration::from_secs(30));
     /// Errors of closing are ignored, whatever they are. Default: false.
-    pub close_catchall: bool,
+    close_catchall: bool = false;
 
     /// Each message names the threads that it is between, so that a thread which waits for the peer
     /// runs what the peer's thread that works for it calls back. Both sides must agree: a side that
     /// speaks first follows this option, the other one what it hears. Default: whether the
     /// environment variable `RPYC_BIND_THREADS` is `true`.
-    pub bind_threads: bool,
-
+    bind_threads: bool = *BIND_THREADS;
     /// The version of the wire that this side begins with. A side that is spoken to first, as a
     /// server is, takes on what the peer speaks; a [`Connector`](crate::Connector) tries the other
     /// one by itself. Default: that of rpyc 6 and rpyc-ng 7.
-    pub dialect: Dialect,
+    dialect: Dialect = Dialect::CURRENT;
     /// Bounds on what the peer may send.
-    pub limits: Limits,
+    limits: Limits = Limits::default();
     /// Payload bytes of a frame, compressed or not, until the peer has sent a valid one. It stops
     /// peers of another kind, and those who scan the net, from using memory. Default: 64 KiB.
-    pub max_first_frame: usize,
+    max_first_frame: usize = 64 << 10;
     /// How long a peer may take to send its first frame. It stops connections that only hold a
     /// place. Default: `None`; a server sets 10 s.
-    pub handshake_timeout: Option<Duration>,
+    handshake_timeout(into): Option<Duration> = None;
     /// How long a peer may take for a frame that it has begun, or for each 32 KiB of a large one.
     /// It stops frames of which a byte comes now and then. Only time in which this side reads
     /// counts. Default: 30 s.
-    pub frame_timeout: Option<Duration>,
+    frame_timeout(into): Option<Duration> = Some(Duration::from_secs(30));
     /// How long a peer may leave unread what is sent to it. It stops peers that ask and don't
     /// read, for whom the answers are kept here. Default: 60 s.
-    pub write_timeout: Option<Duration>,
+    write_timeout(into): Option<Duration> = Some(Duration::from_secs(60));
     /// How long a peer may send nothing while neither side has anything to do for the other.
     /// Default: `None`: a stock client may be idle for days.
-    pub idle_timeout: Option<Duration>,
+    idle_timeout(into): Option<Duration> = None;
     /// Frames over 3,000 bytes are sent compressed. Default: false.
-    pub compress: bool,
+    compress: bool = false;
     /// How many of the peer's requests run at the same time. Default: 1, which keeps their
     /// order.
-    pub concurrency: usize,
+    concurrency: usize = 1;
     /// Where a request runs that arrives while another one waits for this peer.
-    pub nesting: Nesting,
+    nesting: Nesting = Nesting::Pool;
     /// How many requests may be started and not yet ended; it stops callbacks of callbacks
     /// without end. Default: 200.
-    pub max_nested: usize,
+    max_nested: usize = 200;
     /// How many requests may wait for their turn, and with them `limits.max_frame` bytes of memory,
     /// or twice that together with those that run; it stops a peer that sends faster than it is
     /// served, or sends what takes a hundred times its bytes, from filling the memory.
     /// Default: 10,000.
-    pub max_queued: usize,
+    max_queued: usize = 10_000;
     /// How many of this side's requests may be unanswered. Answers that nobody has taken yet may need four
     /// times `limits.max_frame` of memory; a request whose answer is beyond that fails, so that a
     /// peer can't fill the memory of a program that keeps results. Default: 65,536.
-    pub max_pending: usize,
+    max_pending: usize = 65_536;
     /// How many objects the peer may hold references to; it stops a peer that takes
     /// references for ever. Default: 1,000,000.
-    pub max_objects: usize,
+    max_objects: usize = 1_000_000;
     /// Is told of each request, for metrics. Default: nobody.
-    pub observer: Option<Arc<dyn Observer>>,
+    observer(into): Option<Arc<dyn Observer>> = None;
     /// Runs requests that can't run where they were read.
-    pub executor: Arc<dyn Executor>,
-}
-
-impl Default for Config {
-    fn default() -> Config {
-        Config {
-            allow_safe_attrs: true,
-            safe_attrs: SAFE_ATTRS.clone(),
-            allow_exposed_attrs: true,
-            exposed_prefix: "exposed_".to_owned(),
-            allow_public_attrs: false,
-            allow_all_attrs: false,
-            allow_getattr: true,
-            allow_setattr: false,
-            allow_delattr: false,
-            allow_pickle: false,
-            include_local_traceback: true,
-            include_local_version: true,
-            instantiate_custom_exceptions: false,
-            known_exceptions: KnownExceptions::default(),
-            import_custom_exceptions: false,
-            instantiate_oldstyle_exceptions: false,
-            propagate_system_exit_locally: false,
-            propagate_keyboard_interrupt_locally: true,
-            log_exceptions: true,
-            debug: false,
-            logger: "rpyc".to_owned(),
-            sync_request_timeout: Some(Duration::from_secs(30)),
-            close_catchall: false,
-            bind_threads: *BIND_THREADS,
-            dialect: Dialect::CURRENT,
-            limits: Limits::default(),
-            max_first_frame: 64 << 10,
-            handshake_timeout: None,
-            frame_timeout: Some(Duration::from_secs(30)),
-            write_timeout: Some(Duration::from_secs(60)),
-            idle_timeout: None,
-            compress: false,
-            concurrency: 1,
-            nesting: Nesting::Pool,
-            max_nested: 200,
-            max_queued: 10_000,
-            max_pending: 65_536,
-            max_objects: 1_000_000,
-            observer: None,
-            executor: ThreadPool::shared(),
-        }
-    }
+    executor: Arc<dyn Executor> = ThreadPool::shared();
 }
 
 impl Config {
@@ -211,75 +199,14 @@ impl Config {
             "<version denied>"
         }
     }
-}
 
-/// A method for each field, of its name.
-macro_rules! setters {
-    ($($name:ident: $kind:ty;)*; $($into:ident: $into_kind:ty;)*) => {
-        /// Setters, to be chained: `Config::new().allow_pickle(true).idle_timeout(None)`.
-        impl Config {
-            $(
-                #[doc = concat!("Sets [`", stringify!($name), "`](Config#structfield.", stringify!($name), ").")]
-                #[must_use]
-                pub fn $name(mut self, value: $kind) -> Config {
-                    self.$name = value;
-                    self
-                }
-            )*
-            $(
-                #[doc = concat!("Sets [`", stringify!($into), "`](Config#structfield.", stringify!($into), ").")]
-                #[must_use]
-                pub fn $into(mut self, value: impl Into<$into_kind>) -> Config {
-                    self.$into = value.into();
-                    self
-                }
-            )*
-        }
-    };
-}
-
-setters! {
-    allow_safe_attrs: bool;
-    safe_attrs: Arc<HashSet<Cow<'static, str>>>;
-    allow_exposed_attrs: bool;
-    allow_public_attrs: bool;
-    allow_all_attrs: bool;
-    allow_getattr: bool;
-    allow_setattr: bool;
-    allow_delattr: bool;
-    allow_pickle: bool;
-    include_local_traceback: bool;
-    include_local_version: bool;
-    instantiate_custom_exceptions: bool;
-    known_exceptions: KnownExceptions;
-    import_custom_exceptions: bool;
-    instantiate_oldstyle_exceptions: bool;
-    propagate_system_exit_locally: bool;
-    propagate_keyboard_interrupt_locally: bool;
-    log_exceptions: bool;
-    debug: bool;
-    close_catchall: bool;
-    bind_threads: bool;
-    dialect: Dialect;
-    limits: Limits;
-    max_first_frame: usize;
-    compress: bool;
-    concurrency: usize;
-    nesting: Nesting;
-    max_nested: usize;
-    max_queued: usize;
-    max_pending: usize;
-    max_objects: usize;
-    executor: Arc<dyn Executor>;
-    ;
-    exposed_prefix: String;
-    logger: String;
-    sync_request_timeout: Option<Duration>;
-    handshake_timeout: Option<Duration>;
-    frame_timeout: Option<Duration>;
-    write_timeout: Option<Duration>;
-    idle_timeout: Option<Duration>;
-    observer: Option<Arc<dyn Observer>>;
+    /// Whether the name is one of `safe_attrs`.
+    pub(crate) fn is_safe_attr(&self, name: &str) -> bool {
+        // Nearly no other name has to be hashed where the names are the default ones.
+        let may_be_default = name.starts_with("__") || name == "next";
+        (may_be_default || !Arc::ptr_eq(&self.safe_attrs, &SAFE_ATTRS))
+            && self.safe_attrs.contains(name)
+    }
 }
 
 impl fmt::Debug for Config {
@@ -303,16 +230,6 @@ pub const WIRE_VERSION: &str = "6.0.2";
 
 static BIND_THREADS: LazyLock<bool> =
     LazyLock::new(|| std::env::var("RPYC_BIND_THREADS").is_ok_and(|value| value == "true"));
-
-impl Config {
-    /// Whether the name is one of `safe_attrs`.
-    pub(crate) fn is_safe_attr(&self, name: &str) -> bool {
-        // Nearly no other name has to be hashed where the names are the default ones.
-        let may_be_default = name.starts_with("__") || name == "next";
-        (may_be_default || !Arc::ptr_eq(&self.safe_attrs, &SAFE_ATTRS))
-            && self.safe_attrs.contains(name)
-    }
-}
 
 static SAFE_ATTRS: LazyLock<Arc<HashSet<Cow<'static, str>>>> =
     LazyLock::new(|| Arc::new(SAFE_ATTR_NAMES.iter().copied().map(Cow::Borrowed).collect()));

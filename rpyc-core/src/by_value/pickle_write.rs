@@ -1,320 +1,84 @@
-//! serde types as Python's pickles, of protocol 3: every Python 3 reads it.
+//! serde types as Python's pickles.
 
-use serde::ser::{self, Serialize};
+use serde::Serialize;
 
 use super::CopyError;
+use super::value_write::{Form, write};
+use crate::exception::Exception;
+use crate::object::pickled::Writer;
+use crate::wire::Value;
 
 /// Pickles a serde type: sequences as lists, tuples as tuples, maps and structs as dicts, `None`
 /// and `()` as `None`, a unit variant as its name, another variant as a pair.
 pub(super) fn to_pickle<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CopyError> {
-    let mut bytes = vec![0x80, 3];
-    write_plain(value, &mut bytes)?;
-    bytes.push(b'.');
-    Ok(bytes)
+    let mut writer = Writer::begin(usize::MAX);
+    writer.data(&write::<Data, T>(value)?)?;
+    Ok(writer.finish())
 }
 
-/// Writes the opcodes without header and STOP: for use within another pickle.
-pub(super) fn write_plain<T: Serialize + ?Sized>(
-    value: &T,
-    to: &mut Vec<u8>,
-) -> Result<(), CopyError> {
-    value.serialize(&mut Writer(to))
+/// The opcodes without header and STOP, behind `mark`: for use within another pickle.
+pub(super) fn to_part<T: Serialize + ?Sized>(value: &T, mark: &[u8]) -> Result<Vec<u8>, CopyError> {
+    let mut writer = Writer::within_another(mark);
+    writer.data(&write::<Data, T>(value)?)?;
+    Ok(writer.out)
 }
 
-struct Writer<'a>(&'a mut Vec<u8>);
-
-/// A list, tuple or dict under construction; `end` closes it.
-struct Open<'w, 'a> {
-    writer: &'w mut Writer<'a>,
-    end: u8,
-    in_variant: bool,
+/// What Python's pickles tell apart.
+pub(super) enum Data {
+    Value(Value),
+    List(Vec<Data>),
+    Tuple(Vec<Data>),
+    Dict(Vec<(Data, Data)>),
 }
 
-impl Writer<'_> {
-    fn sized(&mut self, opcode: u8, bytes: &[u8]) -> Result<(), CopyError> {
-        let length = u32::try_from(bytes.len());
-        let length = length.map_err(|_| CopyError::new("over 4 GB of text or bytes"))?;
-        self.0.push(opcode);
-        self.0.extend(length.to_le_bytes());
-        self.0.extend(bytes);
-        Ok(())
-    }
-
-    fn int(&mut self, int: i128) -> Result<(), CopyError> {
-        if let Ok(small) = i32::try_from(int) {
-            self.0.push(b'J');
-            self.0.extend(small.to_le_bytes());
-        } else if let Ok(word) = i64::try_from(int) {
-            self.0.extend([0x8a, 8]);
-            self.0.extend(word.to_le_bytes());
-        } else {
-            self.0.extend([0x8a, 16]);
-            self.0.extend(int.to_le_bytes());
-        }
-        Ok(())
+impl From<Value> for Data {
+    fn from(value: Value) -> Data {
+        Data::Value(value)
     }
 }
 
-impl<'w, 'a> Writer<'a> {
-    fn open(&'w mut self, begin: &[u8], end: u8) -> Open<'w, 'a> {
-        self.0.extend(begin);
-        Open {
-            writer: self,
-            end,
-            in_variant: false,
-        }
+impl Form for Data {
+    type Out = Data;
+
+    fn list(items: Vec<Data>) -> Data {
+        Data::List(items)
     }
 
-    fn open_list(&'w mut self) -> Open<'w, 'a> {
-        self.open(b"](", b'e')
+    fn tuple(items: Vec<Data>) -> Data {
+        Data::Tuple(items)
     }
 
-    fn open_tuple(&'w mut self) -> Open<'w, 'a> {
-        self.open(b"(", b't')
-    }
-
-    fn open_dict(&'w mut self) -> Open<'w, 'a> {
-        self.open(b"}(", b'u')
+    fn map(entries: Vec<(Data, Data)>) -> Result<Data, CopyError> {
+        Ok(Data::Dict(entries))
     }
 }
 
-impl Open<'_, '_> {
-    fn in_variant(mut self) -> Self {
-        self.in_variant = true;
-        self
-    }
-
-    fn close(self) {
-        self.writer.0.push(self.end);
-        if self.in_variant {
-            self.writer.0.push(TUPLE2);
-        }
-    }
-}
-
-macro_rules! ints {
-    ($($method:ident($type:ty))*) => {$(
-        fn $method(self, v: $type) -> Result<(), CopyError> {
-            self.int(v.into())
-        }
-    )*};
-}
-
-impl<'w, 'a> ser::Serializer for &'w mut Writer<'a> {
-    type Ok = ();
-    type Error = CopyError;
-    type SerializeSeq = Open<'w, 'a>;
-    type SerializeTuple = Open<'w, 'a>;
-    type SerializeTupleStruct = Open<'w, 'a>;
-    type SerializeTupleVariant = Open<'w, 'a>;
-    type SerializeMap = Open<'w, 'a>;
-    type SerializeStruct = Open<'w, 'a>;
-    type SerializeStructVariant = Open<'w, 'a>;
-
-    ints! {
-        serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64)
-        serialize_i128(i128)
-        serialize_u8(u8) serialize_u16(u16) serialize_u32(u32) serialize_u64(u64)
-    }
-
-    fn serialize_u128(self, v: u128) -> Result<(), CopyError> {
-        match i128::try_from(v) {
-            Ok(int) => self.int(int),
-            Err(_) => {
-                self.0.extend([0x8a, 17]);
-                self.0.extend(v.to_le_bytes());
-                self.0.push(0);
-                Ok(())
+impl Writer {
+    fn data(&mut self, data: &Data) -> Result<(), CopyError> {
+        let mut all = |begin: &[u8], items: &[Data], end: &[u8]| {
+            self.put(begin).map_err(refused)?;
+            items.iter().try_for_each(|item| self.data(item))?;
+            self.put(end).map_err(refused)
+        };
+        match data {
+            Data::Value(value) => self.value(value).map_err(refused),
+            Data::List(items) => all(b"](", items, b"e"),
+            Data::Tuple(items) => all(b"(", items, b"t"),
+            Data::Dict(entries) => {
+                all(b"}(", &[], b"")?;
+                for (key, value) in entries {
+                    self.data(key)?;
+                    self.data(value)?;
+                }
+                self.put(b"u").map_err(refused)
             }
         }
     }
-
-    fn serialize_bool(self, v: bool) -> Result<(), CopyError> {
-        self.0.push(if v { 0x88 } else { 0x89 });
-        Ok(())
-    }
-
-    fn serialize_f32(self, v: f32) -> Result<(), CopyError> {
-        self.serialize_f64(v.into())
-    }
-
-    fn serialize_f64(self, v: f64) -> Result<(), CopyError> {
-        self.0.push(b'G');
-        self.0.extend(v.to_be_bytes());
-        Ok(())
-    }
-
-    fn serialize_char(self, v: char) -> Result<(), CopyError> {
-        self.serialize_str(v.encode_utf8(&mut [0; 4]))
-    }
-
-    fn serialize_str(self, v: &str) -> Result<(), CopyError> {
-        self.sized(b'X', v.as_bytes())
-    }
-
-    fn serialize_bytes(self, v: &[u8]) -> Result<(), CopyError> {
-        self.sized(b'B', v)
-    }
-
-    fn serialize_none(self) -> Result<(), CopyError> {
-        self.serialize_unit()
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, v: &T) -> Result<(), CopyError> {
-        v.serialize(self)
-    }
-
-    fn serialize_unit(self) -> Result<(), CopyError> {
-        self.0.push(b'N');
-        Ok(())
-    }
-
-    fn serialize_unit_struct(self, _: &'static str) -> Result<(), CopyError> {
-        self.serialize_unit()
-    }
-
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<(), CopyError> {
-        self.serialize_str(variant)
-    }
-
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        v: &T,
-    ) -> Result<(), CopyError> {
-        v.serialize(self)
-    }
-
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-        v: &T,
-    ) -> Result<(), CopyError> {
-        ser::Serializer::serialize_str(&mut *self, variant)?;
-        v.serialize(&mut *self)?;
-        self.0.push(TUPLE2);
-        Ok(())
-    }
-
-    fn serialize_seq(self, _: Option<usize>) -> Result<Open<'w, 'a>, CopyError> {
-        Ok(self.open_list())
-    }
-
-    fn serialize_tuple(self, _: usize) -> Result<Open<'w, 'a>, CopyError> {
-        Ok(self.open_tuple())
-    }
-
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Open<'w, 'a>, CopyError> {
-        Ok(self.open_tuple())
-    }
-
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-        _: usize,
-    ) -> Result<Open<'w, 'a>, CopyError> {
-        ser::Serializer::serialize_str(&mut *self, variant)?;
-        Ok(self.open_tuple().in_variant())
-    }
-
-    fn serialize_map(self, _: Option<usize>) -> Result<Open<'w, 'a>, CopyError> {
-        Ok(self.open_dict())
-    }
-
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Open<'w, 'a>, CopyError> {
-        Ok(self.open_dict())
-    }
-
-    fn serialize_struct_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-        _: usize,
-    ) -> Result<Open<'w, 'a>, CopyError> {
-        ser::Serializer::serialize_str(&mut *self, variant)?;
-        Ok(self.open_dict().in_variant())
-    }
 }
 
-macro_rules! sequence {
-    ($($trait:ident $method:ident)*) => {$(
-        impl ser::$trait for Open<'_, '_> {
-            type Ok = ();
-            type Error = CopyError;
-
-            fn $method<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), CopyError> {
-                v.serialize(&mut *self.writer)
-            }
-
-            fn end(self) -> Result<(), CopyError> {
-                self.close();
-                Ok(())
-            }
-        }
-    )*};
+fn refused(exception: Exception) -> CopyError {
+    CopyError::new(exception.message())
 }
-
-sequence! {
-    SerializeSeq serialize_element
-    SerializeTuple serialize_element
-    SerializeTupleStruct serialize_field
-    SerializeTupleVariant serialize_field
-}
-
-macro_rules! fields {
-    ($($trait:ident)*) => {$(
-        impl ser::$trait for Open<'_, '_> {
-            type Ok = ();
-            type Error = CopyError;
-
-            fn serialize_field<T: Serialize + ?Sized>(
-                &mut self,
-                name: &'static str,
-                v: &T,
-            ) -> Result<(), CopyError> {
-                ser::Serializer::serialize_str(&mut *self.writer, name)?;
-                v.serialize(&mut *self.writer)
-            }
-
-            fn end(self) -> Result<(), CopyError> {
-                self.close();
-                Ok(())
-            }
-        }
-    )*};
-}
-
-fields!(SerializeStruct SerializeStructVariant);
-
-impl ser::SerializeMap for Open<'_, '_> {
-    type Ok = ();
-    type Error = CopyError;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), CopyError> {
-        key.serialize(&mut *self.writer)
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), CopyError> {
-        v.serialize(&mut *self.writer)
-    }
-
-    fn end(self) -> Result<(), CopyError> {
-        self.close();
-        Ok(())
-    }
-}
-
-const TUPLE2: u8 = 0x86;
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::CopyError;
-use super::pickle_write::{to_pickle, write_plain};
+use super::pickle_write::{to_part, to_pickle};
 use super::tuple_read::Part;
 use crate::args;
 use crate::error::Error;
@@ -38,8 +38,7 @@ impl<T: Serialize + Send + Sync + 'static> Object for ByValue<T> {
                 Err(error) => Err(CopyError::new(error.to_string())),
             }
         } else if protocol == PLAIN_PICKLE {
-            let mut bytes = PLAIN_MARK.to_vec();
-            write_plain(&self.0, &mut bytes).map(|()| bytes)
+            to_part(&self.0, &PLAIN_MARK)
         } else {
             to_pickle(&self.0)
         };

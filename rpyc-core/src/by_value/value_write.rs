@@ -35,6 +35,10 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, CopyError> {
 pub(super) trait Form {
     type Out: From<Value>;
 
+    fn list(items: Vec<Self::Out>) -> Self::Out {
+        Self::tuple(items)
+    }
+
     fn tuple(items: Vec<Self::Out>) -> Self::Out;
 
     fn map(entries: Vec<(Self::Out, Self::Out)>) -> Result<Self::Out, CopyError>;
@@ -64,8 +68,9 @@ pub(super) fn write<F: Form, T: Serialize + ?Sized>(value: &T) -> Result<F::Out,
 
 struct Writer<F>(PhantomData<F>);
 
-/// A tuple or a map under construction, inside of a variant or not.
+/// A list, tuple or map under construction, inside of a variant or not.
 struct Items<F: Form> {
+    is_list: bool,
     variant: Option<&'static str>,
     items: Vec<F::Out>,
     entries: Option<Vec<(F::Out, F::Out)>>,
@@ -75,6 +80,7 @@ struct Items<F: Form> {
 impl<F: Form> Items<F> {
     fn of_tuple(variant: Option<&'static str>, len: Option<usize>) -> Items<F> {
         Items {
+            is_list: false,
             variant,
             items: Vec::with_capacity(reserved(len)),
             entries: None,
@@ -84,6 +90,7 @@ impl<F: Form> Items<F> {
 
     fn of_map(variant: Option<&'static str>, len: Option<usize>) -> Items<F> {
         Items {
+            is_list: false,
             variant,
             items: Vec::new(),
             entries: Some(Vec::with_capacity(reserved(len))),
@@ -109,6 +116,7 @@ impl<F: Form> Items<F> {
     fn finish(self) -> Result<F::Out, CopyError> {
         let content = match self.entries {
             Some(entries) => F::map(entries)?,
+            None if self.is_list => F::list(self.items),
             None => F::tuple(self.items),
         };
         Ok(match self.variant {
@@ -211,7 +219,10 @@ impl<F: Form> ser::Serializer for Writer<F> {
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Items<F>, CopyError> {
-        Ok(Items::of_tuple(None, len))
+        Ok(Items {
+            is_list: true,
+            ..Items::of_tuple(None, len)
+        })
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Items<F>, CopyError> {

@@ -17,26 +17,42 @@ pub(crate) fn pickled(
     object: &ObjectRef,
     limit: usize,
 ) -> Option<ObjectResult<Bytes>> {
-    let mut writer = Writer {
-        out: vec![0x80, PROTOCOL],
-        limit,
-        depth: 0,
-    };
+    let mut writer = Writer::begin(limit);
     let written = writer.container(cx, object)?;
-    Some(written.map(|()| {
-        writer.out.push(b'.');
-        Bytes::from(writer.out)
-    }))
+    Some(written.map(|()| Bytes::from(writer.finish())))
 }
 
 /// No opcode here needs the memo, so that pickles of ours can stand within each other.
-struct Writer {
-    out: Vec<u8>,
+pub(crate) struct Writer {
+    pub(crate) out: Vec<u8>,
     limit: usize,
     depth: usize,
 }
 
 impl Writer {
+    /// Begins a pickle of that many bytes at the most.
+    pub(crate) fn begin(limit: usize) -> Writer {
+        Writer {
+            out: vec![0x80, PROTOCOL],
+            limit,
+            depth: 0,
+        }
+    }
+
+    /// Begins what stands within another pickle, behind a mark.
+    pub(crate) fn within_another(mark: &[u8]) -> Writer {
+        Writer {
+            out: mark.to_vec(),
+            limit: usize::MAX,
+            depth: 0,
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.out.push(b'.');
+        self.out
+    }
+
     fn container(&mut self, cx: &Context<'_>, object: &ObjectRef) -> Option<ObjectResult<()>> {
         if let Some(list) = List::of_object(object) {
             return Some(self.nested(b"](", &list.items(), b"e", cx));
@@ -117,13 +133,17 @@ impl Writer {
         self.put(b"\x85R")
     }
 
-    fn value(&mut self, value: &Value) -> ObjectResult<()> {
+    pub(crate) fn value(&mut self, value: &Value) -> ObjectResult<()> {
         match value {
             Value::None => self.put(b"N"),
             Value::NotImplemented => self.put(b"cbuiltins\nNotImplemented\n"),
             Value::Ellipsis => self.put(b"cbuiltins\nEllipsis\n"),
             Value::Bool(flag) => self.put(if *flag { b"\x88" } else { b"\x89" }),
             Value::Int(int) => {
+                if let Some(small) = int.to_i64().and_then(|int| i32::try_from(int).ok()) {
+                    self.put(b"J")?;
+                    return self.put(&small.to_le_bytes());
+                }
                 let digits = int.to_bigint().to_signed_bytes_le();
                 let length = u32::try_from(digits.len()).map_err(|_| too_much())?;
                 self.put(b"\x8b")?;
@@ -167,7 +187,7 @@ impl Writer {
         self.put(bytes)
     }
 
-    fn put(&mut self, bytes: &[u8]) -> ObjectResult<()> {
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> ObjectResult<()> {
         if self.limit.saturating_sub(self.out.len()) < bytes.len() {
             return Err(too_much());
         }
