@@ -11,53 +11,19 @@ pub use crate::exception::KnownExceptions;
 use crate::exception::PythonException;
 use crate::executor::{Executor, ThreadPool};
 pub use crate::observer::Observer;
-use crate::wire::{Dialect, Limits};
+use crate::wire::{Dialect, Limits, settings};
 
-/// A field for each option, its default, and a setter of its name; what takes `(into)` converts.
-macro_rules! options {
-    (
-        $($(#[$meta:meta])* $name:ident $(($into:ident))?: $kind:ty = $default:expr;)*
-    ) => {
-        /// The options of a connection.
-        ///
-        /// The first group has the names, meanings and defaults of Python's rpyc; a service may change
-        /// it for its connections in [`Service::configure`](crate::service::Service::configure). What is no
-        /// option but a fact of one connection, such as its peer's credentials, is in
-        /// [`PeerInfo`](crate::service::PeerInfo).
-        #[derive(Clone)]
-        #[non_exhaustive]
-        pub struct Config {
-            $($(#[$meta])* pub $name: $kind,)*
-        }
+settings! {
+    /// The options of a connection.
+    ///
+    /// The first group has the names, meanings and defaults of Python's rpyc; a service may change
+    /// it for its connections in [`Service::configure`](crate::service::Service::configure). What is no
+    /// option but a fact of one connection, such as its peer's credentials, is in
+    /// [`PeerInfo`](crate::service::PeerInfo).
+    #[derive(Clone)]
+    #[non_exhaustive]
+    pub struct Config;
 
-        impl Default for Config {
-            fn default() -> Config {
-                Config { $($name: $default,)* }
-            }
-        }
-
-        /// Setters, to be chained: `Config::new().allow_pickle(true).idle_timeout(None)`.
-        impl Config {
-            $(options!(@setter $name $(($into))? $kind);)*
-        }
-    };
-    (@setter $name:ident $kind:ty) => {
-        options!(@setter $name value: $kind, value);
-    };
-    (@setter $name:ident (into) $kind:ty) => {
-        options!(@setter $name value: impl Into<$kind>, value.into());
-    };
-    (@setter $name:ident $value:ident: $kind:ty, $converted:expr) => {
-        #[doc = concat!("Sets [`", stringify!($name), "`](Config#structfield.", stringify!($name), ").")]
-        #[must_use]
-        pub fn $name(mut self, $value: $kind) -> Config {
-            self.$name = $converted;
-            self
-        }
-    };
-}
-
-options! {
     /// Names in `safe_attrs` are accessible. Default: true.
     allow_safe_attrs: bool = true;
     /// The names that are safe: operators, mostly.

@@ -9,8 +9,39 @@ use crate::error::Error;
 use crate::session::AsyncResult;
 use crate::wire::{Str, Value};
 
-/// Operations of the remote object that it refers to, as on [`Netref`]; on anything else they fail
-/// with [`Error::Conversion`].
+/// Operations of the netref, under the same names.
+macro_rules! of_netref {
+    ($($what:literal $name:ident($($arg:ident: $kind:ty),*) -> $answer:ty;)*) => {
+        /// Operations of the remote object that it refers to, as on [`Netref`]; on anything else they fail
+        /// with [`Error::Conversion`].
+        impl Any {
+            $(
+                #[doc = concat!($what, "; see [`Netref::", stringify!($name), "`].")]
+                ///
+                /// # Errors
+                /// As that, and as [`netref`](Any::netref).
+                pub fn $name(&self, $($arg: $kind),*) -> Result<$answer, Error> {
+                    self.netref()?.$name($($arg),*)
+                }
+            )*
+        }
+    };
+}
+
+of_netref! {
+    "Gets the attribute `name`" attr(name: &str) -> Any;
+    "Sets the attribute `name`" set_attr(name: &str, value: impl IntoAny) -> ();
+    "Calls the object without waiting" async_call(args: Args) -> AsyncResult;
+    "Deletes the attribute `name`" del_attr(name: &str) -> ();
+    "Calls the method `name`" call_method(name: &str, args: Args) -> Any;
+    "Calls the method `name` without waiting" async_call_method(name: &str, args: Args) -> AsyncResult;
+    "`object[key]`" get_item(key: impl IntoAny) -> Any;
+    "`object[key] = value`" set_item(key: impl IntoAny, value: impl IntoAny) -> ();
+    "`del object[key]`" del_item(key: impl IntoAny) -> ();
+    "`item in object`" contains(item: impl IntoAny) -> bool;
+    "Enters the context manager" enter() -> ContextGuard;
+}
+
 impl Any {
     /// The netref, if it is one.
     pub fn as_netref(&self) -> Option<&Netref> {
@@ -43,22 +74,6 @@ impl Any {
         Ok(T::from_any(self)?)
     }
 
-    /// Gets the attribute `name`; see [`Netref::attr`].
-    ///
-    /// # Errors
-    /// As that, and as [`netref`](Any::netref).
-    pub fn attr(&self, name: &str) -> Result<Any, Error> {
-        self.netref()?.attr(name)
-    }
-
-    /// Sets the attribute `name`; see [`Netref::set_attr`].
-    ///
-    /// # Errors
-    /// As that, and as [`netref`](Any::netref).
-    pub fn set_attr(&self, name: &str, value: impl IntoAny) -> Result<(), Error> {
-        self.netref()?.set_attr(name, value)
-    }
-
     /// Calls the object; see [`Netref::call`]. In a handler, [`call_in`](Any::call_in) also calls an
     /// object of this side's own that came back.
     ///
@@ -66,62 +81,6 @@ impl Any {
     /// As that, and as [`netref`](Any::netref).
     pub fn call(&self, args: Args) -> Result<Any, Error> {
         self.netref()?.call(args)
-    }
-
-    /// Calls the object without waiting; see [`Netref::async_call`].
-    ///
-    /// # Errors
-    /// As that, and as [`netref`](Any::netref).
-    pub fn async_call(&self, args: Args) -> Result<AsyncResult, Error> {
-        self.netref()?.async_call(args)
-    }
-
-    /// Deletes the attribute `name`; see [`Netref::del_attr`].
-    ///
-    /// # Errors
-    /// As that, and as [`netref`](Any::netref).
-    pub fn del_attr(&self, name: &str) -> Result<(), Error> {
-        self.netref()?.del_attr(name)
-    }
-
-    /// Calls the method `name`; see [`Netref::call_method`].
-    ///
-    /// # Errors
-    /// As that, and as [`netref`](Any::netref).
-    pub fn call_method(&self, name: &str, args: Args) -> Result<Any, Error> {
-        self.netref()?.call_method(name, args)
-    }
-
-    /// Calls the method `name` without waiting; see [`Netref::async_call_method`].
-    ///
-    /// # Errors
-    /// As that, and as [`netref`](Any::netref).
-    pub fn async_call_method(&self, name: &str, args: Args) -> Result<AsyncResult, Error> {
-        self.netref()?.async_call_method(name, args)
-    }
-
-    /// `object[key]`; see [`Netref::get_item`].
-    ///
-    /// # Errors
-    /// As that, and as [`netref`](Any::netref).
-    pub fn get_item(&self, key: impl IntoAny) -> Result<Any, Error> {
-        self.netref()?.get_item(key)
-    }
-
-    /// `object[key] = value`; see [`Netref::set_item`].
-    ///
-    /// # Errors
-    /// As that, and as [`netref`](Any::netref).
-    pub fn set_item(&self, key: impl IntoAny, value: impl IntoAny) -> Result<(), Error> {
-        self.netref()?.set_item(key, value)
-    }
-
-    /// `del object[key]`; see [`Netref::del_item`].
-    ///
-    /// # Errors
-    /// As that, and as [`netref`](Any::netref).
-    pub fn del_item(&self, key: impl IntoAny) -> Result<(), Error> {
-        self.netref()?.del_item(key)
     }
 
     /// `len(object)`: of a tuple here, else at its owner; see [`Netref::len`].
@@ -135,22 +94,6 @@ impl Any {
             Any::Value(Value::Tuple(items) | Value::FrozenSet(items)) => Ok(items.len()),
             other => other.netref()?.len(),
         }
-    }
-
-    /// `item in object`; see [`Netref::contains`].
-    ///
-    /// # Errors
-    /// As that, and as [`netref`](Any::netref).
-    pub fn contains(&self, item: impl IntoAny) -> Result<bool, Error> {
-        self.netref()?.contains(item)
-    }
-
-    /// Enters the context manager; see [`Netref::enter`].
-    ///
-    /// # Errors
-    /// As that, and as [`netref`](Any::netref).
-    pub fn enter(&self) -> Result<ContextGuard, Error> {
-        self.netref()?.enter()
     }
 
     /// The object with a time limit of its own; see [`Netref::timed`].

@@ -70,6 +70,7 @@ pub use handler::Handler;
 pub use idpack::{ClassId, IdPack, InstanceId, Kind};
 pub use int::Int;
 pub use limits::Limits;
+pub(crate) use limits::settings;
 pub use message::{Message, MessageError};
 pub use message_write::{encode_exception, encode_reply, encode_request};
 pub use plain_type::PlainType;

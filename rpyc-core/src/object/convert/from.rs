@@ -13,45 +13,62 @@ use crate::object::forwarded::ForwardedObject;
 use crate::object::{Any, Exposed, Netref, ObjectRef};
 use crate::wire::{Str, Value};
 
-impl FromAny for Any {
-    fn from_any(any: Any) -> Result<Any, ConversionError> {
-        Ok(any)
-    }
+/// What is made of which, or what was expected instead.
+macro_rules! from_any {
+    ($($kind:ty: $what:literal { $($pattern:pat => $made:expr,)* })*) => {
+        $(
+            impl FromAny for $kind {
+                fn from_any(any: Any) -> Result<$kind, ConversionError> {
+                    match any {
+                        $($pattern => Ok($made),)*
+                        other => Err(ConversionError::mismatch($what, other.type_name())),
+                    }
+                }
+            }
+        )*
+    };
 }
 
-impl FromAny for Value {
-    fn from_any(any: Any) -> Result<Value, ConversionError> {
-        match any {
-            Any::Value(value) => Ok(value),
-            other => Err(ConversionError::mismatch(
-                "a plain value",
-                other.type_name(),
-            )),
-        }
+from_any! {
+    Value: "a plain value" { Any::Value(value) => value, }
+    Netref: "an object of the peer's" { Any::Netref(netref) => netref, }
+    ObjectRef: "an object" {
+        Any::Local(object) => object,
+        Any::Netref(netref) => Arc::new(ForwardedObject::new(netref)),
     }
+    (): "None" { Any::Value(Value::None) => (), }
+    Str: "str" { Any::Value(Value::Str(text)) => text, }
+    Bytes: "bytes" { Any::Value(Value::Bytes(bytes)) => bytes, }
 }
 
-impl FromAny for Netref {
-    fn from_any(any: Any) -> Result<Netref, ConversionError> {
-        match any {
-            Any::Netref(netref) => Ok(netref),
-            other => Err(ConversionError::mismatch(
-                "an object of the peer's",
-                other.type_name(),
-            )),
-        }
-    }
+/// What is made of something else that is made.
+macro_rules! from_other {
+    ($($kind:ty $(where [$($generics:tt)*])?: |$any:ident| $made:expr;)*) => {
+        $(
+            impl $(<$($generics)*>)? FromAny for $kind {
+                fn from_any($any: Any) -> Result<$kind, ConversionError> {
+                    $made
+                }
+            }
+        )*
+    };
 }
 
-/// An object of either side.
-impl FromAny for ObjectRef {
-    fn from_any(any: Any) -> Result<ObjectRef, ConversionError> {
-        match any {
-            Any::Local(object) => Ok(object),
-            Any::Netref(netref) => Ok(Arc::new(ForwardedObject::new(netref))),
-            other => Err(ConversionError::mismatch("an object", other.type_name())),
-        }
-    }
+from_other! {
+    Any: |any| Ok(any);
+    String: |any| Str::from_any(any).map(String::from);
+    PathBuf: |any| String::from_any(any).map(PathBuf::from);
+    Option<T> where [T: FromAny]: |any| match any {
+        Any::Value(Value::None) => Ok(None),
+        any => T::from_any(any).map(Some),
+    };
+    Box<T> where [T: FromAny]: |any| T::from_any(any).map(Box::new);
+    Vec<T> where [T: FromAny]: |any| T::vec_from_any(any);
+    HashSet<T, S> where [T: FromAny + Eq + Hash, S: BuildHasher + Default]: |any|
+        Ok(T::vec_from_any(any)?.into_iter().collect());
+    BTreeSet<T> where [T: FromAny + Ord]: |any| Ok(T::vec_from_any(any)?.into_iter().collect());
+    HashMap<K, V, S> where [K: FromAny + Eq + Hash, V: FromAny, S: BuildHasher + Default]: |any| entries(any);
+    BTreeMap<K, V> where [K: FromAny + Ord, V: FromAny]: |any| entries(any);
 }
 
 /// An object of this side that comes back.
@@ -69,53 +86,6 @@ impl<T: Send + Sync + 'static> FromAny for Exposed<T> {
     }
 }
 
-impl FromAny for () {
-    fn from_any(any: Any) -> Result<(), ConversionError> {
-        if any.is_none() {
-            Ok(())
-        } else {
-            Err(ConversionError::mismatch("None", any.type_name()))
-        }
-    }
-}
-
-impl<T: FromAny> FromAny for Option<T> {
-    fn from_any(any: Any) -> Result<Option<T>, ConversionError> {
-        if any.is_none() {
-            Ok(None)
-        } else {
-            T::from_any(any).map(Some)
-        }
-    }
-}
-
-impl<T: FromAny> FromAny for Box<T> {
-    fn from_any(any: Any) -> Result<Box<T>, ConversionError> {
-        T::from_any(any).map(Box::new)
-    }
-}
-
-impl FromAny for Str {
-    fn from_any(any: Any) -> Result<Str, ConversionError> {
-        match any {
-            Any::Value(Value::Str(text)) => Ok(text),
-            other => Err(ConversionError::mismatch("str", other.type_name())),
-        }
-    }
-}
-
-impl FromAny for String {
-    fn from_any(any: Any) -> Result<String, ConversionError> {
-        Str::from_any(any).map(String::from)
-    }
-}
-
-impl FromAny for PathBuf {
-    fn from_any(any: Any) -> Result<PathBuf, ConversionError> {
-        String::from_any(any).map(PathBuf::from)
-    }
-}
-
 impl FromAny for char {
     fn from_any(any: Any) -> Result<char, ConversionError> {
         let text = Str::from_any(any)?;
@@ -127,50 +97,11 @@ impl FromAny for char {
     }
 }
 
-impl FromAny for Bytes {
-    fn from_any(any: Any) -> Result<Bytes, ConversionError> {
-        match any {
-            Any::Value(Value::Bytes(bytes)) => Ok(bytes),
-            other => Err(ConversionError::mismatch("bytes", other.type_name())),
-        }
-    }
-}
-
-impl<T: FromAny> FromAny for Vec<T> {
-    fn from_any(any: Any) -> Result<Vec<T>, ConversionError> {
-        T::vec_from_any(any)
-    }
-}
-
 impl<T: FromAny, const N: usize> FromAny for [T; N] {
     fn from_any(any: Any) -> Result<[T; N], ConversionError> {
         <[T; N]>::try_from(T::vec_from_any(any)?).map_err(|items| {
             ConversionError::invalid(format!("have {N} items, not {}", items.len()))
         })
-    }
-}
-
-impl<T: FromAny + Eq + Hash, S: BuildHasher + Default> FromAny for HashSet<T, S> {
-    fn from_any(any: Any) -> Result<HashSet<T, S>, ConversionError> {
-        Ok(T::vec_from_any(any)?.into_iter().collect())
-    }
-}
-
-impl<T: FromAny + Ord> FromAny for BTreeSet<T> {
-    fn from_any(any: Any) -> Result<BTreeSet<T>, ConversionError> {
-        Ok(T::vec_from_any(any)?.into_iter().collect())
-    }
-}
-
-impl<K: FromAny + Eq + Hash, V: FromAny, S: BuildHasher + Default> FromAny for HashMap<K, V, S> {
-    fn from_any(any: Any) -> Result<HashMap<K, V, S>, ConversionError> {
-        entries(any)
-    }
-}
-
-impl<K: FromAny + Ord, V: FromAny> FromAny for BTreeMap<K, V> {
-    fn from_any(any: Any) -> Result<BTreeMap<K, V>, ConversionError> {
-        entries(any)
     }
 }
 

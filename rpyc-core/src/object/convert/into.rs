@@ -12,141 +12,59 @@ use crate::object::builtins::Dict;
 use crate::object::{Any, Exposed, Function, Netref, Object, ObjectRef, ObjectResult};
 use crate::wire::{Int, Str, Value};
 
-macro_rules! through_any {
-    ($($kind:ty)*) => {
+macro_rules! into_any {
+    ($($(#[$meta:meta])* $kind:ty $(where [$($generics:tt)*])?: |$this:ident| $made:expr;)*) => {
         $(
-            impl IntoAny for $kind {
+            $(#[$meta])*
+            impl $(<$($generics)*>)? IntoAny for $kind {
                 fn into_any(self) -> ObjectResult {
-                    Ok(Any::from(self))
+                    let $this = self;
+                    $made
                 }
             }
         )*
     };
 }
 
-through_any! { () &str String Str Bytes Value Int }
-
-impl IntoAny for Any {
-    fn into_any(self) -> ObjectResult {
-        Ok(self)
-    }
+into_any! {
+    (): |this| Ok(Any::from(this));
+    &str: |this| Ok(Any::from(this));
+    String: |this| Ok(Any::from(this));
+    Str: |this| Ok(Any::from(this));
+    Bytes: |this| Ok(Any::from(this));
+    Value: |this| Ok(Any::Value(this));
+    Int: |this| Ok(Any::from(this));
+    Any: |this| Ok(this);
+    Netref: |this| Ok(Any::Netref(this));
+    ObjectRef: |this| Ok(Any::Local(this));
+    Function: |this| Ok(Any::object(this));
+    /// Any object, made by hand, by reference.
+    Arc<O> where [O: Object]: |this| Ok(Any::Local(this));
+    Exposed<T> where [T: Send + Sync + 'static]: |this| Ok(Any::object(this));
+    /// A clone of it.
+    &T where [T: IntoAny + Clone]: |this| this.clone().into_any();
+    /// An error is raised.
+    Result<T, E> where [T: IntoAny, E: Into<Exception>]: |this| this.map_err(Into::into)?.into_any();
+    Option<T> where [T: IntoAny]: |this| this.map_or(Ok(Any::NONE), IntoAny::into_any);
+    Box<T> where [T: IntoAny]: |this| (*this).into_any();
+    char: |this| Ok(Any::from(String::from(this)));
+    &Path: |this| path(this);
+    PathBuf: |this| path(&this);
+    Vec<T> where [T: IntoAny]: |this| T::vec_into_any(this);
+    [T; N] where [T: IntoAny, const N: usize]: |this| T::vec_into_any(this.into());
+    &[T] where [T: IntoAny + Clone]: |this| T::vec_into_any(this.to_vec());
+    HashSet<T, S> where [T: IntoAny, S]: |this| frozenset(this);
+    BTreeSet<T> where [T: IntoAny]: |this| frozenset(this);
+    HashMap<K, V, S> where [K: IntoAny, V: IntoAny, S]: |this| dict(this);
+    BTreeMap<K, V> where [K: IntoAny, V: IntoAny]: |this| dict(this);
 }
 
-impl IntoAny for Netref {
-    fn into_any(self) -> ObjectResult {
-        Ok(Any::Netref(self))
-    }
+fn path(path: &Path) -> ObjectResult {
+    let text = path.to_str().map(Any::from);
+    text.ok_or_else(|| Exception::value_error(format!("the path {} isn't UTF-8", path.display())))
 }
 
-/// A clone of it.
-impl<T: IntoAny + Clone> IntoAny for &T {
-    fn into_any(self) -> ObjectResult {
-        self.clone().into_any()
-    }
-}
-
-impl IntoAny for Function {
-    fn into_any(self) -> ObjectResult {
-        Ok(Any::object(self))
-    }
-}
-
-impl IntoAny for ObjectRef {
-    fn into_any(self) -> ObjectResult {
-        Ok(Any::Local(self))
-    }
-}
-
-/// Any object, made by hand, by reference.
-impl<O: Object> IntoAny for Arc<O> {
-    fn into_any(self) -> ObjectResult {
-        Ok(Any::Local(self))
-    }
-}
-
-impl<T: Send + Sync + 'static> IntoAny for Exposed<T> {
-    fn into_any(self) -> ObjectResult {
-        Ok(Any::object(self))
-    }
-}
-
-/// An error is raised.
-impl<T: IntoAny, E: Into<Exception>> IntoAny for Result<T, E> {
-    fn into_any(self) -> ObjectResult {
-        match self {
-            Ok(value) => value.into_any(),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-impl<T: IntoAny> IntoAny for Option<T> {
-    fn into_any(self) -> ObjectResult {
-        self.map_or(Ok(Any::NONE), IntoAny::into_any)
-    }
-}
-
-impl<T: IntoAny> IntoAny for Box<T> {
-    fn into_any(self) -> ObjectResult {
-        (*self).into_any()
-    }
-}
-
-impl IntoAny for char {
-    fn into_any(self) -> ObjectResult {
-        Ok(Any::from(String::from(self)))
-    }
-}
-
-impl IntoAny for &Path {
-    fn into_any(self) -> ObjectResult {
-        match self.to_str() {
-            Some(text) => Ok(Any::from(text)),
-            None => Err(Exception::value_error(format!(
-                "the path {} isn't UTF-8",
-                self.display()
-            ))),
-        }
-    }
-}
-
-impl IntoAny for PathBuf {
-    fn into_any(self) -> ObjectResult {
-        self.as_path().into_any()
-    }
-}
-
-impl<T: IntoAny> IntoAny for Vec<T> {
-    fn into_any(self) -> ObjectResult {
-        T::vec_into_any(self)
-    }
-}
-
-impl<T: IntoAny, const N: usize> IntoAny for [T; N] {
-    fn into_any(self) -> ObjectResult {
-        T::vec_into_any(self.into())
-    }
-}
-
-impl<T: IntoAny + Clone> IntoAny for &[T] {
-    fn into_any(self) -> ObjectResult {
-        T::vec_into_any(self.to_vec())
-    }
-}
-
-impl<T: IntoAny, S> IntoAny for HashSet<T, S> {
-    fn into_any(self) -> ObjectResult {
-        frozenset(self.into_iter())
-    }
-}
-
-impl<T: IntoAny> IntoAny for BTreeSet<T> {
-    fn into_any(self) -> ObjectResult {
-        frozenset(self.into_iter())
-    }
-}
-
-fn frozenset<T: IntoAny>(items: impl Iterator<Item = T>) -> ObjectResult {
+fn frozenset<T: IntoAny>(items: impl IntoIterator<Item = T>) -> ObjectResult {
     let value = |item: T| match item.into_any()? {
         Any::Value(value) => Ok(value),
         other => Err(Exception::type_error(format!(
@@ -154,28 +72,8 @@ fn frozenset<T: IntoAny>(items: impl Iterator<Item = T>) -> ObjectResult {
             other.type_name()
         ))),
     };
-    let values: ObjectResult<Vec<Value>> = items.map(value).collect();
+    let values: ObjectResult<Vec<Value>> = items.into_iter().map(value).collect();
     Ok(Any::Value(Value::FrozenSet(values?)))
-}
-
-impl<K, V, S> IntoAny for HashMap<K, V, S>
-where
-    K: IntoAny,
-    V: IntoAny,
-{
-    fn into_any(self) -> ObjectResult {
-        dict(self)
-    }
-}
-
-impl<K, V> IntoAny for BTreeMap<K, V>
-where
-    K: IntoAny,
-    V: IntoAny,
-{
-    fn into_any(self) -> ObjectResult {
-        dict(self)
-    }
 }
 
 fn dict<K: IntoAny, V: IntoAny>(entries: impl IntoIterator<Item = (K, V)>) -> ObjectResult {

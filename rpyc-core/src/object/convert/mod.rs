@@ -48,12 +48,14 @@ pub trait FromAny: Sized {
     /// Makes several; bytes are special.
     #[doc(hidden)]
     fn vec_from_any(any: Any) -> Result<Vec<Self>, ConversionError> {
-        let items = from_peer::items(any)?;
-        let item = |(index, item)| {
-            Self::from_any(item).map_err(|error: ConversionError| error.of_item(index))
-        };
-        items.into_iter().enumerate().map(item).collect()
+        items_from_any(any)
     }
+}
+
+fn items_from_any<T: FromAny>(any: Any) -> Result<Vec<T>, ConversionError> {
+    let items = items(any)?.into_iter().enumerate();
+    let item = |(index, item)| T::from_any(item).map_err(|error| error.of_item(index));
+    items.map(item).collect()
 }
 
 /// A Rust type that can be a result, or an argument of a call.

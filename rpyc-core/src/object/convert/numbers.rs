@@ -16,6 +16,7 @@ fn integer(any: Any) -> Result<Int, ConversionError> {
     }
 }
 
+/// A number that fits, and how it is sent.
 macro_rules! integers {
     ($($int:ident via $method:ident)*) => {
         $(
@@ -27,8 +28,16 @@ macro_rules! integers {
                         .ok_or_else(|| ConversionError::overflow(stringify!($int)))
                 }
             }
+        )*
 
-            impl IntoAny for $int {
+        numbers! { $($int)* }
+    };
+}
+
+macro_rules! numbers {
+    ($($number:ident)*) => {
+        $(
+            impl IntoAny for $number {
                 fn into_any(self) -> ObjectResult {
                     Ok(Any::from(self))
                 }
@@ -49,6 +58,8 @@ integers! {
     usize via to_u64
 }
 
+numbers! { i128 u128 BigInt f64 bool }
+
 impl FromAny for u8 {
     fn from_any(any: Any) -> Result<u8, ConversionError> {
         let number = integer(any)?.to_u64();
@@ -60,11 +71,7 @@ impl FromAny for u8 {
     fn vec_from_any(any: Any) -> Result<Vec<u8>, ConversionError> {
         match any {
             Any::Value(Value::Bytes(bytes)) => Ok(bytes.into()),
-            other => super::from_peer::items(other)?
-                .into_iter()
-                .enumerate()
-                .map(|(index, item)| u8::from_any(item).map_err(|error| error.of_item(index)))
-                .collect(),
+            other => super::items_from_any(other),
         }
     }
 }
@@ -86,12 +93,6 @@ impl FromAny for i128 {
     }
 }
 
-impl IntoAny for i128 {
-    fn into_any(self) -> ObjectResult {
-        Ok(Any::from(self))
-    }
-}
-
 impl FromAny for u128 {
     fn from_any(any: Any) -> Result<u128, ConversionError> {
         let number = integer(any)?.to_bigint().to_u128();
@@ -99,21 +100,9 @@ impl FromAny for u128 {
     }
 }
 
-impl IntoAny for u128 {
-    fn into_any(self) -> ObjectResult {
-        Ok(Any::from(self))
-    }
-}
-
 impl FromAny for BigInt {
     fn from_any(any: Any) -> Result<BigInt, ConversionError> {
         Ok(integer(any)?.to_bigint())
-    }
-}
-
-impl IntoAny for BigInt {
-    fn into_any(self) -> ObjectResult {
-        Ok(Any::from(self))
     }
 }
 
@@ -127,12 +116,6 @@ impl FromAny for f64 {
             Any::Value(Value::Bool(flag)) => Ok(f64::from(u8::from(flag))),
             other => Err(ConversionError::mismatch("float", other.type_name())),
         }
-    }
-}
-
-impl IntoAny for f64 {
-    fn into_any(self) -> ObjectResult {
-        Ok(Any::Value(Value::Float(self)))
     }
 }
 
@@ -156,11 +139,5 @@ impl FromAny for bool {
             Any::Value(Value::Bool(flag)) => Ok(flag),
             other => Err(ConversionError::mismatch("bool", other.type_name())),
         }
-    }
-}
-
-impl IntoAny for bool {
-    fn into_any(self) -> ObjectResult {
-        Ok(Any::Value(Value::Bool(self)))
     }
 }
