@@ -83,6 +83,8 @@ impl Connection {
     ///
     /// # Errors
     /// [`Error::Closed`] with [`CloseReason::Refused`] when the service refuses it, or panics.
+    // Not a part of whoever serves next on this thread: its frame would stay, a kilobyte for each connection.
+    #[inline(never)]
     pub fn open(
         stream: impl Stream + 'static,
         service: impl IntoService,
@@ -96,6 +98,7 @@ impl Connection {
     ///
     /// # Errors
     /// As [`open`](Connection::open).
+    #[inline(never)]
     pub fn over(
         stream: Arc<dyn Stream>,
         service: impl IntoService,

@@ -31,12 +31,22 @@ pub(crate) fn serve(nesting: Nesting) -> Result<(), Failure> {
         stream.set_nodelay(true)?;
         thread::spawn(move || {
             // A client that goes away ends its session, and nothing else.
-            if let Ok(connection) = Connection::open(stream, service, config(nesting)) {
+            if let Ok(connection) = open(stream, service, nesting) {
                 connection.serve_all();
             }
         });
     }
     Ok(())
+}
+
+/// The config has left the stack before the connection is served.
+#[inline(never)]
+fn open(
+    stream: TcpStream,
+    service: Arc<dyn Service>,
+    nesting: Nesting,
+) -> Result<Connection, rpyc_core::Error> {
+    Connection::open(stream, service, config(nesting))
 }
 
 /// The defaults, but for bounds that are to be reached, and where nested calls run.
@@ -160,7 +170,7 @@ impl Caller {
     pub(crate) fn connect(port: u16, nesting: Nesting) -> Result<Caller, Failure> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_nodelay(true)?;
-        let connection = Connection::open(stream, Arc::new(VoidService), config(nesting))?;
+        let connection = open(stream, Arc::new(VoidService), nesting)?;
         let Any::Netref(root) = connection.root()? else {
             return Err("the root is no netref".into());
         };
