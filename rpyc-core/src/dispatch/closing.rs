@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::dispatcher::{Core, Dispatcher, Garbage, Locked, Protocol};
 use super::lifecycle::GRACE;
 use super::reply_to::ReplyTo;
+use super::running::Current;
 use crate::error::{CloseReason, Error};
 use crate::sync::atomic::Ordering;
 use crate::sync::{passed, wait};
@@ -99,12 +100,26 @@ impl<P: Protocol> Dispatcher<P> {
         }
     }
 
+    /// The requests that this thread runs wait for the end of the connection from now on: the end
+    /// waits for none of them.
+    pub(crate) fn await_end_here(&self) {
+        let tasks = Current::tasks(self.number);
+        if tasks.is_empty() {
+            return;
+        }
+        let mut core = self.core.lock();
+        for task in tasks {
+            core.scheduler.await_end(task);
+        }
+    }
+
     /// Closes by this side without asking for consent: lets the requests that run or are queued
     /// end, `grace` at the most, then tells the peer and cleans up.
     pub(crate) fn shut_down(self: &Arc<Self>, grace: Duration) {
         // One that can't be counted never comes.
         let deadline = Instant::now().checked_add(grace);
         let left = || deadline.map(|end| end.saturating_duration_since(Instant::now()));
+        self.await_end_here();
         let mut core = self.core.lock();
         loop {
             let has_ended = core.lifecycle.reason().is_some();
@@ -115,7 +130,7 @@ impl<P: Protocol> Dispatcher<P> {
         }
         // What the program itself has sent is to take effect. A peer that owes it no answer isn't waited
         // for: a server has many that are idle and don't answer a CLOSE.
-        let own = core.scheduler.tasks() == 0 && core.calls.len() > 0 && !grace.is_zero();
+        let own = core.scheduler.tasks_at_work() == 0 && core.calls.len() > 0 && !grace.is_zero();
         let (close_time, time_to_answer) = match own {
             true => (GRACE, Some(GRACE)),
             false => (CLOSE_TIME, None),
@@ -194,8 +209,12 @@ impl<P: Protocol> Dispatcher<P> {
     }
 
     /// Waits for the running requests to end, `grace` at the most, and tells the session, unless
-    /// another thread does so; returns when it has been told.
+    /// another thread does so; returns when it has been told. A thread that runs one of them can't wait
+    /// for its end, and leaves all that to others.
     pub(crate) fn finish_within(self: &Arc<Self>, grace: Duration) {
+        if Current::task(self.number).is_some() {
+            return;
+        }
         let deadline = Instant::now() + grace;
         let mut core = self.core.lock();
         loop {

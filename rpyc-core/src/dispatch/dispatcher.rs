@@ -324,8 +324,13 @@ impl<P: Protocol> Dispatcher<P> {
 
 impl<P: Protocol> Core<P> {
     /// Whether no request of the peer's runs or is queued.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(super) fn is_unused(&self) -> bool {
         self.scheduler.tasks() == 0 && self.scheduler.queued() == 0
+    }
+
+    /// Whether no request of the peer's is queued, or runs and doesn't itself wait for the end.
+    pub(super) fn is_idle(&self) -> bool {
+        self.scheduler.queued() == 0 && self.scheduler.tasks_at_work() == 0
     }
 
     /// Wakes the waiter, if it sleeps.

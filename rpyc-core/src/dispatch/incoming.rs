@@ -28,7 +28,7 @@ impl<P: Protocol> Dispatcher<P> {
             }
         }
         core.reading.taken_in(count, arrivals.items);
-        let is_unused = core.is_idle() && core.calls.len() == 0;
+        let is_unused = core.is_unused() && core.calls.len() == 0;
         let idled = arrivals.idle.filter(|_| is_unused);
         let idled = idled.map(|limit| CloseReason::TooSlow {
             what: "was idle",

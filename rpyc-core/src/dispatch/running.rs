@@ -212,6 +212,16 @@ impl Current {
         innermost(connection).map(|running| running.task)
     }
 
+    /// All tasks of the connection that this thread runs.
+    pub(crate) fn tasks(connection: u64) -> Vec<TaskId> {
+        RUNNING.with(|running| {
+            let running = running.borrow();
+            let mine = running.iter();
+            let mine = mine.filter(|running| running.connection == connection);
+            mine.map(|running| running.task).collect()
+        })
+    }
+
     /// This thread's number, and the peer's thread whose request it runs.
     pub(crate) fn pair(connection: u64) -> ThreadPair {
         ThreadPair {

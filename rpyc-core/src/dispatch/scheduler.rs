@@ -338,6 +338,24 @@ impl<J: Job> Scheduler<J> {
         self.tasks.len()
     }
 
+    /// How many tasks there are that the end of the connection may wait for. Of those whose threads
+    /// serve, or wait for the end, it is the other way round.
+    pub(crate) fn tasks_at_work(&self) -> usize {
+        let serves = |id| {
+            self.waiter(id)
+                .is_some_and(|waiter| waiter.kind == Kind::Serving)
+        };
+        let is_at_work = |task: &&Task| !task.awaits_end && !task.waits_in.is_some_and(serves);
+        self.tasks.iter().filter(is_at_work).count()
+    }
+
+    /// The task's thread waits for the end of the connection from now on.
+    pub(crate) fn await_end(&mut self, task: TaskId) {
+        if let Some(task) = self.tasks.get_mut(task) {
+            task.awaits_end = true;
+        }
+    }
+
     /// How many requests are queued.
     pub(crate) fn queued(&self) -> usize {
         self.queue.len() + self.thread_bound

@@ -118,7 +118,13 @@ impl<P: Protocol> Dispatcher<P> {
         let waiter = match waiter {
             Some(waiter) => waiter,
             None if W::IS_FOR_REPLIES => core.scheduler.begin_wait(task, pair),
-            None => core.scheduler.begin_serving(task, pair),
+            None => {
+                if task.is_some() {
+                    // Who waits for requests to end waits for this one no more.
+                    core.task_ends.notify();
+                }
+                core.scheduler.begin_serving(task, pair)
+            }
         };
         core.scheduler.set_state(waiter, ThreadState::Awake);
         wait.begin(&mut core, waiter);

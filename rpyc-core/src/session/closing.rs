@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use super::session::Link;
-use crate::dispatch::Current;
 use crate::dispatch::{GRACE, panic_message};
 use crate::error::{CloseReason, Error};
 use crate::sync::atomic::Ordering;
@@ -26,13 +25,11 @@ impl Link {
             session.service.before_closed(connection);
         });
         let config = session.config();
+        self.await_end_here();
         let timeout = config.sync_request_timeout.unwrap_or(GRACE).min(GRACE);
         let answer = self.request_within(Handler::Close, Vec::new(), Some(timeout));
         self.end(CloseReason::Local);
-        // A handler that closes its own connection can't wait for its own end.
-        if Current::task(self.number).is_none() {
-            self.finish_within(GRACE);
-        }
+        self.finish_within(GRACE);
         match answer {
             Ok(_) | Err(Error::Closed(_)) => Ok(()),
             Err(_) if config.close_catchall => Ok(()),

@@ -26,7 +26,8 @@ impl Connection {
         served.map_err(Error::Closed)
     }
 
-    /// Serves until the connection has closed and its service knows; says why it closed.
+    /// Serves until the connection has closed and its service knows; says why it closed. In a handler
+    /// of the same connection it doesn't wait for the service, which is told when that handler has ended.
     pub fn serve_all(&self) -> CloseReason {
         let reason = loop {
             if let Some(reason) = self.link.wait_for(ForEnd, None) {

@@ -14,6 +14,8 @@ pub(super) struct Task {
     pub(super) waits_in: Option<WaiterId>,
     /// The wait that it is nested on.
     pub(super) runs_on: Option<WaiterId>,
+    /// Its thread waits for the end of the connection.
+    pub(super) awaits_end: bool,
     /// The memory that its request holds.
     pub(super) bytes: usize,
 }
@@ -31,6 +33,7 @@ impl Tasks {
             handler,
             waits_in: None,
             runs_on,
+            awaits_end: false,
             bytes,
         };
         self.0.push((id, task));
@@ -51,6 +54,10 @@ impl Tasks {
 
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Task> {
+        self.0.iter().map(|(_, task)| task)
     }
 
     pub(super) fn handlers(&self) -> impl Iterator<Item = Handler> {
