@@ -1,9 +1,14 @@
 //! What others have written into etcd: data, which is checked.
 
-use rpyc_core::registry::Directory;
+use std::process::Command;
+
+use rpyc_core::registry::{Directory, RegistryClient};
+use rpyc_tests::child;
 use rpyc_tests::etcd::Cluster;
+use rpyc_tests::server::{Signal, binary};
 
 use super::library::{addresses, directory};
+use super::registry::registry;
 
 pub(super) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -100,4 +105,75 @@ fn keys_and_values_that_are_longer_than_an_answer_leave_the_list_as_it_is() {
     let directory = directory(&cluster);
     assert_eq!(directory.list(None).unwrap(), ["A", "B", "C", "Z"]);
     assert_eq!(directory.discover("a").unwrap().len(), 1);
+}
+
+/// Ten wrong entries made more than ten lines with each question.
+#[test]
+fn wrong_entries_make_few_lines_of_a_registrys_log_however_often_it_is_asked() {
+    let cluster = Cluster::start(1);
+    for number in 0..10 {
+        let key = format!("/rpyc/services/NOTES/wrong {number}");
+        put(&cluster, key.as_bytes(), b"{}");
+    }
+    put(&cluster, b"/rpyc/services/%4E/10.0.0.1:1", b"{}");
+    put(&cluster, b"/rpyc/services/MEMO/10.0.0.1:1", b"no JSON");
+    let registry = registry(&cluster, "TCP", &[]);
+    let client = RegistryClient::tcp("127.0.0.1").port(registry.address().port());
+    for _ in 0..100 {
+        assert!(client.discover("notes").is_err());
+        assert_eq!(addresses(&client.discover("memo").unwrap()), ["10.0.0.1:1"]);
+        assert_eq!(client.list(None).unwrap(), ["MEMO"]);
+    }
+    // Entries that are always others: a line for each question at the most.
+    for number in 0..20 {
+        let key = format!("/rpyc/services/NOTES/other {number}");
+        put(&cluster, key.as_bytes(), b"{}");
+        assert!(client.discover("notes").is_err());
+    }
+    registry.signal(Signal::TERM);
+    registry.wait_for("stopped");
+    let log = registry.log();
+    let lines = |text: &str| log.lines().filter(|line| line.contains(text)).count();
+    assert_eq!(lines("below /rpyc/services/:"), 1, "{log}");
+    assert_eq!(lines("below /rpyc/services/MEMO/:"), 1, "{log}");
+    assert!(
+        log.contains("10 left out (10: no address of a server)"),
+        "{log}"
+    );
+    assert!(lines("below /rpyc/services/NOTES/:") <= 21, "{log}");
+}
+
+#[test]
+fn what_a_registry_lists_is_what_the_tool_prints_which_tells_of_what_it_leaves_out() {
+    let cluster = Cluster::start(1);
+    for key in [
+        "/rpyc/services/%4E/10.0.0.1:1",
+        "/rpyc/services/A B/10.0.0.1:1",
+        "/rpyc/services/lower/10.0.0.1:1",
+        "/rpyc/services/NOBODY/no address",
+        "/rpyc/services/NOTES/10.0.0.1:1",
+        "/rpyc/services/NOTES/10.0.0.2:1",
+        "/rpyc/services/A%20B/10.0.0.1:1",
+    ] {
+        put(&cluster, key.as_bytes(), b"{}");
+    }
+    let registry = registry(&cluster, "TCP", &[]);
+    let client = RegistryClient::tcp("127.0.0.1").port(registry.address().port());
+    let listed = client.list(None).unwrap();
+    let endpoints = cluster.endpoints();
+    let mut command = Command::new(binary());
+    command.args(["services", "--registry-type", "etcd", "--registry-host"]);
+    let output = child::output(command.arg(endpoints)).expect("it runs");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    let (printed, told) = (text(output.stdout), text(output.stderr));
+    let mut names: Vec<&str> = printed
+        .lines()
+        .filter_map(|line| line.split('\t').next())
+        .collect();
+    names.dedup();
+    assert_eq!(names, listed);
+    assert_eq!(names, ["A B", "NOTES"]);
+    assert!(told.contains("4 left out"), "{told}");
+    assert!(told.contains("1: no address of a server"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
 }

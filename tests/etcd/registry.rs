@@ -6,7 +6,7 @@ use rpyc_tests::registry::{Registry, register};
 
 use super::library::{addresses, directory};
 
-fn registry(cluster: &Cluster, mode: &str, options: &[&str]) -> Registry {
+pub(super) fn registry(cluster: &Cluster, mode: &str, options: &[&str]) -> Registry {
     let endpoints = cluster.endpoints();
     let store = ["--store", "etcd", "--etcd-host", &endpoints, "--mode", mode];
     let rest = ["--host", "127.0.0.1", "--listing", "--rate", "0"];

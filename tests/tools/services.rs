@@ -88,7 +88,7 @@ while True:
         (
             Some(0),
             "\\u{1b}]0;OWNED\\u{7}\\nGOOD\thost\\u{1b}[2J:1\nGOOD\t127.0.0.1:2\n",
-            ""
+            "rpyc-server: 3 services left out: a service's name has between 1 and 255 bytes\n"
         )
     );
     let refused = ask(&["services", "refused"]);

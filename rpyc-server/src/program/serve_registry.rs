@@ -48,7 +48,10 @@ pub(crate) fn run(options: &RegistryOptions) -> Result<(), Failure> {
         .rate(options.rate)
         .max_entries(options.max_entries);
     if let Some(store) = store {
-        builder = builder.store(move |server| Box::new(store.clone().advertise(server)));
+        builder = builder.store(move |server, log| {
+            let store = store.clone().advertise(server);
+            Box::new(store.on_warning(move |text| log.warn(text.to_owned())))
+        });
     }
     let registry = builder.listen(&addresses[..]).map_err(|error| {
         Failure::new(format!("--port {} can't be had", options.port))

@@ -121,6 +121,9 @@ impl Answers {
             self.note(Kind::News, Level::Info, UNKNOWN, "the store is back", now);
         }
         self.is_store_away = is_away;
+        if let Some(warning) = &outcome.warning {
+            self.lacks(&format!("the store: {warning}"), now);
+        }
         self.weighed(outcome.answer, outcome.source, now)
     }
 

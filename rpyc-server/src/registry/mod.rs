@@ -51,6 +51,7 @@ use socket2::Type;
 use self::answers::{Answers, Options};
 pub use self::registration::Registration;
 use self::store::Store;
+pub use self::store::StoreLog;
 use crate::sockets::{bound, readable};
 use crate::threads::Joined;
 
@@ -209,12 +210,12 @@ impl Builder {
 
     /// Answers from a directory and keeps nothing itself, so that there may be several copies of the
     /// registry: `at` gives the directory as servers at an address use it, for instance
-    /// `EtcdDirectory::advertise`. What lives how long, and how much is kept, is the directory's
+    /// `EtcdDirectory::advertise`, and may tell the registry's log what it has to say. What lives how long, and how much is kept, is the directory's
     /// business. Where it doesn't answer, neither does the registry. Default: none.
     #[must_use]
     pub fn store(
         mut self,
-        at: impl Fn(IpAddr) -> Box<dyn Directory> + Send + Sync + 'static,
+        at: impl Fn(IpAddr, StoreLog) -> Box<dyn Directory> + Send + Sync + 'static,
     ) -> Builder {
         self.options.store = Some(Store::new(at));
         self

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use log::debug;
 use rpyc_core::registry::message::{
@@ -14,11 +14,29 @@ use crate::causes::with_causes;
 
 /// Gives the directory as servers at an address use it.
 #[derive(Clone)]
-pub(super) struct Store(Arc<dyn Fn(IpAddr) -> Box<dyn Directory> + Send + Sync>);
+pub(super) struct Store(Arc<dyn Fn(IpAddr, StoreLog) -> Box<dyn Directory> + Send + Sync>);
 
 impl Store {
-    pub(super) fn new(at: impl Fn(IpAddr) -> Box<dyn Directory> + Send + Sync + 'static) -> Store {
+    pub(super) fn new(
+        at: impl Fn(IpAddr, StoreLog) -> Box<dyn Directory> + Send + Sync + 'static,
+    ) -> Store {
         Store(Arc::new(at))
+    }
+}
+
+/// The registry's log, for what a directory has to say while it is asked: as many lines as the registry
+/// writes of anything that others cause. For [`Builder::store`](super::Builder::store).
+#[derive(Clone, Debug, Default)]
+pub struct StoreLog(Arc<Mutex<Option<String>>>);
+
+impl StoreLog {
+    /// A warning; one for each question, the last one.
+    pub fn warn(&self, text: String) {
+        *self.lock() = Some(text);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -49,13 +67,16 @@ pub(super) struct Outcome {
     pub(super) answer: Option<Vec<u8>>,
     /// Why it is away.
     pub(super) trouble: Option<String>,
+    /// What it says of what it holds.
+    pub(super) warning: Option<String>,
 }
 
 impl Question {
     /// Asks; takes as long as the store does.
     pub(super) fn ask(self) -> Outcome {
         let source = self.source;
-        let directory = (self.store.0)(self.server);
+        let log = StoreLog::default();
+        let directory = (self.store.0)(self.server, log.clone());
         let answer = match &self.command {
             Command::Query { name } => servers(&*directory, name),
             Command::List { host } => {
@@ -70,11 +91,13 @@ impl Question {
             Command::Unregister { port, .. } => directory.unregister(*port).map(|()| encode_done()),
             _ => Ok(encode_refusal("not supported")),
         };
+        let warning = log.lock().take();
         match answer {
             Ok(answer) => Outcome {
                 source,
                 answer: Some(answer),
                 trouble: None,
+                warning,
             },
             Err(error) => {
                 let why = with_causes(&error);
@@ -83,6 +106,7 @@ impl Question {
                     source,
                     answer: is_refusal(&error).then(|| encode_refusal(FULL)),
                     trouble: (!is_refusal(&error)).then_some(why),
+                    warning,
                 }
             }
         }

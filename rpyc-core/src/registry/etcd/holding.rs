@@ -353,7 +353,7 @@ impl EtcdDirectory {
             return Ok(most <= max);
         }
         let (mut seen, mut names) = (0_usize, 0_usize);
-        self.each_pair(front, deadline, |pair| {
+        self.each_pair(front, deadline, |pair, _| {
             seen += 1;
             names += keys::names(&pair.value.0).map_or(1, |names| names.len());
         })?;

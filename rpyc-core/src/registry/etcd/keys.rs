@@ -85,19 +85,23 @@ impl Keys {
     }
 
     /// The name in a key below [`services`](Self::services), and the key's part in front of the
-    /// server.
+    /// server. A key that has another form than a server gives it names no service, nor does one
+    /// without a server's address: nobody would find a server there.
     pub(super) fn name_in<'k>(
         &self,
         key: &'k [u8],
     ) -> Result<(ServiceName, &'k str), &'static str> {
         let key = text(key, MAX_KEY)?;
         let rest = key.strip_prefix(&*self.services()).ok_or(FOREIGN)?;
-        let (coded, _) = rest.split_once('/').ok_or("a service without a server")?;
-        let end = key.len() - rest.len() + coded.len() + 1;
+        let (coded, address) = rest.split_once('/').ok_or("a service without a server")?;
+        let front = key.strip_suffix(address).unwrap_or(key);
         let name = uncoded(coded).ok_or("a name with a wrong %")?;
-        let name = ServiceName::new(&name).filter(|checked| checked.as_str() == name);
-        let name = name.ok_or("a name that isn't one, or isn't in capitals")?;
-        Ok((name, key.get(..end).unwrap_or(key)))
+        let name = name_of(&name).ok_or("a name that isn't one, or isn't in capitals")?;
+        if self.service(name.as_str()) != front {
+            return Err("a name in another form than servers write");
+        }
+        address_of(address).ok_or(NO_ADDRESS)?;
+        Ok((name, front))
     }
 
     /// The server of a key below `front`, and what its value says.
@@ -109,7 +113,7 @@ impl Keys {
     ) -> Result<(ServerEntry, Option<&'static str>), &'static str> {
         let key = text(key, MAX_KEY)?;
         let address = key.strip_prefix(front).ok_or(FOREIGN)?;
-        let mut entry = ServerEntry::new(address_of(address).ok_or("no address of a server")?);
+        let mut entry = ServerEntry::new(address_of(address).ok_or(NO_ADDRESS)?);
         Ok(match facts(value) {
             Ok(facts) => {
                 entry.facts = Some(facts);
@@ -159,7 +163,7 @@ pub(super) fn is_registrys(value: &[u8]) -> bool {
 /// The services in a server's value.
 pub(super) fn names(value: &[u8]) -> Result<Vec<ServiceName>, &'static str> {
     let record = record(value, MAX_INDEX)?;
-    let names = record.names.iter().map(|name| ServiceName::new(name));
+    let names = record.names.iter().map(|name| name_of(name));
     let names: Option<Vec<ServiceName>> = names.collect();
     let names = names.ok_or("what is no service's name")?;
     match names.is_empty() {
@@ -198,6 +202,11 @@ fn is_line(text: &str) -> bool {
     text.len() <= MAX_TEXT && !text.chars().any(char::is_control)
 }
 
+/// A name as servers write it.
+fn name_of(text: &str) -> Option<ServiceName> {
+    ServiceName::new(text).filter(|name| name.as_str() == text)
+}
+
 fn address_of(text: &str) -> Option<ServerAddress> {
     let (host, port) = text.rsplit_once(':')?;
     let host = match host.strip_prefix('[') {
@@ -230,6 +239,7 @@ fn uncoded(text: &str) -> Option<String> {
     Some(name)
 }
 
+const NO_ADDRESS: &str = "no address of a server";
 const FOREIGN: &str = "a key of something else";
 /// Bytes of a prefix.
 const MAX_PREFIX: usize = 256;
@@ -328,10 +338,19 @@ mod tests {
             "/lab/services/notes/h:1",
             "/lab/services/%ZZ/h:1",
             "/lab/services/A",
+            // Nobody who asks for A, B or C D finds a server there.
+            "/lab/services/%41/h:1",
+            "/lab/services/B/no address",
+            "/lab/services/C D/h:1",
         ] {
             assert!(keys().name_in(key.as_bytes()).is_err(), "{key}");
         }
-        for value in ["{}", "{\"names\":[\"\"]}", "{\"names\":\"a\"}"] {
+        for value in [
+            "{}",
+            "{\"names\":[\"\"]}",
+            "{\"names\":[\"a\"]}",
+            "{\"names\":\"a\"}",
+        ] {
             assert!(names(value.as_bytes()).is_err(), "{value}");
         }
         assert!(Keys::below(&"p".repeat(300)).is_none());

@@ -5,16 +5,16 @@ mod gateway;
 mod holding;
 mod http;
 mod keys;
+mod left_out;
 mod messages;
 mod reading;
 mod watch;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use log::warn;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -22,6 +22,7 @@ pub use self::builder::EtcdBuilder;
 use self::gateway::{Failed, Rpc};
 use self::holding::Holding;
 use self::keys::Keys;
+use self::left_out::{LeftOut, Told};
 use self::messages::{decode, encode};
 use self::watch::EtcdWatch;
 use super::directory::{Directory, Offer, ServerEntry, Watch, service_name};
@@ -43,7 +44,7 @@ pub struct EtcdDirectory {
     lease: Duration,
     advertised: Option<IpAddr>,
     holding: Holding,
-    told: Arc<Mutex<String>>,
+    told: Told,
 }
 
 impl EtcdDirectory {
@@ -66,7 +67,7 @@ impl EtcdDirectory {
             lease,
             advertised: None,
             holding: Holding::own(),
-            told: Arc::default(),
+            told: Told::default(),
         }
     }
 
@@ -85,6 +86,14 @@ impl EtcdDirectory {
     #[must_use]
     pub fn stateless(mut self, max_entries: usize) -> EtcdDirectory {
         self.holding = Holding::copies(max_entries);
+        self
+    }
+
+    /// Who is told, in a line, of what is wrong in etcd: entries that are left out, say, once of the
+    /// same. Default: the log. It is called by who asks.
+    #[must_use]
+    pub fn on_warning(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> EtcdDirectory {
+        self.told.by(tell);
         self
     }
 
@@ -121,15 +130,15 @@ impl EtcdDirectory {
         })
     }
 
-    /// Says what is left out; once, as long as it is the same.
-    fn tell(&self, text: &str) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if *told == text {
-            return;
+    /// Says it, unless that has been done.
+    fn tell(&self, line: &str) {
+        self.told.tell(&self.label, line);
+    }
+
+    fn tell_left_out(&self, left_out: &LeftOut) {
+        if !left_out.is_empty() {
+            self.tell(&left_out.to_string());
         }
-        text.clone_into(&mut told);
-        drop(told);
-        warn!("etcd at {}: {text}", self.label);
     }
 }
 
@@ -138,8 +147,8 @@ impl Directory for EtcdDirectory {
         let name = service_name(name)?;
         let front = self.keys.service(name.as_str());
         let mut servers = Vec::new();
-        self.each_pair(&front, self.deadline(), |pair| {
-            let entry = self.entry(&front, &pair);
+        self.each_pair(&front, self.deadline(), |pair, left_out| {
+            let entry = self.entry(&front, &pair, left_out);
             servers.extend(entry.map(|entry| (pair.create_revision, entry)));
         })?;
         servers.sort_by_key(|(created, _)| *created);
@@ -160,10 +169,12 @@ impl Directory for EtcdDirectory {
         };
         let front = self.keys.servers_on(host);
         let mut names = BTreeSet::new();
-        self.each_pair(&front, deadline, |pair| match keys::names(&pair.value.0) {
-            Ok(_) if names.len() >= MAX_NAMES_LISTED => {}
-            Ok(of_server) => names.extend(of_server),
-            Err(problem) => self.left_out(&pair.key, problem),
+        self.each_pair(&front, deadline, |pair, left_out| {
+            match keys::names(&pair.value.0) {
+                Ok(_) if names.len() >= MAX_NAMES_LISTED => left_out.limit = Some(MAX_NAMES_LISTED),
+                Ok(of_server) => names.extend(of_server),
+                Err(problem) => left_out.add(&pair.key, problem),
+            }
         })?;
         let names = names.iter().map(|name| name.as_str().to_owned());
         Ok(names.collect())

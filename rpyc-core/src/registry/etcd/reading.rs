@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::gateway::Failed;
 use super::keys::end_of;
+use super::left_out::LeftOut;
 use super::messages::{Blob, Long, PAGE, Pair, Range, Ranged};
 use super::{EtcdDirectory, MAX_NAMES_LISTED};
 use crate::registry::directory::ServerEntry;
@@ -64,56 +65,64 @@ impl Pages {
 }
 
 impl EtcdDirectory {
-    pub(super) fn entry(&self, front: &str, pair: &Pair) -> Option<ServerEntry> {
+    pub(super) fn entry(
+        &self,
+        front: &str,
+        pair: &Pair,
+        left_out: &mut LeftOut,
+    ) -> Option<ServerEntry> {
         match self.keys.entry(front, &pair.key.0, &pair.value.0) {
             Ok((entry, problem)) => {
                 if let Some(problem) = problem {
-                    self.tell(&format!("{}: {problem}", shown(&pair.key)));
+                    left_out.add_facts(&pair.key, problem);
                 }
                 Some(entry)
             }
             Err(problem) => {
-                self.left_out(&pair.key, problem);
+                left_out.add(&pair.key, problem);
                 None
             }
         }
     }
 
-    pub(super) fn left_out(&self, key: &Blob, problem: &str) {
-        self.tell(&format!("{} is left out: {problem}", shown(key)));
-    }
-
-    /// Takes the pairs below this; gives the revision that they are of.
+    /// Takes the pairs below this; gives the revision that they are of. What is left out is told in
+    /// the end.
     pub(super) fn each_pair(
         &self,
         front: &str,
         deadline: Instant,
-        mut take: impl FnMut(Pair),
+        mut take: impl FnMut(Pair, &mut LeftOut),
     ) -> Result<i64, Failed> {
         let mut taken = 0;
         let mut revision = None;
+        let mut left_out = LeftOut::below(front);
         let mut pages = Pages::below(front, false);
-        loop {
+        let revision = loop {
             let ranged = pages.read(self, deadline)?;
             // What is written while pages are read, a watch from the first one's on tells.
             let revision = *revision.get_or_insert(ranged.header.revision.0);
             let last = ranged.kvs.0.last().map(|pair| after(&pair.key));
             taken += ranged.kvs.0.len();
-            ranged.kvs.0.into_iter().for_each(&mut take);
+            for pair in ranged.kvs.0 {
+                take(pair, &mut left_out);
+            }
             if taken > MAX_SERVERS {
-                self.tell(&format!("more servers than {MAX_SERVERS} below {front}"));
-                return Ok(revision);
+                left_out.limit = Some(MAX_SERVERS);
+                break revision;
             }
             if !ranged.more || !pages.go_on(last) {
-                return Ok(revision);
+                break revision;
             }
-        }
+        };
+        self.tell_left_out(&left_out);
+        Ok(revision)
     }
 
-    /// The names of all services.
+    /// The names of the services that [`discover`](super::Directory::discover) knows a server for.
     pub(super) fn names(&self, deadline: Instant) -> Result<BTreeSet<String>, Failed> {
-        let mut names = BTreeSet::new();
-        let mut pages = Pages::below(&self.keys.services(), true);
+        let mut left_out = LeftOut::below(&self.keys.services());
+        let (mut names, mut others) = (BTreeSet::new(), 0);
+        let mut pages = Pages::below(&left_out.below, true);
         loop {
             let ranged = pages.read(self, deadline)?;
             let mut next = None;
@@ -125,31 +134,28 @@ impl EtcdDirectory {
                         next = Some(end_of(front));
                     }
                     Err(problem) => {
-                        self.left_out(key, problem);
+                        left_out.add(key, problem);
+                        others += 1;
                         next = Some(after(key));
                     }
                 }
             }
-            if names.len() > MAX_NAMES_LISTED {
-                self.tell(&format!("more services than {MAX_NAMES_LISTED}"));
-                return Ok(names.into_iter().take(MAX_NAMES_LISTED).collect());
+            if names.len().max(others) > MAX_NAMES_LISTED {
+                left_out.limit = Some(MAX_NAMES_LISTED);
+                break;
             }
             if !ranged.more || !pages.go_on(next) {
-                return Ok(names);
+                break;
             }
         }
+        self.tell_left_out(&left_out);
+        Ok(names.into_iter().take(MAX_NAMES_LISTED).collect())
     }
 }
 
 /// The first key behind this one.
 fn after(key: &Blob) -> Blob {
     Blob([&key.0[..], &[0]].concat())
-}
-
-/// A key that may be anything, as a part of a line.
-fn shown(key: &Blob) -> String {
-    let key = key.0.iter().take(200).copied().collect::<Vec<u8>>();
-    key.escape_ascii().to_string()
 }
 
 /// Servers of a service, or services of a host, that are read.

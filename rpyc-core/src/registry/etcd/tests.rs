@@ -210,7 +210,7 @@ fn what_comes_without_end_beside_an_answer_is_refused_by_its_length_and_not_by_t
                     .rpc
                     .stream("/v3/watch", b"{}", directory.deadline());
                 let mut watch = EtcdWatch::new(directory.clone(), "NOTES");
-                let view = watch::View::new(watch::Servers::default(), lines.expect("a head"));
+                let view = watch::View::new("/", watch::Servers::default(), lines.expect("a head"));
                 watch.view = Some(view);
                 watch.follow(directory.deadline()).expect_err(what).into()
             }

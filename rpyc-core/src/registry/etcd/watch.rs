@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::EtcdDirectory;
 use super::gateway::{Failed, Lines};
 use super::keys::end_of;
+use super::left_out::LeftOut;
 use super::messages::{Blob, Long, Pair, Streamed, WatchCreate, WatchRequest, Watched, encode};
 use super::reading::MAX_SERVERS;
 use crate::registry::directory::{LONGEST, ServerEntry, Watch};
@@ -28,6 +29,9 @@ pub(super) struct EtcdWatch {
 pub(super) struct View {
     servers: Servers,
     lines: Box<dyn Lines>,
+    /// What is left out of the changes, and when that is told next: once a minute.
+    left_out: LeftOut,
+    tell_at: Instant,
     /// Since when nothing has come.
     quiet_since: Instant,
     /// Messages since the last one that told something.
@@ -54,8 +58,8 @@ impl EtcdWatch {
         let front = self.directory.keys().service(&self.name);
         let mut servers = Servers::default();
         let directory = &self.directory;
-        let revision = directory.each_pair(&front, deadline, |pair| {
-            servers.put(directory, &front, pair);
+        let revision = directory.each_pair(&front, deadline, |pair, left_out| {
+            servers.put(directory, &front, pair, left_out);
         })?;
         let request = encode(&WatchRequest {
             create_request: WatchCreate {
@@ -68,7 +72,7 @@ impl EtcdWatch {
             .directory
             .rpc()
             .stream("/v3/watch", &request, deadline)?;
-        Ok(View::new(servers, lines))
+        Ok(View::new(&front, servers, lines))
     }
 
     /// Waits for changes, and for those that come close behind them.
@@ -103,13 +107,23 @@ impl EtcdWatch {
             for event in watched.events.0 {
                 match event.is_delete() {
                     true => drop(view.servers.0.remove(&event.kv.key.0)),
-                    false => view.servers.put(&self.directory, &front, event.kv),
+                    false => {
+                        let left_out = &mut view.left_out;
+                        view.servers
+                            .put(&self.directory, &front, event.kv, left_out);
+                    }
                 }
             }
             let burst_ends = *burst_ends.get_or_insert(now + LONGEST_BURST);
             until = (now + BURST_PAUSE).min(burst_ends);
         }
-        if Instant::now() >= view.quiet_since + RESYNC {
+        let now = Instant::now();
+        if !view.left_out.is_empty() && now >= view.tell_at {
+            self.directory.tell_left_out(&view.left_out);
+            view.left_out = LeftOut::below(&front);
+            view.tell_at = now + RESYNC;
+        }
+        if now >= view.quiet_since + RESYNC {
             // It may be a member that has stopped, which nothing else would tell.
             self.view = None;
         }
@@ -118,10 +132,12 @@ impl EtcdWatch {
 }
 
 impl View {
-    pub(super) fn new(servers: Servers, lines: Box<dyn Lines>) -> View {
+    pub(super) fn new(front: &str, servers: Servers, lines: Box<dyn Lines>) -> View {
         View {
             servers,
             lines,
+            left_out: LeftOut::below(front),
+            tell_at: Instant::now(),
             quiet_since: Instant::now(),
             empty: 0,
         }
@@ -129,13 +145,13 @@ impl View {
 }
 
 impl Servers {
-    fn put(&mut self, directory: &EtcdDirectory, front: &str, pair: Pair) {
+    fn put(&mut self, directory: &EtcdDirectory, front: &str, pair: Pair, left_out: &mut LeftOut) {
         let is_known = self.0.contains_key(&pair.key.0);
         if !is_known && self.0.len() >= MAX_SERVERS {
-            return directory.tell(&format!("more servers than {} below {front}", MAX_SERVERS));
+            left_out.limit = Some(MAX_SERVERS);
+            return;
         }
-        let entry = directory.entry(front, &pair);
-        match entry {
+        match directory.entry(front, &pair, left_out) {
             Some(entry) => {
                 let created = pair.create_revision.0;
                 self.0.insert(pair.key.0, (created, entry));

@@ -1,5 +1,6 @@
 //! What the registry knows: `services`, and where a service is.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +29,16 @@ pub(super) fn client(matches: &ArgMatches) -> Result<Arc<dyn Directory>, Failure
     let kind = Kind::from_matches(matches);
     // A client holds no lease.
     let found = Found::new(kind, host.map(String::as_str), port, &etcd, Duration::ZERO)?;
-    Ok(found.into_directory())
+    Ok(match found {
+        Found::Etcd(etcd) => Arc::new(etcd.on_warning(warn)),
+        found => found.into_directory(),
+    })
+}
+
+/// Says that what is printed isn't all that somebody has registered.
+fn warn(text: &str) {
+    // Nothing is left to do when nobody listens.
+    let _ = writeln!(io::stderr(), "rpyc-server: {}", on_one_line(text));
 }
 
 pub(super) fn command() -> Command {
@@ -44,16 +54,24 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
         print(&name.to_uppercase(), client.discover(name).map_err(failed)?)?;
         return Ok(0);
     }
-    let names = client.list(None).map_err(failed)?;
-    for name in &names {
-        match client.discover(name) {
-            Ok(servers) => print(name, servers)?,
+    let (mut printed, mut left_out) = (0, Vec::new());
+    for name in client.list(None).map_err(failed)? {
+        match client.discover(&name) {
+            Ok(servers) => {
+                print(&name, servers)?;
+                printed += 1;
+            }
             // One that has gone since, or with a name that a registry should not have taken.
-            Err(RegistryError::NoServer { .. } | RegistryError::Misuse(_)) => {}
+            Err(error @ (RegistryError::NoServer { .. } | RegistryError::Misuse(_))) => {
+                left_out.push(error);
+            }
             Err(error) => return Err(failed(error)),
         }
     }
-    Ok(u8::from(names.is_empty()))
+    if let Some(first) = left_out.first() {
+        warn(&format!("{} services left out: {first}", left_out.len()));
+    }
+    Ok(u8::from(printed == 0))
 }
 
 /// Every server that the registry knows for a service.

@@ -284,3 +284,21 @@ fn no_datagram_does_any_harm() {
     }
     assert!(registry.servers("files").contains(&"10.0.0.1:1".to_owned()));
 }
+
+#[test]
+fn a_store_that_always_warns_of_something_else_floods_no_log() {
+    let mut registry = Registry::new(options());
+    let mut lines = Vec::new();
+    for number in 0..1_000 {
+        let outcome = Outcome {
+            source: UNKNOWN,
+            answer: None,
+            trouble: None,
+            warning: Some(format!("{number} are wrong")),
+        };
+        assert!(registry.0.told(outcome, registry.1).is_none());
+        lines.extend(registry.0.take_lines());
+    }
+    assert!((1..=20).contains(&lines.len()), "{lines:?}");
+    assert_eq!(registry.0.last_lines().len(), 1, "which says how many more");
+}

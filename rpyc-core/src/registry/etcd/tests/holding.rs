@@ -31,12 +31,14 @@ fn renew(directory: &EtcdDirectory, offer: &Offer) {
 fn of_two_servers_at_one_address_each_takes_its_own_entries_along_and_is_told_of_the_other() {
     let etcd = Etcd::default();
     let (first, second) = (directory(&etcd), directory(&etcd));
+    let (tell, told) = std::sync::mpsc::channel();
+    let first = first.on_warning(move |line| tell.send(line.to_owned()).expect("the test waits"));
     first.register(&notes(1)).expect("registered");
     second.register(&notes(1)).expect("registered");
     assert_eq!(etcd.lock().leases(), 2);
     // The one that came last is found; the other one leaves it alone.
     renew(&first, &notes(1));
-    let told = first.told.lock().expect("told").clone();
+    let told = told.try_recv().expect("it is told at once");
     assert!(
         told.contains("another server is at 10.0.0.1:1, too"),
         "{told}"
