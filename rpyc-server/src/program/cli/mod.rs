@@ -234,7 +234,7 @@ fn given(matches: &ArgMatches) -> Vec<String> {
 }
 
 /// The whole command line.
-fn command() -> Command {
+pub(crate) fn command() -> Command {
     Command::new(NAME)
         .version(env!("CARGO_PKG_VERSION"))
         .about("Serves RPyC: Python programs connect with rpyc and use this process's objects.")

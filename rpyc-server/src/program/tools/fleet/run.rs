@@ -1,6 +1,7 @@
 //! The tool at work on its servers, so many at a time, until all have ended or Ctrl-C ends them.
 
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -292,37 +293,19 @@ impl<F: Fn(&Member) -> Result<Done, Failure>> Crew<F> {
                 return;
             };
             let began = Instant::now();
-            let mut report = Report {
-                number,
-                events,
-                ending: None,
-            };
-            let outcome = match member.stop.is_set() {
+            let fault = || Err(Failure::new("a fault of this program, which it has told"));
+            // A panic is one server's failure: those whose turn comes next have theirs.
+            let outcome = catch_unwind(AssertUnwindSafe(|| match member.stop.is_set() {
                 true => Err(Failure::new("Ctrl-C")),
                 false => (self.work)(member),
-            };
+            }));
             lock(&member.running).take();
+            let outcome = outcome.unwrap_or_else(|_| fault());
             let ending = member.ending(outcome, began, self.max_output);
             member.screen.ended(number, &ending);
-            report.ending = Some(ending);
+            // Nobody listens any more once the fleet has ended.
+            let _ = events.send(Event::Ended(number, ending));
         }
-    }
-}
-
-/// The word that it is done with a server, which is sent whatever happens.
-struct Report<'a> {
-    number: usize,
-    events: &'a Sender<Event>,
-    ending: Option<Ending>,
-}
-
-impl Drop for Report<'_> {
-    fn drop(&mut self) {
-        let ending = self.ending.take();
-        let fault = || Ending::new(Kind::Failed, "a fault of this program", Instant::now());
-        let ended = Event::Ended(self.number, ending.unwrap_or_else(fault));
-        // Nobody listens any more once the fleet has ended.
-        let _ = self.events.send(ended);
     }
 }
 
@@ -405,3 +388,31 @@ const ASKED: Duration = Duration::from_secs(5);
 const CLOSED: Duration = Duration::from_secs(2);
 /// How often a bar shows the time.
 pub(super) const TICK: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The servers whose turn came after the panic were never worked on, and the run never ended.
+    #[test]
+    fn a_panic_is_the_failure_of_one_server_and_the_others_have_their_turn() {
+        let arguments = "eval --connect a:1 --connect b:1 --connect c:1 --jobs 1 1";
+        let command = crate::program::cli::command();
+        let arguments = ["rpyc-server"].into_iter().chain(arguments.split(' '));
+        let matches = command
+            .try_get_matches_from(arguments)
+            .expect("it is right");
+        let (_, matches) = matches.subcommand().expect("a tool");
+        let fleet = Fleet::from_matches(matches).expect("no service is asked for");
+        let fleet = fleet.expect("there are several");
+        let (ended, code) = channel();
+        thread::spawn(move || {
+            let code = fleet.run(|member| match member.name() {
+                "b:1" => Ok(Done::default()),
+                name => panic!("at {name}"),
+            });
+            ended.send(code.ok()).expect("the test waits");
+        });
+        assert_eq!(code.recv_timeout(Duration::from_secs(60)), Ok(Some(1)));
+    }
+}
