@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod calling;
+mod closing;
 mod collections;
 mod config;
 mod exceptions;
