@@ -249,6 +249,14 @@ impl Here {
     }
 }
 
+/// Takes connections, and neither reads nor says anything.
+pub(crate) fn silent() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || listener.incoming().collect::<Vec<_>>());
+    address
+}
+
 /// A server that says that it is there, and then nothing.
 pub(crate) fn black_hole() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -2,7 +2,7 @@
 
 mod bench;
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rpyc_core::registry::{RegistryClient, RegistryError};
 use rpyc_core::service_pool::{PoolStatus, ServicePool};
-use rpyc_core::{Error, args};
+use rpyc_core::{Config, Connection, Connector, Error, VoidService, args};
 use rpyc_tests::deadline::{PATIENCE, within};
 use rpyc_tests::registry::Registry;
 use rpyc_tests::server::{Server, Signal};
@@ -309,4 +309,44 @@ fn a_server_that_takes_calls_and_answers_none_is_left_out() {
         (1..20).all(|number| done.get(&number) == Some(&1)),
         "{done:?}"
     );
+}
+
+/// A call waited for ever where the program's own way to connect set no limit.
+#[test]
+fn no_call_waits_for_ever_whatever_the_connections_config_says() {
+    let endless = || Config::new().sync_request_timeout(None);
+    let by_connector = brisk().connector(Connector::new().config(endless()));
+    let by_function = brisk().connect_with(move |server| {
+        let stream = TcpStream::connect((&*server.host, server.port));
+        let stream = stream.expect("somebody listens");
+        let config = Config::new().sync_request_timeout(None);
+        Connection::open(stream, VoidService, config)
+    });
+    // A connector asks for the root itself.
+    for (builder, servers) in [
+        (by_connector, vec![bench::black_hole()]),
+        (by_function, vec![bench::black_hole(), bench::silent()]),
+    ] {
+        for server in servers {
+            let pool = builder.clone().call_timeout(Duration::from_secs(1));
+            let pool = pool.server_timeout(Duration::from_secs(2));
+            let pool = pool.start(&Told::of(&[server]), "counter").expect("a pool");
+            wait_until(&pool, connected(1));
+            // More than is sent to who reads nothing.
+            let much = vec![0_u8; 16 << 20];
+            let error = within(PATIENCE, "a call", {
+                let pool = pool.clone();
+                move || pool.call("count", args![much]).expect_err("nobody answers")
+            });
+            assert!(error.is_timeout() || error.is_closed(), "{error}");
+            wait_until(&pool, connected(1));
+            let lease = pool.lease().expect("it is connected");
+            let error = within(PATIENCE, "a lease's call", move || {
+                // One of them answers that, and nothing else.
+                let root = lease.root();
+                root.and_then(|_| lease.ping()).expect_err("nobody answers")
+            });
+            assert!(error.is_timeout() || error.is_closed(), "{error}");
+        }
+    }
 }

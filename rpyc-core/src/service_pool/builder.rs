@@ -41,7 +41,7 @@ impl Builder {
 
     /// How to connect over TCP. Default: [`Connector::new`], and the config's `sync_request_timeout` is the
     /// [`call_timeout`](Self::call_timeout): that bounds what leases do, and how long a call may be
-    /// in the sending, to a server that reads nothing.
+    /// in the sending, to a server that reads nothing. A config without one gets it, too.
     #[must_use]
     pub fn connector(mut self, connector: Connector) -> Builder {
         self.connect = Some(connect_by(connector));
@@ -49,7 +49,8 @@ impl Builder {
     }
 
     /// How to connect in any other way: over TLS, say. It runs on threads of the pool's, up to 16 at a time,
-    /// and should have a limit in time. The address is what somebody has registered.
+    /// and should have a limit in time: those that never return take the places of others. A connection
+    /// whose config has no `sync_request_timeout` gets the [`call_timeout`](Self::call_timeout). The address is what somebody has registered.
     #[must_use]
     pub fn connect_with(
         mut self,

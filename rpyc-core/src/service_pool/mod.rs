@@ -37,7 +37,8 @@
 //!
 //! No call waits for ever: it waits for a server that is connected for as long as
 //! [`server_timeout`](Builder::server_timeout), and for its answer for as long as
-//! [`call_timeout`](Builder::call_timeout).
+//! [`call_timeout`](Builder::call_timeout). What a lease does is bounded by the `sync_request_timeout` of
+//! its connection: where that is none, the pool sets the call's time-out, and never more than a day.
 
 mod builder;
 mod lease;
@@ -136,14 +137,15 @@ impl ServicePool {
         loop {
             let lease = Lease::take(shared, until).map_err(Failed::before)?;
             // Should the call not be sent, the arguments are wanted again.
-            let sent = lease.root().and_then(|root| {
+            let root = lease.root_within(Some(shared.timing.call_timeout));
+            let sent = root.and_then(|root| {
                 let root = root.netref()?.clone();
                 root.async_call_method(method, args.clone())
             });
             let running = match sent {
                 Ok(running) => running,
                 // The call wasn't sent, and another server may be better.
-                Err(error) if error.is_closed() || error.is_timeout() => {
+                Err(error) if is_loss(&error) => {
                     lease.end(Outcome::Failed(error.clone()));
                     match until <= Instant::now() {
                         true => return Err(Failed::before(error)),
@@ -153,11 +155,10 @@ impl ServicePool {
                 Err(error) => return Err(Failed::before(error)),
             };
             running.set_expiry(Some(shared.timing.call_timeout));
-            let answer = running.value();
-            let is_lost = matches!(&answer, Err(error) if error.is_closed() || error.is_timeout());
-            return match answer {
-                Err(error) if is_lost => {
+            return match running.value() {
+                Err(error) if is_loss(&error) => {
                     lease.end(Outcome::Failed(error.clone()));
+                    let is_lost = true;
                     Err(Failed { error, is_lost })
                 }
                 answer => {
@@ -212,6 +213,11 @@ impl Failed {
             is_lost: false,
         }
     }
+}
+
+/// Whether it is the server's failure, and not its answer.
+fn is_loss(error: &Error) -> bool {
+    error.is_closed() || error.is_timeout()
 }
 
 /// How often a call is sent that may be.

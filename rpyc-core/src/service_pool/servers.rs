@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::status::ServerStatus;
 use crate::error::Error;
 use crate::registry::ServerAddress;
 
@@ -84,18 +85,6 @@ pub(super) enum Job<C> {
     Connect(Ticket, ServerAddress),
     /// Whether it is still there; answered by [`Servers::seen`] or [`Servers::failed`].
     Check(Ticket, C),
-}
-
-/// A server's state, for people.
-#[derive(Debug)]
-pub(super) struct Snapshot {
-    pub(super) address: ServerAddress,
-    pub(super) is_listed: bool,
-    pub(super) is_connected: bool,
-    pub(super) unanswered: usize,
-    pub(super) failures: u32,
-    pub(super) next_try: Option<Duration>,
-    pub(super) last_error: Option<Arc<Error>>,
 }
 
 impl<C: Clone> Servers<C> {
@@ -308,8 +297,8 @@ impl<C: Clone> Servers<C> {
         (error, self.members.len())
     }
 
-    pub(super) fn snapshots(&self, now: Instant) -> Vec<Snapshot> {
-        let snapshot = |member: &Member<C>| Snapshot {
+    pub(super) fn statuses(&self, now: Instant) -> Vec<ServerStatus> {
+        let status = |member: &Member<C>| ServerStatus {
             address: member.address.clone(),
             is_listed: member.is_listed,
             is_connected: matches!(member.stage, Stage::Connected { .. }),
@@ -321,7 +310,7 @@ impl<C: Clone> Servers<C> {
             },
             last_error: member.last_error.clone(),
         };
-        self.members.values().map(snapshot).collect()
+        self.members.values().map(status).collect()
     }
 
     /// Everything that is over; dropped where no lock is held.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::servers::{Job, Policy, Servers, Ticket};
-use super::status::{PoolStatus, ServerStatus};
+use super::status::PoolStatus;
 use crate::error::{Error, Timeout};
 use crate::registry::{RegistryError, ServerAddress};
 use crate::session::Connection;
@@ -223,23 +223,13 @@ impl Shared {
 
     pub(super) fn status(&self) -> PoolStatus {
         let state = self.state.lock();
-        let snapshots = state.servers.snapshots(Instant::now());
+        let servers = state.servers.statuses(Instant::now());
         let directory_error = match &state.directory {
             DirectoryState::Failed(error) => Some(error.clone()),
             _ => None,
         };
-        drop(state);
-        let server = |server: super::servers::Snapshot| ServerStatus {
-            address: server.address,
-            is_listed: server.is_listed,
-            is_connected: server.is_connected,
-            unanswered: server.unanswered,
-            failures: server.failures,
-            next_try: server.next_try,
-            last_error: server.last_error,
-        };
         PoolStatus {
-            servers: snapshots.into_iter().map(server).collect(),
+            servers,
             directory_error,
         }
     }

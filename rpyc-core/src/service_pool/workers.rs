@@ -1,11 +1,12 @@
 //! The threads of a pool: one follows the directory, one looks after the connections.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::servers::{Job, Ticket};
+use super::servers::Job;
 use super::shared::Shared;
 use crate::error::{CloseReason, Error};
 use crate::executor::{no_more_threads, thread_name};
@@ -62,12 +63,16 @@ fn start_job(shared: &Arc<Shared>, job: Job<Connection>) {
         Job::Connect(ticket, address) => (
             ticket,
             spawn(shared, move |shared| {
-                let mut report = Report {
-                    shared: &shared,
-                    ticket,
-                    outcome: None,
+                let connect = AssertUnwindSafe(|| (shared.connect)(&address));
+                let panicked = |_| {
+                    let what = "what connects for the pool panicked".to_owned();
+                    Err(Error::Misuse(what))
                 };
-                report.outcome = Some((shared.connect)(&address));
+                let outcome = catch_unwind(connect).unwrap_or_else(panicked);
+                if let Ok(connection) = &outcome {
+                    bound_calls(connection, shared.timing.call_timeout);
+                }
+                shared.connected(ticket, outcome);
             }),
         ),
         Job::Check(ticket, connection) => (
@@ -83,6 +88,14 @@ fn start_job(shared: &Arc<Shared>, job: Job<Connection>) {
     }
 }
 
+/// No call waits for ever, whatever the connection's own config says.
+fn bound_calls(connection: &Connection, call_timeout: Duration) {
+    connection.update_config(|config| {
+        let own = config.sync_request_timeout;
+        config.sync_request_timeout = Some(own.map_or(call_timeout, |own| own.min(LONGEST_CALL)));
+    });
+}
+
 fn no_thread(error: io::Error) -> Error {
     Error::Io {
         doing: "starting a thread of a pool's".into(),
@@ -90,27 +103,9 @@ fn no_thread(error: io::Error) -> Error {
     }
 }
 
-/// The word that an attempt to connect is over, which is given whatever happens.
-struct Report<'a> {
-    shared: &'a Shared,
-    ticket: Ticket,
-    outcome: Option<Result<Connection, Error>>,
-}
-
-impl Drop for Report<'_> {
-    fn drop(&mut self) {
-        let outcome = self.outcome.take();
-        let panicked = || {
-            Err(Error::Misuse(
-                "what connects for the pool panicked".to_owned(),
-            ))
-        };
-        self.shared
-            .connected(self.ticket, outcome.unwrap_or_else(panicked));
-    }
-}
-
 /// How often connections are looked at, and how long the threads outlast the pool.
 const LOOK: Duration = Duration::from_secs(1);
+/// An answer that may take longer never comes.
+const LONGEST_CALL: Duration = Duration::from_secs(24 * 3600);
 /// How long a server has to show that it is there.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);

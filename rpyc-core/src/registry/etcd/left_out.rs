@@ -84,8 +84,10 @@ impl fmt::Display for LeftOut {
 pub(super) struct Told {
     /// The lines of which nobody is told again. Entries that alternate cause no new ones.
     lines: Arc<Mutex<VecDeque<String>>>,
-    tell: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    tell: Option<Arc<Tell>>,
 }
+
+type Tell = dyn Fn(&str) + Send + Sync;
 
 impl Told {
     pub(super) fn by(&mut self, tell: impl Fn(&str) + Send + Sync + 'static) {

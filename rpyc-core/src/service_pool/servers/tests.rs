@@ -129,8 +129,8 @@ fn a_server_that_has_failed_gets_one_call_at_a_time_until_it_answers() {
     let (ticket, _) = servers.choose().expect("connected");
     servers.answered(ticket, now);
     servers.ended(ticket);
-    assert_eq!(servers.snapshots(now)[0].failures, 0);
-    assert!(servers.snapshots(now)[0].last_error.is_none());
+    assert_eq!(servers.statuses(now)[0].failures, 0);
+    assert!(servers.statuses(now)[0].last_error.is_none());
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn what_was_all_right_for_long_is_tried_again_soon() {
         at = servers.next_due().expect("it is tried again");
         connect(&mut servers, at);
     }
-    assert_eq!(servers.snapshots(at)[0].failures, 5);
+    assert_eq!(servers.statuses(at)[0].failures, 5);
     at += POLICY.longest_pause;
     let (ticket, _) = servers.connections()[0];
     servers.failed(ticket, lost(), at, u64::MAX);
@@ -160,10 +160,10 @@ fn what_is_said_of_a_connection_of_before_changes_nothing() {
     connect(&mut servers, now + seconds(1));
     servers.failed(old, lost(), now + seconds(1), 0);
     servers.answered(old, now + seconds(1));
-    let state = &servers.snapshots(now)[0];
+    let state = &servers.statuses(now)[0];
     assert!(state.is_connected && state.failures == 1 && state.unanswered == 1);
     servers.ended(old);
-    assert_eq!(servers.snapshots(now)[0].unanswered, 0);
+    assert_eq!(servers.statuses(now)[0].unanswered, 0);
 }
 
 #[test]
@@ -178,14 +178,14 @@ fn a_server_that_isnt_listed_any_more_is_used_while_there_is_no_other_and_then_f
     connect(&mut servers, now);
     assert_eq!(port_of(&mut servers), 2);
     servers.ended(ticket);
-    assert_eq!(servers.snapshots(now).len(), 2);
+    assert_eq!(servers.statuses(now).len(), 2);
     servers.ended(ticket);
-    assert_eq!(servers.snapshots(now).len(), 1);
+    assert_eq!(servers.statuses(now).len(), 1);
     // One that isn't connected is forgotten at once.
     let (ticket, _) = servers.connections()[0];
     servers.failed(ticket, lost(), now, 0);
     servers.list(Vec::new(), now);
-    assert_eq!(servers.snapshots(now).len(), 0);
+    assert_eq!(servers.statuses(now).len(), 0);
     assert!(matches!(
         servers.take_discarded()[..],
         [
@@ -218,7 +218,7 @@ fn a_directory_with_too_many_servers_doesnt_drive_out_those_that_are_known() {
     let mut servers = with(&[1, 2], now);
     servers.list((0..1000).rev().map(address).collect(), now);
     let ports: Vec<u16> = servers
-        .snapshots(now)
+        .statuses(now)
         .iter()
         .map(|server| server.address.port)
         .collect();
@@ -266,7 +266,7 @@ proptest! {
                     listed = ports;
                 }
                 Event::Choose => {
-                    let before = servers.snapshots(now);
+                    let before = servers.statuses(now);
                     let connected = before.iter().any(|server| server.is_connected);
                     let chosen = servers.choose();
                     prop_assert_eq!(chosen.is_some(), connected);
@@ -302,7 +302,7 @@ proptest! {
                     prop_assert!(dropped.insert(connection), "dropped twice");
                 }
             }
-            let state = servers.snapshots(now);
+            let state = servers.statuses(now);
             let held = state.iter().filter(|server| server.is_connected).count();
             prop_assert_eq!(held as u64 + dropped.len() as u64, made);
             let of_listed = state.iter().filter(|server| server.is_listed);
@@ -333,8 +333,8 @@ proptest! {
             now += POLICY.longest_pause;
             jobs.extend(servers.due(now));
         }
-        let state = servers.snapshots(now);
-        let of_listed: Vec<&Snapshot> = state.iter().filter(|server| server.is_listed).collect();
+        let state = servers.statuses(now);
+        let of_listed: Vec<&ServerStatus> = state.iter().filter(|server| server.is_listed).collect();
         prop_assert_eq!(of_listed.len(), listed.len().min(POLICY.max_servers));
         prop_assert!(of_listed.iter().all(|server| server.is_connected));
         prop_assert!(state.iter().all(|server| server.unanswered == 0));
