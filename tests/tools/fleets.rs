@@ -18,7 +18,7 @@ use crate::hostile::flood;
 use crate::terminal;
 use crate::tool::{Peer, Ran, command, run};
 
-fn at(servers: &[&str], arguments: &[&str]) -> Command {
+pub(crate) fn at(servers: &[&str], arguments: &[&str]) -> Command {
     let mut command = command(arguments);
     for server in servers {
         command.args(["--connect", server]);
@@ -26,7 +26,7 @@ fn at(servers: &[&str], arguments: &[&str]) -> Command {
     command
 }
 
-fn addresses(peers: &[Peer]) -> Vec<&str> {
+pub(crate) fn addresses(peers: &[Peer]) -> Vec<&str> {
     peers.iter().map(|peer| &*peer.address).collect()
 }
 
@@ -35,7 +35,7 @@ fn three() -> [Peer; 3] {
 }
 
 /// The lines that a server's name stands before, less that.
-fn lines_of(text: &str, server: &str) -> Vec<String> {
+pub(crate) fn lines_of(text: &str, server: &str) -> Vec<String> {
     let lines = text.lines().filter_map(|line| line.split_once(" | "));
     lines
         .filter(|(name, _)| name.trim_end() == server)
@@ -45,7 +45,7 @@ fn lines_of(text: &str, server: &str) -> Vec<String> {
 
 /// What the table says of a server.
 #[track_caller]
-fn row<'a>(ran: &'a str, server: &str) -> &'a str {
+pub(crate) fn row<'a>(ran: &'a str, server: &str) -> &'a str {
     let rows = ran
         .lines()
         .filter_map(|line| line.strip_prefix(server)?.strip_prefix("  "))
@@ -146,6 +146,7 @@ fn neither_one_that_refuses_nor_one_that_hangs_nor_one_that_floods_keeps_the_oth
         ("1", "8", &["ping", "-c", "2", "-i", "0"][..]),
         ("64", "16", &["exec", &path("file")]),
         ("64", "16", &["download", &path("file"), &path("back")]),
+        ("64", "16", &["upload", &path("file"), &path("there")]),
     ] {
         let options = ["--timeout", timeout, "--jobs", jobs];
         let ran = run(at(&servers, &[arguments, &options].concat()), "");

@@ -80,7 +80,8 @@ fn a_download_of_more_than_was_announced_ends_with_an_error_that_says_so() {
     let file = File::create(&endless).expect("a file");
     file.set_len(1 << 30).expect("a file full of holes");
     let peer = Peer::python_after(LIAR);
-    let copied = || fs::metadata(&copy).expect("its beginning").len();
+    let part = path(".copy.rpyc-part");
+    let copied = || fs::metadata(&part).expect("its beginning").len();
     let ran = tool(&peer, "", &["download", &endless, &copy]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.err.contains("announced 10 bytes"), "{ran:?}");

@@ -5,6 +5,7 @@ mod code;
 mod embedding;
 mod files;
 mod fleets;
+mod fleets_in_trouble;
 mod hostile;
 mod pings;
 mod services;

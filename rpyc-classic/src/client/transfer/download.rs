@@ -1,12 +1,13 @@
 //! Files from the server to here.
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::fs;
+use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
 use rpyc_core::{Any, AsyncResult, Error, Value, args};
 
+use super::target::{Target, is_part};
 use super::{
     CHUNK, Kind, MAX_EXCESS, Phase, Transfer, TransferError, Transferred, WINDOW, bytes, enter,
 };
@@ -16,7 +17,9 @@ impl Transfer<'_> {
     /// up; the directories above it are made.
     ///
     /// Whatever the server says, nothing is written but `local` and what is in it; links that are
-    /// there already are followed.
+    /// there already are followed. A file has its name once it is whole: until then it is
+    /// `.NAME.rpyc-part` beside that, which [`resume`](Self::resume) goes on with where the copying ended
+    /// before. A server's own files of such names aren't copied.
     ///
     /// # Errors
     /// Every kind of [`TransferError`].
@@ -57,7 +60,9 @@ impl Transfer<'_> {
             let entry = Entry::of(entry?)?;
             self.count_entry()?;
             let path = local.join(local_name(&entry.name)?);
-            if !self.is_wanted(Path::new(&*String::from_utf8_lossy(&entry.path))) {
+            if is_part(&entry.name)
+                || !self.is_wanted(Path::new(&*String::from_utf8_lossy(&entry.path)))
+            {
                 continue;
             }
             match entry.kind {
@@ -88,9 +93,9 @@ impl Transfer<'_> {
         size: u64,
     ) -> Result<(), TransferError> {
         self.begin_file();
-        let kept = self.kept_here(remote, local, size)?;
+        let (mut target, kept) = self.target(remote, local, size)?;
         let source = self.open_remote(remote, "rb", kept, local)?;
-        let mut file = open_local(local, kept)?;
+        let mut file = target.open(kept)?;
         let patience = self.connection.connection().config().sync_request_timeout;
         let mut under_way: VecDeque<AsyncResult> = VecDeque::new();
         let mut position = kept;
@@ -124,8 +129,9 @@ impl Transfer<'_> {
         self.step.size = position;
         self.tell(local, position);
         if self.verify {
-            self.check(local, remote, position)?;
+            self.check(target.path(), remote, position)?;
         }
+        target.finish()?;
         self.excess += position.saturating_sub(size);
         self.transferred.files += 1;
         self.transferred.bytes += position - kept;
@@ -154,6 +160,25 @@ impl Transfer<'_> {
                 })
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Where the file is written, and how much of it is there already and may stay.
+    fn target(
+        &mut self,
+        remote: &[u8],
+        local: &Path,
+        size: u64,
+    ) -> Result<(Target, u64), TransferError> {
+        let target = Target::of(local);
+        let kept = self.kept_here(remote, target.path(), size)?;
+        if kept > 0 {
+            return Ok((target, kept));
+        }
+        // What has the name already, whole or not, grows in place.
+        match self.kept_here(remote, local, size)? {
+            0 => Ok((target, 0)),
+            kept => Ok((Target::in_place(local), kept)),
         }
     }
 
@@ -195,23 +220,6 @@ impl Entry {
             size,
         })
     }
-}
-
-fn open_local(local: &Path, kept: u64) -> Result<File, TransferError> {
-    if kept == 0 {
-        if let Some(folder) = local.parent() {
-            let made = fs::create_dir_all(folder);
-            made.map_err(TransferError::local(folder, "making the directory"))?;
-        }
-        return File::create(local).map_err(TransferError::local(local, "creating"));
-    }
-    let opened = OpenOptions::new().write(true).open(local);
-    let mut file = opened.map_err(TransferError::local(local, "opening"))?;
-    let moved = file
-        .set_len(kept)
-        .and_then(|()| file.seek(SeekFrom::Start(kept)));
-    moved.map_err(TransferError::local(local, "seeking"))?;
-    Ok(file)
 }
 
 /// The name of a file in a directory, and nothing that leads elsewhere.

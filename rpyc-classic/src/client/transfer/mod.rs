@@ -3,6 +3,7 @@
 mod digest;
 mod download;
 mod error;
+mod target;
 mod upload;
 
 use std::fmt;
