@@ -112,7 +112,9 @@ fn a_server_that_ends_takes_nothing_of_another_one_along_that_has_its_address() 
     let cluster = Cluster::start(1);
     let directory = directory(&cluster);
     let place = ["--advertise-host", "10.0.0.1", "--advertise-port", "4000"];
-    let mut first = server(&cluster, &[&place[..], &["--etcd-lease", "6"]].concat());
+    // Its lease goes back also where requests have no time at all.
+    let brief = ["--etcd-lease", "6", "--grace", "0"];
+    let mut first = server(&cluster, &[&place[..], &brief].concat());
     logged(&first, "registered port", 1);
     let second = server(&cluster, &[&place[..], &["--etcd-lease", "2"]].concat());
     logged(&second, "registered port", 1);

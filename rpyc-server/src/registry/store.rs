@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use log::debug;
 use rpyc_core::registry::message::{
@@ -14,13 +15,53 @@ use crate::causes::with_causes;
 
 /// Gives the directory as servers at an address use it.
 #[derive(Clone)]
-pub(super) struct Store(Arc<dyn Fn(IpAddr, StoreLog) -> Box<dyn Directory> + Send + Sync>);
+pub(super) struct Store {
+    at: Arc<At>,
+    places: Arc<Places>,
+}
+
+type At = dyn Fn(IpAddr, StoreLog) -> Box<dyn Directory> + Send + Sync;
+
+/// For so many questions at a time: an answer may have thousands of servers.
+struct Places {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// Given back when it is dropped.
+struct Place<'p>(&'p Places);
 
 impl Store {
     pub(super) fn new(
         at: impl Fn(IpAddr, StoreLog) -> Box<dyn Directory> + Send + Sync + 'static,
     ) -> Store {
-        Store(Arc::new(at))
+        Store {
+            at: Arc::new(at),
+            places: Arc::new(Places {
+                free: Mutex::new(AT_A_TIME),
+                freed: Condvar::new(),
+            }),
+        }
+    }
+}
+
+impl Places {
+    fn take(&self) -> Option<Place<'_>> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .freed
+            .wait_timeout_while(free, PATIENCE, |free| *free == 0);
+        let (mut free, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        *free = free.checked_sub(1)?;
+        Some(Place(self))
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
+        *free += 1;
+        self.0.freed.notify_one();
     }
 }
 
@@ -75,8 +116,16 @@ impl Question {
     /// Asks; takes as long as the store does.
     pub(super) fn ask(self) -> Outcome {
         let source = self.source;
+        let Some(_place) = self.store.places.take() else {
+            return Outcome {
+                source,
+                answer: None,
+                trouble: Some("too many questions wait for it".to_owned()),
+                warning: None,
+            };
+        };
         let log = StoreLog::default();
-        let directory = (self.store.0)(self.server, log.clone());
+        let directory = (self.store.at)(self.server, log.clone());
         let answer = match &self.command {
             Command::Query { name } => servers(&*directory, name),
             Command::List { host } => {
@@ -132,3 +181,23 @@ fn is_refusal(error: &RegistryError) -> bool {
 
 /// What a server is told that isn't taken.
 const FULL: &str = "the registry holds no more services of this host";
+/// Questions that the store is asked at a time: as many as there are threads that ask over UDP.
+pub(super) const AT_A_TIME: usize = 16;
+/// How long one more waits. Who asks will ask again, or another copy.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_places_there_are_and_one_that_is_given_back_is_taken_again() {
+        let store = Store::new(|_, _| unreachable!("nobody is asked"));
+        let mut taken: Vec<Option<Place<'_>>> =
+            (0..=AT_A_TIME).map(|_| store.places.take()).collect();
+        assert!(taken.pop().is_some_and(|last| last.is_none()));
+        assert!(taken.iter().all(Option::is_some));
+        taken.pop();
+        assert!(store.places.take().is_some());
+    }
+}

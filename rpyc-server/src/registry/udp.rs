@@ -14,7 +14,7 @@ use rpyc_core::registry::message::MAX_DATAGRAM;
 
 use super::answers::{Answers, Taken};
 use super::datagrams::{Datagrams, Place};
-use super::store::Question;
+use super::store::{AT_A_TIME, Question};
 use super::{TARGET, Transport, wait};
 use crate::log_limiter;
 
@@ -175,6 +175,6 @@ const PRUNE: Duration = Duration::from_secs(1);
 /// A pause when something is short.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Threads that ask the store.
-const ASKERS: usize = 16;
+const ASKERS: usize = AT_A_TIME;
 /// Questions that wait for each of them. Stops a flood while the store is slow.
 const QUEUE: usize = 32;
