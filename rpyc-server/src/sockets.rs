@@ -9,6 +9,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
 
+/// Clients that may wait to be accepted; the system has a cap of its own.
+pub(crate) const BACKLOG: i32 = 1024;
+
 /// A socket of this kind at this address. The unspecified one of IPv6 takes IPv4, too.
 pub(crate) fn bound(address: SocketAddr, kind: Type) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), kind, None)?;

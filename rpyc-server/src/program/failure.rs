@@ -5,7 +5,6 @@ use std::io;
 
 use crate::causes::with_causes;
 use crate::printable::on_one_line;
-use crate::program::cli::ServeOptions;
 
 /// What went wrong, what it came from, what to do about it, and the exit code that says it.
 #[derive(Debug, thiserror::Error)]
@@ -70,15 +69,6 @@ impl Failure {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());
         self
-    }
-
-    /// The same as a failure of this server, which is named if there are several.
-    #[must_use]
-    pub(crate) fn of(self, server: &ServeOptions) -> Failure {
-        match server.is_alone {
-            true => self,
-            false => self.at(server.name()),
-        }
     }
 
     /// The same with the place where it is.

@@ -35,6 +35,7 @@ mod logging;
 mod mode_options;
 mod offer;
 mod plan;
+mod print;
 mod register;
 mod serve;
 mod serve_registry;
@@ -48,6 +49,7 @@ use std::io::{self, Write};
 
 use self::cli::Invocation;
 use self::failure::Failure;
+use self::print::print;
 
 pub use self::host::{Host, HostPython, StartEvaluator};
 
@@ -76,9 +78,4 @@ fn run(arguments: Vec<OsString>, host: &Host) -> Result<u8, Failure> {
         Invocation::Serve(servers) => serve::run(&servers, &arguments[1..], host)?,
     }
     Ok(0)
-}
-
-fn print(text: &[u8]) -> Result<(), Failure> {
-    let written = io::stdout().write_all(text);
-    written.map_err(Failure::stdout)
 }

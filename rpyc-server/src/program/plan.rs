@@ -39,7 +39,7 @@ impl Plan {
     pub(crate) fn of_all(servers: &[ServeOptions]) -> Result<Vec<Plan>, Failure> {
         let planned = servers.iter().map(|options| {
             let planned = check_among_several(options).and_then(|()| Plan::new(options));
-            planned.map_err(|failure| failure.of(options))
+            planned.map_err(|failure| options.failed(failure))
         });
         let plans = planned.collect::<Result<Vec<_>, _>>()?;
         check_apart(servers, &plans)?;

@@ -47,7 +47,7 @@ pub(crate) fn run(
         }
         for (options, checked) in servers.iter().zip(&mut checked) {
             let told = other.check(&options.arguments);
-            *checked = Some(told.map_err(|failure| failure.of(options))?);
+            *checked = Some(told.map_err(|failure| options.failed(failure))?);
         }
         python = checked
             .iter()
@@ -62,7 +62,7 @@ pub(crate) fn run(
                 Some(python) => python.check(&options.arguments),
                 None => offer::check_apart(&options.arguments),
             };
-            *checked = Some(told.map_err(|failure| failure.of(options))?);
+            *checked = Some(told.map_err(|failure| options.failed(failure))?);
         }
     }
     if is_check {
@@ -96,7 +96,7 @@ pub(crate) fn run(
         offers.push(match &evaluator {
             Some(evaluator) if !is_apart(options) => {
                 let offer = evaluator.offer(options);
-                let offer = offer.map_err(|failure| failure.of(options))?;
+                let offer = offer.map_err(|failure| options.failed(failure))?;
                 (
                     Server::builder(offer.factory).mode(mode(options)?),
                     offer.names,
@@ -124,7 +124,7 @@ pub(crate) fn run(
 fn report(servers: &[ServeOptions], plans: &[Plan], host: &Host) -> Result<(), Failure> {
     for (options, plan) in servers.iter().zip(plans) {
         let can_listen = check::addresses("--host, --port", &plan.addresses);
-        can_listen.map_err(|failure| failure.of(options))?;
+        can_listen.map_err(|failure| options.failed(failure))?;
         check::addresses("--metrics", options.operations.metrics.as_slice())?;
         for warning in &plan.warnings {
             // Nothing is left to do when nobody listens.
@@ -149,14 +149,14 @@ fn report(servers: &[ServeOptions], plans: &[Plan], host: &Host) -> Result<(), F
         }
         if let (Some(evaluator), Some(_)) = (&evaluator, &options.service.place) {
             let offer = evaluator.offer(options);
-            let offer = offer.map_err(|failure| failure.of(options))?;
+            let offer = offer.map_err(|failure| options.failed(failure))?;
             text.push_str(&offer::line_of_names(&offer.names));
         }
     }
     if let Some(evaluator) = evaluator {
         evaluator.stop();
     }
-    crate::program::print(text.as_bytes())
+    crate::program::print::print(text.as_bytes())
 }
 
 /// Where a server is going to listen, for people.
@@ -190,7 +190,7 @@ fn serve(
     let endpoint = options.first().map(metrics).transpose()?.flatten();
     let mut servers = Vec::new();
     for ((options, plan), (builder, names)) in options.iter().zip(plans).zip(offers) {
-        let listeners = listen(options, plan).map_err(|failure| failure.of(options))?;
+        let listeners = listen(options, plan).map_err(|failure| options.failed(failure))?;
         let limits = &options.limits;
         let mut builder = configure(builder, options, plan).max_clients(limits.max_clients);
         if let Some(max_clients) = limits.max_clients_per_address {

@@ -34,7 +34,7 @@ pub(crate) fn run(options: &RegistryOptions) -> Result<(), Failure> {
     };
     if options.check {
         check::addresses("--host, --port", &addresses)?;
-        return crate::program::print(b"configuration OK\n");
+        return crate::program::print::print(b"configuration OK\n");
     }
     let log = logging::start(&options.logging)?;
     let broken = |error| Failure::new("the registry can't go on").because(error);

@@ -8,7 +8,8 @@ use log::{info, warn};
 use rpyc_core::transport::PeerAddr;
 use rustix::io::Errno;
 
-use super::{Listener, RawStream};
+use super::listener::Listener;
+use super::raw::RawStream;
 use crate::sockets::readable;
 
 /// What the loop does for the rest of the server.

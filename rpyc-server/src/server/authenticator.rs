@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rpyc_core::object::Any;
 use rpyc_core::transport::{PeerAddr, Stream};
 
-use super::RawStream;
+use super::raw::RawStream;
 
 /// Decides whether an accepted client is served, over which stream, and as whom.
 ///

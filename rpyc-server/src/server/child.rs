@@ -15,10 +15,10 @@ use rpyc_core::object::Any;
 use rpyc_core::transport::{PeerAddr, PipeStream};
 use socket2::Socket;
 
-use super::client::Incoming;
+use super::authenticator::{Authenticator, Rejection};
 use super::listener::unix_peer;
 use super::process_tree::end_with_server;
-use super::{Authenticator, RawStream, Rejection};
+use super::raw::{Incoming, RawStream};
 use crate::causes::none_left;
 
 /// The client that this process was started for, by a server in

@@ -1,6 +1,5 @@
 //! A client's life, whichever thread leads it: admitted, authenticated, served, logged.
 
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,15 +8,15 @@ use std::time::Instant;
 use log::Level;
 use rpyc_core::executor::Executor;
 use rpyc_core::service::{PeerInfo, Service};
-use rpyc_core::transport::{PeerAddr, Stream};
+use rpyc_core::transport::PeerAddr;
 use rpyc_core::{CloseReason, Config, Connection};
 
 use super::clients::Place;
 use super::journal::Journal;
 use super::keepalive::set_options;
-use super::metrics::Refused;
-pub(super) use super::raw::Socket;
-use super::{RawStream, Shared};
+use super::raw::{Incoming, RawStream, Socket};
+use super::refusal::Refused;
+use super::shared::Shared;
 use crate::causes::with_causes;
 
 /// A client that was let in and isn't served yet.
@@ -31,23 +30,6 @@ pub(super) struct Admitted {
     place: Place,
     /// Which threads its service wants its connections served on.
     pub(super) executor: Arc<dyn Executor>,
-}
-
-/// What a client comes over.
-pub(super) enum Incoming {
-    /// A socket, to be authenticated where that is asked for.
-    Raw(RawStream),
-    /// A stream whose other end started this process, and needs no authentication.
-    Given(Arc<dyn Stream>),
-}
-
-impl fmt::Debug for Incoming {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Incoming::Raw(stream) => stream.fmt(f),
-            Incoming::Given(_) => f.write_str("Given"),
-        }
-    }
 }
 
 /// A client that is served.

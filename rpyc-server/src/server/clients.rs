@@ -1,8 +1,8 @@
 //! The clients that are connected: how many, from where, and how to end them all.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use log::warn;
@@ -12,8 +12,8 @@ use rpyc_core::executor::{Executor, ThreadPool};
 use rpyc_core::transport::PeerAddr;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use super::RawStream;
-use super::metrics::Refused;
+use super::raw::RawStream;
+use super::refusal::Refusal;
 use crate::places::{Caps, Holder, Places, Shortage};
 use crate::source::Source;
 
@@ -23,8 +23,11 @@ pub(super) struct Clients {
     inner: Arc<Inner>,
 }
 
+/// The same for who only looks at them.
+pub(super) type WeakClients = Weak<Inner>;
+
 #[derive(Debug)]
-struct Inner {
+pub(super) struct Inner {
     caps: Caps,
     /// There is to be one client.
     one_shot: bool,
@@ -84,33 +87,6 @@ pub(super) enum Cut {
     Taken,
 }
 
-/// Why a client isn't let in.
-#[derive(Debug, PartialEq, thiserror::Error)]
-pub(super) enum Refusal {
-    #[error("{0} clients are connected, which is the maximum (max_clients)")]
-    Full(usize),
-    #[error(
-        "{0} clients of this address (IPv6: of its /64 network) are connected, which is the maximum \
-         (max_clients_per_address)"
-    )]
-    FullForAddress(usize),
-    #[error("the server is stopping")]
-    Stopping,
-    #[error("the server serves one client, and has let another one in")]
-    Taken,
-}
-
-impl Refusal {
-    /// As metrics count it.
-    pub(super) fn reason(&self) -> Refused {
-        match self {
-            Refusal::Full(_) | Refusal::Taken => Refused::Full,
-            Refusal::FullForAddress(_) => Refused::AddressFull,
-            Refusal::Stopping => Refused::Stopping,
-        }
-    }
-}
-
 impl Clients {
     pub(super) fn new(caps: Caps, one_shot: bool) -> Clients {
         Clients {
@@ -127,6 +103,14 @@ impl Clients {
                 left: Condvar::new(),
             }),
         }
+    }
+
+    pub(super) fn downgrade(&self) -> WeakClients {
+        Arc::downgrade(&self.inner)
+    }
+
+    pub(super) fn upgrade(weak: &WeakClients) -> Option<Clients> {
+        weak.upgrade().map(|inner| Clients { inner })
     }
 
     pub(super) fn len(&self) -> usize {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use log::warn;
 
-use super::Address;
+use super::listener::Address;
 use crate::threads;
 
 type OnStart = Box<dyn FnOnce(&[Address]) + Send>;

@@ -9,7 +9,7 @@ use log::debug;
 use rpyc_core::transport::PeerAddr;
 use socket2::{SockRef, TcpKeepalive};
 
-use super::RawStream;
+use super::raw::RawStream;
 
 /// Sets the options of a socket that was just accepted. A machine is asked whether it is there after
 /// `keepalive` of silence.

@@ -3,10 +3,11 @@
 mod accept;
 pub mod auth;
 mod authenticator;
+mod builder;
 mod child;
+mod child_command;
 mod client;
 mod clients;
-mod config;
 mod descriptors;
 mod hooks;
 mod journal;
@@ -14,17 +15,19 @@ mod keepalive;
 mod limits;
 mod listener;
 pub mod metrics;
+mod options;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod pool;
 mod process;
 mod process_tree;
 mod raw;
+mod refusal;
+mod shared;
 mod spawn_queue;
 mod threaded;
 
-use std::fmt;
 use std::io;
-use std::io::{PipeReader, PipeWriter, Write};
+use std::io::PipeReader;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,19 +39,19 @@ use rpyc_core::service::IntoFactory;
 use rpyc_core::transport::PeerAddr;
 
 pub use self::authenticator::{Authenticated, Authenticator, Rejection};
+pub use self::builder::Builder;
 pub use self::child::InheritedClient;
-use self::client::Incoming;
-use self::clients::{Clients, Cut, Place, Refusal};
-pub use self::config::{Builder, Mode};
-use self::config::{Factory, Options};
+pub use self::child_command::ChildCommand;
+use self::clients::Clients;
 use self::hooks::Hooks;
 use self::journal::Journal;
 pub use self::limits::ProcessLimits;
 pub use self::listener::{Address, ListenError, Listener};
-use self::metrics::Refused;
-pub use self::process::ChildCommand;
+pub use self::options::Mode;
 use self::process::ProcessSpawner;
+use self::raw::Incoming;
 pub use self::raw::RawStream;
+use self::shared::Shared;
 use crate::places::Caps;
 use crate::threads::Joined;
 
@@ -65,59 +68,6 @@ pub struct Server {
     // A client that is there already: the only one.
     client: Option<(Incoming, PeerAddr)>,
     shared: Arc<Shared>,
-}
-
-/// What the accept loop, the clients' threads and the stoppers have in common.
-#[derive(Debug)]
-struct Shared {
-    factory: Factory,
-    options: Options,
-    clients: Clients,
-    journal: Arc<Journal>,
-    stopping: AtomicBool,
-    wake: PipeWriter,
-}
-
-impl Shared {
-    /// Lets a client in, at the cost of a silent one where there is no room.
-    fn admit(&self, name: &str, peer: &PeerAddr) -> Result<Place, Refusal> {
-        let (place, displaced) = self.clients.admit(name, peer)?;
-        if let Some(displaced) = displaced {
-            let reason = "it had sent nothing when its place was needed for somebody else";
-            self.refuse(Refused::Full, displaced.peer(), &reason);
-            displaced.displace();
-        }
-        Ok(place)
-    }
-
-    /// Has the accept loop look whether more clients are wanted.
-    fn wake(&self) {
-        // It fails when nothing reads the pipe any more: the server has ended.
-        let _ = (&self.wake).write_all(b"!");
-    }
-
-    /// A client isn't let in.
-    fn turn_away(&self, peer: &PeerAddr, refusal: &Refusal) {
-        self.refuse(refusal.reason(), peer, refusal);
-    }
-
-    /// A client's handshake was ended; `late` tells of one that took too long.
-    fn cut(&self, cut: Cut, peer: &PeerAddr, late: &dyn fmt::Display) {
-        match cut {
-            Cut::Displaced => {} // it has been told of
-            Cut::Late => self.refuse(Refused::HandshakeTimeout, peer, late),
-            Cut::Stopping => self.turn_away(peer, &Refusal::Stopping),
-            Cut::Taken => self.turn_away(peer, &Refusal::Taken),
-        }
-    }
-
-    /// Logs and counts a client that isn't served.
-    fn refuse(&self, why: Refused, peer: &PeerAddr, reason: &dyn fmt::Display) {
-        if let Some(metrics) = &self.options.metrics {
-            metrics.refused(why);
-        }
-        self.journal.refused(peer, reason);
-    }
 }
 
 impl Server {
@@ -184,7 +134,7 @@ impl Server {
         };
         let shared = Arc::new(shared);
         if let Some(metrics) = &shared.options.metrics {
-            metrics.watch(Arc::downgrade(&shared));
+            metrics.watch(&shared.clients);
         }
         Ok(Server {
             listeners,

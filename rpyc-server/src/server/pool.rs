@@ -29,9 +29,10 @@ use rpyc_core::transport::PeerAddr;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
-use super::client::{Admitted, Incoming, Served, Socket};
-use super::metrics::Refused;
-use super::{RawStream, Shared};
+use super::client::{Admitted, Served};
+use super::raw::{Incoming, RawStream, Socket};
+use super::refusal::Refused;
+use super::shared::Shared;
 use crate::threads::Joined;
 
 /// The watching threads of a server; they end when it is dropped.

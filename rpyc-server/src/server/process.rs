@@ -5,13 +5,11 @@
 //! server speaks first; and only so many are started at a time, shared by source. One that is still there a
 //! while after its client has gone is killed, whatever it does: stopped, say, it would never notice.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,90 +24,17 @@ use rustix::process::{
 };
 use socket2::SockRef;
 
-use super::child::NAME;
+use super::child_command::ChildCommand;
 use super::client::next_name;
-use super::clients::{Place, Refusal};
+use super::clients::Place;
 use super::keepalive::set_options;
-use super::metrics::Refused;
-use super::process_tree::{SERVER, adopt_orphans, kill_orphans};
+use super::process_tree::{adopt_orphans, kill_orphans};
+use super::raw::RawStream;
+use super::refusal::{Refusal, Refused};
+use super::shared::Shared;
 use super::spawn_queue::{SpawnQueue, Start};
-use super::{RawStream, Shared};
 use crate::causes::{none_left, with_causes};
 use crate::source::Source;
-
-/// The program that serves a client in [`Mode::Process`](super::Mode::Process). It is started
-/// with the client's socket as its standard input, takes it over with
-/// [`InheritedClient`](super::InheritedClient), and ends with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChildCommand {
-    program: OsString,
-    arguments: Vec<OsString>,
-    adopts_orphans: bool,
-    user: Option<(u32, u32)>,
-}
-
-impl ChildCommand {
-    /// The exit code by which it says that it hasn't let its client in: the server counts that as a
-    /// refusal. (`EX_NOPERM` of sysexits.h.)
-    pub const REFUSED: u8 = 77;
-
-    /// A program of any kind, without arguments.
-    pub fn new(program: impl Into<OsString>) -> ChildCommand {
-        ChildCommand {
-            program: program.into(),
-            arguments: Vec::new(),
-            adopts_orphans: false,
-            user: None,
-        }
-    }
-
-    /// This very program; the arguments have to tell it that it is to serve a client.
-    ///
-    /// # Errors
-    /// When the system doesn't tell its path.
-    pub fn this_program() -> io::Result<ChildCommand> {
-        std::env::current_exe().map(ChildCommand::new)
-    }
-
-    /// With one more argument.
-    #[must_use]
-    pub fn arg(mut self, argument: impl Into<OsString>) -> ChildCommand {
-        self.arguments.push(argument.into());
-        self
-    }
-
-    /// What a client's process leaves behind, in whatever session and process group, is killed when
-    /// that process has ended. On Linux this process becomes the parent of such orphans for it (a
-    /// child subreaper). It is for programs whose first thread starts no processes: those are taken
-    /// for orphans.
-    #[must_use]
-    pub fn adopt_orphans(mut self) -> ChildCommand {
-        self.adopts_orphans = true;
-        self
-    }
-
-    /// Has the processes run as this user and group, and in no other groups: a client's code can't
-    /// signal the server then, or look into it. The server must be root, or no process can be
-    /// started.
-    #[must_use]
-    pub fn user(mut self, user: u32, group: u32) -> ChildCommand {
-        self.user = Some((user, group));
-        self
-    }
-
-    fn spawn(&self, stream: RawStream, name: &str) -> io::Result<Child> {
-        let mut command = Command::new(&self.program);
-        command.args(&self.arguments).env(NAME, name);
-        command.env(SERVER, std::process::id().to_string());
-        // What it starts is in its group, unless it wants to be elsewhere.
-        command.process_group(0);
-        if let Some((user, group)) = self.user {
-            command.uid(user).gid(group);
-        }
-        command.stdin(Stdio::from(OwnedFd::from(stream)));
-        command.spawn()
-    }
-}
 
 /// The threads that wait for the children's ends: no handler of SIGCHLD, which would reap the
 /// children of others.

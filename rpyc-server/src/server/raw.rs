@@ -1,5 +1,6 @@
-//! [`RawStream`]: a client's socket, as it was accepted.
+//! What clients come over: [`RawStream`], a socket as it was accepted, or a stream that is there already.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -72,6 +73,23 @@ impl RawStream {
 
     pub(super) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         SockRef::from(self).set_nonblocking(nonblocking)
+    }
+}
+
+/// What a client comes over.
+pub(super) enum Incoming {
+    /// A socket, to be authenticated where that is asked for.
+    Raw(RawStream),
+    /// A stream whose other end started this process, and needs no authentication.
+    Given(Arc<dyn Stream>),
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Incoming::Raw(stream) => stream.fmt(f),
+            Incoming::Given(_) => f.write_str("Given"),
+        }
     }
 }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use rpyc_core::transport::PeerAddr;
 
-use super::Shared;
-use super::client::{Admitted, Incoming};
-use super::metrics::Refused;
+use super::client::Admitted;
+use super::raw::Incoming;
+use super::refusal::Refused;
+use super::shared::Shared;
 
 /// Serves a client on a thread of its own.
 pub(super) fn take(shared: &Arc<Shared>, stream: Incoming, peer: PeerAddr) {

@@ -16,15 +16,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::de::{DeTable, DeValue};
 
 use super::arg::opposite;
-use super::options::{ServeOption, path};
 use crate::program::failure::Failure;
-
-/// The option that names the file.
-pub(super) fn option() -> ServeOption {
-    let help = "Read options from a TOML file; flags and the environment win over it";
-    let option = path("config", "FILE", help).in_short("Read options from a TOML file");
-    option.under("Config file")
-}
 
 /// What a command line has on which the file's options are.
 pub(super) fn is_read_arg() -> Arg {
@@ -35,10 +27,12 @@ pub(super) fn is_read_arg() -> Arg {
 }
 
 /// The arguments with those of the config file, if `matches` of the command line name one: a command
-/// line for each server of the file, or the only one.
+/// line for each server of the file, or the only one. Those of `of_program` are no server's own.
 pub(super) fn expand(
     arguments: Vec<OsString>,
     matches: &ArgMatches,
+    command: &Command,
+    of_program: &[String],
 ) -> Result<Vec<Vec<OsString>>, Failure> {
     let (matches, section, place) = match matches.subcommand() {
         None => (matches, Section::Server, 1),
@@ -53,7 +47,7 @@ pub(super) fn expand(
     let Some(path) = path else {
         return Ok(vec![arguments]);
     };
-    let File { entries, servers } = read(path)?;
+    let File { entries, servers } = read(path, command, of_program)?;
     let given = |name: &String| {
         let source = matches.value_source(name);
         matches!(
@@ -120,7 +114,7 @@ struct Entry {
 }
 
 /// Reads all of the file, so that what is wrong with it is found whoever reads it.
-fn read(path: &Path) -> Result<File, Failure> {
+fn read(path: &Path, command: &Command, of_program: &[String]) -> Result<File, Failure> {
     let shown = path.display();
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::new(format!("--config {shown}: can't be read")).because(error))?;
@@ -141,7 +135,7 @@ fn read(path: &Path) -> Result<File, Failure> {
                 continue;
             }
             let checked = match section {
-                Section::One(_) if is_of_program(name) => Err(of_program(name)),
+                Section::One(_) if of_program.iter().any(|own| own == name) => Err(shared(name)),
                 _ => entry(command, name, value.get_ref()),
             };
             let (names, flags) = checked.map_err(|wrong| wrong.at(&place(key.span())))?;
@@ -153,8 +147,7 @@ fn read(path: &Path) -> Result<File, Failure> {
         }
         Ok::<_, Failure>(())
     };
-    let command = super::command();
-    add(Section::Server, &command, table.get_ref())?;
+    add(Section::Server, command, table.get_ref())?;
     let mut servers = 0;
     if let Some(value) = table.get_ref().get(SERVER) {
         let is_no_list = || {
@@ -164,7 +157,7 @@ fn read(path: &Path) -> Result<File, Failure> {
         let tables = value.get_ref().as_array().ok_or_else(is_no_list)?;
         for (index, table) in tables.iter().enumerate() {
             let table = table.get_ref().as_table().ok_or_else(is_no_list)?;
-            add(Section::One(index), &command, table)?;
+            add(Section::One(index), command, table)?;
         }
         servers = tables.len();
     }
@@ -179,13 +172,7 @@ fn read(path: &Path) -> Result<File, Failure> {
     Ok(File { entries, servers })
 }
 
-/// Whether servers of one program share it.
-fn is_of_program(name: &str) -> bool {
-    let mut options = super::serve_options().into_iter();
-    options.any(|option| option.is_of_program && option.name() == name)
-}
-
-fn of_program(name: &str) -> Failure {
+fn shared(name: &str) -> Failure {
     let what = format!("{name} is an option of the program, which all its servers share");
     Failure::usage(what).hint("Write it above the first [[server]].")
 }

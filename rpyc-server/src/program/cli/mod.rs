@@ -88,6 +88,14 @@ impl ServeOptions {
     pub(crate) fn name(&self) -> &str {
         self.service.place.as_deref().unwrap_or("classic mode")
     }
+
+    /// A failure of this server, which is named if there are several.
+    pub(crate) fn failed(&self, failure: Failure) -> Failure {
+        match self.is_alone {
+            true => failure,
+            false => failure.at(self.name()),
+        }
+    }
 }
 
 /// Reads the process's command line, environment and config file. Help and version go to the
@@ -159,7 +167,7 @@ fn parse_from(arguments: Vec<OsString>) -> Result<Result<Invocation, clap::Error
         Err(error) if error.kind() == ErrorKind::DisplayHelp => return Ok(help_for(arguments)),
         Err(error) => return Ok(Err(error)),
     };
-    let lines = file::expand(arguments.clone(), &matches)?;
+    let lines = file::expand(arguments.clone(), &matches, &command(), &of_program())?;
     if lines == [arguments.as_slice()] {
         return Ok(Ok(invocation(&matches, arguments)));
     }
@@ -245,7 +253,7 @@ pub(crate) fn command() -> Command {
         .subcommand_help_heading("Commands (without one, it serves)")
         .args(serving_args())
         .arg(help_all_arg())
-        .subcommand(registry::command().arg(help_all_arg()))
+        .subcommand(registry::command(config_option().arg).arg(help_all_arg()))
         .subcommands(tools::commands())
         .subcommand(
             Command::new("completions")
@@ -283,9 +291,24 @@ pub(crate) fn serve_options() -> Vec<ServeOption> {
         registering::options(),
         Logging::options(),
         Operations::options(),
-        vec![file::option()],
+        vec![config_option()],
     ];
     groups.into_iter().flatten().collect()
+}
+
+/// The option that names the config file.
+fn config_option() -> ServeOption {
+    let help = "Read options from a TOML file; flags and the environment win over it";
+    let option = options::path("config", "FILE", help).in_short("Read options from a TOML file");
+    option.under("Config file")
+}
+
+/// The names of those that servers of one program share.
+fn of_program() -> Vec<String> {
+    let shared = serve_options()
+        .into_iter()
+        .filter(|option| option.is_of_program);
+    shared.map(|option| option.name().to_owned()).collect()
 }
 
 fn serving_args() -> Vec<Arg> {

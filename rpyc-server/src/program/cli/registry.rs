@@ -11,7 +11,8 @@ use super::arg::{
     flag, is_on, network, option, seconds, switch, value, with_opposites, with_variables,
 };
 use super::directory::{self, Etcd};
-use super::{Logging, file, help};
+use super::help;
+use super::logging::Logging;
 
 /// The options of a registry.
 #[derive(Debug)]
@@ -76,15 +77,15 @@ pub(super) fn transports() -> PossibleValuesParser {
     PossibleValuesParser::new(["UDP", "TCP"])
 }
 
-pub(super) fn command() -> Command {
+pub(super) fn command(config: Arg) -> Command {
     Command::new("registry")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Runs a registry: servers register, clients ask where a service is")
         .after_help(help::REGISTRY)
-        .args(args())
+        .args(args(config))
 }
 
-fn args() -> Vec<Arg> {
+fn args(config: Arg) -> Vec<Arg> {
     let mut args = vec![
         option(
             "mode",
@@ -175,8 +176,9 @@ fn args() -> Vec<Arg> {
         .into_iter()
         .map(|arg| arg.help_heading("Registry"))
         .collect();
-    let options = Logging::options().into_iter().chain([file::option()]);
-    args.extend(options.map(|option| option.arg));
+    let logging = Logging::options().into_iter();
+    args.extend(logging.map(|option| option.arg));
+    args.push(config);
     // Python's `rpyc_registry` has a `--quiet` that takes a value; so may this one.
     let with_value = |arg: Arg| match arg.get_id() == "quiet" {
         true => flag(arg),

@@ -5,6 +5,7 @@ mod colour;
 mod completion;
 mod connect;
 mod fleet;
+mod interrupt;
 mod ping;
 mod registry;
 mod session;
@@ -12,11 +13,8 @@ mod shell;
 mod transfer;
 
 use clap::{ArgMatches, Command};
-use signal_hook::consts::SIGINT;
-use signal_hook::iterator::Signals;
 
 use crate::program::failure::Failure;
-use crate::threads;
 
 /// Makes a command's line of its arguments, and runs it: the result is the program's exit code.
 struct Tool {
@@ -148,17 +146,3 @@ const FLEET_EXIT_CODES: &str = "\n
 Exit codes with several servers:
   0    done at each of them
   1    it failed at some of them, for whatever reason; the end says at which";
-
-/// Has each Ctrl-C call this, and do nothing else.
-fn on_interrupt(mut act: impl FnMut() + Send + 'static) -> Result<(), Failure> {
-    let caught = Signals::new([SIGINT]).and_then(|mut signals| {
-        threads::start("rpyc-signals", move || {
-            signals.forever().for_each(|_| act())
-        })
-    });
-    let failed = |error| Failure::new("Ctrl-C can't be caught").because(error);
-    caught.map(drop).map_err(failed)
-}
-
-/// Ended by Ctrl-C.
-const INTERRUPTED: u8 = 130;

@@ -8,7 +8,7 @@ use rpyc_core::{Connection, Error};
 
 use super::connect::Way;
 use super::fleet::{Done, Fleet, Member, Stream};
-use super::on_interrupt;
+use super::interrupt::on_interrupt;
 use crate::program::cli::arg;
 use crate::program::failure::Failure;
 
@@ -103,7 +103,7 @@ fn ping_at(member: &Member, count: u64, interval: Duration, quiet: bool) -> Resu
 }
 
 fn print(text: &str) -> Result<(), Failure> {
-    crate::program::print(text.as_bytes())
+    crate::program::print::print(text.as_bytes())
 }
 
 /// What has been measured.

@@ -89,7 +89,7 @@ fn print(name: &str, servers: Vec<ServerEntry>) -> Result<(), Failure> {
             true => format!("{name}\t{server}\n"),
             false => format!("{name}\t{server}\t{}\n", on_one_line(&says)),
         };
-        crate::program::print(line.as_bytes())?;
+        crate::program::print::print(line.as_bytes())?;
     }
     Ok(())
 }

@@ -9,8 +9,9 @@ use parking_lot::Mutex;
 use rpyc_classic::{ClassicConnection, Interrupter, Outcome, Prompt};
 use rpyc_core::Error;
 
+use super::colour;
 use super::connect::Way;
-use super::{INTERRUPTED, colour, on_interrupt};
+use super::interrupt::{INTERRUPTED, on_interrupt};
 use crate::printable::printable;
 use crate::program::failure::Failure;
 use crate::threads;

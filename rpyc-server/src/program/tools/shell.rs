@@ -13,10 +13,11 @@ use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
 use rustyline::{CompletionType, Config, Editor};
 
+use super::code;
 use super::completion::Remote;
 use super::connect::Way;
+use super::interrupt::INTERRUPTED;
 use super::session::{Ended, Session, say, show};
-use super::{INTERRUPTED, code};
 use crate::printable::on_one_line;
 use crate::program::cli::arg;
 use crate::program::failure::Failure;

@@ -9,7 +9,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 use x509_parser::time::ASN1Time;
 
-use super::super::Rejection;
+use super::super::authenticator::Rejection;
 
 /// The credentials of a client; none if it showed no certificate.
 pub(super) fn credentials(stream: &TlsStream) -> Result<Option<Any>, Rejection> {

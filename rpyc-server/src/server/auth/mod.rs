@@ -12,7 +12,8 @@ use rpyc_core::transport::{PeerAddr, Stream};
 pub use self::networks::{Networks, NetworksError};
 pub use self::secret::{Secret, SecretError};
 pub use self::tls::Tls;
-use super::{Authenticated, Authenticator, RawStream, Rejection};
+use super::authenticator::{Authenticated, Authenticator, Rejection};
+use super::raw::RawStream;
 
 /// Who gets in: clients that pass every one of the tests that it has.
 ///

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use rpyc_core::transport::PeerAddr;
 
-use super::super::{Authenticated, Authenticator, RawStream, Rejection};
+use super::super::authenticator::{Authenticated, Authenticator, Rejection};
+use super::super::raw::RawStream;
 
 /// Networks whose clients get in. Clients over Unix sockets do, too: the socket's permissions say
 /// who they are. An IPv4 address in IPv6's clothes is one of IPv4.

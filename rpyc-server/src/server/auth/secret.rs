@@ -26,7 +26,8 @@ use rustls::crypto::aws_lc_rs;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::super::{Authenticated, Authenticator, RawStream, Rejection};
+use super::super::authenticator::{Authenticated, Authenticator, Rejection};
+use super::super::raw::RawStream;
 
 /// A secret that clients show they know, without saying it.
 ///

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use rpyc_core::transport::{PeerAddr, TlsError, TlsServer, TlsStream};
 
-use super::super::{Authenticated, Authenticator, RawStream, Rejection};
+use super::super::authenticator::{Authenticated, Authenticator, Rejection};
+use super::super::raw::RawStream;
 use super::certificate;
 
 /// TLS with certificates from PEM files. Cheap to clone; clones are the same.

@@ -1,6 +1,5 @@
 //! [`Listener`]: a socket that clients connect to, of whichever kind.
 
-mod tcp;
 mod unix;
 
 use std::fmt;
@@ -11,11 +10,12 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use rpyc_core::transport::PeerAddr;
-use socket2::Socket;
+use socket2::{Socket, Type};
 
 use self::unix::SocketFile;
 pub(super) use self::unix::peer_of as unix_peer;
-use super::RawStream;
+use super::raw::RawStream;
+use crate::sockets::{BACKLOG, bound};
 
 /// A socket that clients connect to, for [`Builder::serve_on`](super::Builder::serve_on).
 ///
@@ -139,7 +139,7 @@ impl Listener {
         let addresses = address
             .to_socket_addrs()
             .map_err(|source| ListenError::Resolve { source })?;
-        let socket = tcp::listen(addresses)?;
+        let socket = listen_tcp(addresses)?;
         Listener::of_tcp(socket)
     }
 
@@ -266,5 +266,27 @@ impl AsFd for Listener {
     }
 }
 
-/// Clients that may wait to be accepted; the system has a cap of its own.
-const BACKLOG: i32 = 1024;
+/// Listens on the first of the addresses that can be had.
+fn listen_tcp(addresses: impl Iterator<Item = SocketAddr>) -> Result<TcpListener, ListenError> {
+    let mut failure = ListenError::Resolve {
+        source: io::Error::new(io::ErrorKind::NotFound, "the name has no address"),
+    };
+    for address in addresses {
+        match listen_on(address) {
+            Ok(listener) => return Ok(listener),
+            Err(source) => {
+                failure = ListenError::Listen {
+                    address: Address::Tcp(address),
+                    source,
+                }
+            }
+        }
+    }
+    Err(failure)
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = bound(address, Type::STREAM)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}

@@ -14,7 +14,7 @@ use rpyc_core::transport::UnixPeer;
 use rustix::fs::Mode;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::BACKLOG;
+use crate::sockets::BACKLOG;
 
 /// Listens at `path`, which is replaced if it is a socket that nobody listens on.
 pub(super) fn listen(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {

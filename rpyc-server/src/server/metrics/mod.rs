@@ -5,8 +5,8 @@ mod endpoint;
 mod process;
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -23,7 +23,8 @@ use rpyc_core::{Config, Connection};
 
 use self::counted::Counted;
 pub use self::endpoint::MetricsEndpoint;
-use super::Shared;
+use super::clients::{Clients, WeakClients};
+use super::refusal::Refused;
 
 /// Counts what servers do. Cheap to clone; clones count together.
 ///
@@ -51,7 +52,7 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Registry,
     numbers: Numbers,
-    servers: Mutex<Vec<Weak<Shared>>>,
+    servers: Mutex<Vec<WeakClients>>,
 }
 
 struct Numbers {
@@ -71,18 +72,6 @@ struct Numbers {
 
 /// Names and values.
 type Labels<const N: usize> = [(&'static str, &'static str); N];
-
-/// Why a client wasn't served, as metrics count it.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Refused {
-    AddressFull,
-    Authentication,
-    Full,
-    HandshakeTimeout,
-    Service,
-    Stopping,
-    System,
-}
 
 impl Metrics {
     /// Numbers that are all zero.
@@ -110,13 +99,13 @@ impl Metrics {
     fn look(&self) {
         let servers: Vec<_> = {
             let mut servers = self.0.servers.lock();
-            servers.retain(|server| server.strong_count() > 0);
-            servers.iter().filter_map(Weak::upgrade).collect()
+            servers.retain(|clients| clients.strong_count() > 0);
+            servers.iter().filter_map(Clients::upgrade).collect()
         };
         let (mut clients, mut objects, mut netrefs) = (0, 0, 0);
         for server in servers {
-            clients += server.clients.len();
-            for connection in server.clients.connections() {
+            clients += server.len();
+            for connection in server.connections() {
                 objects += connection.exported_objects();
                 netrefs += connection.live_netrefs();
             }
@@ -132,24 +121,15 @@ impl Metrics {
         numbers.threads.set(process.threads);
     }
 
-    pub(super) fn watch(&self, server: Weak<Shared>) {
-        self.0.servers.lock().push(server);
+    pub(super) fn watch(&self, clients: &Clients) {
+        self.0.servers.lock().push(clients.downgrade());
     }
 
     pub(super) fn refused(&self, why: Refused) {
-        let label = match why {
-            Refused::AddressFull => "address_full",
-            Refused::Authentication => "authentication",
-            Refused::Full => "full",
-            Refused::HandshakeTimeout => "handshake_timeout",
-            Refused::Service => "service",
-            Refused::Stopping => "stopping",
-            Refused::System => "system",
-        };
         self.0
             .numbers
             .refused
-            .get_or_create(&[("reason", label)])
+            .get_or_create(&[("reason", why.label())])
             .inc();
     }
 

@@ -19,8 +19,8 @@ use super::output::{Allowance, Lines, Stream};
 use super::screen::Screen;
 use super::{Done, Ending, Fleet, Kind, members};
 use crate::program::failure::Failure;
-use crate::program::tools::INTERRUPTED;
 use crate::program::tools::connect::Way;
+use crate::program::tools::interrupt::INTERRUPTED;
 use crate::program::tools::session::ask_to_interrupt;
 
 /// What the one who waits for the fleet is told.
