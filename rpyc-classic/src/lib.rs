@@ -46,6 +46,7 @@
 mod address;
 mod arguments;
 mod client;
+pub mod code_pages;
 pub mod connections;
 pub mod embedding;
 pub mod evaluator;
@@ -54,7 +55,7 @@ pub mod hashes;
 pub mod heap;
 pub mod hosting;
 pub mod interrupt;
-mod options;
+pub mod options;
 pub mod peer;
 pub mod python;
 mod slave;

@@ -1,4 +1,4 @@
-//! A connection's options under the names that Python's rpyc has for them.
+//! A connection's options under the names that Python's rpyc has for them: for those who make an evaluator.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -45,7 +45,7 @@ impl BeforeClosed {
 }
 
 /// The switch of that name.
-pub(crate) fn flag<'a>(config: &'a mut Config, name: &str) -> Option<&'a mut bool> {
+fn flag<'a>(config: &'a mut Config, name: &str) -> Option<&'a mut bool> {
     Some(match name {
         "allow_all_attrs" => &mut config.allow_all_attrs,
         "allow_delattr" => &mut config.allow_delattr,
@@ -67,6 +67,85 @@ pub(crate) fn flag<'a>(config: &'a mut Config, name: &str) -> Option<&'a mut boo
         "propagate_SystemExit_locally" => &mut config.propagate_system_exit_locally,
         _ => return None,
     })
+}
+
+/// The names, in the order of Python's rpyc.
+pub(crate) const NAMES: &[&str] = &[
+    "allow_safe_attrs",
+    "allow_exposed_attrs",
+    "allow_public_attrs",
+    "allow_all_attrs",
+    "safe_attrs",
+    "exposed_prefix",
+    "allow_getattr",
+    "allow_setattr",
+    "allow_delattr",
+    "include_local_traceback",
+    "include_local_version",
+    "instantiate_custom_exceptions",
+    "import_custom_exceptions",
+    "instantiate_oldstyle_exceptions",
+    "propagate_SystemExit_locally",
+    "propagate_KeyboardInterrupt_locally",
+    "log_exceptions",
+    "allow_pickle",
+    "connid",
+    "credentials",
+    "endpoints",
+    "logger",
+    "sync_request_timeout",
+    "before_closed",
+    "close_catchall",
+    "bind_threads",
+];
+
+/// The value of the option of that name. What is called before the connection is closed is kept elsewhere.
+pub(crate) fn get(config: &Config, peer: &PeerInfo, name: &str) -> Option<Any> {
+    if let Some(flag) = flag(&mut config.clone(), name) {
+        return Some(Any::from(*flag));
+    }
+    Some(match name {
+        "before_closed" => Any::NONE,
+        "connid" => peer.connid.as_deref().map_or(Any::NONE, Any::from),
+        "credentials" => peer.credentials.clone().unwrap_or(Any::NONE),
+        "endpoints" => match peer.endpoints {
+            Some((ours, theirs)) => {
+                let end = |end: SocketAddr| {
+                    let port = i64::from(end.port());
+                    Any::tuple([Any::from(end.ip().to_string()), Any::from(port)])
+                };
+                Any::tuple([end(ours), end(theirs)])
+            }
+            None => Any::NONE,
+        },
+        "exposed_prefix" => Any::from(&*config.exposed_prefix),
+        "logger" => Any::from(&*config.logger),
+        "safe_attrs" => {
+            let names = config.safe_attrs.iter().map(|name| Value::from(&**name));
+            Any::from(Value::FrozenSet(names.collect()))
+        }
+        "sync_request_timeout" => match config.sync_request_timeout {
+            Some(timeout) if timeout.subsec_nanos() == 0 => Any::from(timeout.as_secs()),
+            Some(timeout) => Any::from(timeout.as_secs_f64()),
+            None => Any::NONE,
+        },
+        _ => return None,
+    })
+}
+
+/// The options of a connection for which none is given: a tuple of pairs.
+#[must_use]
+pub fn defaults() -> Value {
+    let (config, peer) = (Config::default(), PeerInfo::default());
+    let pair = |name: &&str| {
+        let value = match *name {
+            // Whoever makes the connection chooses it.
+            "logger" => Value::None,
+            name => get(&config, &peer, name)?.into_value()?,
+        };
+        Some(Value::tuple([Value::from(*name), value]))
+    };
+    Value::tuple(NAMES.iter().filter_map(pair))
 }
 
 /// Sets the option of that name.

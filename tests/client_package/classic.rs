@@ -114,3 +114,23 @@ fn the_server_drives_a_classic_client_that_offers_itself() {
         "#,
     );
 }
+
+#[test]
+fn the_last_exception_is_debugged_after_the_fact() {
+    same(
+        r#"
+        import io
+        conn.execute("def failing():\n    local = 4242\n    1 / 0\n")
+        show("failing", conn.namespace["failing"])
+        stdin, stdout = sys.stdin, sys.stdout
+        sys.stdin, sys.stdout = io.StringIO("p local\nup\np 1 / 0\nq\n"), io.StringIO()
+        try:
+            rpyc.classic.pm(conn)
+            text = sys.stdout.getvalue()
+        finally:
+            sys.stdin, sys.stdout = stdin, stdout
+        print("4242" in text, text.count("(Pdb)"), "ZeroDivisionError" in text)
+        print(conn.eval("1 + 1"))
+        "#,
+    );
+}

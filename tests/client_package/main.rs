@@ -3,6 +3,7 @@
 
 mod calls;
 mod classic;
+mod config;
 mod lives;
 mod results;
 mod ways;

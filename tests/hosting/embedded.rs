@@ -90,6 +90,25 @@ fn several_servers_serve_one_process_and_one_instance_may_be_for_all() {
 }
 
 #[test]
+fn changed_default_options_hold_for_servers_that_are_made_from_then_on() {
+    let written = check(
+        r#"
+        from rpyc_rs.core.protocol import DEFAULT_CONFIG
+        def secret(**given):
+            server = rpyc_rs.ThreadedServer(lab.MagnetService, **given)
+            server.start_in_thread()
+            written = client(server.port, "tried('public', getattr, connect().root, 'secret')")
+            server.close()
+            return "refused" in written
+        print(secret())
+        DEFAULT_CONFIG["allow_public_attrs"] = True
+        print(secret(), secret(protocol_config={"allow_public_attrs": False}))
+        "#,
+    );
+    assert_eq!(written, "True\nFalse True");
+}
+
+#[test]
 fn a_service_of_the_packages_own_base_needs_no_rpyc() {
     let written = check(
         r#"

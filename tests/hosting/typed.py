@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import rpyc_rs as rpyc
+from rpyc_rs.core.protocol import DEFAULT_CONFIG
 from rpyc_rs.utils.registry import TCPRegistryClient
 from rpyc_rs.utils.server import ThreadedServer
 
@@ -48,6 +49,10 @@ def serve() -> ThreadedServer:
     )
     threading.Thread(target=server.start).start()
     return server
+
+
+def options() -> dict[str, Any]:
+    return {**DEFAULT_CONFIG, "allow_public_attrs": True}
 
 
 def use(host: str, port: int) -> float:

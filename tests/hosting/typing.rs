@@ -122,8 +122,7 @@ const DIFFERS: &str = r"
 .*\bConnection(\..*)?
 .*\bBaseNetref(\..*)?
 # They have their types inline.
-rpyc_rs\._(authenticators|clients|modules|names|registry|server)\..*
-rpyc_rs\.Any(\..*)?
+rpyc_rs\._(authenticators|clients|ending|modules|names|registry|server)\..*
 # It is no name any more since Python 3.7.
 rpyc_rs\.utils\.helpers\.async
 ";

@@ -1,5 +1,7 @@
 //! What holds in a Python of the user's, whatever its clients do: threads, destructors, the end.
 
+use std::io::BufRead;
+use std::process::Stdio;
 use std::time::Duration;
 
 use rpyc_tests::Server;
@@ -255,4 +257,40 @@ fn where_no_rpyc_is_installed_a_small_one_stands_in() {
         same(conn.modules.rpyc.classic.connect.__name__, 'connect')
         "#,
     );
+}
+
+#[test]
+fn without_clients_a_server_takes_little_more_memory_than_its_python() {
+    for (name, python) in pythons(&["3.10", "3.11", "3.12", "3.13"]) {
+        let mut nothing = std::process::Command::new(&python);
+        let idle = nothing.args([
+            "-c",
+            "import sys; print('begun', flush=True); sys.stdin.read()",
+        ]);
+        let idle = idle.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut idle = idle.spawn().expect("a Python");
+        let output = idle.stdout.take().expect("a pipe");
+        let begun = std::io::BufReader::new(output).lines().next();
+        begun.expect("a line").expect("of text");
+        let floor = private(idle.id());
+        drop(idle.stdin.take());
+        idle.wait().expect("it ends");
+        let mut command = std::process::Command::new(rpyc_tests::server::binary());
+        command.args(["--classic", "--port", "0", "--python"]);
+        command.arg(&python);
+        let server = Server::by(command);
+        let taken = private(server.process_id());
+        assert!(taken <= floor + MORE, "{name}: {floor} KiB, then {taken}");
+    }
+}
+
+/// KiB: measured are 2,600.
+const MORE: usize = 3500;
+
+/// KiB of a process in memory that are no file's.
+fn private(process: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it is there");
+    let line = status.lines().find(|line| line.starts_with("RssAnon:"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    number.expect("a number").parse().expect("of KiB")
 }

@@ -375,6 +375,11 @@ pub(crate) fn dump<'py>(
 }
 
 #[pyfunction]
+pub(crate) fn default_options(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    value_to_python(py, rpyc_classic::options::defaults())
+}
+
+#[pyfunction]
 pub(crate) fn load<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     let data = bytes::Bytes::copy_from_slice(data);
     let value = decode_value_strict(&data, &Limits::default());

@@ -12,6 +12,7 @@ pub(crate) fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     module.add_class::<native::Answer>()?;
     module.add_function(wrap_pyfunction!(connect::connect, &module)?)?;
     module.add_function(wrap_pyfunction!(connect::current_connection, &module)?)?;
+    module.add_function(wrap_pyfunction!(native::default_options, &module)?)?;
     module.add_function(wrap_pyfunction!(native::dump, &module)?)?;
     module.add_function(wrap_pyfunction!(native::dumpable, &module)?)?;
     module.add_function(wrap_pyfunction!(native::load, &module)?)?;

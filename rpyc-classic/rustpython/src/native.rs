@@ -402,6 +402,11 @@ mod _rpyc_native {
     }
 
     #[pyfunction]
+    fn default_options(vm: &VirtualMachine) -> PyResult {
+        value_to_python(vm, rpyc_classic::options::defaults())
+    }
+
+    #[pyfunction]
     fn dumpable(object: PyObjectRef, vm: &VirtualMachine) -> bool {
         to_value(vm, &object).is_some()
     }

@@ -4,12 +4,11 @@ use std::sync::{Arc, Mutex, Weak};
 
 use rpyc_core::args;
 use rpyc_core::object::{Any, Context, IdParts, Iter, MethodInfo, Object, ObjectResult};
-use rpyc_core::wire::Value;
 use rpyc_core::{Config, Connection, Exception, WeakConnection};
 
 use super::{gone, method_names};
 use crate::arguments::{MethodDef, method};
-use crate::options::{self, BeforeClosed, Settings, flag};
+use crate::options::{self, BeforeClosed, NAMES, Settings};
 use crate::threads::lock;
 
 /// The config as a dict that has the names of Python's rpyc.
@@ -38,42 +37,15 @@ impl ConfigView {
 
     fn option(&self, key: &str) -> ObjectResult<Option<Any>> {
         let connection = self.connection()?;
-        let mut config = Config::clone(&connection.config());
-        if let Some(flag) = flag(&mut config, key) {
-            return Ok(Some(Any::from(*flag)));
-        }
-        let text = |text: &str| Any::from(text);
-        Ok(Some(match key {
+        Ok(match key {
             "before_closed" => {
                 let kept = self.before_closed.as_ref().map(|kept| lock(kept).clone());
                 let function = kept.as_ref().and_then(BeforeClosed::function);
-                function.cloned().unwrap_or(Any::NONE)
+                Some(function.cloned().unwrap_or(Any::NONE))
             }
-            "connid" => text(connection.connid()),
-            "credentials" => connection.peer().credentials.unwrap_or(Any::NONE),
-            "endpoints" => match connection.peer().endpoints {
-                Some((ours, theirs)) => {
-                    let end = |end: std::net::SocketAddr| {
-                        let port = i64::from(end.port());
-                        Any::tuple([Any::from(end.ip().to_string()), Any::from(port)])
-                    };
-                    Any::tuple([end(ours), end(theirs)])
-                }
-                None => Any::NONE,
-            },
-            "exposed_prefix" => text(&config.exposed_prefix),
-            "logger" => text(&config.logger),
-            "safe_attrs" => {
-                let names = config.safe_attrs.iter().map(|name| Value::from(&**name));
-                Any::from(Value::FrozenSet(names.collect()))
-            }
-            "sync_request_timeout" => match config.sync_request_timeout {
-                Some(timeout) if timeout.subsec_nanos() == 0 => Any::from(timeout.as_secs()),
-                Some(timeout) => Any::from(timeout.as_secs_f64()),
-                None => Any::NONE,
-            },
-            _ => return Ok(None),
-        }))
+            "connid" => Some(Any::from(connection.connid())),
+            _ => options::get(&connection.config(), &connection.peer(), key),
+        })
     }
 
     fn item(&self, key: &str) -> ObjectResult {
@@ -114,7 +86,10 @@ impl ConfigView {
     }
 
     fn items(&self) -> ObjectResult<Vec<(&'static str, Any)>> {
-        KEYS.iter().map(|key| Ok((*key, self.item(key)?))).collect()
+        NAMES
+            .iter()
+            .map(|key| Ok((*key, self.item(key)?)))
+            .collect()
     }
 }
 
@@ -151,11 +126,11 @@ static METHODS: &[MethodDef<ConfigView>] = &[
     }),
     method("__iter__", &[], 0, |_, _, _| {
         Ok(Any::object(Iter::new(
-            KEYS.iter().map(|key| Any::from(*key)),
+            NAMES.iter().map(|key| Any::from(*key)),
         )))
     }),
     method("__len__", &[], 0, |_, _, _| {
-        Ok(Any::from(i64::try_from(KEYS.len()).unwrap_or(i64::MAX)))
+        Ok(Any::from(i64::try_from(NAMES.len()).unwrap_or(i64::MAX)))
     }),
     method("get", &["key", "default"], 1, |this, _, mut args| {
         let known = this.option(&key(&args)?)?;
@@ -168,7 +143,7 @@ static METHODS: &[MethodDef<ConfigView>] = &[
         ))
     }),
     method("keys", &[], 0, |_, _, _| {
-        Ok(Any::tuple(KEYS.iter().map(|key| Any::from(*key))))
+        Ok(Any::tuple(NAMES.iter().map(|key| Any::from(*key))))
     }),
     method("update", &["other"], 1, |this, cx, args| {
         let other = args.into_iter().next().flatten().unwrap_or(Any::NONE);
@@ -199,36 +174,6 @@ fn key(args: &[Option<Any>]) -> Result<String, Exception> {
     key.map(str::to_owned)
         .ok_or_else(|| Exception::type_error("an option's name is a str"))
 }
-
-/// In the order of Python's rpyc.
-const KEYS: &[&str] = &[
-    "allow_safe_attrs",
-    "allow_exposed_attrs",
-    "allow_public_attrs",
-    "allow_all_attrs",
-    "safe_attrs",
-    "exposed_prefix",
-    "allow_getattr",
-    "allow_setattr",
-    "allow_delattr",
-    "include_local_traceback",
-    "include_local_version",
-    "instantiate_custom_exceptions",
-    "import_custom_exceptions",
-    "instantiate_oldstyle_exceptions",
-    "propagate_SystemExit_locally",
-    "propagate_KeyboardInterrupt_locally",
-    "log_exceptions",
-    "allow_pickle",
-    "connid",
-    "credentials",
-    "endpoints",
-    "logger",
-    "sync_request_timeout",
-    "before_closed",
-    "close_catchall",
-    "bind_threads",
-];
 
 /// What is settled when a connection begins.
 const FIXED: &[&str] = &["bind_threads", "connid", "endpoints", "logger"];

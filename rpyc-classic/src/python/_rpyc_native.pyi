@@ -74,6 +74,9 @@ def connect(address: tuple, service: Any, config: dict, runs_code: bool, keepali
 def current_connection() -> Any:
     """The connection of the client whose code runs on this thread, as `getconn()` gives it, or None."""
 
+def default_options() -> tuple:
+    """Pairs of names and values: the options of a connection for which none is given."""
+
 def dumpable(object: Any) -> bool:
     """Whether it goes by value."""
 

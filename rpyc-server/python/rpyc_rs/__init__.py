@@ -45,23 +45,26 @@ main
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from rpyc_rs import _modules, _native
-from rpyc_rs._authenticators import AuthenticationError, SSLAuthenticator
-from rpyc_rs._registry import TCPRegistryClient, UDPRegistryClient
-from rpyc_rs._server import (
-    OneShotServer,
-    Server,
-    ThreadedServer,
-    ThreadPoolServer,
-)
 
+# As `typing` has it, which brings much along: the program `rpyc-server` needs neither it nor most of the package.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn as _NoReturn
+
     from rpyc_rs import core as core
     from rpyc_rs import lib as lib
     from rpyc_rs import utils as utils
     from rpyc_rs import version as version
+    from rpyc_rs._authenticators import AuthenticationError as AuthenticationError
+    from rpyc_rs._authenticators import SSLAuthenticator as SSLAuthenticator
+    from rpyc_rs._registry import TCPRegistryClient as TCPRegistryClient
+    from rpyc_rs._registry import UDPRegistryClient as UDPRegistryClient
+    from rpyc_rs._server import OneShotServer as OneShotServer
+    from rpyc_rs._server import Server as Server
+    from rpyc_rs._server import ThreadedServer as ThreadedServer
+    from rpyc_rs._server import ThreadPoolServer as ThreadPoolServer
     from rpyc_rs.core.async_ import AsyncResult as AsyncResult
     from rpyc_rs.core.async_ import AsyncResultTimeout as AsyncResultTimeout
     from rpyc_rs.core.netref import BaseNetref as BaseNetref
@@ -159,12 +162,10 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name):
-        # What isn't imported above is at its first use: the program `rpyc-server` doesn't need it.
+        # At its first use.
         if name.startswith("_"):
             raise AttributeError(f"module 'rpyc_rs' has no attribute {name!r}")
-        from rpyc_rs import _names
-
-        value = globals()[name] = getattr(_names, name)
+        value = globals()[name] = getattr(_modules.home(name), name)
         return value
 
 
@@ -172,7 +173,7 @@ def __dir__() -> list[str]:
     return sorted({*__all__, "core", "lib", "utils", "version"})
 
 
-def main() -> NoReturn:
+def main() -> "_NoReturn":
     """Runs `rpyc-server` with the arguments of `sys.argv[1:]`, and ends the process.
 
     To be called on the main thread. Clients' code runs in this Python.

@@ -1,23 +1,17 @@
 """Servers inside a program."""
 
-import atexit
 import ipaddress
 import logging
 import os
 import socket
-import sys
 import threading
-import weakref
 from typing import Any, Callable, Mapping, Optional
 
-from rpyc_rs import _native
+from rpyc_rs import _ending, _native
 from rpyc_rs._clients import Clients
 from rpyc_rs._registry import RegistryClient, UDPRegistryClient
 
 _REGISTER_AGAIN = 5.0
-_SECONDS_TO_END = 2.0
-
-_servers: "weakref.WeakSet[Server]" = weakref.WeakSet()
 
 
 class Server:
@@ -80,7 +74,10 @@ class Server:
         self._registration: Optional[threading.Thread] = None
         if socket_path is not None and (hostname is not None or ipv6 or port):
             raise ValueError("socket_path stands for hostname, port and ipv6: a server listens at one place")
-        config = dict(protocol_config or {})
+        # Connections aren't needed before there is a server.
+        from rpyc_rs.core.protocol import _with_changed_defaults
+
+        config = _with_changed_defaults(protocol_config or {})
         if logger is not None:
             config["logger"] = logger
         _log_to_python()
@@ -118,7 +115,7 @@ class Server:
         self.clients = Clients(self._native)
         if self.auto_register:
             self._check_registrar()
-        _servers.add(self)
+        _ending.servers.add(self)
 
     def start(self) -> None:
         """Serves until `close()` is called, by another thread or a client, or Ctrl-C is pressed."""
@@ -148,7 +145,7 @@ class Server:
         registration = self._registration
         if registration is not None and registration is not threading.current_thread():
             # A registry that isn't there isn't waited for longer.
-            registration.join(_SECONDS_TO_END)
+            registration.join(_ending.SECONDS)
 
     @property
     def active(self) -> bool:
@@ -273,19 +270,3 @@ _logs = False
 
 def _write_line(level: int, name: str, text: str) -> None:
     logging.getLogger(name).log(level, "%s", text)
-
-
-@atexit.register
-def _end() -> None:
-    """Closes what is open. Where code of clients' doesn't end, the process does."""
-    for server in list(_servers):
-        server.close()
-    if not _native.stop(_SECONDS_TO_END):
-        for stream in sys.stdout, sys.stderr:
-            if stream is not None:
-                stream.flush()
-        os._exit(1 if getattr(sys, "last_value", None) is not None else 0)
-
-
-# What is open is the parent's to close.
-os.register_at_fork(after_in_child=lambda: atexit.unregister(_end))

@@ -10,6 +10,7 @@ use crate::{
     Address, Builder, ChildCommand, InheritedClient, ListenError, Listener, Mode, Server, Stopper,
 };
 use log::{info, warn};
+use rpyc_classic::code_pages;
 use rpyc_core::service::VoidService;
 
 use crate::program::cli::{SERVES_CLIENT, ServeMode, ServeOptions};
@@ -223,6 +224,7 @@ fn serve(
         }
     }
     obey(signals, &servers)?;
+    code_pages::give_back(); // the start is over
     run_all(servers).map_err(broken)?;
     drop(endpoint); // it is there for as long as they are
     Ok(())

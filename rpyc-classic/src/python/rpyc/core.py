@@ -6,7 +6,7 @@ import importlib
 _MODULES = """
     async_: AsyncResult AsyncResultTimeout
     netref: BaseNetref
-    protocol: Connection
+    protocol: DEFAULT_CONFIG Connection
     service: ClassicService MasterService Service SlaveService VoidService
     stream: Channel PipeStream SocketStream
     vinegar: GenericException

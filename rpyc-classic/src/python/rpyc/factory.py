@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from _rpyc_native import connect as _native_connect
+from ..core.protocol import _with_changed_defaults
 from ..core.service import ClassicService, MasterService, SlaveService, VoidService
 from ..core.stream import PipeStream, SocketStream
 from ..lib import spawn
@@ -23,7 +24,7 @@ def _open(address, service, config, keepalive=False):
     # What its constructor raises comes out as it is.
     instance = service() if isinstance(service, type) else service
     runs_code = isinstance(instance, SlaveService)
-    return _native_connect(address, instance, dict(config), runs_code, bool(keepalive))
+    return _native_connect(address, instance, _with_changed_defaults(config), runs_code, bool(keepalive))
 
 
 def connect(host, port, service=VoidService, config={}, ipv6=False, keepalive=False):

@@ -1,6 +1,22 @@
 """Connections, as programs find them in rpyc.core.protocol."""
 
+from _rpyc_native import default_options
 from _rpyc_proxies import is_netref, target_of
+
+_AT_FIRST = dict(default_options())
+
+DEFAULT_CONFIG = {**_AT_FIRST, "safe_attrs": set(_AT_FIRST["safe_attrs"])}
+"""The options of connections for which none is given, and what they are. What a program changes here holds for
+the connections and servers that it makes from then on."""
+
+
+def _with_changed_defaults(config):
+    changed = {
+        name: value
+        for name, value in DEFAULT_CONFIG.items()
+        if name not in _AT_FIRST or value != _AT_FIRST[name]
+    }
+    return {**changed, **config}
 
 
 class PingError(Exception):

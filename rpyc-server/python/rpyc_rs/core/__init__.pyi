@@ -10,6 +10,7 @@ from . import vinegar as vinegar
 from .async_ import AsyncResult as AsyncResult
 from .async_ import AsyncResultTimeout as AsyncResultTimeout
 from .netref import BaseNetref as BaseNetref
+from .protocol import DEFAULT_CONFIG as DEFAULT_CONFIG
 from .protocol import Connection as Connection
 from .service import ClassicService as ClassicService
 from .service import MasterService as MasterService

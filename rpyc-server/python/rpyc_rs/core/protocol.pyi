@@ -3,6 +3,10 @@ from typing import Any, Callable, Mapping, Optional
 
 from .async_ import AsyncResult
 
+DEFAULT_CONFIG: dict[str, Any]
+
+def _with_changed_defaults(config: Mapping[str, Any]) -> dict[str, Any]: ...
+
 class PingError(Exception): ...
 
 class Connection:
