@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use rpyc_classic::{ClassicConnection, Phase, Progress, Transfer, TransferError};
+use rpyc_classic::{ClassicConnection, Phase, Progress, Transfer, TransferError, Transferred};
 use rpyc_core::args;
 use tempfile::TempDir;
 
@@ -300,4 +301,96 @@ fn a_package_is_uploaded_and_imported() {
             .expect("removed");
     }
     on_both(scenario);
+}
+
+fn failed_here(outcome: Result<Transferred, TransferError>, reason: &str) {
+    let error = outcome.expect_err("it isn't copied");
+    let TransferError::Local { source, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert!(source.to_string().contains(reason), "{error:?}");
+}
+
+/// A link was written through, and a pipe's reader was waited for.
+#[test]
+fn what_has_a_parts_name_and_is_no_file_is_left_as_it_is() {
+    use std::os::unix::fs::symlink;
+    on_both(|conn| {
+        let folder = folder();
+        let [there, back, part] =
+            ["there", "back", ".back.rpyc-part"].map(|name| folder.path().join(name));
+        let precious = folder.path().join("precious");
+        fs::write(&there, content(70_000)).expect("written");
+        fs::write(&precious, "precious").expect("written");
+        let refused = || {
+            for resume in [false, true] {
+                let transfer = Transfer::new(conn).resume(resume);
+                failed_here(transfer.download(text(&there), &back), "is no file");
+            }
+            assert!(!back.exists());
+        };
+        symlink(&precious, &part).expect("a link");
+        refused();
+        assert_eq!(fs::read(&precious).expect("it is there"), b"precious");
+        fs::remove_file(&part).expect("removed");
+        let made = Command::new("mkfifo").arg(&part).status();
+        assert!(made.expect("mkfifo runs").success());
+        refused();
+        fs::remove_file(&part).expect("removed");
+        fs::create_dir(&part).expect("a folder");
+        refused();
+        fs::remove_dir(&part).expect("removed");
+        conn.download(text(&there), &back).expect("downloaded");
+    });
+}
+
+/// One had the file's name while the other was still writing into it.
+#[test]
+fn of_two_downloads_to_one_name_the_second_fails_and_the_first_is_whole() {
+    on_both(|conn| {
+        let folder = folder();
+        let [there, other, back] = ["there", "other", "back"].map(|name| folder.path().join(name));
+        fs::write(&there, content(3_000_000)).expect("written");
+        fs::write(&other, "other").expect("written");
+        let mut seconds = 0;
+        let first = Transfer::new(conn).on_progress(|at| {
+            if at.done == 0 {
+                for resume in [false, true] {
+                    let second = Transfer::new(conn).resume(resume);
+                    failed_here(second.download(text(&other), &back), "another download");
+                    seconds += 1;
+                }
+            }
+        });
+        first.download(text(&there), &back).expect("downloaded");
+        assert!(seconds > 0);
+        assert!(fs::read(&back).expect("back") == content(3_000_000));
+    });
+}
+
+#[test]
+fn a_part_is_read_by_nobody_who_may_not_read_the_file_that_it_replaces() {
+    use std::os::unix::fs::PermissionsExt;
+    on_both(|conn| {
+        let folder = folder();
+        let [there, back, part] =
+            ["there", "back", ".back.rpyc-part"].map(|name| folder.path().join(name));
+        fs::write(&there, content(3_000_000)).expect("written");
+        fs::write(&back, "the one of before").expect("written");
+        fs::set_permissions(&back, fs::Permissions::from_mode(0o400)).expect("set");
+        let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o777;
+        let modes = RefCell::new(Vec::new());
+        let transfer = Transfer::new(conn).on_progress(|at| {
+            if at.done < at.total {
+                modes.borrow_mut().push(mode(&part));
+            }
+        });
+        transfer.download(text(&there), &back).expect("downloaded");
+        let modes = modes.into_inner();
+        assert!(
+            !modes.is_empty() && modes.iter().all(|&mode| mode == 0o600),
+            "{modes:?}"
+        );
+        assert_eq!(mode(&back), 0o400);
+    });
 }

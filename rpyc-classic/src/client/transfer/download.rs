@@ -19,7 +19,8 @@ impl Transfer<'_> {
     /// Whatever the server says, nothing is written but `local` and what is in it; links that are
     /// there already are followed. A file has its name once it is whole: until then it is
     /// `.NAME.rpyc-part` beside that, which [`resume`](Self::resume) goes on with where the copying ended
-    /// before. A server's own files of such names aren't copied.
+    /// before. What has that name and is no file, a link included, is an error, and so is one that
+    /// another download is writing. A server's own files of such names aren't copied.
     ///
     /// # Errors
     /// Every kind of [`TransferError`].
@@ -131,7 +132,7 @@ impl Transfer<'_> {
         if self.verify {
             self.check(target.path(), remote, position)?;
         }
-        target.finish()?;
+        target.finish(&file)?;
         self.excess += position.saturating_sub(size);
         self.transferred.files += 1;
         self.transferred.bytes += position - kept;

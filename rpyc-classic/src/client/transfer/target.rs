@@ -1,6 +1,6 @@
 //! [`Target`]: where a file is written that comes from the server.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -42,45 +42,110 @@ impl Target {
 
     /// Opens it behind its first `kept` bytes; what follows them is gone.
     pub(super) fn open(&mut self, kept: u64) -> Result<File, TransferError> {
-        let path = self.written.clone();
-        if kept > 0 {
-            let opened = OpenOptions::new().write(true).open(&path);
-            let mut file = opened.map_err(TransferError::local(&path, "opening"))?;
-            let moved = file
-                .set_len(kept)
-                .and_then(|()| file.seek(SeekFrom::Start(kept)));
-            moved.map_err(TransferError::local(&path, "seeking"))?;
-            return Ok(file);
-        }
-        if let Some(folder) = path.parent() {
+        if kept == 0
+            && let Some(folder) = self.written.parent()
+        {
             let made = fs::create_dir_all(folder);
             made.map_err(TransferError::local(folder, "making the directory"))?;
         }
-        let created = match (File::create(&path), &self.whole) {
+        let mut file = match (self.opened(kept), &self.whole) {
             // A file may be writable in a folder that isn't.
             (Err(error), Some(whole))
-                if error.kind() == io::ErrorKind::PermissionDenied && whole.exists() =>
+                if kept == 0
+                    && error.kind() == io::ErrorKind::PermissionDenied
+                    && whole.exists() =>
             {
                 *self = Target::in_place(&whole.clone());
-                File::create(&self.written)
+                self.opened(kept)
             }
-            (created, _) => created,
-        };
-        created.map_err(TransferError::local(&self.written, "creating"))
+            (opened, _) => opened,
+        }
+        .map_err(TransferError::local(&self.written, "opening"))?;
+        if kept > 0 || self.whole.is_some() {
+            let moved = file
+                .set_len(kept)
+                .and_then(|()| file.seek(SeekFrom::Start(kept)));
+            moved.map_err(TransferError::local(&self.written, "seeking"))?;
+        }
+        Ok(file)
     }
 
-    /// It is whole.
-    pub(super) fn finish(self) -> Result<(), TransferError> {
+    fn opened(&self, kept: u64) -> io::Result<File> {
+        let Some(whole) = &self.whole else {
+            return match kept {
+                0 => File::create(&self.written),
+                _ => OpenOptions::new().write(true).open(&self.written),
+            };
+        };
+        let part = open_part(&self.written, kept == 0)?;
+        // Who may not read the file that is replaced may not read its part either.
+        if let Ok(before) = fs::metadata(whole) {
+            part.set_permissions(writable(before.permissions()))?;
+        }
+        Ok(part)
+    }
+
+    /// `file`, which is this one, is whole.
+    pub(super) fn finish(self, file: &File) -> Result<(), TransferError> {
         let Some(whole) = self.whole else {
             return Ok(());
         };
         let kept = match fs::metadata(&whole) {
-            Ok(before) => fs::set_permissions(&self.written, before.permissions()),
+            Ok(before) => file.set_permissions(before.permissions()),
             Err(_) => Ok(()),
         };
         let named = kept.and_then(|()| fs::rename(&self.written, &whole));
         named.map_err(TransferError::local(&whole, "renaming"))
     }
+}
+
+/// Opens a part, which is nobody else's until it is closed. Neither is a link followed, which
+/// somebody may have put there, nor a pipe waited for.
+#[cfg(unix)]
+fn open_part(path: &Path, may_create: bool) -> io::Result<File> {
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+    let mut options = OpenOptions::new();
+    options.write(true).create(may_create).truncate(false);
+    options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    for _ in 0..TRIES {
+        if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Err(io::Error::other(NO_FILE));
+        }
+        let file = options.open(path)?;
+        let opened = file.metadata()?;
+        if !opened.is_file() {
+            return Err(io::Error::other(NO_FILE));
+        }
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, BUSY));
+        }
+        // Whoever had the lock may have given the file its name meanwhile.
+        let named = fs::symlink_metadata(path);
+        if named.is_ok_and(|named| (named.dev(), named.ino()) == (opened.dev(), opened.ino())) {
+            return Ok(file);
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::ResourceBusy, BUSY))
+}
+
+#[cfg(not(unix))]
+fn open_part(path: &Path, may_create: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(may_create);
+    options.truncate(false).open(path)
+}
+
+#[cfg(unix)]
+fn writable(mut permissions: Permissions) -> Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    permissions.set_mode(permissions.mode() | 0o200);
+    permissions
+}
+
+#[cfg(not(unix))]
+fn writable(mut permissions: Permissions) -> Permissions {
+    permissions.set_readonly(false);
+    permissions
 }
 
 /// The name beside a file's own under which it is written: `.NAME.rpyc-part`, where a long name has
@@ -96,6 +161,13 @@ pub(super) fn is_part(name: &[u8]) -> bool {
     name.starts_with(b".") && name.ends_with(PART.as_bytes())
 }
 
+#[cfg(unix)]
+const NO_FILE: &str = "what has this name is no file: remove it, or copy to another place";
+#[cfg(unix)]
+const BUSY: &str = "another download is writing it";
+/// How often a part is opened anew that others gave its name, or removed.
+#[cfg(unix)]
+const TRIES: usize = 16;
 const PART: &str = ".rpyc-part";
 /// Bytes of a name that are taken: most file systems have no more than 255.
 const MAX_NAME: usize = 200;
