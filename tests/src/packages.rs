@@ -123,7 +123,10 @@ fn prepare(python: &Path, kind: &str, packages: &[&str]) -> Result<PathBuf, Stri
     fs::create_dir_all(&base).map_err(failed)?;
     let mut ask = Command::new(python);
     ask.args(["-c", "import platform; print(platform.python_version())"]);
-    let version = clear_environment(&mut ask).output().map_err(failed)?.stdout;
+    let asked = clear_environment(&mut ask).output();
+    let version = asked
+        .map_err(|e| format!("{}: {e}", python.display()))?
+        .stdout;
     let name = format!("{kind}-{}", String::from_utf8_lossy(&version).trim());
     let lock = File::create(base.join(format!("lock-{name}"))).map_err(failed)?;
     // Held until the end of this function, by this process alone.

@@ -11,7 +11,7 @@ use rpyc_core::registry::message::{
     encode_refusal, encode_servers,
 };
 
-use super::Transport;
+use super::listening::Transport;
 use super::store::{Outcome, Question, Store};
 use super::table::{Address, Limits, Table};
 use crate::log_limiter::{Kind, LimitedLog, Line, LineRate, Noted, bounded_line};

@@ -31,6 +31,7 @@
 
 mod answers;
 mod datagrams;
+mod listening;
 mod registration;
 mod store;
 mod table;
@@ -38,32 +39,21 @@ mod tcp;
 mod udp;
 
 use std::io::{self, PipeReader, PipeWriter, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
-use std::os::fd::AsFd;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use log::error;
 use rpyc_core::registry::{DEFAULT_PORT, Directory};
-use socket2::Type;
 
 use self::answers::{Answers, Options};
+pub use self::listening::Transport;
+use self::listening::{Listening, listen};
 pub use self::registration::Registration;
 use self::store::Store;
 pub use self::store::StoreLog;
-use crate::sockets::{bound, readable};
 use crate::threads::Joined;
-
-/// Over what a registry is asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Transport {
-    /// A connection for each question: crosses routers, and the sender can't be forged.
-    Tcp,
-    /// Datagrams: can be broadcast.
-    #[default]
-    Udp,
-}
 
 /// Options of a [`Registry`], each with a default.
 #[derive(Clone, Debug)]
@@ -80,12 +70,6 @@ pub struct Registry {
     options: Options,
     wake: PipeReader,
     stopper: Stopper,
-}
-
-#[derive(Debug)]
-enum Listening {
-    Tcp(TcpListener),
-    Udp(UdpSocket),
 }
 
 impl Registry {
@@ -257,28 +241,6 @@ impl Builder {
     }
 }
 
-fn listen(address: SocketAddr, transport: Transport) -> io::Result<(Listening, SocketAddr)> {
-    let kind = match transport {
-        Transport::Tcp => Type::STREAM,
-        Transport::Udp => Type::DGRAM,
-    };
-    let socket = bound(address, kind)?;
-    socket.set_nonblocking(true)?;
-    match transport {
-        Transport::Tcp => {
-            socket.listen(BACKLOG)?;
-            let listener = TcpListener::from(socket);
-            let local_addr = listener.local_addr()?;
-            Ok((Listening::Tcp(listener), local_addr))
-        }
-        Transport::Udp => {
-            let socket = UdpSocket::from(socket);
-            let local_addr = socket.local_addr()?;
-            Ok((Listening::Udp(socket), local_addr))
-        }
-    }
-}
-
 /// Stops a registry; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Stopper(Arc<PipeWriter>);
@@ -316,18 +278,3 @@ impl Drop for RunningRegistry {
         self.stopper.stop();
     }
 }
-
-/// Sleeps until the socket is readable, `wake` is, or the time is up. Says whether `wake` is.
-fn wait(
-    socket: Option<&impl AsFd>,
-    wake: &impl AsFd,
-    timeout: Option<Duration>,
-) -> io::Result<bool> {
-    let mut watched = vec![wake.as_fd()];
-    watched.extend(socket.map(AsFd::as_fd));
-    Ok(readable(&watched, timeout)?.first() == Some(&true))
-}
-
-const BACKLOG: i32 = 128;
-/// Whose log lines those of a registry are.
-const TARGET: &str = module_path!();

@@ -11,7 +11,7 @@ use log::debug;
 use rpyc_core::registry::message::{Command, MAX_DATAGRAM};
 
 use super::answers::{Answers, Taken};
-use super::{TARGET, Transport, wait};
+use super::listening::{TARGET, Transport, wait};
 use crate::log_limiter;
 use crate::places::Caps;
 use crate::threads;

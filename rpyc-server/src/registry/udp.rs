@@ -14,8 +14,8 @@ use rpyc_core::registry::message::MAX_DATAGRAM;
 
 use super::answers::{Answers, Taken};
 use super::datagrams::{Datagrams, Place};
+use super::listening::{TARGET, Transport, wait};
 use super::store::{AT_A_TIME, Question};
-use super::{TARGET, Transport, wait};
 use crate::log_limiter;
 
 /// Answers until `wake` is readable.

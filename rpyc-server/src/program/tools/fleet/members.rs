@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::shortened;
+use super::ending::shortened;
 use crate::printable::on_one_line;
 
 /// A server's name on the screen. A registry has its say in it.

@@ -1,21 +1,20 @@
 //! Several servers at once: who they are, how many at a time, and what became of each.
 
+mod ending;
 mod members;
 mod output;
 mod run;
 mod screen;
 
-use std::time::{Duration, Instant};
-
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use rpyc_core::registry::ServerAddress;
-use serde_json::{Map, Value};
 
 use super::connect::{Target, Way};
-use crate::printable::on_one_line;
 use crate::program::cli::arg;
 use crate::program::failure::Failure;
 
+pub(super) use self::ending::Done;
+use self::ending::Style;
 pub(super) use self::output::Stream;
 pub(super) use self::run::Member;
 
@@ -26,54 +25,6 @@ pub(super) struct Fleet {
     jobs: usize,
     max_output: u64,
     style: Style,
-}
-
-/// How a fleet's outcome is shown.
-#[derive(Clone, Copy, Debug, Default)]
-struct Style {
-    json: bool,
-    quiet: bool,
-    // The table is what was asked for, and goes where results go.
-    is_table_result: bool,
-}
-
-/// What a tool has done with a server.
-#[derive(Debug, Default)]
-pub(super) struct Done {
-    /// Not as it should be, although the server has answered: the code raised an exception, say.
-    pub(super) failed: bool,
-    /// In words, for the table.
-    pub(super) text: String,
-    /// The same in numbers, for programs.
-    pub(super) details: Map<String, Value>,
-}
-
-/// How it ended with a server.
-#[derive(Debug)]
-struct Ending {
-    kind: Kind,
-    text: String,
-    details: Map<String, Value>,
-    took: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Ok,
-    Failed,
-    /// By Ctrl-C, before its end or before it began.
-    Interrupted,
-}
-
-impl Ending {
-    fn new(kind: Kind, text: &str, began: Instant) -> Ending {
-        Ending {
-            kind,
-            text: shortened(&on_one_line(text), MAX_TEXT),
-            details: Map::new(),
-            took: began.elapsed(),
-        }
-    }
 }
 
 /// The command with the options for several servers.
@@ -188,14 +139,3 @@ impl Fleet {
         self
     }
 }
-
-/// The text, or its beginning and three dots.
-fn shortened(text: &str, limit: usize) -> String {
-    match text.char_indices().nth(limit) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-/// A server has its say in how it ended; this keeps it to a line of the table.
-const MAX_TEXT: usize = 300;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 
-use super::run::Event;
+use super::ending::Event;
 use super::screen::Screen;
 
 /// Where a line goes.

@@ -12,29 +12,15 @@ use indicatif::ProgressBar;
 use rpyc_classic::threads::lock;
 use rpyc_classic::{ClassicConnection, Interrupter};
 use rpyc_core::Connection;
-use signal_hook::consts::SIGINT;
-use signal_hook::iterator::Signals;
 
+use super::ending::{Done, Ending, Event, Kind};
 use super::output::{Allowance, Lines, Stream};
 use super::screen::Screen;
-use super::{Done, Ending, Fleet, Kind, members};
+use super::{Fleet, members};
 use crate::program::failure::Failure;
 use crate::program::tools::connect::Way;
-use crate::program::tools::interrupt::INTERRUPTED;
+use crate::program::tools::interrupt::{INTERRUPTED, on_interrupt};
 use crate::program::tools::session::ask_to_interrupt;
-
-/// What the one who waits for the fleet is told.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// It is done with a server.
-    Ended(usize, Ending),
-    /// The server has printed more than it may.
-    Exceeded(usize),
-    /// The standard output can't be written.
-    OutputLost,
-    /// Ctrl-C.
-    Interrupt,
-}
 
 /// A server of a fleet, for the tool at work on it.
 #[derive(Debug)]
@@ -207,8 +193,11 @@ impl Fleet {
         work: impl Fn(&Member) -> Result<Done, Failure> + Send + Sync + 'static,
     ) -> Result<u8, Failure> {
         let (sender, events) = channel();
-        watch_signals(sender.clone())
-            .map_err(|error| Failure::new("Ctrl-C can't be caught").because(error))?;
+        let interrupts = sender.clone();
+        on_interrupt(move || {
+            // Nobody listens any more once the fleet has ended.
+            let _ = interrupts.send(Event::Interrupt);
+        })?;
         let stop = Arc::new(Stop::default());
         let targets: Vec<String> = self.ways.iter().map(|way| way.target.to_string()).collect();
         let names = targets.iter().map(|target| members::label(target));
@@ -369,25 +358,10 @@ fn wait(events: &Receiver<Event>, members: &[Member], stop: &Stop) -> (Vec<Endin
     (endings, !matches!(stopping, Stopping::No))
 }
 
-fn watch_signals(events: Sender<Event>) -> std::io::Result<()> {
-    let mut signals = Signals::new([SIGINT])?;
-    thread::Builder::new()
-        .name("rpyc-signals".to_owned())
-        .spawn(move || {
-            for _ in signals.forever() {
-                // Nobody listens any more once the fleet has ended.
-                let _ = events.send(Event::Interrupt);
-            }
-        })?;
-    Ok(())
-}
-
 /// How long code may take to end that was asked to, until its connection is closed.
 const ASKED: Duration = Duration::from_secs(5);
 /// How long the ends of closed connections are waited for.
 const CLOSED: Duration = Duration::from_secs(2);
-/// How often a bar shows the time.
-pub(super) const TICK: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
 mod tests {

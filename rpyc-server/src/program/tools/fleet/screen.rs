@@ -3,14 +3,14 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use rpyc_classic::threads::lock;
 use serde_json::{Value, json};
 
+use super::ending::{Ending, Event, Kind, Style};
 use super::output::Stream;
-use super::run::Event;
-use super::{Ending, Kind, Style};
 use crate::printable::{json_on_one_line, printable};
 
 /// Where all servers of a fleet are shown, line by line.
@@ -61,7 +61,7 @@ impl Screen {
         }
         bar.set_prefix(self.padded(number));
         if self.has_bars {
-            bar.enable_steady_tick(super::run::TICK);
+            bar.enable_steady_tick(TICK);
         }
         bar
     }
@@ -190,3 +190,6 @@ impl Kind {
         }
     }
 }
+
+/// How often a bar shows the time.
+const TICK: Duration = Duration::from_millis(200);
