@@ -10,7 +10,7 @@ use rpyc_tests::child::Child;
 use rpyc_tests::python::interpreter;
 
 use crate::cli::Options;
-use crate::process::status;
+use crate::process::{built, status};
 use crate::report::{Figure, Report};
 use crate::table::{median, spread};
 use crate::{Failure, progress};
@@ -58,11 +58,7 @@ pub(crate) fn compare(
     options: &Options,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let program = bench_peers.with_file_name("rpyc-server");
-    if !program.is_file() {
-        let missing = program.display();
-        return Err(format!("{missing} is missing: build it with the same profile").into());
-    }
+    let program = built(bench_peers, "rpyc-server")?;
     // For each server, for each row, what each round has measured.
     let mut measured = [const { [const { Vec::new() }; ROWS.len()] }; SERVERS.len()];
     for round in 0..options.rounds {

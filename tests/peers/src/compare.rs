@@ -23,6 +23,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     let mut report = Report::new(options.page.clone());
     let load = load()?;
+    // Said at once, and not after minutes.
+    if options.classic || options.programs {
+        process::built(&bench_peers, "rpyc-server")?;
+    }
     let of_tarpc = |peer: &&&Peer| peer.client == Program::Tarpc;
     let does = |peer: &Peer| options.scenarios.iter().any(|one| peer.does(one.kind));
     if peers.iter().find(of_tarpc).is_some_and(|peer| does(peer)) {

@@ -144,7 +144,7 @@ fn measure(bench_peers: &Path, series: &Series, options: &Options) -> Result<Vec
     for &load in series.loads {
         // One core: what a call costs isn't hidden by what another core does meanwhile.
         let scenario = Scenario::new(series.name, series.kind, Cores::Same, load);
-        let start = |peer| prepare(bench_peers, &scenario, peer, options.visit);
+        let start = |peer| prepare(bench_peers, &scenario, peer, options.visit / 2.0);
         let raw = series.has_raw.then(|| start(&RAW)).transpose()?;
         visited.push((start(series.ours)?, raw));
         points.push(Point {
@@ -274,3 +274,52 @@ fn grouped(number: usize) -> String {
 /// By how much a point may cost more than another and still count as the same: the load grows by far more, and
 /// what it touches comes from slower caches.
 const FLAT: f64 = 1.5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(name: &str, points: &[(f64, f64)]) -> String {
+        let series = SERIES.iter().find(|series| series.name == name);
+        let points: Vec<Point> = points
+            .iter()
+            .map(|(cost, raw)| Point {
+                load: 1,
+                costs: vec![*cost],
+                raw: vec![*raw; usize::from(*raw > 0.0)],
+            })
+            .collect();
+        series.expect("the series").verdict(&points)
+    }
+
+    #[test]
+    fn what_grows_at_raw_tcp_as_well_is_flat() {
+        let flat = verdict("connections", &[(12.0, 10.0), (30.0, 20.0)]);
+        assert!(
+            flat.starts_with("**flat**: nowhere more than 1.25 times"),
+            "{flat}"
+        );
+        let growing = verdict("connections", &[(12.0, 10.0), (60.0, 20.0)]);
+        assert!(
+            growing.starts_with("**growing**: nowhere more than 2.50 times"),
+            "{growing}"
+        );
+    }
+
+    #[test]
+    fn pending_requests_are_set_against_the_cheapest_smaller_point() {
+        let growing = verdict("pending", &[(20.0, 0.0), (2.0, 0.0), (4.0, 0.0)]);
+        assert!(
+            growing.starts_with("**growing**: nowhere more than 2.00 times"),
+            "{growing}"
+        );
+    }
+
+    #[test]
+    fn digits_are_in_threes() {
+        assert_eq!(
+            [1, 999, 1000, 1_000_000].map(grouped),
+            ["1", "999", "1,000", "1,000,000"]
+        );
+    }
+}

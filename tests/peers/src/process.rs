@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
 use std::thread;
 
@@ -178,6 +178,19 @@ pub(crate) fn processors() -> Vec<usize> {
     (0..CpuSet::MAX_CPU)
         .filter(|cpu| set.is_set(*cpu))
         .collect()
+}
+
+/// A file of the package `rpyc-server` that stands beside this program.
+pub(crate) fn built(bench_peers: &Path, name: &str) -> Result<PathBuf, Failure> {
+    let file = bench_peers.with_file_name(name);
+    if file.is_file() {
+        return Ok(file);
+    }
+    Err(format!(
+        "{} is missing: cargo build --profile dist --locked --ignore-rust-version -p rpyc-server",
+        file.display()
+    )
+    .into())
 }
 
 /// Lets this process and those that it starts open as many files.

@@ -9,7 +9,7 @@ use rpyc_tests::package::site_of;
 use rpyc_tests::python::interpreter;
 
 use crate::cli::Options;
-use crate::process::Server;
+use crate::process::{Server, built};
 use crate::report::{Figure, Report};
 use crate::table::{median, spread};
 use crate::{Failure, progress};
@@ -32,14 +32,7 @@ pub(crate) fn compare(
     options: &Options,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let module = bench_peers.with_file_name("librpyc_server.so");
-    if !module.is_file() {
-        let missing = module.display();
-        return Err(
-            format!("{missing} is missing: build rpyc-server with the same profile").into(),
-        );
-    }
-    let site = site_of(&module)?;
+    let site = site_of(&built(bench_peers, "librpyc_server.so")?)?;
     let mut measured = [const { [const { Vec::new() }; ROWS.len()] }; PACKAGES.len()];
     for round in 0..options.rounds {
         progress(&format!("programs, round {round}"));

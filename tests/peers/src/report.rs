@@ -130,3 +130,58 @@ impl Figure {
         Some(self.rounds.get(round)? / best)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_takes_the_place_of_the_one_before_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let page = folder.path().join("page.md");
+        let text = "a\n<!-- measured: idle -->\nold\n<!-- end -->\nb\n<!-- measured: x -->\n<!-- end -->\n";
+        fs::write(&page, text).expect("the page is written");
+        let report = Report::new(Some(page.clone()));
+        report.section("idle", "new\n").expect("there is a place");
+        let now = fs::read_to_string(&page).expect("the page is there");
+        assert_eq!(
+            now,
+            "a\n<!-- measured: idle -->\n\nnew\n\n<!-- end -->\nb\n<!-- measured: x -->\n<!-- end -->\n"
+        );
+        let missing = report.section("classic", "new\n").expect_err("no place");
+        assert!(missing.to_string().contains("no place for classic"));
+    }
+
+    #[test]
+    fn a_goal_is_set_against_the_best_of_the_others_in_each_round() {
+        let figure = |rounds: &[f64], is_more_better| Figure {
+            shown: "shown".to_owned(),
+            rounds: rounds.to_vec(),
+            is_more_better,
+        };
+        let mut report = Report::default();
+        report.note("pipe-1024", "rust-rust", figure(&[6.0, 8.0, 9.0], true));
+        report.note("pipe-1024", "tarpc", figure(&[2.0, 4.0, 1.0], true));
+        report.note("pipe-1024", "tarpc-one", figure(&[1.0, 1.0, 3.0], true));
+        report.note("null-same", "python-rust", figure(&[2.0], false));
+        report.note("null-same", "python-python", figure(&[5.0], false));
+        let of = |table, ours| {
+            let goal = GOALS
+                .iter()
+                .find(|goal| goal.table == table && goal.ours == ours);
+            report
+                .goal(goal.expect("the goal"))
+                .expect("it was measured")
+        };
+        let pipelined = of("pipe-1024", "rust-rust");
+        assert!(
+            pipelined.contains("| **3.00** (2.00 to 3.00) | at least 2.5 | met |"),
+            "{pipelined}"
+        );
+        let python = of("null-same", "python-rust");
+        assert!(
+            python.contains("| **2.50** | at least 2.2 | met |"),
+            "{python}"
+        );
+    }
+}
