@@ -1,7 +1,7 @@
 //! [`Servers`]: which servers there are, which of them the next call goes to, and which is tried
 //! again when. Pure: no clock, no threads, no sockets; time and chance are parameters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -103,25 +103,22 @@ impl<C: Clone> Servers<C> {
     /// One that it doesn't name any more is used on while it is connected and there is no better one: the
     /// directory may have lost its memory, and the server hasn't.
     pub(super) fn list(&mut self, addresses: Vec<ServerAddress>, now: Instant) {
+        // Where there are too many, those that are known stay.
+        let mut listed = 0;
+        let mut unknown: HashSet<&ServerAddress> = addresses.iter().collect();
         for member in self.members.values_mut() {
-            member.is_listed = addresses.contains(&member.address);
+            let is_named = unknown.remove(&member.address);
+            member.is_listed = is_named && listed < self.policy.max_servers;
+            listed += usize::from(member.is_listed);
         }
         self.forget();
-        // Where there are too many, those that are known stay.
-        let mut listed = self
-            .members
-            .values()
-            .filter(|member| member.is_listed)
-            .count();
-        for address in addresses {
-            let mut members = self.members.values();
-            if listed >= self.policy.max_servers || members.any(|member| member.address == address)
-            {
+        for address in &addresses {
+            if listed >= self.policy.max_servers || !unknown.remove(address) {
                 continue;
             }
             listed += 1;
             let member = Member {
-                address,
+                address: address.clone(),
                 is_listed: true,
                 stage: Stage::Waiting { until: now },
                 generation: 0,
@@ -204,6 +201,7 @@ impl<C: Clone> Servers<C> {
             }
             _ => self.discarded.push(Discarded::Connection(connection)),
         }
+        self.forget();
     }
 
     /// The connection can't be made, or was lost, or a call over it wasn't answered in time: the
@@ -331,19 +329,21 @@ impl<C: Clone> Servers<C> {
         (member.generation == ticket.generation).then_some(member)
     }
 
-    /// Drops those that the directory doesn't name any more and that are of no use.
+    /// Drops those that the directory doesn't name any more and that are of no use. One to which a
+    /// connection is being made keeps its place until that has ended: so long there is a thread for it.
     fn forget(&mut self) {
         let gone =
             |member: &Member<C>| !member.is_listed && matches!(member.stage, Stage::Waiting { .. });
         let gone = self.members.iter().filter(|(_, member)| gone(member));
         let mut gone: Vec<u64> = gone.map(|(&id, _)| id).collect();
         // Others are there in their place.
-        let ready = |member: &Member<C>| {
-            member.is_listed && matches!(member.stage, Stage::Connected { .. })
-        };
-        if self.members.values().any(ready) {
-            let idle = self.members.iter();
-            let idle = idle.filter(|(_, member)| !member.is_listed && member.unanswered == 0);
+        let connected = |member: &Member<C>| matches!(member.stage, Stage::Connected { .. });
+        let mut members = self.members.values();
+        if members.any(|member| member.is_listed && connected(member)) {
+            let idle = |member: &Member<C>| {
+                !member.is_listed && connected(member) && member.unanswered == 0
+            };
+            let idle = self.members.iter().filter(|(_, member)| idle(member));
             gone.extend(idle.map(|(&id, _)| id));
         }
         for id in gone {

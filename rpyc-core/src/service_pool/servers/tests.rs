@@ -228,6 +228,43 @@ fn a_directory_with_too_many_servers_doesnt_drive_out_those_that_are_known() {
     assert_eq!(servers.next_due(), Some(now + seconds(30)));
 }
 
+#[test]
+fn a_directory_that_names_others_each_time_has_no_more_connections_made_at_a_time() {
+    let now = Instant::now();
+    let mut servers = with(&[1], now);
+    let mut jobs = Vec::new();
+    for port in (10..100).step_by(2) {
+        servers.list(vec![address(1), address(port), address(port + 1)], now);
+        jobs.extend(servers.due(now));
+    }
+    assert_eq!(jobs.len(), POLICY.max_connecting);
+    // The places are free again when these have ended, however that is.
+    for (job, works) in jobs.into_iter().zip([true, false]) {
+        let Job::Connect(ticket, address) = job else {
+            panic!("{job:?}");
+        };
+        match works {
+            true => servers.connected(ticket, address.port, now),
+            false => servers.failed(ticket, lost(), now, 0),
+        }
+    }
+    let jobs = servers.due(now);
+    assert_eq!(jobs.len(), POLICY.max_connecting, "{jobs:?}");
+    // Nobody wants those that the directory doesn't name any more.
+    assert_eq!(servers.statuses(now).len(), 3);
+}
+
+#[test]
+fn a_directory_that_names_others_each_time_leaves_few_connections() {
+    let now = Instant::now();
+    let mut servers: Servers<u16> = Servers::new(POLICY);
+    for port in (10..100).step_by(2) {
+        servers.list(vec![address(port), address(port + 1)], now);
+        connect(&mut servers, now);
+        assert!(servers.connections().len() <= POLICY.max_servers);
+    }
+}
+
 /// What may happen.
 #[derive(Clone, Debug)]
 enum Event {
@@ -302,6 +339,8 @@ proptest! {
                     prop_assert!(dropped.insert(connection), "dropped twice");
                 }
             }
+            let connecting = jobs.iter().filter(|job| matches!(job, Job::Connect(..)));
+            prop_assert!(connecting.count() <= POLICY.max_connecting);
             let state = servers.statuses(now);
             let held = state.iter().filter(|server| server.is_connected).count();
             prop_assert_eq!(held as u64 + dropped.len() as u64, made);
