@@ -292,14 +292,8 @@ fn registry(
                 .hint("Listen on one with --port, beside --unix or instead of it."),
         );
     }
-    let host = options.host.as_deref();
-    let found = Found::new(
-        options.kind,
-        host,
-        options.port,
-        &options.etcd,
-        options.lease,
-    )?;
+    let Registering { directory, .. } = options;
+    let found = Found::new(directory, &options.etcd, options.lease)?;
     let client = match found {
         Found::Etcd(directory) => {
             let own = etcd_address(options, addresses)?;
@@ -308,10 +302,10 @@ fn registry(
         }
         Found::Registry(client) => client,
     };
-    let is_near = match &options.host {
+    let is_near = match &directory.host {
         None => false,
         Some(host) => {
-            let registries = resolve("--registry-host", host, options.port)?;
+            let registries = resolve("--registry-host", host, directory.port)?;
             registries.iter().all(|registry| is_loopback(registry.ip()))
         }
     };
@@ -336,7 +330,7 @@ fn etcd_address(
     addresses: &[SocketAddr],
 ) -> Result<Option<IpAddr>, Failure> {
     let own = options.advertise_host.or_else(|| own_address(addresses));
-    let members = options.host.as_deref().unwrap_or_default();
+    let members = options.directory.host.as_deref().unwrap_or_default();
     let is_near = members.split(',').all(|member| {
         ["127.", "localhost", "[::1]"]
             .iter()

@@ -13,7 +13,7 @@ use crate::program::{check, logging, plan, signals};
 /// Runs a registry until a signal stops it, or says whether it could.
 pub(crate) fn run(options: &RegistryOptions) -> Result<(), Failure> {
     plan::check_logging(&options.logging)?;
-    let addresses = plan::resolve("--host", &options.host, options.port)?;
+    let addresses = plan::resolve("--host", options.host(), options.port)?;
     let store = match (options.store_is_etcd, &options.etcd_host) {
         (false, None) => None,
         (true, None) => {

@@ -75,7 +75,9 @@ pub(super) fn opposite(name: &str) -> String {
 /// Whether a switch is on.
 pub(super) fn is_on(matches: &ArgMatches, name: &str) -> bool {
     let opposite = opposite(name);
-    matches.get_flag(name) && !(matches.get_flag(&opposite) && wins(matches, &opposite, name))
+    // Clients have no switches that take others back.
+    let is_taken_back = matches!(matches.try_get_one(&opposite), Ok(Some(true)));
+    matches.get_flag(name) && !(is_taken_back && wins(matches, &opposite, name))
 }
 
 /// Whether an option that is on wins over another one that is: on the command line the last one

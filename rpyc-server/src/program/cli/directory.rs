@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
-use clap::{Arg, ArgMatches, value_parser};
+use clap::builder::StringValueParser;
+use clap::value_parser;
 use rpyc_core::registry::{DEFAULT_PORT, Directory, EtcdDirectory, RegistryClient};
 use rpyc_core::transport::TlsClient;
 
-use super::arg::{is_on, option, switch, value};
+use super::options::Effect::Registering;
+use super::options::{one_of, options, path, switch, text, with_default};
 use crate::program::failure::Failure;
 
 /// What kind of directory it is.
@@ -21,97 +22,47 @@ pub(crate) enum Kind {
     Etcd,
 }
 
-impl Kind {
-    pub(crate) fn from_matches(matches: &ArgMatches) -> Kind {
-        let kind = value::<String>(matches, "registry-type");
-        match kind.to_ascii_lowercase().as_str() {
-            "etcd" => Kind::Etcd,
-            "tcp" => Kind::Tcp,
-            _ => Kind::Udp,
-        }
+const KINDS: &[(&str, Kind)] = &[("UDP", Kind::Udp), ("TCP", Kind::Tcp), ("etcd", Kind::Etcd)];
+
+options! {
+    /// Where the directory is.
+    DirectoryOptions in "Registry" {
+        kind: Kind = with_default("registry-type", "TYPE", "UDP", one_of(KINDS),
+            "A registry that is asked over UDP or TCP, or etcd")
+            .with(|arg| arg.ignore_case(true)).counts(Registering);
+        host: Option<String> = text("registry-host", "HOST",
+            "The registry's host; TCP needs it; for etcd its members, A:2379,B:2379,C:2379 \
+             [default: 255.255.255.255, whichever registry hears the broadcast]")
+            .counts(Registering);
+        port: u16 = with_default("registry-port", "PORT", "18811", value_parser!(u16).range(1..),
+            "The registry's port, or that of members of etcd that are named without one (2379)")
+            .counts(Registering);
     }
 }
 
-/// Where it is.
-pub(crate) fn args() -> [Arg; 3] {
-    [
-        option(
-            "registry-type",
-            "TYPE",
-            "A registry that is asked over UDP or TCP, or etcd",
-        )
-        .default_value("UDP")
-        .ignore_case(true)
-        .value_parser(PossibleValuesParser::new(["UDP", "TCP", "etcd"])),
-        option(
-            "registry-host",
-            "HOST",
-            "The registry's host; TCP needs it; for etcd its members, A:2379,B:2379,C:2379 \
-             [default: 255.255.255.255, whichever registry hears the broadcast]",
-        )
-        .value_parser(NonEmptyStringValueParser::new()),
-        option(
-            "registry-port",
-            "PORT",
-            "The registry's port, or that of members of etcd that are named without one (2379)",
-        )
-        .default_value("18811")
-        .value_parser(value_parser!(u16).range(1..)),
-    ]
-}
-
-/// How to ask etcd.
-#[derive(Clone, Debug)]
-pub(crate) struct Etcd {
-    cafile: Option<PathBuf>,
-    certfile: Option<PathBuf>,
-    keyfile: Option<PathBuf>,
-    password_file: Option<PathBuf>,
-    prefix: String,
-    tls: bool,
-    user_file: Option<PathBuf>,
-}
-
-pub(crate) fn etcd_args() -> [Arg; 7] {
-    let file = |name, help| {
-        let option = option(name, "FILE", help);
-        option.value_parser(value_parser!(PathBuf))
-    };
-    [
-        option("etcd-prefix", "KEY", "etcd: what all keys begin with").default_value("/rpyc/"),
-        switch(
-            "etcd-tls",
-            "etcd: TLS, trusting the system's authorities; a file for TLS turns it on, too",
-        ),
-        file(
-            "etcd-cafile",
-            "etcd: the authorities to trust, instead of the system's",
-        ),
-        file("etcd-certfile", "etcd: this side's certificate"),
-        file("etcd-keyfile", "etcd: its key"),
-        file("etcd-user-file", "etcd: the file with the user's name"),
-        file("etcd-password-file", "etcd: the one with the password"),
-    ]
+options! {
+    /// How to ask etcd.
+    #[derive(Clone)]
+    Etcd in "Registry" {
+        prefix: String = with_default("etcd-prefix", "KEY", "/rpyc/", StringValueParser::new(),
+            "etcd: what all keys begin with").counts(Registering);
+        tls: bool = switch("etcd-tls",
+            "etcd: TLS, trusting the system's authorities; a file for TLS turns it on, too")
+            .counts(Registering);
+        cafile: Option<PathBuf> = path("etcd-cafile", "FILE",
+            "etcd: the authorities to trust, instead of the system's").counts(Registering);
+        certfile: Option<PathBuf> = path("etcd-certfile", "FILE",
+            "etcd: this side's certificate").counts(Registering);
+        keyfile: Option<PathBuf> = path("etcd-keyfile", "FILE", "etcd: its key")
+            .counts(Registering);
+        user_file: Option<PathBuf> = path("etcd-user-file", "FILE",
+            "etcd: the file with the user's name").counts(Registering);
+        password_file: Option<PathBuf> = path("etcd-password-file", "FILE",
+            "etcd: the one with the password").counts(Registering);
+    }
 }
 
 impl Etcd {
-    pub(crate) fn from_matches(matches: &ArgMatches) -> Etcd {
-        let file = |name: &str| matches.get_one::<PathBuf>(name).cloned();
-        Etcd {
-            cafile: file("etcd-cafile"),
-            certfile: file("etcd-certfile"),
-            keyfile: file("etcd-keyfile"),
-            password_file: file("etcd-password-file"),
-            prefix: value(matches, "etcd-prefix"),
-            // Clients have no switches that take others back.
-            tls: match matches.try_contains_id("no-etcd-tls") {
-                Ok(_) => is_on(matches, "etcd-tls"),
-                Err(_) => matches.get_flag("etcd-tls"),
-            },
-            user_file: file("etcd-user-file"),
-        }
-    }
-
     /// The cluster with these members.
     pub(crate) fn directory(
         &self,
@@ -180,12 +131,11 @@ pub(crate) enum Found {
 
 impl Found {
     pub(crate) fn new(
-        kind: Kind,
-        host: Option<&str>,
-        port: u16,
+        options: &DirectoryOptions,
         etcd: &Etcd,
         lease: Duration,
     ) -> Result<Found, Failure> {
+        let (kind, host, port) = (options.kind, options.host.as_deref(), options.port);
         let client = match (kind, host) {
             (Kind::Udp, None) => RegistryClient::broadcast(),
             (Kind::Udp, Some(host)) => RegistryClient::udp(host),

@@ -288,7 +288,7 @@ pub(crate) fn serve_options() -> Vec<ServeOption> {
         Socket::options(),
         AccessOptions::options(),
         Limits::options(),
-        registering::options(),
+        Registering::options(),
         Logging::options(),
         Operations::options(),
         vec![config_option()],

@@ -62,10 +62,6 @@ impl ServeOption {
     pub(crate) fn name(&self) -> &str {
         self.arg.get_id().as_str()
     }
-
-    pub(super) fn counts(self, effect: Effect) -> ServeOption {
-        ServeOption { effect, ..self }
-    }
 }
 
 /// The same, with what becomes of it.
@@ -74,24 +70,29 @@ pub(super) struct Typed<T> {
     read: fn(&ArgMatches, &str) -> T,
 }
 
-/// Makes a group of options a struct: a field is an option.
+/// Makes a group of options a struct: a field is an option, or another group.
 macro_rules! options {
     ($(#[$about:meta])* $name:ident in $heading:literal {
         $($(#[$doc:meta])* $field:ident: $type:ty = $option:expr;)*
-    }) => {
+    } $(with { $($inner:ident: $group:ty,)* })?) => {
         $(#[$about])*
         #[derive(Debug)]
         pub(crate) struct $name {
             $($(#[$doc])* pub(crate) $field: $type,)*
+            $($(pub(crate) $inner: $group,)*)?
         }
 
         impl $name {
-            pub(super) fn options() -> Vec<$crate::program::cli::options::ServeOption> {
-                vec![$($option.under($heading)),*]
+            pub(crate) fn options() -> Vec<$crate::program::cli::options::ServeOption> {
+                let own = vec![$($option.under($heading)),*];
+                own.into_iter()$($(.chain(<$group>::options()))*)?.collect()
             }
 
-            pub(super) fn from_matches(matches: &clap::ArgMatches) -> $name {
-                $name { $($field: $option.read(matches)),* }
+            pub(crate) fn from_matches(matches: &clap::ArgMatches) -> $name {
+                $name {
+                    $($field: $option.read(matches),)*
+                    $($($inner: <$group>::from_matches(matches),)*)?
+                }
             }
         }
     };

@@ -3,94 +3,43 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use clap::{ArgAction, ArgMatches, value_parser};
+use clap::value_parser;
 use rpyc_core::registry::message::ServiceName;
 
-use super::arg::{is_on, option, seconds, switch, value};
-use super::directory::{self, Etcd, Kind};
-use super::options::{Effect, ServeOption};
+use super::arg::seconds;
+use super::directory::{DirectoryOptions, Etcd};
+use super::options::Effect::{self, Listening};
+use super::options::{many, optional, options, switch, with_default};
 
-/// With which registry a server registers, and as what.
-#[derive(Debug)]
-pub(crate) struct Registering {
-    pub(crate) advertise_host: Option<IpAddr>,
-    pub(crate) advertise_port: Option<u16>,
-    pub(crate) etcd: Etcd,
-    pub(crate) host: Option<String>,
-    pub(crate) kind: Kind,
-    pub(crate) lease: Duration,
-    pub(crate) names: Vec<String>,
-    pub(crate) port: u16,
-    pub(crate) register: bool,
-}
-
-impl Registering {
-    pub(super) fn from_matches(matches: &ArgMatches) -> Registering {
-        let names = matches.get_many::<String>("service-name");
-        Registering {
-            advertise_host: matches.get_one("advertise-host").copied(),
-            advertise_port: matches.get_one("advertise-port").copied(),
-            etcd: Etcd::from_matches(matches),
-            host: matches.get_one("registry-host").cloned(),
-            kind: Kind::from_matches(matches),
-            lease: value(matches, "etcd-lease"),
-            names: names.into_iter().flatten().cloned().collect(),
-            port: value(matches, "registry-port"),
-            register: is_on(matches, "register"),
-        }
+options! {
+    /// With which registry a server registers, and as what.
+    Registering in "Registering" {
+        register: bool = switch("register",
+            "Register with a registry each minute, or with etcd, and unregister at the end")
+            .counts(Listening);
+        advertise_host: Option<IpAddr> = optional("advertise-host", "IP", parse_ip,
+            "The address to register. Any registry takes one of this machine's; one that clients \
+             see from outside (of a container, a router) takes a registry of rpyc-server with \
+             --foreign-hosts").counts(Effect::Registering);
+        advertise_port: Option<u16> = optional("advertise-port", "PORT", value_parser!(u16).range(1..),
+            "The port to register, where it isn't the one listened on")
+            .counts(Effect::Registering);
+        names: Vec<String> = many("service-name", "NAME", service_name,
+            "The name to register; can be given several times. With --service: those of the class \
+             are the default")
+            .with(|arg| arg.value_delimiter(',').default_value("SLAVE"))
+            .counts(Effect::Registering);
+        lease: Duration = with_default("etcd-lease", "SECS", "30", seconds,
+            "etcd: how long a server is known that has fallen silent; it says that it is there \
+             three times as often").counts(Effect::Registering);
+    } with {
+        directory: DirectoryOptions,
+        etcd: Etcd,
     }
 }
 
-pub(super) fn options() -> Vec<ServeOption> {
-    let mut args = vec![switch(
-        "register",
-        "Register with a registry each minute, or with etcd, and unregister at the end",
-    )];
-    args.extend(directory::args());
-    args.extend([
-        option(
-            "advertise-host",
-            "IP",
-            "The address to register. Any registry takes one of this machine's; one that clients \
-             see from outside (of a container, a router) takes a registry of rpyc-server with \
-             --foreign-hosts",
-        )
-        .value_parser(value_parser!(IpAddr)),
-        option(
-            "advertise-port",
-            "PORT",
-            "The port to register, where it isn't the one listened on",
-        )
-        .value_parser(value_parser!(u16).range(1..)),
-        option(
-            "service-name",
-            "NAME",
-            "The name to register; can be given several times. With --service: those of the class are the \
-             default",
-        )
-        .action(ArgAction::Append)
-        .value_delimiter(',')
-        .default_value("SLAVE")
-        .value_parser(service_name),
-    ]);
-    args.push(
-        option(
-            "etcd-lease",
-            "SECS",
-            "etcd: how long a server is known that has fallen silent; it says that it is there three times as often",
-        )
-        .default_value("30")
-        .value_parser(seconds),
-    );
-    args.extend(directory::etcd_args());
-    let headed = args.into_iter().map(|arg| {
-        let effect = match arg.get_id() == "register" {
-            true => Effect::Listening,
-            false => Effect::Registering,
-        };
-        ServeOption::from(arg.help_heading("Registering")).counts(effect)
-    });
-    headed.collect()
+fn parse_ip(text: &str) -> Result<IpAddr, std::net::AddrParseError> {
+    text.parse()
 }
 
 fn service_name(text: &str) -> Result<String, String> {

@@ -467,12 +467,12 @@ fn a_registry_has_the_switches_and_defaults_of_pythons() {
 
     let options = registry(&[]);
     assert_eq!((options.transport, options.port), (Transport::Udp, 18811));
-    assert_eq!((&*options.host, options.listing), ("0.0.0.0", false));
+    assert_eq!((options.host(), options.listing), ("0.0.0.0", false));
     assert_eq!(options.timeout, Duration::from_secs(240));
     let arguments = "-m TCP -6 -p 1 -l true -t 5 -q yes --logfile f".split(' ');
     let options = registry(&arguments.collect::<Vec<_>>());
     assert_eq!((options.transport, options.port), (Transport::Tcp, 1));
-    assert_eq!((&*options.host, options.listing), ("::", true));
+    assert_eq!((options.host(), options.listing), ("::", true));
     assert!(options.logging.quiet && options.logging.logfile.is_some());
     assert!(registry(&["--listing"]).listing && !registry(&["--listing=no"]).listing);
 }
@@ -503,7 +503,10 @@ fn the_classic_server_has_the_switches_of_pythons() {
     let registering = options.registering;
     assert!(registering.register);
     assert_eq!(
-        (registering.host.as_deref(), registering.port),
+        (
+            registering.directory.host.as_deref(),
+            registering.directory.port
+        ),
         (Some("r"), 2)
     );
 }

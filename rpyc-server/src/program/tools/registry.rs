@@ -9,26 +9,21 @@ use rpyc_core::registry::{Directory, RegistryError, ServerAddress, ServerEntry, 
 
 use crate::printable::on_one_line;
 use crate::program::cli::arg;
-use crate::program::cli::directory::{self, Etcd, Found, Kind};
+use crate::program::cli::directory::{DirectoryOptions, Etcd, Found};
 use crate::program::failure::Failure;
 
 /// How to reach the registry.
 pub(super) fn args() -> Vec<Arg> {
-    let args = directory::args().into_iter().chain(directory::etcd_args());
-    let headed = args.map(|arg| arg.help_heading("Registry"));
-    arg::with_variables("RPYC_CLIENT_", headed.collect())
+    let options = DirectoryOptions::options().into_iter();
+    let args = options.chain(Etcd::options()).map(|option| option.arg);
+    arg::with_variables("RPYC_CLIENT_", args.collect())
 }
 
 /// The registry of these options.
 pub(super) fn client(matches: &ArgMatches) -> Result<Arc<dyn Directory>, Failure> {
-    let host = matches.get_one::<String>("registry-host");
-    let port = *matches
-        .get_one::<u16>("registry-port")
-        .expect("has a default");
-    let etcd = Etcd::from_matches(matches);
-    let kind = Kind::from_matches(matches);
+    let options = DirectoryOptions::from_matches(matches);
     // A client holds no lease.
-    let found = Found::new(kind, host.map(String::as_str), port, &etcd, Duration::ZERO)?;
+    let found = Found::new(&options, &Etcd::from_matches(matches), Duration::ZERO)?;
     Ok(match found {
         Found::Etcd(etcd) => Arc::new(etcd.on_warning(warn)),
         found => found.into_directory(),
