@@ -223,6 +223,23 @@ fn what_comes_without_end_beside_an_answer_is_refused_by_its_length_and_not_by_t
     }
 }
 
+#[test]
+fn a_revision_behind_which_there_is_none_ends_no_watch() {
+    let directory = member(|stream| {
+        loop {
+            question(stream)?;
+            let last = i64::MAX;
+            answer(
+                stream,
+                &format!("{{\"header\":{{\"revision\":\"{last}\"}}}}"),
+            )?;
+        }
+    });
+    let mut watch = directory.watch("notes").expect("a name");
+    let servers = watch.next(Duration::ZERO).expect("an answer");
+    assert_eq!(servers, Some(Vec::new()));
+}
+
 /// What reading this takes at most, beside the text itself.
 fn taken<T: DeserializeOwned>(text: &str) -> (bool, u64) {
     let mut is_read = false;

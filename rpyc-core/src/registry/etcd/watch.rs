@@ -65,7 +65,7 @@ impl EtcdWatch {
             create_request: WatchCreate {
                 key: Blob::of(&front),
                 range_end: end_of(&front),
-                start_revision: Long(revision + 1),
+                start_revision: Long(revision.saturating_add(1)),
             },
         });
         let lines = self
