@@ -126,6 +126,10 @@ impl EtcdDirectory {
         let known = lock(leases).get(&server).cloned();
         let keep = |held: &Held| drop(lock(leases).insert(server.clone(), held.clone()));
         let alive = match known {
+            Some(held) if gives_up(held.written.as_ref(), offer) => {
+                self.revoke(held.id, deadline)?;
+                None
+            }
             Some(held) => self.keep_alive(held.id, deadline)?.then_some(held),
             None => None,
         };
@@ -253,10 +257,10 @@ impl EtcdDirectory {
         // What is in etcd by itself has a lease of its own.
         let found = found.filter(|pair| keys::is_registrys(&pair.value.0));
         if let Some(pair) = found {
-            let before = keys::names(&pair.value.0).unwrap_or_default();
-            if before.iter().any(|name| !names.contains(name)) {
+            if gives_up(Some(&pair.value), offer) {
                 self.revoke(pair.lease.0, deadline)?;
             } else if self.keep_alive(pair.lease.0, deadline)? {
+                let before = keys::names(&pair.value.0).unwrap_or_default();
                 let added = names.iter().filter(|name| !before.contains(name)).count();
                 self.need_room(max_entries, server, added, deadline)?;
                 return self.write_for(server, offer, pair.lease.0, deadline);
@@ -458,6 +462,13 @@ impl EtcdDirectory {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether there is a name in the server's value that it has no more: its entry goes with the lease.
+fn gives_up(written: Option<&Blob>, offer: &Offer) -> bool {
+    let before = written.and_then(|value| keys::names(&value.0).ok());
+    let before = before.unwrap_or_default();
+    before.iter().any(|name| !offer.names().contains(name))
 }
 
 /// An id that nobody else has: known before etcd is asked, so that a lease whose answer gets lost

@@ -56,6 +56,19 @@ fn of_two_servers_at_one_address_each_takes_its_own_entries_along_and_is_told_of
 }
 
 #[test]
+fn a_server_that_offers_less_than_before_is_found_by_no_name_that_it_has_given_up() {
+    let etcd = Etcd::default();
+    let own = directory(&etcd);
+    own.register(&names(3, 1)).expect("registered");
+    own.register(&names(2, 1)).expect("registered");
+    let listed = own.list(None).expect("there");
+    assert_eq!(listed, ["SERVICE0", "SERVICE1"]);
+    assert_eq!(etcd.lock().leases(), 1);
+    own.unregister(1).expect("gone");
+    assert_eq!(etcd.lock().entries(), 0);
+}
+
+#[test]
 fn a_server_that_was_never_registered_asks_nothing_at_its_end() {
     let etcd = Etcd::default();
     let own = directory(&etcd);
