@@ -50,7 +50,8 @@ impl Server {
         output.read_line(&mut line)?;
         let port = line.strip_prefix("READY ").map(str::trim);
         let Some(port) = port.and_then(|port| port.parse().ok()) else {
-            return Err(format!("{command:?} said {line:?} instead of its port").into());
+            let work = work_of(&command);
+            return Err(format!("the server `{work}` said {line:?} instead of its port").into());
         };
         Ok(Server { child, port })
     }
@@ -240,7 +241,7 @@ fn reader(child: &mut Child) -> Result<BufReader<ChildStdout>, Failure> {
     Ok(BufReader::new(output))
 }
 
-/// The arguments that tell clients apart, without a script's text.
+/// The arguments that tell processes apart, without a script's text.
 fn work_of(command: &Command) -> String {
     let arguments = command
         .get_args()
