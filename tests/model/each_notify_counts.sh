@@ -24,13 +24,13 @@ mutants=(
     "reading.rs:core.sleepers.wake_one_of_several();"
     "scheduler.rs:task.waits_in = outer;"
     "scheduler.rs:self.waiting_tasks -= usize::from(outer.is_none());"
-    "running.rs:core.ended.notify_all();"
+    "running.rs:core.task_ends.notify();"
     "reading.rs:core.wake(next_reader);"
     "closing.rs:core.sleepers.wake_all();:2"
-    "closing.rs:core.ended.notify_all();:2"
+    "closing.rs:core.task_ends.notify();:2"
     "scheduler/choosing.rs:return own.or_else(|| waits.next()).map(|waiter| waiter.id);"
     "../executor.rs:INTERRUPTION.with(|now| now.set(Interruption::Happened));"
-    "closing.rs:observer.on_unread(Some(Duration::ZERO));"
+    "closing.rs:core.reading.notify_end();"
     "reading.rs:Self::notify_unread(core);"
 )
 survivors=0
