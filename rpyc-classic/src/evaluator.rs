@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use rpyc_core::Connection;
 use rpyc_core::executor::Executor;
 use rpyc_core::object::{Any, Context, ObjectRef, ObjectResult};
+use rpyc_core::{AsyncResult, Connection};
 
 /// A Python: it evaluates the clients' code.
 ///
@@ -87,6 +87,12 @@ pub trait Session: Send + Sync {
     /// # Errors
     /// What importing or calling raised.
     fn call(&self, module: &str, function: &str, args: Vec<Any>) -> ObjectResult;
+
+    /// The AsyncResult of Python code for the answer to a request.
+    ///
+    /// # Errors
+    /// When the interpreter has been stopped.
+    fn async_result(&self, answer: AsyncResult) -> ObjectResult;
 
     /// The namespace: a dict.
     ///

@@ -3,55 +3,23 @@
 //! Python's hashes of numbers are no secret, so a peer can choose keys of one hash; and where such sets are
 //! keys of sets in turn, each comparison of two is as slow as the building of one.
 
-/// An interpreter, as far as hashes go.
-pub trait Keys {
-    /// An object.
-    type Key;
-    /// An exception.
-    type Error;
-
-    /// Is called for every item: large values are looked at in pieces.
-    ///
-    /// # Errors
-    /// The exception that ends the request.
-    fn pause(&self) -> Result<(), Self::Error>;
-
-    /// The object's hash.
-    ///
-    /// # Errors
-    /// What hashing raises.
-    fn hash(&self, key: &Self::Key) -> Result<i64, Self::Error>;
-
-    /// What the object is made of, as far as comparisons go.
-    fn parts(&self, key: &Self::Key) -> Parts<Self::Key>;
-
-    /// The ValueError that says this.
-    fn refuse(&self, message: String) -> Self::Error;
-}
-
-/// What an object is made of.
-#[derive(Debug)]
-pub enum Parts<K> {
-    /// It is compared in one step, by its owner's code.
-    None,
-    /// It is a tuple of these.
-    Tuple(Vec<K>),
-    /// It is a frozenset of these.
-    FrozenSet(Vec<K>),
-}
+use crate::bridge::{Plain, Runtime, next_piece};
 
 /// Refuses keys that take too many comparisons to tell from each other because they have the same
 /// hash.
 ///
 /// # Errors
 /// A ValueError for those, and what hashing raises.
-pub fn check<P: Keys>(python: &P, keys: impl IntoIterator<Item = P::Key>) -> Result<(), P::Error> {
-    let keys = by_hash(python, keys)?;
+pub(crate) fn check<'a, P: Runtime>(
+    vm: P::Vm<'a>,
+    keys: Vec<P::Object<'a>>,
+) -> Result<(), P::Error> {
+    let keys = by_hash::<P>(vm, keys)?;
     let (mut comparisons, mut size) = (0_u64, keys.len() as u64);
     for group in same_hash(&keys).filter(|group| group.len() > 1) {
         let (mut each, mut parts) = (0_u64, 0_u64);
         for (_, key) in group {
-            let cost = cost(python, key)?;
+            let cost = cost::<P>(vm, key)?;
             each = each.max(cost.comparisons);
             parts = parts.saturating_add(cost.size);
         }
@@ -62,10 +30,11 @@ pub fn check<P: Keys>(python: &P, keys: impl IntoIterator<Item = P::Key>) -> Res
     if comparisons <= size.saturating_mul(MAX_COMPARISONS) {
         return Ok(());
     }
-    Err(python.refuse(format!(
+    let what = format!(
         "so many of {} keys have the same hash that telling them apart would take for ever",
         keys.len()
-    )))
+    );
+    Err(P::own_error(vm, "ValueError", what))
 }
 
 /// What it costs to compare a key with one of the same hash.
@@ -84,39 +53,41 @@ impl Cost {
     }
 }
 
-fn cost<P: Keys>(python: &P, key: &P::Key) -> Result<Cost, P::Error> {
-    python.pause()?;
+fn cost<'a, P: Runtime>(vm: P::Vm<'a>, key: &P::Object<'a>) -> Result<Cost, P::Error> {
+    next_piece::<P>(vm)?;
     let mut total = Cost {
         comparisons: 1,
         size: 1,
     };
-    match python.parts(key) {
-        Parts::None => {}
-        Parts::Tuple(items) => {
+    match P::take_apart(vm, key) {
+        Some(Plain::Tuple(items)) => {
             for item in &items {
-                total.add(cost(python, item)?, 1);
+                total.add(cost::<P>(vm, item)?, 1);
             }
         }
-        Parts::FrozenSet(items) => {
+        Some(Plain::FrozenSet(items)) => {
             // Each item is looked up among those of the same hash.
-            for group in same_hash(&by_hash(python, items)?) {
+            for group in same_hash(&by_hash::<P>(vm, items)?) {
                 for (_, item) in group {
-                    total.add(cost(python, item)?, group.len() as u64);
+                    total.add(cost::<P>(vm, item)?, group.len() as u64);
                 }
             }
         }
+        // It is compared in one step, by its owner's code.
+        _ => {}
     }
     Ok(total)
 }
 
-fn by_hash<P: Keys>(
-    python: &P,
-    keys: impl IntoIterator<Item = P::Key>,
-) -> Result<Vec<(i64, P::Key)>, P::Error> {
-    let mut hashed = Vec::new();
+#[allow(clippy::type_complexity)] // pairs
+fn by_hash<'a, P: Runtime>(
+    vm: P::Vm<'a>,
+    keys: Vec<P::Object<'a>>,
+) -> Result<Vec<(i64, P::Object<'a>)>, P::Error> {
+    let mut hashed = Vec::with_capacity(keys.len());
     for key in keys {
-        python.pause()?;
-        hashed.push((python.hash(&key)?, key));
+        next_piece::<P>(vm)?;
+        hashed.push((P::hash(vm, &key)?, key));
     }
     hashed.sort_unstable_by_key(|(hash, _)| *hash);
     Ok(hashed)

@@ -45,17 +45,18 @@
 
 mod address;
 mod arguments;
+pub mod bridge;
 mod client;
 pub mod code_pages;
 pub mod connections;
 pub mod embedding;
 pub mod evaluator;
 pub mod getconn;
-pub mod hashes;
+mod hashes;
 pub mod heap;
 pub mod hosting;
 pub mod interrupt;
-pub mod options;
+mod options;
 pub mod peer;
 pub mod python;
 mod slave;

@@ -135,7 +135,7 @@ pub(crate) fn get(config: &Config, peer: &PeerInfo, name: &str) -> Option<Any> {
 
 /// The options of a connection for which none is given: a tuple of pairs.
 #[must_use]
-pub fn defaults() -> Value {
+pub(crate) fn defaults() -> Value {
     let (config, peer) = (Config::default(), PeerInfo::default());
     let pair = |name: &&str| {
         let value = match *name {

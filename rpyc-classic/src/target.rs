@@ -25,24 +25,8 @@ pub enum Operation<'a> {
     Call(Args),
     /// `target.name(...)`
     CallMethod(&'a str, Args),
-    /// A comparison by the method of that name.
-    Compare(&'a str, Any),
-    /// `del target.name`
-    DelAttr(&'a str),
-    /// `dir(target)`, as a tuple.
-    Dir,
-    /// The end of a `with` block, left with that exception or with None.
-    Exit(Any),
-    /// `hash(target)`
-    Hash,
-    /// Its pickle, in that protocol.
-    Pickle(i64),
-    /// `repr(target)`
-    Repr,
-    /// `target.name = value`
-    SetAttr(&'a str, Any),
-    /// `str(target)`
-    Str,
+    /// What the protocol has that number for, and the arguments after the target.
+    Request(Handler, Vec<Any>),
 }
 
 impl Target {
@@ -72,12 +56,12 @@ impl Target {
         Some((netref.peer_number(), id_pack.class.0, id_pack.instance.0))
     }
 
-    /// What tells those of this process apart, as long as they live; 0 for a peer's.
+    /// What tells those of this process apart, as long as they live.
     #[must_use]
-    pub fn address(&self) -> usize {
+    pub fn address(&self) -> Option<usize> {
         match self {
-            Target::Peer(_) => 0,
-            Target::Here(object) => std::ptr::from_ref(&**object).addr(),
+            Target::Peer(_) => None,
+            Target::Here(object) => Some(std::ptr::from_ref(&**object).addr()),
         }
     }
 
@@ -103,9 +87,7 @@ impl Target {
     pub fn netref(&self) -> Result<&Netref, Exception> {
         match self {
             Target::Peer(netref) => Ok(netref),
-            Target::Here(_) => Err(Exception::type_error(
-                "this object lives here: there is nobody to ask",
-            )),
+            Target::Here(_) => Err(lives_here()),
         }
     }
 
@@ -159,36 +141,42 @@ fn at_peer(netref: &Netref, operation: Operation<'_>) -> ObjectResult {
         Operation::Attr(name) => netref.attr(name),
         Operation::Call(args) => netref.call(args),
         Operation::CallMethod(name, args) => netref.call_method(name, args),
-        Operation::Compare(by, other) => netref.request(Handler::Cmp, [other, Any::from(by)]),
-        Operation::DelAttr(name) => netref.request(Handler::DelAttr, [Any::from(name)]),
-        Operation::Dir => netref.request(Handler::Dir, []),
-        Operation::Exit(exception) => netref.leave(exception),
-        Operation::Hash => netref.request(Handler::Hash, []),
-        Operation::Pickle(protocol) => netref.request(Handler::Pickle, [Any::from(protocol)]),
-        Operation::Repr => netref.request(Handler::Repr, []),
-        Operation::SetAttr(name, value) => {
-            netref.request(Handler::SetAttr, [Any::from(name), value])
+        Operation::Request(Handler::CtxExit, args) => {
+            netref.leave(args.into_iter().next().unwrap_or(Any::NONE))
         }
-        Operation::Str => netref.request(Handler::Str, []),
+        Operation::Request(handler, args) => netref.request(handler, args),
     };
     answer.map_err(raised)
 }
 
 fn here(object: &dyn Object, cx: &Context<'_>, operation: Operation<'_>) -> ObjectResult {
+    let (handler, args) = match operation {
+        Operation::Attr(name) => return object.attr(cx, name),
+        Operation::Call(args) => return object.call(cx, args),
+        Operation::CallMethod(name, args) => return object.call_method(cx, name, args),
+        Operation::Request(handler, args) => (handler, args),
+    };
     let text = |text: Str| Any::from(Value::Str(text));
-    Ok(match operation {
-        Operation::Attr(name) => object.attr(cx, name)?,
-        Operation::Call(args) => object.call(cx, args)?,
-        Operation::CallMethod(name, args) => object.call_method(cx, name, args)?,
-        Operation::Compare(by, other) => object.compare(cx, by, &other)?,
-        Operation::DelAttr(name) => object.del_attr(cx, name).map(|()| Any::NONE)?,
-        Operation::Dir => Any::tuple(object.dir(cx)?.into_iter().map(text)),
-        Operation::Exit(exception) => object.exit(cx, exception)?,
-        Operation::Hash => Any::from(object.hash(cx)?),
-        Operation::Pickle(protocol) => Any::from(Value::Bytes(object.pickle(cx, protocol)?)),
-        Operation::Repr => text(object.repr(cx)?),
-        Operation::SetAttr(name, value) => object.set_attr(cx, name, value).map(|()| Any::NONE)?,
-        Operation::Str => text(object.str(cx)?),
+    let name = |place: usize| args.get(place).and_then(Any::as_str).unwrap_or_default();
+    let arg = || args.first().cloned().unwrap_or(Any::NONE);
+    Ok(match handler {
+        Handler::Cmp => object.compare(cx, name(1), &arg())?,
+        Handler::CtxExit => object.exit(cx, arg())?,
+        Handler::DelAttr => object.del_attr(cx, name(0)).map(|()| Any::NONE)?,
+        Handler::Dir => Any::tuple(object.dir(cx)?.into_iter().map(text)),
+        Handler::Hash => Any::from(object.hash(cx)?),
+        Handler::Pickle => {
+            let protocol = args.first().and_then(Any::as_value).and_then(Value::as_i64);
+            let pickled = object.pickle(cx, protocol.unwrap_or_default())?;
+            Any::from(Value::Bytes(pickled))
+        }
+        Handler::Repr => text(object.repr(cx)?),
+        Handler::SetAttr => {
+            let value = args.get(1).cloned().unwrap_or(Any::NONE);
+            object.set_attr(cx, name(0), value).map(|()| Any::NONE)?
+        }
+        Handler::Str => text(object.str(cx)?),
+        _ => return Err(lives_here()),
     })
 }
 
@@ -206,6 +194,10 @@ pub fn raised(error: Error) -> Exception {
         }
         false => exception,
     }
+}
+
+fn lives_here() -> Exception {
+    Exception::type_error("this object lives here: there is nobody to ask")
 }
 
 /// The exception for what can't be asked any more.

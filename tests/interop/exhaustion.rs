@@ -333,6 +333,7 @@ const TABLES: &[(&str, &str)] = &[
         "objects.py _classes",
         "living classes: each goes with its class",
     ),
+    ("objects.py _methods", "classes that Python itself has"),
     (
         "proxies.py _live",
         "live proxies: each goes with the connection, which holds max_objects",
@@ -355,7 +356,7 @@ const TABLES: &[(&str, &str)] = &[
         "one for a client, until its code has ended",
     ),
     // Of its threads.
-    ("session.rs CURRENT", "sessions that the thread runs"),
+    ("here.rs CURRENT", "sessions that the thread runs"),
     ("interrupt.rs CURRENT", "one for a thread"),
     (
         "attach.rs RAISED",
@@ -423,8 +424,6 @@ const NO_TABLES_BELOW: &[&str] = &[
 /// Constants, numbers, locks, and what the operator has set: they hold nothing of a peer's.
 const NO_TABLES: &[&str] = &[
     "interactive.rs NEXT_NUMBER",
-    "Shared.space",
-    "Shared.spaces",
     "attach.rs ALL_INSIDE",
     "attach.rs EXECUTOR",
     "attach.rs INSIDE",
@@ -435,10 +434,16 @@ const NO_TABLES: &[&str] = &[
     "attach.rs RAISED",
     "attach.rs RUNS_PYTHON",
     "embedded.rs EVALUATOR",
+    "here.rs SHARED",
     "host_thread.rs IS_HOST",
+    "Shared.class_space",
+    "Shared.functions",
     "Shared.imports",
+    "Shared.looking",
+    "Shared.object_space",
+    "Shared.plain_types",
+    "Shared.runtime",
     "Shared.tidying",
-    "Shared.policy",
     "interned.rs IS_TOLD",
     "interrupt.rs IS_TIMED",
     "interrupt.rs IS_TRACED",
@@ -448,10 +453,9 @@ const NO_TABLES: &[&str] = &[
     "lib.rs IS_STARTED",
     "local.rs LAST",
     "memory.rs AFTER_LAST",
-    "pieces.rs COUNT",
     "policy.rs POLICY",
+    "mod.rs COUNT",
     "program.rs MAIN",
-    "session.rs SHARED",
     "session.py _may_import",
     "session.py beginning",
     "thread.rs IS_OURS",
@@ -527,13 +531,14 @@ fn tables(file: &str, text: &str) -> Vec<String> {
     for line in text.lines() {
         let line = line.trim_end();
         let code = line.trim_start();
-        is_shared |= line.starts_with("pub(crate) struct Shared {");
+        is_shared |= line.starts_with("pub struct Shared<P: Runtime> {");
+        is_shared |= line.starts_with("pub(crate) struct Here {");
         is_shared &= line != "}";
         let field = code
             .split_once(": ")
-            .filter(|_| is_shared && !code.starts_with("//"));
+            .filter(|_| is_shared && code.ends_with(',') && !code.starts_with("//"));
         if let Some((field, _)) = field {
-            let field = field.trim_start_matches("pub(crate) ");
+            let field = field.rsplit(' ').next().unwrap_or_default();
             found.push(format!("Shared.{field}"));
         }
         let public = code

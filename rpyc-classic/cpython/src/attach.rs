@@ -28,8 +28,6 @@ pub(crate) use rpyc_classic::threads::lock;
 use rpyc_core::Exception;
 use rpyc_core::executor::{Executor, Job, interruptible, is_unlocked, retire};
 
-use crate::policy::policy;
-
 /// Runs `work` attached to the interpreter. A panic comes out as an exception.
 ///
 /// # Errors
@@ -93,8 +91,8 @@ fn is_main_thread(py: Python<'_>) -> bool {
     IS_MAIN.get().unwrap_or_else(|| {
         let is_main = || -> PyResult<bool> {
             let main = py.import("threading")?.call_method0("main_thread")?;
-            main.getattr("ident")?
-                .eq(policy().get_ident.bind(py).call0()?)
+            let this = py.import("_thread")?.call_method0("get_ident")?;
+            main.getattr("ident")?.eq(this)
         };
         let is_main = is_main().unwrap_or(false);
         IS_MAIN.set(Some(is_main));

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use rpyc_classic::bridge::OpenSession;
 use rpyc_classic::hosting::{HostError, HostOptions, Hosted, SERVICES};
 use rpyc_classic::python::PACKAGE;
 use rpyc_classic::{Evaluator, EvaluatorOptions, Session, StartError};
@@ -24,10 +25,9 @@ use self::host_thread::HostThread;
 pub use self::log::log_to;
 use crate::CPython;
 use crate::attach::{self, DeferredDrop, lock};
-use crate::convert::to_any;
-use crate::native_module;
+use crate::here::PythonSession;
+use crate::native;
 use crate::policy::{self, Setup, policy};
-use crate::session::{OpenSession, PythonSession};
 
 /// A service of the program's, or what it needs to let clients in.
 pub struct Embedded {
@@ -60,8 +60,8 @@ impl Embedded {
             Some(thread) => thread.clone(),
             None => pool,
         };
-        let service = to_any(py, &session, service)?;
-        let config = to_any(py, &session, config.as_any())?;
+        let service = session.to_any(py, service)?;
+        let config = session.to_any(py, config.as_any())?;
         let options = HostOptions::default();
         let hosted = attach::rest(py, move || {
             let settings = open.call(SERVICES, "checked_options", vec![config]);
@@ -98,7 +98,7 @@ impl Embedded {
         self.session.run(|py| {
             let answer = callable.0.bind(py).call1((socket.into_raw_fd(),))?;
             let (socket, credentials): (RawFd, Bound<'_, PyAny>) = answer.extract()?;
-            let credentials = to_any(py, &self.session, &credentials)?;
+            let credentials = self.session.to_any(py, &credentials)?;
             // Safe: the callable has given it away.
             #[allow(unsafe_code)] // a number is all that Python has
             let socket = unsafe { OwnedFd::from_raw_fd(socket) };
@@ -176,7 +176,7 @@ fn evaluator(py: Python<'_>) -> PyResult<Arc<CPython>> {
         on_main_thread: false,
         is_embedded: true,
     };
-    policy::load(py, native_module::module(py)?, &setup)?;
+    policy::load(py, native::module(py)?, &setup)?;
     let name: String = policy().version.bind(py).call0()?.extract()?;
     let started = CPython::with(&EvaluatorOptions::default(), name);
     let started =

@@ -16,21 +16,16 @@
 #![warn(missing_docs)]
 
 mod attach;
-mod connect;
-mod convert;
 mod embedded;
 mod ending;
-mod exception;
-mod handle;
+mod here;
 mod interrupt;
 mod names;
 mod native;
-mod native_module;
-mod pieces;
 mod pinned;
 mod policy;
 mod program;
-mod session;
+mod runtime;
 mod thread_state;
 
 use std::fmt;
@@ -38,22 +33,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::prelude::*;
-use pyo3::types::PyCFunction;
-use rpyc_classic::connections::Connections;
+use rpyc_classic::bridge::{self, OpenSession, Shared};
 use rpyc_classic::heap;
 use rpyc_classic::{Evaluator, EvaluatorOptions, Session, StartError};
 use rpyc_core::executor::{Executor, ThreadPool};
-use rpyc_core::object::Space;
 
 pub use self::attach::rest;
 pub use self::embedded::{Callable, Embedded, duplicate, log_to, prepare, stop_embedded};
+use self::here::{Here, PythonSession};
 use self::policy::{Setup, policy};
 pub use self::program::{describe, exit, run};
-use self::session::{OpenSession, PythonSession, Shared, Spaces};
 
 /// The Python that this code runs inside of.
 pub struct CPython {
-    shared: Arc<Shared>,
+    shared: Arc<Shared<Here>>,
     name: String,
 }
 
@@ -73,9 +66,12 @@ impl CPython {
             return Err(StartError::Python(modules.to_owned()));
         }
         let name = attach::attach(|py| start(py, options))?;
+        let python = CPython::with(options, name)?;
+        let home = PythonSession::new(python.shared.clone(), true);
+        bridge::install(&home, options).map_err(StartError::Init)?;
         // What the start has needed: options, sources.
         heap::give_back();
-        CPython::with(options, name)
+        Ok(python)
     }
 
     fn with(options: &EvaluatorOptions, name: String) -> Result<Arc<CPython>, StartError> {
@@ -94,15 +90,13 @@ impl CPython {
         if let Some(limit) = options.request_time_limit {
             interrupt::limit(limit).map_err(StartError::Thread)?;
         }
-        let shared = Arc::new(Shared {
-            spaces: Spaces {
-                classes: Space::unique(),
-                objects: Space::unique(),
-            },
-            connections: Connections::default(),
-            executor,
+        let shared = attach::attach(|py| {
+            let modules = py.import("sys")?.getattr("modules")?;
+            let member = |module, name| modules.get_item(module)?.getattr(name);
+            Shared::new(py, Here, executor, &options.imports, member)
         });
-        session::share(&shared);
+        let shared = shared.map_err(|error: PyErr| StartError::Python(error.to_string()))?;
+        here::share(&shared);
         Ok(Arc::new(CPython { shared, name }))
     }
 }
@@ -119,24 +113,8 @@ fn start(py: Python<'_>, options: &EvaluatorOptions) -> Result<String, StartErro
         is_embedded: false,
     };
     let wrong = |error: PyErr| StartError::Python(error.to_string());
-    let native = native_module::module(py).map_err(wrong)?;
+    let native = native::module(py).map_err(wrong)?;
     policy::load(py, native, &setup).map_err(wrong)?;
-    if let Some(init) = &options.init {
-        let run = policy().run_init.bind(py);
-        let run = run.call1((init.name(), init.source()));
-        run.map_err(|error| StartError::Init(exception::of_program(py, error)))?;
-    }
-    if !options.imports.is_all() {
-        let imports = options.imports.clone();
-        let permit = PyCFunction::new_closure(py, None, None, move |args, _| {
-            let name: String = args.get_item(0)?.extract()?;
-            PyResult::Ok(imports.permit(&name))
-        });
-        let restrict = policy().restrict_imports.bind(py);
-        permit
-            .and_then(|permit| restrict.call1((permit,)))
-            .map_err(wrong)?;
-    }
     let name = policy().version.bind(py).call0().map_err(wrong)?;
     name.extract().map_err(wrong)
 }
@@ -157,10 +135,8 @@ impl Evaluator for CPython {
     }
 
     fn open(&self, peer_runs_code: bool) -> Arc<dyn Session> {
-        Arc::new(OpenSession(PythonSession::new(
-            self.shared.clone(),
-            peer_runs_code,
-        )))
+        let session = PythonSession::new(self.shared.clone(), peer_runs_code);
+        Arc::new(OpenSession(session))
     }
 
     fn stop(&self) {

@@ -19,14 +19,16 @@ use pyo3::ffi::PyThreadState_GetDict;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule, PyTuple};
+use rpyc_classic::bridge::Kept;
+use rpyc_classic::peer::Current;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use rpyc_classic::threads::locale::Locale;
 use rpyc_classic::threads::{SignalMask, niceness};
 use rpyc_core::executor::retire;
 
 use crate::attach::{DeferredDrop, Permanent};
+use crate::here::{self, PythonSession};
 use crate::policy::policy;
-use crate::session::PythonSession;
 
 /// From now on each session has its own: this process has several clients. What a new thread has is what
 /// this one has.
@@ -55,9 +57,9 @@ pub(crate) fn prepare_thread() {
 pub(crate) fn in_place<R>(
     py: Python<'_>,
     session: &Arc<PythonSession>,
-    work: impl FnOnce(Python<'_>) -> R,
+    work: impl for<'a> FnOnce(Python<'a>) -> R,
 ) -> PyResult<R> {
-    let outer = PythonSession::current();
+    let outer = current();
     let is_in_place = outer
         .as_ref()
         .is_some_and(|outer| Arc::ptr_eq(outer, session));
@@ -123,7 +125,7 @@ impl<'py> ThreadState<'py> {
             let locale = Locale::of_the_process().replace();
             state.locale = (!locale.is_of_the_process()).then_some(locale);
         }
-        let others = policy.take_state.bind(py).call0()?;
+        let others = policy.take.bind(py).call0()?;
         state.others = others.cast_into::<PyTuple>().ok();
         Ok(state)
     }
@@ -146,7 +148,7 @@ impl<'py> ThreadState<'py> {
         }
         let policy = policy();
         if let Some(others) = self.others {
-            policy.put_state.bind(py).call1(others)?;
+            policy.put.bind(py).call1(others)?;
         }
         if let Some(profile) = self.profile {
             policy.setprofile.bind(py).call1((profile,))?;
@@ -170,17 +172,6 @@ fn switch_off<'py>(
     }
     set.bind(py).call1((py.None(),))?;
     Ok(Some(function))
-}
-
-/// Where a session's state is.
-#[derive(Default)]
-pub(crate) enum Kept {
-    /// Nothing is set.
-    #[default]
-    None,
-    /// A thread has it in place.
-    Taken,
-    Parked(Parked),
 }
 
 /// A session's state while no thread runs it.
@@ -240,7 +231,7 @@ impl InPlace<'_, '_> {
         let put_back = before.put(self.py);
         let state = state?;
         if self.session.peer().is_over() {
-            self.session.forget_limits(self.py)?;
+            forget_limits(self.py, self.session)?;
         }
         if let (Some(context), false) = (&self.context, self.is_spare) {
             let is_empty = context.len()? == 0;
@@ -263,11 +254,22 @@ impl Drop for InPlace<'_, '_> {
     }
 }
 
+/// Forgets what the session's code has set for the whole process, and what was to hold for it alone.
+pub(crate) fn forget_limits(py: Python<'_>, session: &PythonSession) -> PyResult<()> {
+    let number = session.work().number();
+    policy().session_ended.call1(py, (number,)).map(drop)
+}
+
+/// The session whose code this thread runs, the innermost one.
+fn current() -> Option<Arc<PythonSession>> {
+    Current::innermost(here::current())
+}
+
 /// Runs the work within a context of context variables.
 fn run_within<R>(
     py: Python<'_>,
     context: &Bound<'_, PyAny>,
-    work: impl FnOnce(Python<'_>) -> R,
+    work: impl for<'a> FnOnce(Python<'a>) -> R,
 ) -> PyResult<R> {
     let (mut work, mut outcome) = (Some(work), None);
     let mut job = |py: Python<'_>| {
@@ -309,7 +311,7 @@ fn run_in_context(py: Python<'_>) {
 /// The number of the session whose code this thread runs.
 #[pyfunction]
 fn session_number() -> Option<u64> {
-    PythonSession::current().map(|session| session.work_number())
+    current().map(|session| session.work().number())
 }
 
 /// Where Python keeps what belongs to this thread.
@@ -328,13 +330,7 @@ fn thread_dict(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 #[pyfunction]
 #[pyo3(signature = (category, name = None))]
 fn set_locale(category: i32, name: Option<std::ffi::CString>) -> Option<String> {
-    use rpyc_classic::threads::locale;
-
-    if let Some(name) = name {
-        locale::set(category, &name)?;
-    }
-    let name = locale::name(category)?;
-    Some(name.to_string_lossy().into_owned())
+    rpyc_classic::threads::locale::change(category, name.as_deref())
 }
 
 /// Adds to the native module what the Python sources need.
@@ -344,8 +340,6 @@ pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(thread_dict, module)?)?;
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     module.add_function(wrap_pyfunction!(set_locale, module)?)?;
-    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-    module.add("set_locale", module.py().None())?;
     Ok(())
 }
 

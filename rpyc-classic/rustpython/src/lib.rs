@@ -30,28 +30,21 @@
 #![allow(unsafe_code)] // what RustPython's macros expand to
 
 mod classes;
-mod convert;
-mod embed;
-mod exception;
+mod executing;
 mod frames;
+mod here;
 mod interned;
 mod interrupt;
 mod library;
 mod local;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-mod locale;
 mod memory;
 mod names;
 mod native;
-mod object;
 mod os_functions;
-mod pieces;
-mod plain_names;
 mod policy;
 mod program;
-mod session;
+mod runtime;
 mod state;
-mod text;
 mod thread;
 
 use std::fmt;
@@ -61,21 +54,20 @@ use std::sync::{Arc, Mutex};
 use std::thread::Builder;
 use std::time::Duration;
 
-use rpyc_classic::connections::Connections;
+use rpyc_classic::bridge::{OpenSession, Shared, install};
 use rpyc_classic::heap;
 use rpyc_classic::threads::lock;
 use rpyc_classic::{Evaluator, EvaluatorOptions, Session, StartError};
 use rpyc_core::executor::Executor;
-use rpyc_core::object::Space;
+use rpyc_core::service::{PeerInfo, Service, VoidService};
+use rpyc_core::transport::memory_pair;
+use rpyc_core::{Config, Connection};
 use rustpython::{InterpreterBuilder, InterpreterBuilderExt};
 use rustpython_vm::builtins::PyBaseExceptionRef;
 use rustpython_vm::{AsObject, Interpreter, PyResult, Settings, VirtualMachine};
 
-use self::classes::Classes;
-use self::embed::{HomeSession, Parts};
-use self::policy::Policy;
+use self::here::{Here, PythonSession};
 pub use self::program::{LINK, is_called_as_python, python_name, run_as_python};
-use self::session::{OpenSession, PythonSession, Shared};
 use self::thread::{STACK_SIZE, Source};
 
 /// A running RustPython interpreter.
@@ -83,10 +75,11 @@ use self::thread::{STACK_SIZE, Source};
 /// It lives on a thread of its own, which is Python's main thread, and installs no signal handlers.
 /// It is stopped when the last handle is dropped.
 pub struct RustPython {
-    shared: Arc<Shared>,
+    shared: Arc<Shared<Here>>,
     stop: Sender<()>,
     stopped: Mutex<Option<Receiver<()>>>,
-    _home: HomeSession,
+    // To nobody: it is for the contexts of what belongs to no client.
+    _home: (Connection, Connection),
 }
 
 impl RustPython {
@@ -102,13 +95,7 @@ impl RustPython {
         let (started, starting) = channel();
         let (stop, stopping) = channel();
         let (finished, stopped) = channel();
-        let pool = (options.stack_size, options.max_threads);
-        let limit = options.request_time_limit;
-        let parts = Parts {
-            modules: options.modules.clone(),
-            imports: options.imports.clone(),
-            init: options.init.clone(),
-        };
+        let set_up = options.clone();
         Builder::new()
             .name("python".to_owned())
             .stack_size(STACK_SIZE)
@@ -121,32 +108,33 @@ impl RustPython {
             .recv()
             .map_err(|_| StartError::Python("it panicked".to_owned()))?
             .map_err(StartError::Python)?;
-        let executor = source.executor(pool.0, pool.1);
-        if let Some(limit) = limit {
+        let options = set_up;
+        let executor = executing::executor(&source, options.stack_size, options.max_threads);
+        if let Some(limit) = options.request_time_limit {
             interrupt::limit(&source, limit).map_err(StartError::Thread)?;
         }
-        let policy = in_python(&source, |vm| Policy::find(vm, &source))?;
-        let shared = Arc::new(Shared {
-            source,
-            executor,
-            space: Space::unique(),
-            classes: Classes::new(),
-            connections: Connections::default(),
-            imports: parts.imports.clone(),
-            tidying: memory::Tidying::default(),
-            policy,
-        });
-        in_python(&shared.source, |vm| native::introduce(vm, &shared))?;
-        let home =
-            HomeSession::new(&shared).map_err(|error| StartError::Python(error.to_string()))?;
-        let session = home.session.clone();
+        let shared = in_python(&source, |vm| {
+            let member = |module, name| library::member(vm, module, name);
+            let runtime = Here::new(source.clone());
+            let shared = Shared::new(vm, runtime, executor.clone(), &options.imports, member)?;
+            native::introduce(vm, &shared)?;
+            Ok(shared)
+        })?;
+        let (here, there) = memory_pair();
+        let open = |stream| {
+            let peer = PeerInfo::named("python");
+            Connection::over(Arc::new(stream), VoidService, Config::new(), peer)
+        };
+        let home = open(here).and_then(|here| Ok((here, open(there)?)));
+        let home = home.map_err(|error| StartError::Python(error.to_string()))?;
+        let session = PythonSession::home(shared.clone(), &home.0, VoidService.root());
         let engine = Arc::new(RustPython {
             shared,
             stop,
             stopped: Mutex::new(Some(stopped)),
             _home: home,
         });
-        set_up(&engine.shared.executor, session, parts)?;
+        set_up_on(&executor, session, options)?;
         Ok(engine)
     }
 }
@@ -195,16 +183,15 @@ fn version() -> String {
 }
 
 /// Puts the program's parts into the interpreter, on a thread with a stack for Python code.
-fn set_up(
+fn set_up_on(
     executor: &Arc<dyn Executor>,
     home: Arc<PythonSession>,
-    parts: Parts,
+    options: EvaluatorOptions,
 ) -> Result<(), StartError> {
     let (done, wait) = channel();
     let job = move || {
-        let outcome = home.run(|vm| embed::install(vm, &home, &parts));
         // Somebody waits for it.
-        let _ = done.send(outcome);
+        let _ = done.send(install(&home, &options));
     };
     executor
         .execute(Box::new(job))
@@ -268,11 +255,6 @@ fn start(options: &EvaluatorOptions) -> Result<Interpreter, String> {
         .add_native_module(native)
         .add_native_module(os_functions)
         .add_native_module(local);
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    let builder = {
-        let locale = locale::module_def(&builder.ctx);
-        builder.add_native_module(locale)
-    };
     let interpreter = builder.interpreter();
     interpreter.enter(|vm| prepare(vm, options).map_err(|error| text_of(vm, &error)))?;
     Ok(interpreter)
@@ -283,8 +265,6 @@ fn prepare(vm: &VirtualMachine, options: &EvaluatorOptions) -> PyResult<()> {
     vm.new_scope_with_main()?;
     // Before anybody imports `threading`.
     local::install(vm)?;
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    locale::install(vm)?;
     // exit, quit, help: conveniences, without which the interpreter works.
     if vm.import("site", 0).is_err() {
         log::warn!("Python's module 'site' can't be imported");

@@ -1,37 +1,27 @@
 //! The names and identities of Python objects, as their id_packs carry them.
 
-use rpyc_core::object::{IdParts, Identity, Space};
 use rpyc_core::wire::Str;
 use rustpython_vm::builtins::{PyModule, PyStr, PyType};
 use rustpython_vm::{AsObject, PyObject, VirtualMachine};
 
 use super::classes::Classes;
 
-/// What the id_pack of `object` is made of (docs/wire-protocol.md, section 5).
-///
-/// `space` is that of objects' addresses.
+/// What the id_pack of `object` is made of (docs/wire-protocol.md, section 5): the name, the number of the
+/// class, and that of the object or None.
 pub(super) fn id_parts(
     vm: &VirtualMachine,
     classes: &Classes,
-    space: Space,
     object: &PyObject,
-) -> IdParts {
+) -> (Str, u64, Option<u64>) {
     if let Some(class) = object.downcast_ref::<PyType>() {
-        return IdParts {
-            name: class_name(vm, object),
-            class: classes.identity(vm, class),
-            instance: None,
-        };
+        return (class_name(vm, object), classes.number(vm, class), None);
     }
     let name = match object.downcast_ref::<PyModule>() {
         Some(_) => module_name(vm, object),
         None => instance_name(vm, object),
     };
-    IdParts {
-        name,
-        class: classes.identity(vm, object.class()),
-        instance: Some(Identity::new(space, object.get_id() as u64)),
-    }
+    let class = classes.number(vm, object.class());
+    (name, class, Some(object.get_id() as u64))
 }
 
 /// `module.Class` of a class. A class without a proper module counts as a builtin one.

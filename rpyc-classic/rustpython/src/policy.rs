@@ -1,76 +1,11 @@
-//! The Python sources, loaded into the interpreter, and the functions of theirs that Rust calls.
-
-use std::sync::Arc;
+//! The Python sources, loaded into the interpreter.
 
 use rpyc_classic::python::{PACKAGE, SOURCES};
 use rustpython_vm::scope::Scope;
-use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyPayload, PyResult, VirtualMachine};
+use rustpython_vm::{PyPayload, PyResult, VirtualMachine};
 
 use super::frames;
-use super::library::{SUPPORT, member, own};
-use super::thread::{Held, Source};
-
-/// Functions and classes of the Python sources.
-pub(super) struct Policy {
-    pub(super) compare: Held,
-    pub(super) compile: Held,
-    pub(super) describe: Held,
-    pub(super) eval: Held,
-    pub(super) import_module: Held,
-    pub(super) leave: Held,
-    pub(super) methods: Held,
-    pub(super) names_as_text: Held,
-    pub(super) netref: Held,
-    pub(super) netref_metaclass: Held,
-    pub(super) rebuild: Held,
-    pub(super) restrict_imports: Held,
-    pub(super) run_init: Held,
-    pub(super) session: Held,
-    pub(super) target_of: Held,
-    // The builtin functions that look at their caller.
-    looking: Vec<Held>,
-}
-
-impl Policy {
-    /// What [`load`] has loaded.
-    pub(super) fn find(vm: &VirtualMachine, source: &Arc<Source>) -> PyResult<Policy> {
-        let of = |module: &str, name: &'static str| -> PyResult<Held> {
-            Ok(Held::new(member(vm, module, name)?, source))
-        };
-        let builtins = own(vm, "BUILTINS")?;
-        let builtin = |name: &str| Ok(Held::new(builtins.get_item(name, vm)?, source));
-        let looking = member(vm, "_rpyc_session", "LOOKING_AT_CALLER")?;
-        let looking: Vec<PyObjectRef> = looking.try_to_value(vm)?;
-        let looking = looking.into_iter();
-        Ok(Policy {
-            compare: of("_rpyc_proxies", "compare")?,
-            compile: builtin("compile")?,
-            describe: of("_rpyc_raised", "describe")?,
-            eval: builtin("eval")?,
-            import_module: of("_rpyc_session", "import_module")?,
-            leave: of("_rpyc_raised", "leave")?,
-            methods: of("_rpyc_objects", "methods")?,
-            names_as_text: of("_rpyc_plain_names", "as_text")?,
-            netref: of("_rpyc_proxies", "netref")?,
-            netref_metaclass: of("_rpyc_proxies", "NetrefMetaclass")?,
-            rebuild: of("_rpyc_exceptions", "load")?,
-            restrict_imports: of("_rpyc_session", "restrict_imports")?,
-            run_init: of("_rpyc_session", "run_init")?,
-            session: of("_rpyc_session", "Session")?,
-            target_of: of("_rpyc_proxies", "target_of")?,
-            looking: looking
-                .map(|function| Held::new(function, source))
-                .collect(),
-        })
-    }
-
-    /// Whether it is a builtin function that looks at the names around its call.
-    pub(super) fn looks_at_caller(&self, vm: &VirtualMachine, function: &PyObject) -> bool {
-        let class = function.class();
-        class.is(vm.ctx.types.builtin_function_or_method_type)
-            && self.looking.iter().any(|known| known.object().is(function))
-    }
-}
+use super::library::{SUPPORT, own};
 
 /// Loads the sources into the interpreter, and makes it fit for many clients.
 pub(super) fn load(vm: &VirtualMachine) -> PyResult<()> {

@@ -11,6 +11,8 @@
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
+use rpyc_classic::bridge::Kept;
+use rpyc_classic::peer::Current;
 use rpyc_classic::threads::SignalMask;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use rpyc_classic::threads::locale::Locale;
@@ -20,8 +22,8 @@ use rustpython_vm::stdlib::_thread::get_ident;
 use rustpython_vm::vm::thread::{current_thread_slot, current_vm_is_set, with_current_vm};
 use rustpython_vm::{PyObjectRef, PyResult, VirtualMachine};
 
+use super::here::{self, PythonSession};
 use super::local::{self, Attributes};
-use super::session::{PythonSession, is_innermost};
 use super::thread::{Source, is_ours, lost_depth};
 
 /// All of it, for one session or one idle thread.
@@ -157,17 +159,6 @@ fn forget_values(vm: &VirtualMachine, context: &PyObjectRef) -> PyResult<()> {
     Ok(())
 }
 
-/// Where a session's state is.
-#[derive(Default)]
-pub(super) enum Kept {
-    /// Nobody has run the session yet.
-    #[default]
-    None,
-    /// A thread has it in place.
-    Taken,
-    Parked(Box<Parked>),
-}
-
 /// A session's state while no thread runs it. It can be dropped on any thread.
 pub(super) struct Parked {
     // None only within `take`.
@@ -215,7 +206,7 @@ impl<'a> InPlace<'a> {
         vm: &'a VirtualMachine,
         session: &'a Arc<PythonSession>,
     ) -> Option<InPlace<'a>> {
-        if !is_ours() || is_innermost(session) {
+        if !is_ours() || Current::is_innermost(here::current(), session) {
             return None;
         }
         let kept = session.take_state();
@@ -224,7 +215,7 @@ impl<'a> InPlace<'a> {
             Kept::Parked(parked) => parked.take(),
             Kept::None | Kept::Taken => None,
         };
-        let state = state.unwrap_or_else(|| ThreadState::new(vm, &session.shared().source));
+        let state = state.unwrap_or_else(|| ThreadState::new(vm, &session.shared().runtime.source));
         Some(InPlace {
             vm,
             session,
@@ -238,11 +229,13 @@ impl Drop for InPlace<'_> {
     fn drop(&mut self) {
         if let Some(before) = self.before.take() {
             let state = before.replace(self.vm);
-            if self.session.shared().source.is_slowed() {
+            let source = &self.session.shared().runtime.source;
+            if source.is_slowed() {
                 retire(); // with what can't be taken out
             }
             if !self.is_spare {
-                self.session.park_state(state);
+                let parked = Box::new(Parked::new(state, source));
+                self.session.park_state(Kept::Parked(parked));
             }
         }
     }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use rpyc_classic::target::panicked;
 use rpyc_classic::threads::{SignalMask, lock, niceness};
 use rpyc_core::Exception;
-use rpyc_core::executor::{Executor, Job, ThreadBody, ThreadPool, retire};
+use rpyc_core::executor::{Executor, Job, retire};
 use rustpython_vm::frame::InterpreterFrame;
 use rustpython_vm::vm::thread::{
     ThreadedVirtualMachine, cleanup_current_thread_frames, current_vm_is_set, get_current_frame,
@@ -22,7 +22,7 @@ use rustpython_vm::vm::thread::{
 };
 use rustpython_vm::{PyObjectRef, VirtualMachine};
 
-use super::{interrupt, local};
+use super::local;
 
 /// Where threads of the interpreter come from.
 pub(super) struct Source {
@@ -68,23 +68,10 @@ impl Source {
         self.niceness != niceness()
     }
 
-    /// The pool of executing threads: `stack_size` bytes of stack each, `max_threads` at most.
-    pub(super) fn executor(
-        self: &Arc<Source>,
-        stack_size: usize,
-        max_threads: usize,
-    ) -> Arc<dyn Executor> {
-        let source = self.clone();
-        let body: ThreadBody = Arc::new(move |work| source.live(work));
-        let pool: Arc<dyn Executor> = Arc::new(ThreadPool::with_body(
-            "rpyc-python",
-            stack_size,
-            max_threads,
-            body,
-        ));
+    /// The executor whose threads belong to the interpreter.
+    pub(super) fn set_executor(&self, executor: &Arc<dyn Executor>) {
         // Set once: an engine has one pool.
-        let _ = self.executor.set(Arc::downgrade(&pool));
-        pool
+        let _ = self.executor.set(Arc::downgrade(executor));
     }
 
     /// No thread joins the interpreter from now on, and what is let go of later stays in memory:
@@ -107,25 +94,20 @@ impl Source {
         executor.is_some_and(|executor| executor.execute(job).is_ok())
     }
 
-    /// The life of an executing thread.
-    fn live(&self, work: &mut dyn FnMut()) {
+    /// Runs `work` as a thread of the interpreter's, attached to begin with; false once that is stopped.
+    pub(super) fn live(&self, work: impl FnOnce(&VirtualMachine)) -> bool {
         let Some(thread) = self.thread() else {
-            // Requests that still come find the interpreter stopped.
-            return work();
+            return false;
         };
         IS_OURS.set(true);
         thread.run(|vm| {
-            let listening = interrupt::listen(vm, self);
-            let outcome = vm.allow_threads(|| catch_unwind(AssertUnwindSafe(&mut *work)));
-            if outcome.is_err() {
-                log::error!("an executing thread panicked outside of a request");
-            }
-            drop(listening);
+            work(vm);
             self.bury();
             local::clear();
             // Nothing of this thread's may touch the interpreter after this.
             cleanup_current_thread_frames(vm);
         });
+        true
     }
 
     fn thread(&self) -> Option<ThreadedVirtualMachine> {
@@ -302,7 +284,7 @@ mod tests {
     fn a_panic_in_the_interpreter_is_an_exception_of_its_request_alone() {
         let engine =
             RustPython::start(EvaluatorOptions::default()).expect("the interpreter starts");
-        let source = engine.shared.source.clone();
+        let source = engine.shared.runtime.source.clone();
         let (sender, receiver) = std::sync::mpsc::channel();
         let job = move || {
             let panicked = source.attached(|_| -> () { panic!("on purpose") });
@@ -324,7 +306,7 @@ mod tests {
     fn what_is_let_go_of_after_the_end_is_left_alone() {
         let engine =
             RustPython::start(EvaluatorOptions::default()).expect("the interpreter starts");
-        let source = engine.shared.source.clone();
+        let source = engine.shared.runtime.source.clone();
         let held = source.attached(|vm| {
             let object = vm.ctx.new_list(vec![vm.ctx.new_str("item").into()]);
             super::Held::new(object.into(), &source)

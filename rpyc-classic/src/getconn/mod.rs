@@ -1,7 +1,6 @@
 //! The server's end of a connection as Python code gets it from `conn.root.getconn()`: through it, code
 //! on the server's side drives the client.
 
-mod answer;
 mod channel;
 mod config;
 mod modules;
@@ -17,7 +16,6 @@ use rpyc_core::object::{Any, Context, IdParts, MethodInfo, Object, ObjectRef, Ob
 use rpyc_core::wire::{Handler, Str, Value};
 use rpyc_core::{Connection, WeakConnection};
 
-use self::answer::Answer;
 use self::channel::Channel;
 use self::config::ConfigView;
 use self::modules::Modules;
@@ -365,7 +363,10 @@ impl ServerConnection {
         let result = connection.async_request(handler, args);
         let result = result.map_err(raised)?;
         result.set_expiry(expiry);
-        Ok(Answer::object(result, connection.downgrade()))
+        self.session
+            .upgrade()
+            .ok_or_else(gone)?
+            .async_result(result)
     }
 
     fn serve_threaded(&self, threads: Option<&Any>) -> ObjectResult {

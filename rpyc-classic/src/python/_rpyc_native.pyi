@@ -18,8 +18,8 @@ class Target:
     is_class: bool
     key: tuple[int, int, int] | None
     """What it is at its peer: connection, class, object. None for one of this process."""
-    address: int
-    """What tells those of this process apart, as long as they live; 0 for a peer's."""
+    address: tuple[int, int] | None
+    """What tells those of this process apart, as long as they live; None for a peer's."""
     runs_code: bool
     """Whether its owner may run code here anyway."""
     id_pack: tuple[str, int, int] | None
@@ -31,24 +31,19 @@ class Target:
         """The names of its methods: those for which the interpreter has room."""
 
     def attr(self, name: str) -> Any: ...
-    def set_attr(self, name: str, value: Any) -> None: ...
-    def del_attr(self, name: str) -> None: ...
-    def call(self, args: tuple, kwargs: dict) -> Any: ...
-    def call_method(self, name: str, args: tuple, kwargs: dict) -> Any: ...
-    def compare(self, operator: str, other: Any) -> Any:
-        """`operator` is one of __eq__, __ne__, __lt__, __gt__, __le__ and __ge__."""
+    def call(self, args: tuple, pairs: tuple) -> Any:
+        """With arguments by position, and pairs of names and arguments."""
 
-    def dir(self) -> tuple[str, ...]: ...
-    def exit(self, exception: Any) -> Any: ...
-    def hash(self) -> int: ...
-    def pickle(self, protocol: int) -> bytes: ...
-    def repr(self) -> str: ...
-    def str(self) -> str: ...
+    def call_method(self, name: str, args: tuple, pairs: tuple) -> Any: ...
     def request(self, handler: int, args: tuple) -> Any:
-        """Asks the object's owner for what the protocol's number says; TypeError for one of this process."""
+        """Asks the object's owner for what the protocol's number says, with the arguments after the object.
+
+        One of this process does what a netref needs: its attributes are set and deleted, it is compared, hashed,
+        listed, pickled, told as text and left as a context. TypeError for all else.
+        """
 
     def request_later(self, handler: int, args: tuple) -> "Answer":
-        """The same, without waiting."""
+        """The same of a peer's, without waiting."""
 
 class Answer:
     """The answer to a request, now or later."""
@@ -82,3 +77,7 @@ def dumpable(object: Any) -> bool:
 
 def dump(object: Any) -> bytes: ...
 def load(data: bytes) -> Any: ...
+
+def set_locale(category: int, name: str | None) -> str | None:
+    """Sets a category of this thread's locale, if there is a name; the name that it has then, None where there is
+    no such locale. It is there where the system keeps a locale for each thread."""

@@ -30,6 +30,8 @@ class AsyncResult:
     """The answer to an asynchronous request, now or later."""
 
     __slots__ = "_answer", "_callbacks", "__weakref__"
+    # Where programs, and peers, find it.
+    __module__ = "rpyc.core.async_"
 
     def __init__(self, answer):
         self._answer, self._callbacks = answer, deque()
@@ -83,3 +85,6 @@ class AsyncResult:
         """The answer, waited for. Raises what the peer raised."""
         self.wait()
         return self._answer.value()
+
+
+async_result = AsyncResult

@@ -9,6 +9,9 @@ _HEADER = "\n\n========= Remote Traceback "
 _TRAILER = " =========\n"
 
 
+os_error, stop_iteration = OSError, StopIteration
+
+
 class GenericException(Exception):
     """A peer's exception whose class isn't known here."""
 

@@ -9,6 +9,7 @@ pub const SOURCES: &[(&str, &str)] = &[
     ("_rpyc_objects", include_str!("objects.py")),
     ("_rpyc_async", include_str!("async_.py")),
     ("_rpyc_hashes", include_str!("hashes.py")),
+    ("_rpyc_locale", include_str!("locale.py")),
     ("_rpyc_sources", include_str!("sources.py")),
     ("_rpyc_proxies", include_str!("proxies.py")),
     ("_rpyc_exceptions", include_str!("exceptions.py")),

@@ -111,9 +111,9 @@ def id_parts(obj):
     """
     cls = type(obj)
     if issubclass(cls, type):
-        return class_name(obj), _class_number(obj), None, _has_hooks(cls)
+        return escaped(class_name(obj)), _class_number(obj), None, _has_hooks(cls)
     name = _module_name(obj) if issubclass(cls, types.ModuleType) else _instance_name(obj)
-    return name, _class_number(cls), id(obj), _has_hooks(cls)
+    return escaped(name), _class_number(cls), id(obj), _has_hooks(cls)
 
 
 def _has_hooks(cls):
@@ -137,7 +137,7 @@ def _doc(attribute):
         doc = attribute.__doc__
     except Exception:
         return None
-    return doc if type(doc) is str else None
+    return escaped(doc) if type(doc) is str else None
 
 
 def _collect(classes):
@@ -147,15 +147,29 @@ def _collect(classes):
             if type(name) is str and name not in _HIDDEN:
                 # What a subclass defines hides what a base does, be it a method or not.
                 methods[name] = attribute
-    return [(name, _doc(found)) for name, found in methods.items() if _is_routine(found)]
+    return tuple(
+        [(escaped(name), _doc(found)) for name, found in methods.items() if _is_routine(found)]
+    )
+
+
+# Those of classes that aren't freed or changed.
+_methods = {}
 
 
 def methods(obj):
     """The methods of an object with their docstrings: its class's, and a class's own as well."""
-    classes = [*reversed(_mro_of(type(obj)))]
+    cls = type(obj)
+    known = _methods.get(cls)
+    if known is not None:
+        return known
+    classes = [*reversed(_mro_of(cls))]
     if is_class(obj):
         classes.extend(reversed(_mro_of(obj)))
-    return _collect(classes)
+        return _collect(classes)
+    found = _collect(classes)
+    if not _flags_of(cls) & _HEAP_TYPE:
+        _methods[cls] = found
+    return found
 
 
 def instance_methods(cls):
@@ -163,6 +177,74 @@ def instance_methods(cls):
     return [name for name, _ in _collect(reversed(_mro_of(cls)))]
 
 
+# The classes that some peers take by value, in their order there.
+PLAIN_TYPES = (
+    type(None), int, bool, float, bytes, str, complex, type(NotImplemented), type(Ellipsis), type
+)  # fmt: skip
+
+# As they were at the start: clients may delete or replace those that all share.
+class_of, is_true = type, bool
+
+
+def has_instance(cls, obj):
+    """Whether the object is one of the class."""
+    return isinstance(obj, cls)
+
+
+def has_subclass(cls, other):
+    """Whether the other class is derived from this one."""
+    return issubclass(other, cls)
+
+
+def to_repr(obj):
+    """Its representation, with escapes for lone surrogates."""
+    return escaped(repr(obj))
+
+
+def to_str(obj):
+    """Its text; UnicodeEncodeError where there are lone surrogates in it."""
+    text = str(obj)
+    if not text.isascii():
+        str.encode(text)
+    return escaped(text)
+
+
+def escaped(text):
+    """The text, exactly a `str`, with escapes for lone surrogates, which have no UTF-8."""
+    if type(text) is str and text.isascii():
+        return text
+    return str.encode(text, "utf-8", "backslashreplace").decode()
+
+
 def buffiter(iterable, count):
     """The next items, up to so many."""
     return tuple(itertools.islice(iter(iterable), count))
+
+
+def next_item(iterator):
+    """The next item, in a tuple; an empty one at the end."""
+    try:
+        return (next(iterator),)
+    except StopIteration:
+        return ()
+
+
+def names(obj):
+    """The names of its attributes."""
+    return tuple([escaped(name) for name in dir(obj) if isinstance(name, str)])
+
+
+def call_hook(obj, hook, *args):
+    """What the object's class decides about an access, in a tuple; an empty one if it doesn't."""
+    hook = getattr(type(obj), hook, None)
+    return () if hook is None else (hook(obj, *args),)
+
+
+def pickled(obj, protocol):
+    """The pickle of the object."""
+    try:
+        # What `pickle` has, which brings much along.
+        from _pickle import dumps
+    except ImportError:
+        from pickle import dumps
+    return dumps(obj, protocol)

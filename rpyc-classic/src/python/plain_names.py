@@ -33,18 +33,17 @@ _KEYED = frozenset("__contains__ __delitem__ __getitem__ __setitem__ get pop set
 _METHODS = frozenset((types.MethodType, types.BuiltinMethodType, types.MethodWrapperType))
 
 
-def as_text(function, namespace, args, kwargs):
+def as_text(function, namespace, args, pairs):
     """The arguments of the call, with text for names. `namespace` is what the peer's own code runs in."""
     if type(function) in _METHODS:
         owner = getattr(function, "__self__", None)
         if owner is namespace:
-            return _in_namespace(function.__name__, args), kwargs
+            return _in_namespace(function.__name__, args), pairs
         if args and function.__name__ in _KEYED and issubclass(type(owner), (dict, types.MappingProxyType)):
-            return (_key(owner, args[0]), *args[1:]), kwargs
+            return (_key(owner, args[0]), *args[1:]), pairs
     names = _names_of(function, args)
     args = tuple([_text(arg) if place in names else arg for place, arg in enumerate(args)])
-    kwargs = {name: _text(arg) if name in names else arg for name, arg in kwargs.items()}
-    return args, kwargs
+    return args, tuple([(name, _text(arg) if name in names else arg) for name, arg in pairs])
 
 
 def _names_of(function, args):

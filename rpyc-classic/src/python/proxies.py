@@ -10,7 +10,9 @@ from _rpyc_native import dumpable
 from _rpyc_objects import LOCAL_NAMES, NumberedRef, instance_methods, is_class, keep
 from _weakref import _remove_dead_weakref
 
-_HANDLE_BUFFITER, _HANDLE_INSTANCECHECK = 17, 20
+# What the protocol has them for.
+_DELATTR, _SETATTR, _REPR, _STR, _CMP, _HASH, _DIR, _PICKLE = 5, 6, 9, 10, 11, 12, 13, 14
+_BUFFITER, _CTXEXIT, _INSTANCECHECK = 17, 19, 20
 
 # A peer's array interface would make others read memory at addresses of the peer's; and by the rest numpy
 # would leave the work to the peer, whose own numpy would hand it back, in turn.
@@ -81,7 +83,7 @@ class BaseNetref(metaclass=NetrefMetaclass):
         if name in _OWN_ATTRIBUTES:
             object.__setattr__(self, name, value)
         else:
-            _target(self).set_attr(name, value)
+            _target(self).request(_SETATTR, (name, value))
 
     def __delattr__(self, name):
         if name in _ARRAY_NAMES:
@@ -89,7 +91,7 @@ class BaseNetref(metaclass=NetrefMetaclass):
         if name in _OWN_ATTRIBUTES:
             object.__delattr__(self, name)
         else:
-            _target(self).del_attr(name)
+            _target(self).request(_DELATTR, (name,))
 
     def __eq__(self, other):
         return _compare(self, "__eq__", other)
@@ -110,28 +112,28 @@ class BaseNetref(metaclass=NetrefMetaclass):
         return _compare(self, "__ge__", other)
 
     def __hash__(self):
-        return _target(self).hash()
+        return _target(self).request(_HASH, ())
 
     def __repr__(self):
-        return _target(self).repr()
+        return _target(self).request(_REPR, ())
 
     def __str__(self):
-        return _target(self).str()
+        return _target(self).request(_STR, ())
 
     def __dir__(self):
-        return list(_target(self).dir())
+        return list(_target(self).request(_DIR, ()))
 
     def __exit__(self, cls, exception, traceback):
         left_by = _exception_at_peer(self, exception)
         if left_by is None:
             left_by = cls if exception is None else exception
-        return _target(self).exit(left_by)
+        return _target(self).request(_CTXEXIT, (left_by,))
 
     def __reduce_ex__(self, protocol):
         # By its owner, if that allows it. Nothing is unpickled here by this.
         from pickle import loads
 
-        return loads, (_target(self).pickle(protocol),)
+        return loads, (pickled(self, protocol),)
 
     def __copy__(self):
         return _copied(self, False)
@@ -146,6 +148,8 @@ class BaseNetref(metaclass=NetrefMetaclass):
         return _is_subclass(self, other)
 
 
+netref_metaclass = NetrefMetaclass
+
 _new = object.__new__
 _target = BaseNetref.__dict__["____target__"].__get__
 _set_target = BaseNetref.__dict__["____target__"].__set__
@@ -155,6 +159,11 @@ _set_class = BaseNetref.__dict__["____class__"].__set__
 def is_netref(obj):
     """Whether it is one, whatever it claims to be."""
     return type(type(obj)) is NetrefMetaclass
+
+
+def pickled(netref, protocol):
+    """The pickle of what the netref stands for."""
+    return _target(netref).request(_PICKLE, (protocol,))
 
 
 def target_of(netref):
@@ -263,12 +272,12 @@ def _new_forwarder(name):
     if name == "__call__":
 
         def method(self, /, *args, **kwargs):
-            return _target(self).call(args, kwargs)
+            return _target(self).call(args, tuple(kwargs.items()) if kwargs else ())
 
     else:
 
         def method(self, /, *args, **kwargs):
-            return _target(self).call_method(name, args, kwargs)
+            return _target(self).call_method(name, args, tuple(kwargs.items()) if kwargs else ())
 
     method.__name__ = method.__qualname__ = name
     method.__module__ = "rpyc.core.netref"
@@ -322,7 +331,7 @@ def _class_of(self):
 
 
 def _compare(self, operator, other):
-    answer = _target(self).compare(operator, other)
+    answer = _target(self).request(_CMP, (other, operator))
     if answer is NotImplemented:
         # Python's rpyc doesn't look into a reference to a container.
         copy = copy_of_container(other, self)
@@ -346,7 +355,7 @@ def _is_instance(cls, other):
         return False
     if theirs.key[1] == other.key[1]:
         return not other.is_class
-    return theirs.request(_HANDLE_INSTANCECHECK, (other.id_pack,)) is True
+    return theirs.request(_INSTANCECHECK, (other.id_pack,)) is True
 
 
 def _is_subclass(cls, other):
@@ -354,7 +363,7 @@ def _is_subclass(cls, other):
     if not is_netref(other):
         here = class_here(theirs.name)
         return here is not None and issubclass(other, here)
-    return bool(theirs.call_method("__subclasscheck__", (other,), {}))
+    return bool(theirs.call_method("__subclasscheck__", (other,), ()))
 
 
 def _abstract_instancecheck():
@@ -418,7 +427,7 @@ def _copied_by_owner(self, target, deep):
     try:
         from pickle import loads
 
-        return loads(target.pickle(_PROTOCOL))
+        return loads(pickled(self, _PROTOCOL))
     except Exception as failure:
         try:
             copy = target.connection().modules["copy"]
@@ -459,7 +468,7 @@ def _items(iterable):
     if not is_netref(iterator) or _target(iterator).key is None:
         return None
     items = []
-    while chunk := _target(iterator).request(_HANDLE_BUFFITER, (_CHUNK,)):
+    while chunk := _target(iterator).request(_BUFFITER, (_CHUNK,)):
         items.extend(chunk)
         if len(items) > _MAX_ITEMS:
             return None

@@ -4,7 +4,7 @@ import builtins
 
 from _rpyc_exceptions import find_class, instance
 from _rpyc_native import dumpable
-from _rpyc_objects import class_name, is_class
+from _rpyc_objects import class_name, escaped, is_class
 from _rpyc_proxies import is_netref, target_of
 from _rpyc_sources import as_python_name, as_python_names, is_own_code
 
@@ -25,8 +25,13 @@ _MAX_FRAMES = 2000
 
 
 def describe(raised):
-    """What goes to a peer: module, class, arguments, attributes, the traceback's text and itself."""
+    """What goes to a peer: module, class, arguments, attributes, the traceback's text and itself.
+
+    That an iterator has ended has no such parts.
+    """
     cls = type(raised)
+    if cls is StopIteration:
+        return ()
     module, name = getattr(cls, "_rpyc_origin", None) or class_name(cls).rpartition(".")[::2]
     if module == "builtins" and _GROUP is not None and issubclass(cls, _GROUP):
         module = _GROUPS
@@ -38,15 +43,22 @@ def describe(raised):
     if cls is UnicodeEncodeError:
         # What couldn't be encoded travels with escapes: its place is that in the escaped text.
         text, start, end = raised.object, raised.start, raised.end
-        places = {"start": len(_escaped(text[:start])), "end": len(_escaped(text[:end]))}
+        places = {"start": len(escaped(text[:start])), "end": len(escaped(text[:end]))}
         args = raised.encoding, text, places["start"], places["end"], raised.reason
-    args = tuple(_value(arg) for arg in args)
-    attributes = [
-        (attribute, places.get(attribute, value))
+    args = tuple([_value(arg) for arg in args])
+    attributes = {
+        attribute: places.get(attribute, value)
         for attribute, value in _attributes(raised)
         if not (skip_none and value is None)
-    ]
-    return module, name, args, attributes, _text(raised, trail), trail
+    }
+    args = as_cpython_has_them(cls, args, attributes)
+    text = escaped(_text(raised, trail))
+    return escaped(module), escaped(name), args, tuple(attributes.items()), text, trail
+
+
+def as_cpython_has_them(cls, args, attributes):
+    """The arguments; an interpreter that keeps them elsewhere puts another function in this place."""
+    return args
 
 
 def own_part(trail):
@@ -58,20 +70,15 @@ def own_part(trail):
 
 def _value(obj):
     if isinstance(obj, str):
-        return as_python_name(_escaped(str(obj)))
+        return as_python_name(escaped(obj))
     if type(obj) is tuple:
         obj = tuple(as_python_name(item) if type(item) is str else item for item in obj)
     if dumpable(obj):
         return obj
     try:
-        return repr(obj)
+        return escaped(repr(obj))
     except Exception:
         return f"<unprintable {type(obj).__name__} object>"
-
-
-def _escaped(text):
-    """The text with escapes for lone surrogates, which have no UTF-8."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _attributes(raised):
@@ -88,7 +95,7 @@ def _attributes(raised):
             continue
         # A method's text would hide the method at the receiver.
         if not (callable(value) and callable(getattr(type(raised), name, None))):
-            yield str(name), _value(value)
+            yield escaped(name), _value(value)
 
 
 def _text(raised, trail):

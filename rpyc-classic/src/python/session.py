@@ -2,10 +2,12 @@
 
 import builtins
 import importlib
+import itertools
 import sys
 import types
+from importlib.machinery import ModuleSpec
 
-from _rpyc_sources import Sources
+from _rpyc_sources import MAX_EVALS, Sources
 
 # What every namespace begins with, beside the builtins.
 beginning = {}
@@ -25,10 +27,39 @@ def run_init(file, source):
     begin_with({name: value for name, value in names.items() if not name.startswith("_")})
 
 
-def restrict_imports(permit):
-    """Lets code import only what `permit(name)` is true of."""
+def add_module(name, doc, members):
+    """Makes a module of the program's importable, and the packages that it is in."""
+    module = types.ModuleType(name, doc)
+    module.__spec__ = ModuleSpec(name, None, origin="built-in")
+    vars(module).update(members)
+    sys.modules[name] = module
+    while "." in name:
+        parent, _, child = name.rpartition(".")
+        if parent in sys.modules:
+            package = sys.modules[parent]
+        else:
+            package = types.ModuleType(parent)
+            package.__spec__ = ModuleSpec(parent, None, origin="built-in", is_package=True)
+            package.__path__ = []
+            sys.modules[parent] = package
+        setattr(package, child, module)
+        name, module = parent, package
+
+
+def restrict_imports(rules):
+    """Lets code import only what the rules permit: names of modules that are allowed, or None for all, and
+    of those that are denied; each with what is in it."""
+    allowed, denied = rules
+
+    def permit(name):
+        return (allowed is None or _is_within(name, allowed)) and not _is_within(name, denied)
+
     _may_import.append(permit)
     beginning["__builtins__"] = _guarded_builtins(permit)
+
+
+def _is_within(name, modules):
+    return any(name == module or name.startswith(module + ".") for module in modules)
 
 
 def _refuse_import(name):
@@ -54,6 +85,7 @@ class Session:
         self.namespace = dict(beginning)
         self.last_traceback = None
         self.sources = Sources()
+        self._eval_names, self._turns = self.sources.evals, itertools.count()
 
     def _globals(self):
         # Those that all share, not this module's.
@@ -62,6 +94,20 @@ class Session:
 
     def eval(self, source):
         """The value of an expression."""
+        # The way that is gone most often: it is written out for speed.
+        if type(source) is str and "lambda" not in source:
+            text, names, globals = source.lstrip(" \t"), self._eval_names, self.namespace
+            if len(names) == MAX_EVALS:
+                name = names[next(self._turns) % MAX_EVALS]
+            else:
+                name = self.sources.name_of_eval()
+            if "__builtins__" not in globals:
+                self._globals()
+            try:
+                return eval(compile(text, name, "eval", 0, True), globals)
+            except BaseException:
+                self.sources.show(text, name)
+                raise
         text = _text(source)
         if text is None:
             return eval(source, self._globals())
@@ -79,13 +125,18 @@ class Session:
         code = source if text is None else self.sources.compile(text, "exec")[0]
         exec(code, self._globals())
 
-    def call_builtin(self, function, args, kwargs):
+    def define(self, name, value):
+        """Puts it into the namespace."""
+        self.namespace[name] = value
+
+    def call_builtin(self, function, args, pairs):
         """Calls a builtin function that a peer calls: there is no caller's frame to look at.
 
         What depends on the names around the call sees those of the namespace, as at the top level of
         a module.
         """
-        name = LOOKING_AT_CALLER.get(function)
+        kwargs = dict(pairs)
+        name = _LOOKING_AT_CALLER.get(function)
         if name in ("eval", "exec") and len(args) == 1 and "globals" not in kwargs:
             return function(args[0], self._globals(), **kwargs)
         if name in ("globals", "locals", "vars") and not args and not kwargs:
@@ -96,14 +147,18 @@ class Session:
 
     def end(self):
         """The connection is closed: lets go of everything."""
+        self._eval_names = ()
         self.sources.clear()
         self.namespace, self.last_traceback = {}, None
 
 
 # Functions are told by what they are: clients may replace those that all share.
-LOOKING_AT_CALLER = {
+_LOOKING_AT_CALLER = {
     getattr(builtins, name): name for name in ("dir", "eval", "exec", "globals", "locals", "vars")
 }
+LOOKING = tuple(_LOOKING_AT_CALLER)
+
+new_session = Session
 
 
 def _text(source):
@@ -127,3 +182,8 @@ def import_module(name):
     if module is not None and not getattr(getattr(module, "__spec__", None), "_initializing", False):
         return module
     return importlib.import_module(name)
+
+
+def call_function(module, name, *args):
+    """Calls a function of a module for the program, whatever its clients may import."""
+    return getattr(importlib.import_module(module), name)(*args)

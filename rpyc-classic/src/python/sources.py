@@ -6,7 +6,7 @@ from _collections import deque
 _PYTHON_NAME = "<string>"
 
 # Of one session.
-_MAX_EVALS = 64
+MAX_EVALS = 64
 _MAX_EXECUTES = 1024
 _MAX_BYTES = 4 << 20
 
@@ -52,7 +52,7 @@ class Sources:
     """The texts of one session, under the names by which code objects refer to them."""
 
     def __init__(self):
-        # The names of expressions are used in turn, which the evaluator may do by itself.
+        # The names of expressions are used in turn.
         self.evals, self._turns = [], itertools.count()
         self._executes = deque()
         # What tracebacks can show, oldest first: names to lengths.
@@ -106,8 +106,8 @@ class Sources:
 
     def name_of_eval(self):
         """The name for the next expression."""
-        if len(self.evals) >= _MAX_EVALS:
-            return self.evals[next(self._turns) % _MAX_EVALS]
+        if len(self.evals) >= MAX_EVALS:
+            return self.evals[next(self._turns) % MAX_EVALS]
         name = _new_name()
         self.evals.append(name)
         return name

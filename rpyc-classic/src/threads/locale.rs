@@ -46,6 +46,16 @@ impl Drop for Locale {
     }
 }
 
+/// Changes this thread's locale, if there is a name, and tells the name that it has then. None where the
+/// system has no such locale or category.
+#[must_use]
+pub fn change(category: i32, to: Option<&CStr>) -> Option<String> {
+    if let Some(to) = to {
+        set(category, to)?;
+    }
+    Some(name(category)?.to_string_lossy().into_owned())
+}
+
 /// Changes this thread's locale. None where the system has no such locale or category.
 #[must_use]
 pub fn set(category: i32, name: &CStr) -> Option<()> {

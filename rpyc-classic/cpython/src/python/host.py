@@ -1,5 +1,6 @@
 """What the evaluator does to the Python that it is in: threads, signals, forks, the end."""
 
+import _contextvars
 import _frozen_importlib
 import _frozen_importlib_external
 import _signal as signal
@@ -120,6 +121,13 @@ def version():
     return f"{name} {number} ({sys.executable})"
 
 
+context = _contextvars.Context
+
+# Where Python code begins, other threads get their turn, and exceptions from outside are raised: in code that
+# isn't the evaluator's own.
+pause = eval("lambda: None", {"__builtins__": builtins})
+
+
 def thread_ended():
     """This thread of the server's ends: `threading` need not remember it."""
     ident = _thread.get_ident()
@@ -165,6 +173,9 @@ for _cls, _base in (
 ):
     _cls.__name__ = _cls.__qualname__ = _base.__name__
     _cls.__module__ = "builtins"
+
+
+gone, gone_at_last, late, late_at_last = Gone, GoneAtLast, Late, LateAtLast
 
 
 # What imports modules, `threading`, and what changes a thread's state: told by the module that code is

@@ -7,8 +7,9 @@ import _thread
 import sys
 import threading
 
+import _rpyc_locale
 import _rpyc_locals
-from _rpyc_native import session_number, set_locale
+from _rpyc_native import session_number
 
 def take():
     """What code has set for this thread, which is like a new one afterwards; None if it has set nothing."""
@@ -50,8 +51,7 @@ def share(bounded_to):
         # The other threads are other clients'.
         sys._settraceallthreads, sys._setprofileallthreads = sys.settrace, sys.setprofile
     _share_recursion_limit(bounded_to)
-    if set_locale is not None:
-        _share_locale()
+    _rpyc_locale.share()
 
 
 _set_limit, _get_limit = sys.setrecursionlimit, sys.getrecursionlimit
@@ -95,17 +95,3 @@ def _as_builtin(builtin, function):
     function.__name__ = function.__qualname__ = builtin.__name__
     function.__module__, function.__doc__ = "sys", builtin.__doc__
     setattr(sys, builtin.__name__, function)
-
-
-def _share_locale():
-    import _locale
-
-    def setlocale(category, locale=None, /):
-        name = set_locale(category, locale)
-        if name is None:
-            raise _locale.Error("unsupported locale setting")
-        return name
-
-    _locale.setlocale = setlocale
-    if "locale" in sys.modules:
-        sys.modules["locale"]._setlocale = setlocale

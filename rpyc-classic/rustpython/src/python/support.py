@@ -1,9 +1,9 @@
-"""What the interpreter's Rust side needs in Python: modules of programs, the end of classes."""
+"""What is RustPython's own: where modules come from, the end of classes, parts of exceptions."""
 
 import sys
-import types
-from importlib.machinery import ModuleSpec
 
+import _rpyc_locale
+import _rpyc_raised
 from _rpyc_package import PackageFinder
 
 # As they were at the start: clients may delete or replace those that all share.
@@ -30,20 +30,26 @@ def forget_dead_classes():
         known.update(derived)
 
 
-def add_module(name, doc, members):
-    """Makes a module of the program's importable, and the packages that it is in."""
-    module = types.ModuleType(name, doc)
-    module.__spec__ = ModuleSpec(name, None, origin="built-in")
-    vars(module).update(members)
-    sys.modules[name] = module
-    while "." in name:
-        parent, _, child = name.rpartition(".")
-        if parent in sys.modules:
-            package = sys.modules[parent]
-        else:
-            package = types.ModuleType(parent)
-            package.__spec__ = ModuleSpec(parent, None, origin="built-in", is_package=True)
-            package.__path__ = []
-            sys.modules[parent] = package
-        setattr(package, child, module)
-        name, module = parent, package
+def _as_cpython_has_them(cls, args, attributes):
+    """A peer's classes are CPython's: what RustPython keeps elsewhere."""
+    is_system_error = issubclass(cls, OSError)
+    if is_system_error and len(args) == 5:
+        # What RustPython itself raises has the file names among them.
+        args = args[:2]
+    if issubclass(cls, SyntaxError) and len(args) == 1:
+        place = tuple(map(attributes.get, _PLACE))
+        if place[1] is not None:
+            args = args[0], place
+    if is_system_error or issubclass(cls, UnicodeError):
+        # Python's rpyc loses an exception to a text in one of these, which are ints in C.
+        for name in "start", "end", "characters_written":
+            if type(attributes.get(name)) is not int:
+                attributes.pop(name, None)
+    return args
+
+
+# Where a SyntaxError is, in the order of its second argument.
+_PLACE = "filename", "lineno", "offset", "text", "end_lineno", "end_offset"
+
+_rpyc_raised.as_cpython_has_them = _as_cpython_has_them
+_rpyc_locale.share()

@@ -180,6 +180,28 @@ fn imports_are_restricted_for_clients_and_not_for_what_they_import() {
 }
 
 #[test]
+fn a_rule_for_imports_is_for_a_module_and_what_is_in_it() {
+    let engine = start(|options| {
+        let allowed = ["builtins", "xml", "os.path", "json"];
+        options.imports = Imports::only(allowed).deny(["xml.sax"]);
+    });
+    let conn = connect(&engine, SlaveOptions::default(), "one");
+    for (name, is_permitted) in [
+        ("xml", true),
+        ("xml.dom.minidom", true),
+        ("xml.sax", false),
+        ("xml.sax.handler", false),
+        ("xmlrpc", false),
+        ("os.path", true),
+        ("os", false),
+        ("json", true),
+    ] {
+        assert_eq!(conn.module(name).is_ok(), is_permitted, "{name}");
+    }
+    engine.stop();
+}
+
+#[test]
 fn a_script_runs_once_and_its_names_are_everybodys() {
     let folder = tempfile::TempDir::new().expect("a folder");
     fs::write(folder.path().join("own_module.py"), "value = 5\n").expect("written");

@@ -6,7 +6,7 @@ import os
 import pickle
 import sys
 
-from _rpyc_proxies import BaseNetref, target_of
+from _rpyc_proxies import BaseNetref, pickled
 from ..core.consts import STREAM_CHUNK
 from ..core.service import ClassicService, ModuleNamespace, Slave, SlaveService
 from . import factory
@@ -138,7 +138,7 @@ def obtain(proxy):
     """A copy of the peer's object, unpickled here. Whoever calls it trusts the peer."""
     if not isinstance(proxy, BaseNetref):
         return pickle.loads(pickle.dumps(proxy))
-    return pickle.loads(target_of(proxy).pickle(4))
+    return pickle.loads(pickled(proxy, 4))
 
 
 def deliver(conn, localobj):
