@@ -190,8 +190,16 @@ impl<C: Clone> Servers<C> {
 
     /// The connection is made.
     pub(super) fn connected(&mut self, ticket: Ticket, connection: C, now: Instant) {
-        match self.current(ticket) {
-            Some(member) if matches!(member.stage, Stage::Connecting) => {
+        // A server that the directory has stopped naming meanwhile is of use only without any other.
+        let connected = |member: &Member<C>| matches!(member.stage, Stage::Connected { .. });
+        let has_others = self.members.values().any(connected);
+        let member = self.current(ticket);
+        match member.filter(|member| matches!(member.stage, Stage::Connecting)) {
+            Some(member) if !member.is_listed && has_others => {
+                member.stage = Stage::Waiting { until: now };
+                self.discarded.push(Discarded::Connection(connection));
+            }
+            Some(member) => {
                 member.stage = Stage::Connected {
                     connection,
                     since: now,
@@ -199,7 +207,7 @@ impl<C: Clone> Servers<C> {
                     is_checked: false,
                 };
             }
-            _ => self.discarded.push(Discarded::Connection(connection)),
+            None => self.discarded.push(Discarded::Connection(connection)),
         }
         self.forget();
     }

@@ -265,6 +265,25 @@ fn a_directory_that_names_others_each_time_leaves_few_connections() {
     }
 }
 
+/// Those whose connections were made too late were all kept, as none was named any more.
+#[test]
+fn servers_that_connect_when_others_are_named_already_leave_few_connections() {
+    let now = Instant::now();
+    let mut servers: Servers<u16> = Servers::new(POLICY);
+    for port in (10..200).step_by(2) {
+        let under_way = servers.due(now);
+        servers.list(vec![address(port), address(port + 1)], now);
+        for job in under_way {
+            if let Job::Connect(ticket, address) = job {
+                servers.connected(ticket, address.port, now);
+            }
+        }
+        let most = POLICY.max_servers + POLICY.max_connecting;
+        assert!(servers.statuses(now).len() <= most);
+    }
+    assert_eq!(servers.connections().len(), 1);
+}
+
 /// What may happen.
 #[derive(Clone, Debug)]
 enum Event {
