@@ -85,7 +85,7 @@ impl Netref {
     /// # Errors
     /// [`Error::Remote`] with what the call raised; else any kind.
     pub fn call(&self, args: Args) -> Result<Any, Error> {
-        self.request(Handler::Call, call_args(args)?)
+        self.link().call(self.id_pack(), None, checked(args)?)
     }
 
     /// Calls the method `name`: in one round trip, but for a peer that has no request for it (rpyc-ng).
@@ -95,13 +95,11 @@ impl Netref {
     pub fn call_method(&self, name: &str, args: Args) -> Result<Any, Error> {
         match self.link().dialect().method_call(name) {
             MethodCall::AtOnce => {
-                let [positional, keyword] = call_args(args)?;
-                self.request(Handler::CallAttr, [Any::from(name), positional, keyword])
+                let args = checked(args)?;
+                self.link().call(self.id_pack(), Some(name), args)
             }
             MethodCall::InTwoSteps => self.method(name)?.call(args),
-            MethodCall::By(handler) => {
-                self.request(handler, args.checked().map_err(unsendable)?.positional)
-            }
+            MethodCall::By(handler) => self.request(handler, checked(args)?.positional),
         }
     }
 
@@ -122,7 +120,7 @@ impl Netref {
     /// # Errors
     /// As [`async_request`](Netref::async_request).
     pub fn async_call(&self, args: Args) -> Result<AsyncResult, Error> {
-        self.async_request(Handler::Call, call_args(args)?)
+        AsyncResult::call(self.link(), self.id_pack(), None, checked(args)?)
     }
 
     /// Calls the method `name` without waiting; the result comes later. Towards a peer that has no request for that
@@ -133,13 +131,11 @@ impl Netref {
     pub fn async_call_method(&self, name: &str, args: Args) -> Result<AsyncResult, Error> {
         match self.link().dialect().method_call(name) {
             MethodCall::AtOnce => {
-                let [positional, keyword] = call_args(args)?;
-                self.async_request(Handler::CallAttr, [Any::from(name), positional, keyword])
+                let args = checked(args)?;
+                AsyncResult::call(self.link(), self.id_pack(), Some(name), args)
             }
             MethodCall::InTwoSteps => self.method(name)?.async_call(args),
-            MethodCall::By(handler) => {
-                self.async_request(handler, args.checked().map_err(unsendable)?.positional)
-            }
+            MethodCall::By(handler) => self.async_request(handler, checked(args)?.positional),
         }
     }
 
@@ -328,12 +324,9 @@ fn two_connections(object: &Netref, class: &Netref) -> Error {
     ))
 }
 
-/// The arguments of CALL: the positional ones, and pairs of names and values.
-pub(super) fn call_args(args: Args) -> Result<[Any; 2], Error> {
-    let args = args.checked().map_err(unsendable)?;
-    let pairs = args.keyword.into_iter();
-    let keyword = pairs.map(|(name, value)| Any::tuple([Any::from(Value::Str(name)), value]));
-    Ok([Any::tuple(args.positional), Any::tuple(keyword)])
+/// The arguments, if all of them could be converted.
+fn checked(args: Args) -> Result<Args, Error> {
+    args.checked().map_err(unsendable)
 }
 
 pub(super) fn unsendable(error: Exception) -> Error {

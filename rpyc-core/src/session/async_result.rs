@@ -5,13 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::requests::asked;
+use super::boxing::BoxedArgs;
+use super::requests::handler_of;
 use super::session::{Link, Session};
 use crate::dispatch::slot::Slot;
 use crate::dispatch::wait_several::{Awaited, wait_for_one};
 use crate::error::{Error, Timeout};
-use crate::object::Any;
-use crate::wire::Handler;
+use crate::object::{Any, Args};
+use crate::wire::{Handler, IdPack};
 
 /// The answer to an asynchronous request, now or later.
 ///
@@ -29,8 +30,26 @@ impl AsyncResult {
         handler: Handler,
         args: impl IntoIterator<Item = Any>,
     ) -> Result<AsyncResult, Error> {
-        let message = link.box_args(args)?;
-        let asked = asked(handler, &message);
+        AsyncResult::send_boxed(link, handler, link.box_args(args)?)
+    }
+
+    /// Calls an object of the peer's, or its method.
+    pub(crate) fn call(
+        link: &Arc<Link>,
+        object: &IdPack,
+        method: Option<&str>,
+        args: Args,
+    ) -> Result<AsyncResult, Error> {
+        let message = link.box_call(object, method, args)?;
+        AsyncResult::send_boxed(link, handler_of(method), message)
+    }
+
+    fn send_boxed(
+        link: &Arc<Link>,
+        handler: Handler,
+        message: BoxedArgs<'_>,
+    ) -> Result<AsyncResult, Error> {
+        let asked = message.asked(handler);
         let slot = Arc::new(Slot::new(asked.clone()));
         let now = Instant::now();
         let seq = link.send_request(

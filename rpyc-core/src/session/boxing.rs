@@ -3,35 +3,54 @@
 use std::sync::Arc;
 
 use super::session::Link;
+use crate::dispatch::asked::Asked;
 use crate::error::Error;
 use crate::exception::Exception;
 use crate::object::forwarded::ForwardedObject;
-use crate::object::{Any, ObjectRef};
-use crate::wire::{Boxed, IdPack, Str, Value, boxed, value};
+use crate::object::{Any, Args, ObjectRef};
+use crate::wire::{Arguments, Boxed, Handler, IdPack, Str, Value, boxed, value};
 
-/// What must live until a frame is queued: of one thing, as a rule, which so needs no allocation. One
-/// is a fiftieth of what a null call costs.
+/// The arguments of a request of ours, boxed.
 #[derive(Default)]
-pub(crate) struct KeepAlive {
-    first: Option<Any>,
-    more: Vec<Any>,
+pub(crate) struct BoxedArgs<'a> {
+    // Of a call: what is called, and the name of its method.
+    callee: Option<(&'a IdPack, Option<&'a str>)>,
+    // All arguments, but of a call the positional ones.
+    boxed: Vec<Boxed>,
+    // Of a call: pairs of names and values.
+    keyword: Vec<Boxed>,
+    // What must live until the frame is queued: the release of a netref that dies earlier would overtake the
+    // frame that names it.
+    keep_alive: Vec<Any>,
 }
 
-impl KeepAlive {
-    fn push(&mut self, any: Any) {
-        match self.first {
-            None => self.first = Some(any),
-            Some(_) => self.more.push(any),
+impl BoxedArgs<'_> {
+    pub(super) fn arguments(&self) -> Arguments<'_> {
+        match self.callee {
+            None => Arguments::Listed(&self.boxed),
+            Some((object, method)) => Arguments::Call {
+                object,
+                method,
+                positional: &self.boxed,
+                keyword: &self.keyword,
+            },
         }
     }
-}
 
-/// What was boxed, and what must live until its frame is queued: the release of a netref that
-/// dies earlier would overtake the frame that names it.
-#[derive(Default)]
-pub(crate) struct BoxedArgs {
-    pub(crate) boxed: Vec<Boxed>,
-    pub(crate) keep_alive: KeepAlive,
+    /// What the request asks for; of a method or an attribute, its name stands behind the object.
+    pub(super) fn asked(&self, handler: Handler) -> Asked {
+        let name = match (handler, self.callee) {
+            (_, Some((_, method))) => method.map(Str::from),
+            (Handler::CallAttr | Handler::GetAttr | Handler::SetAttr | Handler::DelAttr, None) => {
+                match self.boxed.get(1) {
+                    Some(Boxed::Value(Value::Str(name))) => Some(name.clone()),
+                    _ => None,
+                }
+            }
+            _ => None,
+        };
+        Asked::new(handler, name)
+    }
 }
 
 impl Link {
@@ -40,39 +59,82 @@ impl Link {
     /// # Errors
     /// [`Error::Misuse`] when the peer holds references to too many objects; nothing is counted then.
     /// [`Error::Closed`] where that is why: a closed connection hands nothing out.
-    pub(crate) fn box_args(&self, args: impl IntoIterator<Item = Any>) -> Result<BoxedArgs, Error> {
-        let mut args = args.into_iter();
+    pub(crate) fn box_args(
+        &self,
+        args: impl IntoIterator<Item = Any>,
+    ) -> Result<BoxedArgs<'static>, Error> {
+        let mut message = BoxedArgs::default();
+        self.box_into(&mut message, args, 0)?;
+        Ok(message)
+    }
+
+    /// Boxes the arguments of a call of an object of the peer's, or of its method.
+    ///
+    /// # Errors
+    /// As [`box_args`](Dispatcher::box_args).
+    pub(crate) fn box_call<'a>(
+        &self,
+        object: &'a IdPack,
+        method: Option<&'a str>,
+        args: Args,
+    ) -> Result<BoxedArgs<'a>, Error> {
         let mut message = BoxedArgs {
-            boxed: Vec::with_capacity(args.size_hint().0),
-            keep_alive: KeepAlive::default(),
+            callee: Some((object, method)),
+            ..BoxedArgs::default()
         };
-        while let Some(arg) = args.next() {
-            match arg {
-                Any::Value(value) => message.boxed.push(Boxed::Value(value)),
-                arg => match self.box_any(arg, &mut message.keep_alive) {
-                    Ok(boxed) => message.boxed.push(boxed),
-                    Err(exception) => {
-                        self.unbox_refs(&message.boxed);
-                        boxed::dismantle(message.boxed);
-                        dismantle(args.collect());
-                        let closed = self.send_error();
-                        return Err(closed.unwrap_or_else(|| Error::Misuse(exception.message())));
-                    }
-                },
-            }
+        if !args.keyword.is_empty() {
+            let pairs = args.keyword.into_iter();
+            let pairs = pairs.map(|(name, value)| Any::tuple([Any::Value(name.into()), value]));
+            self.box_into(&mut message, pairs, 1)?;
+            message.keyword = std::mem::take(&mut message.boxed);
+        }
+        if !args.positional.is_empty() {
+            self.box_into(&mut message, args.positional, 1)?;
         }
         Ok(message)
     }
 
+    /// Boxes arguments which stand so many levels deep in the message.
+    fn box_into(
+        &self,
+        message: &mut BoxedArgs<'_>,
+        args: impl IntoIterator<Item = Any>,
+        level: usize,
+    ) -> Result<(), Error> {
+        let levels = self.session.encoding.limits.depth().saturating_sub(level);
+        let mut args = args.into_iter();
+        message.boxed.reserve_exact(args.size_hint().0);
+        while let Some(arg) = args.next() {
+            match self.box_within(arg, &mut message.keep_alive, levels) {
+                Ok(boxed) => message.boxed.push(boxed),
+                Err(exception) => {
+                    self.unsend(std::mem::take(message));
+                    dismantle(args.collect());
+                    let closed = self.send_error();
+                    return Err(closed.unwrap_or_else(|| Error::Misuse(exception.message())));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back what was counted for a message that isn't sent, and drops it.
+    pub(super) fn unsend(&self, message: BoxedArgs<'_>) {
+        for boxed in [message.boxed, message.keyword] {
+            self.unbox_refs(&boxed);
+            boxed::dismantle(boxed);
+        }
+    }
+
     /// Boxes one thing; see [`box_args`](Dispatcher::box_args).
-    pub(crate) fn box_any(&self, any: Any, keep_alive: &mut KeepAlive) -> Result<Boxed, Exception> {
+    pub(crate) fn box_any(&self, any: Any, keep_alive: &mut Vec<Any>) -> Result<Boxed, Exception> {
         self.box_within(any, keep_alive, self.session.encoding.limits.depth())
     }
 
     fn box_within(
         &self,
         any: Any,
-        keep_alive: &mut KeepAlive,
+        keep_alive: &mut Vec<Any>,
         levels: usize,
     ) -> Result<Boxed, Exception> {
         match any {
@@ -116,11 +178,7 @@ impl Link {
         }
     }
 
-    fn box_object(
-        &self,
-        object: ObjectRef,
-        keep_alive: &mut KeepAlive,
-    ) -> Result<Boxed, Exception> {
+    fn box_object(&self, object: ObjectRef, keep_alive: &mut Vec<Any>) -> Result<Boxed, Exception> {
         // Foreign code: not under the lock.
         let dialect = self.session.encoding.dialect();
         if let Some(plain) = object

@@ -4,7 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::boxing::KeepAlive;
 use super::connection::Connection;
 use super::handlers;
 use super::request::Request;
@@ -108,7 +107,7 @@ impl Link {
     }
 
     fn reply_under(&self, config: &Config, to: &ReplyTo, result: Any) {
-        let mut keep_alive = KeepAlive::default();
+        let mut keep_alive = Vec::new();
         let boxed = match self.box_any(result, &mut keep_alive) {
             Ok(boxed) => boxed,
             Err(exception) => return self.reply_exception(to, &exception),

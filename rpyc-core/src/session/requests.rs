@@ -13,9 +13,11 @@ use crate::dispatch::scheduler::WaiterId;
 use crate::dispatch::slot::{Reply, Slot};
 use crate::dispatch::waits::{ForAnyOf, ForReply};
 use crate::error::{Error, Timeout};
-use crate::object::Any;
+use crate::object::{Any, Args};
 use crate::sync::passed;
-use crate::wire::{Boxed, Handler, IdPack, Int, Message, Seq, Value, boxed, encode_request};
+use crate::wire::{
+    Boxed, Handler, IdPack, Int, Message, Seq, Value, encode_arguments, encode_request,
+};
 
 impl Link {
     /// Sends a request and waits for its answer, within the config's time.
@@ -39,11 +41,24 @@ impl Link {
         self.request_under(&self.session.config(), handler, message, timeout)
     }
 
+    /// Calls an object of the peer's, or its method, within the config's time.
+    pub(crate) fn call(
+        self: &Arc<Self>,
+        object: &IdPack,
+        method: Option<&str>,
+        args: Args,
+    ) -> Result<Any, Error> {
+        let config = self.session.config();
+        let message = self.box_call(object, method, args)?;
+        let handler = handler_of(method);
+        self.request_under(&config, handler, message, config.sync_request_timeout)
+    }
+
     fn request_under(
         self: &Arc<Self>,
         config: &Config,
         handler: Handler,
-        message: BoxedArgs,
+        message: BoxedArgs<'_>,
         timeout: Option<Duration>,
     ) -> Result<Any, Error> {
         let began = Instant::now();
@@ -51,7 +66,7 @@ impl Link {
         // Where the peer names threads, it may name this one as soon as the request is out.
         let names_threads = self.session.encoding.dialect().has_threads();
         let waiter = names_threads.then(|| self.reserve_waiter());
-        let asked = asked(handler, &message);
+        let asked = message.asked(handler);
         let seq = self.send_request(config, asked, message, began, None)?;
         let waiter: Option<WaiterId> = waiter.and_then(|waiter| waiter.into_waiter());
         let waited = self.wait_as(waiter, ForReply(seq), deadline);
@@ -77,7 +92,7 @@ impl Link {
         self: &Arc<Self>,
         config: &Config,
         asked: Asked,
-        message: BoxedArgs,
+        message: BoxedArgs<'_>,
         now: Instant,
         slot: Option<Arc<Slot<Any>>>,
     ) -> Result<u64, Error> {
@@ -112,7 +127,7 @@ impl Link {
         // Its sender can't be told that there are too many.
         let (now, limit) = (Instant::now(), usize::MAX);
         let queued = self.box_args(args).and_then(|message| {
-            let asked = asked(handler, &message);
+            let asked = message.asked(handler);
             let slot = Some(Arc::new(Slot::new(asked.clone())));
             self.queue_request(&config, asked, message, now, slot, limit)
         });
@@ -132,7 +147,7 @@ impl Link {
         &self,
         config: &Config,
         asked: Asked,
-        message: BoxedArgs,
+        message: BoxedArgs<'_>,
         now: Instant,
         slot: Option<Arc<Slot<Any>>>,
         limit: usize,
@@ -142,7 +157,7 @@ impl Link {
         let others = match self.register_call(seq, asked, now, slot, limit) {
             Ok(others) => others,
             Err(refused) => {
-                self.unbox_refs(&message.boxed);
+                self.unsend(message);
                 return Err(match refused {
                     NotRegistered::Closed(error) => error,
                     NotRegistered::TooMany => Error::Misuse(format!(
@@ -158,20 +173,19 @@ impl Link {
                 &self.session.encoding.limits,
             );
             let seq = Seq::new(seq);
-            encode_request(
+            encode_arguments(
                 frames,
                 envelope,
                 limits,
                 config.compress,
                 &seq,
                 handler,
-                &message.boxed,
+                message.arguments(),
             )
         });
         if let Err(error) = encoded {
             self.uncount_request();
-            self.unbox_refs(&message.boxed);
-            boxed::dismantle(message.boxed);
+            self.unsend(message);
             self.forget_call(seq);
             return Err(Error::Unsendable(error));
         }
@@ -179,7 +193,7 @@ impl Link {
         self.trace_outgoing(config, || Message::Request {
             seq: Seq::new(seq),
             handler,
-            args: message.boxed.clone(),
+            args: message.arguments().to_vec(),
         });
         // Only now: the frame is queued, a release that this causes comes behind it.
         drop(message);
@@ -247,19 +261,12 @@ impl Link {
     }
 }
 
-/// What the request asks for; of a method or an attribute, its name stands behind the object.
-pub(super) fn asked(handler: Handler, message: &BoxedArgs) -> Asked {
-    let name = match handler {
-        Handler::CallAttr | Handler::GetAttr | Handler::SetAttr | Handler::DelAttr => {
-            message.boxed.get(1)
-        }
-        _ => None,
-    };
-    let name = match name {
-        Some(Boxed::Value(Value::Str(name))) => Some(name.clone()),
-        _ => None,
-    };
-    Asked::new(handler, name)
+/// What calls an object, or its method.
+pub(super) fn handler_of(method: Option<&str>) -> Handler {
+    match method {
+        Some(_) => Handler::CallAttr,
+        None => Handler::Call,
+    }
 }
 
 impl Timeout {

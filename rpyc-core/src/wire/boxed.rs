@@ -107,6 +107,28 @@ impl Boxed {
     }
 }
 
+/// Writes the arguments of a call as a boxed tuple.
+pub(super) fn write_call<S: Sink>(
+    object: &IdPack,
+    method: Option<&str>,
+    positional: &[Boxed],
+    keyword: &[Boxed],
+    writer: &mut Writer<'_, S>,
+) -> Result<(), Box<EncodeError>> {
+    let count = 3 + usize::from(method.is_some());
+    writer.pair_of(TUPLE);
+    writer.begin_items(count)?;
+    write_local(object, writer)?;
+    if let Some(name) = method {
+        writer.pair_of(VALUE);
+        writer.text(name)?;
+    }
+    Boxed::write_tuple(positional, writer)?;
+    Boxed::write_tuple(keyword, writer)?;
+    writer.end_items(count);
+    Ok(())
+}
+
 /// Drops what was boxed without recursion, as [`value::dismantle`] does.
 pub(crate) fn dismantle(mut boxed: Vec<Boxed>) {
     while let Some(item) = boxed.pop() {

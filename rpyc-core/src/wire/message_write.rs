@@ -1,7 +1,7 @@
 //! Messages into frames, by reference: nothing is cloned to be sent.
 
 use super::{
-    boxed::Boxed,
+    boxed::{self, Boxed},
     dialect::{self, Framing},
     encode::Writer,
     envelope::Envelope,
@@ -9,10 +9,13 @@ use super::{
     exception::DumpedException,
     framebuf::FrameBuf,
     handler::Handler,
+    idpack::IdPack,
     limits::Limits,
     message::{EXCEPTION, REPLY, REQUEST},
     seq::Seq,
+    string::Str,
     tag,
+    value::Value,
 };
 
 /// Appends a request to `out`, as a whole frame.
@@ -29,15 +32,80 @@ pub fn encode_request(
     handler: Handler,
     args: &[Boxed],
 ) -> Result<(), EncodeError> {
-    let envelope = envelope.into();
-    let translated = envelope.dialect.write_request(handler, args);
+    let args = Arguments::Listed(args);
+    encode_arguments(out, envelope.into(), limits, compress, seq, handler, args)
+}
+
+/// The arguments of a request that is written.
+#[derive(Clone, Copy)]
+pub(crate) enum Arguments<'a> {
+    /// Any request's.
+    Listed(&'a [Boxed]),
+    /// Those of CALL and CALLATTR, whose parts need not be put together for that.
+    Call {
+        /// An object of the receiver's.
+        object: &'a IdPack,
+        /// The name of its method, for CALLATTR.
+        method: Option<&'a str>,
+        positional: &'a [Boxed],
+        /// Pairs of names and values.
+        keyword: &'a [Boxed],
+    },
+}
+
+impl Arguments<'_> {
+    /// The same, put together.
+    pub(crate) fn to_vec(self) -> Vec<Boxed> {
+        match self {
+            Self::Listed(args) => args.to_vec(),
+            Self::Call {
+                object,
+                method,
+                positional,
+                keyword,
+            } => {
+                let mut args = vec![Boxed::LocalRef(object.clone())];
+                args.extend(method.map(|name| Boxed::Value(Value::Str(Str::from(name)))));
+                args.extend([positional, keyword].map(|items| Boxed::tuple(items.to_vec())));
+                args
+            }
+        }
+    }
+
+    fn write(self, writer: &mut Writer<'_, FrameBuf>) -> Result<(), Box<EncodeError>> {
+        match self {
+            Self::Listed(args) => Boxed::write_tuple(args, writer),
+            Self::Call {
+                object,
+                method,
+                positional,
+                keyword,
+            } => boxed::write_call(object, method, positional, keyword, writer),
+        }
+    }
+}
+
+/// Does as [`encode_request`] does.
+pub(crate) fn encode_arguments(
+    out: &mut FrameBuf,
+    envelope: Envelope,
+    limits: &Limits,
+    compress: bool,
+    seq: &Seq,
+    handler: Handler,
+    args: Arguments<'_>,
+) -> Result<(), EncodeError> {
+    let translated = match envelope.dialect.translates_requests() {
+        true => envelope.dialect.write_request(handler, &args.to_vec()),
+        false => None,
+    };
     let (handler, args) = match &translated {
-        Some((handler, args)) => (*handler, args.as_slice()),
+        Some((handler, args)) => (*handler, Arguments::Listed(args)),
         None => (handler, args),
     };
     frame(out, envelope, limits, compress, REQUEST, seq, |writer| {
         writer.pair_of(handler.number());
-        Boxed::write_tuple(args, writer)
+        args.write(writer)
     })
 }
 

@@ -72,6 +72,7 @@ pub use int::Int;
 pub use limits::Limits;
 pub(crate) use limits::settings;
 pub use message::{Message, MessageError};
+pub(crate) use message_write::{Arguments, encode_arguments};
 pub use message_write::{encode_exception, encode_reply, encode_request};
 pub use plain_type::PlainType;
 pub use seq::Seq;

@@ -65,6 +65,13 @@ impl Dialect {
         (handler, args)
     }
 
+    /// Whether requests that are sent may have to be put in other terms.
+    pub(in super::super) fn translates_requests(self) -> bool {
+        self.references == References::IdPackWithKind
+            || self.references.are_numbers()
+            || self.is_python2()
+    }
+
     /// A request that is to be sent, in the terms of the peer; `None` where they are those of rpyc 6.
     pub(in super::super) fn write_request(
         self,
