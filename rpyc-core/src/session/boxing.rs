@@ -215,39 +215,6 @@ impl Link {
         }
     }
 
-    /// Resolves what the peer sent.
-    ///
-    /// Runs on the reader, in the order of arrival; what it returns must be dropped outside of the
-    /// core's lock.
-    ///
-    /// # Errors
-    /// A KeyError for a reference to what the peer wasn't given, or has given back.
-    pub(crate) fn unbox(&self, boxed: Boxed) -> Result<Any, Exception> {
-        match boxed {
-            Boxed::Value(value) => Ok(Any::Value(value)),
-            Boxed::Tuple(items) => {
-                // All of them, also beside a wrong one: each reference that came is counted.
-                let items: Vec<_> = items.into_iter().map(|item| self.unbox(item)).collect();
-                let items: Result<Vec<Any>, Exception> = items.into_iter().collect();
-                Ok(Any::tuple(items?))
-            }
-            Boxed::LocalRef(id_pack) => {
-                let object = self.session.exports.lock().resolve(&id_pack);
-                match object {
-                    Some(object) => Ok(ForwardedObject::unwrap(object)),
-                    None => Err(unknown_object(&id_pack)),
-                }
-            }
-            Boxed::RemoteRef(id_pack) => {
-                let Some(this) = self.handle() else {
-                    return Err(Exception::eof_error("the connection is gone"));
-                };
-                let netref = self.session.imports.lock().receive(&this, id_pack);
-                Ok(Any::Netref(netref))
-            }
-        }
-    }
-
     /// The object that an id_pack by value names: one of ours that the peer holds, or one of the
     /// peer's that we hold.
     pub(crate) fn find_by_id_pack(&self, value: &Value) -> Result<Option<Any>, Exception> {

@@ -12,8 +12,11 @@ use super::session::{Link, Session};
 use crate::dispatch::{Arrival, Decoded, ReplyTo};
 use crate::error::{CloseReason, Error};
 use crate::exception::Exception;
+use crate::object::forwarded::ForwardedObject;
 use crate::object::{Any, ObjectRef};
-use crate::wire::{Boxed, Envelope, Handler, Message, MessageError, Threads, Value};
+use crate::wire::{
+    Boxed, Dialect, Envelope, Handler, IdPack, Message, MessageError, Resolver, Threads, Value,
+};
 
 impl Link {
     /// Decodes and resolves one message; see [`Protocol::decode`](crate::dispatch::Protocol::decode).
@@ -31,12 +34,13 @@ impl Link {
         let opened = Envelope::open(known, payload);
         let (threads, payload) = opened.map_err(CloseReason::Wire)?;
         let dialect = encoding.learn(known, &payload);
+        self.trace_incoming(dialect, &payload);
         let (mut is_valid, mut memory) = (false, 0);
-        match Message::decode(&payload, dialect, &encoding.limits) {
+        let mut resolving = Resolving::new(self, into);
+        match Message::read(&payload, dialect, &encoding.limits, &mut resolving) {
             Ok(message) => {
                 is_valid = true;
-                self.trace_incoming(&message);
-                memory = self.resolve_message(message, threads, into);
+                memory = resolving.take_in(message, threads);
             }
             Err(MessageError::Fatal(error)) => return Err(CloseReason::Wire(error)),
             Err(MessageError::BadRequest { seq, class, reason }) => {
@@ -49,104 +53,6 @@ impl Link {
             }
         }
         Ok(Decoded { is_valid, memory })
-    }
-
-    /// Adds what the message is to the arrivals; says how much memory it takes.
-    fn resolve_message(
-        &self,
-        message: Message,
-        threads: Threads,
-        into: &mut Vec<Arrival<Session>>,
-    ) -> usize {
-        let mut memory = 0;
-        match message {
-            Message::Request {
-                seq,
-                handler: Handler::Del,
-                args,
-            } => {
-                self.handle_del(&ReplyTo { seq, threads }, &args, into);
-            }
-            Message::Request {
-                seq,
-                handler: Handler::Close,
-                ..
-            } => {
-                into.push(Arrival::Close(ReplyTo { seq, threads }));
-            }
-            Message::Request { seq, handler, args } => {
-                let to = ReplyTo { seq, threads };
-                match self.unbox_all(args, into) {
-                    Ok(args) => {
-                        let request = Request { to, handler, args };
-                        memory = request.memory();
-                        into.push(Arrival::Request {
-                            request,
-                            bytes: memory,
-                        });
-                    }
-                    Err(exception) => self.reply_exception(&to, &exception),
-                }
-            }
-            Message::Reply { seq, result } => {
-                let reply = match self.unbox(result) {
-                    Ok(result) => {
-                        memory = result.heap_size();
-                        Ok(result)
-                    }
-                    Err(exception) => Err(Error::Protocol(format!(
-                        "the reply refers to what isn't there: {exception}"
-                    ))),
-                };
-                into.push(Arrival::Reply {
-                    seq,
-                    reply,
-                    bytes: memory,
-                });
-            }
-            Message::Exception { seq, exception } => {
-                let config = self.session.config();
-                let mut exception = Exception::load(exception);
-                if config.instantiate_custom_exceptions {
-                    exception = exception.known_by(&config.known_exceptions);
-                }
-                memory = exception.heap_size();
-                let reply = Err(Error::Remote(exception));
-                into.push(Arrival::Reply {
-                    seq,
-                    reply,
-                    bytes: memory,
-                });
-            }
-        }
-        memory
-    }
-
-    /// Resolves a request's arguments, each of them, so that every reference that came is
-    /// counted; what was resolved beside a wrong one is handed on to be dropped.
-    fn unbox_all(
-        &self,
-        args: Vec<Boxed>,
-        into: &mut Vec<Arrival<Session>>,
-    ) -> Result<Vec<Any>, Exception> {
-        let mut resolved = Vec::with_capacity(args.len());
-        let mut wrong = None;
-        for arg in args {
-            match arg {
-                Boxed::Value(value) => resolved.push(Any::Value(value)),
-                arg => match self.unbox(arg) {
-                    Ok(arg) => resolved.push(arg),
-                    Err(exception) => wrong = Some(exception),
-                },
-            }
-        }
-        match wrong {
-            None => Ok(resolved),
-            Some(exception) => {
-                into.extend(resolved.into_iter().map(Arrival::Garbage));
-                Err(exception)
-            }
-        }
     }
 
     /// DEL: the peer gives references back.
@@ -185,14 +91,155 @@ impl Link {
     }
 
     /// Logs a message that came, decoded, where the config wants that.
-    fn trace_incoming(&self, message: &Message) {
+    fn trace_incoming(&self, dialect: Dialect, payload: &Bytes) {
         // Asked first, because it takes no lock.
         if log::max_level() < log::Level::Debug {
             return;
         }
         let config = self.session.config();
-        if config.debug {
+        if config.debug
+            && let Ok(message) = Message::decode(payload, dialect, &self.session.encoding.limits)
+        {
             log::debug!(target: &config.logger, "{} <- {message:?}", self.session.connid);
         }
+    }
+}
+
+/// Resolves what a message refers to while that is read; each reference that came is counted.
+struct Resolving<'a> {
+    link: &'a Link,
+    into: &'a mut Vec<Arrival<Session>>,
+    // Why a reference names nothing.
+    wrong: Option<Exception>,
+    // The arguments of DEL.
+    released: Vec<Boxed>,
+}
+
+impl<'a> Resolving<'a> {
+    fn new(link: &'a Link, into: &'a mut Vec<Arrival<Session>>) -> Resolving<'a> {
+        Resolving {
+            link,
+            into,
+            wrong: None,
+            released: Vec::new(),
+        }
+    }
+
+    /// Adds what the message is to the arrivals; says how much memory it takes.
+    fn take_in(mut self, message: Message<Any>, threads: Threads) -> usize {
+        let mut memory = 0;
+        match message {
+            Message::Request {
+                seq,
+                handler: Handler::Del,
+                ..
+            } => {
+                let to = ReplyTo { seq, threads };
+                self.link.handle_del(&to, &self.released, self.into);
+            }
+            Message::Request {
+                seq,
+                handler: Handler::Close,
+                args,
+            } => {
+                self.discard(args);
+                self.into.push(Arrival::Close(ReplyTo { seq, threads }));
+            }
+            Message::Request { seq, handler, args } => {
+                let to = ReplyTo { seq, threads };
+                if let Some(exception) = self.wrong.take() {
+                    self.discard(args);
+                    self.link.reply_exception(&to, &exception);
+                    return 0;
+                }
+                let request = Request { to, handler, args };
+                memory = request.memory();
+                self.into.push(Arrival::Request {
+                    request,
+                    bytes: memory,
+                });
+            }
+            Message::Reply { seq, result } => {
+                let reply = match self.wrong.take() {
+                    None => {
+                        memory = result.heap_size();
+                        Ok(result)
+                    }
+                    Some(exception) => {
+                        self.discard(vec![result]);
+                        Err(Error::Protocol(format!(
+                            "the reply refers to what isn't there: {exception}"
+                        )))
+                    }
+                };
+                self.into.push(Arrival::Reply {
+                    seq,
+                    reply,
+                    bytes: memory,
+                });
+            }
+            Message::Exception { seq, exception } => {
+                let config = self.link.session.config();
+                let mut exception = Exception::load(exception);
+                if config.instantiate_custom_exceptions {
+                    exception = exception.known_by(&config.known_exceptions);
+                }
+                memory = exception.heap_size();
+                let reply = Err(Error::Remote(exception));
+                self.into.push(Arrival::Reply {
+                    seq,
+                    reply,
+                    bytes: memory,
+                });
+            }
+        }
+        memory
+    }
+}
+
+impl Resolver for Resolving<'_> {
+    type Item = Any;
+
+    #[inline]
+    fn value(&mut self, value: Value) -> Any {
+        Any::Value(value)
+    }
+
+    fn tuple(&mut self, items: Vec<Any>) -> Any {
+        Any::tuple(items)
+    }
+
+    fn local(&mut self, id_pack: IdPack, bytes: &[u8]) -> Any {
+        let object = self.link.session.exports.lock().resolve(&id_pack, bytes);
+        match object {
+            Some(object) => ForwardedObject::unwrap(object),
+            None => {
+                self.wrong = Some(unknown_object(&id_pack));
+                Any::NONE
+            }
+        }
+    }
+
+    fn known_local(&mut self, bytes: &[u8]) -> Option<(usize, Any)> {
+        let known = self.link.session.exports.lock().recall(bytes);
+        known.map(|(length, object)| (length, ForwardedObject::unwrap(object)))
+    }
+
+    fn remote(&mut self, id_pack: IdPack) -> Any {
+        let Some(this) = self.link.handle() else {
+            self.wrong = Some(Exception::eof_error("the connection is gone"));
+            return Any::NONE;
+        };
+        let netref = self.link.session.imports.lock().receive(&this, id_pack);
+        Any::Netref(netref)
+    }
+
+    fn released(&mut self, args: Vec<Boxed>) -> Vec<Any> {
+        self.released = args;
+        Vec::new()
+    }
+
+    fn discard(&mut self, items: Vec<Any>) {
+        self.into.extend(items.into_iter().map(Arrival::Garbage));
     }
 }

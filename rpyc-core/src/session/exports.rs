@@ -20,6 +20,9 @@ pub(crate) struct Exports {
     last_id: u64,
     // The root, and its name: a peer of an old version that has shown no more of itself calls it by that.
     root: Option<(Str, u64)>,
+    // The id_pack by which the peer last named an object, as it came, and the object's id: most requests in a row
+    // are about one object.
+    last: (Vec<u8>, u64),
     // The connection is over.
     closed: bool,
 }
@@ -93,11 +96,26 @@ impl Exports {
         }
     }
 
-    /// The object that the peer's `id_pack` names.
-    pub(crate) fn resolve(&self, id_pack: &IdPack) -> Option<ObjectRef> {
-        self.entries
-            .get(&self.key(id_pack))
-            .map(|entry| entry.object.clone())
+    /// The object that the peer's `id_pack` names, which came as these bytes.
+    pub(crate) fn resolve(&mut self, id_pack: &IdPack, bytes: &[u8]) -> Option<ObjectRef> {
+        let id = self.key(id_pack);
+        let object = self.entries.get(&id)?.object.clone();
+        if (1..=MAX_LAST).contains(&bytes.len()) {
+            self.last.0.clear();
+            self.last.0.extend_from_slice(bytes);
+            self.last.1 = id;
+        }
+        Some(object)
+    }
+
+    /// The object that the peer's last id_pack named, if these bytes begin with it, and the length of that.
+    pub(crate) fn recall(&self, bytes: &[u8]) -> Option<(usize, ObjectRef)> {
+        let (last, id) = &self.last;
+        if last.is_empty() || !bytes.starts_with(last) {
+            return None;
+        }
+        let entry = self.entries.get(id)?;
+        Some((last.len(), entry.object.clone()))
     }
 
     /// The object that the peer's `id_pack` names, if its class is right as well: the id_pack may have
@@ -160,6 +178,9 @@ impl Exports {
     }
 }
 
+/// Bytes of an id_pack that is kept as it came.
+const MAX_LAST: usize = 96;
+
 /// A class's id: of 53 bits, which every peer reads quickly, and never a counter.
 fn class_id(class: Identity) -> u64 {
     (class.opaque() >> 12) | (1 << 52)
@@ -205,9 +226,9 @@ mod tests {
         assert_eq!(add(&mut exports, &thing), id_pack);
         assert_eq!(exports.len(), 1);
         assert!(matches!(exports.release(&id_pack, 1), Ok(None)));
-        assert!(exports.resolve(&id_pack).is_some());
+        assert!(exports.resolve(&id_pack, &[]).is_some());
         assert!(matches!(exports.release(&id_pack, 1), Ok(Some(_))));
-        assert!(exports.resolve(&id_pack).is_none());
+        assert!(exports.resolve(&id_pack, &[]).is_none());
         assert_eq!(exports.len(), 0);
     }
 
@@ -242,7 +263,7 @@ mod tests {
             exports.release(&id_pack, 1).err(),
             Some(ReleaseError::TooMany)
         );
-        assert!(exports.resolve(&id_pack).is_some());
+        assert!(exports.resolve(&id_pack, &[]).is_some());
     }
 
     #[test]
@@ -266,7 +287,7 @@ mod tests {
         assert!(exports.release(&first, 1).is_ok());
         let second = add(&mut exports, &thing);
         assert_ne!(first.instance, second.instance);
-        assert!(exports.resolve(&first).is_none());
+        assert!(exports.resolve(&first, &[]).is_none());
     }
 
     #[test]
@@ -277,8 +298,8 @@ mod tests {
         let thing_pack = add(&mut one, &things[0]);
         let class_pack = add(&mut other, &class);
         assert_eq!(thing_pack.class, class_pack.class);
-        assert!(one.resolve(&class_pack).is_none());
-        assert!(other.resolve(&class_pack).is_some());
+        assert!(one.resolve(&class_pack, &[]).is_none());
+        assert!(other.resolve(&class_pack, &[]).is_some());
     }
 
     #[test]
@@ -326,5 +347,23 @@ mod tests {
         assert!(exports.add(&things[0], things[0].id_parts(), 1).is_some());
         assert!(exports.add(&things[0], things[0].id_parts(), 1).is_some());
         assert!(exports.add(&things[1], things[1].id_parts(), 1).is_none());
+    }
+
+    #[test]
+    fn an_object_is_known_by_the_bytes_that_last_named_it_as_long_as_it_is_out() {
+        let mut exports = Exports::default();
+        let object: ObjectRef = Arc::new(Thing(0));
+        let id_pack = add(&mut exports, &object);
+        assert!(exports.recall(b"").is_none());
+        assert!(exports.resolve(&id_pack, b"as it came").is_some());
+        let known = exports.recall(b"as it came, and more");
+        assert!(known.is_some_and(|(length, known)| length == 10 && Arc::ptr_eq(&known, &object)));
+        assert!(exports.recall(b"as it").is_none());
+        assert!(exports.release(&id_pack, 1).is_ok());
+        assert!(exports.recall(b"as it came, and more").is_none());
+        // What is too long to be kept is looked up.
+        let id_pack = add(&mut exports, &object);
+        assert!(exports.resolve(&id_pack, &[7; MAX_LAST + 1]).is_some());
+        assert!(exports.recall(&[7; MAX_LAST + 1]).is_none());
     }
 }

@@ -3,15 +3,12 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{
-    decode,
     dialect::{self, Dialect, Kinds},
     encode::{Sink, Writer},
-    error::{DecodeError, DecodeErrorKind, EncodeError, ShapeError},
-    idpack::{self, ClassId, IdPack, InstanceId, Kind},
+    error::{EncodeError, ShapeError},
+    idpack::{ClassId, IdPack, InstanceId, Kind},
     limits::Limits,
-    reader::Reader,
     string::Str,
-    tag,
     value::{self, Value},
 };
 
@@ -49,27 +46,6 @@ impl Boxed {
     /// The value is no such pair, or tuples are nested deeper than [`max_depth`](Limits#structfield.max_depth).
     pub fn from_value(value: Value, dialect: Dialect, limits: &Limits) -> Result<Self, ShapeError> {
         from_pair(value, dialect, limits.depth())
-    }
-
-    /// Reads one.
-    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Problem> {
-        Ok(match label(reader)? {
-            Label::Value => Self::Value(decode::value(reader)?),
-            Label::Tuple => Self::tuple(items(reader, Self::read)?),
-            Label::LocalRef => Self::LocalRef(local(reader)?),
-            Label::RemoteRef => Self::RemoteRef(remote(reader)?),
-        })
-    }
-
-    /// Reads the arguments of a request: a boxed tuple.
-    pub(super) fn read_args(reader: &mut Reader<'_>) -> Result<Vec<Self>, Problem> {
-        match label(reader)? {
-            Label::Value => items(reader, |reader| Ok(Self::Value(decode::value(reader)?))),
-            Label::Tuple => items(reader, Self::read),
-            Label::LocalRef | Label::RemoteRef => {
-                Err(ShapeError::new("a tuple of arguments", "a reference").into())
-            }
-        }
     }
 
     /// Writes it.
@@ -146,50 +122,10 @@ impl<T: Into<Value>> From<T> for Boxed {
     }
 }
 
-/// Why a part of a message can't be had.
-pub(super) enum Problem {
-    /// The bytes are no value.
-    Decode(Box<DecodeError>),
-    /// They begin one that does not belong there. The rest isn't read.
-    Shape(Box<ShapeError>),
-}
-
-impl From<Box<DecodeError>> for Problem {
-    fn from(error: Box<DecodeError>) -> Self {
-        Self::Decode(error)
-    }
-}
-
-impl From<ShapeError> for Problem {
-    #[cold]
-    fn from(error: ShapeError) -> Self {
-        Self::Shape(Box::new(error))
-    }
-}
-
-/// Reads the count of a tuple; what is there instead is a shape error.
-#[inline]
-pub(super) fn tuple_count(
-    reader: &mut Reader<'_>,
-    expected: &'static str,
-) -> Result<usize, Problem> {
-    let start = reader.offset();
-    let tag = reader.u8(expected)?;
-    decode::tuple_count(reader, tag, expected, start).map_err(|error| no_tuple(error, expected))
-}
-
-#[cold]
-fn no_tuple(error: Box<DecodeError>, expected: &'static str) -> Problem {
-    match error.kind {
-        DecodeErrorKind::UnexpectedTag { .. } => ShapeError::new(expected, "another value").into(),
-        _ => error.into(),
-    }
-}
-
 /// What is expected where a label stands.
 pub(super) const LABEL: &str = "a label from 1 to 4";
 
-enum Label {
+pub(super) enum Label {
     Value,
     Tuple,
     LocalRef,
@@ -197,14 +133,15 @@ enum Label {
 }
 
 impl Label {
-    fn from_value(label: &Value) -> Result<Self, ShapeError> {
+    pub(super) fn from_value(label: &Value) -> Result<Self, ShapeError> {
         match label.as_i64() {
             Some(label) => Self::from_int(label),
             None => Err(ShapeError::new(LABEL, label.type_name())),
         }
     }
 
-    fn from_int(label: i64) -> Result<Self, ShapeError> {
+    #[inline]
+    pub(super) fn from_int(label: i64) -> Result<Self, ShapeError> {
         match label {
             VALUE => Ok(Self::Value),
             TUPLE => Ok(Self::Tuple),
@@ -215,71 +152,11 @@ impl Label {
     }
 }
 
-/// Reads the head of a boxed value, up to its label.
-fn label(reader: &mut Reader<'_>) -> Result<Label, Problem> {
-    match reader.pair_of_small_int() {
-        Some(label) => Ok(Label::from_int(label)?),
-        None => odd_label(reader),
-    }
-}
-
-/// Reads a head that isn't as Python writes it, and may be none.
-#[cold]
-fn odd_label(reader: &mut Reader<'_>) -> Result<Label, Problem> {
-    if tuple_count(reader, PAIR)? != 2 {
-        return Err(ShapeError::new(PAIR, "a tuple of another length").into());
-    }
-    Ok(Label::from_value(&decode::value(reader)?)?)
-}
-
-/// Reads a tuple, each item by `read`.
-fn items<T>(
-    reader: &mut Reader<'_>,
-    mut read: impl FnMut(&mut Reader<'_>) -> Result<T, Problem>,
-) -> Result<Vec<T>, Problem> {
-    let count = tuple_count(reader, "a tuple")?;
-    if count == 0 {
-        return Ok(Vec::new());
-    }
-    reader.announce(count)?;
-    reader.enter()?;
-    let mut items = Vec::with_capacity(count);
-    for _ in 0..count {
-        reader.begin_item();
-        items.push(read(reader)?);
-    }
-    reader.leave();
-    Ok(items)
-}
-
-/// Reads what stands for an object that lives here.
-fn local(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
-    if !reader.dialect().references().are_numbers() {
-        return id_pack(reader);
-    }
-    let value = decode::value(reader)?;
-    dialect::named_by(&value).ok_or_else(|| ShapeError::new(NUMBER, value.type_name()).into())
-}
-
-/// Reads what stands for an object that lives at the peer.
-fn remote(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
-    if !reader.dialect().references().are_numbers() {
-        let id_pack = id_pack(reader)?;
-        return Ok(named_here(id_pack, reader.dialect()));
-    }
-    if tuple_count(reader, TRIPLE)? != 3 {
-        return Err(ShapeError::new(TRIPLE, "a tuple of another length").into());
-    }
-    let parts = [
-        decode::value(reader)?,
-        decode::value(reader)?,
-        decode::value(reader)?,
-    ];
-    Ok(remote_of(parts, reader.dialect())?)
-}
-
 /// The number, the class and the module that rpyc 4.0 and older call an object by, as an id_pack.
-fn remote_of([number, class, module]: [Value; 3], dialect: Dialect) -> Result<IdPack, ShapeError> {
+pub(super) fn remote_of(
+    [number, class, module]: [Value; 3],
+    dialect: Dialect,
+) -> Result<IdPack, ShapeError> {
     let instance = InstanceId::from_value(&number)?;
     let class = dialect::name(class, TRIPLE)?;
     let module = dialect::name(module, TRIPLE)?;
@@ -292,52 +169,9 @@ fn remote_of([number, class, module]: [Value; 3], dialect: Dialect) -> Result<Id
 }
 
 /// The id_pack of an object of the peer's, by the name that its class has here.
-fn named_here(mut id_pack: IdPack, dialect: Dialect) -> IdPack {
+pub(super) fn named_here(mut id_pack: IdPack, dialect: Dialect) -> IdPack {
     id_pack.name = dialect.class_name_here(id_pack.name);
     id_pack
-}
-
-/// Reads an id_pack, without the detour over a value.
-fn id_pack(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
-    let count = tuple_count(reader, "an id_pack (str, int, int)")?;
-    if !(3..=5).contains(&count) {
-        return Err(
-            ShapeError::new("an id_pack (str, int, int)", "a tuple of another length").into(),
-        );
-    }
-    let name = match reader.skip(tag::STR) {
-        true => decode::text(reader)?,
-        false => dialect::name(decode::value(reader)?, "a str as the name in an id_pack")?,
-    };
-    let (class, instance) = (ClassId(id(reader)?), InstanceId(id(reader)?));
-    let mut kind = match count {
-        3 => Kind::Untold,
-        _ => Kind::from_value(&decode::value(reader)?),
-    };
-    if count == 5 {
-        // It is of a peer that doesn't know yet whom it tells the kind: it would take one that came back
-        // for rpyc-ng's.
-        decode::value(reader)?;
-        kind = Kind::Untold;
-    }
-    Ok(IdPack {
-        name,
-        class,
-        instance,
-        kind,
-    })
-}
-
-/// Reads the number of a class or of an object.
-fn id(reader: &mut Reader<'_>) -> Result<u64, Problem> {
-    let number = match reader.short_int() {
-        Some(int) => match u64::try_from(int) {
-            Ok(id) => return Ok(id),
-            Err(_) => int.into(),
-        },
-        None => decode::value(reader)?,
-    };
-    Ok(idpack::id(&number)?)
 }
 
 /// Writes a reference to an object of the peer's: as it came.
@@ -458,9 +292,9 @@ fn from_pair(value: Value, dialect: Dialect, levels: usize) -> Result<Boxed, Sha
     })
 }
 
-const NUMBER: &str = "the number of an object";
-const TRIPLE: &str = "a reference (int, str, str)";
-const PAIR: &str = "a pair of label and value";
+pub(super) const NUMBER: &str = "the number of an object";
+pub(super) const TRIPLE: &str = "a reference (int, str, str)";
+pub(super) const PAIR: &str = "a pair of label and value";
 
 const VALUE: i64 = 1;
 const TUPLE: i64 = 2;

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use super::{
-    boxed::{self, Boxed, Problem},
+    boxed::{self, Boxed},
+    boxed_read::{self, AsBoxed, Problem, Resolver},
     decode,
     dialect::{Dialect, Framing},
     envelope::Envelope,
@@ -20,7 +21,7 @@ use super::{
 
 /// What one frame says.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Message {
+pub enum Message<T = Boxed> {
     /// Do something, and answer under the same number.
     Request {
         /// The number to answer under.
@@ -28,14 +29,14 @@ pub enum Message {
         /// What to do.
         handler: Handler,
         /// What to do it with.
-        args: Vec<Boxed>,
+        args: Vec<T>,
     },
     /// A request's result.
     Reply {
         /// The request's number.
         seq: Seq,
         /// The result.
-        result: Boxed,
+        result: T,
     },
     /// How a request failed.
     Exception {
@@ -90,28 +91,7 @@ impl Message {
         dialect: Dialect,
         limits: &Limits,
     ) -> Result<Self, MessageError> {
-        let reader = &mut Reader::new(payload, limits).of(dialect);
-        let kind = kind(reader)?;
-        let seq = seq(reader)?;
-        let message = match kind {
-            REQUEST => request(reader).map(|(handler, args)| Self::Request {
-                seq: seq.clone(),
-                handler,
-                args,
-            }),
-            REPLY => Boxed::read(reader).map(|result| Self::Reply {
-                seq: seq.clone(),
-                result,
-            }),
-            _ => exception(reader).map(|exception| Self::Exception {
-                seq: seq.clone(),
-                exception,
-            }),
-        };
-        message.map_err(|problem| match problem {
-            Problem::Decode(error) => error.into(),
-            Problem::Shape(error) => misshapen(payload, dialect, limits, kind, seq, &error),
-        })
+        Message::read(payload, dialect, limits, &mut AsBoxed)
     }
 
     /// Appends it to `out`, as a whole frame.
@@ -138,6 +118,38 @@ impl Message {
                 encode_exception(out, envelope, limits, compress, seq, exception)
             }
         }
+    }
+}
+
+impl<T> Message<T> {
+    /// The same, with what the resolver makes of its values and references.
+    pub(crate) fn read(
+        payload: &Bytes,
+        dialect: Dialect,
+        limits: &Limits,
+        resolver: &mut impl Resolver<Item = T>,
+    ) -> Result<Self, MessageError> {
+        let reader = &mut Reader::new(payload, limits).of(dialect);
+        let kind = kind(reader)?;
+        let seq = seq(reader)?;
+        let problem = match kind {
+            REQUEST => match request(reader, resolver) {
+                Ok((handler, args)) => return Ok(Self::Request { seq, handler, args }),
+                Err(problem) => problem,
+            },
+            REPLY => match boxed_read::read(reader, resolver) {
+                Ok(result) => return Ok(Self::Reply { seq, result }),
+                Err(problem) => problem,
+            },
+            _ => match exception(reader) {
+                Ok(exception) => return Ok(Self::Exception { seq, exception }),
+                Err(problem) => problem,
+            },
+        };
+        Err(match problem {
+            Problem::Decode(error) => error.into(),
+            Problem::Shape(error) => misshapen(payload, dialect, limits, kind, seq, &error),
+        })
     }
 }
 
@@ -202,17 +214,29 @@ fn seq(reader: &mut Reader<'_>) -> Result<Seq, Box<DecodeError>> {
     Ok(seq)
 }
 
-fn request(reader: &mut Reader<'_>) -> Result<(Handler, Vec<Boxed>), Problem> {
+fn request<R: Resolver>(
+    reader: &mut Reader<'_>,
+    resolver: &mut R,
+) -> Result<(Handler, Vec<R::Item>), Problem> {
     const EXPECTED: &str = "a pair of handler and arguments";
-    if boxed::tuple_count(reader, EXPECTED)? != 2 {
+    if boxed_read::tuple_count(reader, EXPECTED)? != 2 {
         return Err(ShapeError::new(EXPECTED, "a tuple of another length").into());
     }
     let handler = match reader.short_int() {
         Some(number) => Handler::from_number(number),
         None => Handler::from_value(&decode::value(reader)?)?,
     };
-    let args = Boxed::read_args(reader)?;
-    Ok(reader.dialect().read_request(handler, args))
+    let dialect = reader.dialect();
+    if handler != Handler::Del && !dialect.references().are_numbers() {
+        return Ok((handler, boxed_read::read_args(reader, resolver)?));
+    }
+    let args = boxed_read::read_args(reader, &mut AsBoxed)?;
+    let (handler, args) = dialect.read_request(handler, args);
+    let args = match handler {
+        Handler::Del => resolver.released(args),
+        _ => args.into_iter().map(|arg| resolver.boxed(arg)).collect(),
+    };
+    Ok((handler, args))
 }
 
 fn exception(reader: &mut Reader<'_>) -> Result<DumpedException, Problem> {

@@ -31,6 +31,7 @@
 )]
 
 pub(crate) mod boxed;
+mod boxed_read;
 mod decode;
 mod deflate;
 mod dialect;
@@ -56,6 +57,7 @@ mod tag;
 pub(crate) mod value;
 
 pub use boxed::Boxed;
+pub(crate) use boxed_read::Resolver;
 pub use decode::{decode_value, decode_value_strict};
 pub use deflate::InflateError;
 pub use dialect::Dialect;

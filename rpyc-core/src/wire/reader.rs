@@ -74,6 +74,11 @@ impl<'a> Reader<'a> {
         self.payload.len().saturating_sub(self.rest.len())
     }
 
+    /// What is left.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// How many bytes are left.
     pub(super) fn left(&self) -> usize {
         self.rest.len()

@@ -1,0 +1,278 @@
+//! What a message holds, read into whatever its reader makes of it: [`Boxed`], or what that stands for.
+
+use super::{
+    boxed::{self, Boxed, Label, NUMBER, PAIR, TRIPLE},
+    decode, dialect,
+    error::{DecodeError, DecodeErrorKind, ShapeError},
+    idpack::{self, ClassId, IdPack, InstanceId, Kind},
+    reader::Reader,
+    tag,
+    value::Value,
+};
+
+/// Makes something of the values and references of a message, in the order in which they stand there.
+pub(crate) trait Resolver {
+    /// What it makes.
+    type Item;
+
+    /// Of a value.
+    fn value(&mut self, value: Value) -> Self::Item;
+
+    /// Of a tuple with references in it, of what it has made of these.
+    fn tuple(&mut self, items: Vec<Self::Item>) -> Self::Item;
+
+    /// Of an object that lives with whoever receives the message. `bytes` are the id_pack's own, where it
+    /// stands there as one.
+    fn local(&mut self, id_pack: IdPack, bytes: &[u8]) -> Self::Item;
+
+    /// The same, if the bytes begin with an id_pack that it knows by its bytes: of how many.
+    fn known_local(&mut self, bytes: &[u8]) -> Option<(usize, Self::Item)> {
+        let _ = bytes;
+        None
+    }
+
+    /// Of an object that lives with whoever sends the message.
+    fn remote(&mut self, id_pack: IdPack) -> Self::Item;
+
+    /// The arguments of DEL, which aren't resolved: what the request has in their place.
+    fn released(&mut self, args: Vec<Boxed>) -> Vec<Self::Item>;
+
+    /// Takes what it has made of the part of a message whose rest is malformed.
+    fn discard(&mut self, items: Vec<Self::Item>) {
+        drop(items);
+    }
+
+    /// Of what has been read already.
+    fn boxed(&mut self, boxed: Boxed) -> Self::Item {
+        match boxed {
+            Boxed::Value(value) => self.value(value),
+            Boxed::Tuple(items) => {
+                let items = items.into_iter().map(|item| self.boxed(item)).collect();
+                self.tuple(items)
+            }
+            Boxed::LocalRef(id_pack) => self.local(id_pack, &[]),
+            Boxed::RemoteRef(id_pack) => self.remote(id_pack),
+        }
+    }
+}
+
+/// Keeps everything as it is.
+pub(super) struct AsBoxed;
+
+impl Resolver for AsBoxed {
+    type Item = Boxed;
+
+    fn value(&mut self, value: Value) -> Boxed {
+        Boxed::Value(value)
+    }
+
+    fn tuple(&mut self, items: Vec<Boxed>) -> Boxed {
+        Boxed::tuple(items)
+    }
+
+    fn local(&mut self, id_pack: IdPack, _: &[u8]) -> Boxed {
+        Boxed::LocalRef(id_pack)
+    }
+
+    fn remote(&mut self, id_pack: IdPack) -> Boxed {
+        Boxed::RemoteRef(id_pack)
+    }
+
+    fn released(&mut self, args: Vec<Boxed>) -> Vec<Boxed> {
+        args
+    }
+}
+
+/// Reads one thing.
+pub(super) fn read<R: Resolver>(
+    reader: &mut Reader<'_>,
+    resolver: &mut R,
+) -> Result<R::Item, Problem> {
+    Ok(match label(reader)? {
+        Label::Value => resolver.value(decode::value(reader)?),
+        Label::Tuple => {
+            let items = items(reader, resolver, read)?;
+            resolver.tuple(items)
+        }
+        Label::LocalRef => return local(reader, resolver),
+        Label::RemoteRef => resolver.remote(remote(reader)?),
+    })
+}
+
+/// Reads the arguments of a request: a boxed tuple.
+pub(super) fn read_args<R: Resolver>(
+    reader: &mut Reader<'_>,
+    resolver: &mut R,
+) -> Result<Vec<R::Item>, Problem> {
+    match label(reader)? {
+        Label::Value => items(reader, resolver, |reader, resolver| {
+            Ok(resolver.value(decode::value(reader)?))
+        }),
+        Label::Tuple => items(reader, resolver, read),
+        Label::LocalRef | Label::RemoteRef => {
+            Err(ShapeError::new("a tuple of arguments", "a reference").into())
+        }
+    }
+}
+
+/// Why a part of a message can't be had.
+pub(super) enum Problem {
+    /// The bytes are no value.
+    Decode(Box<DecodeError>),
+    /// They begin one that does not belong there. The rest isn't read.
+    Shape(Box<ShapeError>),
+}
+
+impl From<Box<DecodeError>> for Problem {
+    fn from(error: Box<DecodeError>) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl From<ShapeError> for Problem {
+    #[cold]
+    fn from(error: ShapeError) -> Self {
+        Self::Shape(Box::new(error))
+    }
+}
+
+/// Reads the count of a tuple; what is there instead is a shape error.
+#[inline]
+pub(super) fn tuple_count(
+    reader: &mut Reader<'_>,
+    expected: &'static str,
+) -> Result<usize, Problem> {
+    let start = reader.offset();
+    let tag = reader.u8(expected)?;
+    decode::tuple_count(reader, tag, expected, start).map_err(|error| no_tuple(error, expected))
+}
+
+#[cold]
+fn no_tuple(error: Box<DecodeError>, expected: &'static str) -> Problem {
+    match error.kind {
+        DecodeErrorKind::UnexpectedTag { .. } => ShapeError::new(expected, "another value").into(),
+        _ => error.into(),
+    }
+}
+
+/// Reads the head of a boxed value, up to its label.
+fn label(reader: &mut Reader<'_>) -> Result<Label, Problem> {
+    match reader.pair_of_small_int() {
+        Some(label) => Ok(Label::from_int(label)?),
+        None => odd_label(reader),
+    }
+}
+
+/// Reads a head that isn't as Python writes it, and may be none.
+#[cold]
+fn odd_label(reader: &mut Reader<'_>) -> Result<Label, Problem> {
+    if tuple_count(reader, PAIR)? != 2 {
+        return Err(ShapeError::new(PAIR, "a tuple of another length").into());
+    }
+    Ok(Label::from_value(&decode::value(reader)?)?)
+}
+
+/// Reads a tuple, each item by `read`.
+fn items<R: Resolver>(
+    reader: &mut Reader<'_>,
+    resolver: &mut R,
+    read: impl Fn(&mut Reader<'_>, &mut R) -> Result<R::Item, Problem>,
+) -> Result<Vec<R::Item>, Problem> {
+    let count = tuple_count(reader, "a tuple")?;
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    reader.announce(count)?;
+    reader.enter()?;
+    let mut items = Vec::with_capacity(count);
+    for _ in 0..count {
+        reader.begin_item();
+        match read(reader, resolver) {
+            Ok(item) => items.push(item),
+            Err(problem) => {
+                resolver.discard(items);
+                return Err(problem);
+            }
+        }
+    }
+    reader.leave();
+    Ok(items)
+}
+
+/// Reads what stands for an object that lives here.
+fn local<R: Resolver>(reader: &mut Reader<'_>, resolver: &mut R) -> Result<R::Item, Problem> {
+    if reader.dialect().references().are_numbers() {
+        let value = decode::value(reader)?;
+        let id_pack = dialect::named_by(&value);
+        let id_pack = id_pack.ok_or_else(|| ShapeError::new(NUMBER, value.type_name()))?;
+        return Ok(resolver.local(id_pack, &[]));
+    }
+    let bytes = reader.rest();
+    if let Some((length, item)) = resolver.known_local(bytes) {
+        reader.take("an id_pack", length)?;
+        return Ok(item);
+    }
+    let id_pack = id_pack(reader)?;
+    let length = bytes.len().saturating_sub(reader.left());
+    Ok(resolver.local(id_pack, bytes.get(..length).unwrap_or_default()))
+}
+
+/// Reads what stands for an object that lives at the peer.
+fn remote(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
+    if !reader.dialect().references().are_numbers() {
+        let id_pack = id_pack(reader)?;
+        return Ok(boxed::named_here(id_pack, reader.dialect()));
+    }
+    if tuple_count(reader, TRIPLE)? != 3 {
+        return Err(ShapeError::new(TRIPLE, "a tuple of another length").into());
+    }
+    let parts = [
+        decode::value(reader)?,
+        decode::value(reader)?,
+        decode::value(reader)?,
+    ];
+    Ok(boxed::remote_of(parts, reader.dialect())?)
+}
+
+/// Reads an id_pack, without the detour over a value.
+fn id_pack(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
+    let count = tuple_count(reader, "an id_pack (str, int, int)")?;
+    if !(3..=5).contains(&count) {
+        return Err(
+            ShapeError::new("an id_pack (str, int, int)", "a tuple of another length").into(),
+        );
+    }
+    let name = match reader.skip(tag::STR) {
+        true => decode::text(reader)?,
+        false => dialect::name(decode::value(reader)?, "a str as the name in an id_pack")?,
+    };
+    let (class, instance) = (ClassId(id(reader)?), InstanceId(id(reader)?));
+    let mut kind = match count {
+        3 => Kind::Untold,
+        _ => Kind::from_value(&decode::value(reader)?),
+    };
+    if count == 5 {
+        // It is of a peer that doesn't know yet whom it tells the kind: it would take one that came back
+        // for rpyc-ng's.
+        decode::value(reader)?;
+        kind = Kind::Untold;
+    }
+    Ok(IdPack {
+        name,
+        class,
+        instance,
+        kind,
+    })
+}
+
+/// Reads the number of a class or of an object.
+fn id(reader: &mut Reader<'_>) -> Result<u64, Problem> {
+    let number = match reader.short_int() {
+        Some(int) => match u64::try_from(int) {
+            Ok(id) => return Ok(id),
+            Err(_) => int.into(),
+        },
+        None => decode::value(reader)?,
+    };
+    Ok(idpack::id(&number)?)
+}
