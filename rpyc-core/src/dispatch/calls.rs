@@ -31,6 +31,8 @@ pub(crate) struct Calls<T> {
     entries: HashMap<u64, Entry<T>, CounterState>,
     // How many requests are asynchronous and unanswered.
     detached: usize,
+    // How many answers are here, for their threads to take.
+    answered: usize,
     // How many waits for replies have begun.
     waits: u64,
     held: HeldAnswers,
@@ -92,6 +94,7 @@ impl<T: Clone + Send + 'static> Calls<T> {
         Calls {
             entries: HashMap::default(),
             detached: 0,
+            answered: 0,
             waits: 0,
             held: HeldAnswers::new(max_held),
         }
@@ -183,6 +186,7 @@ impl<T: Clone + Send + 'static> Calls<T> {
             };
         }
         entry.reply = Some(reply);
+        self.answered += 1;
         Ok(Answered {
             waiter: entry.waiter,
             late: refused,
@@ -192,8 +196,14 @@ impl<T: Clone + Send + 'static> Calls<T> {
 
     /// The reply to a synchronous request, if it is in; the request is done with then.
     pub(crate) fn take(&mut self, seq: u64) -> Option<Reply<T>> {
+        if self.answered == 0 {
+            return None;
+        }
         match self.entries.entry(seq) {
-            hash_map::Entry::Occupied(entry) if entry.get().reply.is_some() => entry.remove().reply,
+            hash_map::Entry::Occupied(entry) if entry.get().reply.is_some() => {
+                self.answered -= 1;
+                entry.remove().reply
+            }
             _ => None,
         }
     }
@@ -225,6 +235,7 @@ impl<T: Clone + Send + 'static> Calls<T> {
     pub(crate) fn forget(&mut self, seq: u64) -> Option<Leftover<T>> {
         let entry = self.entries.remove(&seq)?;
         self.detached -= usize::from(entry.slot.is_some());
+        self.answered -= usize::from(entry.reply.is_some());
         let callbacks = entry.more.map(|more| more.callbacks);
         Some((entry.asked, entry.reply, callbacks.unwrap_or_default()))
     }
@@ -235,6 +246,7 @@ impl<T: Clone + Send + 'static> Calls<T> {
         let mut calls = Vec::new();
         self.entries.retain(|seq, entry| {
             if entry.slot.is_none() {
+                self.answered += usize::from(entry.reply.is_none());
                 entry.reply.get_or_insert_with(|| Err(error.clone()));
                 return true;
             }

@@ -187,42 +187,43 @@ impl Outbox {
         mut rest: Option<Rest>,
         mut budget: WriteBudget,
     ) -> io::Result<Option<Rest>> {
-        while rest.is_some() || self.needs_writer() {
-            let mut state = self.state.lock();
-            if rest.is_none() {
-                if state.closed || self.is_writing() {
-                    return Ok(None);
-                }
-                self.writing.store(true, Ordering::Relaxed);
+        let mut state = self.state.lock();
+        if rest.is_none() {
+            if state.closed || self.is_writing() {
+                return Ok(None);
             }
-            // From here on this thread is the writer, until it finds nothing more to write.
-            while let Some(mut batch) = rest.take().or_else(|| self.take_batch(&mut state)) {
-                drop(state);
-                let outcome = self.write_batch(stream, &mut batch, &mut budget);
-                if would_block(&outcome) {
-                    return Ok(Some(batch));
-                }
-                batch.frames.clear();
-                state = self.state.lock();
-                state.in_flight = 0;
-                if state.frames.is_none() {
+            self.writing.store(true, Ordering::Relaxed);
+        }
+        // From here on this thread is the writer, until it finds nothing more to write.
+        while let Some(mut batch) = rest.take().or_else(|| self.take_batch(&mut state)) {
+            drop(state);
+            let outcome = self.write_batch(stream, &mut batch, &mut budget);
+            if would_block(&outcome) {
+                return Ok(Some(batch));
+            }
+            batch.frames.clear();
+            state = self.state.lock();
+            state.in_flight = 0;
+            let queued = match &state.frames {
+                Some(frames) => frames.len(),
+                None => {
                     // The same buffer again: a call allocates none.
                     state.frames = Some(batch.frames);
+                    0
                 }
-                let congested = state.queued() > CONGESTED;
-                self.congested.store(congested, Ordering::Relaxed);
-                if state.waiting > 0 {
-                    self.drained.notify_all();
-                }
-                if let Err(error) = outcome {
-                    state.closed = true;
-                    state.frames = None;
-                    self.stop_writing(&state);
-                    return Err(error);
-                }
+            };
+            self.congested.store(queued > CONGESTED, Ordering::Relaxed);
+            if state.waiting > 0 {
+                self.drained.notify_all();
             }
-            self.stop_writing(&state);
+            if let Err(error) = outcome {
+                state.closed = true;
+                state.frames = None;
+                self.stop_writing(&state);
+                return Err(error);
+            }
         }
+        self.stop_writing(&state);
         Ok(None)
     }
 

@@ -218,8 +218,22 @@ impl Dialect {
         framing | threads << 1 | references << 3 | python << 6
     }
 
-    /// The reverse of [`to_bits`](Self::to_bits).
-    pub(crate) const fn from_bits(bits: u8) -> Self {
+    /// The reverse of [`to_bits`](Self::to_bits): every message asks for it, so it is looked up.
+    pub(crate) fn from_bits(bits: u8) -> Self {
+        #[allow(clippy::indexing_slicing)] // the compiler sees the bounds
+        static ALL: [Dialect; 256] = {
+            let mut all = [Dialect::V6; 256];
+            let mut bits = 0_u8;
+            while bits < u8::MAX {
+                all[bits as usize] = Dialect::with_bits(bits);
+                bits += 1;
+            }
+            all
+        };
+        ALL.get(usize::from(bits)).copied().unwrap_or_default()
+    }
+
+    const fn with_bits(bits: u8) -> Self {
         Self {
             framing: match bits & 1 {
                 0 => Framing::Pair,
