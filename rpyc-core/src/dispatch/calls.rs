@@ -57,6 +57,16 @@ struct More<T> {
     callbacks: Vec<Callback<T>>,
 }
 
+impl<T> Default for Effects<T> {
+    fn default() -> Effects<T> {
+        Effects {
+            waiters: Vec::new(),
+            calls: Vec::new(),
+            late: None,
+        }
+    }
+}
+
 impl<T> Default for More<T> {
     fn default() -> More<T> {
         More {
@@ -70,22 +80,17 @@ impl<T> Default for More<T> {
 pub(crate) struct Answered<T> {
     /// Whose wait it ends.
     pub(crate) waiter: Option<WaiterId>,
-    pub(crate) more_waiters: Vec<WaiterId>,
+    /// Boxed, because most answers have none.
+    pub(crate) more: Option<Box<Effects<T>>>,
+}
+
+/// What else an answer sets off.
+pub(crate) struct Effects<T> {
+    pub(crate) waiters: Vec<WaiterId>,
     /// What is to be called.
     pub(crate) calls: Vec<Call>,
     /// The answer itself, where it came after the time was over, or was one too many to be held.
     pub(crate) late: Option<Reply<T>>,
-}
-
-impl<T> Default for Answered<T> {
-    fn default() -> Answered<T> {
-        Answered {
-            waiter: None,
-            more_waiters: Vec::new(),
-            calls: Vec::new(),
-            late: None,
-        }
-    }
 }
 
 impl<T: Clone + Send + 'static> Calls<T> {
@@ -174,24 +179,24 @@ impl<T: Clone + Send + 'static> Calls<T> {
             }
             Err(full) => (Err(full), Some(reply)),
         };
-        if entry.slot.is_some() {
-            return match self.entries.remove(&seq) {
-                Some(mut entry) => {
-                    self.detached -= 1;
-                    let mut answered = entry.answer(seq, reply);
-                    answered.late = answered.late.or(refused);
-                    Ok(answered)
-                }
-                None => Err(reply),
-            };
+        let mut answered = if entry.slot.is_none() {
+            self.answered += 1;
+            entry.reply = Some(reply);
+            Answered {
+                waiter: entry.waiter,
+                more: None,
+            }
+        } else {
+            self.detached -= 1;
+            let answered = entry.answer(seq, reply);
+            self.entries.remove(&seq);
+            answered
+        };
+        if refused.is_some() {
+            let effects = answered.more.get_or_insert_default();
+            effects.late = effects.late.take().or(refused);
         }
-        entry.reply = Some(reply);
-        self.answered += 1;
-        Ok(Answered {
-            waiter: entry.waiter,
-            late: refused,
-            ..Answered::default()
-        })
+        Ok(answered)
     }
 
     /// The reply to a synchronous request, if it is in; the request is done with then.
@@ -250,7 +255,9 @@ impl<T: Clone + Send + 'static> Calls<T> {
                 entry.reply.get_or_insert_with(|| Err(error.clone()));
                 return true;
             }
-            calls.append(&mut entry.answer(*seq, Err(error.clone())).calls);
+            if let Some(mut effects) = entry.answer(*seq, Err(error.clone())).more {
+                calls.append(&mut effects.calls);
+            }
             false
         });
         calls
@@ -307,6 +314,12 @@ impl<T: Clone + Send + 'static> Entry<T> {
                 Err(late) => (Err(slot.timeout(seq).into()), Some(late)),
             },
         };
+        if late.is_none() && self.more.is_none() {
+            return Answered {
+                waiter: self.waiter,
+                more: None,
+            };
+        }
         let bind = |callback: Callback<T>| {
             let (outcome, charge) = (outcome.clone(), self.charge.clone());
             let call = move || {
@@ -318,9 +331,11 @@ impl<T: Clone + Send + 'static> Entry<T> {
         let more = self.more.take().unwrap_or_default();
         Answered {
             waiter: self.waiter,
-            more_waiters: more.waiters,
-            calls: more.callbacks.into_iter().map(bind).collect(),
-            late,
+            more: Some(Box::new(Effects {
+                waiters: more.waiters,
+                calls: more.callbacks.into_iter().map(bind).collect(),
+                late,
+            })),
         }
     }
 }
@@ -447,7 +462,9 @@ mod tests {
         slot.set_expiry(Some(std::time::Duration::ZERO));
         register(&mut calls, 1, Some(slot.clone()));
         let answered = calls.answer(1, Ok(()), 0);
-        assert!(answered.is_ok_and(|answered| answered.late.is_some()));
+        assert!(
+            answered.is_ok_and(|answered| answered.more.is_some_and(|more| more.late.is_some()))
+        );
         assert!(slot.is_expired());
         assert_eq!((calls.detached(), calls.len()), (0, 0));
     }
@@ -460,7 +477,9 @@ mod tests {
         // Nobody waits, but the callback does.
         assert!(calls.abandon(1).is_none());
         let answered = calls.answer(1, Ok(()), 0);
-        assert!(answered.is_ok_and(|answered| answered.calls.len() == 1));
+        assert!(
+            answered.is_ok_and(|answered| answered.more.is_some_and(|more| more.calls.len() == 1))
+        );
         assert!(calls.add_callback(1, Box::new(|_| ())).is_some());
     }
 
@@ -477,7 +496,11 @@ mod tests {
         assert!(calls.answer(0, Ok(()), 2000).is_ok());
         assert!(slots[0].is_filled() && !slots[0].is_error());
         let refused = calls.answer(4, Ok(()), 1);
-        assert!(refused.is_ok_and(|answered| matches!(answered.late, Some(Ok(())))));
+        assert!(refused.is_ok_and(|answered| {
+            answered
+                .more
+                .is_some_and(|more| matches!(more.late, Some(Ok(()))))
+        }));
         assert!(matches!(calls.take(4), Some(Err(Error::Misuse(_)))));
         let mut slots = slots.into_iter();
         drop(slots.next());
@@ -488,7 +511,12 @@ mod tests {
         assert_eq!(calls.held.bytes(), 600);
         assert!(calls.answer(2, Ok(()), 600).is_ok());
         assert!(slots.next().is_some_and(|slot| slot.is_error()));
-        for call in called.map(|answered| answered.calls).unwrap_or_default() {
+        for call in called
+            .ok()
+            .and_then(|answered| answered.more)
+            .map(|more| more.calls)
+            .unwrap_or_default()
+        {
             call();
         }
         assert_eq!(calls.held.bytes(), 0);

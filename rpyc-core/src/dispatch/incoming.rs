@@ -1,5 +1,6 @@
 //! What has arrived is put where it belongs: requests into the queue, replies to who waits for them.
 
+use super::calls::Effects;
 use super::dispatcher::{Arrival, Core, Dispatcher, Garbage, Locked, Protocol, Refusal};
 use super::reading::Arrivals;
 use super::slot::Reply;
@@ -28,19 +29,20 @@ impl<P: Protocol> Dispatcher<P> {
             }
         }
         core.reading.taken_in(count, arrivals.items);
-        let is_unused = core.is_unused() && core.calls.len() == 0;
-        let idled = arrivals.idle.filter(|_| is_unused);
-        let idled = idled.map(|limit| CloseReason::TooSlow {
-            what: "was idle",
-            limit,
-        });
-        match arrivals.end.or(idled) {
+        if let Some(limit) = arrivals.idle {
+            let is_unused = core.is_unused() && core.calls.len() == 0;
+            arrivals.end = arrivals.end.or_else(|| {
+                let what = "was idle";
+                is_unused.then_some(CloseReason::TooSlow { what, limit })
+            });
+        }
+        match arrivals.end {
+            None => {}
             // The requests ahead of the CLOSE run all the same.
             Some(CloseReason::Eof) if core.lifecycle.is_close_requested() => {
                 Self::half_close(&mut core);
             }
             Some(reason) => self.fail(&mut core, reason),
-            None => {}
         }
         if !core.garbage.is_empty() {
             // A thread that only waits drops nothing.
@@ -88,14 +90,22 @@ impl<P: Protocol> Dispatcher<P> {
         };
         match answered {
             Ok(answered) => {
-                let calls = answered.calls.into_iter().map(Garbage::Call);
-                core.garbage.extend(calls);
-                if let Some(Ok(late)) = answered.late {
-                    core.discard([late]);
-                }
-                for waiter in answered.waiter.into_iter().chain(answered.more_waiters) {
+                let tell = |core: &mut Core<P>, waiter| {
                     core.scheduler.answered(waiter);
                     core.wake(waiter);
+                };
+                if let Some(waiter) = answered.waiter {
+                    tell(core, waiter);
+                }
+                if let Some(effects) = answered.more {
+                    let Effects {
+                        waiters,
+                        calls,
+                        late,
+                    } = *effects;
+                    core.garbage.extend(calls.into_iter().map(Garbage::Call));
+                    core.discard(late.and_then(Result::ok));
+                    waiters.into_iter().for_each(|waiter| tell(core, waiter));
                 }
                 self.end_if_left(core, seq);
             }

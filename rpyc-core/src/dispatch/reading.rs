@@ -193,26 +193,16 @@ impl<P: Protocol> Dispatcher<P> {
             idle: None,
             end: None,
         };
-        arrivals.end = match input {
-            Input::Quiet => None,
-            Input::Overdue(Phase::Between, limit) => {
-                arrivals.idle = Some(limit);
-                None
+        match input {
+            Input::Bytes => {
+                if let Err(reason) = self.interpret_frames(half, &mut arrivals.items) {
+                    arrivals.end = Some(reason);
+                }
             }
-            Input::Overdue(phase, limit) => Some(CloseReason::TooSlow {
-                what: match phase {
-                    Phase::First => "sent no message",
-                    _ => "didn't end a frame that it had begun",
-                },
-                limit,
-            }),
-            Input::Bytes => self.interpret_frames(half, &mut arrivals.items).err(),
-            Input::Failed(error) => Some(CloseReason::Io(error.into())),
-            Input::Eof => Some(match half.position() {
-                (_, false) => CloseReason::Eof,
-                (offset, true) => CloseReason::Truncated { offset },
-            }),
-        };
+            Input::Quiet => {}
+            Input::Overdue(Phase::Between, limit) => arrivals.idle = Some(limit),
+            other => arrivals.end = Some(end_of_input(half, other)),
+        }
         arrivals
     }
 
@@ -247,6 +237,9 @@ impl<P: Protocol> Dispatcher<P> {
                 half.trust();
             }
             memory += decoded.memory;
+            if half.is_drained() {
+                return Ok(());
+            }
         }
     }
 
@@ -318,6 +311,25 @@ impl<P: Protocol> Dispatcher<P> {
         drop(core);
         self.log_notes();
         self.flush();
+    }
+}
+
+/// Why the connection ends with this input.
+#[cold]
+fn end_of_input(half: &ReadHalf, input: Input) -> CloseReason {
+    match input {
+        Input::Overdue(phase, limit) => CloseReason::TooSlow {
+            what: match phase {
+                Phase::First => "sent no message",
+                _ => "didn't end a frame that it had begun",
+            },
+            limit,
+        },
+        Input::Failed(error) => CloseReason::Io(error.into()),
+        Input::Eof | Input::Bytes | Input::Quiet => match half.position() {
+            (_, false) => CloseReason::Eof,
+            (offset, true) => CloseReason::Truncated { offset },
+        },
     }
 }
 

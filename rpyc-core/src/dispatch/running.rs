@@ -68,12 +68,13 @@ impl<P: Protocol> Dispatcher<P> {
     }
 
     /// Runs a request on the current thread, to its end; gives the core back locked. Until the deadline
-    /// the peer is waited for where it doesn't read the answers.
+    /// the peer is waited for where it doesn't read the answers. `is_last` says that none is to be run behind it.
     pub(super) fn run_task(
         self: &Arc<Self>,
         task: TaskId,
         request: P::Request,
         deadline: Option<Instant>,
+        is_last: bool,
     ) -> Locked<'_, P> {
         self.wake_watchdog();
         self.log_notes();
@@ -90,6 +91,9 @@ impl<P: Protocol> Dispatcher<P> {
             self.refuse(request, &Refusal::NoThread(why));
         }
         self.wait_drained(deadline);
+        if is_last {
+            self.flush_soon();
+        }
         let mut core = self.core.lock();
         core.scheduler.end(task);
         self.after_task(&mut core);
@@ -129,7 +133,7 @@ impl<P: Protocol> Dispatcher<P> {
     fn run_tasks(self: &Arc<Self>, task: TaskId, request: P::Request) {
         let mut next = Some((task, request));
         while let Some((task, request)) = next {
-            let core = self.run_task(task, request, None);
+            let core = self.run_task(task, request, None, false);
             let (core, more) = self.give_out(core, Requester::PoolThread);
             drop(core);
             next = more;
@@ -222,12 +226,19 @@ impl Current {
         })
     }
 
+    /// Both of what [`task`](Current::task) and [`pair`](Current::pair) say.
+    pub(crate) fn of(connection: u64) -> (Option<TaskId>, ThreadPair) {
+        let running = innermost(connection);
+        let pair = ThreadPair {
+            ours: number(),
+            peers: running.map_or(0, |running| running.peers_thread),
+        };
+        (running.map(|running| running.task), pair)
+    }
+
     /// This thread's number, and the peer's thread whose request it runs.
     pub(crate) fn pair(connection: u64) -> ThreadPair {
-        ThreadPair {
-            ours: number(),
-            peers: innermost(connection).map_or(0, |running| running.peers_thread),
-        }
+        Current::of(connection).1
     }
 }
 

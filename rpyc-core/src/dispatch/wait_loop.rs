@@ -34,7 +34,7 @@ pub(crate) trait Wait<P: Protocol> {
     }
 
     /// The outcome, if what it waits for has come.
-    fn look(&self, core: &mut Core<P>) -> Option<Self::Outcome>;
+    fn look(&mut self, core: &mut Core<P>) -> Option<Self::Outcome>;
 
     /// The outcome, if a request that has just been run here is enough.
     fn after_task(&self) -> Option<Self::Outcome> {
@@ -85,7 +85,7 @@ impl<P: Protocol> Drop for ReservedWaiter<'_, P> {
 impl<P: Protocol> Dispatcher<P> {
     /// Adds the waiter of a wait before what it is for is sent.
     pub(crate) fn reserve_waiter(&self) -> ReservedWaiter<'_, P> {
-        let (task, pair) = (Current::task(self.number), Current::pair(self.number));
+        let (task, pair) = Current::of(self.number);
         let mut core = self.core.lock();
         let waiter = core.scheduler.begin_wait(task, pair);
         core.scheduler.set_state(waiter, ThreadState::Busy);
@@ -102,18 +102,21 @@ impl<P: Protocol> Dispatcher<P> {
         wait: W,
         deadline: Option<Instant>,
     ) -> W::Outcome {
-        self.wait_as(None, wait, deadline)
+        self.wait_as(None, wait, deadline, None)
     }
 
-    /// Does as [`wait_for`](Dispatcher::wait_for) does, as the waiter that was reserved, if one was.
+    /// Does as [`wait_for`](Dispatcher::wait_for) does, as the waiter that was reserved, if one was. Where it is
+    /// known that the deadline is no nearer than `at_least`, the clock isn't asked before the first read.
     pub(crate) fn wait_as<W: Wait<P>>(
         self: &Arc<Self>,
         waiter: Option<WaiterId>,
         mut wait: W,
         deadline: Option<Instant>,
+        at_least: Option<Duration>,
     ) -> W::Outcome {
         let _waiting = W::IS_FOR_REPLIES.then(Waiting::begin);
-        let (task, pair) = (Current::task(self.number), Current::pair(self.number));
+        let (task, pair) = Current::of(self.number);
+        let mut unlooked = at_least;
         let mut core = self.core.lock();
         let waiter = match waiter {
             Some(waiter) => waiter,
@@ -133,13 +136,17 @@ impl<P: Protocol> Dispatcher<P> {
         let (is_interruptible, mut is_quiet) = (is_interruptible(), false);
         let outcome = loop {
             // 1. What is to be run, here or elsewhere.
-            let (locked, job) = self.give_out(core, Requester::Waiter(waiter));
-            core = locked;
+            let mut job = None;
+            if core.scheduler.queued() > 0 || core.lifecycle.is_close_requested() {
+                (core, job) = self.give_out(core, Requester::Waiter(waiter));
+            }
             // What was given to this thread is run before anything else: nobody else will.
             if let Some((task, request)) = job.or_else(|| core.scheduler.take_assigned(waiter)) {
                 self.pass_on_reading(&mut core);
+                // Its answer shares a write with those of the requests that are there already.
+                let is_last = is_quiet && core.scheduler.queued() == 0;
                 drop(core);
-                core = self.run_task(task, request, deadline);
+                core = self.run_task(task, request, deadline, is_last);
                 core.scheduler.end_nested(waiter);
                 if let Some(outcome) = wait.after_task() {
                     break outcome;
@@ -169,7 +176,8 @@ impl<P: Protocol> Dispatcher<P> {
                 }
                 continue; // much may have happened
             }
-            let limit = deadline.map(left);
+            // Its time has just begun: the clock needn't be asked.
+            let limit = unlooked.take().or_else(|| deadline.map(left));
             let is_late = limit.is_some_and(|left| left.is_zero());
             if is_late && (late || !W::IS_FOR_ONE_MESSAGE) && !W::IS_READY_ONLY {
                 break wait.timed_out();

@@ -70,7 +70,7 @@ impl<P: Protocol> Waiters<'_, P> {
             if place.is_some() {
                 continue;
             }
-            let (task, pair) = (Current::task(link.number), Current::pair(link.number));
+            let (task, pair) = Current::of(link.number);
             let mut core = link.core.lock();
             let waiter = core.scheduler.begin_wait(task, pair);
             core.scheduler.set_state(waiter, ThreadState::Resting);
@@ -118,7 +118,7 @@ impl<P: Protocol> Waiters<'_, P> {
             self.leave(other);
         }
         if let Some(link) = self.connections.get(index) {
-            let mut core = link.run_task(task, request, deadline);
+            let mut core = link.run_task(task, request, deadline, false);
             core.scheduler.end_nested(waiter);
         }
     }

@@ -12,18 +12,32 @@ use crate::sync::passed;
 
 /// For the reply to a request of ours: it, or nothing where the time is over.
 #[derive(Debug)]
-pub(crate) struct ForReply(pub(crate) u64);
+pub(crate) struct ForReply {
+    seq: u64,
+    is_over: bool,
+}
+
+impl ForReply {
+    pub(crate) fn new(seq: u64) -> ForReply {
+        ForReply {
+            seq,
+            is_over: false,
+        }
+    }
+}
 
 impl<P: Protocol> Wait<P> for ForReply {
     type Outcome = Option<Reply<P::Payload>>;
     const IS_FOR_REPLIES: bool = true;
 
     fn begin(&mut self, core: &mut Core<P>, waiter: WaiterId) {
-        core.calls.add_waiter(self.0, waiter);
+        core.calls.add_waiter(self.seq, waiter);
     }
 
-    fn look(&self, core: &mut Core<P>) -> Option<Self::Outcome> {
-        core.calls.take(self.0).map(Some)
+    fn look(&mut self, core: &mut Core<P>) -> Option<Self::Outcome> {
+        let reply = core.calls.take(self.seq)?;
+        self.is_over = true;
+        Some(Some(reply))
     }
 
     fn closed(&self, reason: &CloseReason) -> Self::Outcome {
@@ -35,7 +49,9 @@ impl<P: Protocol> Wait<P> for ForReply {
     }
 
     fn end(&mut self, core: &mut Core<P>, waiter: WaiterId) {
-        core.calls.remove_waiter(self.0, waiter);
+        if !self.is_over {
+            core.calls.remove_waiter(self.seq, waiter);
+        }
     }
 }
 
@@ -53,7 +69,7 @@ impl<P: Protocol> Wait<P> for ForAnyOf<'_, P::Payload> {
         }
     }
 
-    fn look(&self, _: &mut Core<P>) -> Option<bool> {
+    fn look(&mut self, _: &mut Core<P>) -> Option<bool> {
         self.is_filled().then_some(true)
     }
 
@@ -93,7 +109,7 @@ impl<P: Protocol> Wait<P> for ForMessage {
         self.before = core.reading.messages();
     }
 
-    fn look(&self, core: &mut Core<P>) -> Option<Self::Outcome> {
+    fn look(&mut self, core: &mut Core<P>) -> Option<Self::Outcome> {
         (core.reading.messages() > self.before).then_some(Ok(true))
     }
 
@@ -117,7 +133,7 @@ pub(crate) struct ForEnd;
 impl<P: Protocol> Wait<P> for ForEnd {
     type Outcome = Option<CloseReason>;
 
-    fn look(&self, _: &mut Core<P>) -> Option<Self::Outcome> {
+    fn look(&mut self, _: &mut Core<P>) -> Option<Self::Outcome> {
         None
     }
 
@@ -137,7 +153,7 @@ pub(crate) struct ForDismissal<'a>(pub(crate) &'a BackgroundState);
 impl<P: Protocol> Wait<P> for ForDismissal<'_> {
     type Outcome = bool;
 
-    fn look(&self, _: &mut Core<P>) -> Option<bool> {
+    fn look(&mut self, _: &mut Core<P>) -> Option<bool> {
         self.0.is_over().then_some(false)
     }
 
@@ -163,7 +179,7 @@ impl<P: Protocol> Wait<P> for ForReady {
     type Outcome = Option<CloseReason>;
     const IS_READY_ONLY: bool = true;
 
-    fn look(&self, _: &mut Core<P>) -> Option<Self::Outcome> {
+    fn look(&mut self, _: &mut Core<P>) -> Option<Self::Outcome> {
         None
     }
 

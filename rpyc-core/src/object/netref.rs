@@ -3,12 +3,14 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use super::Any;
 use crate::error::Error;
 use crate::session::{AsyncResult, Connection, Link};
-use crate::wire::{ClassId, Handler, IdPack, InstanceId, Str, Value, heap_size};
+use crate::wire::{
+    Callee, ClassId, Handler, IdPack, InstanceId, Str, Value, encode_reference, heap_size,
+};
 
 /// A reference to an object that lives at the peer; every operation happens there.
 ///
@@ -23,6 +25,8 @@ struct Inner {
     id_pack: IdPack,
     // How often the peer sent this reference; it wants as many back.
     received: AtomicU64,
+    // The id_pack as it is sent, from the first call on.
+    encoded: OnceLock<Option<Box<[u8]>>>,
 }
 
 /// A netref that doesn't hold its object.
@@ -36,6 +40,7 @@ impl Netref {
             link,
             id_pack,
             received: AtomicU64::new(1),
+            encoded: OnceLock::new(),
         }))
     }
 
@@ -48,7 +53,9 @@ impl Netref {
     pub(crate) fn heap_size(&self) -> usize {
         const IN_TABLE: usize = 2 * size_of::<((ClassId, InstanceId), WeakNetref)>();
         let own = heap_size::allocation(2 * size_of::<usize>() + size_of::<Inner>());
-        own + IN_TABLE + self.0.id_pack.heap_size()
+        // What it is once it has been called.
+        let encoded = heap_size::allocation(self.0.id_pack.name.len() + MAX_IDS);
+        own + IN_TABLE + self.0.id_pack.heap_size() + encoded
     }
 
     pub(crate) fn downgrade(&self) -> WeakNetref {
@@ -97,6 +104,27 @@ impl Netref {
     /// The arguments of a request about the object.
     fn followed_by(&self, args: impl IntoIterator<Item = Any>) -> impl Iterator<Item = Any> {
         std::iter::once(Any::Netref(self.clone())).chain(args)
+    }
+
+    /// What a call of the object is about, or of its method.
+    pub(super) fn callee<'a>(&'a self, method: Option<&'a str>) -> Callee<'a> {
+        let Inner {
+            link,
+            id_pack,
+            encoded,
+            ..
+        } = &*self.0;
+        let dialect = link.dialect();
+        let encode = || encode_reference(id_pack, dialect, link.limits());
+        let encoded = match dialect.is_settled() {
+            true => encoded.get_or_init(encode).as_deref(),
+            false => None,
+        };
+        Callee {
+            object: id_pack,
+            encoded,
+            method,
+        }
     }
 
     /// The connection that it came over, if that is still in memory. The handle doesn't keep it
@@ -204,6 +232,9 @@ pub(super) fn unexpected(handler: &str, expected: &str, answer: &Any) -> Error {
         answer.type_name()
     ))
 }
+
+/// More bytes than the rest of an encoded id_pack takes beside the name.
+const MAX_IDS: usize = 64;
 
 /// What has no hash at a Python peer, of the types that everybody has. Of any other type only a
 /// question to the peer could tell; its objects are keys by their identity.

@@ -85,7 +85,7 @@ impl Netref {
     /// # Errors
     /// [`Error::Remote`] with what the call raised; else any kind.
     pub fn call(&self, args: Args) -> Result<Any, Error> {
-        self.link().call(self.id_pack(), None, checked(args)?)
+        self.link().call(self.callee(None), checked(args)?)
     }
 
     /// Calls the method `name`: in one round trip, but for a peer that has no request for it (rpyc-ng).
@@ -96,7 +96,7 @@ impl Netref {
         match self.link().dialect().method_call(name) {
             MethodCall::AtOnce => {
                 let args = checked(args)?;
-                self.link().call(self.id_pack(), Some(name), args)
+                self.link().call(self.callee(Some(name)), args)
             }
             MethodCall::InTwoSteps => self.method(name)?.call(args),
             MethodCall::By(handler) => self.request(handler, checked(args)?.positional),
@@ -120,7 +120,7 @@ impl Netref {
     /// # Errors
     /// As [`async_request`](Netref::async_request).
     pub fn async_call(&self, args: Args) -> Result<AsyncResult, Error> {
-        AsyncResult::call(self.link(), self.id_pack(), None, checked(args)?)
+        AsyncResult::call(self.link(), self.callee(None), checked(args)?)
     }
 
     /// Calls the method `name` without waiting; the result comes later. Towards a peer that has no request for that
@@ -132,7 +132,7 @@ impl Netref {
         match self.link().dialect().method_call(name) {
             MethodCall::AtOnce => {
                 let args = checked(args)?;
-                AsyncResult::call(self.link(), self.id_pack(), Some(name), args)
+                AsyncResult::call(self.link(), self.callee(Some(name)), args)
             }
             MethodCall::InTwoSteps => self.method(name)?.async_call(args),
             MethodCall::By(handler) => self.async_request(handler, checked(args)?.positional),

@@ -12,7 +12,7 @@ use crate::dispatch::slot::Slot;
 use crate::dispatch::wait_several::{Awaited, wait_for_one};
 use crate::error::{Error, Timeout};
 use crate::object::{Any, Args};
-use crate::wire::{Handler, IdPack};
+use crate::wire::{Callee, Handler};
 
 /// The answer to an asynchronous request, now or later.
 ///
@@ -36,12 +36,11 @@ impl AsyncResult {
     /// Calls an object of the peer's, or its method.
     pub(crate) fn call(
         link: &Arc<Link>,
-        object: &IdPack,
-        method: Option<&str>,
+        callee: Callee<'_>,
         args: Args,
     ) -> Result<AsyncResult, Error> {
-        let message = link.box_call(object, method, args)?;
-        AsyncResult::send_boxed(link, handler_of(method), message)
+        let message = link.box_call(callee, args)?;
+        AsyncResult::send_boxed(link, handler_of(callee), message)
     }
 
     fn send_boxed(

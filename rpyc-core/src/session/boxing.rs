@@ -8,13 +8,13 @@ use crate::error::Error;
 use crate::exception::Exception;
 use crate::object::forwarded::ForwardedObject;
 use crate::object::{Any, Args, ObjectRef};
-use crate::wire::{Arguments, Boxed, Handler, IdPack, Str, Value, boxed, value};
+use crate::wire::{Arguments, Boxed, Callee, Handler, IdPack, Str, Value, boxed, value};
 
 /// The arguments of a request of ours, boxed.
 #[derive(Default)]
 pub(crate) struct BoxedArgs<'a> {
-    // Of a call: what is called, and the name of its method.
-    callee: Option<(&'a IdPack, Option<&'a str>)>,
+    // Of a call.
+    callee: Option<Callee<'a>>,
     // All arguments, but of a call the positional ones.
     boxed: Vec<Boxed>,
     // Of a call: pairs of names and values.
@@ -28,9 +28,8 @@ impl BoxedArgs<'_> {
     pub(super) fn arguments(&self) -> Arguments<'_> {
         match self.callee {
             None => Arguments::Listed(&self.boxed),
-            Some((object, method)) => Arguments::Call {
-                object,
-                method,
+            Some(callee) => Arguments::Call {
+                callee,
                 positional: &self.boxed,
                 keyword: &self.keyword,
             },
@@ -40,7 +39,7 @@ impl BoxedArgs<'_> {
     /// What the request asks for; of a method or an attribute, its name stands behind the object.
     pub(super) fn asked(&self, handler: Handler) -> Asked {
         let name = match (handler, self.callee) {
-            (_, Some((_, method))) => method.map(Str::from),
+            (_, Some(callee)) => callee.method.map(Str::from),
             (Handler::CallAttr | Handler::GetAttr | Handler::SetAttr | Handler::DelAttr, None) => {
                 match self.boxed.get(1) {
                     Some(Boxed::Value(Value::Str(name))) => Some(name.clone()),
@@ -74,12 +73,11 @@ impl Link {
     /// As [`box_args`](Dispatcher::box_args).
     pub(crate) fn box_call<'a>(
         &self,
-        object: &'a IdPack,
-        method: Option<&'a str>,
+        callee: Callee<'a>,
         args: Args,
     ) -> Result<BoxedArgs<'a>, Error> {
         let mut message = BoxedArgs {
-            callee: Some((object, method)),
+            callee: Some(callee),
             ..BoxedArgs::default()
         };
         if !args.keyword.is_empty() {

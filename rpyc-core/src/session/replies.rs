@@ -187,6 +187,9 @@ fn netrefs(args: &[Any]) -> Vec<Any> {
         }
     }
     let mut netrefs = Vec::new();
-    collect(args, &mut netrefs);
+    let is_plain = |arg: &Any| matches!(arg, Any::Value(_) | Any::Local(_));
+    if !args.iter().all(is_plain) {
+        collect(args, &mut netrefs);
+    }
     netrefs
 }

@@ -16,7 +16,7 @@ use crate::error::{Error, Timeout};
 use crate::object::{Any, Args};
 use crate::sync::passed;
 use crate::wire::{
-    Boxed, Handler, IdPack, Int, Message, Seq, Value, encode_arguments, encode_request,
+    Boxed, Callee, Handler, IdPack, Int, Message, Seq, Value, encode_arguments, encode_request,
 };
 
 impl Link {
@@ -42,15 +42,10 @@ impl Link {
     }
 
     /// Calls an object of the peer's, or its method, within the config's time.
-    pub(crate) fn call(
-        self: &Arc<Self>,
-        object: &IdPack,
-        method: Option<&str>,
-        args: Args,
-    ) -> Result<Any, Error> {
+    pub(crate) fn call(self: &Arc<Self>, callee: Callee<'_>, args: Args) -> Result<Any, Error> {
         let config = self.session.config();
-        let message = self.box_call(object, method, args)?;
-        let handler = handler_of(method);
+        let message = self.box_call(callee, args)?;
+        let handler = handler_of(callee);
         self.request_under(&config, handler, message, config.sync_request_timeout)
     }
 
@@ -69,7 +64,10 @@ impl Link {
         let asked = message.asked(handler);
         let seq = self.send_request(config, asked, message, began, None)?;
         let waiter: Option<WaiterId> = waiter.and_then(|waiter| waiter.into_waiter());
-        let waited = self.wait_as(waiter, ForReply(seq), deadline);
+        // Of a long time, sending has not taken so much.
+        let long = timeout.filter(|timeout| *timeout >= 10 * SENDING);
+        let at_least = long.map(|timeout| timeout.saturating_sub(SENDING));
+        let waited = self.wait_as(waiter, ForReply::new(seq), deadline, at_least);
         waited.unwrap_or_else(|| {
             let asked = self.forget_call(seq).unwrap_or_else(|| handler.into());
             let what = asked.at(seq).to_string();
@@ -262,8 +260,8 @@ impl Link {
 }
 
 /// What calls an object, or its method.
-pub(super) fn handler_of(method: Option<&str>) -> Handler {
-    match method {
+pub(super) fn handler_of(callee: Callee<'_>) -> Handler {
+    match callee.method {
         Some(_) => Handler::CallAttr,
         None => Handler::Call,
     }
@@ -279,6 +277,9 @@ impl Timeout {
         }
     }
 }
+
+/// More than a thread with a deadline goes on writing.
+const SENDING: Duration = Duration::from_millis(100);
 
 /// How close asynchronous requests follow one another in a burst.
 const BURST: Duration = Duration::from_micros(200);

@@ -199,6 +199,11 @@ impl ReadHalf {
         Ok(frame)
     }
 
+    /// Whether nothing has come behind the last frame.
+    pub(crate) fn is_drained(&self) -> bool {
+        !self.decoder.is_mid_frame()
+    }
+
     /// Leaves the complete frames to the next read, which then returns without receiving.
     pub(crate) fn leave_frames(&mut self) {
         self.frames_left = true;

@@ -8,6 +8,7 @@ use super::{
     error::{EncodeError, ShapeError},
     idpack::{ClassId, IdPack, InstanceId, Kind},
     limits::Limits,
+    message_write::Callee,
     string::Str,
     value::{self, Value},
 };
@@ -85,17 +86,19 @@ impl Boxed {
 
 /// Writes the arguments of a call as a boxed tuple.
 pub(super) fn write_call<S: Sink>(
-    object: &IdPack,
-    method: Option<&str>,
+    callee: Callee<'_>,
     positional: &[Boxed],
     keyword: &[Boxed],
     writer: &mut Writer<'_, S>,
 ) -> Result<(), Box<EncodeError>> {
-    let count = 3 + usize::from(method.is_some());
+    let count = 3 + usize::from(callee.method.is_some());
     writer.pair_of(TUPLE);
     writer.begin_items(count)?;
-    write_local(object, writer)?;
-    if let Some(name) = method {
+    match callee.encoded {
+        Some(encoded) => writer.put(encoded),
+        None => write_local(callee.object, writer)?,
+    }
+    if let Some(name) = callee.method {
         writer.pair_of(VALUE);
         writer.text(name)?;
     }
@@ -175,7 +178,7 @@ pub(super) fn named_here(mut id_pack: IdPack, dialect: Dialect) -> IdPack {
 }
 
 /// Writes a reference to an object of the peer's: as it came.
-fn write_local<S: Sink>(
+pub(super) fn write_local<S: Sink>(
     id_pack: &IdPack,
     writer: &mut Writer<'_, S>,
 ) -> Result<(), Box<EncodeError>> {

@@ -46,6 +46,7 @@ impl Value {
             | Self::Type(_)
             | Self::Complex(..) => 0,
             Self::Int(int) => int.heap_size(),
+            Self::Tuple(values) | Self::FrozenSet(values) if values.capacity() == 0 => 0,
             Self::Bytes(bytes) => buffer(bytes.len()),
             Self::Str(text) => text.heap_size(),
             Self::Tuple(values) | Self::FrozenSet(values) => items(values, Self::heap_size),

@@ -2,7 +2,7 @@
 
 use super::{
     boxed::{self, Boxed},
-    dialect::{self, Framing},
+    dialect::{self, Dialect, Framing},
     encode::Writer,
     envelope::Envelope,
     error::EncodeError,
@@ -43,14 +43,34 @@ pub(crate) enum Arguments<'a> {
     Listed(&'a [Boxed]),
     /// Those of CALL and CALLATTR, whose parts need not be put together for that.
     Call {
-        /// An object of the receiver's.
-        object: &'a IdPack,
-        /// The name of its method, for CALLATTR.
-        method: Option<&'a str>,
+        callee: Callee<'a>,
         positional: &'a [Boxed],
         /// Pairs of names and values.
         keyword: &'a [Boxed],
     },
+}
+
+/// What is called.
+#[derive(Clone, Copy)]
+pub(crate) struct Callee<'a> {
+    /// An object of the receiver's.
+    pub(crate) object: &'a IdPack,
+    /// The reference to it, encoded for the peer, where that is kept.
+    pub(crate) encoded: Option<&'a [u8]>,
+    /// The name of its method, for CALLATTR.
+    pub(crate) method: Option<&'a str>,
+}
+
+/// A reference to an object of the peer's, encoded; `None` if it can't be.
+pub(crate) fn encode_reference(
+    object: &IdPack,
+    dialect: Dialect,
+    limits: &Limits,
+) -> Option<Box<[u8]>> {
+    let mut encoded = Vec::new();
+    let mut writer = Writer::new(&mut encoded, limits).of(dialect);
+    boxed::write_local(object, &mut writer).ok()?;
+    Some(encoded.into())
 }
 
 impl Arguments<'_> {
@@ -59,13 +79,16 @@ impl Arguments<'_> {
         match self {
             Self::Listed(args) => args.to_vec(),
             Self::Call {
-                object,
-                method,
+                callee,
                 positional,
                 keyword,
             } => {
-                let mut args = vec![Boxed::LocalRef(object.clone())];
-                args.extend(method.map(|name| Boxed::Value(Value::Str(Str::from(name)))));
+                let mut args = vec![Boxed::LocalRef(callee.object.clone())];
+                args.extend(
+                    callee
+                        .method
+                        .map(|name| Boxed::Value(Value::Str(Str::from(name)))),
+                );
                 args.extend([positional, keyword].map(|items| Boxed::tuple(items.to_vec())));
                 args
             }
@@ -76,11 +99,10 @@ impl Arguments<'_> {
         match self {
             Self::Listed(args) => Boxed::write_tuple(args, writer),
             Self::Call {
-                object,
-                method,
+                callee,
                 positional,
                 keyword,
-            } => boxed::write_call(object, method, positional, keyword, writer),
+            } => boxed::write_call(callee, positional, keyword, writer),
         }
     }
 }

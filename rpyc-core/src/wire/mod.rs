@@ -74,7 +74,7 @@ pub use int::Int;
 pub use limits::Limits;
 pub(crate) use limits::settings;
 pub use message::{Message, MessageError};
-pub(crate) use message_write::{Arguments, encode_arguments};
+pub(crate) use message_write::{Arguments, Callee, encode_arguments, encode_reference};
 pub use message_write::{encode_exception, encode_reply, encode_request};
 pub use plain_type::PlainType;
 pub use seq::Seq;
