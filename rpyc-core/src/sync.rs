@@ -1,4 +1,4 @@
-//! The locks and atomics of this crate, and what poison means here.
+//! The locks and atomics of this crate, and what a panic under one of them means.
 //!
 //! Foreign code (handlers, destructors, callbacks) never runs while one of these locks is held, so a
 //! panic inside the crate's own short critical sections is a bug of ours. The state that
@@ -10,15 +10,18 @@
 
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+#[cfg(not(shuttle))]
+use parking_lot as base;
 #[cfg(shuttle)]
 use shuttle::sync as base;
-#[cfg(not(shuttle))]
-use std::sync as base;
 
-pub(crate) use base::{Condvar, atomic};
+pub(crate) use base::Condvar;
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::atomic;
+#[cfg(not(shuttle))]
+pub(crate) use std::sync::atomic;
 
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(base::Mutex<T>);
@@ -28,9 +31,14 @@ impl<T> Mutex<T> {
         Mutex(base::Mutex::new(value))
     }
 
+    #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        #[cfg(not(shuttle))]
+        let guard = self.0.lock();
+        #[cfg(shuttle)]
+        let guard = model::healthy(self.0.lock());
         MutexGuard {
-            guard: self.0.lock().unwrap_or_else(PoisonError::into_inner),
+            guard,
             held: Held::new(),
         }
     }
@@ -40,6 +48,7 @@ impl<T> Mutex<T> {
 #[must_use]
 pub(crate) struct MutexGuard<'a, T> {
     guard: base::MutexGuard<'a, T>,
+    #[cfg_attr(not(shuttle), expect(dead_code))] // its drop counts
     held: Held,
 }
 
@@ -96,15 +105,12 @@ pub(crate) fn wait<'a, T>(
     guard: MutexGuard<'a, T>,
     limit: Option<Duration>,
 ) -> MutexGuard<'a, T> {
-    let MutexGuard { guard, held } = guard;
-    let guard = match limit {
-        None => condvar.wait(guard).unwrap_or_else(PoisonError::into_inner),
-        Some(limit) => {
-            let waited = condvar.wait_timeout(guard, limit);
-            waited.unwrap_or_else(PoisonError::into_inner).0
-        }
-    };
-    MutexGuard { guard, held }
+    let mut guard = guard;
+    match limit {
+        None => condvar.wait(&mut guard.guard),
+        Some(limit) => drop(condvar.wait_for(&mut guard.guard, limit)),
+    }
+    guard
 }
 
 /// Whether the deadline has passed.
@@ -123,8 +129,15 @@ pub(crate) use self::model::{left, wait};
 
 #[cfg(shuttle)]
 mod model {
-    use super::{Condvar, Duration, Instant, MutexGuard, PoisonError};
+    use std::sync::{LockResult, PoisonError};
+
+    use super::{Condvar, Duration, Instant, MutexGuard};
     use shuttle::rand::{Rng, thread_rng};
+
+    /// The guard, whatever a panic has left.
+    pub(super) fn healthy<G>(locked: LockResult<G>) -> G {
+        locked.unwrap_or_else(PoisonError::into_inner)
+    }
 
     /// A wait with a limit may end at once, or go on until it is notified.
     pub(crate) fn wait<'a, T>(
@@ -136,7 +149,7 @@ mod model {
             return guard;
         }
         let MutexGuard { guard, held } = guard;
-        let guard = condvar.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        let guard = healthy(condvar.wait(guard));
         MutexGuard { guard, held }
     }
 

@@ -16,16 +16,14 @@ impl<P: Protocol> Dispatcher<P> {
     ) -> Locked<'a, P> {
         let mut refused: Vec<P::Request> = Vec::new();
         let count = arrivals.items.len();
-        for arrival in arrivals.items.drain(..) {
-            match arrival {
-                Arrival::Request { request, bytes } => {
-                    refused.extend(Self::take_in_request(&mut core, request, bytes));
-                }
-                Arrival::Close(to) => Self::request_close(&mut core, to),
-                Arrival::Reply { seq, reply, bytes } => {
-                    self.take_in_reply(&mut core, &seq, reply, bytes);
-                }
-                Arrival::Garbage(payload) => core.discard([payload]),
+        // They come in order. One that is alone is quicker taken from the end.
+        if count == 1 {
+            if let Some(arrival) = arrivals.items.pop() {
+                self.take_in_one(&mut core, arrival, &mut refused);
+            }
+        } else {
+            for arrival in arrivals.items.drain(..) {
+                self.take_in_one(&mut core, arrival, &mut refused);
             }
         }
         core.reading.taken_in(count, arrivals.items);
@@ -57,6 +55,17 @@ impl<P: Protocol> Dispatcher<P> {
         }
         self.cut_off();
         self.core.lock()
+    }
+
+    fn take_in_one(&self, core: &mut Core<P>, arrival: Arrival<P>, refused: &mut Vec<P::Request>) {
+        match arrival {
+            Arrival::Request { request, bytes } => {
+                refused.extend(Self::take_in_request(core, request, bytes));
+            }
+            Arrival::Close(to) => Self::request_close(core, to),
+            Arrival::Reply { seq, reply, bytes } => self.take_in_reply(core, &seq, reply, bytes),
+            Arrival::Garbage(payload) => core.discard([payload]),
+        }
     }
 
     /// Answers a request that isn't executed; what it holds is dropped later.

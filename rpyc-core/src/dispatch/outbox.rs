@@ -337,6 +337,7 @@ fn would_block<T>(outcome: &io::Result<T>) -> bool {
 }
 
 /// Writes some of the bytes from `done` to `end`.
+#[inline(never)]
 fn write_part(
     stream: &dyn Stream,
     frames: &FrameBuf,

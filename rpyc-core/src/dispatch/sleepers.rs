@@ -69,7 +69,9 @@ impl Sleepers {
 impl Sleeper {
     fn wake(&self) {
         match self {
-            Sleeper::Here(condvar) => condvar.notify_one(),
+            Sleeper::Here(condvar) => {
+                condvar.notify_one();
+            }
             Sleeper::Several(bell) => bell.ring(),
         }
     }

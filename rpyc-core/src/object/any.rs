@@ -99,9 +99,17 @@ impl Any {
     pub(crate) fn heap_size(&self) -> usize {
         match self {
             Any::Value(value) => value.heap_size(),
-            Any::Tuple(items) => heap_size::items(items, Any::heap_size),
             Any::Local(_) => 0,
+            Any::Tuple(_) | Any::Netref(_) => self.heap_size_by_reference(),
+        }
+    }
+
+    #[inline(never)]
+    fn heap_size_by_reference(&self) -> usize {
+        match self {
+            Any::Tuple(items) => heap_size::items(items, Any::heap_size),
             Any::Netref(netref) => netref.heap_size(),
+            Any::Value(_) | Any::Local(_) => self.heap_size(),
         }
     }
 

@@ -31,8 +31,10 @@ impl Link {
             encoding.meet(&payload, self.session.counts.has_spoken())?;
         }
         let known = encoding.dialect();
-        let opened = Envelope::open(known, payload);
-        let (threads, payload) = opened.map_err(CloseReason::Wire)?;
+        let (threads, payload) = match known.has_threads() {
+            true => Envelope::open(known, payload).map_err(CloseReason::Wire)?,
+            false => (Threads::default(), payload),
+        };
         let dialect = encoding.learn(known, &payload);
         self.trace_incoming(dialect, &payload);
         let (mut is_valid, mut memory) = (false, 0);

@@ -20,9 +20,10 @@ pub(crate) struct Exports {
     last_id: u64,
     // The root, and its name: a peer of an old version that has shown no more of itself calls it by that.
     root: Option<(Str, u64)>,
-    // The id_pack by which the peer last named an object, as it came, and the object's id: most requests in a row
-    // are about one object.
-    last: (Vec<u8>, u64),
+    // The id_pack by which the peer last named an object, as it came, and that object: most requests in a row are
+    // about one.
+    last_bytes: Vec<u8>,
+    last: Option<ObjectRef>,
     // The connection is over.
     closed: bool,
 }
@@ -101,21 +102,18 @@ impl Exports {
         let id = self.key(id_pack);
         let object = self.entries.get(&id)?.object.clone();
         if (1..=MAX_LAST).contains(&bytes.len()) {
-            self.last.0.clear();
-            self.last.0.extend_from_slice(bytes);
-            self.last.1 = id;
+            self.last_bytes.clear();
+            self.last_bytes.extend_from_slice(bytes);
+            self.last = Some(object.clone());
         }
         Some(object)
     }
 
     /// The object that the peer's last id_pack named, if these bytes begin with it, and the length of that.
     pub(crate) fn recall(&self, bytes: &[u8]) -> Option<(usize, ObjectRef)> {
-        let (last, id) = &self.last;
-        if last.is_empty() || !bytes.starts_with(last) {
-            return None;
-        }
-        let entry = self.entries.get(id)?;
-        Some((last.len(), entry.object.clone()))
+        let object = self.last.as_ref()?;
+        let known = bytes.starts_with(&self.last_bytes);
+        known.then(|| (self.last_bytes.len(), object.clone()))
     }
 
     /// The object that the peer's `id_pack` names, if its class is right as well: the id_pack may have
@@ -143,6 +141,8 @@ impl Exports {
             return Ok(None);
         }
         let entry = self.entries.remove(&id);
+        // Whichever it is: it isn't the last handle that goes here.
+        self.last = None;
         Ok(entry.map(|entry| {
             self.ids.remove(&entry.identity);
             entry.object
@@ -157,6 +157,7 @@ impl Exports {
     /// Every object, to be dropped outside of the lock; the table is empty then, and stays so.
     pub(crate) fn clear(&mut self) -> Vec<ObjectRef> {
         self.closed = true;
+        self.last = None;
         self.ids.clear();
         self.entries
             .drain()

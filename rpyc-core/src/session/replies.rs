@@ -1,5 +1,6 @@
 //! Requests of the peer's: executed, and answered.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,19 +14,51 @@ use crate::dispatch::{Refusal, ReplyTo, panic_message};
 use crate::error::CloseReason;
 use crate::exception::Exception;
 use crate::object::{Any, Context};
-use crate::wire::{Message, boxed, encode_exception, encode_reply};
+use crate::wire::{Boxed, Message, boxed, encode_exception, encode_reply};
 
 impl Link {
     /// Executes a request and queues the answer.
     pub(super) fn execute_and_answer(self: &Arc<Self>, request: Request) {
-        let to = request.to.clone();
-        // A panic of an object while it is boxed or dropped must not cost the task its end.
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.execute(request))) {
+        let Request { to, handler, args } = request;
+        let config = self.session.config();
+        let connection = Connection::internal(self.clone());
+        let context = Context::new(&connection);
+        self.session.counts.count_served();
+        // The netrefs among the arguments live until the answer is queued: the release of one of
+        // them must not overtake it.
+        let netrefs = netrefs(&args);
+        let observer = config.observer.as_deref();
+        let observed = observer.map(|observer| (observer, Instant::now()));
+        let (handled, raised) = (Cell::new(false), Cell::new(true));
+        let answer = || {
+            let outcome = handlers::handle(&context, &config, handler, args);
+            handled.set(true);
+            raised.set(outcome.is_err());
+            match outcome {
+                Ok(result) => self.reply_under(&config, &to, result),
+                Err(exception) => self.raised(&config, &to, &exception),
+            }
+        };
+        // A panic of an object while it is boxed or dropped must not cost the task its end, either.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(answer)) {
             let what = panic_message(&*panic);
-            log::error!(target: &self.session.config().logger, "{}: a result panicked: {what}", self.session.connid);
-            let exception = Exception::runtime_error(format!("the result panicked: {what}"));
+            let (logged, told) = match handled.get() {
+                true => ("a result".to_owned(), "result"),
+                false => (handler.name().to_string(), "handler"),
+            };
+            log::error!(target: &config.logger, "{}: {logged} panicked: {what}", self.session.connid);
+            let exception = Exception::runtime_error(format!("the {told} panicked: {what}"));
             self.reply_exception(&to, &exception);
         }
+        if let Some((observer, began)) = observed {
+            // The answer is queued: its panic mustn't bring another one.
+            let tell = || observer.request_ended(handler, began.elapsed(), raised.get());
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(tell)) {
+                let what = panic_message(&*panic);
+                log::error!(target: &config.logger, "{}: the observer panicked: {what}", self.session.connid);
+            }
+        }
+        drop(netrefs);
     }
 
     /// Answers a request that isn't executed.
@@ -46,41 +79,6 @@ impl Link {
         };
         log::debug!(target: &self.session.config().logger, "{}: refused {}: {exception}", self.session.connid, request.handler.name());
         self.reply_exception(&request.to, &exception);
-    }
-
-    fn execute(self: &Arc<Self>, request: Request) {
-        let Request { to, handler, args } = request;
-        let config = self.session.config();
-        let connection = Connection::internal(self.clone());
-        let context = Context::new(&connection);
-        self.session.counts.count_served();
-        // The netrefs among the arguments live until the answer is queued: the release of one of
-        // them must not overtake it.
-        let netrefs = netrefs(&args);
-        let handle = || handlers::handle(&context, &config, handler, args);
-        let observer = config.observer.as_deref();
-        let observed = observer.map(|observer| (observer, Instant::now()));
-        let outcome = catch_unwind(AssertUnwindSafe(handle));
-        let raised = !matches!(outcome, Ok(Ok(_)));
-        match outcome {
-            Ok(Ok(result)) => self.reply_under(&config, &to, result),
-            Ok(Err(exception)) => self.raised(&config, &to, &exception),
-            Err(panic) => {
-                let what = panic_message(&*panic);
-                log::error!(target: &config.logger, "{}: {} panicked: {what}", self.session.connid, handler.name());
-                let exception = Exception::runtime_error(format!("the handler panicked: {what}"));
-                self.reply_exception(&to, &exception);
-            }
-        }
-        if let Some((observer, began)) = observed {
-            // The answer is queued: its panic mustn't bring another one.
-            let tell = || observer.request_ended(handler, began.elapsed(), raised);
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(tell)) {
-                let what = panic_message(&*panic);
-                log::error!(target: &config.logger, "{}: the observer panicked: {what}", self.session.connid);
-            }
-        }
-        drop(netrefs);
     }
 
     fn raised(&self, config: &Config, to: &ReplyTo, exception: &Exception) {
@@ -108,9 +106,12 @@ impl Link {
 
     fn reply_under(&self, config: &Config, to: &ReplyTo, result: Any) {
         let mut keep_alive = Vec::new();
-        let boxed = match self.box_any(result, &mut keep_alive) {
-            Ok(boxed) => boxed,
-            Err(exception) => return self.reply_exception(to, &exception),
+        let boxed = match result {
+            Any::Value(value) => Boxed::Value(value),
+            result => match self.box_any(result, &mut keep_alive) {
+                Ok(boxed) => boxed,
+                Err(exception) => return self.reply_exception(to, &exception),
+            },
         };
         let encoded = self.outbox.append(|frames| {
             encode_reply(

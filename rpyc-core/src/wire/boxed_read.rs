@@ -91,12 +91,40 @@ pub(super) fn read<R: Resolver>(
     Ok(match label(reader)? {
         Label::Value => resolver.value(decode::value(reader)?),
         Label::Tuple => {
-            let items = items(reader, resolver, read)?;
+            let items = items(reader, resolver, push)?;
             resolver.tuple(items)
         }
         Label::LocalRef => return local(reader, resolver),
         Label::RemoteRef => resolver.remote(remote(reader)?),
     })
+}
+
+/// Reads one thing, and adds it.
+fn push<R: Resolver>(
+    reader: &mut Reader<'_>,
+    resolver: &mut R,
+    items: &mut Vec<R::Item>,
+) -> Result<(), Problem> {
+    let item = match label(reader)? {
+        Label::Value => return push_value(reader, resolver, items),
+        Label::Tuple => {
+            let inner = self::items(reader, resolver, push)?;
+            resolver.tuple(inner)
+        }
+        Label::LocalRef => local(reader, resolver)?,
+        Label::RemoteRef => resolver.remote(remote(reader)?),
+    };
+    items.push(item);
+    Ok(())
+}
+
+fn push_value<R: Resolver>(
+    reader: &mut Reader<'_>,
+    resolver: &mut R,
+    items: &mut Vec<R::Item>,
+) -> Result<(), Problem> {
+    items.push(resolver.value(decode::value(reader)?));
+    Ok(())
 }
 
 /// Reads the arguments of a request: a boxed tuple.
@@ -105,10 +133,8 @@ pub(super) fn read_args<R: Resolver>(
     resolver: &mut R,
 ) -> Result<Vec<R::Item>, Problem> {
     match label(reader)? {
-        Label::Value => items(reader, resolver, |reader, resolver| {
-            Ok(resolver.value(decode::value(reader)?))
-        }),
-        Label::Tuple => items(reader, resolver, read),
+        Label::Value => items(reader, resolver, push_value),
+        Label::Tuple => items(reader, resolver, push),
         Label::LocalRef | Label::RemoteRef => {
             Err(ShapeError::new("a tuple of arguments", "a reference").into())
         }
@@ -172,11 +198,11 @@ fn odd_label(reader: &mut Reader<'_>) -> Result<Label, Problem> {
     Ok(Label::from_value(&decode::value(reader)?)?)
 }
 
-/// Reads a tuple, each item by `read`.
+/// Reads a tuple, each item by `push`.
 fn items<R: Resolver>(
     reader: &mut Reader<'_>,
     resolver: &mut R,
-    read: impl Fn(&mut Reader<'_>, &mut R) -> Result<R::Item, Problem>,
+    push: impl Fn(&mut Reader<'_>, &mut R, &mut Vec<R::Item>) -> Result<(), Problem>,
 ) -> Result<Vec<R::Item>, Problem> {
     let count = tuple_count(reader, "a tuple")?;
     if count == 0 {
@@ -187,12 +213,9 @@ fn items<R: Resolver>(
     let mut items = Vec::with_capacity(count);
     for _ in 0..count {
         reader.begin_item();
-        match read(reader, resolver) {
-            Ok(item) => items.push(item),
-            Err(problem) => {
-                resolver.discard(items);
-                return Err(problem);
-            }
+        if let Err(problem) = push(reader, resolver, &mut items) {
+            resolver.discard(items);
+            return Err(problem);
         }
     }
     reader.leave();

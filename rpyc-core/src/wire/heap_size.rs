@@ -46,14 +46,22 @@ impl Value {
             | Self::Type(_)
             | Self::Complex(..) => 0,
             Self::Int(int) => int.heap_size(),
-            Self::Tuple(values) | Self::FrozenSet(values) if values.capacity() == 0 => 0,
             Self::Bytes(bytes) => buffer(bytes.len()),
             Self::Str(text) => text.heap_size(),
+            Self::Tuple(values) | Self::FrozenSet(values) if values.capacity() == 0 => 0,
+            Self::Tuple(_) | Self::FrozenSet(_) | Self::Slice(_) => self.heap_size_of_items(),
+        }
+    }
+
+    #[inline(never)]
+    fn heap_size_of_items(&self) -> usize {
+        match self {
             Self::Tuple(values) | Self::FrozenSet(values) => items(values, Self::heap_size),
             Self::Slice(parts) => parts
                 .iter()
                 .map(Self::heap_size)
                 .fold(allocation(size_of::<[Self; 3]>()), usize::saturating_add),
+            other => other.heap_size(),
         }
     }
 }

@@ -17,6 +17,7 @@ use super::{
     message_write::{encode_exception, encode_reply, encode_request},
     reader::Reader,
     seq::Seq,
+    tag,
 };
 
 /// What one frame says.
@@ -154,6 +155,7 @@ impl<T> Message<T> {
 }
 
 /// Reads the head of a message, up to its sequence number.
+#[inline]
 fn kind(reader: &mut Reader<'_>) -> Result<u8, Box<DecodeError>> {
     let start = reader.offset();
     let known = |kind: u8| match kind {
@@ -166,7 +168,9 @@ fn kind(reader: &mut Reader<'_>) -> Result<u8, Box<DecodeError>> {
     match reader.dialect().framing() {
         Framing::Pair => {
             let kind = known(reader.u8("message type")?)?;
-            parts(reader, 2)?;
+            if !reader.skip(tag::TUPLE_2) {
+                parts(reader, 2)?;
+            }
             Ok(kind)
         }
         Framing::Triple => {
@@ -195,23 +199,25 @@ fn parts(reader: &mut Reader<'_>, expected: usize) -> Result<(), Box<DecodeError
     ))
 }
 
+#[inline]
 fn seq(reader: &mut Reader<'_>) -> Result<Seq, Box<DecodeError>> {
-    let start = reader.offset();
+    let before = reader.left();
     let seq = match reader.short_int() {
         Some(int) => int.into(),
         None => decode::value(reader)?.into(),
     };
-    let (length, limit) = (
-        reader.offset().saturating_sub(start),
-        reader.limits().max_seq,
-    );
-    if length > limit {
-        return Err(DecodeError::at(
-            start,
-            DecodeErrorKind::SeqTooLong { length, limit },
-        ));
+    let length = before.saturating_sub(reader.left());
+    match length <= reader.limits().max_seq {
+        true => Ok(seq),
+        false => Err(seq_too_long(reader, length)),
     }
-    Ok(seq)
+}
+
+#[cold]
+fn seq_too_long(reader: &Reader<'_>, length: usize) -> Box<DecodeError> {
+    let limit = reader.limits().max_seq;
+    let start = reader.offset().saturating_sub(length);
+    DecodeError::at(start, DecodeErrorKind::SeqTooLong { length, limit })
 }
 
 fn request<R: Resolver>(

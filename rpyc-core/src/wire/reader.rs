@@ -254,10 +254,13 @@ pub(super) fn decimal(digits: &[u8]) -> Option<i64> {
     if digits.is_empty() || digits.len() > SHORT_DIGITS {
         return None;
     }
-    digits.iter().try_fold(0, |number, digit| {
+    let (mut number, mut is_decimal) = (0, true);
+    for digit in digits {
         let digit = digit.wrapping_sub(b'0');
-        (digit < 10).then(|| number * 10 + i64::from(digit))
-    })
+        is_decimal &= digit < 10;
+        number = number * 10 + i64::from(digit);
+    }
+    is_decimal.then_some(number)
 }
 
 /// Decimal digits that surely fit 64 bits.

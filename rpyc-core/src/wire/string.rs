@@ -32,17 +32,12 @@ impl Str {
     /// The two texts in a row.
     pub(crate) fn joined(first: &str, second: &str) -> Self {
         let length = first.len().saturating_add(second.len());
-        let mut buffer = [0; SHORT_MAX];
-        if let Some((start, rest)) = buffer.split_at_mut_checked(first.len())
-            && let Some(end) = rest.get_mut(..second.len())
-        {
-            start.copy_from_slice(first.as_bytes());
-            end.copy_from_slice(second.as_bytes());
-            if let Ok(text) = CompactString::from_utf8(buffer.get(..length).unwrap_or_default()) {
-                return Self(Repr::Short(text));
-            }
+        if length > SHORT_MAX {
+            return [first, second].concat().into();
         }
-        [first, second].concat().into()
+        let mut text = CompactString::from(first);
+        text.push_str(second);
+        Self(Repr::Short(text))
     }
 
     /// The text.
