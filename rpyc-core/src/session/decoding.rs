@@ -115,6 +115,7 @@ struct Resolving<'a> {
     wrong: Option<Exception>,
     // The arguments of DEL.
     released: Vec<Boxed>,
+    has_netrefs: bool,
 }
 
 impl<'a> Resolving<'a> {
@@ -124,6 +125,7 @@ impl<'a> Resolving<'a> {
             into,
             wrong: None,
             released: Vec::new(),
+            has_netrefs: false,
         }
     }
 
@@ -154,7 +156,12 @@ impl<'a> Resolving<'a> {
                     self.link.reply_exception(&to, &exception);
                     return 0;
                 }
-                let request = Request { to, handler, args };
+                let request = Request {
+                    to,
+                    handler,
+                    args,
+                    has_netrefs: self.has_netrefs,
+                };
                 memory = request.memory();
                 self.into.push(Arrival::Request {
                     request,
@@ -232,6 +239,7 @@ impl Resolver for Resolving<'_> {
             self.wrong = Some(Exception::eof_error("the connection is gone"));
             return Any::NONE;
         };
+        self.has_netrefs = true;
         let netref = self.link.session.imports.lock().receive(&this, id_pack);
         Any::Netref(netref)
     }

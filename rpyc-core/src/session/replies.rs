@@ -19,14 +19,22 @@ use crate::wire::{Boxed, Message, boxed, encode_exception, encode_reply};
 impl Link {
     /// Executes a request and queues the answer.
     pub(super) fn execute_and_answer(self: &Arc<Self>, request: Request) {
-        let Request { to, handler, args } = request;
+        let Request {
+            to,
+            handler,
+            args,
+            has_netrefs,
+        } = request;
         let config = self.session.config();
         let connection = Connection::internal(self.clone());
         let context = Context::new(&connection);
         self.session.counts.count_served();
         // The netrefs among the arguments live until the answer is queued: the release of one of
         // them must not overtake it.
-        let netrefs = netrefs(&args);
+        let netrefs = match has_netrefs {
+            true => netrefs(&args),
+            false => Vec::new(),
+        };
         let observer = config.observer.as_deref();
         let observed = observer.map(|observer| (observer, Instant::now()));
         let (handled, raised) = (Cell::new(false), Cell::new(true));
@@ -188,9 +196,6 @@ fn netrefs(args: &[Any]) -> Vec<Any> {
         }
     }
     let mut netrefs = Vec::new();
-    let is_plain = |arg: &Any| matches!(arg, Any::Value(_) | Any::Local(_));
-    if !args.iter().all(is_plain) {
-        collect(args, &mut netrefs);
-    }
+    collect(args, &mut netrefs);
     netrefs
 }

@@ -11,6 +11,8 @@ pub(crate) struct Request {
     pub(super) to: ReplyTo,
     pub(super) handler: Handler,
     pub(super) args: Vec<Any>,
+    /// Netrefs are among the arguments.
+    pub(super) has_netrefs: bool,
 }
 
 impl Request {
@@ -20,6 +22,7 @@ impl Request {
             to,
             handler: _,
             args,
+            has_netrefs: _,
         } = self;
         size_of::<Request>()
             .saturating_add(to.seq.heap_size())

@@ -16,6 +16,8 @@ pub(crate) struct ReadHalf {
     decoder: FrameDecoder,
     // The stream's read timeout. Setting it costs a system call.
     timeout: Option<Duration>,
+    // The limit that it was last found to fit.
+    fits: Option<Duration>,
     deadline: ReadDeadline,
     // When another thread began to watch the stream, if one does: see `park`.
     parked: Option<Instant>,
@@ -59,6 +61,7 @@ impl ReadHalf {
             stream,
             decoder: FrameDecoder::new(first.max_inflated(inflated.min(max_first_frame))),
             timeout: None,
+            fits: None,
             deadline: ReadDeadline::new(timeouts),
             parked: None,
             limits,
@@ -92,7 +95,10 @@ impl ReadHalf {
             self.deadline.restart();
             return Input::Overdue(phase, limit);
         }
-        if let Err(error) = self.bound_reads([limit, left].into_iter().flatten().min()) {
+        if let Err(error) = self.bound_reads(match (limit, left) {
+            (Some(limit), Some(left)) => Some(limit.min(left)),
+            (limit, left) => limit.or(left),
+        }) {
             return Input::Failed(error);
         }
         let began = left.map(|_| Instant::now());
@@ -241,16 +247,22 @@ impl ReadHalf {
     /// that all have the same limit set it once. A read without a limit keeps a long timeout for the same
     /// reason; when it has passed, the thread reads again.
     fn bound_reads(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        if limit.is_some() && limit == self.fits {
+            return Ok(());
+        }
         let wanted = limit.map(stretch);
         let fits = match self.timeout {
             Some(timeout) if wanted.is_none() => timeout >= KEPT,
             timeout => timeout == wanted,
         };
-        if fits {
-            return Ok(());
+        if !fits {
+            self.stream.set_read_timeout(wanted)?;
+            self.timeout = wanted;
+            self.fits = None;
         }
-        self.stream.set_read_timeout(wanted)?;
-        self.timeout = wanted;
+        if limit.is_some() {
+            self.fits = limit;
+        }
         Ok(())
     }
 }

@@ -70,6 +70,11 @@ impl Boxed {
         items: &[Self],
         writer: &mut Writer<'_, S>,
     ) -> Result<(), Box<EncodeError>> {
+        if items.is_empty() {
+            // Most calls have at least one.
+            writer.pair_of(VALUE);
+            return writer.tuple_header(0);
+        }
         let by_value = items.iter().all(|item| matches!(item, Self::Value(_)));
         writer.pair_of(if by_value { VALUE } else { TUPLE });
         writer.begin_items(items.len())?;
@@ -299,7 +304,7 @@ pub(super) const NUMBER: &str = "the number of an object";
 pub(super) const TRIPLE: &str = "a reference (int, str, str)";
 pub(super) const PAIR: &str = "a pair of label and value";
 
-const VALUE: i64 = 1;
+pub(super) const VALUE: i64 = 1;
 const TUPLE: i64 = 2;
 const LOCAL_REF: i64 = 3;
 const REMOTE_REF: i64 = 4;

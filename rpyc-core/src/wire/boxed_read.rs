@@ -182,8 +182,10 @@ fn no_tuple(error: Box<DecodeError>, expected: &'static str) -> Problem {
 }
 
 /// Reads the head of a boxed value, up to its label.
+#[inline]
 fn label(reader: &mut Reader<'_>) -> Result<Label, Problem> {
     match reader.pair_of_small_int() {
+        Some(boxed::VALUE) => Ok(Label::Value),
         Some(label) => Ok(Label::from_int(label)?),
         None => odd_label(reader),
     }

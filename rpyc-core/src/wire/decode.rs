@@ -40,17 +40,17 @@ pub fn decode_value_strict(payload: &Bytes, limits: &Limits) -> Result<Value, De
 
 /// Reads one value.
 pub(super) fn value(reader: &mut Reader<'_>) -> Result<Value, Box<DecodeError>> {
-    if let Some(short) = reader.short_int() {
-        return Ok(Value::Int(short.into()));
-    }
     let start = reader.offset();
     let tag = reader.u8("value")?;
     // Whatever recurses stays out of the function that reads the rest, so that its many locals don't pile up on the
     // stack once a level.
     match tag {
-        tag::EMPTY_TUPLE | tag::TUPLE_1..=tag::TUPLE_L4 => {
-            items(reader, tag, "tuple", start).map(Value::Tuple)
+        tag::NONE => Ok(Value::None),
+        tag::EMPTY_TUPLE => Ok(Value::Tuple(Vec::new())),
+        tag::SMALL_INT_FIRST..=tag::SMALL_INT_LAST => {
+            Ok(Value::Int((i64::from(tag) - tag::SMALL_INT_BIAS).into()))
         }
+        tag::TUPLE_1..=tag::TUPLE_L4 => items(reader, tag, "tuple", start).map(Value::Tuple),
         tag::FROZENSET => frozenset(reader),
         tag::SLICE => slice(reader),
         _ => leaf(reader, tag, start),

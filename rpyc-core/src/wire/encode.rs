@@ -151,7 +151,7 @@ impl<'a, S: Sink> Writer<'a, S> {
     }
 
     /// Writes what stands before the items of a tuple.
-    #[inline]
+    #[inline(always)]
     pub(super) fn tuple_header(&mut self, count: usize) -> Result<(), Box<EncodeError>> {
         match (count, u8::try_from(count)) {
             (0, _) => self.put(&[tag::EMPTY_TUPLE]),
@@ -174,6 +174,7 @@ impl<'a, S: Sink> Writer<'a, S> {
     }
 
     /// Begins a pair whose first item is this int, which surely fits.
+    #[inline]
     pub(super) fn pair_of(&mut self, int: i64) {
         match tag::of_small_int(int) {
             Some(tag) => self.put(&[tag::TUPLE_2, tag]),
