@@ -18,8 +18,6 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use super::calls::{Call, Calls};
 use super::health::HealthCheck;
 use super::lifecycle::Lifecycle;
@@ -35,7 +33,7 @@ use crate::executor::Executor;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::transport::{ReadHalf, Stream};
-use crate::wire::Seq;
+use crate::wire::{Payload, Seq};
 
 /// What the messages of a connection mean. The dispatcher calls none of these under a lock.
 pub(crate) trait Protocol: Sized + Send + Sync + 'static {
@@ -52,7 +50,7 @@ pub(crate) trait Protocol: Sized + Send + Sync + 'static {
     /// What ends the connection.
     fn decode(
         link: &Dispatcher<Self>,
-        payload: Bytes,
+        payload: Payload<'_>,
         is_first: bool,
         into: &mut Vec<Arrival<Self>>,
     ) -> Result<Decoded, CloseReason>;

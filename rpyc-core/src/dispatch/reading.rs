@@ -219,6 +219,7 @@ impl<P: Protocol> Dispatcher<P> {
                 half.leave_frames();
                 return Ok(());
             }
+            let is_first = half.is_at_start();
             let payload = match half.next_frame() {
                 Ok(Some(payload)) => payload,
                 Ok(None) => return Ok(()),
@@ -232,7 +233,7 @@ impl<P: Protocol> Dispatcher<P> {
                 }
                 continue;
             }
-            let decoded = P::decode(self, payload, half.is_first_frame(), items)?;
+            let decoded = P::decode(self, payload, is_first, items)?;
             if decoded.is_valid {
                 half.trust();
             }

@@ -3,8 +3,6 @@
 //! Only one thread reads a connection at a time, so this runs in the order of arrival without the
 //! dispatcher's lock. It runs no foreign code: what is to be dropped is handed on.
 
-use bytes::Bytes;
-
 use super::boxing::unknown_object;
 use super::exports::ReleaseError;
 use super::request::Request;
@@ -15,14 +13,15 @@ use crate::exception::Exception;
 use crate::object::forwarded::ForwardedObject;
 use crate::object::{Any, ObjectRef};
 use crate::wire::{
-    Boxed, Dialect, Envelope, Handler, IdPack, Message, MessageError, Resolver, Threads, Value,
+    AsBoxed, Boxed, Dialect, Envelope, Handler, IdPack, Message, MessageError, Payload, Resolver,
+    Threads, Value,
 };
 
 impl Link {
     /// Decodes and resolves one message; see [`Protocol::decode`](crate::dispatch::Protocol::decode).
     pub(super) fn decode_frame(
         &self,
-        payload: Bytes,
+        payload: Payload<'_>,
         is_first: bool,
         into: &mut Vec<Arrival<Session>>,
     ) -> Result<Decoded, CloseReason> {
@@ -32,10 +31,17 @@ impl Link {
         }
         let known = encoding.dialect();
         let (threads, payload) = match known.has_threads() {
-            true => Envelope::open(known, payload).map_err(CloseReason::Wire)?,
+            true => {
+                let opened = Envelope::open(known, payload.into_bytes());
+                let (threads, message) = opened.map_err(CloseReason::Wire)?;
+                (threads, Payload::Whole(message))
+            }
             false => (Threads::default(), payload),
         };
-        let dialect = encoding.learn(known, &payload);
+        let dialect = match known.is_settled() {
+            true => known,
+            false => encoding.learn(known, &payload.to_bytes()),
+        };
         self.trace_incoming(dialect, &payload);
         let (mut is_valid, mut memory) = (false, 0);
         let mut resolving = Resolving::new(self, into);
@@ -93,14 +99,19 @@ impl Link {
     }
 
     /// Logs a message that came, decoded, where the config wants that.
-    fn trace_incoming(&self, dialect: Dialect, payload: &Bytes) {
+    fn trace_incoming(&self, dialect: Dialect, payload: &Payload<'_>) {
         // Asked first, because it takes no lock.
         if log::max_level() < log::Level::Debug {
             return;
         }
         let config = self.session.config();
         if config.debug
-            && let Ok(message) = Message::decode(payload, dialect, &self.session.encoding.limits)
+            && let Ok(message) = Message::read(
+                payload,
+                dialect,
+                &self.session.encoding.limits,
+                &mut AsBoxed,
+            )
         {
             log::debug!(target: &config.logger, "{} <- {message:?}", self.session.connid);
         }

@@ -68,9 +68,6 @@ impl Encoding {
     /// The dialect in which to read a message that has just come: it may show more of it than is
     /// known.
     pub(crate) fn learn(&self, known: Dialect, message: &Bytes) -> Dialect {
-        if known.is_settled() {
-            return known;
-        }
         let learnt = known.learn(message, &self.limits);
         self.set(learnt);
         learnt

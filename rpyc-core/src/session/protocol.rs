@@ -4,14 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::request::Request;
 use super::session::{Link, Session};
 use crate::dispatch::{Arrival, Decoded, Protocol, Refusal, ReplyTo};
 use crate::error::CloseReason;
 use crate::executor::Executor;
 use crate::object::Any;
+use crate::wire::Payload;
 
 impl Protocol for Session {
     type Payload = Any;
@@ -19,7 +18,7 @@ impl Protocol for Session {
 
     fn decode(
         link: &Link,
-        payload: Bytes,
+        payload: Payload<'_>,
         is_first: bool,
         into: &mut Vec<Arrival<Session>>,
     ) -> Result<Decoded, CloseReason> {

@@ -4,11 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use super::Stream;
 use super::read_deadline::{Phase, ReadDeadline, ReadTimeouts};
-use crate::wire::{FrameDecoder, FrameError, Limits};
+use crate::wire::{FrameDecoder, FrameError, Limits, Payload};
 
 /// Reads frames from a stream. A connection has one; it is passed from reader to reader.
 pub(crate) struct ReadHalf {
@@ -191,8 +189,8 @@ impl ReadHalf {
     }
 
     /// The next complete frame's payload.
-    pub(crate) fn next_frame(&mut self) -> Result<Option<Bytes>, FrameError> {
-        let frame = self.decoder.next_frame()?;
+    pub(crate) fn next_frame(&mut self) -> Result<Option<Payload<'_>>, FrameError> {
+        let frame = self.decoder.next_payload()?;
         match &frame {
             Some(payload) if payload.is_empty() => self.empty_frames += 1,
             Some(_) => {
@@ -231,9 +229,9 @@ impl ReadHalf {
         }
     }
 
-    /// Whether the last frame was the connection's first one that wasn't empty.
-    pub(crate) fn is_first_frame(&self) -> bool {
-        self.frames == 1
+    /// Whether the next frame that isn't empty is the connection's first one.
+    pub(crate) fn is_at_start(&self) -> bool {
+        self.frames == 0
     }
 
     /// How many bytes have been taken in, and whether a frame has begun and not ended.

@@ -57,7 +57,7 @@ pub(crate) trait Resolver {
 }
 
 /// Keeps everything as it is.
-pub(super) struct AsBoxed;
+pub(crate) struct AsBoxed;
 
 impl Resolver for AsBoxed {
     type Item = Boxed;

@@ -2,6 +2,8 @@
 //!
 //! A frame is `length: u32 BE | compressed: u8 | payload | 0x0a`.
 
+use std::ops::{Deref, Range};
+
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::{deflate, error::FrameError, limits::Limits};
@@ -22,14 +24,16 @@ use super::{deflate, error::FrameError, limits::Limits};
 #[derive(Debug)]
 pub struct FrameDecoder {
     limits: Limits,
-    /// What was received (the first `filled` bytes), then room whose contents mean nothing.
+    /// What was given out (the first `start` bytes), what was received behind it (up to `filled`), then room whose
+    /// contents mean nothing.
     buffer: BytesMut,
+    start: usize,
     filled: usize,
     /// How large the buffer is while no large frame is being received.
     small: usize,
-    /// Where in the stream the buffer begins.
+    /// Where in the stream the received bytes begin.
     offset: u64,
-    /// The end of the frame in the buffer, once its header is there.
+    /// How long the frame is that begins there, once its header is there.
     frame_end: Option<usize>,
     /// The error that ended the stream.
     failed: Option<FrameError>,
@@ -42,6 +46,7 @@ impl FrameDecoder {
         Self {
             limits,
             buffer: BytesMut::new(),
+            start: 0,
             filled: 0,
             small: SMALLEST,
             offset: 0,
@@ -67,6 +72,7 @@ impl FrameDecoder {
     /// It is small while little is known, and ends with the frame if a large one is being received. It grows with
     /// the bytes that came, not with the length that the peer announced.
     pub fn space(&mut self) -> &mut [u8] {
+        self.move_to_front();
         let end = match self.frame_end {
             Some(end) if end > SMALL => {
                 let capacity = self.buffer.capacity();
@@ -116,34 +122,48 @@ impl FrameDecoder {
 
     /// The next payload, inflated if it came compressed; `None` if more bytes are needed first.
     ///
-    /// Call it until there is none before receiving more. An empty frame gives an empty payload. The payload shares
-    /// the receive buffer: whoever keeps a small one for long copies it.
+    /// Call it until there is none before receiving more. An empty frame gives an empty payload. A small payload is
+    /// copied, a large one shares the receive buffer.
     ///
     /// # Errors
     ///
     /// The stream is not RPyC's, or a frame is beyond the limits. The stream is over: every later call returns the
     /// same error.
     pub fn next_frame(&mut self) -> Result<Option<Bytes>, FrameError> {
+        Ok(self.next_payload()?.map(Payload::into_bytes))
+    }
+
+    /// The same; a small payload stays where it was received until more is.
+    pub(crate) fn next_payload(&mut self) -> Result<Option<Payload<'_>>, FrameError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        self.frame().inspect_err(|error| {
-            self.failed = Some(error.clone());
-            self.buffer = BytesMut::new();
-            self.filled = 0;
-        })
+        match self.frame() {
+            Ok(None) => Ok(None),
+            Ok(Some(Cut::Part(range))) => {
+                let part = self.buffer.get(range).unwrap_or_default();
+                Ok(Some(Payload::Part(part)))
+            }
+            Ok(Some(Cut::Whole(payload))) => Ok(Some(Payload::Whole(payload))),
+            Err(error) => {
+                self.failed = Some(error.clone());
+                self.buffer = BytesMut::new();
+                (self.start, self.filled) = (0, 0);
+                Err(error)
+            }
+        }
     }
 
     /// Whether a frame has begun and not ended, after [`next_frame`](Self::next_frame) has returned `None`.
     #[must_use]
     pub fn is_mid_frame(&self) -> bool {
-        self.filled > 0
+        self.filled > self.start
     }
 
     /// How many bytes were received and not yet given out.
     #[must_use]
     pub fn buffered(&self) -> usize {
-        self.filled
+        self.filled.saturating_sub(self.start)
     }
 
     /// How many bytes of the stream were given out as frames.
@@ -152,8 +172,8 @@ impl FrameDecoder {
         self.offset
     }
 
-    fn frame(&mut self) -> Result<Option<Bytes>, FrameError> {
-        let received = self.buffer.get(..self.filled).unwrap_or_default();
+    fn frame(&mut self) -> Result<Option<Cut>, FrameError> {
+        let received = self.buffer.get(self.start..self.filled).unwrap_or_default();
         if self.offset == 0
             && let Some(looks_like) = other_protocol(received)
         {
@@ -172,7 +192,7 @@ impl FrameDecoder {
         }
         let end = length.saturating_add(HEADER + 1);
         self.frame_end = Some(end);
-        if self.filled < end {
+        if received.len() < end {
             return Ok(None);
         }
         if let Some(&found) = received.get(end.saturating_sub(1))
@@ -182,6 +202,15 @@ impl FrameDecoder {
                 found,
                 offset: self.offset,
             });
+        }
+        if compressed == 0 && end <= SMALL {
+            let begin = self.start.saturating_add(HEADER);
+            self.start = self.start.saturating_add(end);
+            self.frame_end = None;
+            self.offset = self
+                .offset
+                .saturating_add(u64::try_from(end).unwrap_or(u64::MAX));
+            return Ok(Some(Cut::Part(begin..begin.saturating_add(length))));
         }
         let mut payload = self.cut(end).freeze();
         payload.advance(HEADER);
@@ -197,11 +226,23 @@ impl FrameDecoder {
         self.offset = self
             .offset
             .saturating_add(u64::try_from(end).unwrap_or(u64::MAX));
-        Ok(Some(payload))
+        Ok(Some(Cut::Whole(payload)))
     }
 
-    /// Takes the frame that ends at `end` out of the buffer.
+    /// Moves what was received to where what was given out lies.
+    fn move_to_front(&mut self) {
+        if self.start > 0 {
+            if self.filled > self.start {
+                self.buffer.copy_within(self.start..self.filled, 0);
+            }
+            self.filled = self.filled.saturating_sub(self.start);
+            self.start = 0;
+        }
+    }
+
+    /// Takes the frame of `end` bytes out of the buffer.
     fn cut(&mut self, end: usize) -> BytesMut {
+        self.move_to_front();
         let frame = self.buffer.split_to(end.min(self.buffer.len()));
         self.filled = self.filled.saturating_sub(end);
         self.frame_end = None;
@@ -213,6 +254,50 @@ impl FrameDecoder {
         }
         frame
     }
+}
+
+/// A payload that has been received.
+#[derive(Debug)]
+pub(crate) enum Payload<'a> {
+    /// A small one, where it was received. Nothing shares that buffer.
+    Part(&'a [u8]),
+    /// One with a buffer of its own.
+    Whole(Bytes),
+}
+
+impl Payload<'_> {
+    /// As a buffer that can be shared.
+    pub(crate) fn to_bytes(&self) -> Bytes {
+        match self {
+            Self::Part(part) => Bytes::copy_from_slice(part),
+            Self::Whole(whole) => whole.clone(),
+        }
+    }
+
+    /// As a buffer that can be shared.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Part(part) => Bytes::copy_from_slice(part),
+            Self::Whole(whole) => whole,
+        }
+    }
+}
+
+impl Deref for Payload<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Part(part) => part,
+            Self::Whole(whole) => whole,
+        }
+    }
+}
+
+/// Where a payload is.
+enum Cut {
+    Part(Range<usize>),
+    Whole(Bytes),
 }
 
 /// The protocol that a stream with this start speaks, if it is a known other one.

@@ -10,6 +10,7 @@ use super::{
     envelope::Envelope,
     error::{DecodeError, DecodeErrorKind, EncodeError, ShapeError},
     exception::DumpedException,
+    frame::Payload,
     framebuf::FrameBuf,
     handler::Handler,
     int::Int,
@@ -92,7 +93,8 @@ impl Message {
         dialect: Dialect,
         limits: &Limits,
     ) -> Result<Self, MessageError> {
-        Message::read(payload, dialect, limits, &mut AsBoxed)
+        let payload = Payload::Whole(payload.clone());
+        Message::read(&payload, dialect, limits, &mut AsBoxed)
     }
 
     /// Appends it to `out`, as a whole frame.
@@ -125,12 +127,12 @@ impl Message {
 impl<T> Message<T> {
     /// The same, with what the resolver makes of its values and references.
     pub(crate) fn read(
-        payload: &Bytes,
+        payload: &Payload<'_>,
         dialect: Dialect,
         limits: &Limits,
         resolver: &mut impl Resolver<Item = T>,
     ) -> Result<Self, MessageError> {
-        let reader = &mut Reader::new(payload, limits).of(dialect);
+        let reader = &mut Reader::of_payload(payload, limits).of(dialect);
         let kind = kind(reader)?;
         let seq = seq(reader)?;
         let problem = match kind {
@@ -253,7 +255,7 @@ fn exception(reader: &mut Reader<'_>) -> Result<DumpedException, Problem> {
 
 /// The error for a message with a part that does not belong there: fatal after all if its bytes are no value.
 fn misshapen(
-    payload: &Bytes,
+    payload: &[u8],
     dialect: Dialect,
     limits: &Limits,
     kind: u8,

@@ -57,7 +57,7 @@ mod tag;
 pub(crate) mod value;
 
 pub use boxed::Boxed;
-pub(crate) use boxed_read::Resolver;
+pub(crate) use boxed_read::{AsBoxed, Resolver};
 pub use decode::{decode_value, decode_value_strict};
 pub use deflate::InflateError;
 pub use dialect::Dialect;
@@ -67,6 +67,7 @@ pub use envelope::{Envelope, Threads};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, FrameError, ShapeError};
 pub use exception::{DumpedException, NamedException};
 pub use frame::FrameDecoder;
+pub(crate) use frame::Payload;
 pub use framebuf::FrameBuf;
 pub use handler::Handler;
 pub use idpack::{ClassId, IdPack, InstanceId, Kind};

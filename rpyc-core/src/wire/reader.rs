@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{
     dialect::Dialect,
     error::{DecodeError, DecodeErrorKind},
+    frame::Payload,
     limits::Limits,
     string::SHARE_MIN,
     tag,
@@ -12,7 +13,9 @@ use super::{
 
 /// A cursor over one payload, with the budgets of that payload.
 pub(super) struct Reader<'a> {
-    payload: &'a Bytes,
+    payload: &'a [u8],
+    /// The same, where values may share it.
+    shared: Option<&'a Bytes>,
     rest: &'a [u8],
     /// Levels of nesting that may still be entered.
     levels: usize,
@@ -26,8 +29,21 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(payload: &'a Bytes, limits: &'a Limits) -> Self {
+        Self::over(payload, Some(payload), limits)
+    }
+
+    pub(super) fn of_payload(payload: &'a Payload<'_>, limits: &'a Limits) -> Self {
+        match payload {
+            Payload::Part(part) => Self::over(part, None, limits),
+            Payload::Whole(whole) => Self::new(whole, limits),
+        }
+    }
+
+    #[inline]
+    fn over(payload: &'a [u8], shared: Option<&'a Bytes>, limits: &'a Limits) -> Self {
         Self {
             payload,
+            shared,
             rest: payload,
             levels: limits.depth(),
             items: limits.max_items,
@@ -47,11 +63,12 @@ impl<'a> Reader<'a> {
     ///
     /// A boxed tuple takes two levels on the wire for the one that it counts as, a message a few more; a boxed item
     /// is a pair with it.
-    pub(super) fn lenient(payload: &'a Bytes, skip: usize, limits: &'a Limits) -> Self {
+    pub(super) fn lenient(payload: &'a [u8], skip: usize, limits: &'a Limits) -> Self {
         let levels = limits.depth().saturating_mul(2).saturating_add(8);
         let rest = payload.get(skip..).unwrap_or_default();
         Self {
             payload,
+            shared: None,
             rest,
             levels,
             items: limits.max_items.saturating_mul(3).saturating_add(64),
@@ -184,16 +201,17 @@ impl<'a> Reader<'a> {
     ) -> Result<Bytes, Box<DecodeError>> {
         let start = self.offset();
         let taken = self.take(reading, count)?;
-        if self.shares(count) {
-            Ok(self.payload.slice(start..start.saturating_add(count)))
-        } else {
-            Ok(Bytes::copy_from_slice(taken))
+        match self.shared {
+            Some(payload) if self.shares(count) => {
+                Ok(payload.slice(start..start.saturating_add(count)))
+            }
+            _ => Ok(Bytes::copy_from_slice(taken)),
         }
     }
 
     /// Whether something of `count` bytes shares the payload's buffer.
     pub(super) fn shares(&self, count: usize) -> bool {
-        count >= SHARE_MIN && count >= self.payload.len() / 2
+        count >= SHARE_MIN && count >= self.payload.len() / 2 && self.shared.is_some()
     }
 
     /// Announces a container of `count` items, all of them still to be read. From now on memory for them may be
