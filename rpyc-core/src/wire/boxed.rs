@@ -304,7 +304,7 @@ pub(super) const NUMBER: &str = "the number of an object";
 pub(super) const TRIPLE: &str = "a reference (int, str, str)";
 pub(super) const PAIR: &str = "a pair of label and value";
 
-pub(super) const VALUE: i64 = 1;
+const VALUE: i64 = 1;
 const TUPLE: i64 = 2;
 const LOCAL_REF: i64 = 3;
 const REMOTE_REF: i64 = 4;

@@ -181,11 +181,16 @@ fn no_tuple(error: Box<DecodeError>, expected: &'static str) -> Problem {
     }
 }
 
+/// The head of a plain value, as Python writes it.
+const VALUE_HEAD: [u8; 2] = [tag::TUPLE_2, 0x51];
+
 /// Reads the head of a boxed value, up to its label.
 #[inline]
 fn label(reader: &mut Reader<'_>) -> Result<Label, Problem> {
+    if reader.skip_array(VALUE_HEAD) {
+        return Ok(Label::Value);
+    }
     match reader.pair_of_small_int() {
-        Some(boxed::VALUE) => Ok(Label::Value),
         Some(label) => Ok(Label::from_int(label)?),
         None => odd_label(reader),
     }

@@ -141,6 +141,18 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Skips these bytes, if they come next; says whether they did.
+    #[inline]
+    pub(super) fn skip_array<const N: usize>(&mut self, bytes: [u8; N]) -> bool {
+        match self.rest.split_first_chunk() {
+            Some((first, rest)) if *first == bytes => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// The next value, if it is an int as Python writes it, of up to 18 digits; else nothing is read.
     pub(super) fn short_int(&mut self) -> Option<i64> {
         let (first, rest) = self.rest.split_first()?;
