@@ -2,23 +2,39 @@
 
 use super::calls::Effects;
 use super::dispatcher::{Arrival, Core, Dispatcher, Garbage, Locked, Protocol, Refusal};
-use super::reading::Arrivals;
+use super::reading::{Arrivals, Server};
 use super::slot::Reply;
 use crate::error::CloseReason;
 use crate::wire::Seq;
 
 impl<P: Protocol> Dispatcher<P> {
-    /// Puts what arrived where it belongs, and ends the connection where the input ended.
+    /// Puts what arrived where it belongs, and ends the connection where the input ended. A `server` is told what
+    /// it is to run at once.
     pub(super) fn take_in<'a>(
         &'a self,
         mut core: Locked<'a, P>,
         mut arrivals: Arrivals<P>,
+        server: Option<Server<'_, P>>,
     ) -> Locked<'a, P> {
         let mut refused: Vec<P::Request> = Vec::new();
         let count = arrivals.items.len();
         // They come in order. One that is alone is quicker taken from the end.
         if count == 1 {
-            if let Some(arrival) = arrivals.items.pop() {
+            let arrival = match (arrivals.items.pop(), server) {
+                (Some(Arrival::Request { request, bytes }), Some(server))
+                    if core.lifecycle.takes_requests() && arrivals.end.is_none() =>
+                {
+                    match core.scheduler.arrive_at(server.waiter, request, bytes) {
+                        Ok(here) => {
+                            *server.started = Some(here);
+                            None
+                        }
+                        Err(request) => Some(Arrival::Request { request, bytes }),
+                    }
+                }
+                (arrival, _) => arrival,
+            };
+            if let Some(arrival) = arrival {
                 self.take_in_one(&mut core, arrival, &mut refused);
             }
         } else {

@@ -63,7 +63,7 @@ impl<P: Protocol> Dispatcher<P> {
         if core.lifecycle.is_ending(core.is_idle()) || core.scheduler.tasks() > 0 {
             return;
         }
-        let (mut core, _) = self.read_once(core, Reader::Helper, ReadMode::Ready);
+        let (mut core, _) = self.read_once(core, Reader::Helper, ReadMode::Ready, None);
         self.pass_on_reading(&mut core);
         let to_answer = core.lifecycle.is_close_requested();
         drop(core);
@@ -76,7 +76,7 @@ impl<P: Protocol> Dispatcher<P> {
     pub(crate) fn take_in_ready(self: &Arc<Self>) {
         let mut core = self.core.lock();
         for _ in 0..MAX_READS {
-            let (locked, outcome) = self.read_once(core, Reader::Helper, ReadMode::Ready);
+            let (locked, outcome) = self.read_once(core, Reader::Helper, ReadMode::Ready, None);
             core = locked;
             if !matches!(outcome, ReadOutcome::Came { .. }) {
                 break;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::dispatcher::{Arrival, Dispatcher, Locked, Protocol};
 use super::readiness::ReadinessObserver;
-use super::scheduler::{ThreadState, WaiterId};
+use super::scheduler::{TaskId, ThreadState, WaiterId};
 use crate::error::CloseReason;
 use crate::transport::{Input, Phase, ReadHalf};
 
@@ -29,6 +29,13 @@ pub(crate) enum Reader {
     Waiter(WaiterId),
     /// Nobody's thread: all others are busy, or nobody waits.
     Helper,
+}
+
+/// A thread that reads, and serves for as long as it takes.
+pub(super) struct Server<'a, P: Protocol> {
+    pub(super) waiter: WaiterId,
+    /// Where a request goes that has started here.
+    pub(super) started: &'a mut Option<(TaskId, P::Request)>,
 }
 
 /// How long a read may take.
@@ -144,12 +151,14 @@ impl<P: Protocol> Reading<P> {
 }
 
 impl<P: Protocol> Dispatcher<P> {
-    /// Reads once, unless somebody else does or the queue is full, and takes in what has come.
+    /// Reads once, unless somebody else does or the queue is full, and takes in what has come. Of a `server`'s thread
+    /// gives what it is to run at once.
     pub(super) fn read_once<'a>(
         &'a self,
         mut core: Locked<'a, P>,
         reader: Reader,
         mode: ReadMode,
+        server: Option<Server<'_, P>>,
     ) -> (Locked<'a, P>, ReadOutcome) {
         if !core.scheduler.wants_input() {
             return (core, ReadOutcome::NotRead);
@@ -179,7 +188,7 @@ impl<P: Protocol> Dispatcher<P> {
             true => ReadOutcome::Quiet,
             false => ReadOutcome::Came { more },
         };
-        (self.take_in(core, arrivals), outcome)
+        (self.take_in(core, arrivals, server), outcome)
     }
 
     /// Decodes and resolves what the input has completed, up to so much that it can be taken in;
@@ -305,7 +314,7 @@ impl<P: Protocol> Dispatcher<P> {
                 break;
             }
             self.note(&core, |_| "a helper reads: all others are busy".to_owned());
-            (core, _) = self.read_once(core, Reader::Helper, ReadMode::Within(None));
+            (core, _) = self.read_once(core, Reader::Helper, ReadMode::Within(None), None);
         }
         core.health.helping = false;
         self.pass_on_reading(&mut core);

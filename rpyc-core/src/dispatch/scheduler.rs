@@ -170,6 +170,34 @@ impl<J: Job> Scheduler<J> {
         Ok(())
     }
 
+    /// A request has come, alone, and this waiter's thread has read it. If that serves, and nothing else is there
+    /// or runs, it is started there at once, as [`arrive`](Scheduler::arrive) and [`next`](Scheduler::next) would
+    /// do one after the other; else it is given back.
+    pub(crate) fn arrive_at(
+        &mut self,
+        waiter: WaiterId,
+        job: J,
+        bytes: usize,
+    ) -> Result<(TaskId, J), J> {
+        let is_first = self.queued() == 0 && self.tasks.len() == 0;
+        if !is_first || job.pair() != ThreadPair::default() {
+            return Err(job);
+        }
+        let Some(waiter) = self.waiter_mut(waiter) else {
+            return Err(job);
+        };
+        let is_free = !waiter.has_nested && waiter.state == ThreadState::Awake;
+        if waiter.kind != Kind::Serving || !is_free {
+            return Err(job);
+        }
+        waiter.has_nested = true;
+        let task = TaskId(self.number());
+        self.progress += 1;
+        self.running_bytes += bytes;
+        self.tasks.start(task, job.handler(), None, bytes);
+        Ok((task, job))
+    }
+
     /// Whether reading may go on: it stops at a full queue, so that the peer is slowed down by
     /// the stream, unless somebody here waits for a reply that stands behind the requests.
     pub(crate) fn wants_input(&self) -> bool {

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::blocked_threads::Waiting;
 use super::dispatcher::{Core, Dispatcher, Locked, Protocol};
-use super::reading::{ReadMode, ReadOutcome, Reader};
+use super::reading::{ReadMode, ReadOutcome, Reader, Server};
 use super::running::Current;
-use super::scheduler::{Requester, ThreadState, WaiterId};
+use super::scheduler::{Requester, TaskId, ThreadState, WaiterId};
 use super::sleepers::Sleeper;
 use crate::error::CloseReason;
 use crate::executor::{is_interrupted, is_interruptible};
@@ -133,11 +133,14 @@ impl<P: Protocol> Dispatcher<P> {
         wait.begin(&mut core, waiter);
         core.calls.count_wait(W::IS_FOR_REPLIES);
         let (mut late, mut late_reads) = (false, 0);
+        let mut started = None;
         let (is_interruptible, mut is_quiet) = (is_interruptible(), false);
         let outcome = loop {
             // 1. What is to be run, here or elsewhere.
-            let mut job = None;
-            if core.scheduler.queued() > 0 || core.lifecycle.is_close_requested() {
+            let mut job = started.take();
+            let something_is_due =
+                core.scheduler.queued() > 0 || core.lifecycle.is_close_requested();
+            if job.is_none() && something_is_due {
                 (core, job) = self.give_out(core, Requester::Waiter(waiter));
             }
             // What was given to this thread is run before anything else: nobody else will.
@@ -191,7 +194,7 @@ impl<P: Protocol> Dispatcher<P> {
                 true => Some(limit.map_or(LOOK, |limit| limit.min(LOOK))),
                 false => limit,
             };
-            let (locked, more) = self.read_or_sleep(core, waiter, &wait, limit);
+            let (locked, more) = self.read_or_sleep(core, waiter, &wait, limit, &mut started);
             core = locked;
             is_quiet = !more;
             if W::IS_READY_ONLY && (!more || deadline.is_some_and(passed)) {
@@ -215,13 +218,15 @@ impl<P: Protocol> Dispatcher<P> {
         outcome
     }
 
-    /// Writes, drops, reads or sleeps; says whether input may be there still.
+    /// Writes, drops, reads or sleeps; says whether input may be there still. What is to be run here at once is put
+    /// into `started`.
     fn read_or_sleep<'a, W: Wait<P>>(
         self: &'a Arc<Self>,
         mut core: Locked<'a, P>,
         waiter: WaiterId,
         wait: &W,
         limit: Option<Duration>,
+        started: &mut Option<(TaskId, P::Request)>,
     ) -> (Locked<'a, P>, bool) {
         let garbage = !W::IS_FOR_REPLIES && !core.garbage.is_empty();
         if garbage || self.outbox.needs_writer() {
@@ -245,7 +250,10 @@ impl<P: Protocol> Dispatcher<P> {
             true => ReadMode::Ready,
             false => ReadMode::Within(limit),
         };
-        let (core, outcome) = self.read_once(core, Reader::Waiter(waiter), mode);
+        // Who has a limit may have to go without running it.
+        let serves = !W::IS_FOR_REPLIES && !W::IS_READY_ONLY && limit.is_none();
+        let server = serves.then_some(Server { waiter, started });
+        let (core, outcome) = self.read_once(core, Reader::Waiter(waiter), mode, server);
         match outcome {
             ReadOutcome::Came { more } => (core, more || W::IS_READY_ONLY),
             ReadOutcome::NotRead if !W::IS_READY_ONLY => {

@@ -583,3 +583,18 @@ fn no_number_of_concurrent_requests_is_too_large() {
     in_pool(&mut scheduler, Requester::Nobody, 1);
     in_pool(&mut scheduler, Requester::Nobody, 2);
 }
+
+#[test]
+fn a_request_that_comes_alone_starts_at_the_server_that_read_it() {
+    for nesting in [Nesting::Pool, Nesting::Stack, Nesting::Waiting] {
+        let mut scheduler = scheduler(nesting);
+        let server = scheduler.begin_serving(None, NOBODY);
+        let started = scheduler.arrive_at(server, 1, 10);
+        assert!(started.is_ok_and(|(_, job)| job == 1));
+        assert!(
+            scheduler
+                .arrive_at(server, 2, 10)
+                .is_err_and(|job| job == 2)
+        );
+    }
+}
