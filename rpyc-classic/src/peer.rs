@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::LocalKey;
 
+use rpyc_core::Connection;
 use rpyc_core::object::ObjectRef;
-use rpyc_core::{Connection, WeakConnection};
+use rpyc_core::session::WeakConnection;
 
 use crate::connections::Connections;
 use crate::getconn::Keeper;

@@ -4,7 +4,7 @@
 use std::error;
 use std::time::Duration;
 
-use rpyc_core::{AsyncResult, Config, args, connect_thread, service};
+use rpyc_core::{AsyncResult, Config, Connector, args, service};
 
 struct PrimesService;
 
@@ -24,7 +24,8 @@ impl PrimesService {
 
 pub(crate) fn main() -> Result<(), Box<dyn error::Error>> {
     // Requests start in the order sent; up to four of them run at once.
-    let connection = connect_thread(PrimesService, Config::new().concurrency(4))?;
+    let connection =
+        Connector::new().connect_thread(PrimesService, Config::new().concurrency(4))?;
     let root = connection.root()?;
 
     let limits = [20_000, 10, 100, 1_000];

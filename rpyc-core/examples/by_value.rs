@@ -4,7 +4,7 @@
 use std::error;
 
 use rpyc_core::by_value::{ByValue, Serde};
-use rpyc_core::{Any, Config, args, connect_thread, service};
+use rpyc_core::{Any, Config, Connector, args, service};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,7 +36,8 @@ impl WeatherService {
 
 pub(crate) fn main() -> Result<(), Box<dyn error::Error>> {
     // The side that gives has to allow it.
-    let connection = connect_thread(WeatherService, Config::new().allow_pickle(true))?;
+    let connection =
+        Connector::new().connect_thread(WeatherService, Config::new().allow_pickle(true))?;
     let root = connection.root()?;
 
     let table = root.call_method("readings", args![10_000])?;

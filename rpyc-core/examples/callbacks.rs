@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use rpyc_core::object::callback;
-use rpyc_core::{Any, Config, Context, Exception, args, connect_thread, service};
+use rpyc_core::{Any, Config, Connector, Context, Exception, args, service};
 
 #[derive(Default)]
 struct FeedService {
@@ -53,7 +53,7 @@ impl FeedService {
 }
 
 pub(crate) fn main() -> Result<(), Box<dyn error::Error>> {
-    let connection = connect_thread(FeedService::default(), Config::default())?;
+    let connection = Connector::new().connect_thread(FeedService::default(), Config::default())?;
     let root = connection.root()?;
 
     let squares = root.call_method("map", args![|number: i64| number * number, (1, 2, 3)])?;

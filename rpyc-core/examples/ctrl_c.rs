@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use rpyc_core::object::callback;
-use rpyc_core::{Any, Config, Context, Error, args, connect_thread, service};
+use rpyc_core::{Any, Config, Connector, Context, Error, args, service};
 use signal_hook::consts::SIGINT;
 use signal_hook::iterator::Signals;
 
@@ -31,7 +31,7 @@ pub(crate) fn run(
     mut signals: Signals,
     tell: impl Fn(u64) + Send + Sync + 'static,
 ) -> Result<(), Box<dyn error::Error>> {
-    let connection = connect_thread(WatchService, Config::default())?;
+    let connection = Connector::new().connect_thread(WatchService, Config::default())?;
     let (handle, closing) = (signals.handle(), connection.clone());
     let waiting = thread::spawn(move || {
         if signals.forever().next().is_some() {

@@ -9,7 +9,7 @@ use rpyc_core::object::ObjectRef;
 use rpyc_core::object::{IdParts, ObjectResult};
 use rpyc_core::service::PeerInfo;
 use rpyc_core::wire::Str;
-use rpyc_core::{Any, Config, Context, Object, Service, connect_thread};
+use rpyc_core::{Any, Config, Connector, Context, Object, Service};
 
 /// Attributes that come into being when they are set.
 #[derive(Default)]
@@ -69,7 +69,8 @@ impl Service for NamespaceService {
 }
 
 pub(crate) fn main() -> Result<(), Box<dyn error::Error>> {
-    let connection = connect_thread(NamespaceService::default(), Config::default())?;
+    let connection =
+        Connector::new().connect_thread(NamespaceService::default(), Config::default())?;
     let root = connection.root()?;
     root.set_attr("color", "blue")?;
     root.set_attr("size", 7)?;

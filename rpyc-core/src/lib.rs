@@ -114,7 +114,7 @@ pub mod config;
 mod connect;
 mod counter_hash;
 mod dispatch;
-mod error;
+pub mod error;
 mod exception;
 pub mod executor;
 #[cfg(test)]
@@ -125,17 +125,19 @@ pub mod pool;
 pub mod registry;
 pub mod service;
 pub mod service_pool;
-mod session;
+pub mod session;
 mod sync;
 pub mod transport;
 pub mod wire;
 
 pub use self::config::Config;
-pub use self::connect::{Connector, connect, connect_thread};
-pub use self::error::{CloseReason, Error, Result, Timeout};
+pub use self::connect::{Connector, connect};
+#[doc(inline)]
+pub use self::error::{Error, Result};
 pub use self::exception::{Exception, PythonException};
 pub use self::object::{Any, Args, Context, Exposed, FromAny, IntoAny, Netref, Object};
-pub use self::session::{AsyncResult, BackgroundServing, Connection, WeakConnection};
+#[doc(inline)]
+pub use self::session::{AsyncResult, Connection};
 pub use self::wire::Value;
 /// Makes a Rust error an exception of a Python class, in both directions.
 ///
@@ -178,7 +180,7 @@ pub use rpyc_macros::PythonException;
 ///
 /// ```
 /// use std::time::Duration;
-/// use rpyc_core::{Config, Result, client, connect_thread, service};
+/// use rpyc_core::{Config, Connector, Result, client, service};
 ///
 /// #[client]
 /// trait Lab {
@@ -197,7 +199,7 @@ pub use rpyc_macros::PythonException;
 /// }
 ///
 /// # fn main() -> Result<()> {
-/// let conn = connect_thread(LabService, Config::new())?;
+/// let conn = Connector::new().connect_thread(LabService, Config::new())?;
 /// let lab: LabClient = conn.root()?.extract()?;
 /// assert_eq!(lab.measure(3, 0.5)?, 1.5);
 ///

@@ -1,6 +1,6 @@
 //! CLOSE, and what comes behind it.
 
-use rpyc_core::CloseReason;
+use rpyc_core::error::CloseReason;
 use rpyc_core::wire::{Boxed, Handler, Message};
 
 use crate::memory::bounded;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rpyc_core::CloseReason;
+use rpyc_core::error::CloseReason;
 use rpyc_core::wire::{Boxed, Handler, Message};
 
 use crate::peer::{PING, Peer, call_attr, mine};

@@ -8,8 +8,9 @@ use std::sync::{Arc, Once, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuar
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rpyc_core::error::CloseReason;
 use rpyc_core::wire::Limits;
-use rpyc_core::{CloseReason, Config, Connection, VoidService};
+use rpyc_core::{Config, Connection, VoidService};
 
 use crate::service::Probe;
 

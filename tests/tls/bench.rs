@@ -7,11 +7,10 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
+use rpyc_core::error::CloseReason;
 use rpyc_core::object::Function;
 use rpyc_core::transport::{TlsClient, TlsError, TlsServer};
-use rpyc_core::{
-    Any, Args, CloseReason, Config, Connection, Context, Exception, Exposed, Value, args, service,
-};
+use rpyc_core::{Any, Args, Config, Connection, Context, Exception, Exposed, Value, args, service};
 use rpyc_tests::certs::{Authority, Identity};
 use rpyc_tests::python::Running;
 use rpyc_tests::{Script, deadline::PATIENCE};

@@ -8,8 +8,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
+use rpyc_core::error::CloseReason;
 use rpyc_core::transport::{TlsClient, memory_pair};
-use rpyc_core::{CloseReason, Config, Connection, Connector, VoidService};
+use rpyc_core::{Config, Connection, Connector, VoidService};
 use rpyc_tests::certs::Authority;
 use rpyc_tests::child::Child;
 use rpyc_tests::deadline::PATIENCE;

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Weak};
 
 use rpyc_core::object::{Any, Context, IdParts, MethodInfo, Object, ObjectResult};
-use rpyc_core::{Connection, Exception, WeakConnection, args};
+use rpyc_core::session::WeakConnection;
+use rpyc_core::{Connection, Exception, args};
 
 use super::{attr, gone, method_names};
 use crate::arguments::{MethodDef, method};

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, Weak};
 
 use rpyc_core::args;
 use rpyc_core::object::{Any, Context, IdParts, Iter, MethodInfo, Object, ObjectResult};
-use rpyc_core::{Config, Connection, Exception, WeakConnection};
+use rpyc_core::session::WeakConnection;
+use rpyc_core::{Config, Connection, Exception};
 
 use super::{gone, method_names};
 use crate::arguments::{MethodDef, method};

@@ -10,11 +10,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
+use rpyc_core::Connection;
 use rpyc_core::Exception;
 use rpyc_core::args;
 use rpyc_core::object::{Any, Context, IdParts, MethodInfo, Object, ObjectRef, ObjectResult};
+use rpyc_core::session::WeakConnection;
 use rpyc_core::wire::{Handler, Str, Value};
-use rpyc_core::{Connection, WeakConnection};
 
 use self::channel::Channel;
 use self::config::ConfigView;

@@ -1,4 +1,4 @@
-//! Connecting to a peer: [`connect`], [`connect_thread`], and the [`Connector`] with the options.
+//! Connecting to a peer: [`connect`], and the [`Connector`] with the options.
 
 mod known;
 mod prelude;
@@ -39,15 +39,6 @@ use crate::wire::Dialect;
 /// As [`Connector::connect`].
 pub fn connect(address: impl ToSocketAddrs) -> Result<Connection, Error> {
     Connector::new().connect(address)
-}
-
-/// Connects to the service in this process, which gets a thread of its own; see
-/// [`Connector::connect_thread`].
-///
-/// # Errors
-/// As that.
-pub fn connect_thread(service: impl IntoService, config: Config) -> Result<Connection, Error> {
-    Connector::new().connect_thread(service, config)
 }
 
 /// How to connect: what this side offers, and how long it waits.

@@ -2,17 +2,17 @@
 
 mod exposed;
 mod factory;
-mod peer_info;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use self::factory::{IntoFactory, ServiceFactory};
-pub use self::peer_info::PeerInfo;
 
 use crate::config::Config;
 use crate::exception::Exception;
-use crate::object::{Context, IdParts, Object, ObjectRef};
+use crate::object::{Any, Context, IdParts, Object, ObjectRef};
 use crate::session::Connection;
+use crate::transport::PeerAddr;
 
 /// What one side of a connection offers: its root object, and what happens at both ends of a
 /// connection's life.
@@ -57,6 +57,34 @@ pub trait Service: Send + Sync + 'static {
     /// the connection.
     fn on_disconnect(&self, connection: &Connection) {
         let _ = connection;
+    }
+}
+
+/// The facts of one connection, which are no options of it: who is at the other end, and what the
+/// connection is called.
+///
+/// A server fills it in, a service may add to it in [`configure`](Service::configure), and
+/// whoever has the connection reads it from [`Connection::peer`](crate::Connection::peer).
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct PeerInfo {
+    /// The connection's name in logs. Default: `conn1`, `conn2`, ...
+    pub connid: Option<String>,
+    /// What the authenticator found out about the peer.
+    pub credentials: Option<Any>,
+    /// The addresses of both ends, this side's first. Default: what the stream says.
+    pub endpoints: Option<(SocketAddr, SocketAddr)>,
+    /// Who connected, as the operating system says; a server sets it.
+    pub address: Option<PeerAddr>,
+}
+
+impl PeerInfo {
+    /// Nothing but the connection's name in logs.
+    pub fn named(connid: impl Into<String>) -> PeerInfo {
+        PeerInfo {
+            connid: Some(connid.into()),
+            ..PeerInfo::default()
+        }
     }
 }
 

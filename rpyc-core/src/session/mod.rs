@@ -1,7 +1,7 @@
-//! What the messages of a connection mean: requests and replies of objects, the tables of references
-//! of both sides, and what a peer may do.
+//! Connections: requests and replies of objects, the tables of references of both sides, and what a
+//! peer may do.
 //!
-//! It stands on [`dispatch`](crate::dispatch), which knows nothing of that.
+//! It stands on `dispatch`, which knows who reads and what runs where, and nothing of objects.
 
 mod async_result;
 mod background;
@@ -16,7 +16,6 @@ mod imports;
 mod keep_alive;
 mod netrefs;
 mod opening;
-mod params;
 mod policy;
 mod protocol;
 mod replies;

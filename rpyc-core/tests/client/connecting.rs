@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rpyc_core::error::CloseReason;
 use rpyc_core::registry::{RegistryClient, message};
 use rpyc_core::transport::{PipeStream, Stream};
 use rpyc_core::*;
@@ -317,7 +318,7 @@ fn a_thread_that_reads_a_pipe_is_woken_by_the_close() -> Result<(), Error> {
 
 #[test]
 fn to_a_service_on_a_thread_of_this_process() -> Result<(), Error> {
-    let conn = connect_thread(everything(), Config::default())?;
+    let conn = Connector::new().connect_thread(everything(), Config::default())?;
     assert_eq!(add(&conn)?, 3);
     assert_eq!(conn.fileno(), None);
     conn.close()

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use rpyc_core::object::{FromAny, Function};
 use rpyc_core::service::PeerInfo;
+use rpyc_core::session::WeakConnection;
 use rpyc_core::transport::{MemoryStream, Stream as _, memory_pair};
 use rpyc_core::*;
 

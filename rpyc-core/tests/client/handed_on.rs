@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
+use rpyc_core::error::CloseReason;
+use rpyc_core::session::WeakConnection;
 use rpyc_core::*;
 
 use crate::objects::{PATIENCE, client_of, offering};

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use rpyc_core::config::Observer;
+use rpyc_core::error::CloseReason;
 use rpyc_core::executor::Executor;
 use rpyc_core::executor::ThreadPool;
 use rpyc_core::object::ObjectRef;

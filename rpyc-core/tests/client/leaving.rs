@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rpyc_core::error::CloseReason;
 use rpyc_core::object::Function;
 use rpyc_core::object::ObjectRef;
 use rpyc_core::wire::Handler;

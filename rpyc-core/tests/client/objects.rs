@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use rpyc_core::error::CloseReason;
 use rpyc_core::object::ObjectRef;
 use rpyc_core::object::{IdParts, MethodInfo, ObjectResult};
 use rpyc_core::service::PeerInfo;

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rpyc_core::config::Nesting;
+use rpyc_core::error::CloseReason;
 use rpyc_core::object::{FromAny, Function};
 use rpyc_core::*;
 

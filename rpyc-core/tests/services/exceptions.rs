@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use rpyc_core::error::CloseReason;
 use rpyc_core::object::class::{Class, Method};
 use rpyc_core::{
-    Any, Args, CloseReason, Config, Connection, Context, Error, Exception, Exposed,
-    PythonException, Value, VoidService, args,
+    Any, Args, Config, Connection, Context, Error, Exception, Exposed, PythonException, Value,
+    VoidService, args,
 };
 
 use crate::support::{raised, session};

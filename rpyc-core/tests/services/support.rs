@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use rpyc_core::{
-    Any, Args, CloseReason, Config, Connection, Error, Exception, Netref, Service, VoidService,
-};
+use rpyc_core::error::CloseReason;
+use rpyc_core::{Any, Args, Config, Connection, Error, Exception, Netref, Service, VoidService};
 
 /// A client's end; the server's end is served until this is dropped.
 pub(crate) struct Session {

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use log::Level;
+use rpyc_core::error::CloseReason;
 use rpyc_core::executor::Executor;
 use rpyc_core::service::{PeerInfo, Service};
 use rpyc_core::transport::PeerAddr;
-use rpyc_core::{CloseReason, Config, Connection};
+use rpyc_core::{Config, Connection};
 
 use super::clients::Place;
 use super::journal::Journal;

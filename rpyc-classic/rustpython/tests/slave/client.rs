@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use rpyc_classic::EvaluatorOptions;
 use rpyc_classic::{Evaluator, SlaveOptions, SlaveService};
+use rpyc_core::error::CloseReason;
 use rpyc_core::object::Function;
-use rpyc_core::{Any, CloseReason, Config, Connection, Error, Exception, Value, VoidService, args};
+use rpyc_core::{Any, Config, Connection, Error, Exception, Value, VoidService, args};
 use rpyc_rustpython::RustPython;
 
 /// One interpreter for all tests: their clients share it as clients of a server do.
