@@ -153,23 +153,19 @@ pub trait Forgotten {
     fn as_std(&self) -> &(dyn StdError + 'static);
 }
 
-impl Forgotten for dyn StdError {
-    fn as_std(&self) -> &(dyn StdError + 'static) {
-        self
-    }
+macro_rules! forgotten {
+    ($($kind:ty)*) => {
+        $(
+            impl Forgotten for $kind {
+                fn as_std(&self) -> &(dyn StdError + 'static) {
+                    self
+                }
+            }
+        )*
+    };
 }
 
-impl Forgotten for dyn StdError + Send {
-    fn as_std(&self) -> &(dyn StdError + 'static) {
-        self
-    }
-}
-
-impl Forgotten for dyn StdError + Send + Sync {
-    fn as_std(&self) -> &(dyn StdError + 'static) {
-        self
-    }
-}
+forgotten! { dyn StdError dyn StdError + Send dyn StdError + Send + Sync }
 
 /// A text is a RuntimeError.
 impl From<String> for Exception {

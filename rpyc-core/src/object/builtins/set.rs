@@ -84,45 +84,21 @@ impl ClassBuilder<Mutex<Keys>> {
             method => format!("{method}_update"),
         };
         let several = method != "symmetric_difference";
-        self.with(
-            &format!("__{operator}__"),
-            &["other"],
-            &[],
-            move |this, _, [other], []| {
-                let other = keys_of_set(&other)?;
-                Ok(other.map_or(NOT_IMPLEMENTED, |other| {
-                    set_of(combine(&snapshot(this), &other))
-                }))
-            },
-        )
-        .with(
-            &format!("__r{operator}__"),
-            &["other"],
-            &[],
-            move |this, _, [other], []| {
-                let Some(others) = keys_of_set(&other)? else {
-                    return Ok(NOT_IMPLEMENTED);
-                };
-                let combined = combine(&others, &snapshot(this));
-                // The result is of the type of the left operand.
-                Ok(match &*other.type_name() {
-                    "builtins.set" => set_of(combined),
-                    _ => frozen(combined),
-                })
-            },
-        )
-        .with(
-            &format!("__i{operator}__"),
-            &["other"],
-            &[],
-            move |this, _, [other], []| {
-                let Some(other) = keys_of_set(&other)? else {
-                    return Ok(NOT_IMPLEMENTED);
-                };
-                change(this, |mine| combine(mine, &other));
-                this.clone().into_any()
-            },
-        )
+        self.of_two(&format!("__{operator}__"), move |this, _, other| {
+            Ok(set_of(combine(&snapshot(this), other)))
+        })
+        .of_two(&format!("__r{operator}__"), move |this, left, others| {
+            let combined = combine(others, &snapshot(this));
+            // The result is of the type of the left operand.
+            Ok(match &*left.type_name() {
+                "builtins.set" => set_of(combined),
+                _ => frozen(combined),
+            })
+        })
+        .of_two(&format!("__i{operator}__"), move |this, _, other| {
+            change(this, |mine| combine(mine, other));
+            this.clone().into_any()
+        })
         .public_method(of_iterables(method, several, move |this, others| {
             set_of(all(&snapshot(this), others, combine))
         }))
@@ -134,12 +110,26 @@ impl ClassBuilder<Mutex<Keys>> {
 
     /// A comparison with another set.
     fn comparison(self, name: &str, holds: Holds) -> Self {
-        self.with(name, &["other"], &[], move |this, _, [other], []| {
-            let other = keys_of_set(&other)?;
-            Ok(other.map_or(NOT_IMPLEMENTED, |other| {
-                Any::from(holds(&snapshot(this), &other))
-            }))
+        self.of_two(name, move |this, _, other| {
+            Ok(Any::from(holds(&snapshot(this), other)))
         })
+    }
+
+    /// A method of two sets; what is no set is asked itself. The other one comes as it is, and as its elements.
+    fn of_two(
+        self,
+        name: &str,
+        call: impl Fn(&This, &Any, &Keys) -> ObjectResult + Send + Sync + 'static,
+    ) -> Self {
+        self.with(
+            name,
+            &["other"],
+            &[],
+            move |this, _, [other], []| match keys_of_set(&other)? {
+                Some(keys) => call(this, &other, &keys),
+                None => Ok(Any::Value(Value::NotImplemented)),
+            },
+        )
     }
 
     /// The same with what is in an iterable.
@@ -150,9 +140,6 @@ impl ClassBuilder<Mutex<Keys>> {
         })
     }
 }
-
-/// What asks the other operand, for anything but a set.
-const NOT_IMPLEMENTED: Any = Any::Value(Value::NotImplemented);
 
 fn of_iterables(
     name: &str,
