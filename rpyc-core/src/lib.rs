@@ -75,13 +75,15 @@
 //! | use one by methods with types | [`macro@client`] |
 //! | raise exceptions of one's own classes, and catch them | [`macro@PythonException`], [`Error::downcast`] |
 //! | pass functions, lists, dicts | [`args!`], [`dict!`], [`object::List`] |
-//! | know what a call failed with | [`Error`] |
+//! | know what a call failed with | [`Error`]; why a connection ended: [`error::CloseReason`] |
+//! | know who calls: address, credentials | [`Connection::peer`] |
+//! | act when a client comes or goes | the hooks of [`macro@service`] |
 //! | make Rust types of results, and the reverse | [`Any::extract`], [`FromAny`], [`IntoAny`] |
 //! | go on without waiting; wait for several | [`Netref::async_call`], [`AsyncResult`] |
 //! | be called while doing something else | [`Connection::serve_in_background`] |
 //! | serve many requests of one peer at once | [`Connection::serve_threaded`] |
 //! | copy whole structures in one round trip | [`by_value`] |
-//! | say what a peer may do, and how long to wait | [`Config`] |
+//! | say what a peer may do, and how long to wait | [`Config`]; bounds on its bytes: [`wire::Limits`] |
 //!
 //! What comes back is an [`Any`]: [`extract::<T>`](Any::extract) makes numbers, text, containers and
 //! references of it, `extract::<Serde<T>>` a serde type of plain values, and
