@@ -25,7 +25,7 @@ use crate::error::CloseReason;
 use crate::object::{Any, Args, Context, IdParts, Netref, Object, ObjectRef, ObjectResult};
 use crate::service::{PeerInfo, Service};
 use crate::sync::{Condvar, Mutex, wait};
-use crate::wire::{Handler, Value};
+use crate::wire::Value;
 
 /// What the root does when it is called with its name and arguments.
 struct Root {
@@ -131,6 +131,7 @@ struct World {
     serving: JoinHandle<CloseReason>,
     server_gate: Gate,
     disconnects: [Arc<AtomicUsize>; 2],
+    watcher: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
 }
 
 impl World {
@@ -179,6 +180,7 @@ impl World {
             serving,
             server_gate,
             disconnects,
+            watcher: None,
         }
     }
 
@@ -201,10 +203,14 @@ impl World {
             }
             assert_eq!(count.load(Ordering::SeqCst), 1, "on_disconnect runs once");
         }
+        if let Some((stop, watcher)) = self.watcher {
+            stop.store(true, Ordering::SeqCst);
+            watcher.join().expect("the watcher ends");
+        }
     }
 
-    /// Looks after both ends, as the watchdog does, until the flag is set.
-    fn watch(&self) -> (Arc<AtomicBool>, JoinHandle<()>) {
+    /// Looks after both ends, as the watchdog does, until the world ends.
+    fn watched(mut self) -> World {
         let stop = Arc::new(AtomicBool::new(false));
         let ends: Vec<Arc<Link>> = vec![self.client.link.clone(), self.server.link.clone()];
         let flag = stop.clone();
@@ -216,7 +222,8 @@ impl World {
                 thread::yield_now();
             }
         });
-        (stop, watcher)
+        self.watcher = Some((stop, watcher));
+        self
     }
 }
 
@@ -376,34 +383,21 @@ fn both_ends_may_close_at_once() {
 #[test]
 fn a_busy_request_holds_up_neither_the_reading_nor_requests_that_may_run() {
     check(|| {
-        let world = World::with(Nesting::Pool, |config| config.concurrency = 2);
-        let (stop, watcher) = world.watch();
+        let world = World::with(Nesting::Pool, |config| config.concurrency = 2).watched();
         let root = world.root();
-        let passing = AsyncResult::send(
-            &world.client.link,
-            Handler::Call,
-            vec![
-                Any::Netref(root.clone()),
-                Any::tuple([Any::from("pass")]),
-                Any::tuple([]),
-            ],
-        )
-        .expect("sent");
+        let passing = root.async_call(args!["pass"]).expect("sent");
         root.call(args!["open"])
             .expect("it runs beside the one that waits for it");
         passing.value().expect("the gate is open");
         drop((root, passing));
         world.end();
-        stop.store(true, Ordering::SeqCst);
-        watcher.join().expect("the watcher ends");
     });
 }
 
 #[test]
 fn references_dropped_by_several_threads_are_given_back_exactly() {
     check(|| {
-        let world = World::new(Nesting::Pool);
-        let (stop, watcher) = world.watch();
+        let world = World::new(Nesting::Pool).watched();
         let root = world.root();
         let client = world.client.clone();
         let job = || -> Box<dyn FnOnce() + Send> {
@@ -431,16 +425,13 @@ fn references_dropped_by_several_threads_are_given_back_exactly() {
         }
         drop(root);
         world.end();
-        stop.store(true, Ordering::SeqCst);
-        watcher.join().expect("the watcher ends");
     });
 }
 
 #[test]
 fn a_request_that_runs_out_of_time_leaves_nothing_behind() {
     check(|| {
-        let world = World::new(Nesting::Pool);
-        let (stop, watcher) = world.watch();
+        let world = World::new(Nesting::Pool).watched();
         let root = world.root();
         world.client.update_config(|config| {
             config.sync_request_timeout = Some(std::time::Duration::from_secs(1));
@@ -461,16 +452,13 @@ fn a_request_that_runs_out_of_time_leaves_nothing_behind() {
             .expect("the connection works on");
         drop(root);
         world.end();
-        stop.store(true, Ordering::SeqCst);
-        watcher.join().expect("the watcher ends");
     });
 }
 
 #[test]
 fn a_side_that_shuts_down_ends_everything_without_the_peers_consent() {
     check(|| {
-        let world = World::new(Nesting::Pool);
-        let (stop, watcher) = world.watch();
+        let world = World::new(Nesting::Pool).watched();
         let root = world.root();
         let caller = {
             let root = root.clone();
@@ -484,29 +472,19 @@ fn a_side_that_shuts_down_ends_everything_without_the_peers_consent() {
         world.server.shut_down(std::time::Duration::from_secs(1));
         caller.join().expect("the caller ends");
         world.end();
-        stop.store(true, Ordering::SeqCst);
-        watcher.join().expect("the watcher ends");
     });
 }
 
 #[test]
 fn serving_threads_that_sleep_because_the_queue_is_full_notice_the_end() {
     check(|| {
-        let world = World::with(Nesting::Pool, |config| config.max_queued = 1);
-        let (stop, watcher) = world.watch();
+        let world = World::with(Nesting::Pool, |config| config.max_queued = 1).watched();
         let second = {
             let server = world.server.clone();
             thread::spawn(move || server.serve_all())
         };
         let root = world.root();
-        let pass = || {
-            let args = vec![
-                Any::Netref(root.clone()),
-                Any::tuple([Any::from("pass")]),
-                Any::tuple([]),
-            ];
-            AsyncResult::send(&world.client.link, Handler::Call, args).expect("sent")
-        };
+        let pass = || root.async_call(args!["pass"]).expect("sent");
         // One stands before the gate, the other one fills the queue.
         let passing = [pass(), pass()];
         while world.server.link.lock().scheduler.queued() == 0 {
@@ -517,8 +495,6 @@ fn serving_threads_that_sleep_because_the_queue_is_full_notice_the_end() {
         second.join().expect("the second serving thread ends");
         drop((root, passing));
         world.end();
-        stop.store(true, Ordering::SeqCst);
-        watcher.join().expect("the watcher ends");
     });
 }
 
@@ -560,18 +536,10 @@ fn a_bound_request_is_held_up_by_no_other_thread_s() {
     check(|| {
         let world = World::with(Nesting::Pool, |config| config.bind_threads = true);
         let root = world.root();
-        let shared = world.client.link.clone();
         let function = bound(&root, move |root, number| {
             // Another thread's request stands before the gate, which only this one opens.
-            let (shared, other) = (shared.clone(), root.clone());
-            let pass = thread::spawn(move || {
-                let args = vec![
-                    Any::Netref(other),
-                    Any::tuple([Any::from("pass")]),
-                    Any::tuple([]),
-                ];
-                AsyncResult::send(&shared, Handler::Call, args).expect("sent")
-            });
+            let other = root.clone();
+            let pass = thread::spawn(move || other.async_call(args!["pass"]).expect("sent"));
             let passing = pass.join().expect("no panic");
             root.call(args!["at", number])?;
             root.call(args!["open"])?;

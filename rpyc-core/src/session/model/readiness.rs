@@ -65,8 +65,7 @@ fn enqueue(ward: &Arc<Ward>, server: &Connection) {
 #[test]
 fn an_observed_end_answers_calls_and_callbacks_and_sees_its_end() {
     check(|| {
-        let world = World::served_by(observe_readiness, Nesting::Pool, |_| ());
-        let (stop, watcher) = world.watch();
+        let world = World::served_by(observe_readiness, Nesting::Pool, |_| ()).watched();
         let root = world.root();
         let job = |depth: i64| -> Box<dyn FnOnce() + Send> {
             let root = root.clone();
@@ -75,21 +74,16 @@ fn an_observed_end_answers_calls_and_callbacks_and_sees_its_end() {
         spawn_each([job(1), job(0)]);
         drop(root);
         world.end();
-        stop.store(true, Ordering::SeqCst);
-        watcher.join().expect("the watcher ends");
     });
 }
 
 #[test]
 fn an_observed_end_sees_that_another_thread_ends_it() {
     check(|| {
-        let world = World::served_by(observe_readiness, Nesting::Pool, |_| ());
-        let (stop, watcher) = world.watch();
+        let world = World::served_by(observe_readiness, Nesting::Pool, |_| ()).watched();
         let server = world.server.clone();
         let closer = thread::spawn(move || server.shut_down(Duration::from_secs(1)));
         world.end();
         closer.join().expect("the closer ends");
-        stop.store(true, Ordering::SeqCst);
-        watcher.join().expect("the watcher ends");
     });
 }

@@ -39,8 +39,7 @@ impl Object for CallsBack {
 }
 
 fn handlers_serve(nesting: Nesting) {
-    let world = World::new(nesting);
-    let (stop, watcher) = world.watch();
+    let world = World::new(nesting).watched();
     let root = world.root();
     let call_back = || Any::object(CallsBack(root.clone()));
     let called = root.call(args!["serve", call_back(), call_back()]);
@@ -48,8 +47,6 @@ fn handlers_serve(nesting: Nesting) {
     echo(&root, 2);
     drop(root);
     world.end();
-    stop.store(true, Ordering::SeqCst);
-    watcher.join().expect("the watcher ends");
 }
 
 #[test]

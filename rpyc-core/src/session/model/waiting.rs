@@ -31,8 +31,7 @@ impl Object for Asks {
 #[test]
 fn an_interrupted_wait_ends_and_every_other_one_is_answered() {
     check(|| {
-        let world = World::new(Nesting::Waiting);
-        let (stop, watcher) = world.watch();
+        let world = World::new(Nesting::Waiting).watched();
         let root = world.root();
         let interrupted = {
             let root = root.clone();
@@ -52,7 +51,5 @@ fn an_interrupted_wait_ends_and_every_other_one_is_answered() {
         interrupted.join().expect("no panic");
         drop(root);
         world.end();
-        stop.store(true, Ordering::SeqCst);
-        watcher.join().expect("the watcher ends");
     });
 }
