@@ -153,9 +153,8 @@ fn it_is_served_by_a_request_until_it_closes() {
                 waiting = rpyc.async_(conn.eval)('event.wait(20)')
                 conn.execute('event.set()')
                 same(waiting.value, True)
-            began = time.monotonic()
             conn.close()
-            assert conn.closed and time.monotonic() - began < 10
+            assert conn.closed
         with connect() as conn:
             for wrong in (0, -1, 100_000, 'many'):
                 with raises((ValueError, TypeError)):

@@ -78,8 +78,13 @@ fn a_handler_may_serve_while_its_callbacks_call_the_peer_that_calls_back() {
 }
 
 /// Serves a pair's second side on a thread of its own.
-fn served(root: Arc<dyn Service>, client: Config) -> (Connection, thread::JoinHandle<CloseReason>) {
-    let pair = Connection::pair(Arc::new(VoidService), client, root, Config::default());
+fn served(
+    root: Arc<dyn Service>,
+    client: Config,
+    nesting: Nesting,
+) -> (Connection, thread::JoinHandle<CloseReason>) {
+    let server = Config::new().nesting(nesting);
+    let pair = Connection::pair(Arc::new(VoidService), client, root, server);
     let (client, there) = pair.expect("a pair");
     (client, thread::spawn(move || there.serve_all()))
 }
@@ -98,23 +103,30 @@ fn a_close_waits_for_no_handler_that_serves() {
             drop(connection.poll_all(2 * PATIENCE));
         }),
     ];
-    for (way, serve) in ways {
+    let nestings = [Nesting::Pool, Nesting::Stack];
+    for ((way, serve), nesting) in ways
+        .into_iter()
+        .flat_map(|way| nestings.map(|nesting| (way, nesting)))
+    {
         let root = offering(move |cx, _, _| {
             serve(cx.connection());
             Ok(Any::NONE)
         });
         // Less than the time after which a CLOSE is answered in any case.
         let impatient = Config::new().sync_request_timeout(Some(Duration::from_secs(3)));
-        let (client, serving) = served(root, impatient);
+        let (client, serving) = served(root, impatient, nesting);
         let root = client.root().expect("a root");
         let working = root.async_call_method("work", args![]).expect("sent");
         // Answered by the handler's own thread.
         client.ping_with(1, Some(PATIENCE)).expect("it serves");
         client
             .close()
-            .unwrap_or_else(|error| panic!("{way}: {error}"));
-        assert!(working.value().is_err(), "{way}");
-        assert!(serving.join().expect("no panic").is_normal(), "{way}");
+            .unwrap_or_else(|error| panic!("{way}, {nesting:?}: {error}"));
+        assert!(working.value().is_err(), "{way}, {nesting:?}");
+        assert!(
+            serving.join().expect("no panic").is_normal(),
+            "{way}, {nesting:?}"
+        );
     }
 }
 
@@ -136,7 +148,7 @@ fn stops_beside_a_handler_that_serves(before: bool) {
         cx.connection().serve_all();
         Ok(Any::NONE)
     });
-    let (client, serving) = served(root, Config::default());
+    let (client, serving) = served(root, Config::default(), Nesting::Pool);
     let background = client.serve_in_background().expect("a thread");
     let root = client.root().expect("a root");
     let working = root.async_call_method("work", args![]).expect("sent");
@@ -169,7 +181,7 @@ fn a_handler_that_shuts_its_own_connection_down_does_not_wait_for_itself() {
         tell.send(()).expect("the test waits");
         Ok(Any::NONE)
     });
-    let (client, serving) = served(root, Config::default());
+    let (client, serving) = served(root, Config::default(), Nesting::Pool);
     let root = client.root().expect("a root");
     let _working = root.async_call_method("work", args![]).expect("sent");
     client.serve_in_background().expect("a thread");
