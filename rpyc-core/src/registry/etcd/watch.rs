@@ -28,6 +28,8 @@ pub(super) struct EtcdWatch {
 #[derive(Debug)]
 pub(super) struct View {
     servers: Servers,
+    /// Whether they may be others than when they were last looked at.
+    is_news: bool,
     lines: Box<dyn Lines>,
     /// What is left out of the changes, and when that is told next: once a minute.
     left_out: LeftOut,
@@ -104,6 +106,7 @@ impl EtcdWatch {
                 continue;
             }
             view.empty = 0;
+            view.is_news = true;
             for event in watched.events.0 {
                 match event.is_delete() {
                     true => drop(view.servers.0.remove(&event.kv.key.0)),
@@ -135,6 +138,7 @@ impl View {
     pub(super) fn new(front: &str, servers: Servers, lines: Box<dyn Lines>) -> View {
         View {
             servers,
+            is_news: true,
             lines,
             left_out: LeftOut::below(front),
             tell_at: Instant::now(),
@@ -195,7 +199,11 @@ impl Watch for EtcdWatch {
                 self.view = None;
                 continue;
             }
-            let servers = self.view.as_ref().map(|view| view.servers.in_order());
+            let news = self.view.as_mut().filter(|view| view.is_news);
+            let servers = news.map(|view| {
+                view.is_news = false;
+                view.servers.in_order()
+            });
             if let Some(servers) = servers
                 && self.last.as_ref() != Some(&servers)
             {

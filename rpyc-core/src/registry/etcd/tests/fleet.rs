@@ -173,3 +173,23 @@ fn a_fleet_asks_little_of_etcd_and_who_vanishes_is_noticed_within_a_lease() {
         used.bytes_max
     );
 }
+
+#[test]
+fn a_look_at_what_hasnt_changed_takes_as_little_however_many_servers_there_are() {
+    let etcd = Etcd::default();
+    let directory = directory(&etcd).advertise(IpAddr::from([10, 0, 0, 1]));
+    for port in 1..=500 {
+        let offer = Offer::new(["notes"], port).expect("a good offer");
+        directory.register(&offer).expect("registered");
+    }
+    let mut watch = directory.watch("notes").expect("a name");
+    let first = watch.next(Duration::ZERO).expect("an answer");
+    assert_eq!(first.map(|servers| servers.len()), Some(500));
+    let mut next = None;
+    let used = allocation_counter::measure(|| next = watch.next(Duration::ZERO).expect("there"));
+    assert_eq!(next, None);
+    assert!(used.bytes_max < 8 * 1024, "{used:?}");
+    directory.unregister(7).expect("gone");
+    let next = watch.next(Duration::ZERO).expect("there");
+    assert_eq!(next.map(|servers| servers.len()), Some(499));
+}
