@@ -177,3 +177,20 @@ fn what_a_registry_lists_is_what_the_tool_prints_which_tells_of_what_it_leaves_o
     assert!(told.contains("1: no address of a server"), "{told}");
     assert_eq!(told.lines().count(), 1, "{told}");
 }
+
+#[test]
+fn a_list_of_many_services_with_wrong_values_tells_of_few_of_them() {
+    let cluster = Cluster::start(1);
+    for number in 0..30 {
+        let key = format!("/rpyc/services/S{number}/10.0.0.1:1");
+        put(&cluster, key.as_bytes(), b"no value of a server");
+    }
+    let mut command = Command::new(binary());
+    command.args(["services", "--registry-type", "etcd", "--registry-host"]);
+    let output = child::output(command.arg(cluster.endpoints())).expect("it runs");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    let (printed, told) = (text(output.stdout), text(output.stderr));
+    assert_eq!(printed.lines().count(), 30, "{printed}");
+    assert_eq!(told.lines().count(), 11, "{told}");
+    assert!(told.ends_with("isn't told\n"), "{told}");
+}

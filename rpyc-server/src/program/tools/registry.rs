@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command};
@@ -25,7 +26,16 @@ pub(super) fn client(matches: &ArgMatches) -> Result<Arc<dyn Directory>, Failure
     // A client holds no lease.
     let found = Found::new(&options, &Etcd::from_matches(matches), Duration::ZERO)?;
     Ok(match found {
-        Found::Etcd(etcd) => Arc::new(etcd.on_warning(warn)),
+        Found::Etcd(etcd) => {
+            let told = AtomicUsize::new(0);
+            Arc::new(
+                etcd.on_warning(move |text| match told.fetch_add(1, Ordering::Relaxed) {
+                    ..MAX_WARNINGS => warn(text),
+                    MAX_WARNINGS => warn("there is more that is wrong in etcd, and isn't told"),
+                    _ => {}
+                }),
+            )
+        }
         found => found.into_directory(),
     })
 }
@@ -35,6 +45,10 @@ fn warn(text: &str) {
     // Nothing is left to do when nobody listens.
     let _ = writeln!(io::stderr(), "rpyc-server: {}", on_one_line(text));
 }
+
+/// Lines about what is wrong in etcd, which is asked about each service. Who writes there must not
+/// fill the terminal of whoever lists it.
+const MAX_WARNINGS: usize = 10;
 
 pub(super) fn command() -> Command {
     Command::new("services")
