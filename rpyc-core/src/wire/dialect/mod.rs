@@ -221,7 +221,7 @@ impl Dialect {
     /// The reverse of [`to_bits`](Self::to_bits): every message asks for it, so it is looked up.
     pub(crate) fn from_bits(bits: u8) -> Self {
         #[allow(clippy::indexing_slicing)] // the compiler sees the bounds
-        static ALL: [Dialect; 256] = {
+        const ALL: &[Dialect; 256] = &{
             let mut all = [Dialect::V6; 256];
             let mut bits = 0_u8;
             while bits < u8::MAX {
