@@ -111,6 +111,8 @@ impl<P: Protocol> Dispatcher<P> {
         for task in tasks {
             core.scheduler.await_end(task);
         }
+        // Another thread's closing may have waited for just these.
+        core.task_ends.notify();
     }
 
     /// Closes by this side without asking for consent: lets the requests that run or are queued
