@@ -8,7 +8,6 @@ use super::{
     error::{EncodeError, ShapeError},
     idpack::{ClassId, IdPack, InstanceId, Kind},
     limits::Limits,
-    message_write::Callee,
     string::Str,
     value::{self, Value},
 };
@@ -87,6 +86,17 @@ impl Boxed {
         writer.end_items(items.len());
         Ok(())
     }
+}
+
+/// What is called.
+#[derive(Clone, Copy)]
+pub(crate) struct Callee<'a> {
+    /// An object of the receiver's.
+    pub(crate) object: &'a IdPack,
+    /// The reference to it, encoded for the peer, where that is kept.
+    pub(crate) encoded: Option<&'a [u8]>,
+    /// The name of its method, for CALLATTR.
+    pub(crate) method: Option<&'a str>,
 }
 
 /// Writes the arguments of a call as a boxed tuple.

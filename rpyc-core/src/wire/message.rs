@@ -15,7 +15,7 @@ use super::{
     handler::Handler,
     int::Int,
     limits::Limits,
-    message_write::{encode_exception, encode_reply, encode_request},
+    message_write::{EXCEPTION, REPLY, REQUEST, encode_exception, encode_reply, encode_request},
     reader::Reader,
     seq::Seq,
     tag,
@@ -280,7 +280,3 @@ fn misshapen(
         MessageError::BadReply { seq, reason }
     }
 }
-
-pub(super) const REQUEST: u8 = 1;
-pub(super) const REPLY: u8 = 2;
-pub(super) const EXCEPTION: u8 = 3;

@@ -1,7 +1,7 @@
 //! Messages into frames, by reference: nothing is cloned to be sent.
 
 use super::{
-    boxed::{self, Boxed},
+    boxed::{self, Boxed, Callee},
     dialect::{self, Dialect, Framing},
     encode::Writer,
     envelope::Envelope,
@@ -11,7 +11,6 @@ use super::{
     handler::Handler,
     idpack::IdPack,
     limits::Limits,
-    message::{EXCEPTION, REPLY, REQUEST},
     seq::Seq,
     string::Str,
     tag,
@@ -48,17 +47,6 @@ pub(crate) enum Arguments<'a> {
         /// Pairs of names and values.
         keyword: &'a [Boxed],
     },
-}
-
-/// What is called.
-#[derive(Clone, Copy)]
-pub(crate) struct Callee<'a> {
-    /// An object of the receiver's.
-    pub(crate) object: &'a IdPack,
-    /// The reference to it, encoded for the peer, where that is kept.
-    pub(crate) encoded: Option<&'a [u8]>,
-    /// The name of its method, for CALLATTR.
-    pub(crate) method: Option<&'a str>,
 }
 
 /// A reference to an object of the peer's, encoded; `None` if it can't be.
@@ -218,3 +206,7 @@ fn frame(
         }
     }
 }
+
+pub(super) const REQUEST: u8 = 1;
+pub(super) const REPLY: u8 = 2;
+pub(super) const EXCEPTION: u8 = 3;

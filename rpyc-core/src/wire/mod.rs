@@ -57,6 +57,7 @@ mod tag;
 pub(crate) mod value;
 
 pub use boxed::Boxed;
+pub(crate) use boxed::Callee;
 pub(crate) use boxed_read::{AsBoxed, Resolver};
 pub use decode::{decode_value, decode_value_strict};
 pub use deflate::InflateError;
@@ -75,7 +76,7 @@ pub use int::Int;
 pub use limits::Limits;
 pub(crate) use limits::settings;
 pub use message::{Message, MessageError};
-pub(crate) use message_write::{Arguments, Callee, encode_arguments, encode_reference};
+pub(crate) use message_write::{Arguments, encode_arguments, encode_reference};
 pub use message_write::{encode_exception, encode_reply, encode_request};
 pub use plain_type::PlainType;
 pub use seq::Seq;
