@@ -54,7 +54,7 @@ fn is_content(arguments: &[&str]) {
     let (code, text) = run(arguments);
     assert_eq!(code, Some(0), "{arguments:?}: {text}");
     let mut lines: Vec<&str> = text.lines().collect();
-    lines.retain(|line| !line.contains(" has no effect with "));
+    lines.retain(|line| !line.contains(" has no effect with"));
     assert_eq!(lines, ["configuration OK"], "{arguments:?}");
 }
 
