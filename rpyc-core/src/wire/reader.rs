@@ -284,14 +284,37 @@ pub(super) fn decimal(digits: &[u8]) -> Option<i64> {
     if digits.is_empty() || digits.len() > SHORT_DIGITS {
         return None;
     }
-    let (mut number, mut is_decimal) = (0, true);
+    let (mut number, mut is_decimal) = (0_i64, true);
     for digit in digits {
         let digit = digit.wrapping_sub(b'0');
         is_decimal &= digit < 10;
-        number = number * 10 + i64::from(digit);
+        // Only what is no digit can make it wrap: then it is no number.
+        number = number.wrapping_mul(10).wrapping_add(i64::from(digit));
     }
     is_decimal.then_some(number)
 }
 
 /// Decimal digits that surely fit 64 bits.
 const SHORT_DIGITS: usize = 18;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_a_number_and_other_bytes_are_none_however_many() {
+        assert_eq!(decimal(b"0"), Some(0));
+        assert_eq!(decimal(b"007"), Some(7));
+        assert_eq!(
+            decimal(&[b'9'; SHORT_DIGITS]),
+            Some(999_999_999_999_999_999)
+        );
+        assert_eq!(decimal(&[b'9'; SHORT_DIGITS + 1]), None);
+        assert_eq!(decimal(b""), None);
+        for byte in (0..=u8::MAX).filter(|byte| !byte.is_ascii_digit()) {
+            for length in 1..=SHORT_DIGITS {
+                assert_eq!(decimal(&vec![byte; length]), None);
+            }
+        }
+    }
+}
