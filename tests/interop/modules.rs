@@ -154,6 +154,13 @@ fn builtins_that_look_at_their_caller_see_the_connections_namespace() {
         conn.builtins.exec('y = x * 2')
         same(conn.eval('y'), 10)
         same(conn.builtins.eval('x', conn.builtins.dict(x=7)), 7)
+        # Code in a dict of its own sees the builtins that all share, replaced ones too.
+        conn.execute('import builtins; real = builtins.len; builtins.len = lambda of: 99')
+        own = conn.builtins.dict()
+        conn.builtins.exec('def size(of): return len(of)', own)
+        sizes = own['size']([]), conn.builtins.eval('len([])', conn.builtins.dict())
+        conn.execute('builtins.len = real')
+        same(sizes, (99, 99))
         for look in conn.builtins.globals, conn.builtins.locals, conn.builtins.vars:
             same(look()['x'], 5)
         assert 'x' in list(conn.builtins.dir())

@@ -139,6 +139,11 @@ class Session:
         name = _LOOKING_AT_CALLER.get(function)
         if name in ("eval", "exec") and len(args) == 1 and "globals" not in kwargs:
             return function(args[0], self._globals(), **kwargs)
+        if name in ("eval", "exec"):
+            names = args[1] if len(args) > 1 else kwargs.get("globals")
+            if issubclass(type(names), dict):
+                # Those of the namespace, not this module's.
+                dict.setdefault(names, "__builtins__", self._globals()["__builtins__"])
         if name in ("globals", "locals", "vars") and not args and not kwargs:
             return self._globals()
         if name == "dir" and not args and not kwargs:
