@@ -2,7 +2,7 @@
 # Deletes the connection's notifications one by one, and what nests a request on any wait and interrupts
 # one, in a copy, and runs the model checker on each copy: it has to fail every time. A notification that
 # nothing misses is either not needed, or the model lacks the scenario that needs it. Not listed are those that only make sooner what the
-# watchdog would do at its next look (the first of each kind in closing.rs, the one in background.rs),
+# watchdog would do at its next look (the first of each kind in closing.rs, the second of task_ends there, the one in background.rs),
 # and those of the outbox, which no scenario waits for: tests
 # without the model do.
 #
@@ -27,7 +27,7 @@ mutants=(
     "running.rs:core.task_ends.notify();"
     "reading.rs:core.wake(next_reader);"
     "closing.rs:core.sleepers.wake_all();:2"
-    "closing.rs:core.task_ends.notify();:2"
+    "closing.rs:core.task_ends.notify();:3"
     "scheduler/choosing.rs:return own.or_else(|| waits.next()).map(|waiter| waiter.id);"
     "../executor.rs:INTERRUPTION.with(|now| now.set(Interruption::Happened));"
     "closing.rs:core.reading.notify_end();"
