@@ -208,17 +208,7 @@ fn who_is_cut_off_from_etcd_is_forgotten_there_and_found_again_when_the_network_
         import shutil
         shutil.rmtree(data)
     "#;
-    let code = format!(
-        "ETCD, SERVER = os.environ['ETCD'], os.environ['SERVER']\n{}",
-        python::dedent(script)
-    );
-    Script::new(&code)
-        .variable("ETCD", program("etcd").to_string_lossy())
-        .variable("SERVER", binary().to_string_lossy())
-        .in_own_network()
-        .deadline(Duration::from_secs(180))
-        .outcome()
-        .unwrap_or_else(|reason| panic!("{reason}"));
+    in_own_network(script);
 }
 
 #[test]
@@ -243,6 +233,11 @@ fn the_address_that_is_registered_doesnt_depend_on_which_member_answers() {
             process.terminate()
             process.wait(PATIENCE)
     "#;
+    in_own_network(script);
+}
+
+/// Runs a script in a network of its own, which knows the programs as `ETCD` and `SERVER`.
+fn in_own_network(script: &str) {
     let code = format!(
         "ETCD, SERVER = os.environ['ETCD'], os.environ['SERVER']\n{}",
         python::dedent(script)

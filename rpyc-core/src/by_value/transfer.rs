@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::CopyError;
 use super::pickle_write::{to_part, to_pickle};
-use super::tuple_read::Part;
+use super::tuple_read::{MESSAGE_PACK_MARK, Part};
 use crate::args;
 use crate::error::Error;
 use crate::exception::{ConversionError, Exception};
@@ -123,6 +123,3 @@ pub fn deliver<T: Serialize + ?Sized>(connection: &Connection, value: &T) -> Res
 /// Asks for MessagePack. Python takes any negative number for its highest pickle protocol, so a
 /// peer of either kind answers in its own way, and the answer's first byte tells which.
 const MESSAGE_PACK: i64 = -0x6d70;
-
-/// The first byte of an answer in MessagePack. No pickle begins with it, and MessagePack doesn't use it.
-pub(super) const MESSAGE_PACK_MARK: u8 = 0xc1;

@@ -6,7 +6,6 @@ use serde::forward_to_deserialize_any;
 
 use super::CopyError;
 use super::pickle_read::pickle_into;
-use super::transfer::MESSAGE_PACK_MARK;
 use super::value_read::Reader;
 use crate::wire::Value;
 
@@ -87,3 +86,6 @@ impl<'de> de::Deserializer<'de> for Tuple {
         unit_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
+
+/// The first byte of an answer in MessagePack. No pickle begins with it, and MessagePack doesn't use it.
+pub(super) const MESSAGE_PACK_MARK: u8 = 0xc1;

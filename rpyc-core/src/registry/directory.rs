@@ -244,11 +244,10 @@ impl<D: Directory> Watch for Polling<D> {
         loop {
             let now = Instant::now();
             if self.due > end {
-                // Nothing tells of news: it is asked for at its time.
-                thread::sleep(end.saturating_duration_since(now));
+                thread::sleep(end.saturating_duration_since(now)); // a registry tells of no news by itself
                 return Ok(None);
             }
-            thread::sleep(self.due.saturating_duration_since(now));
+            thread::sleep(self.due.saturating_duration_since(now)); // it is asked at its time
             let news = self.ask();
             self.due = Instant::now() + self.every;
             match news {

@@ -181,8 +181,8 @@ impl Watch for EtcdWatch {
         loop {
             if self.view.is_none() {
                 let now = Instant::now();
-                // One that was just refused isn't asked again at once.
-                thread::sleep(self.not_before.min(end).saturating_duration_since(now));
+                let due = self.not_before.min(end);
+                thread::sleep(due.saturating_duration_since(now)); // refused: it isn't asked again at once
                 if self.not_before > end {
                     return Ok(None);
                 }
