@@ -18,6 +18,7 @@ use rpyc_cpython::CPython;
 /// The module `rpyc_rs._native`.
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    rpyc_cpython::claim_interpreter(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<registry::Registry>()?;
     module.add_class::<server::Server>()?;

@@ -1,9 +1,11 @@
 //! Servers inside a program of a Python's: the package `rpyc_rs`.
 
-use rpyc_tests::Script;
+use std::process::Command;
+
 use rpyc_tests::certs::Authority;
 use rpyc_tests::package::site;
-use rpyc_tests::python::dedent;
+use rpyc_tests::python::{clear_environment, dedent};
+use rpyc_tests::{Script, child, versions};
 
 use crate::folder;
 
@@ -373,4 +375,33 @@ fn what_is_wrong_is_told_where_it_is_asked_for() {
         "ValueError auto_register: a registry knows TCP port"
     );
     assert!(lines[3].starts_with("OSError"), "{written}");
+}
+
+#[test]
+fn the_package_is_for_one_interpreter_of_a_process() {
+    let site = site().to_string_lossy();
+    for (name, python) in versions::pythons(&["3.10", "3.11", "3.12", "3.13"]) {
+        let code = r#"
+            import sys
+            sys.path.insert(0, sys.argv[1])
+            try: import _interpreters as interpreters
+            except ImportError: import _xxsubinterpreters as interpreters
+            import rpyc_rs
+            run = getattr(interpreters, "exec", None) or interpreters.run_string
+            try: told = run(interpreters.create(), f"import sys; sys.path[:0] = {sys.argv[1:]!r}; import rpyc_rs")
+            except Exception as error: told = error
+            print("ImportError" in str(told), str(told)[:300])
+            class Service: exposed_answer = 42
+            server = rpyc_rs.ThreadedServer(Service)
+            server.start_in_thread()
+            print(rpyc_rs.connect("127.0.0.1", server.port).root.answer)
+            server.close()
+        "#;
+        let mut command = Command::new(&python);
+        let command = clear_environment(&mut command).args(["-c", &dedent(code), &site]);
+        let output = child::output(command).expect("it runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let is_right = said.starts_with("True") && said.ends_with("\n42\n");
+        assert!(output.status.success() && is_right, "{name}: {output:?}");
+    }
 }

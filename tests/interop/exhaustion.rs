@@ -436,6 +436,7 @@ const NO_TABLES: &[&str] = &[
     "embedded.rs EVALUATOR",
     "here.rs SHARED",
     "host_thread.rs IS_HOST",
+    "interpreter.rs CLAIMED",
     "Shared.class_space",
     "Shared.functions",
     "Shared.imports",

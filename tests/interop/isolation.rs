@@ -446,6 +446,23 @@ result.wait()
 }
 
 #[test]
+fn no_client_keeps_others_from_running_by_a_long_switch_interval() {
+    others_are_not_touched_by(
+        r#"
+        greedy = connect()
+        greedy.execute('import string, sys; string.is_over = False; sys.setswitchinterval(1e6)')
+        with raises(TypeError):
+            greedy.modules.sys.setswitchinterval('x')
+        running = rpyc.async_(greedy.execute)('while not string.is_over: pass')
+        same(conn.eval('sum(range(10))'), 45)
+        conn.execute('import string; string.is_over = True')
+        running.wait()
+        greedy.close()
+        "#,
+    );
+}
+
+#[test]
 fn the_finally_of_interrupted_code_runs() {
     if better_than_stock("it runs on for ever") {
         return;

@@ -272,25 +272,33 @@ fn without_clients_a_server_takes_little_more_memory_than_its_python() {
         let output = idle.stdout.take().expect("a pipe");
         let begun = std::io::BufReader::new(output).lines().next();
         begun.expect("a line").expect("of text");
-        let floor = private(idle.id());
+        let floor = memory(idle.id());
         drop(idle.stdin.take());
         idle.wait().expect("it ends");
         let mut command = std::process::Command::new(rpyc_tests::server::binary());
         command.args(["--classic", "--port", "0", "--python"]);
         command.arg(&python);
         let server = Server::by(command);
-        let taken = private(server.process_id());
-        assert!(taken <= floor + MORE, "{name}: {floor} KiB, then {taken}");
+        // As soon as it says that it listens: code of the start is gone by then.
+        let taken = memory(server.process_id());
+        for ((what, more), (floor, taken)) in MORE.into_iter().zip(floor.into_iter().zip(taken)) {
+            assert!(
+                taken <= floor + more,
+                "{name}: {what} {floor} KiB, then {taken}"
+            );
+        }
     }
 }
 
-/// KiB: measured are 2,600.
-const MORE: usize = 3500;
+/// KiB. Measured are 2,600 and, of a build whose own code isn't optimised, 9,000; with the start's code it is 14,000.
+const MORE: [(&str, usize); 2] = [("RssAnon", 3500), ("VmRSS", 11_000)];
 
-/// KiB of a process in memory that are no file's.
-fn private(process: u32) -> usize {
+/// KiB of a process in memory: those that are no file's, and all.
+fn memory(process: u32) -> [usize; 2] {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it is there");
-    let line = status.lines().find(|line| line.starts_with("RssAnon:"));
-    let number = line.and_then(|line| line.split_whitespace().nth(1));
-    number.expect("a number").parse().expect("of KiB")
+    MORE.map(|(what, _)| {
+        let line = status.lines().find(|line| line.starts_with(what));
+        let number = line.and_then(|line| line.split_whitespace().nth(1));
+        number.expect("a number").parse().expect("of KiB")
+    })
 }

@@ -19,6 +19,7 @@ mod attach;
 mod embedded;
 mod ending;
 mod here;
+mod interpreter;
 mod interrupt;
 mod names;
 mod native;
@@ -41,6 +42,7 @@ use rpyc_core::executor::{Executor, ThreadPool};
 pub use self::attach::rest;
 pub use self::embedded::{Callable, Embedded, duplicate, log_to, prepare, stop_embedded};
 use self::here::{Here, PythonSession};
+pub use self::interpreter::claim_interpreter;
 use self::policy::{Setup, policy};
 pub use self::program::{describe, exit, run};
 

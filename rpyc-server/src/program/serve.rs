@@ -212,6 +212,8 @@ fn serve(
         facts.count(&server);
         servers.push(server);
     }
+    obey(signals, &servers)?;
+    code_pages::give_back(); // the start is over, for whoever waits for the lines that follow
     for ((options, plan), server) in options.iter().zip(plans).zip(&servers) {
         if !options.is_alone {
             info!("serving {}", options.name());
@@ -223,8 +225,6 @@ fn serve(
             print_address(server.addresses())?;
         }
     }
-    obey(signals, &servers)?;
-    code_pages::give_back(); // the start is over
     run_all(servers).map_err(broken)?;
     drop(endpoint); // it is there for as long as they are
     Ok(())

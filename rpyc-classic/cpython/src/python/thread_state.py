@@ -51,6 +51,7 @@ def share(bounded_to):
         # The other threads are other clients'.
         sys._settraceallthreads, sys._setprofileallthreads = sys.settrace, sys.setprofile
     _share_recursion_limit(bounded_to)
+    _share_switch_interval()
     _rpyc_locale.share()
 
 
@@ -89,6 +90,16 @@ def _share_recursion_limit(most):
 
     _as_builtin(_set_limit, setrecursionlimit)
     _as_builtin(_get_limit, getrecursionlimit)
+
+
+def _share_switch_interval():
+    set_interval, most = sys.setswitchinterval, sys.getswitchinterval()
+
+    def setswitchinterval(interval, /):
+        # With a longer one a client's loop would keep all others from running.
+        set_interval(min(interval, most) if isinstance(interval, (int, float)) else interval)
+
+    _as_builtin(set_interval, setswitchinterval)
 
 
 def _as_builtin(builtin, function):
