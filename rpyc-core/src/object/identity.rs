@@ -55,6 +55,11 @@ impl Identity {
         Identity::new(Space::RUST, address as u64)
     }
 
+    /// What it is made of; alike for no two.
+    pub(super) fn numbers(self) -> [u64; 2] {
+        [self.space.0, self.number]
+    }
+
     /// A number that tells it from others as long as this process lives, and tells a peer nothing: an
     /// address among its parts can't be had back.
     pub(crate) fn opaque(&self) -> u64 {

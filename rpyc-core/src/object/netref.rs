@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use super::Any;
+use super::{Any, Identity};
 use crate::error::Error;
 use crate::session::{AsyncResult, Connection, Link};
 use crate::wire::{
@@ -143,6 +143,11 @@ impl Netref {
     ) {
         let all = self.followed_by(args);
         self.0.link.post_request(handler, all, what);
+    }
+
+    /// Its identity on this side.
+    pub(super) fn identity(&self) -> Identity {
+        Identity::of(&*self.0)
     }
 
     pub(super) fn link(&self) -> &Arc<Link> {

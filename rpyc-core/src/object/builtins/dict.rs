@@ -9,7 +9,7 @@ use super::{collection, repr_of};
 use crate::exception::Exception;
 use crate::object::class::Method;
 use crate::object::convert::{items, pairs};
-use crate::object::{Any, Args, Class, Context, Exposed, IntoAny, ObjectResult};
+use crate::object::{Any, Args, Class, ClassBuilder, Context, Exposed, IntoAny, ObjectResult};
 use crate::sync::Mutex;
 use crate::wire::Value;
 
@@ -23,7 +23,7 @@ pub struct Dict(This);
 type Entries = IndexMap<Key, Any>;
 type This = Exposed<Mutex<Entries>>;
 
-collection!(Dict, Entries);
+collection!(Dict, "dict", Entries);
 
 impl Dict {
     /// Sets an entry; gives the value that it replaces.
@@ -61,91 +61,60 @@ impl Dict {
 }
 
 fn class() -> Class<Mutex<Entries>> {
-    Class::<Mutex<Entries>>::builder("builtins", "dict")
-        .with("__len__", &[], &[], |this, _, [], []| {
-            Ok(Any::from(this.lock().len()))
-        })
-        .with("__getitem__", &["key"], &[], |this, cx, [key], []| {
+    Dict::builder()
+        .with("__getitem__", ["key"], |this, cx, [key]| {
             let key = key_of(this, cx, key)?;
             let found = this.lock().get(&key).cloned();
             found.ok_or_else(|| missing(key))
         })
-        .with(
-            "__setitem__",
-            &["key", "value"],
-            &[],
-            |this, cx, [key, value], []| {
-                set_entry(this, key_of(this, cx, key)?, value);
-                Ok(Any::NONE)
-            },
-        )
-        .with("__delitem__", &["key"], &[], |this, cx, [key], []| {
+        .with("__setitem__", ["key", "value"], |this, cx, [key, value]| {
+            let old = set_entry(this, key_of(this, cx, key)?, value);
+            Ok(drop(old))
+        })
+        .with("__delitem__", ["key"], |this, cx, [key]| {
             let key = key_of(this, cx, key)?;
             let old = remove_entry(this, &key);
-            old.map(|_| Any::NONE).ok_or_else(|| missing(key))
+            old.map(drop).ok_or_else(|| missing(key))
         })
-        .with("__contains__", &["key"], &[], |this, cx, [key], []| {
+        .with("__contains__", ["key"], |this, cx, [key]| {
             let key = key_of(this, cx, key)?;
-            Ok(Any::from(this.lock().contains_key(&key)))
+            Ok(this.lock().contains_key(&key))
         })
-        .with("__iter__", &[], &[], |this, _, [], []| {
-            Iter::named("builtins.dict_keyiterator", keys(this)).into_any()
+        .with("__iter__", [], |this, _, []| {
+            Ok(Iter::named("builtins.dict_keyiterator", keys(this)))
         })
-        .with("__reversed__", &[], &[], |this, _, [], []| {
+        .with("__reversed__", [], |this, _, []| {
             let reversed = keys(this).into_iter().rev();
-            Iter::named("builtins.dict_reversekeyiterator", reversed).into_any()
+            Ok(Iter::named("builtins.dict_reversekeyiterator", reversed))
         })
-        .with("__repr__", &[], &[], |this, cx, [], []| repr(this, cx))
-        .with("__eq__", &["other"], &[], equals)
-        .public_method(Method::new("update", update))
-        .with("popitem", &[], &[], |this, _, [], []| {
+        .with("__repr__", [], repr)
+        .with("__eq__", ["other"], equals)
+        .with("popitem", [], |this, _, []| {
             let last = this.lock().pop();
-            match last {
-                Some((key, value)) => Ok(Any::tuple([key.into_any(), value])),
-                None => Err(Exception::key_error("popitem(): dictionary is empty")),
-            }
+            let empty = || Exception::key_error("popitem(): dictionary is empty");
+            last.map(|(key, value)| (key.into_any(), value))
+                .ok_or_else(empty)
         })
-        .with("copy", &[], &[], |this, _, [], []| {
-            let copy = this.lock().clone();
-            Ok(Any::from(Dict::holding(copy)))
-        })
-        .with("keys", &[], &[], |this, _, [], []| {
-            Ok(Any::tuple(keys(this)))
-        })
-        .with("values", &[], &[], |this, _, [], []| {
+        .with("keys", [], |this, _, []| Ok(Any::tuple(keys(this))))
+        .with("values", [], |this, _, []| {
             let values = entries(this).into_iter().map(|(_, value)| value);
             Ok(Any::tuple(values))
         })
-        .with("items", &[], &[], |this, _, [], []| {
-            let pairs = entries(this).into_iter();
-            Ok(Any::tuple(
-                pairs.map(|(key, value)| Any::tuple([key, value])),
-            ))
+        .with("items", [], |this, _, []| Ok(entries(this)))
+        .with_optional("get", ["key"], ["default"], |this, cx, [key], [default]| {
+            let key = key_of(this, cx, key)?;
+            let found = this.lock().get(&key).cloned();
+            Ok(found.or(default))
         })
-        .with(
-            "get",
-            &["key"],
-            &["default"],
-            |this, cx, [key], [default]| {
-                let key = key_of(this, cx, key)?;
-                let found = this.lock().get(&key).cloned();
-                Ok(found.or(default).unwrap_or(Any::NONE))
-            },
-        )
-        .with(
-            "pop",
-            &["key"],
-            &["default"],
-            |this, cx, [key], [default]| {
-                let key = key_of(this, cx, key)?;
-                let old = remove_entry(this, &key);
-                old.or(default).ok_or_else(|| missing(key))
-            },
-        )
-        .with(
+        .with_optional("pop", ["key"], ["default"], |this, cx, [key], [default]| {
+            let key = key_of(this, cx, key)?;
+            let old = remove_entry(this, &key);
+            old.or(default).ok_or_else(|| missing(key))
+        })
+        .with_optional(
             "setdefault",
-            &["key"],
-            &["default"],
+            ["key"],
+            ["default"],
             |this, cx, [key], [default]| {
                 let (key, default) = (key_of(this, cx, key)?, default.unwrap_or(Any::NONE));
                 let mut entries = this.lock();
@@ -156,11 +125,7 @@ fn class() -> Class<Mutex<Entries>> {
                 Ok(default)
             },
         )
-        .with("clear", &[], &[], |this, _, [], []| {
-            let old = std::mem::take(&mut *this.lock());
-            drop(old);
-            Ok(Any::NONE)
-        })
+        .public_method(Method::new("update", update))
         .build()
 }
 
@@ -252,7 +217,7 @@ fn entries(this: &This) -> Vec<(Any, Any)> {
         .collect()
 }
 
-fn equals(this: &This, cx: &Context<'_>, [other]: [Any; 1], []: [Option<Any>; 0]) -> ObjectResult {
+fn equals(this: &This, cx: &Context<'_>, [other]: [Any; 1]) -> ObjectResult {
     // A dict of the peer's is fetched: to stock rpyc no dict equals one of the other side.
     if &*other.type_name() != "builtins.dict" {
         return Ok(Any::Value(Value::NotImplemented));
@@ -271,10 +236,10 @@ fn equals(this: &This, cx: &Context<'_>, [other]: [Any; 1], []: [Option<Any>; 0]
     Ok(Any::from(true))
 }
 
-fn repr(this: &This, cx: &Context<'_>) -> ObjectResult {
+fn repr(this: &This, cx: &Context<'_>, []: [Any; 0]) -> ObjectResult<String> {
     let mut texts = Vec::new();
     for (key, value) in entries(this) {
         texts.push(format!("{}: {}", repr_of(cx, &key)?, repr_of(cx, &value)?));
     }
-    Ok(Any::from(format!("{{{}}}", texts.join(", "))))
+    Ok(format!("{{{}}}", texts.join(", ")))
 }

@@ -1,9 +1,5 @@
 //! Whether two things are equal, by Python's rules.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
-use std::sync::LazyLock;
-
 use super::depth::deeper;
 use crate::object::{Any, Context, ObjectResult};
 use crate::wire::{Handler, Int, Value};
@@ -13,24 +9,24 @@ use crate::wire::{Handler, Int, Value};
 /// # Errors
 /// What an object's `__eq__` raised.
 pub(in crate::object) fn same(cx: &Context<'_>, one: &Any, other: &Any) -> ObjectResult<bool> {
-    match (one, other) {
-        (Any::Value(one), Any::Value(other)) => Ok(same_value(one, other)),
-        (Any::Netref(one), Any::Netref(other)) if one == other => Ok(true),
+    let answer = match (one, other) {
+        (Any::Value(one), Any::Value(other)) => return Ok(same_value(one, other)),
+        (Any::Netref(one), Any::Netref(other)) if one == other => return Ok(true),
         (Any::Tuple(_), Any::Tuple(_) | Any::Value(Value::Tuple(_)))
         | (Any::Value(Value::Tuple(_)), Any::Tuple(_)) => {
             let one = one.clone().into_items().unwrap_or_default();
             let other = other.clone().into_items().unwrap_or_default();
-            all_same(cx, &one, &other)
+            return all_same(cx, &one, &other);
         }
         (Any::Local(object), other) | (other, Any::Local(object)) => {
-            deeper(|| Ok(is_true(&object.compare(cx, "__eq__", other)?)))
+            deeper(|| object.compare(cx, "__eq__", other))?
         }
         (Any::Netref(netref), other) | (other, Any::Netref(netref)) => {
-            let args = [other.clone(), Any::from("__eq__")];
-            Ok(is_true(&netref.request(Handler::Cmp, args)?))
+            netref.request(Handler::Cmp, [other.clone(), Any::from("__eq__")])?
         }
-        _ => Ok(false),
-    }
+        _ => return Ok(false),
+    };
+    Ok(matches!(answer, Any::Value(Value::Bool(true))))
 }
 
 /// Whether two sequences are equal, item by item.
@@ -49,104 +45,82 @@ pub(super) fn all_same(cx: &Context<'_>, one: &[Any], other: &[Any]) -> ObjectRe
     Ok(true)
 }
 
-/// Numbers are equal across their types, sets in any order.
+/// Numbers are equal across their types, sets in any order, and a NaN to nothing.
 pub(super) fn same_value(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Tuple(one), Value::Tuple(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| same_item(a, b))
+    let is_nan = match one {
+        Value::Float(float) => float.is_nan(),
+        Value::Complex(real, imaginary) => real.is_nan() || imaginary.is_nan(),
+        _ => false,
+    };
+    let bytes = |value| {
+        let mut bytes = Vec::new();
+        put(value, &mut bytes);
+        bytes
+    };
+    !is_nan && bytes(one) == bytes(other)
+}
+
+/// Appends bytes that are the same for two values where they are the same item of a collection: equal,
+/// or both a NaN, which in Python is the same thing as itself.
+///
+/// They take time and memory by the size of the value, whatever a peer puts into it.
+pub(super) fn put(value: &Value, out: &mut Vec<u8>) {
+    if let Some(int) = integer(value) {
+        return match int.to_i64() {
+            Some(small) => head(b'i', small.cast_unsigned(), out),
+            None => sized(b'I', &int.to_bigint().to_signed_bytes_be(), out),
+        };
+    }
+    match value {
+        Value::Bytes(bytes) => sized(b'b', bytes, out),
+        Value::Str(text) => sized(b's', text.as_bytes(), out),
+        Value::Float(float) => complex([*float, 0.0], out),
+        Value::Complex(real, imaginary) => complex([*real, *imaginary], out),
+        Value::Tuple(items) => {
+            head(b't', items.len() as u64, out);
+            items.iter().for_each(|item| put(item, out));
         }
-        (Value::FrozenSet(one), Value::FrozenSet(other)) => same_set(one, other),
-        (Value::Slice(one), Value::Slice(other)) => {
-            one.iter().zip(&**other).all(|(a, b)| same_item(a, b))
+        Value::Slice(parts) => {
+            head(b':', 0, out);
+            parts.iter().for_each(|part| put(part, out));
         }
-        _ => match (integer(one), integer(other)) {
-            (Some(one), Some(other)) => one == other,
-            (None, None) => match (complex(one), complex(other)) {
-                (Some(one), Some(other)) => one == other,
-                _ => one == other,
-            },
-            _ => false,
-        },
+        // In any order, and however often an item comes.
+        Value::FrozenSet(items) => {
+            let bytes = items.iter().map(|item| {
+                let mut bytes = Vec::new();
+                put(item, &mut bytes);
+                bytes
+            });
+            let mut items: Vec<Vec<u8>> = bytes.collect();
+            items.sort_unstable();
+            items.dedup();
+            sized(b'f', &items.concat(), out);
+        }
+        other => sized(b'n', other.to_string().as_bytes(), out),
     }
 }
 
-/// Whether two items of collections are the same: equal, or both the same thing, which in Python
-/// a NaN is to itself.
-pub(super) fn same_item(one: &Value, other: &Value) -> bool {
-    same_value(one, other)
-        || match (complex(one), complex(other)) {
-            (Some(one), Some(other)) => bits(one) == bits(other),
-            _ => false,
-        }
+/// What an item is, so that none can be taken for one of another kind, and how long.
+pub(super) fn head(kind: u8, number: u64, out: &mut Vec<u8>) {
+    out.push(kind);
+    out.extend_from_slice(&number.to_be_bytes());
 }
 
-fn same_set(one: &[Value], other: &[Value]) -> bool {
-    let (one, other) = (distinct(one), distinct(other));
-    one.len() == other.len() && all_within(&one, &other)
+fn sized(kind: u8, bytes: &[u8], out: &mut Vec<u8>) {
+    head(kind, bytes.len() as u64, out);
+    out.extend_from_slice(bytes);
 }
 
-/// The items of a frozenset, each one once, by their hashes. As none can be found that collide,
-/// nothing is compared here: with sets of sets that would go on from level to level.
-fn distinct(items: &[Value]) -> HashMap<u64, &Value> {
-    items
-        .iter()
-        .map(|item| (hash_of(&Item(item)), item))
-        .collect()
-}
-
-fn all_within(part: &HashMap<u64, &Value>, whole: &HashMap<u64, &Value>) -> bool {
-    let mut part = part.iter();
-    part.all(|(hash, item)| whole.get(hash).is_some_and(|other| same_item(item, other)))
-}
-
-/// An item of a collection: equal items hash alike, and others don't. What is hashed says of which
-/// kind an item is: a peer could have each `0` in a tuple taken for a `()` else.
-pub(super) struct Item<'a>(pub(super) &'a Value);
-
-impl Hash for Item<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        if let Some(int) = integer(self.0) {
-            // Small ones, nearly all, without an allocation.
-            match int.to_i64() {
-                Some(small) => (0_u8, small).hash(state),
-                None => (1_u8, int.to_bigint()).hash(state),
-            }
-            return;
-        }
-        match self.0 {
-            Value::Bytes(bytes) => (2_u8, bytes).hash(state),
-            Value::Str(text) => (3_u8, text).hash(state),
-            Value::Tuple(items) => {
-                (4_u8, items.len()).hash(state);
-                items.iter().for_each(|item| Item(item).hash(state));
-            }
-            // Equal in any order, and however often an item comes.
-            Value::FrozenSet(items) => {
-                let mut hashes: Vec<u64> = items.iter().map(|item| hash_of(&Item(item))).collect();
-                hashes.sort_unstable();
-                hashes.dedup();
-                (5_u8, hashes).hash(state);
-            }
-            Value::Slice(parts) => {
-                6_u8.hash(state);
-                parts.iter().for_each(|part| Item(part).hash(state));
-            }
-            other => match complex(other) {
-                Some(number) => (7_u8, bits(number)).hash(state),
-                None => (8_u8, other.type_name()).hash(state),
-            },
-        }
+/// The same for both zeros, and for every NaN.
+fn complex(parts: [f64; 2], out: &mut Vec<u8>) {
+    for part in parts {
+        let part = if part.is_nan() { f64::NAN } else { part + 0.0 };
+        head(b'c', part.to_bits(), out);
     }
-}
-
-/// A hash that no peer can foretell, so that none finds keys that collide.
-pub(super) fn hash_of(hashed: &impl Hash) -> u64 {
-    static SECRET: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    SECRET.hash_one(hashed)
 }
 
 /// The integer that a bool, an int or a whole float is.
-pub(super) fn integer(value: &Value) -> Option<Int> {
+fn integer(value: &Value) -> Option<Int> {
     match value {
         Value::Bool(flag) => Some(Int::from(i64::from(*flag))),
         Value::Int(int) => Some(int.clone()),
@@ -161,25 +135,4 @@ fn whole(float: f64) -> Option<Int> {
     let is_whole = float.is_finite() && float.fract() == 0.0;
     let big = num_bigint::BigInt::from_f64(float).filter(|_| is_whole);
     big.map(Int::from)
-}
-
-/// The number that a float or a complex is.
-fn complex(value: &Value) -> Option<(f64, f64)> {
-    match value {
-        Value::Float(float) => Some((*float, 0.0)),
-        Value::Complex(real, imaginary) => Some((*real, *imaginary)),
-        _ => None,
-    }
-}
-
-/// The same for both zeros, and for every NaN.
-fn bits((real, imaginary): (f64, f64)) -> [u64; 2] {
-    [real, imaginary].map(|part| match part {
-        part if part.is_nan() => f64::NAN.to_bits(),
-        part => (part + 0.0).to_bits(),
-    })
-}
-
-fn is_true(answer: &Any) -> bool {
-    matches!(answer, Any::Value(Value::Bool(true)))
 }

@@ -4,9 +4,9 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::equality::{Item, hash_of, same_item};
+use super::equality::{head, put};
 use crate::exception::Exception;
-use crate::object::{Any, Identity, Netref, ObjectRef, short_name};
+use crate::object::{Any, short_name};
 use crate::wire::Value;
 
 /// A hashable thing. `1`, `1.0` and `True` are the same key; objects are keys by their identity.
@@ -14,87 +14,62 @@ use crate::wire::Value;
 /// All that may run foreign code happens when it is made: it is hashed and compared under locks.
 #[derive(Clone)]
 pub(super) struct Key {
-    hash: u64,
-    kind: Kind,
-}
-
-#[derive(Clone)]
-enum Kind {
-    Value(Value),
-    /// A tuple that holds a reference.
-    Tuple(Arc<[Key]>),
-    Local(ObjectRef, Identity),
-    Netref(Netref),
+    // The same for all things that are the same key.
+    bytes: Arc<[u8]>,
+    any: Any,
 }
 
 impl Key {
     /// # Errors
     /// A TypeError for what isn't hashable.
     pub(super) fn new(any: Any) -> Result<Key, Exception> {
-        match any {
-            Any::Value(value) => Key::of_value(value),
-            Any::Tuple(items) => match Any::tuple(items) {
-                Any::Tuple(items) => {
-                    let keys: Result<Vec<Key>, Exception> =
-                        items.into_iter().map(Key::new).collect();
-                    let keys = keys?;
-                    let hashes: Vec<u64> = keys.iter().map(|key| key.hash).collect();
-                    Ok(Key {
-                        hash: hash_of(&hashes),
-                        kind: Kind::Tuple(keys.into()),
-                    })
-                }
-                plain => Key::new(plain),
-            },
-            Any::Local(object) => {
-                let parts = object.id_parts();
-                if !object.is_hashable() {
-                    return Err(unhashable(short_name(&parts.name)));
-                }
-                let identity = parts.instance.unwrap_or(parts.class);
-                Ok(Key {
-                    hash: hash_of(&identity),
-                    kind: Kind::Local(object, identity),
-                })
-            }
-            Any::Netref(netref) => {
-                let name = &netref.id_pack().name;
-                if !netref.may_be_hashable() {
-                    return Err(unhashable(short_name(name)));
-                }
-                Ok(Key {
-                    hash: hash_of(&netref),
-                    kind: Kind::Netref(netref),
-                })
-            }
-        }
-    }
-
-    pub(super) fn of_value(value: Value) -> Result<Key, Exception> {
-        if let Some(bad) = unhashable_within(&value) {
-            return Err(unhashable(bad.type_name()));
-        }
+        let mut bytes = Vec::new();
+        put_any(&any, &mut bytes)?;
         Ok(Key {
-            hash: hash_of(&Item(&value)),
-            kind: Kind::Value(value),
+            bytes: bytes.into(),
+            any,
         })
     }
 
     pub(super) fn as_value(&self) -> Option<&Value> {
-        match &self.kind {
-            Kind::Value(value) => Some(value),
-            _ => None,
-        }
+        self.any.as_value()
     }
 
     pub(super) fn into_any(self) -> Any {
-        match self.kind {
-            Kind::Value(value) => Any::Value(value),
-            Kind::Tuple(keys) => Any::tuple(keys.iter().cloned().map(Key::into_any)),
-            Kind::Local(object, _) => Any::Local(object),
-            Kind::Netref(netref) => Any::Netref(netref),
-        }
+        self.any
     }
+}
+
+fn put_any(any: &Any, out: &mut Vec<u8>) -> Result<(), Exception> {
+    let (name, is_hashable, identity) = match any {
+        Any::Value(value) => {
+            if let Some(bad) = unhashable_within(value) {
+                return Err(unhashable(bad.type_name()));
+            }
+            put(value, out);
+            return Ok(());
+        }
+        Any::Tuple(items) => {
+            head(b't', items.len() as u64, out);
+            return items.iter().try_for_each(|item| put_any(item, out));
+        }
+        Any::Local(object) => {
+            let parts = object.id_parts();
+            let identity = parts.instance.unwrap_or(parts.class);
+            (parts.name, object.is_hashable(), identity)
+        }
+        Any::Netref(netref) => {
+            let name = netref.id_pack().name.clone();
+            (name, netref.may_be_hashable(), netref.identity())
+        }
+    };
+    if !is_hashable {
+        return Err(unhashable(short_name(&name)));
+    }
+    for number in identity.numbers() {
+        head(b'@', number, out);
+    }
+    Ok(())
 }
 
 fn unhashable_within(value: &Value) -> Option<&Value> {
@@ -111,14 +86,7 @@ fn unhashable(name: &str) -> Exception {
 
 impl PartialEq for Key {
     fn eq(&self, other: &Key) -> bool {
-        self.hash == other.hash
-            && match (&self.kind, &other.kind) {
-                (Kind::Value(one), Kind::Value(other)) => same_item(one, other),
-                (Kind::Tuple(one), Kind::Tuple(other)) => one == other,
-                (Kind::Local(_, one), Kind::Local(_, other)) => one == other,
-                (Kind::Netref(one), Kind::Netref(other)) => one == other,
-                _ => false,
-            }
+        self.bytes == other.bytes
     }
 }
 
@@ -126,18 +94,21 @@ impl Eq for Key {}
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.hash.hash(state);
+        self.bytes.hash(state);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::hash::BuildHasher;
+
+    use super::super::equality::same_value;
     use super::*;
     use crate::object::{Dict, List, Set};
 
     #[test]
     fn numbers_are_one_key_across_their_types_and_so_is_every_nan() {
-        let key = |value: Value| Key::of_value(value).unwrap();
+        let key = |value: Value| Key::new(Any::Value(value)).unwrap();
         let same = [
             (Value::from(1), Value::from(1.0)),
             (Value::from(true), Value::Complex(1.0, 0.0)),
@@ -175,10 +146,10 @@ mod tests {
     /// All of them once had one hash: a peer's thousands of keys were each compared with all others.
     #[test]
     fn frozensets_and_nans_have_hashes_of_their_own() {
+        let hasher = std::hash::RandomState::new();
         let frozenset = |n: i64| Value::FrozenSet(vec![Value::from(n), Value::from("x")]);
-        let hashes: std::collections::HashSet<u64> = (0..1000)
-            .map(|n| Key::of_value(frozenset(n)).unwrap().hash)
-            .collect();
+        let hash = |n| hasher.hash_one(Key::new(Any::Value(frozenset(n))).unwrap());
+        let hashes: std::collections::HashSet<u64> = (0..1000).map(hash).collect();
         assert_eq!(hashes.len(), 1000);
         // A table of NaNs that equal nothing would be such a heap, too.
         let set = Set::of((0..1000).map(|_| f64::NAN)).unwrap();
@@ -231,13 +202,14 @@ mod tests {
             Value::tuple([Value::from(half), Value::from(0)]),
             Value::None,
         ];
-        let hash = |value: &Value| Key::of_value(value.clone()).unwrap().hash;
+        let hasher = std::hash::RandomState::new();
+        let hash = |value: &Value| hasher.hash_one(Key::new(Any::Value(value.clone())).unwrap());
         let hashes: std::collections::HashSet<u64> = items.iter().map(hash).collect();
         assert_eq!(hashes.len(), items.len());
         let slice = |stop| Value::Slice(Box::new([Value::None, Value::from(stop), Value::None]));
         let frozenset = |stops: [i64; 2]| Value::FrozenSet(stops.map(slice).to_vec());
-        assert!(same_item(&frozenset([1, 2]), &frozenset([2, 1])));
-        assert!(!same_item(&frozenset([1, 2]), &frozenset([1, 3])));
+        assert!(same_value(&frozenset([1, 2]), &frozenset([2, 1])));
+        assert!(!same_value(&frozenset([1, 2]), &frozenset([1, 3])));
     }
 
     /// Lists, dicts and sets of ours were taken, by their identity.

@@ -5,7 +5,9 @@ use super::iter::Iter;
 use super::position::{Position, clamped, index_of};
 use super::{collection, repr_of, reprs_of};
 use crate::exception::Exception;
-use crate::object::{Any, Class, Context, Exposed, FromAny, IntoAny, ObjectResult, convert};
+use crate::object::{
+    Any, Class, ClassBuilder, Context, Exposed, FromAny, IntoAny, ObjectResult, convert,
+};
 use crate::sync::Mutex;
 use crate::wire::Value;
 
@@ -18,7 +20,7 @@ pub struct List(This);
 
 type This = Exposed<Mutex<Vec<Any>>>;
 
-collection!(List, Vec<Any>);
+collection!(List, "list", Vec<Any>);
 
 impl List {
     /// A list of these.
@@ -47,78 +49,61 @@ impl List {
 }
 
 fn class() -> Class<Mutex<Vec<Any>>> {
-    Class::<Mutex<Vec<Any>>>::builder("builtins", "list")
-        .with("__len__", &[], &[], |this, _, [], []| {
-            Ok(Any::from(this.lock().len()))
+    List::builder()
+        .with("__getitem__", ["index"], get_item)
+        .with("__setitem__", ["index", "value"], set_item)
+        .with("__delitem__", ["index"], del_item)
+        .with("__contains__", ["value"], |this, cx, [value]| {
+            Ok(find(&items(this), cx, &value)?.is_some())
         })
-        .with("__getitem__", &["index"], &[], get_item)
-        .with("__setitem__", &["index", "value"], &[], set_item)
-        .with("__delitem__", &["index"], &[], del_item)
-        .with("__contains__", &["value"], &[], |this, cx, [value], []| {
-            Ok(Any::from(find(&items(this), cx, &value)?.is_some()))
-        })
-        .with("__iter__", &[], &[], |this, _, [], []| Ok(iterate(this)))
-        .with("__reversed__", &[], &[], |this, _, [], []| {
+        .with("__iter__", [], |this, _, []| Ok(iterate(this)))
+        .with("__reversed__", [], |this, _, []| {
             let reversed = items(this).into_iter().rev();
-            Iter::named("builtins.list_reverseiterator", reversed).into_any()
+            Ok(Iter::named("builtins.list_reverseiterator", reversed))
         })
-        .with("__repr__", &[], &[], |this, cx, [], []| {
-            Ok(Any::from(format!("[{}]", reprs_of(cx, &items(this))?)))
+        .with("__repr__", [], |this, cx, []| {
+            Ok(format!("[{}]", reprs_of(cx, &items(this))?))
         })
-        .with("__eq__", &["other"], &[], equals)
-        .with("__add__", &["other"], &[], |this, _, [other], []| {
+        .with("__eq__", ["other"], equals)
+        .with("__add__", ["other"], |this, _, [other]| {
             let both = [items(this), convert::items(other)?].concat();
-            Ok(Any::from(List::holding(both)))
+            Ok(List::holding(both))
         })
-        .with("__iadd__", &["other"], &[], |this, _, [other], []| {
+        .with("__iadd__", ["other"], |this, _, [other]| {
             extend(this, other)?;
-            this.clone().into_any()
+            Ok(this.clone())
         })
-        .with("append", &["object"], &[], |this, _, [object], []| {
+        .with("append", ["object"], |this, _, [object]| {
             this.lock().push(object);
-            Ok(Any::NONE)
+            Ok(())
         })
-        .with("extend", &["iterable"], &[], |this, _, [iterable], []| {
+        .with("extend", ["iterable"], |this, _, [iterable]| {
             extend(this, iterable)
         })
-        .with(
-            "insert",
-            &["index", "object"],
-            &[],
-            |this, _, [at, object], []| {
-                let at = i64::from_any(at)?;
-                let mut items = this.lock();
-                let at = clamped(at, items.len());
-                items.insert(at, object);
-                Ok(Any::NONE)
-            },
-        )
-        .with("pop", &[], &["index"], pop)
-        .with("remove", &["value"], &[], |this, cx, [value], []| {
+        .with("insert", ["index", "object"], |this, _, [at, object]| {
+            let at = i64::from_any(at)?;
+            let mut items = this.lock();
+            let at = clamped(at, items.len());
+            items.insert(at, object);
+            Ok(())
+        })
+        .with_optional("pop", [], ["index"], pop)
+        .with("remove", ["value"], |this, cx, [value]| {
             let index = find(&items(this), cx, &value)?
                 .ok_or_else(|| Exception::value_error("list.remove(x): x not in list"))?;
-            remove_at(this, index)?;
-            Ok(Any::NONE)
+            remove_at(this, index).map(drop)
         })
-        .with("index", &["value"], &["start", "stop"], index)
-        .with("count", &["value"], &[], |this, cx, [value], []| {
+        .with_optional("index", ["value"], ["start", "stop"], index)
+        .with("count", ["value"], |this, cx, [value]| {
             let mut count = 0_usize;
             for item in &items(this) {
                 count += usize::from(same(cx, item, &value)?);
             }
-            Ok(Any::from(count))
+            Ok(count)
         })
-        .with("clear", &[], &[], |this, _, [], []| {
-            let old = std::mem::take(&mut *this.lock());
-            drop(old);
-            Ok(Any::NONE)
-        })
-        .with("copy", &[], &[], |this, _, [], []| {
-            Ok(Any::from(List::holding(items(this))))
-        })
-        .with("reverse", &[], &[], |this, _, [], []| {
+        .with("reverse", [], |this, _, []| {
             this.lock().reverse();
-            Ok(Any::NONE)
+            Ok(())
         })
         .build()
 }
@@ -129,7 +114,7 @@ fn items(this: &This) -> Vec<Any> {
     this.lock().clone()
 }
 
-fn get_item(this: &This, _: &Context<'_>, [at]: [Any; 1], []: [Option<Any>; 0]) -> ObjectResult {
+fn get_item(this: &This, _: &Context<'_>, [at]: [Any; 1]) -> ObjectResult {
     let items = this.lock();
     let item = |index: &usize| items.get(*index).cloned();
     match Position::of(&at, items.len())? {
@@ -141,12 +126,7 @@ fn get_item(this: &This, _: &Context<'_>, [at]: [Any; 1], []: [Option<Any>; 0]) 
     }
 }
 
-fn set_item(
-    this: &This,
-    _: &Context<'_>,
-    [at, value]: [Any; 2],
-    []: [Option<Any>; 0],
-) -> ObjectResult {
+fn set_item(this: &This, _: &Context<'_>, [at, value]: [Any; 2]) -> ObjectResult<()> {
     // Fetching may call the peer: not under the lock.
     let values = match at {
         Any::Value(Value::Slice(_)) => convert::items(value)?,
@@ -179,10 +159,10 @@ fn set_item(
     drop(items);
     // What was replaced may have a destructor that comes back here.
     drop(old);
-    Ok(Any::NONE)
+    Ok(())
 }
 
-fn del_item(this: &This, _: &Context<'_>, [at]: [Any; 1], []: [Option<Any>; 0]) -> ObjectResult {
+fn del_item(this: &This, _: &Context<'_>, [at]: [Any; 1]) -> ObjectResult<()> {
     let mut items = this.lock();
     let mut indices = match Position::of(&at, items.len())? {
         Position::Index(index) => vec![index],
@@ -197,7 +177,7 @@ fn del_item(this: &This, _: &Context<'_>, [at]: [Any; 1], []: [Option<Any>; 0]) 
         .collect();
     drop(items);
     drop(old);
-    Ok(Any::NONE)
+    Ok(())
 }
 
 fn pop(this: &This, _: &Context<'_>, []: [Any; 0], [at]: [Option<Any>; 1]) -> ObjectResult {
@@ -220,13 +200,13 @@ fn index(
     cx: &Context<'_>,
     [wanted]: [Any; 1],
     bounds: [Option<Any>; 2],
-) -> ObjectResult {
+) -> ObjectResult<usize> {
     let [start, stop] = bounds.map(|bound| bound.map(i64::from_any).transpose());
     let items = items(this);
     let start = clamped(start?.unwrap_or(0), items.len());
     let stop = clamped(stop?.unwrap_or(i64::MAX), items.len());
     match find(items.get(start..stop).unwrap_or_default(), cx, &wanted)? {
-        Some(index) => Ok(Any::from(start + index)),
+        Some(index) => Ok(start + index),
         None => Err(Exception::value_error(format!(
             "{} is not in list",
             repr_of(cx, &wanted)?
@@ -246,14 +226,14 @@ fn index_error(text: &str) -> Exception {
     Exception::builtin("IndexError").with_arg(text)
 }
 
-fn extend(this: &This, iterable: Any) -> ObjectResult {
+fn extend(this: &This, iterable: Any) -> ObjectResult<()> {
     let more = convert::items(iterable)?;
     this.lock().extend(more);
-    Ok(Any::NONE)
+    Ok(())
 }
 
 /// An iterator over the list as it changes, as Python's is.
-fn iterate(this: &This) -> Any {
+fn iterate(this: &This) -> Iter {
     let this = this.clone();
     let mut index = 0;
     let items = std::iter::from_fn(move || {
@@ -261,7 +241,7 @@ fn iterate(this: &This) -> Any {
         index += 1;
         item
     });
-    Any::object(Iter::named("builtins.list_iterator", items))
+    Iter::named("builtins.list_iterator", items)
 }
 
 fn find(items: &[Any], cx: &Context<'_>, wanted: &Any) -> ObjectResult<Option<usize>> {
@@ -273,7 +253,7 @@ fn find(items: &[Any], cx: &Context<'_>, wanted: &Any) -> ObjectResult<Option<us
     Ok(None)
 }
 
-fn equals(this: &This, cx: &Context<'_>, [other]: [Any; 1], []: [Option<Any>; 0]) -> ObjectResult {
+fn equals(this: &This, cx: &Context<'_>, [other]: [Any; 1]) -> ObjectResult {
     // A list of the peer's is fetched: to stock rpyc no list equals one of the other side.
     if &*other.type_name() != "builtins.list" {
         return Ok(Any::Value(Value::NotImplemented));

@@ -22,11 +22,11 @@ pub use self::iter::Iter;
 pub use self::list::List;
 pub use self::set::Set;
 use super::class::Method;
-use super::{Any, Args, ClassBuilder, Context, Exposed, ObjectResult, Signature};
+use super::{Any, Args, ClassBuilder, Context, Exposed, IntoAny, ObjectResult, Signature};
 
 /// What a handle of a shared collection has, whichever it is.
 macro_rules! collection {
-    ($name:ident, $contents:ty) => {
+    ($name:ident, $class:literal, $contents:ty) => {
         impl $name {
             /// An empty one.
             pub fn new() -> $name {
@@ -51,6 +51,19 @@ macro_rules! collection {
 
             fn holding(contents: $contents) -> $name {
                 $name(Exposed::new(Mutex::new(contents)))
+            }
+
+            /// The class, with the methods that all collections have.
+            fn builder() -> ClassBuilder<Mutex<$contents>> {
+                Class::builder("builtins", $class)
+                    .with("__len__", [], |this: &This, _, []| Ok(this.lock().len()))
+                    .with("copy", [], |this, _, []| {
+                        Ok($name::holding(this.lock().clone()))
+                    })
+                    .with("clear", [], |this, _, []| {
+                        let old = std::mem::take(&mut *this.lock());
+                        Ok(drop(old))
+                    })
             }
         }
 
@@ -84,34 +97,37 @@ macro_rules! collection {
 use collection;
 
 impl<T: Send + Sync + 'static> ClassBuilder<T> {
-    /// Adds a method with these parameters, of which the second ones may be left out.
-    fn with<const REQUIRED: usize, const OPTIONAL: usize>(
+    /// Adds a method with these parameters.
+    fn with<const N: usize, R: IntoAny>(
         self,
         name: &str,
-        required: &[&str; REQUIRED],
-        optional: &[&str; OPTIONAL],
-        call: impl Fn(
-            &Exposed<T>,
-            &Context<'_>,
-            [Any; REQUIRED],
-            [Option<Any>; OPTIONAL],
-        ) -> ObjectResult
+        parameters: [&str; N],
+        call: impl Fn(&Exposed<T>, &Context<'_>, [Any; N]) -> ObjectResult<R> + Send + Sync + 'static,
+    ) -> ClassBuilder<T> {
+        self.with_optional(name, parameters, [], move |this, cx, args, []| {
+            call(this, cx, args)
+        })
+    }
+
+    /// Adds a method with these parameters, of which the second ones may be left out.
+    fn with_optional<const N: usize, const M: usize, R: IntoAny>(
+        self,
+        name: &str,
+        required: [&str; N],
+        optional: [&str; M],
+        call: impl Fn(&Exposed<T>, &Context<'_>, [Any; N], [Option<Any>; M]) -> ObjectResult<R>
         + Send
         + Sync
         + 'static,
     ) -> ClassBuilder<T> {
         let signature = Signature::method(&format!("{}.{name}", self.name));
-        let signature = required
-            .iter()
-            .fold(signature, |all, one| all.required(one));
-        let signature = optional
-            .iter()
-            .fold(signature, |all, one| all.optional(one));
+        let signature = required.into_iter().fold(signature, Signature::required);
+        let signature = optional.into_iter().fold(signature, Signature::optional);
         let method = Method::new(name, move |this, cx, args: Args| {
             let mut bound = signature.bind(args)?;
             let required = array::from_fn(|index| bound.take(index).unwrap_or(Any::NONE));
-            let optional = array::from_fn(|index| bound.take(REQUIRED + index));
-            call(this, cx, required, optional)
+            let optional = array::from_fn(|index| bound.take(N + index));
+            call(this, cx, required, optional)?.into_any()
         });
         if name.starts_with("__") {
             self.method(method)

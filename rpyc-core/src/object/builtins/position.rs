@@ -22,20 +22,18 @@ impl Position {
     /// # Errors
     /// An IndexError, or a TypeError for what is neither an index nor a slice.
     pub(super) fn of(at: &Any, len: usize) -> Result<Position, Exception> {
-        match at {
-            Any::Value(Value::Slice(parts)) => slice(parts, len),
-            Any::Value(value @ (Value::Int(_) | Value::Bool(_))) => {
-                let index = super::equality::integer(value).and_then(|int| int.to_i64());
-                let index = index.and_then(|index| index_of(index, len));
-                index.map(Position::Index).ok_or_else(|| {
-                    Exception::builtin("IndexError").with_arg("list index out of range")
-                })
-            }
-            other => Err(Exception::type_error(format!(
-                "list indices must be integers or slices, not {}",
-                other.type_name()
-            ))),
+        if let Any::Value(Value::Slice(parts)) = at {
+            return slice(parts, len);
         }
+        let Some(index) = at.as_value().and_then(number) else {
+            return Err(Exception::type_error(format!(
+                "list indices must be integers or slices, not {}",
+                at.type_name()
+            )));
+        };
+        index_of(index, len)
+            .map(Position::Index)
+            .ok_or_else(|| Exception::builtin("IndexError").with_arg("list index out of range"))
     }
 }
 
@@ -87,21 +85,21 @@ fn slice(parts: &[Value; 3], len: usize) -> Result<Position, Exception> {
 }
 
 fn part(value: &Value) -> Result<Option<i64>, Exception> {
+    match number(value) {
+        None if !value.is_none() => Err(Exception::type_error(
+            "slice indices must be integers or None or have an __index__ method",
+        )),
+        part => Ok(part),
+    }
+}
+
+/// The number that an index is; where it is too large for any sequence, a large one.
+fn number(value: &Value) -> Option<i64> {
     match value {
-        Value::None => Ok(None),
-        value => match super::equality::integer(value) {
-            Some(int) if !matches!(value, Value::Float(_) | Value::Complex(..)) => {
-                let most = if int.is_negative() {
-                    i64::MIN
-                } else {
-                    i64::MAX
-                };
-                Ok(Some(int.to_i64().unwrap_or(most)))
-            }
-            _ => Err(Exception::type_error(
-                "slice indices must be integers or None or have an __index__ method",
-            )),
-        },
+        Value::Bool(flag) => Some(i64::from(*flag)),
+        Value::Int(int) if int.is_negative() => Some(int.to_i64().unwrap_or(i64::MIN)),
+        Value::Int(int) => Some(int.to_i64().unwrap_or(i64::MAX)),
+        _ => None,
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Set(This);
 type Keys = IndexSet<Key>;
 type This = Exposed<Mutex<Keys>>;
 
-collection!(Set, Keys);
+collection!(Set, "set", Keys);
 
 impl Set {
     /// A set of these.
@@ -85,22 +85,22 @@ impl ClassBuilder<Mutex<Keys>> {
         };
         let several = method != "symmetric_difference";
         self.of_two(&format!("__{operator}__"), move |this, _, other| {
-            Ok(set_of(combine(&snapshot(this), other)))
+            Any::from(Set::holding(combine(&snapshot(this), other)))
         })
         .of_two(&format!("__r{operator}__"), move |this, left, others| {
             let combined = combine(others, &snapshot(this));
             // The result is of the type of the left operand.
-            Ok(match &*left.type_name() {
-                "builtins.set" => set_of(combined),
+            match &*left.type_name() {
+                "builtins.set" => Any::from(Set::holding(combined)),
                 _ => frozen(combined),
-            })
+            }
         })
         .of_two(&format!("__i{operator}__"), move |this, _, other| {
             change(this, |mine| combine(mine, other));
-            this.clone().into_any()
+            Any::object(this.clone())
         })
         .public_method(of_iterables(method, several, move |this, others| {
-            set_of(all(&snapshot(this), others, combine))
+            Any::from(Set::holding(all(&snapshot(this), others, combine)))
         }))
         .public_method(of_iterables(&update, several, move |this, others| {
             change(this, |mine| all(mine, others, combine));
@@ -111,7 +111,7 @@ impl ClassBuilder<Mutex<Keys>> {
     /// A comparison with another set.
     fn comparison(self, name: &str, holds: Holds) -> Self {
         self.of_two(name, move |this, _, other| {
-            Ok(Any::from(holds(&snapshot(this), other)))
+            Any::from(holds(&snapshot(this), other))
         })
     }
 
@@ -119,24 +119,22 @@ impl ClassBuilder<Mutex<Keys>> {
     fn of_two(
         self,
         name: &str,
-        call: impl Fn(&This, &Any, &Keys) -> ObjectResult + Send + Sync + 'static,
+        call: impl Fn(&This, &Any, &Keys) -> Any + Send + Sync + 'static,
     ) -> Self {
-        self.with(
-            name,
-            &["other"],
-            &[],
-            move |this, _, [other], []| match keys_of_set(&other)? {
-                Some(keys) => call(this, &other, &keys),
-                None => Ok(Any::Value(Value::NotImplemented)),
-            },
-        )
+        self.with(name, ["other"], move |this, _, [other]| {
+            Ok(match &*other.type_name() {
+                "frozenset" | "builtins.frozenset" | "builtins.set" => {
+                    call(this, &other, &keys(other.clone())?)
+                }
+                _ => Any::Value(Value::NotImplemented),
+            })
+        })
     }
 
-    /// The same with what is in an iterable.
+    /// A comparison with what is in an iterable.
     fn question(self, name: &str, holds: Holds) -> Self {
-        self.with(name, &["other"], &[], move |this, _, [other], []| {
-            let other = keys(other)?;
-            Ok(Any::from(holds(&snapshot(this), &other)))
+        self.with(name, ["other"], move |this, _, [other]| {
+            Ok(holds(&snapshot(this), &keys(other)?))
         })
     }
 }
@@ -162,15 +160,8 @@ fn of_iterables(
 }
 
 fn all(mine: &Keys, others: &[Keys], combine: Combine) -> Keys {
-    let mut result = mine.clone();
-    for other in others {
-        result = combine(&result, other);
-    }
-    result
-}
-
-fn set_of(keys: Keys) -> Any {
-    Any::from(Set::holding(keys))
+    let others = others.iter();
+    others.fold(mine.clone(), |result, other| combine(&result, other))
 }
 
 /// A frozenset of plain values; one that holds a reference can't be, and is a set.
@@ -178,27 +169,24 @@ fn frozen(keys: Keys) -> Any {
     let values: Option<Vec<Value>> = keys.iter().map(|key| key.as_value().cloned()).collect();
     match values {
         Some(values) => Any::Value(Value::FrozenSet(values)),
-        None => set_of(keys),
+        None => Any::from(Set::holding(keys)),
     }
 }
 
 fn class() -> Class<Mutex<Keys>> {
-    Class::<Mutex<Keys>>::builder("builtins", "set")
-        .with("__len__", &[], &[], |this, _, [], []| {
-            Ok(Any::from(this.lock().len()))
-        })
-        .with("__contains__", &["key"], &[], |this, _, [key], []| {
+    Set::builder()
+        .with("__contains__", ["key"], |this, _, [key]| {
             let key = Key::new(key)?;
-            Ok(Any::from(this.lock().contains(&key)))
+            Ok(this.lock().contains(&key))
         })
-        .with("__iter__", &[], &[], |this, _, [], []| {
-            Iter::named("builtins.set_iterator", elements(this)).into_any()
+        .with("__iter__", [], |this, _, []| {
+            Ok(Iter::named("builtins.set_iterator", elements(this)))
         })
-        .with("__repr__", &[], &[], |this, cx, [], []| {
-            Ok(Any::from(match elements(this).as_slice() {
-                [] => "set()".to_owned(),
-                elements => format!("{{{}}}", reprs_of(cx, elements)?),
-            }))
+        .with("__repr__", [], |this, cx, []| {
+            match elements(this).as_slice() {
+                [] => Ok("set()".to_owned()),
+                elements => Ok(format!("{{{}}}", reprs_of(cx, elements)?)),
+            }
         })
         .operator("and", "intersection", |a, b| a & b)
         .operator("or", "union", |a, b| a | b)
@@ -212,31 +200,22 @@ fn class() -> Class<Mutex<Keys>> {
         .question("issubset", Keys::is_subset)
         .question("issuperset", Keys::is_superset)
         .question("isdisjoint", Keys::is_disjoint)
-        .with("add", &["element"], &[], |this, _, [element], []| {
+        .with("add", ["element"], |this, _, [element]| {
             add(this, Key::new(element)?);
-            Ok(Any::NONE)
+            Ok(())
         })
-        .with("discard", &["element"], &[], |this, _, [element], []| {
-            take(this, &Key::new(element)?);
-            Ok(Any::NONE)
+        .with("discard", ["element"], |this, _, [element]| {
+            Ok(drop(take(this, &Key::new(element)?)))
         })
-        .with("remove", &["element"], &[], |this, _, [element], []| {
+        .with("remove", ["element"], |this, _, [element]| {
             let key = Key::new(element)?;
             let old = take(this, &key);
-            old.map(|_| Any::NONE)
-                .ok_or_else(|| super::dict::missing(key))
+            old.map(drop).ok_or_else(|| super::dict::missing(key))
         })
-        .with("pop", &[], &[], |this, _, [], []| {
+        .with("pop", [], |this, _, []| {
             let last = this.lock().pop();
             let empty = || Exception::key_error("pop from an empty set");
             last.map(Key::into_any).ok_or_else(empty)
-        })
-        .with("clear", &[], &[], |this, _, [], []| {
-            change(this, |_| Keys::new());
-            Ok(Any::NONE)
-        })
-        .with("copy", &[], &[], |this, _, [], []| {
-            Ok(set_of(snapshot(this)))
         })
         .build()
 }
@@ -280,14 +259,6 @@ fn keys(iterable: Any) -> ObjectResult<Keys> {
         .into_iter()
         .map(Key::new)
         .collect()
-}
-
-/// The same of a set or a frozenset of either side; None for anything else.
-fn keys_of_set(any: &Any) -> ObjectResult<Option<Keys>> {
-    match &*any.type_name() {
-        "frozenset" | "builtins.frozenset" | "builtins.set" => keys(any.clone()).map(Some),
-        _ => Ok(None),
-    }
 }
 
 #[cfg(test)]
