@@ -4,33 +4,25 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 use syn::{
-    Attribute, FnArg, Ident, ItemTrait, LitStr, Pat, ReturnType, Signature, TraitItem, TraitItemFn,
-    Type,
+    Attribute, FnArg, Ident, ItemTrait, Pat, ReturnType, Signature, TraitItem, TraitItemFn, Type,
 };
 
-use crate::options::{ClientOptions, name_of};
+use crate::options::{Name, name_of, refuse, take_mark};
 
 /// One method of the trait.
 struct Method {
     signature: Signature,
     output: Type,
-    remote: Remote,
-    args: Vec<TokenStream>,
+    // What it asks for over there.
+    request: TokenStream,
 }
 
-/// What a method does over there.
-enum Remote {
-    Call(String),
-    Get(String),
-    Set(String, Ident),
-}
-
-pub(crate) fn expand(options: ClientOptions, mut item: ItemTrait) -> syn::Result<TokenStream> {
+pub(crate) fn expand(Name(name): Name, mut item: ItemTrait) -> syn::Result<TokenStream> {
     if !item.generics.params.is_empty() {
-        return Err(syn::Error::new_spanned(
+        return refuse(
             &item.generics,
             "a remote object has no types: the trait can't be generic",
-        ));
+        );
     }
     let mut methods = Vec::new();
     for entry in &mut item.items {
@@ -38,15 +30,12 @@ pub(crate) fn expand(options: ClientOptions, mut item: ItemTrait) -> syn::Result
             TraitItem::Fn(function) if function.default.is_some() => {}
             TraitItem::Fn(function) => methods.push(Method::read(function)?),
             other => {
-                return Err(syn::Error::new_spanned(
-                    other,
-                    "the trait of a remote object has methods alone",
-                ));
+                return refuse(other, "the trait of a remote object has methods alone");
             }
         }
     }
     let (of, vis) = (&item.ident, &item.vis);
-    let client = match &options.name {
+    let client = match &name {
         Some(name) => Ident::new(&name.value(), name.span()),
         None => format_ident!("{}Client", of.unraw()),
     };
@@ -108,17 +97,17 @@ pub(crate) fn expand(options: ClientOptions, mut item: ItemTrait) -> syn::Result
 impl Method {
     /// Reads a method, and takes our attributes off it.
     fn read(function: &mut TraitItemFn) -> syn::Result<Method> {
-        let (mark, attributes) = mark_of(std::mem::take(&mut function.attrs))?;
-        function.attrs = attributes;
+        let known = ["exposed", "getter", "setter"];
+        let mark = take_mark(&mut function.attrs, &known, "a method has one mark")?;
         let signature = &mut function.sig;
         check(signature)?;
         let output = match &signature.output {
             ReturnType::Type(_, of) => (**of).clone(),
             ReturnType::Default => {
-                return Err(syn::Error::new_spanned(
+                return refuse(
                     &signature.ident,
                     "a call over a connection can fail: give a Result, of () where there is nothing else",
-                ));
+                );
             }
         };
         let mut args = Vec::new();
@@ -126,46 +115,53 @@ impl Method {
         for input in signature.inputs.iter_mut().skip(1) {
             let FnArg::Typed(input) = input else { continue };
             let Pat::Ident(pattern) = &*input.pat else {
-                return Err(syn::Error::new_spanned(
-                    &input.pat,
-                    "a parameter of a remote method is a plain name",
-                ));
+                return refuse(&input.pat, "a parameter of a remote method is a plain name");
             };
             let name = pattern.ident.clone();
             args.push(argument(&name, &mut input.attrs)?);
             names.push(name);
         }
         let own = signature.ident.unraw().to_string();
-        let remote = match mark {
-            Mark::Call(name) => Remote::Call(name.map_or(own, |name| name.value())),
-            Mark::Get(name) => Remote::Get(name.map_or(own, |name| name.value())),
-            Mark::Set(name) => {
+        let name = match &mark {
+            Some((_, attribute)) => name_of(attribute)?,
+            None => None,
+        };
+        let request = match mark {
+            Some(("getter", _)) => {
+                let name = name.unwrap_or(own);
+                quote!(Get(#name))
+            }
+            Some(("setter", _)) => {
                 let [value] = &names[..] else {
-                    return Err(syn::Error::new_spanned(
-                        &signature.ident,
-                        "a setter takes the new value alone",
-                    ));
+                    return refuse(&signature.ident, "a setter takes the new value alone");
                 };
-                let short = own.strip_prefix("set_").unwrap_or(&own).to_owned();
-                Remote::Set(name.map_or(short, |name| name.value()), value.clone())
+                let short = own.strip_prefix("set_").unwrap_or(&own);
+                let name = name.as_deref().unwrap_or(short);
+                quote!(Set(#name, ::rpyc_core::IntoAny::into_any(#value)))
+            }
+            _ => {
+                let name = name.unwrap_or(own);
+                quote!(Call(#name, ::rpyc_core::Args::new()#(#args)*))
             }
         };
         Ok(Method {
             signature: signature.clone(),
             output,
-            remote,
-            args,
+            request: quote!(::rpyc_core::object::TypedRequest::#request),
         })
     }
 
     /// The method itself, which waits for the answer.
     fn waiting(&self) -> TokenStream {
-        let (signature, output) = (&self.signature, &self.output);
-        let asked = self.asked();
+        let Method {
+            signature,
+            output,
+            request,
+        } = self;
         quote! {
             #signature {
                 <#output as ::rpyc_core::object::CallResult>::from_call(
-                    self.remote.wait_for(#asked),
+                    self.remote.wait_for(#request),
                 )
             }
         }
@@ -173,10 +169,9 @@ impl Method {
 
     /// Its twin that doesn't wait.
     fn starting(&self, vis: &syn::Visibility) -> TokenStream {
-        let output = &self.output;
+        let (output, request) = (&self.output, &self.request);
         let name = &self.signature.ident;
         let doc = format!("[`{name}`](Self::{name}), without waiting for the answer.");
-        let asked = self.asked();
         let mut signature = self.signature.clone();
         signature.ident = format_ident!("async_{}", name.unraw());
         signature.output = syn::parse_quote! {
@@ -191,64 +186,14 @@ impl Method {
             /// # Errors
             /// Where the request can't be sent.
             #vis #signature {
-                self.remote.start(#asked)
+                self.remote.start(#request)
             }
         }
     }
-
-    fn asked(&self) -> TokenStream {
-        match &self.remote {
-            Remote::Call(name) => {
-                let args = &self.args;
-                quote!(::rpyc_core::object::TypedRequest::Call(
-                    #name,
-                    ::rpyc_core::Args::new()#(#args)*,
-                ))
-            }
-            Remote::Get(name) => quote!(::rpyc_core::object::TypedRequest::Get(#name)),
-            Remote::Set(name, value) => quote!(::rpyc_core::object::TypedRequest::Set(
-                #name,
-                ::rpyc_core::IntoAny::into_any(#value),
-            )),
-        }
-    }
-}
-
-enum Mark {
-    Call(Option<LitStr>),
-    Get(Option<LitStr>),
-    Set(Option<LitStr>),
-}
-
-/// The mark of a method, and its other attributes.
-fn mark_of(attributes: Vec<Attribute>) -> syn::Result<(Mark, Vec<Attribute>)> {
-    let mut mark = None;
-    let mut others = Vec::new();
-    for attribute in attributes {
-        let found = match attribute.path() {
-            path if path.is_ident("exposed") => Mark::Call(name_of(&attribute)?),
-            path if path.is_ident("getter") => Mark::Get(name_of(&attribute)?),
-            path if path.is_ident("setter") => Mark::Set(name_of(&attribute)?),
-            _ => {
-                others.push(attribute);
-                continue;
-            }
-        };
-        if mark.replace(found).is_some() {
-            return Err(syn::Error::new_spanned(
-                attribute,
-                "a method has one mark: exposed, getter or setter",
-            ));
-        }
-    }
-    Ok((mark.unwrap_or(Mark::Call(None)), others))
 }
 
 /// Refuses what can't be called over there.
 fn check(signature: &Signature) -> syn::Result<()> {
-    let refuse = |at: &dyn quote::ToTokens, why: &str| {
-        Err(syn::Error::new_spanned(at.to_token_stream(), why))
-    };
     if let Some(asyncness) = &signature.asyncness {
         return refuse(
             asyncness,
@@ -276,24 +221,10 @@ fn check(signature: &Signature) -> syn::Result<()> {
 
 /// How a parameter is added to the arguments.
 fn argument(name: &Ident, attributes: &mut Vec<Attribute>) -> syn::Result<TokenStream> {
-    let mut how = None;
-    let mut others = Vec::new();
-    for attribute in std::mem::take(attributes) {
-        let known = ["default", "keyword", "keywords", "rest"];
-        match known.iter().find(|one| attribute.path().is_ident(one)) {
-            None => others.push(attribute),
-            Some(_) if how.is_some() => {
-                return Err(syn::Error::new_spanned(
-                    attribute,
-                    "a parameter is one of these: default, keyword, keywords or rest",
-                ));
-            }
-            found => how = found.copied(),
-        }
-    }
-    *attributes = others;
+    let known = ["default", "keyword", "keywords", "rest"];
+    let how = take_mark(attributes, &known, "a parameter is one of these")?;
     let text = name.unraw().to_string();
-    Ok(match how {
+    Ok(match how.map(|(word, _)| word) {
         None => quote!(.arg(#name)),
         Some("keyword") => quote!(.kwarg(#text, #name)),
         Some("default") => quote!(.kwarg_if_some(#text, #name)),

@@ -4,7 +4,9 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Field, Fields, Ident, Index, LitStr, Member};
+use syn::{Data, DeriveInput, Field, Fields, Ident, Index, Member};
+
+use crate::options::{ExceptionOptions, refuse};
 
 /// One field, and whether it is an argument of the exception.
 struct Part {
@@ -18,18 +20,24 @@ struct Part {
 pub(crate) fn expand(input: DeriveInput) -> syn::Result<TokenStream> {
     let of = &input.ident;
     if !input.generics.params.is_empty() {
-        return Err(syn::Error::new_spanned(
+        return refuse(
             &input.generics,
             "a Python class isn't generic: derive it for a type without parameters",
-        ));
+        );
     }
     let Data::Struct(data) = input.data else {
-        return Err(syn::Error::new_spanned(
+        return refuse(
             of,
             "an exception has one class: derive it for a struct each, and gather them in an enum",
-        ));
+        );
     };
-    let (module, class) = names(&input.attrs)?;
+    let mut options = ExceptionOptions::default();
+    for attribute in &input.attrs {
+        if attribute.path().is_ident("exception") {
+            options = attribute.parse_args()?;
+        }
+    }
+    let ExceptionOptions { module, class } = options;
     let module = module.map_or_else(|| quote!(::core::module_path!()), |module| quote!(#module));
     let class = class.map_or_else(|| of.unraw().to_string(), |class| class.value());
     let parts = parts(data.fields)?;
@@ -56,27 +64,6 @@ pub(crate) fn expand(input: DeriveInput) -> syn::Result<TokenStream> {
             }
         }
     })
-}
-
-/// The `module` and the `class` of `#[exception(..)]`.
-fn names(attributes: &[syn::Attribute]) -> syn::Result<(Option<LitStr>, Option<LitStr>)> {
-    let (mut module, mut class) = (None, None);
-    for attribute in attributes {
-        if !attribute.path().is_ident("exception") {
-            continue;
-        }
-        attribute.parse_nested_meta(|meta| {
-            if meta.path.is_ident("module") {
-                module = Some(meta.value()?.parse()?);
-            } else if meta.path.is_ident("class") {
-                class = Some(meta.value()?.parse()?);
-            } else {
-                return Err(meta.error("unknown option: module and class are known"));
-            }
-            Ok(())
-        })?;
-    }
-    Ok((module, class))
 }
 
 fn parts(fields: Fields) -> syn::Result<Vec<Part>> {

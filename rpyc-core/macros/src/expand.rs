@@ -3,11 +3,10 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{ImplItem, ItemImpl, LitStr, Type};
+use syn::{Ident, ImplItem, ItemImpl, Type};
 
-use crate::item::{Mark, take_mark};
 use crate::method::Call;
-use crate::options::{TypeOptions, doc_of};
+use crate::options::{TypeOptions, doc_of, name_of, refuse, take_mark};
 
 /// What the block makes of its type.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,16 +45,25 @@ pub(crate) fn expand(
         let ImplItem::Fn(function) = item else {
             continue;
         };
-        let Some(mark) = take_mark(function)? else {
+        let Some((mark, attribute)) =
+            take_mark(&mut function.attrs, &MARKS, "a method has one mark")?
+        else {
             continue;
         };
         let doc = doc_of(&function.attrs);
-        let call = Call::read(function, matches!(mark, Mark::Configure))?;
-        check_mark(kind, &mark, &call)?;
+        let call = Call::read(function, mark == "configure")?;
+        check_mark(kind, mark, &call)?;
+        let own = call.name.unraw().to_string();
+        let prefix = match mark {
+            "setter" => "set_",
+            "deleter" => "delete_",
+            _ => "",
+        };
+        let name = name_of(&attribute)?
+            .unwrap_or_else(|| own.strip_prefix(prefix).unwrap_or(&own).to_owned());
         match mark {
-            Mark::Exposed(name) => steps.push(method(&call, name, doc, &class_name)),
-            Mark::Getter(name) => {
-                let name = member_name(&call, name, "");
+            "exposed" => steps.push(method(&call, &name, doc, &class_name)),
+            "getter" => {
                 let answer = call.answer(&quote!(cx));
                 property(&mut properties, name).push(quote! {
                     .get(|this, cx| {
@@ -64,51 +72,38 @@ pub(crate) fn expand(
                     })
                 });
             }
-            Mark::Setter(name) => {
-                let name = member_name(&call, name, "set_");
+            "setter" => {
                 let part = setter(&call, &name, &class_name)?;
                 property(&mut properties, name).push(part);
             }
-            Mark::Deleter(name) => {
-                let name = member_name(&call, name, "delete_");
+            "deleter" | "on_connect" => {
                 let answer = call.answer(&quote!(cx));
-                property(&mut properties, name).push(quote! {
-                    .del(|this, cx| {
+                let does = quote! {
+                    |this, cx| {
                         let _ = cx;
                         #answer.map(|_| ())
-                    })
-                });
-            }
-            Mark::OnConnect => {
-                let answer = call.answer(&quote!(cx));
-                steps.push(quote! {
-                    .on_connect(|this, cx| {
-                        let _ = cx;
-                        #answer.map(|_| ())
-                    })
-                });
-            }
-            Mark::BeforeClosed | Mark::OnDisconnect => {
-                let step = match mark {
-                    Mark::BeforeClosed => quote!(before_closed),
-                    _ => quote!(on_disconnect),
+                    }
                 };
-                let hook = call.hook(&[quote!(connection)]);
-                let hook = hook_of_value(&call, hook);
-                steps.push(quote! {
-                    .#step(|value, connection| {
-                        let _ = connection;
-                        #hook;
-                    })
-                });
+                match mark {
+                    "deleter" => property(&mut properties, name).push(quote!(.del(#does))),
+                    _ => steps.push(quote!(.on_connect(#does))),
+                }
             }
-            Mark::Configure => {
-                let hook = call.hook(&[quote!(config), quote!(peer)]);
-                let hook = hook_of_value(&call, hook);
+            // These have the value itself at hand, not the handle.
+            hook => {
+                let given = match hook {
+                    "configure" => vec![quote!(config), quote!(peer)],
+                    _ => vec![quote!(connection)],
+                };
+                let called = call.hook(&given);
+                let this = call.receiver.then(|| quote!(let this = &value;));
+                let step = Ident::new(hook, call.name.span());
                 steps.push(quote! {
-                    .configure(|value, config, peer| {
-                        let _ = peer;
-                        #hook;
+                    .#step(|value, #(#given),*| {
+                        let _ = value;
+                        #(let _ = #given;)*
+                        #this
+                        #called;
                     })
                 });
             }
@@ -173,49 +168,42 @@ pub(crate) fn expand(
 }
 
 /// Refuses a mark that means nothing on this kind of block.
-fn check_mark(kind: Kind, mark: &Mark, call: &Call) -> syn::Result<()> {
-    let refused = match (kind, mark) {
-        (
-            Kind::Object,
-            Mark::BeforeClosed | Mark::Configure | Mark::OnConnect | Mark::OnDisconnect,
-        ) => "only a service has connections: use #[service] on the block",
-        (Kind::Service, Mark::Setter(_) | Mark::Deleter(_)) => {
+fn check_mark(kind: Kind, mark: &str, call: &Call) -> syn::Result<()> {
+    match (kind, mark) {
+        (Kind::Object, "before_closed" | "configure" | "on_connect" | "on_disconnect") => refuse(
+            &call.name,
+            "only a service has connections: use #[service] on the block",
+        ),
+        (Kind::Service, "setter" | "deleter") => refuse(
+            &call.name,
             "no peer can change a service's attributes: expose a method that does it, or give the \
-             property to an object, by #[expose] on its block"
-        }
-        _ => return Ok(()),
-    };
-    Err(syn::Error::new_spanned(&call.name, refused))
+             property to an object, by #[expose] on its block",
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// Checks the block; gives the name of its type.
 fn check(block: &ItemImpl, of: &Type) -> syn::Result<String> {
     if let Some((_, path, _)) = &block.trait_ {
-        return Err(syn::Error::new_spanned(
-            path,
-            "the attribute belongs on an inherent impl block",
-        ));
+        return refuse(path, "the attribute belongs on an inherent impl block");
     }
     if !block.generics.params.is_empty() {
-        return Err(syn::Error::new_spanned(
+        return refuse(
             &block.generics,
             "a generic type has no one class: make one with Class::builder",
-        ));
+        );
     }
     match of {
         Type::Path(path) => {
             let last = path.path.segments.last();
             Ok(last.map_or_else(String::new, |segment| segment.ident.unraw().to_string()))
         }
-        other => Err(syn::Error::new_spanned(
-            other,
-            "the name of a type is expected",
-        )),
+        other => refuse(other, "the name of a type is expected"),
     }
 }
 
-fn method(call: &Call, name: Option<LitStr>, doc: Option<String>, class: &str) -> TokenStream {
-    let name = member_name(call, name, "");
+fn method(call: &Call, name: &str, doc: Option<String>, class: &str) -> TokenStream {
     let qualified = format!("{class}.{name}");
     let signature = call.signature(&qualified);
     let invocation = call.invocation();
@@ -241,17 +229,10 @@ fn method(call: &Call, name: Option<LitStr>, doc: Option<String>, class: &str) -
 
 fn setter(call: &Call, name: &str, class: &str) -> syn::Result<TokenStream> {
     let Some(param) = call.value_param() else {
-        return Err(syn::Error::new_spanned(
-            &call.name,
-            "a setter takes the new value",
-        ));
+        return refuse(&call.name, "a setter takes the new value");
     };
     let of = &param.of;
-    let passed = if param.is_reference() {
-        quote!(&value)
-    } else {
-        quote!(value)
-    };
+    let passed = param.passed(&quote!(value));
     let answer = call.answer(&passed);
     let qualified = format!("{class}.{name}");
     Ok(quote! {
@@ -262,20 +243,6 @@ fn setter(call: &Call, name: &str, class: &str) -> syn::Result<TokenStream> {
             #answer.map(|_| ())
         })
     })
-}
-
-/// A hook that has the value itself at hand, not the handle.
-fn hook_of_value(call: &Call, hook: TokenStream) -> TokenStream {
-    let this = call.receiver.then(|| quote!(let this = &value;));
-    quote!({ let _ = value; #this #hook })
-}
-
-fn member_name(call: &Call, given: Option<LitStr>, prefix: &str) -> String {
-    let own = call.name.unraw().to_string();
-    match given {
-        Some(name) => name.value(),
-        None => own.strip_prefix(prefix).unwrap_or(&own).to_owned(),
-    }
 }
 
 fn property(properties: &mut Vec<Property>, name: String) -> &mut Vec<TokenStream> {
@@ -291,3 +258,14 @@ fn property(properties: &mut Vec<Property>, name: String) -> &mut Vec<TokenStrea
     };
     &mut properties[index].parts
 }
+
+const MARKS: [&str; 8] = [
+    "before_closed",
+    "configure",
+    "deleter",
+    "exposed",
+    "getter",
+    "on_connect",
+    "on_disconnect",
+    "setter",
+];

@@ -4,7 +4,6 @@
 mod client;
 mod exception;
 mod expand;
-mod item;
 mod method;
 mod options;
 #[cfg(test)]
@@ -14,7 +13,6 @@ use proc_macro::TokenStream;
 use syn::parse_macro_input;
 
 use crate::expand::Kind;
-use crate::options::TypeOptions;
 
 /// The marked methods of the type are what a peer's `conn.root` offers.
 ///
@@ -46,11 +44,7 @@ use crate::options::TypeOptions;
 /// after the type, less `Service`, in capitals.
 #[proc_macro_attribute]
 pub fn service(options: TokenStream, item: TokenStream) -> TokenStream {
-    let options = parse_macro_input!(options as TypeOptions);
-    let item = parse_macro_input!(item as syn::ItemImpl);
-    expand::expand(Kind::Service, options, item)
-        .unwrap_or_else(syn::Error::into_compile_error)
-        .into()
+    of_block(Kind::Service, options, item)
 }
 
 /// The marked methods of the type are what a peer can use of a value that it holds by reference.
@@ -62,11 +56,7 @@ pub fn service(options: TokenStream, item: TokenStream) -> TokenStream {
 /// out one that lives on here, wrap it in `Exposed`.
 #[proc_macro_attribute]
 pub fn expose(options: TokenStream, item: TokenStream) -> TokenStream {
-    let options = parse_macro_input!(options as TypeOptions);
-    let item = parse_macro_input!(item as syn::ItemImpl);
-    expand::expand(Kind::Object, options, item)
-        .unwrap_or_else(syn::Error::into_compile_error)
-        .into()
+    of_block(Kind::Object, options, item)
 }
 
 /// A Rust error that is an exception of a Python class, in both directions: it implements
@@ -81,10 +71,7 @@ pub fn expose(options: TokenStream, item: TokenStream) -> TokenStream {
 /// is the module and the name of the struct.
 #[proc_macro_derive(PythonException, attributes(exception, arg))]
 pub fn python_exception(item: TokenStream) -> TokenStream {
-    let input = parse_macro_input!(item as syn::DeriveInput);
-    exception::expand(input)
-        .unwrap_or_else(syn::Error::into_compile_error)
-        .into()
+    made(exception::expand(parse_macro_input!(item)))
 }
 
 /// A typed client of a remote object, a service's root mostly: the trait says what can be called.
@@ -106,9 +93,17 @@ pub fn python_exception(item: TokenStream) -> TokenStream {
 /// `#[client(name = "...")]` gives the struct another name.
 #[proc_macro_attribute]
 pub fn client(options: TokenStream, item: TokenStream) -> TokenStream {
-    let options = parse_macro_input!(options as options::ClientOptions);
-    let item = parse_macro_input!(item as syn::ItemTrait);
-    client::expand(options, item)
+    let (options, item) = (parse_macro_input!(options), parse_macro_input!(item));
+    made(client::expand(options, item))
+}
+
+fn of_block(kind: Kind, options: TokenStream, item: TokenStream) -> TokenStream {
+    let (options, item) = (parse_macro_input!(options), parse_macro_input!(item));
+    made(expand::expand(kind, options, item))
+}
+
+fn made(expanded: syn::Result<proc_macro2::TokenStream>) -> TokenStream {
+    expanded
         .unwrap_or_else(syn::Error::into_compile_error)
         .into()
 }

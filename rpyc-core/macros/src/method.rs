@@ -6,6 +6,8 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Expr, FnArg, Ident, ImplItemFn, Meta, Pat, ReturnType, Type};
 
+use crate::options::{refuse, take_mark};
+
 /// How a method is called.
 pub(crate) struct Call {
     pub(crate) name: Ident,
@@ -40,16 +42,16 @@ impl Call {
     pub(crate) fn read(function: &mut ImplItemFn, takes_mut: bool) -> syn::Result<Call> {
         let signature = &mut function.sig;
         if let Some(asyncness) = &signature.asyncness {
-            return Err(syn::Error::new_spanned(
+            return refuse(
                 asyncness,
                 "calls are blocking here: an async fn can't be exposed",
-            ));
+            );
         }
         if !signature.generics.params.is_empty() {
-            return Err(syn::Error::new_spanned(
+            return refuse(
                 &signature.generics,
                 "a peer's arguments have no types: a generic method can't be exposed",
-            ));
+            );
         }
         let mut call = Call {
             name: signature.ident.clone(),
@@ -68,10 +70,10 @@ impl Call {
                     call.receiver = true;
                 }
                 FnArg::Receiver(receiver) => {
-                    return Err(syn::Error::new_spanned(
+                    return refuse(
                         receiver,
                         "several threads may call at once: the receiver must be &self",
-                    ));
+                    );
                 }
                 FnArg::Typed(input) => {
                     let param = Param::read(input, takes_mut)?;
@@ -136,11 +138,7 @@ impl Call {
                     let #variable: #of = args.keywords()?;
                 }),
             }
-            passed.push(if param.reference {
-                quote!(&#variable)
-            } else {
-                quote!(#variable)
-            });
+            passed.push(param.passed(&quote!(#variable)));
         }
         let answer = converted(&self.called(&passed));
         quote! {
@@ -181,8 +179,10 @@ impl Call {
 }
 
 impl Param {
-    pub(crate) fn is_reference(&self) -> bool {
-        self.reference
+    /// How a value of its type is passed.
+    pub(crate) fn passed(&self, value: &TokenStream) -> TokenStream {
+        let reference = self.reference.then(|| quote!(&));
+        quote!(#reference #value)
     }
 
     /// Refuses what Python refuses, too: its callers count the places of arguments.
@@ -204,7 +204,7 @@ impl Param {
             }
             ParamKind::Defaulted(_) | ParamKind::Required | ParamKind::Rest => return Ok(()),
         };
-        Err(syn::Error::new_spanned(&input.pat, refused))
+        refuse(&input.pat, refused)
     }
 
     fn read(input: &mut syn::PatType, takes_mut: bool) -> syn::Result<Param> {
@@ -212,53 +212,29 @@ impl Param {
             Pat::Ident(pattern) => pattern.ident.unraw().to_string(),
             Pat::Wild(_) => "_".to_owned(),
             other => {
-                return Err(syn::Error::new_spanned(
-                    other,
-                    "a parameter of an exposed method is a plain name",
-                ));
+                return refuse(other, "a parameter of an exposed method is a plain name");
             }
         };
-        let mut kind = None;
-        let mut kept = Vec::new();
-        for attribute in std::mem::take(&mut input.attrs) {
-            let path = attribute.path();
-            let is_ours = ["default", "rest", "keywords"]
-                .iter()
-                .any(|one| path.is_ident(one));
-            if is_ours && kind.is_some() {
-                return Err(syn::Error::new_spanned(
-                    attribute,
-                    "a parameter is one of these: default, rest or keywords",
-                ));
-            }
-            if path.is_ident("default") {
-                let default = match &attribute.meta {
-                    Meta::Path(_) => syn::parse_quote!(::core::default::Default::default()),
-                    Meta::NameValue(pair) => pair.value.clone(),
-                    Meta::List(list) => list.parse_args()?,
-                };
-                kind = Some(ParamKind::Defaulted(default));
-            } else if path.is_ident("rest") {
-                kind = Some(ParamKind::Rest);
-            } else if path.is_ident("keywords") {
-                kind = Some(ParamKind::Keywords);
-            } else {
-                kept.push(attribute);
-            }
-        }
-        input.attrs = kept;
+        let known = ["default", "rest", "keywords"];
+        let mark = take_mark(&mut input.attrs, &known, "a parameter is one of these")?;
         let (of, reference) = match &*input.ty {
             Type::Reference(reference) if reference.mutability.is_some() && !takes_mut => {
-                return Err(syn::Error::new_spanned(
+                return refuse(
                     reference,
                     "an argument is the callee's own: take it by value or by &",
-                ));
+                );
             }
             Type::Reference(reference) => ((*reference.elem).clone(), true),
             other => (other.clone(), false),
         };
-        let kind = match kind {
-            Some(kind) => kind,
+        let kind = match mark {
+            Some(("default", attribute)) => ParamKind::Defaulted(match attribute.meta {
+                Meta::Path(_) => syn::parse_quote!(::core::default::Default::default()),
+                Meta::NameValue(pair) => pair.value,
+                Meta::List(list) => list.parse_args()?,
+            }),
+            Some(("rest", _)) => ParamKind::Rest,
+            Some(_) => ParamKind::Keywords,
             None if reference && last_segment_is(&of, "Context") => ParamKind::Context,
             None if reference && name == "this" && last_segment_is(&of, "Exposed") => {
                 ParamKind::This
@@ -294,11 +270,7 @@ fn owned(of: Type) -> Type {
 }
 
 fn last_segment_is(of: &Type, name: &str) -> bool {
-    let Type::Path(path) = of else {
-        return false;
-    };
-    path.path
-        .segments
-        .last()
-        .is_some_and(|segment| segment.ident == name)
+    let Type::Path(path) = of else { return false };
+    let last = path.path.segments.last();
+    last.is_some_and(|segment| segment.ident == name)
 }

@@ -1,8 +1,11 @@
-//! What stands in the parentheses of the attributes.
+//! What stands on the items: marks, and options in parentheses.
 
+use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta, Token};
+
+type Metas = Punctuated<Meta, Token![,]>;
 
 /// Of the attribute on the block.
 #[derive(Default)]
@@ -15,80 +18,108 @@ pub(crate) struct TypeOptions {
 impl Parse for TypeOptions {
     fn parse(input: ParseStream<'_>) -> syn::Result<TypeOptions> {
         let mut options = TypeOptions::default();
-        for meta in Punctuated::<Meta, Token![,]>::parse_terminated(input)? {
-            if meta.path().is_ident("name") {
-                options.name = Some(text(&meta)?);
-            } else if meta.path().is_ident("module") {
-                options.module = Some(text(&meta)?);
-            } else if meta.path().is_ident("aliases") {
-                let list = meta.require_list()?;
-                let names =
-                    list.parse_args_with(Punctuated::<LitStr, Token![,]>::parse_terminated)?;
-                options.aliases = names.into_iter().collect();
-            } else {
-                return Err(syn::Error::new_spanned(
-                    meta,
-                    "unknown option: name, module and aliases are known",
-                ));
+        for (name, meta) in known(input, &["name", "module", "aliases"])? {
+            match name {
+                "name" => options.name = Some(text(&meta)?),
+                "module" => options.module = Some(text(&meta)?),
+                _ => {
+                    let names = meta
+                        .require_list()?
+                        .parse_args_with(Punctuated::<LitStr, Token![,]>::parse_terminated)?;
+                    options.aliases = names.into_iter().collect();
+                }
             }
         }
         Ok(options)
     }
 }
 
-/// Of `#[client]`.
+/// Of `#[client]`, and of a mark on a method.
 #[derive(Default)]
-pub(crate) struct ClientOptions {
-    pub(crate) name: Option<LitStr>,
+pub(crate) struct Name(pub(crate) Option<LitStr>);
+
+impl Parse for Name {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Name> {
+        let last = known(input, &["name"])?.pop();
+        last.map(|(_, meta)| text(&meta)).transpose().map(Name)
+    }
 }
 
-impl Parse for ClientOptions {
-    fn parse(input: ParseStream<'_>) -> syn::Result<ClientOptions> {
-        let mut options = ClientOptions::default();
-        for meta in Punctuated::<Meta, Token![,]>::parse_terminated(input)? {
-            if !meta.path().is_ident("name") {
-                return Err(syn::Error::new_spanned(
-                    meta,
-                    "unknown option: only name is known",
-                ));
-            }
-            options.name = Some(text(&meta)?);
+/// Of `#[exception(..)]`.
+#[derive(Default)]
+pub(crate) struct ExceptionOptions {
+    pub(crate) module: Option<LitStr>,
+    pub(crate) class: Option<LitStr>,
+}
+
+impl Parse for ExceptionOptions {
+    fn parse(input: ParseStream<'_>) -> syn::Result<ExceptionOptions> {
+        let mut options = ExceptionOptions::default();
+        for (name, meta) in known(input, &["module", "class"])? {
+            let option = match name {
+                "module" => &mut options.module,
+                _ => &mut options.class,
+            };
+            *option = Some(text(&meta)?);
         }
         Ok(options)
     }
+}
+
+/// The options that stand there, if all are among those that are known.
+fn known(input: ParseStream<'_>, known: &[&'static str]) -> syn::Result<Vec<(&'static str, Meta)>> {
+    let named = |meta: Meta| match known.iter().find(|one| meta.path().is_ident(one)) {
+        Some(name) => Ok((*name, meta)),
+        None => refuse(
+            meta,
+            &format!("unknown option; known: {}", known.join(", ")),
+        ),
+    };
+    Metas::parse_terminated(input)?
+        .into_iter()
+        .map(named)
+        .collect()
+}
+
+/// The word of a mark on a method or a parameter, and the attribute.
+pub(crate) type Mark = (&'static str, Attribute);
+
+/// Takes the mark off something that has one of these at the most; `only_one` says so.
+pub(crate) fn take_mark(
+    attributes: &mut Vec<Attribute>,
+    known: &[&'static str],
+    only_one: &str,
+) -> syn::Result<Option<Mark>> {
+    let mut found = None;
+    for attribute in std::mem::take(attributes) {
+        match known.iter().find(|one| attribute.path().is_ident(one)) {
+            None => attributes.push(attribute),
+            Some(_) if found.is_some() => {
+                return refuse(attribute, &format!("{only_one}: {}", known.join(", ")));
+            }
+            Some(word) => found = Some((*word, attribute)),
+        }
+    }
+    Ok(found)
 }
 
 /// The `name = "..."` of a mark on a method.
-pub(crate) fn name_of(mark: &Attribute) -> syn::Result<Option<LitStr>> {
+pub(crate) fn name_of(mark: &Attribute) -> syn::Result<Option<String>> {
     if matches!(mark.meta, Meta::Path(_)) {
         return Ok(None);
     }
-    let meta: Meta = mark.parse_args()?;
-    if meta.path().is_ident("name") {
-        return text(&meta).map(Some);
-    }
-    Err(syn::Error::new_spanned(
-        meta,
-        "unknown option: only name is known",
-    ))
+    let Name(name) = mark.parse_args()?;
+    Ok(name.map(|name| name.value()))
 }
 
 /// The docstring that the doc comments of something are.
 pub(crate) fn doc_of(attributes: &[Attribute]) -> Option<String> {
-    let mut lines = Vec::new();
-    for attribute in attributes {
-        if let Meta::NameValue(pair) = &attribute.meta
-            && pair.path.is_ident("doc")
-            && let Expr::Lit(ExprLit {
-                lit: Lit::Str(line),
-                ..
-            }) = &pair.value
-        {
-            let line = line.value();
-            lines.push(line.strip_prefix(' ').unwrap_or(&line).to_owned());
-        }
-    }
-    let text = lines.join("\n").trim().to_owned();
+    let docs = attributes.iter().filter(|one| one.path().is_ident("doc"));
+    let lines = docs.filter_map(|doc| {
+        let line = text(&doc.meta).ok()?.value();
+        Some(line.strip_prefix(' ').unwrap_or(&line).to_owned())
+    });
+    let text = lines.collect::<Vec<_>>().join("\n").trim().to_owned();
     (!text.is_empty()).then_some(text)
 }
 
@@ -98,9 +129,11 @@ fn text(meta: &Meta) -> syn::Result<LitStr> {
             lit: Lit::Str(text),
             ..
         }) => Ok(text.clone()),
-        other => Err(syn::Error::new_spanned(
-            other,
-            "a string literal is expected",
-        )),
+        other => refuse(other, "a string literal is expected"),
     }
+}
+
+/// Refuses what stands there, and says why.
+pub(crate) fn refuse<T>(at: impl ToTokens, why: &str) -> syn::Result<T> {
+    Err(syn::Error::new_spanned(at, why))
 }

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::expand::{Kind, expand};
-use crate::options::{ClientOptions, TypeOptions};
+use crate::options::{Name, TypeOptions};
 use crate::{client, exception};
 
 #[track_caller]
@@ -164,7 +164,7 @@ fn a_trait_that_no_remote_object_could_have_is_refused() {
         ),
     ] {
         let item = syn::parse2(quote!(trait T { #entry })).expect("a trait");
-        let refused = client::expand(ClientOptions::default(), item).expect_err("it compiles");
+        let refused = client::expand(Name::default(), item).expect_err("it compiles");
         assert!(refused.to_string().contains(because), "{refused}");
     }
 }

@@ -68,8 +68,8 @@ fn class() -> Class<Mutex<Entries>> {
             found.ok_or_else(|| missing(key))
         })
         .with("__setitem__", ["key", "value"], |this, cx, [key, value]| {
-            let old = set_entry(this, key_of(this, cx, key)?, value);
-            Ok(drop(old))
+            set_entry(this, key_of(this, cx, key)?, value);
+            Ok(())
         })
         .with("__delitem__", ["key"], |this, cx, [key]| {
             let key = key_of(this, cx, key)?;

@@ -62,7 +62,8 @@ macro_rules! collection {
                     })
                     .with("clear", [], |this, _, []| {
                         let old = std::mem::take(&mut *this.lock());
-                        Ok(drop(old))
+                        drop(old);
+                        Ok(())
                     })
             }
         }

@@ -205,7 +205,8 @@ fn class() -> Class<Mutex<Keys>> {
             Ok(())
         })
         .with("discard", ["element"], |this, _, [element]| {
-            Ok(drop(take(this, &Key::new(element)?)))
+            take(this, &Key::new(element)?);
+            Ok(())
         })
         .with("remove", ["element"], |this, _, [element]| {
             let key = Key::new(element)?;
