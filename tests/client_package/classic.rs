@@ -1,6 +1,6 @@
 //! Classic mode: what `rpyc.classic` has.
 
-use crate::{classics, same_on};
+use crate::{classics, client, same_on};
 
 const CONN: &str = "
         conn = rpyc.classic.connect(HERE, port())
@@ -69,6 +69,72 @@ fn files_folders_and_packages_are_transferred() {
         print((folder / "json/decoder.py").exists())
         "#,
     );
+}
+
+/// Half of a copy stood under the name of the file of before.
+#[test]
+fn a_copy_that_is_cut_off_leaves_the_file_of_before_and_nothing_else() {
+    let code = r#"
+        import tempfile
+        from pathlib import Path
+        folder = Path(tempfile.mkdtemp())
+        pipe, target = folder / "pipe", folder / "target"
+        os.mkfifo(pipe)
+        target.write_text("before")
+        target.chmod(0o640)
+
+        def copied(copy, ending):
+            conn = rpyc.classic.connect(HERE, port())
+            def write():
+                with open(pipe, "wb") as file:
+                    file.write(b"1" * 300_000)
+                    file.flush()
+                    ending(conn)
+            writer = threading.Thread(target=write)
+            writer.start()
+            try:
+                copy(conn, str(pipe), str(target), chunk_size=1000)
+            finally:
+                writer.join()
+                conn.close()
+
+        def left():
+            return sorted(each.name for each in folder.iterdir())
+
+        for copy in rpyc.classic.upload_file, rpyc.classic.download_file:
+            try:
+                copied(copy, lambda conn: conn.close())
+            except (EOFError, OSError):
+                print("cut off", target.read_text())
+            # It is the server that removes a part of its own.
+            wait_until(lambda: left() == ["pipe", "target"])
+        conn = rpyc.classic.connect(HERE, port())
+        show("unreadable", rpyc.classic.upload_file, conn, "/proc/self/mem", str(target))
+        show("no folder", rpyc.classic.upload_file, conn, str(target), str(folder / "no/folder"))
+        link = folder / "link"
+        link.symlink_to(target)
+        with target.open("rb") as before:
+            rpyc.classic.upload_file(conn, __file__, str(link))
+            print(before.read(), link.is_symlink(), oct(target.stat().st_mode))
+        rpyc.classic.upload_file(conn, __file__, "/dev/null")
+        for copy in rpyc.classic.upload_file, rpyc.classic.download_file:
+            target.write_text("before")
+            copied(copy, lambda conn: None)
+            print(target.stat().st_size, left())
+        "#;
+    let expected = "\
+cut off before
+cut off before
+unreadable raises OSError
+no folder raises FileNotFoundError
+b'before' True 0o100640
+300000 ['link', 'pipe', 'target']
+300000 ['link', 'pipe', 'target']";
+    for served in classics() {
+        let written = client("rpyc_rs", code, &[served.port.to_string()]);
+        let written = written.unwrap_or_else(|failure| panic!("{failure}\n{:?}", served.process));
+        assert_eq!(written, expected);
+    }
 }
 
 #[test]

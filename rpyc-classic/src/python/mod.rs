@@ -50,11 +50,15 @@ pub const PACKAGE: &[(&str, bool, &str)] = &[
     ("rpyc.utils.classic", false, include_str!("rpyc/classic.py")),
     ("rpyc.utils.factory", false, include_str!("rpyc/factory.py")),
     ("rpyc.utils.helpers", false, include_str!("rpyc/helpers.py")),
+    ("rpyc.utils._part", false, PART),
     ("rpyc.utils.teleportation", false, TELEPORTATION),
     ("rpyc.version", false, include_str!("rpyc/version.py")),
 ];
 
 /// Functions of peers by their bytecode or source: a module that evaluators may need without [`PACKAGE`].
 pub const TELEPORTATION: &str = include_str!("rpyc/teleportation.py");
+
+/// Files that are written, here and at peers.
+pub(crate) const PART: &str = include_str!("rpyc/part.py");
 
 const EMPTY: &str = include_str!("rpyc/empty.py");

@@ -21,7 +21,10 @@ class PackageFinder:
     def create_module(self, spec):
         return None
 
+    def get_source(self, name):
+        return self._sources[name][1]
+
     def exec_module(self, module):
-        _, source = self._sources[module.__name__]
+        source = self.get_source(module.__name__)
         vars(module)["__builtins__"] = _BUILTINS
         exec(compile(source, f"<_rpyc_package {module.__name__}>", "exec"), module.__dict__)

@@ -121,7 +121,7 @@ fn a_file_without_end_and_directories_without_end_meet_the_limits() {
         corrupt(
             &conn,
             "open_file",
-            "def open_file(path, mode, position, other): return open('/dev/zero', 'rb')",
+            "def open_file(path, position, other): return open('/dev/zero', 'rb')",
         );
         let outcome = limited().download("/etc/hostname", folder.path().join("zero"));
         assert!(
@@ -197,7 +197,7 @@ fn a_file_without_end_and_directories_without_end_meet_the_limits() {
             "open_file",
             "class Greedy:
     def read(self, size): return b'x' * (size + 1)
-def open_file(path, mode, position, other): return Greedy()",
+def open_file(path, position, other): return Greedy()",
         );
         let outcome = limited().download("/etc/hostname", folder.path().join("more"));
         assert!(

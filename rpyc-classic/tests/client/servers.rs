@@ -1,6 +1,7 @@
 //! The two servers.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
@@ -12,19 +13,23 @@ use rpyc_tests::python_server::PythonServer;
 
 /// Runs the scenario with a connection to each of the servers.
 pub(crate) fn on_both(scenario: fn(&ClassicConnection)) {
+    at_both(move |address| {
+        let conn = connect(address).expect("a connection");
+        scenario(&conn);
+        conn.close().expect("a clean end");
+    });
+}
+
+/// Runs the scenario with the address of each of the servers: Python's, and this project's.
+pub(crate) fn at_both(scenario: impl Fn(SocketAddr) + Send + 'static) {
     // Building and installing take longer than a scenario may.
     rpyc_tests::server::binary();
     rpyc_tests::python::interpreter();
     within(2 * PATIENCE, "the scenario", move || {
         let python = PythonServer::start();
-        let conn = connect(python.address()).expect("a connection to Python's server");
-        scenario(&conn);
-        conn.close().expect("a clean end");
-
+        scenario(python.address());
         let ours = Server::start();
-        let conn = connect(ours.address()).expect("a connection to this project's server");
-        scenario(&conn);
-        conn.close().expect("a clean end");
+        scenario(ours.address());
     });
 }
 

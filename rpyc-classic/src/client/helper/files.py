@@ -50,18 +50,33 @@ def _is(path, other):
     return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size) == other
 
 
-def open_file(path, mode, position, other):
-    """The file, opened; cut off at the position, where it is one to be written. Not if it is the
-    other end's file, which would be emptied before it is read."""
-    path = os.fsdecode(path)
+def _check_other(path, other):
+    """Refuses the other end's file, which would be emptied before it is read."""
     if other is not None and _is(path, other):
         raise OSError(path + " is the same file on both sides")
-    file = open(path, mode)
-    if position:
-        file.seek(position)
-        if mode != "rb":
-            file.truncate()
+
+
+def open_file(path, position, other):
+    """The file, opened to be read from there on."""
+    path = os.fsdecode(path)
+    _check_other(path, other)
+    file = open(path, "rb")
+    file.seek(position)
     return file
+
+
+def part_to_resume(path):
+    """The name of the part of a file, or b"" where it has none."""
+    path = os.path.realpath(os.fsdecode(path))
+    return os.fsencode(part_of(path)) if can_be_replaced(path) else b""
+
+
+def open_part(path, kept, grows, other):
+    """What writes the file, and how many bytes of what is there it keeps."""
+    path = os.fsdecode(path)
+    _check_other(path, other)
+    part = Part(path, kept, grows, True)
+    return part, part.kept
 
 
 def site_packages():

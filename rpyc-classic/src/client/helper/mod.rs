@@ -4,6 +4,7 @@ use rpyc_core::object::Netref;
 use rpyc_core::{Any, Error, args};
 
 use super::ClassicConnection;
+use crate::python::PART;
 
 /// Makes the helper at the server: a dict with its functions and classes, which nobody else
 /// there sees.
@@ -22,7 +23,8 @@ pub(super) fn install(connection: &ClassicConnection) -> Result<Netref, Error> {
 /// What tracebacks call it.
 const NAME: &str = "<rpyc client>";
 
-const SOURCES: [&str; 3] = [
+const SOURCES: [&str; 4] = [
+    PART,
     include_str!("files.py"),
     include_str!("streams.py"),
     include_str!("prompt.py"),

@@ -10,6 +10,7 @@ use rpyc_core::{Any, AsyncResult, Error, Value, args};
 use super::target::{Target, is_part};
 use super::{
     CHUNK, Kind, MAX_EXCESS, Phase, Transfer, TransferError, Transferred, WINDOW, bytes, enter,
+    identity,
 };
 
 impl Transfer<'_> {
@@ -95,7 +96,9 @@ impl Transfer<'_> {
     ) -> Result<(), TransferError> {
         self.begin_file();
         let (mut target, kept) = self.target(remote, local, size)?;
-        let source = self.open_remote(remote, "rb", kept, local)?;
+        let args = args![bytes(remote), kept, identity(local)];
+        let source = self.connection.helper("open_file")?.call(args)?;
+        let source = source.netref()?;
         let mut file = target.open(kept)?;
         let patience = self.connection.connection().config().sync_request_timeout;
         let mut under_way: VecDeque<AsyncResult> = VecDeque::new();

@@ -9,7 +9,6 @@ mod upload;
 use std::fmt;
 use std::path::Path;
 
-use rpyc_core::object::Netref;
 use rpyc_core::{Any, Args, Error, Value, args};
 
 pub use self::error::TransferError;
@@ -217,19 +216,6 @@ impl<'a> Transfer<'a> {
 
     fn is_wanted(&mut self, path: &Path) -> bool {
         self.filter.as_mut().is_none_or(|filter| filter(path))
-    }
-
-    /// A file of the server's, opened; `local` is the one that it is copied from or to.
-    fn open_remote(
-        &self,
-        path: &[u8],
-        mode: &str,
-        position: u64,
-        local: &Path,
-    ) -> Result<Netref, Error> {
-        let open = self.connection.helper("open_file")?;
-        let file = open.call(args![bytes(path), mode, position, identity(local)])?;
-        Ok(file.netref()?.clone())
     }
 
     fn ask_bytes(&self, function: &str, args: Args) -> Result<Vec<u8>, Error> {

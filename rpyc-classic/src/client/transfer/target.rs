@@ -16,8 +16,12 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Devices, pipes and the like are written in place. A link is followed, as it was before.
+    /// Devices, pipes and the like are written in place. Links are followed: what one leads to that isn't there
+    /// is made in place.
     pub(super) fn of(local: &Path) -> Target {
+        if local.is_symlink() && !local.exists() {
+            return Target::in_place(local);
+        }
         let whole = fs::canonicalize(local).unwrap_or_else(|_| local.to_path_buf());
         let is_other = fs::metadata(&whole).is_ok_and(|found| !found.is_file());
         match part_of(&whole).filter(|_| !is_other) {
@@ -116,6 +120,9 @@ fn open_part(path: &Path, may_create: bool) -> io::Result<File> {
         if !opened.is_file() {
             return Err(io::Error::other(NO_FILE));
         }
+        if opened.nlink() > 1 {
+            return Err(io::Error::other(OTHERS));
+        }
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, BUSY));
         }
@@ -163,6 +170,8 @@ pub(super) fn is_part(name: &[u8]) -> bool {
 
 #[cfg(unix)]
 const NO_FILE: &str = "what has this name is no file: remove it, or copy to another place";
+#[cfg(unix)]
+const OTHERS: &str = "others have what has this name: remove it, or copy to another place";
 #[cfg(unix)]
 const BUSY: &str = "another download is writing it";
 /// How often a part is opened anew that others gave its name, or removed.

@@ -5,13 +5,25 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use rpyc_core::object::Netref;
 use rpyc_core::{AsyncResult, args};
 
-use super::{CHUNK, Kind, Phase, Transfer, TransferError, Transferred, WINDOW, bytes, enter};
+use super::target::is_part;
+use super::{
+    CHUNK, Kind, Phase, Transfer, TransferError, Transferred, WINDOW, bytes, bytes_of, enter,
+    identity,
+};
 
 impl Transfer<'_> {
     /// Copies a file or a directory to the server. A directory that is there is filled up; the
     /// directories above it are made.
+    ///
+    /// A file has its name once it is whole, with the owner and the permissions of the one that it
+    /// replaces; links are followed. Until then it is `.NAME.rpyc-part` beside that, which stays where the
+    /// connection is lost, for [`resume`](Self::resume) to go on with. What has that name and is no file, a
+    /// link included, is an error. Of several uploads to one name at the same time the last to end has it, whole
+    /// (one part is written by all of them at a server on Windows). Files of such names aren't copied with a directory. What can't be replaced so is written in place: a device,
+    /// a file that is mounted or of another owner, or in a folder that the server may not add to.
     ///
     /// # Errors
     /// Every kind of [`TransferError`].
@@ -84,7 +96,8 @@ impl Transfer<'_> {
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             let path = entry.path();
-            if !self.is_wanted(&path) {
+            let name = name_bytes(&entry.file_name())?;
+            if is_part(&name) || !self.is_wanted(&path) {
                 continue;
             }
             let found = match fs::metadata(&path) {
@@ -100,7 +113,6 @@ impl Transfer<'_> {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(TransferError::local(&path, "looking for it")(error)),
             };
-            let name = name_bytes(&entry.file_name())?;
             let target = self.ask_bytes("join", args![bytes(remote), bytes(&name)])?;
             if found.is_dir() {
                 self.upload_directory(&path, &target, above)?;
@@ -119,18 +131,52 @@ impl Transfer<'_> {
             .map_err(TransferError::local(local, "looking for it"))?;
         let size = size.len();
         self.begin_file();
-        let kept = self.kept_there(local, remote, size)?;
+        let (place, kept) = self.kept_there(local, remote, size)?;
+        let args = args![bytes(remote), kept, place == Place::Whole, identity(local)];
+        let opened = self.connection.helper("open_part")?.call(args)?;
+        let (target, keeps) = opened.extract::<(Netref, u64)>()?;
+        let kept = kept.min(keeps);
         file.seek(SeekFrom::Start(kept))
             .map_err(TransferError::local(local, "seeking"))?;
-        let mode = if kept == 0 { "wb" } else { "r+b" };
-        let target = self.open_remote(remote, mode, kept, local)?;
+        let finished = self
+            .write_file(&mut file, &target, kept, local, size)
+            .and_then(|position| {
+                target.call_method("finish", args![])?;
+                Ok(position)
+            });
+        let position = match finished {
+            Ok(position) => position,
+            Err(error) => {
+                // A part is for the next one to go on with where the connection was lost, and for nobody elsewhere.
+                if !matches!(&error, TransferError::Connection(lost) if lost.as_remote().is_none())
+                {
+                    let _ = target.call_method("discard", args![]);
+                }
+                return Err(error);
+            }
+        };
+        self.transferred.files += 1;
+        self.transferred.bytes += position - kept;
+        self.transferred.kept += kept;
+        Ok(())
+    }
+
+    /// Sends the file from its position `kept` on, and verifies it if need be; its length.
+    fn write_file(
+        &mut self,
+        file: &mut File,
+        target: &Netref,
+        kept: u64,
+        local: &Path,
+        size: u64,
+    ) -> Result<u64, TransferError> {
         let patience = self.connection.connection().config().sync_request_timeout;
         let mut under_way: VecDeque<AsyncResult> = VecDeque::new();
         let mut position = kept;
         self.begin(local, Phase::Copy, kept, size, self.to_verify(size));
         loop {
             let mut chunk = Vec::with_capacity(CHUNK);
-            let read = (&mut file).take(CHUNK as u64).read_to_end(&mut chunk);
+            let read = (&mut *file).take(CHUNK as u64).read_to_end(&mut chunk);
             let read = read.map_err(TransferError::local(local, "reading"))?;
             let over = read == 0;
             while under_way.len() >= WINDOW || (over && !under_way.is_empty()) {
@@ -147,32 +193,45 @@ impl Transfer<'_> {
             position += read as u64;
             self.tell(local, position);
         }
-        target.call_method("close", args![])?;
         self.step.size = position;
         self.tell(local, position);
         if self.verify {
-            self.check(local, remote, position)?;
+            let written = bytes_of(target.call_method("flush", args![])?)?;
+            self.check(local, &written, position)?;
         }
-        self.transferred.files += 1;
-        self.transferred.bytes += position - kept;
-        self.transferred.kept += kept;
-        Ok(())
+        Ok(position)
     }
 
-    /// How much of the file is at the server already and may stay.
-    fn kept_there(&mut self, local: &Path, remote: &[u8], size: u64) -> Result<u64, TransferError> {
+    /// How much of the file is at the server already and may stay, and where.
+    fn kept_there(
+        &mut self,
+        local: &Path,
+        remote: &[u8],
+        size: u64,
+    ) -> Result<(Place, u64), TransferError> {
         if !self.resume {
-            return Ok(0);
+            return Ok((Place::Part, 0));
         }
-        let (kind, there) = self.remote_kind(remote)?;
-        let usable = kind == Kind::File && there <= size;
-        let ahead = size.saturating_sub(there) + self.to_verify(size);
-        Ok(if usable && self.is_same(local, remote, there, ahead)? {
-            there
-        } else {
-            0
-        })
+        let part = self.ask_bytes("part_to_resume", args![bytes(remote)])?;
+        for (place, path) in [(Place::Part, &part[..]), (Place::Whole, remote)] {
+            let (kind, there) = self.remote_kind(path)?;
+            let usable = kind == Kind::File && there > 0 && there <= size;
+            let ahead = size.saturating_sub(there) + self.to_verify(size);
+            if usable && self.is_same(local, path, there, ahead)? {
+                return Ok((place, there));
+            }
+        }
+        Ok((Place::Part, 0))
     }
+}
+
+/// What of a file is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Its part, beside it: the file has its name once it is whole.
+    Part,
+    /// What has the name already, whole or not: it grows in place.
+    Whole,
 }
 
 fn nothing_to_copy(local: &Path) -> TransferError {

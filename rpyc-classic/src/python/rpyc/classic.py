@@ -9,7 +9,7 @@ import sys
 from _rpyc_proxies import BaseNetref, pickled
 from ..core.consts import STREAM_CHUNK
 from ..core.service import ClassicService, ModuleNamespace, Slave, SlaveService
-from . import factory
+from . import _part, factory
 
 DEFAULT_SERVER_PORT = 18812
 DEFAULT_SERVER_SSL_PORT = 18821
@@ -68,30 +68,55 @@ def connect_thread():
 
 def upload(conn, localpath, remotepath, filter=None, ignore_invalid=False, chunk_size=STREAM_CHUNK):
     """Copies a file or a directory of this side to the peer."""
-    if os.path.isdir(localpath):
-        upload_dir(conn, localpath, remotepath, filter, chunk_size)
-    elif os.path.isfile(localpath):
-        upload_file(conn, localpath, remotepath, chunk_size)
-    elif not ignore_invalid:
-        raise ValueError(f"cannot upload {localpath!r}")
+    _upload(conn, _part_at(conn), localpath, remotepath, filter, ignore_invalid, chunk_size)
 
 
 def upload_file(conn, localpath, remotepath, chunk_size=STREAM_CHUNK):
-    """Copies a file of this side to the peer."""
-    with open(localpath, "rb") as source, conn.builtins.open(remotepath, "wb") as target:
-        while chunk := source.read(chunk_size):
-            target.write(chunk)
+    """Copies a file of this side to the peer, where it has its name once it is whole."""
+    with open(localpath, "rb") as source:
+        _copy(source, _part_at(conn), remotepath, chunk_size)
 
 
 def upload_dir(conn, localpath, remotepath, filter=None, chunk_size=STREAM_CHUNK):
     """Copies a directory of this side to the peer."""
+    _upload_dir(conn, _part_at(conn), localpath, remotepath, filter, chunk_size)
+
+
+def _upload(conn, part, localpath, remotepath, filter, ignore_invalid, chunk_size):
+    if os.path.isdir(localpath):
+        _upload_dir(conn, part, localpath, remotepath, filter, chunk_size)
+    elif os.path.isfile(localpath):
+        with open(localpath, "rb") as source:
+            _copy(source, part, remotepath, chunk_size)
+    elif not ignore_invalid:
+        raise ValueError(f"cannot upload {localpath!r}")
+
+
+def _upload_dir(conn, part, localpath, remotepath, filter, chunk_size):
     path = conn.modules["os.path"]
     if not path.isdir(remotepath):
         conn.modules.os.makedirs(remotepath)
     for name in os.listdir(localpath):
         if filter is None or filter(name):
             places = os.path.join(localpath, name), path.join(remotepath, name)
-            upload(conn, *places, filter, True, chunk_size)
+            _upload(conn, part, *places, filter, True, chunk_size)
+
+
+def _part_at(conn):
+    """The class Part, made at the peer."""
+    builtins, name = conn.builtins, "<rpyc client>"
+    names = builtins.dict()
+    names["__name__"] = name
+    source = _part.__spec__.loader.get_source(_part.__name__)
+    # Evaluated: Python 2 has no function exec.
+    builtins.eval(builtins.compile(source, name, "exec"), names)
+    return names["Part"]
+
+
+def _copy(source, part, path, chunk_size):
+    with part(path) as target:
+        while chunk := source.read(chunk_size):
+            target.write(chunk)
 
 
 def download(conn, remotepath, localpath, filter=None, ignore_invalid=False, chunk_size=STREAM_CHUNK):
@@ -106,10 +131,9 @@ def download(conn, remotepath, localpath, filter=None, ignore_invalid=False, chu
 
 
 def download_file(conn, remotepath, localpath, chunk_size=STREAM_CHUNK):
-    """Copies a file of the peer to this side."""
-    with conn.builtins.open(remotepath, "rb") as source, open(localpath, "wb") as target:
-        while chunk := source.read(chunk_size):
-            target.write(chunk)
+    """Copies a file of the peer to this side, where it has its name once it is whole."""
+    with conn.builtins.open(remotepath, "rb") as source:
+        _copy(source, _part.Part, localpath, chunk_size)
 
 
 def download_dir(conn, remotepath, localpath, filter=None, chunk_size=STREAM_CHUNK):
