@@ -72,17 +72,14 @@ def add_message(seeds, name, dialect, message):
         byte = bytes([dialect[0] | bits << 4])
         seeds["message"][f"{name}_threads_{bits}"] = byte + threads + message
         seeds["session"][f"{name}_threads_{bits}"] = b"\x01" + byte + framed(threads + message)
-    # What comes behind the kind and the number, where that is a small one.
-    if dialect[0] in PAIRS and message[:2] == b"\x02\x11" or message[:2] == b"\x12\x52":
-        seeds["boxed"][name] = dialect + message[3:]
 
 
 def main():
     vectors, corpus = map(pathlib.Path, sys.argv[1:])
-    seeds = {target: {} for target in ("boxed", "exception", "frame", "message", "registry", "session", "value")}
+    seeds = {target: {} for target in ("exception", "frame", "message", "registry", "session", "value")}
     for name, data in lines(vectors / "brine.txt"):
         seeds["value"][name] = data
-        seeds["boxed"][name] = b"\0\x11\x51" + data
+        seeds["message"]["reply_" + name] = b"\0\x02\x11\x50\x11\x51" + data
         seeds["registry"][name] = data
         # ("RPYC", "QUERY", value) and ("RPYC", "REGISTER", value)
         seeds["registry"]["query_" + name] = b"\x12\x08\x0dRPYC\x08\x0e\x05QUERY" + data

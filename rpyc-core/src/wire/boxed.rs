@@ -7,7 +7,6 @@ use super::{
     encode::{Sink, Writer},
     error::{EncodeError, ShapeError},
     idpack::{ClassId, IdPack, InstanceId, Kind},
-    limits::Limits,
     string::Str,
     value::{self, Value},
 };
@@ -37,15 +36,6 @@ impl Boxed {
             Self::Tuple(_) | Self::LocalRef(_) | Self::RemoteRef(_) => None,
         });
         Self::Value(Value::Tuple(values.collect()))
-    }
-
-    /// What the pair of a label and a value stands for.
-    ///
-    /// # Errors
-    ///
-    /// The value is no such pair, or tuples are nested deeper than [`max_depth`](Limits#structfield.max_depth).
-    pub fn from_value(value: Value, dialect: Dialect, limits: &Limits) -> Result<Self, ShapeError> {
-        from_pair(value, dialect, limits.depth())
     }
 
     /// Writes it.
@@ -142,33 +132,6 @@ impl<T: Into<Value>> From<T> for Boxed {
 
 /// What is expected where a label stands.
 pub(super) const LABEL: &str = "a label from 1 to 4";
-
-pub(super) enum Label {
-    Value,
-    Tuple,
-    LocalRef,
-    RemoteRef,
-}
-
-impl Label {
-    pub(super) fn from_value(label: &Value) -> Result<Self, ShapeError> {
-        match label.as_i64() {
-            Some(label) => Self::from_int(label),
-            None => Err(ShapeError::new(LABEL, label.type_name())),
-        }
-    }
-
-    #[inline]
-    pub(super) fn from_int(label: i64) -> Result<Self, ShapeError> {
-        match label {
-            VALUE => Ok(Self::Value),
-            TUPLE => Ok(Self::Tuple),
-            LOCAL_REF => Ok(Self::LocalRef),
-            REMOTE_REF => Ok(Self::RemoteRef),
-            _ => Err(ShapeError::new(LABEL, "another int")),
-        }
-    }
-}
 
 /// The number, the class and the module that rpyc 4.0 and older call an object by, as an id_pack.
 pub(super) fn remote_of(
@@ -270,51 +233,11 @@ fn write_id_pack<S: Sink>(
     Ok(())
 }
 
-/// What a value stands for, with at most `levels` of nested tuples.
-fn from_pair(value: Value, dialect: Dialect, levels: usize) -> Result<Boxed, ShapeError> {
-    let found = value.type_name();
-    let pair = value
-        .into_tuple()
-        .and_then(|parts| <[Value; 2]>::try_from(parts).ok());
-    let [label, value] = pair.ok_or_else(|| ShapeError::new(PAIR, found))?;
-    Ok(match Label::from_value(&label)? {
-        Label::Value => Boxed::Value(value),
-        Label::LocalRef if dialect.references().are_numbers() => {
-            let id_pack = dialect::named_by(&value);
-            Boxed::LocalRef(id_pack.ok_or_else(|| ShapeError::new(NUMBER, value.type_name()))?)
-        }
-        Label::RemoteRef if dialect.references().are_numbers() => {
-            let found = value.type_name();
-            let parts = value
-                .into_tuple()
-                .and_then(|parts| <[Value; 3]>::try_from(parts).ok());
-            let parts = parts.ok_or_else(|| ShapeError::new(TRIPLE, found))?;
-            Boxed::RemoteRef(remote_of(parts, dialect)?)
-        }
-        Label::LocalRef => Boxed::LocalRef(IdPack::from_value(&value)?),
-        Label::RemoteRef => Boxed::RemoteRef(named_here(IdPack::from_value(&value)?, dialect)),
-        Label::Tuple => {
-            let found = value.type_name();
-            let items = value
-                .into_tuple()
-                .ok_or_else(|| ShapeError::new("a tuple", found))?;
-            let levels = levels
-                .checked_sub(1)
-                .ok_or_else(|| ShapeError::new("tuples nested less deep", found))?;
-            let items: Result<_, _> = items
-                .into_iter()
-                .map(|item| from_pair(item, dialect, levels))
-                .collect();
-            Boxed::tuple(items?)
-        }
-    })
-}
-
 pub(super) const NUMBER: &str = "the number of an object";
 pub(super) const TRIPLE: &str = "a reference (int, str, str)";
 pub(super) const PAIR: &str = "a pair of label and value";
 
-const VALUE: i64 = 1;
-const TUPLE: i64 = 2;
-const LOCAL_REF: i64 = 3;
-const REMOTE_REF: i64 = 4;
+pub(super) const VALUE: i64 = 1;
+pub(super) const TUPLE: i64 = 2;
+pub(super) const LOCAL_REF: i64 = 3;
+pub(super) const REMOTE_REF: i64 = 4;

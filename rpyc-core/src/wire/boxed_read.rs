@@ -1,7 +1,7 @@
 //! What a message holds, read into whatever its reader makes of it: [`Boxed`], or what that stands for.
 
 use super::{
-    boxed::{self, Boxed, Label, NUMBER, PAIR, TRIPLE},
+    boxed::{self, Boxed, LABEL, LOCAL_REF, NUMBER, PAIR, REMOTE_REF, TRIPLE, TUPLE, VALUE},
     decode, dialect,
     error::{DecodeError, DecodeErrorKind, ShapeError},
     idpack::{self, ClassId, IdPack, InstanceId, Kind},
@@ -83,48 +83,22 @@ impl Resolver for AsBoxed {
     }
 }
 
-/// Reads one thing.
-pub(super) fn read<R: Resolver>(
+/// Reads one thing, and gives it to `put`.
+pub(super) fn read<R: Resolver, T>(
     reader: &mut Reader<'_>,
     resolver: &mut R,
-) -> Result<R::Item, Problem> {
+    put: impl FnOnce(R::Item) -> T,
+) -> Result<T, Problem> {
     Ok(match label(reader)? {
-        Label::Value => resolver.value(decode::value(reader)?),
-        Label::Tuple => {
-            let items = items(reader, resolver, push)?;
-            resolver.tuple(items)
+        VALUE => put(resolver.value(decode::value(reader)?)),
+        TUPLE => {
+            let items = items(reader, resolver, false)?;
+            put(resolver.tuple(items))
         }
-        Label::LocalRef => return local(reader, resolver),
-        Label::RemoteRef => resolver.remote(remote(reader)?),
+        LOCAL_REF => put(local(reader, resolver)?),
+        REMOTE_REF => put(resolver.remote(remote(reader)?)),
+        _ => return Err(ShapeError::new(LABEL, "another int").into()),
     })
-}
-
-/// Reads one thing, and adds it.
-fn push<R: Resolver>(
-    reader: &mut Reader<'_>,
-    resolver: &mut R,
-    items: &mut Vec<R::Item>,
-) -> Result<(), Problem> {
-    let item = match label(reader)? {
-        Label::Value => return push_value(reader, resolver, items),
-        Label::Tuple => {
-            let inner = self::items(reader, resolver, push)?;
-            resolver.tuple(inner)
-        }
-        Label::LocalRef => local(reader, resolver)?,
-        Label::RemoteRef => resolver.remote(remote(reader)?),
-    };
-    items.push(item);
-    Ok(())
-}
-
-fn push_value<R: Resolver>(
-    reader: &mut Reader<'_>,
-    resolver: &mut R,
-    items: &mut Vec<R::Item>,
-) -> Result<(), Problem> {
-    items.push(resolver.value(decode::value(reader)?));
-    Ok(())
 }
 
 /// Reads the arguments of a request: a boxed tuple.
@@ -133,11 +107,12 @@ pub(super) fn read_args<R: Resolver>(
     resolver: &mut R,
 ) -> Result<Vec<R::Item>, Problem> {
     match label(reader)? {
-        Label::Value => items(reader, resolver, push_value),
-        Label::Tuple => items(reader, resolver, push),
-        Label::LocalRef | Label::RemoteRef => {
+        VALUE => items(reader, resolver, true),
+        TUPLE => items(reader, resolver, false),
+        LOCAL_REF | REMOTE_REF => {
             Err(ShapeError::new("a tuple of arguments", "a reference").into())
         }
+        _ => Err(ShapeError::new(LABEL, "another int").into()),
     }
 }
 
@@ -170,7 +145,8 @@ pub(super) fn tuple_count(
 ) -> Result<usize, Problem> {
     let start = reader.offset();
     let tag = reader.u8(expected)?;
-    decode::tuple_count(reader, tag, expected, start).map_err(|error| no_tuple(error, expected))
+    decode::length(reader, tag::TUPLE, tag, expected, start)
+        .map_err(|error| no_tuple(error, expected))
 }
 
 #[cold]
@@ -181,35 +157,32 @@ fn no_tuple(error: Box<DecodeError>, expected: &'static str) -> Problem {
     }
 }
 
-/// The head of a plain value, as Python writes it.
-const VALUE_HEAD: [u8; 2] = [tag::TUPLE_2, 0x51];
-
-/// Reads the head of a boxed value, up to its label.
+/// Reads the label of a boxed value.
 #[inline]
-fn label(reader: &mut Reader<'_>) -> Result<Label, Problem> {
-    if reader.skip_array(VALUE_HEAD) {
-        return Ok(Label::Value);
-    }
+fn label(reader: &mut Reader<'_>) -> Result<i64, Problem> {
     match reader.pair_of_small_int() {
-        Some(label) => Ok(Label::from_int(label)?),
+        Some(label) => Ok(label),
         None => odd_label(reader),
     }
 }
 
-/// Reads a head that isn't as Python writes it, and may be none.
+/// Reads a label that isn't as Python writes it, and may be none.
 #[cold]
-fn odd_label(reader: &mut Reader<'_>) -> Result<Label, Problem> {
+fn odd_label(reader: &mut Reader<'_>) -> Result<i64, Problem> {
     if tuple_count(reader, PAIR)? != 2 {
         return Err(ShapeError::new(PAIR, "a tuple of another length").into());
     }
-    Ok(Label::from_value(&decode::value(reader)?)?)
+    let label = decode::value(reader)?;
+    Ok(label
+        .as_i64()
+        .ok_or_else(|| ShapeError::new(LABEL, label.type_name()))?)
 }
 
-/// Reads a tuple, each item by `push`.
+/// Reads a tuple: of values, or of things with labels.
 fn items<R: Resolver>(
     reader: &mut Reader<'_>,
     resolver: &mut R,
-    push: impl Fn(&mut Reader<'_>, &mut R, &mut Vec<R::Item>) -> Result<(), Problem>,
+    of_values: bool,
 ) -> Result<Vec<R::Item>, Problem> {
     let count = tuple_count(reader, "a tuple")?;
     if count == 0 {
@@ -220,7 +193,13 @@ fn items<R: Resolver>(
     let mut items = Vec::with_capacity(count);
     for _ in 0..count {
         reader.begin_item();
-        if let Err(problem) = push(reader, resolver, &mut items) {
+        let outcome = match of_values {
+            true => decode::value(reader)
+                .map(|value| items.push(resolver.value(value)))
+                .map_err(Problem::from),
+            false => read(reader, resolver, |item| items.push(item)),
+        };
+        if let Err(problem) = outcome {
             resolver.discard(items);
             return Err(problem);
         }

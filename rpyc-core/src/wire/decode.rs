@@ -42,15 +42,18 @@ pub fn decode_value_strict(payload: &Bytes, limits: &Limits) -> Result<Value, De
 pub(super) fn value(reader: &mut Reader<'_>) -> Result<Value, Box<DecodeError>> {
     let start = reader.offset();
     let tag = reader.u8("value")?;
+    if let Some(int) = tag::small_int(tag) {
+        return Ok(Value::from(int));
+    }
     // Whatever recurses stays out of the function that reads the rest, so that its many locals don't pile up on the
     // stack once a level.
     match tag {
         tag::NONE => Ok(Value::None),
         tag::EMPTY_TUPLE => Ok(Value::Tuple(Vec::new())),
-        tag::SMALL_INT_FIRST..=tag::SMALL_INT_LAST => {
-            Ok(Value::Int((i64::from(tag) - tag::SMALL_INT_BIAS).into()))
+        tag::TUPLE_1..=tag::TUPLE_L4 => {
+            let count = length(reader, tag::TUPLE, tag, "tuple", start)?;
+            items(reader, count).map(Value::Tuple)
         }
-        tag::TUPLE_1..=tag::TUPLE_L4 => items(reader, tag, "tuple", start).map(Value::Tuple),
         tag::FROZENSET => frozenset(reader),
         tag::SLICE => slice(reader),
         _ => leaf(reader, tag, start),
@@ -61,35 +64,23 @@ pub(super) fn value(reader: &mut Reader<'_>) -> Result<Value, Box<DecodeError>> 
 #[inline(never)]
 fn leaf(reader: &mut Reader<'_>, tag: u8, start: usize) -> Result<Value, Box<DecodeError>> {
     Ok(match tag {
-        tag::NONE => Value::None,
         tag::TRUE => Value::Bool(true),
         tag::FALSE => Value::Bool(false),
         tag::NOT_IMPLEMENTED => Value::NotImplemented,
         tag::ELLIPSIS => Value::Ellipsis,
         tag::STR => Value::Str(text(reader)?),
         tag::EMPTY_BYTES | tag::BYTES_1..=tag::BYTES_L4 => {
-            let length = bytes_length(reader, tag, "bytes", start)?;
+            let length = length(reader, tag::BYTES, tag, "bytes", start)?;
             Value::Bytes(reader.buffer("bytes", length)?)
         }
-        tag::INT_L1 => {
-            let length = reader.short_length("int")?;
-            Value::Int(int(reader, length)?)
-        }
-        tag::INT_L4 => {
-            let length = reader.long_length("int")?;
-            Value::Int(int(reader, length)?)
-        }
+        tag::INT_L1 | tag::INT_L4 => Value::Int(int(reader, tag, start)?),
         tag::PY2_LONG => {
-            let inner = reader.offset();
-            let length = match reader.u8("int")? {
-                small @ tag::SMALL_INT_FIRST..=tag::SMALL_INT_LAST => {
-                    return Ok(Value::from(i64::from(small) - tag::SMALL_INT_BIAS));
-                }
-                tag::INT_L1 => reader.short_length("int")?,
-                tag::INT_L4 => reader.long_length("int")?,
-                tag => bytes_length(reader, tag, "int", inner)?,
-            };
-            Value::Int(int(reader, length)?)
+            let start = reader.offset();
+            let tag = reader.u8("int")?;
+            match tag::small_int(tag) {
+                Some(small) => Value::from(small),
+                None => Value::Int(int(reader, tag, start)?),
+            }
         }
         tag::FLOAT => Value::Float(reader.f64("float")?),
         tag::COMPLEX => Value::Complex(reader.f64("complex")?, reader.f64("complex")?),
@@ -104,39 +95,32 @@ fn leaf(reader: &mut Reader<'_>, tag: u8, start: usize) -> Result<Value, Box<Dec
     })
 }
 
-/// Reads the count of a tuple with this tag, which began at `start`.
+/// Reads the length of a value of this family, after its tag, which stood at `start`.
 #[inline]
-pub(super) fn tuple_count(
+pub(super) fn length(
     reader: &mut Reader<'_>,
+    family: tag::Family,
     tag: u8,
     reading: &'static str,
     start: usize,
 ) -> Result<usize, Box<DecodeError>> {
-    Ok(match tag {
-        tag::EMPTY_TUPLE => 0,
-        tag::TUPLE_1 => 1,
-        tag::TUPLE_2 => 2,
-        tag::TUPLE_3 => 3,
-        tag::TUPLE_4 => 4,
-        tag::TUPLE_L1 => reader.short_length(reading)?,
-        tag::TUPLE_L4 => reader.long_length(reading)?,
-        found => {
-            return Err(DecodeError::at(
-                start,
-                DecodeErrorKind::UnexpectedTag { reading, found },
-            ));
+    match tag.wrapping_sub(family.one) {
+        more @ 0..=3 => Ok(usize::from(more) + 1),
+        _ if tag == family.empty => Ok(0),
+        _ if tag == family.l1 => reader.short_length(reading),
+        _ if tag == family.l4 => reader.long_length(reading),
+        _ => {
+            let kind = DecodeErrorKind::UnexpectedTag {
+                reading,
+                found: tag,
+            };
+            Err(DecodeError::at(start, kind))
         }
-    })
+    }
 }
 
-/// Reads the items of a tuple with this tag.
-fn items(
-    reader: &mut Reader<'_>,
-    tag: u8,
-    reading: &'static str,
-    start: usize,
-) -> Result<Vec<Value>, Box<DecodeError>> {
-    let count = tuple_count(reader, tag, reading, start)?;
+/// Reads the items of a tuple, after their count.
+fn items(reader: &mut Reader<'_>, count: usize) -> Result<Vec<Value>, Box<DecodeError>> {
     if count == 0 {
         return Ok(Vec::new());
     }
@@ -154,64 +138,39 @@ fn items(
 fn frozenset(reader: &mut Reader<'_>) -> Result<Value, Box<DecodeError>> {
     let start = reader.offset();
     let tag = reader.u8("frozenset")?;
-    items(reader, tag, "frozenset", start).map(Value::FrozenSet)
+    let count = length(reader, tag::TUPLE, tag, "frozenset", start)?;
+    items(reader, count).map(Value::FrozenSet)
 }
 
 fn slice(reader: &mut Reader<'_>) -> Result<Value, Box<DecodeError>> {
     let start = reader.offset();
     let tag = reader.u8("slice")?;
-    let found = tuple_count(reader, tag, "slice", start)?;
-    if found != 3 {
-        return Err(DecodeError::at(
+    let found = length(reader, tag::TUPLE, tag, "slice", start)?;
+    let wrong = |found| {
+        let (reading, expected) = ("slice", 3);
+        DecodeError::at(
             start,
             DecodeErrorKind::WrongCount {
-                reading: "slice",
-                expected: 3,
+                reading,
+                expected,
                 found,
             },
-        ));
-    }
-    reader.announce(found)?;
-    reader.enter()?;
-    let mut part = || {
-        reader.begin_item();
-        value(reader)
+        )
     };
-    let parts = [part()?, part()?, part()?];
-    reader.leave();
-    Ok(Value::Slice(Box::new(parts)))
-}
-
-/// Reads the length of a bytes value with this tag, which began at `start`.
-#[inline]
-fn bytes_length(
-    reader: &mut Reader<'_>,
-    tag: u8,
-    reading: &'static str,
-    start: usize,
-) -> Result<usize, Box<DecodeError>> {
-    Ok(match tag {
-        tag::EMPTY_BYTES => 0,
-        tag::BYTES_1 => 1,
-        tag::BYTES_2 => 2,
-        tag::BYTES_3 => 3,
-        tag::BYTES_4 => 4,
-        tag::BYTES_L1 => reader.short_length(reading)?,
-        tag::BYTES_L4 => reader.long_length(reading)?,
-        found => {
-            return Err(DecodeError::at(
-                start,
-                DecodeErrorKind::UnexpectedTag { reading, found },
-            ));
-        }
-    })
+    if found != 3 {
+        return Err(wrong(found));
+    }
+    let parts = items(reader, found)?.try_into();
+    parts
+        .map(Value::Slice)
+        .map_err(|parts: Vec<_>| wrong(parts.len()))
 }
 
 /// Reads a str, after its tag.
 pub(super) fn text(reader: &mut Reader<'_>) -> Result<Str, Box<DecodeError>> {
     let start = reader.offset();
     let tag = reader.u8("str")?;
-    let length = bytes_length(reader, tag, "str", start)?;
+    let length = length(reader, tag::BYTES, tag, "str", start)?;
     let text = if reader.shares(length) {
         Str::from_shared(reader.buffer("str", length)?)
     } else {
@@ -220,8 +179,13 @@ pub(super) fn text(reader: &mut Reader<'_>) -> Result<Str, Box<DecodeError>> {
     text.map_err(|_| DecodeError::at(start, DecodeErrorKind::InvalidUtf8))
 }
 
-/// Reads an int of `length` bytes of decimal text.
-fn int(reader: &mut Reader<'_>, length: usize) -> Result<Int, Box<DecodeError>> {
+/// Reads an int, after the tag of its decimal text, which stood at `start`.
+fn int(reader: &mut Reader<'_>, tag: u8, start: usize) -> Result<Int, Box<DecodeError>> {
+    let length = match tag {
+        tag::INT_L1 => reader.short_length("int")?,
+        tag::INT_L4 => reader.long_length("int")?,
+        tag => length(reader, tag::BYTES, tag, "int", start)?,
+    };
     let start = reader.offset();
     let text = reader.take("int", length)?;
     let (negative, digits) = match text.split_first() {

@@ -96,7 +96,7 @@ impl<'a, S: Sink> Writer<'a, S> {
                 self.put(&imaginary.to_be_bytes());
             }
             Value::Bytes(bytes) => {
-                self.bytes_header(bytes.len())?;
+                self.header(tag::BYTES, bytes.len())?;
                 self.out.put_shared(bytes);
             }
             Value::Str(text) => {
@@ -153,28 +153,18 @@ impl<'a, S: Sink> Writer<'a, S> {
     /// Writes what stands before the items of a tuple.
     #[inline(always)]
     pub(super) fn tuple_header(&mut self, count: usize) -> Result<(), Box<EncodeError>> {
-        match (count, u8::try_from(count)) {
-            (0, _) => self.put(&[tag::EMPTY_TUPLE]),
-            (1, _) => self.put(&[tag::TUPLE_1]),
-            (2, _) => self.put(&[tag::TUPLE_2]),
-            (3, _) => self.put(&[tag::TUPLE_3]),
-            (4, _) => self.put(&[tag::TUPLE_4]),
-            (_, Ok(short)) => self.put(&[tag::TUPLE_L1, short]),
-            (_, Err(_)) => self.long_header(tag::TUPLE_L4, count)?,
-        }
-        Ok(())
+        self.header(tag::TUPLE, count)
     }
 
     /// Writes an int that surely fits.
     pub(super) fn small_int(&mut self, int: i64) {
         match tag::of_small_int(int) {
             Some(tag) => self.put(&[tag]),
-            None => self.decimal(int < 0, int.unsigned_abs()),
+            None => self.decimal(itoa::Buffer::new().format(int)),
         }
     }
 
     /// Begins a pair whose first item is this int, which surely fits.
-    #[inline]
     pub(super) fn pair_of(&mut self, int: i64) {
         match tag::of_small_int(int) {
             Some(tag) => self.put(&[tag::TUPLE_2, tag]),
@@ -188,8 +178,8 @@ impl<'a, S: Sink> Writer<'a, S> {
     /// Writes an unsigned int.
     pub(super) fn unsigned(&mut self, int: u64) {
         match i64::try_from(int) {
-            Ok(small) if tag::SMALL_INTS.contains(&small) => self.small_int(small),
-            Ok(_) | Err(_) => self.decimal(false, int),
+            Ok(int) => self.small_int(int),
+            Err(_) => self.decimal(itoa::Buffer::new().format(int)),
         }
     }
 
@@ -223,40 +213,27 @@ impl<'a, S: Sink> Writer<'a, S> {
         Ok(())
     }
 
-    /// Writes an int of up to 64 bits as text, without an allocation.
-    fn decimal(&mut self, negative: bool, abs: u64) {
-        let mut buffer = itoa::Buffer::new();
-        let digits = buffer.format(abs).as_bytes();
-        // There are 20 at the most.
-        let length = u8::try_from(digits.len()).unwrap_or(u8::MAX);
-        if negative {
-            self.put(&[tag::INT_L1, length + 1, b'-']);
-        } else {
-            self.put(&[tag::INT_L1, length]);
-        }
-        self.put(digits);
+    /// Writes an int of up to 64 bits, which is this text.
+    fn decimal(&mut self, text: &str) {
+        // There are 20 bytes at the most.
+        let length = u8::try_from(text.len()).unwrap_or(u8::MAX);
+        self.put(&[tag::INT_L1, length]);
+        self.put(text.as_bytes());
     }
 
     fn text_header(&mut self, length: usize) -> Result<(), Box<EncodeError>> {
-        match u8::try_from(length) {
-            Ok(short @ 5..) => self.put(&[tag::STR, tag::BYTES_L1, short]),
-            Ok(_) | Err(_) => {
-                self.put(&[tag::STR]);
-                self.bytes_header(length)?;
-            }
-        }
-        Ok(())
+        self.put(&[tag::STR]);
+        self.header(tag::BYTES, length)
     }
 
-    fn bytes_header(&mut self, length: usize) -> Result<(), Box<EncodeError>> {
+    /// Writes a tag of this family, and the length where the tag doesn't say it.
+    #[inline(always)]
+    fn header(&mut self, tags: tag::Family, length: usize) -> Result<(), Box<EncodeError>> {
         match (length, u8::try_from(length)) {
-            (0, _) => self.put(&[tag::EMPTY_BYTES]),
-            (1, _) => self.put(&[tag::BYTES_1]),
-            (2, _) => self.put(&[tag::BYTES_2]),
-            (3, _) => self.put(&[tag::BYTES_3]),
-            (4, _) => self.put(&[tag::BYTES_4]),
-            (_, Ok(short)) => self.put(&[tag::BYTES_L1, short]),
-            (_, Err(_)) => self.long_header(tag::BYTES_L4, length)?,
+            (0, _) => self.put(&[tags.empty]),
+            (_, Ok(short @ 1..=4)) => self.put(&[tags.one + (short - 1)]),
+            (_, Ok(short)) => self.put(&[tags.l1, short]),
+            (_, Err(_)) => self.long_header(tags.l4, length)?,
         }
         Ok(())
     }

@@ -71,42 +71,15 @@ impl Int {
         }
     }
 
-    /// How many decimal digits it has, sign aside.
-    ///
-    /// For a number of many thousand digits this takes time; [`exceeds_digits`](Self::exceeds_digits) mostly
-    /// doesn't.
-    #[must_use]
-    pub fn digits(&self) -> usize {
-        match &self.0 {
-            Repr::Small(small) => small.checked_abs().map_or(SMALL_DIGITS, |abs| {
-                abs.checked_ilog10().map_or(1, |log| {
-                    usize::try_from(log)
-                        .unwrap_or(SMALL_DIGITS)
-                        .saturating_add(1)
-                })
-            }),
-            Repr::Big(big) => {
-                let least = least_digits(big.bits());
-                let next = u32::try_from(least)
-                    .ok()
-                    .map(|exponent| BigInt::from(10).pow(exponent));
-                if next.is_some_and(|power| big.magnitude() >= power.magnitude()) {
-                    least.saturating_add(1)
-                } else {
-                    least
-                }
-            }
-        }
-    }
-
-    /// Whether it has more decimal digits than `limit`: a question for whoever is about to send it.
+    /// Whether it has more decimal digits than `limit`, sign aside: a question for whoever is about to send it.
     #[must_use]
     pub fn exceeds_digits(&self, limit: usize) -> bool {
         match &self.0 {
             Repr::Big(big) if least_digits(big.bits()) > limit => true,
             // At most one digit more than the estimate.
             Repr::Big(big) if least_digits(big.bits()) < limit => false,
-            Repr::Small(_) | Repr::Big(_) => self.digits() > limit,
+            // Text takes time where there are many thousand digits.
+            _ => self.to_string().trim_start_matches('-').len() > limit,
         }
     }
 }
@@ -177,6 +150,3 @@ fn least_digits(bits: u64) -> usize {
         .unwrap_or(usize::MAX)
         .saturating_add(1)
 }
-
-/// The digits of the smallest `i64`, which has no absolute value of its own type.
-const SMALL_DIGITS: usize = 19;

@@ -140,7 +140,7 @@ impl<T> Message<T> {
                 Ok((handler, args)) => return Ok(Self::Request { seq, handler, args }),
                 Err(problem) => problem,
             },
-            REPLY => match boxed_read::read(reader, resolver) {
+            REPLY => match boxed_read::read(reader, resolver, |result| result) {
                 Ok(result) => return Ok(Self::Reply { seq, result }),
                 Err(problem) => problem,
             },
@@ -187,7 +187,7 @@ fn kind(reader: &mut Reader<'_>) -> Result<u8, Box<DecodeError>> {
 fn parts(reader: &mut Reader<'_>, expected: usize) -> Result<(), Box<DecodeError>> {
     let start = reader.offset();
     let tag = reader.u8("message")?;
-    let found = decode::tuple_count(reader, tag, "message", start)?;
+    let found = decode::length(reader, tag::TUPLE, tag, "message", start)?;
     if found == expected {
         return Ok(());
     }

@@ -141,18 +141,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Skips these bytes, if they come next; says whether they did.
-    #[inline]
-    pub(super) fn skip_array<const N: usize>(&mut self, bytes: [u8; N]) -> bool {
-        match self.rest.split_first_chunk() {
-            Some((first, rest)) if *first == bytes => {
-                self.rest = rest;
-                true
-            }
-            _ => false,
-        }
-    }
-
     /// The next value, if it is an int as Python writes it, of up to 18 digits; else nothing is read.
     pub(super) fn short_int(&mut self) -> Option<i64> {
         let (first, rest) = self.rest.split_first()?;
@@ -284,14 +272,10 @@ pub(super) fn decimal(digits: &[u8]) -> Option<i64> {
     if digits.is_empty() || digits.len() > SHORT_DIGITS {
         return None;
     }
-    let (mut number, mut is_decimal) = (0_i64, true);
-    for digit in digits {
+    digits.iter().try_fold(0, |number: i64, digit| {
         let digit = digit.wrapping_sub(b'0');
-        is_decimal &= digit < 10;
-        // Only what is no digit can make it wrap: then it is no number.
-        number = number.wrapping_mul(10).wrapping_add(i64::from(digit));
-    }
-    is_decimal.then_some(number)
+        (digit < 10).then(|| number * 10 + i64::from(digit))
+    })
 }
 
 /// Decimal digits that surely fit 64 bits.

@@ -1,8 +1,6 @@
 //! The tag bytes of brine, the encoding of one immutable value.
 
 pub(super) const NONE: u8 = 0x00;
-pub(super) const EMPTY_BYTES: u8 = 0x01;
-pub(super) const EMPTY_TUPLE: u8 = 0x02;
 pub(super) const TRUE: u8 = 0x03;
 pub(super) const FALSE: u8 = 0x04;
 pub(super) const NOT_IMPLEMENTED: u8 = 0x05;
@@ -12,21 +10,35 @@ pub(super) const STR: u8 = 0x08;
 /// An int of Python 2's long type: the tag, then an int value, or a bytes value with its decimal
 /// text. Read, never written.
 pub(super) const PY2_LONG: u8 = 0x09;
-pub(super) const BYTES_1: u8 = 0x0a;
-pub(super) const BYTES_2: u8 = 0x0b;
-pub(super) const BYTES_3: u8 = 0x0c;
-pub(super) const BYTES_4: u8 = 0x0d;
-/// Bytes with a length of one byte.
-pub(super) const BYTES_L1: u8 = 0x0e;
-/// Bytes with a length of four bytes.
-pub(super) const BYTES_L4: u8 = 0x0f;
+/// The tags of bytes values and of tuples: of the empty one, of one byte or item (those of two to four come behind
+/// it), and of a length of one byte and of four.
+#[derive(Clone, Copy)]
+pub(super) struct Family {
+    pub(super) empty: u8,
+    pub(super) one: u8,
+    pub(super) l1: u8,
+    pub(super) l4: u8,
+}
+pub(super) const BYTES: Family = Family {
+    empty: 0x01,
+    one: 0x0a,
+    l1: 0x0e,
+    l4: 0x0f,
+};
+pub(super) const TUPLE: Family = Family {
+    empty: 0x02,
+    one: TUPLE_1,
+    l1: TUPLE_L1,
+    l4: TUPLE_L4,
+};
+pub(super) const EMPTY_BYTES: u8 = BYTES.empty;
+pub(super) const BYTES_1: u8 = BYTES.one;
+pub(super) const BYTES_L4: u8 = BYTES.l4;
+pub(super) const EMPTY_TUPLE: u8 = TUPLE.empty;
 pub(super) const TUPLE_1: u8 = 0x10;
 pub(super) const TUPLE_2: u8 = 0x11;
 pub(super) const TUPLE_3: u8 = 0x12;
-pub(super) const TUPLE_4: u8 = 0x13;
-/// A tuple with a count of one byte.
 pub(super) const TUPLE_L1: u8 = 0x14;
-/// A tuple with a count of four bytes.
 pub(super) const TUPLE_L4: u8 = 0x15;
 /// An int as decimal text with a length of one byte.
 pub(super) const INT_L1: u8 = 0x16;

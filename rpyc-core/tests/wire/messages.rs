@@ -252,38 +252,6 @@ fn a_boxed_tuple_of_values_is_a_value() {
 }
 
 #[test]
-fn a_boxed_value_can_be_made_of_a_value() {
-    let from = |value| Boxed::from_value(value, Dialect::V6, &limits());
-    let pair = |label: i64, value: Value| Value::tuple([label.into(), value]);
-    let id_pack = IdPack::new("a.B", ClassId(1), InstanceId(2));
-    assert_eq!(from(pair(1, "x".into())), Ok("x".into()));
-    assert_eq!(
-        from(pair(3, id_pack.to_value())),
-        Ok(Boxed::LocalRef(id_pack.clone()))
-    );
-    let items = Value::tuple([pair(1, 5.into()), pair(4, id_pack.to_value())]);
-    assert_eq!(
-        from(pair(2, items)),
-        Ok(Boxed::Tuple(vec![5.into(), Boxed::RemoteRef(id_pack)]))
-    );
-    for wrong in [
-        Value::None,
-        Value::tuple([1.into()]),
-        pair(0, Value::None),
-        pair(5, Value::None),
-        pair(2, Value::None),
-        pair(3, "x".into()),
-        Value::tuple([true.into(), Value::None]),
-    ] {
-        assert!(from(wrong.clone()).is_err(), "{wrong:?}");
-    }
-    let deep = (0..200).fold(pair(4, Value::None), |value, _| {
-        pair(2, Value::tuple([value]))
-    });
-    assert!(from(deep).is_err());
-}
-
-#[test]
 fn handlers_keep_their_numbers() {
     for number in -3..=30 {
         let handler = Handler::from_number(number);

@@ -220,7 +220,6 @@ proptest! {
     fn digits_are_counted_right(int in ints()) {
         let int = int.as_int().unwrap();
         let digits = int.to_string().trim_start_matches('-').len();
-        prop_assert_eq!(int.digits(), digits);
         for limit in digits - 1..=digits + 1 {
             prop_assert_eq!(int.exceeds_digits(limit), digits > limit);
         }
@@ -249,9 +248,10 @@ fn digits_around_powers_of_ten_are_counted_right() {
     for exponent in 0..400 {
         let power = ten.pow(exponent);
         let expected = usize::try_from(exponent).unwrap();
-        assert_eq!(Int::from(power.clone()).digits(), expected + 1);
-        assert_eq!(Int::from(-&power).digits(), expected + 1);
-        assert_eq!(Int::from(power - 1).digits(), expected.max(1));
+        let has = |int: &Int, digits| int.exceeds_digits(digits - 1) && !int.exceeds_digits(digits);
+        assert!(has(&Int::from(power.clone()), expected + 1));
+        assert!(has(&Int::from(-&power), expected + 1));
+        assert!(has(&Int::from(power - 1), expected.max(1)));
     }
-    assert_eq!(Int::from(i64::MIN).digits(), 19);
+    assert!(Int::from(i64::MIN).exceeds_digits(18) && !Int::from(i64::MIN).exceeds_digits(19));
 }

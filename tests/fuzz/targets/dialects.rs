@@ -30,12 +30,6 @@ const GETROOT: &[u8] = b"\x12\x51\x50\x11\x53\x11\x51\x02";
 const NUMBER: &[u8] = b"\x12\x52\x50\x11\x54\x12\x57\x08\x0a\x61\x08\x0a\x61";
 const BARE: &[u8] = b"\x12\x51\x50\x11\x59\x11\x51\x10\x57";
 
-/// Whether the messages of that dialect are a byte and a pair.
-#[allow(dead_code)] // for the target that makes messages
-pub fn has_pairs(byte: u8) -> bool {
-    peer(byte)[0] == GETROOT_6
-}
-
 fn peer(byte: u8) -> &'static [&'static [u8]] {
     PEERS[usize::from(byte & 15) % PEERS.len()]
 }
