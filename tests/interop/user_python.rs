@@ -123,6 +123,58 @@ fn thread_locals_last_between_the_requests_of_a_client() {
 }
 
 #[test]
+fn threading_forgets_the_threads_that_have_served_clients() {
+    with_cpython(
+        &[],
+        "
+        for _ in range(10):
+            with connect() as other:
+                other.execute('import threading; here = threading.current_thread()')
+                same(other.eval('here in threading.enumerate()'), True)
+        conn.execute('import threading')
+        eventually(lambda: conn.eval('len(threading.enumerate())') <= 2, 'the main thread and its own are left')
+        ",
+    );
+}
+
+#[test]
+fn a_thread_waits_half_a_millisecond_for_another_ones_loop() {
+    with_cpython(
+        &[],
+        "
+        interval = conn.modules.sys.getswitchinterval()
+        assert abs(interval - 0.0005) < 0.0001, interval
+        ",
+    );
+}
+
+#[test]
+fn a_clients_process_is_that_python_started_anew_by_the_program_itself() {
+    let only = only_on(Evaluator::CPython, "its processes are the program itself");
+    if !only {
+        return;
+    }
+    let server = Server::with_options(&["--mode", "process"]);
+    let program = std::fs::read_link(format!("/proc/{}/exe", server.process_id()));
+    let itself = binary().canonicalize().expect("it is there");
+    assert_eq!(program.expect("it runs"), itself);
+    let script = server.client(
+        "
+        import subprocess
+        there = conn.modules.os
+        same(there.getppid(), int(os.environ['SERVER']))
+        same(there.readlink('/proc/self/exe'), there.path.realpath(conn.modules.sys.executable))
+        # A fork would have had the other threads' client.
+        with connect() as other:
+            assert other.modules.os.getpid() != there.getpid()
+            same(other.modules.os.getppid(), there.getppid())
+        ",
+    );
+    let script = script.variable("SERVER", server.process_id().to_string());
+    server.succeed(script.outcome());
+}
+
+#[test]
 fn a_process_of_one_client_runs_its_code_on_pythons_main_thread() {
     with_cpython(
         &["--mode", "process"],

@@ -197,6 +197,24 @@ fn too_old_a_python_is_an_error_that_says_what_is_needed() {
 }
 
 #[test]
+fn a_free_threaded_python_is_an_error_that_says_what_to_take() {
+    // One that says that it is.
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let text = "import sys; sys.abiflags = 't'";
+    fs::write(folder.path().join("sitecustomize.py"), text).expect("written");
+    let mut command = Command::new(binary());
+    command.args(["--classic", "--port", "0", "--python"]);
+    command
+        .arg(interpreter())
+        .env("PYTHONPATH", folder.path())
+        .stdin(Stdio::null());
+    let ended = command.output().expect("it runs");
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    says(&said, &["free-threaded", "Take the ordinary one"]);
+}
+
+#[test]
 fn what_is_no_python_is_an_error_that_says_so() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let text = folder.path().join("python-notes");
