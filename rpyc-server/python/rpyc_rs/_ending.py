@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 from rpyc_rs import _native
 
 if TYPE_CHECKING:
-    from rpyc_rs._server import Server
+    from typing import Protocol
+
+    class _Closes(Protocol):
+        def close(self) -> None: ...
+
 
 SECONDS = 2.0
 """So long what runs is waited for."""
 
-servers: "weakref.WeakSet[Server]" = weakref.WeakSet()
+servers: "weakref.WeakSet[_Closes]" = weakref.WeakSet()
 """What is to be closed."""
 
 

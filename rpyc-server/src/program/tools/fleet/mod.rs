@@ -15,7 +15,7 @@ use crate::program::failure::Failure;
 
 pub(super) use self::ending::Done;
 use self::ending::Style;
-pub(super) use self::output::Stream;
+pub(super) use self::screen::Stream;
 pub(super) use self::run::Member;
 
 /// The servers that a tool was given, where they may be several.

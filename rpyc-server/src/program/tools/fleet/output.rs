@@ -6,14 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 
 use super::ending::Event;
-use super::screen::Screen;
-
-/// Where a line goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::program::tools) enum Stream {
-    Stdout,
-    Stderr,
-}
+use super::screen::{Screen, Stream};
 
 /// How much a server may still print.
 #[derive(Debug)]

@@ -14,8 +14,8 @@ use rpyc_classic::{ClassicConnection, Interrupter};
 use rpyc_core::Connection;
 
 use super::ending::{Done, Ending, Event, Kind};
-use super::output::{Allowance, Lines, Stream};
-use super::screen::Screen;
+use super::output::{Allowance, Lines};
+use super::screen::{Screen, Stream};
 use super::{Fleet, members};
 use crate::program::failure::Failure;
 use crate::program::tools::connect::Way;

@@ -10,7 +10,6 @@ use rpyc_classic::threads::lock;
 use serde_json::{Value, json};
 
 use super::ending::{Ending, Event, Kind, Style};
-use super::output::Stream;
 use crate::printable::{json_on_one_line, printable};
 
 /// Where all servers of a fleet are shown, line by line.
@@ -26,6 +25,13 @@ pub(super) struct Screen {
     // What the standard output failed with first.
     failure: Mutex<Option<io::Error>>,
     events: Sender<Event>,
+}
+
+/// Where a line goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::program::tools) enum Stream {
+    Stdout,
+    Stderr,
 }
 
 impl Screen {
