@@ -15,8 +15,8 @@ use crate::program::failure::Failure;
 
 pub(super) use self::ending::Done;
 use self::ending::Style;
-pub(super) use self::screen::Stream;
 pub(super) use self::run::Member;
+pub(super) use self::screen::Stream;
 
 /// The servers that a tool was given, where they may be several.
 #[derive(Debug)]
