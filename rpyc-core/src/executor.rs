@@ -193,6 +193,18 @@ impl fmt::Debug for ThreadPool {
     }
 }
 
+/// Starts a thread that works for `whom`: it is named `rpyc-` and that.
+///
+/// # Errors
+/// When the system refuses; that it has no more threads is said in words.
+pub fn spawn<T: Send + 'static>(
+    whom: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<thread::JoinHandle<T>> {
+    let builder = thread::Builder::new().name(without_nul(&format!("rpyc-{whom}")));
+    builder.spawn(work).map_err(no_more_threads)
+}
+
 /// Why no thread can be started, in words: the system's own is "Resource temporarily unavailable".
 pub(crate) fn no_more_threads(error: io::Error) -> io::Error {
     if error.kind() != io::ErrorKind::WouldBlock {
@@ -203,11 +215,7 @@ pub(crate) fn no_more_threads(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), what)
 }
 
-/// What a thread that works for `whom` is called. A name with a NUL is none for the system.
-pub(crate) fn thread_name(whom: &str) -> String {
-    without_nul(&format!("rpyc-{whom}"))
-}
-
+/// A name with a NUL is none for the system.
 fn without_nul(name: &str) -> String {
     name.replace('\0', "\u{fffd}")
 }

@@ -68,7 +68,7 @@
 //! | to | use |
 //! |---|---|
 //! | connect: TCP, TLS, Unix socket, pipes, child process, ssh | [`connect`], [`Connector`] |
-//! | find a server by the name of its service | [`Connector::connect_by_service`], [`registry`] |
+//! | find a server by the name of its service | [`registry`], whose `ConnectByService` connects to it |
 //! | offer a service: by attribute, of closures, by hand | [`macro@service`], [`object::Class`], [`Object`] |
 //! | call whichever server of a service is there | [`service_pool`] |
 //! | use a remote object: attributes, items, calls, `for`, `with` | [`Any`], [`Netref`] |

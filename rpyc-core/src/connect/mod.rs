@@ -16,8 +16,7 @@ use socket2::{SockRef, TcpKeepalive};
 
 use crate::config::Config;
 use crate::error::{CloseReason, Error, Timeout};
-use crate::executor::{no_more_threads, thread_name};
-use crate::registry::{Directory, RegistryError};
+use crate::executor::spawn;
 use crate::service::{IntoService, PeerInfo, Service, VoidService};
 use crate::session::Connection;
 use crate::transport::{Stream, memory_pair};
@@ -105,6 +104,11 @@ impl Connector {
     pub fn timeout(mut self, timeout: Option<Duration>) -> Connector {
         self.timeout = timeout;
         self
+    }
+
+    /// How long connecting may take, as [`timeout`](Connector::timeout) has set it.
+    pub fn time_limit(&self) -> Option<Duration> {
+        self.timeout
     }
 
     /// Whether small frames are sent at once (TCP_NODELAY). Default: true.
@@ -226,53 +230,9 @@ impl Connector {
         if last.kind() == io::ErrorKind::TimedOut
             && let Some(limit) = self.timeout
         {
-            return Err(Timeout::of(doing, limit).into());
+            return Err(Timeout::new(doing, limit).into());
         }
         Err(io_error(doing)(last))
-    }
-
-    /// Connects to a server of this service: to the first one that the registry knows and that can
-    /// be connected to.
-    ///
-    /// ```no_run
-    /// # fn main() -> Result<(), rpyc_core::Error> {
-    /// use rpyc_core::{Connector, registry::RegistryClient};
-    /// let registry = RegistryClient::udp("registry.example");
-    /// let conn = Connector::new().connect_by_service(&registry, "calculator")?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Registry`] when the registry is of no help, or none of the servers that it knows
-    /// can be connected to.
-    pub fn connect_by_service(
-        &self,
-        registry: &dyn Directory,
-        name: &str,
-    ) -> Result<Connection, Error> {
-        let servers = registry.discover(name)?;
-        let began = Instant::now();
-        let mut last = None;
-        for (tried, server) in servers.iter().enumerate() {
-            let share = self.share(began, servers.len() - tried);
-            let connector = self.clone().timeout(share);
-            let address = &server.address;
-            match connector.connect((&*address.host, address.port)) {
-                Ok(connection) => return Ok(connection),
-                Err(error) => last = Some(error),
-            }
-        }
-        let name = name.to_uppercase();
-        Err(match last {
-            None => RegistryError::NoServer { name },
-            Some(error) => RegistryError::AllDown {
-                name,
-                servers: servers.len(),
-                source: Arc::new(error),
-            },
-        }
-        .into())
     }
 
     /// Connects to a Unix socket.
@@ -289,7 +249,7 @@ impl Connector {
                 Ok(stream) => Ok((stream, place)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let limit = self.timeout.unwrap_or_default();
-                    Err(Timeout::of(format!("connecting to {place}"), limit).into())
+                    Err(Timeout::new(format!("connecting to {place}"), limit).into())
                 }
                 Err(error) => Err(io_error(format!("connecting to {place}"))(error)),
             }
@@ -309,11 +269,8 @@ impl Connector {
         let began = Instant::now();
         let (here, there) = memory_pair();
         let there = Connection::open(there, service, config)?;
-        std::thread::Builder::new()
-            .name(thread_name(there.connid()))
-            .spawn(move || there.serve_all())
-            .map_err(no_more_threads)
-            .map_err(io_error("starting a serving thread"))?;
+        let connid = there.connid().to_owned();
+        spawn(&connid, move || there.serve_all()).map_err(io_error("starting a serving thread"))?;
         self.open(here, self.config.dialect, "this process", began)
     }
 
@@ -372,7 +329,7 @@ impl Connector {
             Ok(_) => Ok(connection),
             Err(Error::Timeout(timeout)) => {
                 let limit = self.timeout.unwrap_or(timeout.after);
-                Err(Timeout::of(format!("connecting to {whom}: {}", timeout.what), limit).into())
+                Err(Timeout::new(format!("connecting to {whom}: {}", timeout.what), limit).into())
             }
             Err(Error::Closed(reason)) if !connection.has_received() && is_cut_off(&reason) => {
                 Err(Error::Closed(CloseReason::CutOff))

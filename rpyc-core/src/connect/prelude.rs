@@ -25,7 +25,7 @@ pub(super) fn run(
     let outcome = prelude(&within).and_then(|()| stream.set_read_timeout(None));
     outcome.map_err(|error| match (error.kind(), limit) {
         (io::ErrorKind::TimedOut, Some(limit)) => {
-            Timeout::of(format!("{DOING} with {}", stream.peer_label()), limit).into()
+            Timeout::new(format!("{DOING} with {}", stream.peer_label()), limit).into()
         }
         (io::ErrorKind::UnexpectedEof, _) => Error::Closed(CloseReason::Eof),
         _ => super::io_error(DOING)(error),

@@ -98,7 +98,7 @@ impl<T: Clone> Slot<T> {
         let state = self.state.lock();
         let deadline = state.deadline.unwrap_or_else(Instant::now);
         let after = deadline.saturating_duration_since(state.since);
-        Timeout::of(self.asked.at(seq).to_string(), after)
+        Timeout::new(self.asked.at(seq).to_string(), after)
     }
 }
 

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 pub use self::copy::CopyError;
 use crate::exception::{ConversionError, Exception, PythonException};
-use crate::registry::RegistryError;
 use crate::wire::{DecodeError, Dialect, EncodeError, FrameError};
 
 /// What most functions of this crate give: a value, or an [`Error`].
@@ -43,15 +42,16 @@ pub enum Error {
     /// The caller asked for what can't be done: a mistake in the program.
     #[error("{0}")]
     Misuse(String),
+    /// What code that stands on this crate failed with, such as a pool of servers that has none; made by
+    /// [`Error::other`]. `downcast_ref` tells of which type it is.
+    #[error(transparent)]
+    Other(Arc<dyn std::error::Error + Send + Sync>),
     /// The peer answered a ping with something else than what it was sent.
     #[error("the peer's echo differs from what it was sent")]
     Ping,
     /// The peer answered, but not by the protocol.
     #[error("the peer broke the protocol: {0}")]
     Protocol(String),
-    /// The registry was of no help in finding a server.
-    #[error(transparent)]
-    Registry(Box<RegistryError>),
     /// The peer's code raised an exception.
     #[error("{0}")]
     Remote(Exception),
@@ -177,6 +177,18 @@ impl fmt::Display for CloseReason {
 }
 
 impl Error {
+    /// An error of another type.
+    ///
+    /// ```
+    /// use rpyc_core::Error;
+    ///
+    /// let error = Error::other("nobody is in the laboratory");
+    /// assert_eq!(error.to_string(), "nobody is in the laboratory");
+    /// ```
+    pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        Error::Other(error.into().into())
+    }
+
     /// Whether the connection is gone for good.
     pub fn is_closed(&self) -> bool {
         matches!(self, Error::Closed(_))
@@ -213,9 +225,20 @@ impl Error {
             Error::Tls(error) => Exception::builtin("ConnectionError").with_arg(error.to_string()),
             Error::Conversion(error) => Exception::from(error),
             Error::Copy(error) => Exception::type_error(error.to_string()),
-            Error::Misuse(_) | Error::Ping | Error::Protocol(_) | Error::Registry(_) => {
+            Error::Misuse(_) | Error::Other(_) | Error::Ping | Error::Protocol(_) => {
                 Exception::runtime_error(self.to_string())
             }
+        }
+    }
+}
+
+impl Timeout {
+    /// `what` wasn't answered within `after`.
+    pub fn new(what: impl Into<String>, after: Duration) -> Timeout {
+        Timeout {
+            what: what.into(),
+            after,
+            detail: String::new(),
         }
     }
 }
@@ -243,12 +266,6 @@ impl From<Timeout> for Error {
 impl From<crate::transport::TlsError> for Error {
     fn from(error: crate::transport::TlsError) -> Error {
         Error::Tls(Arc::new(error))
-    }
-}
-
-impl From<RegistryError> for Error {
-    fn from(error: RegistryError) -> Error {
-        Error::Registry(Box::new(error))
     }
 }
 

@@ -73,11 +73,25 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
+    /// What is in an error of a call, if the registry was of no help in it.
+    pub fn of(error: &rpyc_core::Error) -> Option<&RegistryError> {
+        match error {
+            rpyc_core::Error::Other(error) => error.downcast_ref(),
+            _ => None,
+        }
+    }
+
     pub(super) fn io(registry: &str, doing: &'static str, source: io::Error) -> RegistryError {
         RegistryError::Io {
             registry: registry.to_owned(),
             doing,
             source: Arc::new(source),
         }
+    }
+}
+
+impl From<RegistryError> for rpyc_core::Error {
+    fn from(error: RegistryError) -> rpyc_core::Error {
+        rpyc_core::Error::Other(Arc::new(error))
     }
 }

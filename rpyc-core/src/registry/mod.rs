@@ -17,6 +17,7 @@
 //! ```
 
 mod client;
+mod connect;
 mod directory;
 mod error;
 #[cfg(feature = "etcd")]
@@ -26,6 +27,7 @@ mod resolve;
 mod transport;
 
 pub use self::client::RegistryClient;
+pub use self::connect::ConnectByService;
 pub use self::directory::{Directory, Offer, ServerEntry, ServerFacts, Watch};
 pub use self::error::RegistryError;
 #[cfg(feature = "etcd")]

@@ -103,7 +103,7 @@ impl Builder {
     /// Follows the service from now on. It doesn't wait for servers.
     ///
     /// # Errors
-    /// [`Error::Registry`] for what is no service's name; [`Error::Io`] when no thread can be had.
+    /// A [`RegistryError`](crate::registry::RegistryError) for what is no service's name; [`Error::Io`] when no thread can be had.
     pub fn start(self, directory: &dyn Directory, service: &str) -> Result<ServicePool, Error> {
         let watch = directory.watch(service)?;
         let pool = self.build(service);

@@ -100,7 +100,7 @@ impl ServicePool {
     /// fails; a [`lease`](Self::lease) keeps it.
     ///
     /// # Errors
-    /// [`Error::Registry`] when no server is connected within
+    /// A [`RegistryError`](crate::registry::RegistryError) when no server is connected within
     /// [`server_timeout`](Builder::server_timeout): the directory knows none, or can't be asked, or
     /// none can be reached. Nothing was sent then. [`Error::Timeout`] when the answer doesn't come
     /// within [`call_timeout`](Builder::call_timeout), [`Error::Closed`] when the connection breaks
@@ -120,7 +120,7 @@ impl ServicePool {
     /// as one, until it is dropped.
     ///
     /// # Errors
-    /// [`Error::Registry`], as [`call`](Self::call).
+    /// A [`RegistryError`](crate::registry::RegistryError), as [`call`](Self::call).
     pub fn lease(&self) -> Result<Lease, Error> {
         let shared = &self.owned.0;
         Lease::take(shared, Instant::now() + shared.timing.server_timeout)

@@ -9,12 +9,13 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
+
 use super::servers::{Job, Policy, Servers, Ticket};
 use super::status::PoolStatus;
 use crate::error::{Error, Timeout};
 use crate::registry::{RegistryError, ServerAddress};
 use crate::session::Connection;
-use crate::sync::{Condvar, Mutex, wait};
 
 /// How a server is connected to.
 pub(super) type Connect = Arc<dyn Fn(&ServerAddress) -> Result<Connection, Error> + Send + Sync>;
@@ -99,7 +100,7 @@ impl Shared {
             if left.is_zero() {
                 return Err(self.why_none(&state));
             }
-            state = wait(&self.changed, state, Some(left));
+            self.changed.wait_for(&mut state, left);
         }
     }
 
@@ -124,11 +125,11 @@ impl Shared {
             }
             (None, DirectoryState::Answered) => {
                 let what = format!("connecting to a server of {name}");
-                Timeout::of(what, self.timing.server_timeout).into()
+                Timeout::new(what, self.timing.server_timeout).into()
             }
             (None, DirectoryState::NotYet) => {
                 let what = format!("asking the registry for {name}");
-                Timeout::of(what, self.timing.server_timeout).into()
+                Timeout::new(what, self.timing.server_timeout).into()
             }
         }
     }
@@ -201,7 +202,7 @@ impl Shared {
             let due = state.servers.next_due();
             let next = due.map_or(until, |due| due.min(until));
             let left = next.saturating_duration_since(now);
-            state = wait(&self.changed, state, Some(left));
+            self.changed.wait_for(&mut state, left);
         }
     }
 

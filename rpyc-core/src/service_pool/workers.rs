@@ -3,13 +3,12 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use super::servers::Job;
 use super::shared::Shared;
 use crate::error::{CloseReason, Error};
-use crate::executor::{no_more_threads, thread_name};
+use crate::executor;
 use crate::registry::Watch;
 use crate::session::Connection;
 
@@ -38,10 +37,7 @@ pub(super) fn look_after(shared: &Arc<Shared>) -> Result<(), Error> {
 
 fn spawn(shared: &Arc<Shared>, work: impl FnOnce(Arc<Shared>) + Send + 'static) -> io::Result<()> {
     let shared = shared.clone();
-    let spawned = thread::Builder::new()
-        .name(thread_name("pool"))
-        .spawn(move || work(shared));
-    spawned.map(drop).map_err(no_more_threads)
+    executor::spawn("pool", move || work(shared)).map(drop)
 }
 
 /// Has connections made and checked, and sees which have ended, until the pool ends.

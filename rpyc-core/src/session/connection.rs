@@ -208,7 +208,12 @@ impl Connection {
         self.root_within(self.config().sync_request_timeout)
     }
 
-    pub(crate) fn root_within(&self, timeout: Option<Duration>) -> Result<Any, Error> {
+    /// As [`root`](Connection::root), within this time instead of `sync_request_timeout`; `None` waits for
+    /// ever.
+    ///
+    /// # Errors
+    /// As [`sync_request`](Connection::sync_request).
+    pub fn root_within(&self, timeout: Option<Duration>) -> Result<Any, Error> {
         if let Some(root) = self.link.session.roots.peers() {
             return Ok(root);
         }

@@ -12,7 +12,7 @@ use crate::dispatch::outbox::CONGESTED;
 use crate::dispatch::scheduler::WaiterId;
 use crate::dispatch::slot::{Reply, Slot};
 use crate::dispatch::waits::{ForAnyOf, ForReply};
-use crate::error::{Error, Timeout};
+use crate::error::Error;
 use crate::object::{Any, Args};
 use crate::sync::passed;
 use crate::wire::{
@@ -264,17 +264,6 @@ pub(super) fn handler_of(callee: Callee<'_>) -> Handler {
     match callee.method {
         Some(_) => Handler::CallAttr,
         None => Handler::Call,
-    }
-}
-
-impl Timeout {
-    /// Names what was waited for.
-    pub(crate) fn of(what: String, after: Duration) -> Timeout {
-        Timeout {
-            what,
-            after,
-            detail: String::new(),
-        }
     }
 }
 

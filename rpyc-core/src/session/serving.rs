@@ -2,7 +2,6 @@
 //! come.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::background::{BackgroundServing, serve_until_dismissed};
@@ -12,7 +11,7 @@ use crate::dispatch::background_state::BackgroundState;
 use crate::dispatch::readiness::ReadinessObserver;
 use crate::dispatch::waits::{ForEnd, ForMessage};
 use crate::error::{CloseReason, Error};
-use crate::executor::{no_more_threads, thread_name};
+use crate::executor::spawn;
 
 impl Connection {
     /// Serves until one message has come and, if it is a request, has been answered; `None` waits
@@ -78,15 +77,11 @@ impl Connection {
     pub fn serve_in_background(&self) -> Result<BackgroundServing, Error> {
         let state = Arc::new(BackgroundState::default());
         let (link, for_thread) = (self.link.clone(), state.clone());
-        let spawned = thread::Builder::new()
-            .name(thread_name(&format!(
-                "{}-background",
-                self.link.session.connid
-            )))
-            .spawn(move || serve_until_dismissed(&link, &for_thread));
+        let name = format!("{}-background", self.link.session.connid);
+        let spawned = spawn(&name, move || serve_until_dismissed(&link, &for_thread));
         let thread = spawned.map_err(|error| Error::Io {
             doing: "starting a background thread".into(),
-            error: Arc::new(no_more_threads(error)),
+            error: Arc::new(error),
         })?;
         Ok(BackgroundServing::new(self.link.clone(), state, thread))
     }
@@ -100,13 +95,8 @@ impl Connection {
         self.update_config(|config| config.concurrency = threads);
         let serve = |number: usize| {
             let connection = Connection::internal(self.link.clone());
-            let spawned = thread::Builder::new()
-                .name(thread_name(&format!(
-                    "{}-{number}",
-                    self.link.session.connid
-                )))
-                .spawn(move || connection.serve_all());
-            let spawned = spawned.map_err(no_more_threads);
+            let name = format!("{}-{number}", self.link.session.connid);
+            let spawned = spawn(&name, move || connection.serve_all());
             if let Err(error) = &spawned {
                 log::warn!(target: &self.config().logger, "{}: no thread to serve on: {error}", self.link.session.connid);
             }

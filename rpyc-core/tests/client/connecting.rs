@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rpyc_core::error::CloseReason;
-use rpyc_core::registry::{RegistryClient, message};
+use rpyc_core::registry::{ConnectByService, RegistryClient, message};
 use rpyc_core::transport::{PipeStream, Stream};
 use rpyc_core::*;
 use socket2::{Domain, SockAddr, Socket, Type};

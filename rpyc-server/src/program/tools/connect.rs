@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, value_parser};
 use rpyc_classic::ClassicConnection;
-use rpyc_core::registry::Directory;
+use rpyc_core::registry::{ConnectByService, Directory, RegistryError};
 use rpyc_core::transport::{TlsClient, TlsError};
 use rpyc_core::{Config, Connection, Connector, Error};
 
@@ -219,7 +219,9 @@ impl Way {
             Target::Tcp { host, port } => connector.connect((host.as_str(), *port)),
             Target::Unix(path) => connector.connect_unix(path),
             Target::Ssh { host, port } => connector.connect_ssh(host, *port),
-            Target::Service(name) => connector.connect_by_service(&*self.registry, name),
+            Target::Service(name) => connector
+                .connect_by_service(&*self.registry, name)
+                .map_err(Error::from),
             Target::Tls { host, port } => connector.connect_tls(host, *port, &self.tls_client()?),
         };
         connected.map_err(|error| self.no_connection(error))
@@ -276,7 +278,7 @@ impl Way {
                 "--ssl-cafile names the authority that signed the server's certificate; \
                  --ssl-any-name takes it for another name."
             }
-            (Error::Registry(_), _) => {
+            (error, _) if RegistryError::of(error).is_some() => {
                 "--registry-host names the registry where a broadcast doesn't reach it; \
                  `rpyc-server services` shows what it knows."
             }
