@@ -17,9 +17,6 @@ mod echo;
 #[path = "../examples/reconnecting.rs"]
 mod reconnecting;
 
-#[path = "../examples/service_pool.rs"]
-mod service_pool;
-
 #[test]
 fn asynchronous_runs() {
     asynchronous::main().unwrap_or_else(|error| panic!("{error}"));
@@ -56,11 +53,6 @@ fn echo_runs() {
 #[test]
 fn reconnecting_runs() {
     reconnecting::main().unwrap_or_else(|error| panic!("{error}"));
-}
-
-#[test]
-fn service_pool_runs() {
-    service_pool::main().unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use rpyc_core::registry::Directory;
+use rpyc_registry::Directory;
 use rpyc_tests::etcd::{Cluster, eventually, program};
 use rpyc_tests::registry::register;
 use rpyc_tests::server::{Signal, binary};
@@ -67,7 +67,7 @@ fn without_a_majority_a_server_serves_says_so_once_and_comes_back_by_itself() {
     server.check("same(conn.root.eval('6 * 7'), 42)");
     let began = Instant::now();
     let limit = Duration::from_secs(2);
-    let brief = rpyc_core::registry::EtcdDirectory::builder(cluster.endpoints().split(','));
+    let brief = rpyc_registry::EtcdDirectory::builder(cluster.endpoints().split(','));
     let brief = brief.unwrap().timeout(limit).build().unwrap();
     brief.discover("slave").expect_err("nobody can tell");
     // Generous: the machine may be slow, but nobody waits for etcd's own limits.
@@ -133,7 +133,7 @@ fn a_member_that_is_stopped_is_passed_over() {
     let asked = (0..3).find(|&member| member != cluster.leader()).unwrap();
     cluster.signal(asked, Signal::STOP);
     let other = format!("{},{}", cluster.address(asked), cluster.endpoints());
-    let stopped_first = rpyc_core::registry::EtcdDirectory::builder(other.split(','));
+    let stopped_first = rpyc_registry::EtcdDirectory::builder(other.split(','));
     let stopped_first = stopped_first
         .unwrap()
         .timeout(Duration::from_secs(8))

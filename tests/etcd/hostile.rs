@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use rpyc_core::registry::{Directory, RegistryClient};
+use rpyc_registry::{Directory, RegistryClient};
 use rpyc_tests::child;
 use rpyc_tests::etcd::Cluster;
 use rpyc_tests::server::{Signal, binary};

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
 
-use rpyc_core::registry::{
+use rpyc_registry::{
     Directory, EtcdDirectory, Offer, RegistryError, ServerEntry, ServerFacts, Watch,
 };
 use rpyc_tests::deadline::PATIENCE;

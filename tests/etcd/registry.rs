@@ -1,6 +1,6 @@
 //! Registries that keep everything in etcd, for servers and clients that know nothing of it.
 
-use rpyc_core::registry::{Directory, RegistryClient};
+use rpyc_registry::{Directory, RegistryClient};
 use rpyc_tests::etcd::{Cluster, eventually};
 use rpyc_tests::registry::{Registry, register};
 
@@ -78,7 +78,7 @@ fn a_host_has_half_of_the_places_as_it_has_without_etcd() {
     let registry = registry(&cluster, "TCP", &["--max-entries", "10"]);
     let client = RegistryClient::tcp("127.0.0.1").port(registry.address().port());
     (1..=5).for_each(|port| register(&client, "notes", port));
-    let offer = rpyc_core::registry::Offer::new(["notes"], 6).unwrap();
+    let offer = rpyc_registry::Offer::new(["notes"], 6).unwrap();
     let refused = client.register(&offer).expect_err("there is no room");
     assert!(
         format!("{refused:?}").contains("no more services"),

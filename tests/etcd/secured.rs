@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use rpyc_core::registry::{Directory, EtcdDirectory, Offer};
+use rpyc_registry::{Directory, EtcdDirectory, Offer};
 use rpyc_tests::Server;
 use rpyc_tests::certs::Authority;
 use rpyc_tests::child;

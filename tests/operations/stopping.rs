@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rpyc_core::registry::{Directory, RegistryClient, RegistryError};
+use rpyc_registry::{Directory, RegistryClient, RegistryError};
 use rpyc_tests::deadline::PATIENCE;
 use rpyc_tests::python::Running;
 use rpyc_tests::registry::PythonRegistry;

@@ -11,9 +11,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rpyc_core::registry::{Directory, Offer, RegistryError, ServerAddress, ServerEntry, Watch};
-use rpyc_core::service_pool::{Builder, PoolStatus, ServerStatus, ServicePool};
 use rpyc_core::{Config, Connection, VoidService, service};
+use rpyc_registry::service_pool::{Builder, PoolStatus, ServerStatus, ServicePool};
+use rpyc_registry::{Directory, Offer, RegistryError, ServerAddress, ServerEntry, Watch};
 use rpyc_tests::deadline::PATIENCE;
 use rpyc_tests::python;
 use rpyc_tests::server::{self, Server};

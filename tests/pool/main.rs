@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rpyc_core::registry::{RegistryClient, RegistryError};
-use rpyc_core::service_pool::{PoolStatus, ServicePool};
 use rpyc_core::{Config, Connection, Connector, Error, VoidService, args};
+use rpyc_registry::service_pool::{PoolStatus, ServicePool};
+use rpyc_registry::{RegistryClient, RegistryError};
 use rpyc_tests::deadline::{PATIENCE, within};
 use rpyc_tests::registry::Registry;
 use rpyc_tests::server::{Server, Signal};
@@ -240,8 +240,8 @@ fn a_registry_that_goes_away_takes_no_server_with_it() {
     let port = registry.address().port();
     let register = |server: &Server| {
         let directory = RegistryClient::udp("127.0.0.1").port(port);
-        let offer = rpyc_core::registry::Offer::new(["counter"], server.address().port());
-        let told = rpyc_core::registry::Directory::register(&directory, &offer.expect("good"));
+        let offer = rpyc_registry::Offer::new(["counter"], server.address().port());
+        let told = rpyc_registry::Directory::register(&directory, &offer.expect("good"));
         told.expect("the registry takes it");
     };
     let mut killed = journal.stock();

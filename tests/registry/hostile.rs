@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
 
-use rpyc_core::registry::{Directory, RegistryClient};
 use rpyc_core::{Value, wire};
+use rpyc_registry::{Directory, RegistryClient};
 use rpyc_tests::deadline::PATIENCE;
 use rpyc_tests::registry::{Registry, register};
 

@@ -1,7 +1,7 @@
 //! `rpyc-server registry` as Python's clients and servers see it, and our own.
 
 use rpyc_core::Connector;
-use rpyc_core::registry::{ConnectByService, Directory, RegistryClient, RegistryError};
+use rpyc_registry::{ConnectByService, Directory, RegistryClient, RegistryError};
 use rpyc_tests::Server;
 use rpyc_tests::registry::Registry;
 use rpyc_tests::server::Signal;

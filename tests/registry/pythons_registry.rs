@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rpyc_core::Connector;
-use rpyc_core::registry::{ConnectByService, Directory, Offer, RegistryClient, RegistryError};
+use rpyc_registry::{ConnectByService, Directory, Offer, RegistryClient, RegistryError};
 use rpyc_tests::Server;
 use rpyc_tests::registry::{PythonRegistry, register};
 use rpyc_tests::server::Signal;

@@ -8,8 +8,9 @@ use std::path::Path;
 const HEAD: &str = "| layer | where | may name |";
 
 /// The crates whose files all belong to a layer: their folders, and their names in code.
-const CRATES: [(&str, &str); 5] = [
+const CRATES: [(&str, &str); 6] = [
     ("rpyc-core", "rpyc_core"),
+    ("rpyc-core/registry", "rpyc_registry"),
     ("rpyc-classic", "rpyc_classic"),
     ("rpyc-classic/cpython", "rpyc_cpython"),
     ("rpyc-classic/rustpython", "rpyc_rustpython"),
@@ -102,11 +103,8 @@ fn module_of(file: &str) -> String {
         .trim_end_matches("/lib")
         .trim_end_matches("/src");
     let (head, tail) = path.split_once("/src/").unwrap_or((path, ""));
-    let head = head
-        .rsplit('/')
-        .next()
-        .unwrap_or_default()
-        .replace('-', "_");
+    let known = CRATES.iter().find(|(folder, _)| *folder == head);
+    let head = known.map_or_else(|| head.replace('-', "_"), |(_, name)| (*name).to_owned());
     match tail {
         "" => head,
         tail => format!("{head}::{}", tail.replace('/', "::")),

@@ -4,7 +4,7 @@ use std::env;
 use std::net::SocketAddr;
 use std::process::Command;
 
-use rpyc_core::registry::{Directory, Offer};
+use rpyc_registry::{Directory, Offer};
 
 use crate::deadline::PATIENCE;
 use crate::process::Process;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use rpyc_core::registry::RegistryClient;
 use rpyc_core::{Config, Connection, VoidService};
+use rpyc_registry::RegistryClient;
 use rpyc_tests::Server;
 use rpyc_tests::child::Child;
 use rpyc_tests::deadline::{PATIENCE, within};

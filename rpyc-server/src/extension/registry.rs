@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyConnectionError, PyTimeoutError, PyValueError};
 use pyo3::prelude::*;
-use rpyc_core::registry::{Directory, Offer, RegistryClient, RegistryError};
 use rpyc_cpython::rest;
+use rpyc_registry::{Directory, Offer, RegistryClient, RegistryError};
 
 use crate::causes::with_causes;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::Address;
 use crate::auth::{Access, Tls};
 use rpyc_core::Config;
-use rpyc_core::registry::{Directory, EtcdDirectory, RegistryClient};
+use rpyc_registry::{Directory, EtcdDirectory, RegistryClient};
 
 use crate::program::access;
 use crate::program::classic;

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use log::error;
 use parking_lot::Mutex;
-use rpyc_core::registry::{Offer, ServerFacts};
+use rpyc_registry::{Offer, ServerFacts};
 
 use crate::program::cli::ServeOptions;
 use crate::program::plan::Plan;

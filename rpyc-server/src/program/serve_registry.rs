@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::registry::{Registry, Transport};
 use log::info;
-use rpyc_core::registry::DEFAULT_PORT;
+use rpyc_registry::DEFAULT_PORT;
 
 use crate::program::cli::RegistryOptions;
 use crate::program::failure::Failure;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use log::{Level, debug};
-use rpyc_core::registry::ServerAddress;
-use rpyc_core::registry::message::{
+use rpyc_registry::ServerAddress;
+use rpyc_registry::message::{
     Command, MAX_DATAGRAM, MAX_LISTING, ServiceName, encode_done, encode_names, encode_no_listing,
     encode_refusal, encode_servers,
 };

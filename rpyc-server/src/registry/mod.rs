@@ -4,7 +4,7 @@
 //! ```no_run
 //! use std::sync::Arc;
 //!
-//! use rpyc_core::registry::{Offer, RegistryClient};
+//! use rpyc_registry::{Offer, RegistryClient};
 //! use rpyc_core::service::VoidService;
 //! use rpyc_server::registry::{Registration, Registry};
 //! use rpyc_server::Server;
@@ -45,7 +45,7 @@ use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use log::error;
-use rpyc_core::registry::{DEFAULT_PORT, Directory};
+use rpyc_registry::{DEFAULT_PORT, Directory};
 
 use self::answers::{Answers, Options};
 pub use self::listening::Transport;
@@ -168,7 +168,7 @@ impl Builder {
     /// a container has to ([`RegistryClient::advertise`]). Then everybody who may ask can also
     /// remove, and redirect, the services of others. Default: no.
     ///
-    /// [`RegistryClient::advertise`]: rpyc_core::registry::RegistryClient::advertise
+    /// [`RegistryClient::advertise`]: rpyc_registry::RegistryClient::advertise
     #[must_use]
     pub fn foreign_hosts(mut self, foreign_hosts: bool) -> Builder {
         self.options.foreign_hosts = foreign_hosts;

@@ -8,8 +8,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use log::{debug, info, warn};
-use rpyc_core::registry::message::ServiceName;
-use rpyc_core::registry::{Directory, Offer, RegistryError};
+use rpyc_registry::message::ServiceName;
+use rpyc_registry::{Directory, Offer, RegistryError};
 
 use crate::causes::with_causes;
 use crate::threads;
@@ -142,7 +142,7 @@ mod tests {
     use std::sync::Mutex;
     use std::time::Instant;
 
-    use rpyc_core::registry::{RegistryClient, ServerEntry, Watch};
+    use rpyc_registry::{RegistryClient, ServerEntry, Watch};
 
     use super::super::{Registry, RunningRegistry};
     use super::*;

@@ -6,10 +6,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use log::debug;
-use rpyc_core::registry::message::{
+use rpyc_registry::message::{
     Command, MAX_DATAGRAM, ServiceName, encode_done, encode_names, encode_refusal, encode_servers,
 };
-use rpyc_core::registry::{Directory, Offer, RegistryError};
+use rpyc_registry::{Directory, Offer, RegistryError};
 
 use crate::causes::with_causes;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rpyc_core::registry::message::ServiceName;
+use rpyc_registry::message::ServiceName;
 
 /// Where a server is.
 pub(super) type Address = (String, u16);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use log::debug;
-use rpyc_core::registry::message::{Command, MAX_DATAGRAM};
+use rpyc_registry::message::{Command, MAX_DATAGRAM};
 
 use super::answers::{Answers, Taken};
 use super::listening::{TARGET, Transport, wait};

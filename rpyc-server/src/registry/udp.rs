@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use log::debug;
-use rpyc_core::registry::message::MAX_DATAGRAM;
+use rpyc_registry::message::MAX_DATAGRAM;
 
 use super::answers::{Answers, Taken};
 use super::datagrams::{Datagrams, Place};

@@ -4,8 +4,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use rpyc_core::registry::{Directory, RegistryClient};
 use rpyc_core::{Config, Connection, VoidService};
+use rpyc_registry::{Directory, RegistryClient};
 use rpyc_server::metrics::{Metrics, MetricsEndpoint};
 use rpyc_server::registry::{Registry, Transport};
 use rpyc_server::{Authenticated, Mode, RawStream};

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rpyc_core::registry::message::{
+use rpyc_registry::message::{
     Command, MAX_DATAGRAM, decode_done, decode_names, decode_servers, encode_servers,
 };
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use clap::builder::StringValueParser;
 use clap::value_parser;
-use rpyc_core::registry::{DEFAULT_PORT, Directory, EtcdDirectory, RegistryClient};
 use rpyc_core::transport::TlsClient;
+use rpyc_registry::{DEFAULT_PORT, Directory, EtcdDirectory, RegistryClient};
 
 use super::options::Effect::Registering;
 use super::options::{one_of, options, path, switch, text, with_default};

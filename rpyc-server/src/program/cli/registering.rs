@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use clap::value_parser;
-use rpyc_core::registry::message::ServiceName;
+use rpyc_registry::message::ServiceName;
 
 use super::arg::seconds;
 use super::directory::{DirectoryOptions, Etcd};

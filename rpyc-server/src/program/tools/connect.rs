@@ -8,9 +8,9 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, value_parser};
 use rpyc_classic::ClassicConnection;
-use rpyc_core::registry::{ConnectByService, Directory, RegistryError};
 use rpyc_core::transport::{TlsClient, TlsError};
 use rpyc_core::{Config, Connection, Connector, Error};
+use rpyc_registry::{ConnectByService, Directory, RegistryError};
 
 use crate::auth::Secret;
 

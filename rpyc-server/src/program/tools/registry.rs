@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command};
-use rpyc_core::registry::{Directory, RegistryError, ServerAddress, ServerEntry, ServerFacts};
+use rpyc_registry::{Directory, RegistryError, ServerAddress, ServerEntry, ServerFacts};
 
 use crate::printable::on_one_line;
 use crate::program::cli::arg;

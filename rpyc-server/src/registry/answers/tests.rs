@@ -1,6 +1,6 @@
 use rpyc_core::Value;
-use rpyc_core::registry::message::{decode_done, decode_names, decode_servers};
 use rpyc_core::wire::encode_to_vec;
+use rpyc_registry::message::{decode_done, decode_names, decode_servers};
 
 use super::*;
 

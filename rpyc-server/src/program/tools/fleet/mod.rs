@@ -7,7 +7,7 @@ mod run;
 mod screen;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use rpyc_core::registry::ServerAddress;
+use rpyc_registry::ServerAddress;
 
 use super::connect::{Target, Way};
 use crate::program::cli::arg;

@@ -5,9 +5,9 @@
 //! [`message`] is what both sides of that are made of: bytes to commands and answers, pure.
 //!
 //! ```no_run
-//! use rpyc_core::registry::{Directory, RegistryClient};
+//! use rpyc_registry::{Directory, RegistryClient};
 //!
-//! # fn main() -> Result<(), rpyc_core::registry::RegistryError> {
+//! # fn main() -> Result<(), rpyc_registry::RegistryError> {
 //! // Whoever answers in this network, as Python's `rpyc.discover("FILES")`.
 //! let servers = RegistryClient::broadcast().discover("FILES")?;
 //! // A registry that is known.
@@ -24,6 +24,7 @@ mod error;
 mod etcd;
 pub mod message;
 mod resolve;
+pub mod service_pool;
 mod transport;
 
 pub use self::client::RegistryClient;

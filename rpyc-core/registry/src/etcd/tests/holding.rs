@@ -2,7 +2,7 @@
 
 use super::super::*;
 use super::simulation::Etcd;
-use crate::registry::Offer;
+use crate::Offer;
 
 fn directory(etcd: &Etcd) -> EtcdDirectory {
     let keys = Keys::below("/rpyc/").expect("short");

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Error;
-use crate::registry::{RegistryError, ServerAddress};
+use rpyc_core::Error;
+
+use crate::{RegistryError, ServerAddress};
 
 /// What a [`ServicePool`](super::ServicePool) knows at the moment.
 #[derive(Clone, Debug)]

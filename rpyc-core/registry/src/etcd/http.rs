@@ -5,12 +5,11 @@ use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use rpyc_core::transport::{Stream, TlsClient};
 use socket2::{SockRef, TcpKeepalive};
 use ureq_proto::client::state::{RecvBody, RecvResponse};
 use ureq_proto::client::{Call, RecvBodyResult, RecvResponseResult, SendRequestResult};
 use ureq_proto::http::Request;
-
-use crate::transport::{Stream, TlsClient};
 
 /// Why a question has no answer.
 #[derive(Debug)]

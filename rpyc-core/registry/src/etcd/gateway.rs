@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rpyc_core::transport::TlsClient;
+
 use super::http::{Answer, Link, Trouble, left};
 use super::messages::{Login, Refusal, Token, UNAUTHENTICATED, decode, encode};
-use crate::registry::error::RegistryError;
-use crate::registry::message::{AnswerError, ServerAddress};
-use crate::registry::resolve::Resolver;
-use crate::transport::TlsClient;
+use crate::error::RegistryError;
+use crate::message::{AnswerError, ServerAddress};
+use crate::resolve::Resolver;
 
 /// What asks etcd: the real one, or one of a test's.
 pub(super) trait Rpc: fmt::Debug + Send + Sync {

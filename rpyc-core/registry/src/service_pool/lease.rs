@@ -5,10 +5,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Instant;
 
+use rpyc_core::Connection;
+use rpyc_core::error::{CloseReason, Error};
+
 use super::servers::Ticket;
 use super::shared::{Outcome, Shared};
-use crate::error::{CloseReason, Error};
-use crate::session::Connection;
 
 /// A connection to a server of a [`ServicePool`](super::ServicePool), and one of the calls that are
 /// unanswered there; made by [`lease`](super::ServicePool::lease).

@@ -7,8 +7,8 @@
 //! answered again it gets one call at a time.
 //!
 //! ```no_run
-//! use rpyc_core::registry::RegistryClient;
-//! use rpyc_core::service_pool::ServicePool;
+//! use rpyc_registry::RegistryClient;
+//! use rpyc_registry::service_pool::ServicePool;
 //! use rpyc_core::args;
 //!
 //! # fn main() -> rpyc_core::Result<()> {
@@ -51,10 +51,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use rpyc_core::{Any, Args, Error};
+
 use self::shared::{Outcome, Shared};
-use crate::error::Error;
-use crate::object::{Any, Args};
-use crate::registry::Directory;
+use crate::Directory;
 
 pub use self::builder::Builder;
 pub use self::lease::Lease;
@@ -100,12 +100,12 @@ impl ServicePool {
     /// fails; a [`lease`](Self::lease) keeps it.
     ///
     /// # Errors
-    /// A [`RegistryError`](crate::registry::RegistryError) when no server is connected within
+    /// A [`RegistryError`](crate::RegistryError) when no server is connected within
     /// [`server_timeout`](Builder::server_timeout): the directory knows none, or can't be asked, or
     /// none can be reached. Nothing was sent then. [`Error::Timeout`] when the answer doesn't come
     /// within [`call_timeout`](Builder::call_timeout), [`Error::Closed`] when the connection breaks
     /// before: the server may have done it. [`Error::Remote`] when the method raises; as
-    /// [`Netref::call`](crate::Netref::call).
+    /// [`Netref::call`](rpyc_core::Netref::call).
     pub fn call(&self, method: &str, args: Args) -> Result<Any, Error> {
         self.call_over(method, args).map_err(|failed| failed.error)
     }
@@ -120,7 +120,7 @@ impl ServicePool {
     /// as one, until it is dropped.
     ///
     /// # Errors
-    /// A [`RegistryError`](crate::registry::RegistryError), as [`call`](Self::call).
+    /// A [`RegistryError`](crate::RegistryError), as [`call`](Self::call).
     pub fn lease(&self) -> Result<Lease, Error> {
         let shared = &self.owned.0;
         Lease::take(shared, Instant::now() + shared.timing.server_timeout)

@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, HashMap};
 
 use super::super::*;
 use super::simulation::Etcd;
-use crate::registry::{Offer, ServerFacts};
+use crate::{Offer, ServerFacts};
 
 const LEASE: u64 = 30_000;
 /// As the program does it after a failure.

@@ -272,9 +272,9 @@ mod tests {
     use std::net::UdpSocket;
     use std::sync::mpsc::{self, Sender};
 
-    use super::super::RegistryClient;
-    use super::super::message::encode_servers;
     use super::*;
+    use crate::RegistryClient;
+    use crate::message::encode_servers;
 
     /// A registry that answers each question with the servers that it was told last.
     fn registry() -> (RegistryClient, Sender<Vec<u16>>) {

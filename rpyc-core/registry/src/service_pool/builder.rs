@@ -4,14 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rpyc_core::Config;
+use rpyc_core::Connection;
+use rpyc_core::Connector;
+use rpyc_core::Error;
+
 use super::servers::Policy;
 use super::shared::{Connect, Shared, Timing};
 use super::{Owned, ServicePool, workers};
-use crate::config::Config;
-use crate::connect::Connector;
-use crate::error::Error;
-use crate::registry::{Directory, ServerAddress};
-use crate::session::Connection;
+use crate::{Directory, ServerAddress};
 
 /// The options of a [`ServicePool`]; made by [`ServicePool::builder`].
 #[derive(Clone)]
@@ -103,7 +104,7 @@ impl Builder {
     /// Follows the service from now on. It doesn't wait for servers.
     ///
     /// # Errors
-    /// A [`RegistryError`](crate::registry::RegistryError) for what is no service's name; [`Error::Io`] when no thread can be had.
+    /// A [`RegistryError`](crate::RegistryError) for what is no service's name; [`Error::Io`] when no thread can be had.
     pub fn start(self, directory: &dyn Directory, service: &str) -> Result<ServicePool, Error> {
         let watch = directory.watch(service)?;
         let pool = self.build(service);

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+use rpyc_core::Connection;
+use rpyc_core::error::{Error, Timeout};
 
 use super::servers::{Job, Policy, Servers, Ticket};
 use super::status::PoolStatus;
-use crate::error::{Error, Timeout};
-use crate::registry::{RegistryError, ServerAddress};
-use crate::session::Connection;
+use crate::{RegistryError, ServerAddress};
 
 /// How a server is connected to.
 pub(super) type Connect = Arc<dyn Fn(&ServerAddress) -> Result<Connection, Error> + Send + Sync>;

@@ -15,9 +15,9 @@ use super::messages::{
     ALREADY_THERE, Blob, Compare, Done, Grant, Ignored, Lease, LeaseId, LeaseQuestion, LeaseState,
     Long, NOT_FOUND, Op, Pair, Put, Range, Ranged, Streamed, Txn, encode,
 };
-use crate::registry::directory::Offer;
-use crate::registry::error::RegistryError;
-use crate::registry::message::{MAX_NAMES, ServerAddress, ServiceName};
+use crate::directory::Offer;
+use crate::error::RegistryError;
+use crate::message::{MAX_NAMES, ServerAddress, ServiceName};
 
 /// Who knows which lease a server has.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use super::keys::end_of;
 use super::left_out::LeftOut;
 use super::messages::{Blob, Long, PAGE, Pair, Range, Ranged};
 use super::{EtcdDirectory, MAX_NAMES_LISTED};
-use crate::registry::directory::ServerEntry;
+use crate::directory::ServerEntry;
 
 /// Keys that are read in order, as many at a time as an answer has room for.
 struct Pages {

@@ -10,8 +10,8 @@ use std::fmt::Write;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::messages::{Blob, Many, decode, encode};
-use crate::registry::directory::{ServerEntry, ServerFacts};
-use crate::registry::message::{MAX_NAMES, ServerAddress, ServiceName};
+use crate::directory::{ServerEntry, ServerFacts};
+use crate::message::{MAX_NAMES, ServerAddress, ServiceName};
 
 /// The keys below a prefix.
 #[derive(Clone, Debug)]

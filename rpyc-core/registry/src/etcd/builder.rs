@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rpyc_core::transport::TlsClient;
+
 use super::EtcdDirectory;
 use super::gateway::{Endpoint, Gateway};
 use super::keys::Keys;
-use crate::registry::error::RegistryError;
-use crate::transport::TlsClient;
+use crate::error::RegistryError;
 
 /// Options of an [`EtcdDirectory`].
 #[derive(Clone)]

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use rpyc_core::Connection;
+use rpyc_core::Connector;
+
 use super::directory::Directory;
 use super::error::RegistryError;
-use crate::connect::Connector;
-use crate::session::Connection;
 
 /// What a [`Connector`] can with a [`Directory`].
 pub trait ConnectByService {
@@ -17,7 +18,7 @@ pub trait ConnectByService {
     /// ```no_run
     /// # fn main() -> Result<(), rpyc_core::Error> {
     /// use rpyc_core::Connector;
-    /// use rpyc_core::registry::{ConnectByService, RegistryClient};
+    /// use rpyc_registry::{ConnectByService, RegistryClient};
     /// let registry = RegistryClient::udp("registry.example");
     /// let conn = Connector::new().connect_by_service(&registry, "calculator")?;
     /// # Ok(())

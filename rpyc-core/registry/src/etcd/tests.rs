@@ -12,7 +12,7 @@ use std::thread;
 use super::builder::endpoint;
 use super::messages::{Ignored, Ranged, Streamed};
 use super::*;
-use crate::registry::Offer;
+use crate::Offer;
 
 /// A member that does this with each connection that it gets, and the directory that asks it.
 fn member(serve: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + 'static) -> EtcdDirectory {

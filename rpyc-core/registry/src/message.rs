@@ -1,15 +1,14 @@
 //! What goes between a registry and those who use it: bytes to commands and answers, and back.
 //!
 //! A command is one brine value, `("RPYC", name, arguments)`, without a frame; so is an answer.
-//! Like [`wire`](crate::wire) this is pure: no sockets, no clock, no log, and no bytes make it
+//! Like [`wire`](rpyc_core::wire) this is pure: no sockets, no clock, no log, and no bytes make it
 //! panic or take more memory than a small multiple of their length.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-
-use crate::wire::{DecodeError, DecodeErrorKind, Limits, Value, decode_value, encode_to_vec};
+use rpyc_core::wire::{DecodeError, DecodeErrorKind, Limits, Value, decode_value, encode_to_vec};
 
 /// Bytes of a command, and of every answer but one to LIST over UDP: what one packet of an
 /// Ethernet holds, and what Python's side reads.

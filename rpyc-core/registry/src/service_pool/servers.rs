@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rpyc_core::Error;
+
 use super::status::ServerStatus;
-use crate::error::Error;
-use crate::registry::ServerAddress;
+use crate::ServerAddress;
 
 /// The servers of a service; `C` is a connection to one.
 #[derive(Debug)]
@@ -398,5 +399,5 @@ impl Policy {
     }
 }
 
-#[cfg(all(test, not(shuttle)))]
+#[cfg(test)]
 mod tests;

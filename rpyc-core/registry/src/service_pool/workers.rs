@@ -5,12 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rpyc_core::Connection;
+use rpyc_core::error::{CloseReason, Error};
+use rpyc_core::executor;
+
 use super::servers::Job;
 use super::shared::Shared;
-use crate::error::{CloseReason, Error};
-use crate::executor;
-use crate::registry::Watch;
-use crate::session::Connection;
+use crate::Watch;
 
 /// Starts both.
 pub(super) fn follow(shared: &Arc<Shared>, mut watch: Box<dyn Watch>) -> Result<(), Error> {

@@ -10,8 +10,8 @@ use super::keys::end_of;
 use super::left_out::LeftOut;
 use super::messages::{Blob, Long, Pair, Streamed, WatchCreate, WatchRequest, Watched, encode};
 use super::reading::MAX_SERVERS;
-use crate::registry::directory::{LONGEST, ServerEntry, Watch};
-use crate::registry::error::RegistryError;
+use crate::directory::{LONGEST, ServerEntry, Watch};
+use crate::error::RegistryError;
 
 /// Asks once for all servers, and is told of changes from then on.
 #[derive(Debug)]

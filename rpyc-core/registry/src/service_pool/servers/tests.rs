@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
+use rpyc_core::error::CloseReason;
 
 use super::*;
-use crate::error::CloseReason;
 
 const POLICY: Policy = Policy {
     max_servers: 4,
