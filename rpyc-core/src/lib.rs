@@ -68,9 +68,9 @@
 //! | to | use |
 //! |---|---|
 //! | connect: TCP, TLS, Unix socket, pipes, child process, ssh | [`connect`], [`Connector`] |
-//! | find a server by the name of its service | [`registry`], whose `ConnectByService` connects to it |
+//! | find a server by the name of its service | the crate `rpyc-registry`: `connect_by_service` |
 //! | offer a service: by attribute, of closures, by hand | [`macro@service`], [`object::Class`], [`Object`] |
-//! | call whichever server of a service is there | [`service_pool`] |
+//! | call whichever server of a service is there | `ServicePool` of `rpyc-registry` |
 //! | use a remote object: attributes, items, calls, `for`, `with` | [`Any`], [`Netref`] |
 //! | use one by methods with types | [`macro@client`] |
 //! | raise exceptions of one's own classes, and catch them | [`macro@PythonException`], [`Error::downcast`] |

@@ -4,7 +4,8 @@ use std::net::TcpListener;
 use std::thread;
 
 use rpyc_core::{Config, Connection, args, service};
-use rpyc_registry::service_pool::{PoolStatus, ServicePool};
+use rpyc_registry::ServicePool;
+use rpyc_registry::service_pool::PoolStatus;
 use rpyc_tests::etcd::{Cluster, eventually};
 use rpyc_tests::registry::register;
 

@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rpyc_core::{Config, Connection, Connector, Error, VoidService, args};
-use rpyc_registry::service_pool::{PoolStatus, ServicePool};
-use rpyc_registry::{RegistryClient, RegistryError};
+use rpyc_registry::service_pool::PoolStatus;
+use rpyc_registry::{RegistryClient, RegistryError, ServicePool};
 use rpyc_tests::deadline::{PATIENCE, within};
 use rpyc_tests::registry::Registry;
 use rpyc_tests::server::{Server, Signal};

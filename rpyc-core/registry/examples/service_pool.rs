@@ -9,8 +9,7 @@ use std::net::TcpListener;
 use std::thread;
 
 use rpyc_core::{Config, Connection, Result, args, service};
-use rpyc_registry::ServerAddress;
-use rpyc_registry::service_pool::ServicePool;
+use rpyc_registry::{ServerAddress, ServicePool};
 
 struct Squares {
     // It ends its client's connection after so many calls.

@@ -7,8 +7,7 @@
 //! answered again it gets one call at a time.
 //!
 //! ```no_run
-//! use rpyc_registry::RegistryClient;
-//! use rpyc_registry::service_pool::ServicePool;
+//! use rpyc_registry::{RegistryClient, ServicePool};
 //! use rpyc_core::args;
 //!
 //! # fn main() -> rpyc_core::Result<()> {
