@@ -52,7 +52,7 @@ struct Inner {
     name: String,
     stack_size: usize,
     max_threads: usize,
-    body: Option<ThreadBody>,
+    body: ThreadBody,
     threads: AtomicUsize,
     // Each waits for one job. The one that was busy last gets the next: the others come to be idle
     // for long enough to end, however many jobs there are, and its stack is still in the cache.
@@ -107,7 +107,7 @@ impl Inner {
 impl ThreadPool {
     /// Threads with `stack_size` bytes of stack, `max_threads` of them at the most.
     pub fn new(name: &str, stack_size: usize, max_threads: usize) -> ThreadPool {
-        ThreadPool::build(name, stack_size, max_threads, None)
+        ThreadPool::with_body(name, stack_size, max_threads, Arc::new(|work| work()))
     }
 
     /// The same, with `body` around the life of each thread: it prepares the thread, calls its
@@ -118,7 +118,16 @@ impl ThreadPool {
         max_threads: usize,
         body: ThreadBody,
     ) -> ThreadPool {
-        ThreadPool::build(name, stack_size, max_threads, Some(body))
+        ThreadPool {
+            inner: Arc::new(Inner {
+                name: without_nul(name),
+                stack_size,
+                max_threads,
+                body,
+                threads: AtomicUsize::new(0),
+                idle: Mutex::default(),
+            }),
+        }
     }
 
     /// The pool of this process that connections use unless they are given another one:
@@ -132,24 +141,6 @@ impl ThreadPool {
     /// How many threads there are now.
     pub fn threads(&self) -> usize {
         self.inner.threads.load(Ordering::Relaxed)
-    }
-
-    fn build(
-        name: &str,
-        stack_size: usize,
-        max_threads: usize,
-        body: Option<ThreadBody>,
-    ) -> ThreadPool {
-        ThreadPool {
-            inner: Arc::new(Inner {
-                name: without_nul(name),
-                stack_size,
-                max_threads,
-                body,
-                threads: AtomicUsize::new(0),
-                idle: Mutex::default(),
-            }),
-        }
     }
 }
 
@@ -173,11 +164,7 @@ impl Executor for ThreadPool {
             .stack_size(inner.stack_size)
             .spawn(move || {
                 let inner = &place.0;
-                let mut work = || inner.run_jobs(&mut first);
-                match &inner.body {
-                    Some(body) => body(&mut work),
-                    None => work(),
-                }
+                (inner.body)(&mut || inner.run_jobs(&mut first));
             })
             .map_err(no_more_threads)?;
         Ok(())

@@ -1,25 +1,24 @@
 //! The dialects of servers that this process has connected to.
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::collections::BTreeMap;
 
+use crate::sync::Mutex;
 use crate::wire::Dialect;
 
 /// Servers that don't speak rpyc 6, by where they are: to be spoken to in their own dialect at once the next time.
-pub(super) struct Known(LazyLock<Mutex<HashMap<String, Dialect>>>);
+pub(super) struct Known(Mutex<BTreeMap<String, Dialect>>);
 
 impl Known {
     pub(super) const fn new() -> Known {
-        Known(LazyLock::new(Mutex::default))
+        Known(Mutex::new(BTreeMap::new()))
     }
 
     pub(super) fn get(&self, place: &str) -> Option<Dialect> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(place).copied()
+        self.0.lock().get(place).copied()
     }
 
     pub(super) fn set(&self, place: &str, dialect: Dialect) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         if known.len() >= MOST {
             known.clear();
         }

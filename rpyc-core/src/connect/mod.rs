@@ -169,12 +169,8 @@ impl Connector {
     /// if it accepts the connection and then says nothing; what the peer's service refuses with.
     pub fn connect(&self, address: impl ToSocketAddrs) -> Result<Connection, Error> {
         let began = Instant::now();
-        let addresses = address.to_socket_addrs();
-        let addresses: Vec<SocketAddr> = addresses
-            .map_err(io_error("resolving the address"))?
-            .collect();
         self.converse(began, || {
-            let (stream, address) = self.reach(&*addresses, began)?;
+            let (stream, address) = self.reach(&address, began)?;
             Ok((stream, address.to_string()))
         })
     }
@@ -196,10 +192,7 @@ impl Connector {
         let began = Instant::now();
         self.converse(began, || {
             let (stream, address) = self.reach((host, port), began)?;
-            let left = self
-                .timeout
-                .map(|limit| limit.saturating_sub(began.elapsed()));
-            let stream = tls.connect(stream, host, left)?;
+            let stream = tls.connect(stream, host, self.share(began, 1))?;
             Ok((stream, address.to_string()))
         })
     }
@@ -210,11 +203,10 @@ impl Connector {
         address: impl ToSocketAddrs,
         began: Instant,
     ) -> Result<(TcpStream, SocketAddr), Error> {
-        let addresses = address
-            .to_socket_addrs()
-            .map_err(io_error("resolving the address"))?;
-        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        let addresses = address.to_socket_addrs();
+        let addresses = addresses.map_err(io_error("resolving the address"))?;
         let addresses: Vec<SocketAddr> = addresses.collect();
+        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for (tried, address) in addresses.iter().enumerate() {
             match dial(address, self.share(began, addresses.len() - tried)) {
                 Ok(stream) => {
@@ -316,16 +308,11 @@ impl Connector {
         }
         let mut config = self.config.clone();
         config.dialect = dialect;
-        let peer = PeerInfo {
-            connid: self.connid.clone(),
-            ..PeerInfo::default()
-        };
+        let mut peer = PeerInfo::default();
+        peer.connid.clone_from(&self.connid);
         let service = self.service.clone();
         let connection = Connection::over(Arc::new(stream), service, config, peer)?;
-        let left = self
-            .timeout
-            .map(|limit| limit.saturating_sub(began.elapsed()));
-        match connection.root_within(left) {
+        match connection.root_within(self.share(began, 1)) {
             Ok(_) => Ok(connection),
             Err(Error::Timeout(timeout)) => {
                 let limit = self.timeout.unwrap_or(timeout.after);
@@ -379,10 +366,8 @@ fn is_cut_off(reason: &CloseReason) -> bool {
     match reason {
         CloseReason::Eof => true,
         CloseReason::Io(error) => {
-            matches!(
-                error.kind(),
-                BrokenPipe | ConnectionAborted | ConnectionReset
-            )
+            let kind = error.kind();
+            matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset)
         }
         _ => false,
     }

@@ -3,7 +3,8 @@
 use std::fmt;
 
 /// Why a value isn't of the type that was asked for, or why a value of a Rust type can't be copied.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct CopyError(Box<str>);
 
 impl CopyError {
@@ -11,14 +12,6 @@ impl CopyError {
         CopyError(message.into().into_boxed_str())
     }
 }
-
-impl fmt::Display for CopyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for CopyError {}
 
 impl serde::ser::Error for CopyError {
     fn custom<T: fmt::Display>(message: T) -> CopyError {

@@ -140,32 +140,20 @@ errors! {
     "TimeoutError": std::sync::mpsc::RecvTimeoutError;
 }
 
-impl<E: ?Sized + Forgotten> From<Box<E>> for Exception {
-    fn from(error: Box<E>) -> Exception {
-        let error = error.as_std();
-        of_known(error).unwrap_or_else(|| Exception::from_error("RuntimeError", error))
-    }
-}
-
-/// The trait objects that errors are boxed as.
-pub trait Forgotten {
-    #[doc(hidden)]
-    fn as_std(&self) -> &(dyn StdError + 'static);
-}
-
-macro_rules! forgotten {
+macro_rules! boxed {
     ($($kind:ty)*) => {
         $(
-            impl Forgotten for $kind {
-                fn as_std(&self) -> &(dyn StdError + 'static) {
-                    self
+            impl From<Box<$kind>> for Exception {
+                fn from(error: Box<$kind>) -> Exception {
+                    let known = of_known(&*error);
+                    known.unwrap_or_else(|| Exception::from_error("RuntimeError", &*error))
                 }
             }
         )*
     };
 }
 
-forgotten! { dyn StdError dyn StdError + Send dyn StdError + Send + Sync }
+boxed! { dyn StdError dyn StdError + Send dyn StdError + Send + Sync }
 
 /// A text is a RuntimeError.
 impl From<String> for Exception {

@@ -4,7 +4,6 @@ mod copy;
 mod from_std;
 
 use std::borrow::Cow;
-use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,29 +80,42 @@ pub struct Timeout {
 }
 
 /// Why a connection ended. The first reason sticks.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloseReason {
     /// This side closed it.
+    #[error("closed by this side")]
     Local,
     /// This side has dropped the last handle of it.
+    #[error(
+        "closed by this side: the last Connection was dropped (keep one as long as its netrefs are used)"
+    )]
     Dropped,
     /// The peer said that it closes.
+    #[error("closed by the peer")]
     Peer,
     /// The peer ended the stream without saying that it closes.
+    #[error("the peer ended the stream")]
     Eof,
     /// The peer ended the stream before it had said anything.
+    #[error(
+        "the peer ended the stream before its first word: a TLS server? Or it asks for a secret, or lets nobody in from here"
+    )]
     CutOff,
     /// The peer vanished in the middle of a frame.
+    #[error("the peer vanished within a frame, at byte {offset}")]
     Truncated {
         /// How many bytes had been read since the connection began.
         offset: u64,
     },
     /// The stream failed.
+    #[error("the stream failed: {0}")]
     Io(Arc<io::Error>),
     /// The peer sent what isn't the protocol.
+    #[error("protocol error: {0}")]
     Wire(DecodeError),
     /// The peer speaks another version of the wire than this side began with.
+    #[error("the peer speaks {theirs}, and was spoken to as {ours}")]
     Dialect {
         /// What this side spoke.
         ours: Dialect,
@@ -111,21 +123,32 @@ pub enum CloseReason {
         theirs: Dialect,
     },
     /// The peer sent what isn't a sequence of frames.
+    #[error("protocol error: {0}{cause}", cause = cause(.0))]
     Frame(FrameError),
     /// The peer's code raised an exception that ends its connection (SystemExit or
     /// KeyboardInterrupt, by the config).
+    #[error("ended by the peer's code: {0}")]
     Raised(Exception),
     /// The peer did what the protocol or a limit forbids.
+    #[error("protocol error: {0}")]
     Conduct(String),
     /// The service refused the connection.
+    #[error("refused by the service: {0}")]
     Refused(Exception),
     /// The peer took longer than it may.
+    #[error("the peer {what} for {limit:?}")]
     TooSlow {
         /// What it did for so long.
         what: &'static str,
         /// The limit.
         limit: Duration,
     },
+}
+
+/// The cause behind an error that is told without one.
+fn cause(error: &FrameError) -> String {
+    let cause = std::error::Error::source(error);
+    cause.map_or_else(String::new, |cause| format!(": {cause}"))
 }
 
 impl CloseReason {
@@ -135,44 +158,6 @@ impl CloseReason {
             self,
             CloseReason::Local | CloseReason::Dropped | CloseReason::Peer | CloseReason::Eof
         )
-    }
-}
-
-impl fmt::Display for CloseReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CloseReason::Local => write!(f, "closed by this side"),
-            CloseReason::Dropped => write!(
-                f,
-                "closed by this side: the last Connection was dropped (keep one as long as its netrefs are used)"
-            ),
-            CloseReason::CutOff => write!(
-                f,
-                "the peer ended the stream before its first word: a TLS server? Or it asks for a secret, or lets nobody in from here"
-            ),
-            CloseReason::Peer => write!(f, "closed by the peer"),
-            CloseReason::Eof => write!(f, "the peer ended the stream"),
-            CloseReason::Truncated { offset } => {
-                write!(f, "the peer vanished within a frame, at byte {offset}")
-            }
-            CloseReason::Io(error) => write!(f, "the stream failed: {error}"),
-            CloseReason::Wire(error) => write!(f, "protocol error: {error}"),
-            CloseReason::Dialect { ours, theirs } => {
-                write!(f, "the peer speaks {theirs}, and was spoken to as {ours}")
-            }
-            CloseReason::Frame(error) => {
-                write!(f, "protocol error: {error}")?;
-                // This is no error with a source of its own.
-                match std::error::Error::source(error) {
-                    Some(source) => write!(f, ": {source}"),
-                    None => Ok(()),
-                }
-            }
-            CloseReason::Raised(exception) => write!(f, "ended by the peer's code: {exception}"),
-            CloseReason::Conduct(what) => write!(f, "protocol error: {what}"),
-            CloseReason::Refused(exception) => write!(f, "refused by the service: {exception}"),
-            CloseReason::TooSlow { what, limit } => write!(f, "the peer {what} for {limit:?}"),
-        }
     }
 }
 

@@ -8,7 +8,8 @@ use crate::wire::Str;
 
 /// Why something that crossed the API isn't of the Rust type that was asked for.
 // Boxed, because every outcome of a call has room for it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", Exception::from(self.clone()))]
 pub struct ConversionError(Box<Inner>);
 
 #[derive(Clone, Debug)]
@@ -116,11 +117,3 @@ impl From<ConversionError> for Exception {
         error.into_exception(&subject)
     }
 }
-
-impl fmt::Display for ConversionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&Exception::from(self.clone()), f)
-    }
-}
-
-impl std::error::Error for ConversionError {}

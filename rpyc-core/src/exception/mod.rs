@@ -231,35 +231,28 @@ impl Exception {
 
     /// About how many bytes of memory it holds, besides itself.
     pub(crate) fn heap_size(&self) -> usize {
-        let Parts {
-            module,
-            class,
-            args,
-            attrs,
-            traceback,
-            remote: _,
-            known_as: _,
-        } = &*self.0;
-        let texts = [Some(module), Some(class), traceback.as_ref()];
+        let parts = &*self.0;
+        let texts = [
+            Some(&parts.module),
+            Some(&parts.class),
+            parts.traceback.as_ref(),
+        ];
+        let texts = texts.into_iter().flatten().map(Str::heap_size);
         heap_size::allocation(size_of::<Parts>())
-            + heap_size::items(args, Value::heap_size)
-            + heap_size::items(attrs, |(name, value)| name.heap_size() + value.heap_size())
-            + texts
-                .into_iter()
-                .flatten()
-                .map(Str::heap_size)
-                .sum::<usize>()
+            + heap_size::items(&parts.args, Value::heap_size)
+            + heap_size::items(&parts.attrs, |(name, value)| {
+                name.heap_size() + value.heap_size()
+            })
+            + texts.sum::<usize>()
     }
 
     /// From what the peer sent.
     pub(crate) fn load(dumped: DumpedException) -> Exception {
         match dumped {
             DumpedException::StopIteration => Exception::stop_iteration(),
-            DumpedException::Text(text) => Exception::new(
-                Str::from_static("exceptions"),
-                Str::from_static("Exception"),
-            )
-            .with_arg(Value::Str(text)),
+            DumpedException::Text(text) => {
+                Exception::new("exceptions", "Exception").with_arg(Value::Str(text))
+            }
             DumpedException::Named(named) => Exception(Box::new(Parts {
                 module: named.module,
                 class: named.class,
