@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Args, Context, Netref, ObjectRef};
+use super::{Args, Context, Netref, ObjectRef, is_not};
 use crate::exception::Exception;
 use crate::wire::{Str, Value, heap_size};
 
@@ -123,10 +123,7 @@ impl Any {
         match self {
             Any::Local(object) => object.call(cx, args.checked()?),
             Any::Netref(netref) => netref.call(args).map_err(Exception::from),
-            Any::Value(_) | Any::Tuple(_) => Err(Exception::type_error(format!(
-                "'{}' object is not callable",
-                self.type_name()
-            ))),
+            Any::Value(_) | Any::Tuple(_) => Err(is_not(&self.type_name(), "callable")),
         }
     }
 }

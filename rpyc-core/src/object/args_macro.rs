@@ -21,39 +21,28 @@
 #[macro_export]
 macro_rules! args {
     (@add $args:expr $(,)?) => { $args };
-    (@add $args:expr, $name:ident = || $body:expr $(, $($rest:tt)*)?) => {
-        $crate::args!(@add $args.kwarg(stringify!($name), $crate::object::callback(|| $body)) $(, $($rest)*)?)
+    (@add $args:expr, $name:ident = $($rest:tt)+) => {
+        $crate::args!(@value $args, kwarg (stringify!($name),) $($rest)+)
     };
-    (@add $args:expr, $name:ident = move || $body:expr $(, $($rest:tt)*)?) => {
-        $crate::args!(@add $args.kwarg(stringify!($name), $crate::object::callback(move || $body)) $(, $($rest)*)?)
+    (@add $args:expr, $($rest:tt)+) => { $crate::args!(@value $args, arg () $($rest)+) };
+    (@value $args:expr, $add:ident ($($name:tt)*) || $body:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.$add($($name)* $crate::object::callback(|| $body)) $(, $($rest)*)?)
     };
-    (@add $args:expr, || $body:expr $(, $($rest:tt)*)?) => {
-        $crate::args!(@add $args.arg($crate::object::callback(|| $body)) $(, $($rest)*)?)
+    (@value $args:expr, $add:ident ($($name:tt)*) move || $body:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.$add($($name)* $crate::object::callback(move || $body)) $(, $($rest)*)?)
     };
-    (@add $args:expr, move || $body:expr $(, $($rest:tt)*)?) => {
-        $crate::args!(@add $args.arg($crate::object::callback(move || $body)) $(, $($rest)*)?)
+    (@value $args:expr, $add:ident ($($name:tt)*)
+        |$($param:ident : $kind:ty),* $(,)?| $body:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.$add(
+            $($name)* $crate::object::callback(|$($param: $kind),*| $body)) $(, $($rest)*)?)
     };
-    (@add $args:expr, $name:ident = |$($param:ident : $kind:ty),* $(,)?| $body:expr $(, $($rest:tt)*)?) => {
-        $crate::args!(@add $args.kwarg(
-            stringify!($name), $crate::object::callback(|$($param: $kind),*| $body)) $(, $($rest)*)?)
+    (@value $args:expr, $add:ident ($($name:tt)*)
+        move |$($param:ident : $kind:ty),* $(,)?| $body:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.$add(
+            $($name)* $crate::object::callback(move |$($param: $kind),*| $body)) $(, $($rest)*)?)
     };
-    (@add $args:expr, $name:ident = move |$($param:ident : $kind:ty),* $(,)?| $body:expr $(, $($rest:tt)*)?) => {
-        $crate::args!(@add $args.kwarg(
-            stringify!($name), $crate::object::callback(move |$($param: $kind),*| $body)) $(, $($rest)*)?)
-    };
-    (@add $args:expr, |$($param:ident : $kind:ty),* $(,)?| $body:expr $(, $($rest:tt)*)?) => {
-        $crate::args!(@add $args.arg(
-            $crate::object::callback(|$($param: $kind),*| $body)) $(, $($rest)*)?)
-    };
-    (@add $args:expr, move |$($param:ident : $kind:ty),* $(,)?| $body:expr $(, $($rest:tt)*)?) => {
-        $crate::args!(@add $args.arg(
-            $crate::object::callback(move |$($param: $kind),*| $body)) $(, $($rest)*)?)
-    };
-    (@add $args:expr, $name:ident = $value:expr $(, $($rest:tt)*)?) => {
-        $crate::args!(@add $args.kwarg(stringify!($name), $value) $(, $($rest)*)?)
-    };
-    (@add $args:expr, $value:expr $(, $($rest:tt)*)?) => {
-        $crate::args!(@add $args.arg($value) $(, $($rest)*)?)
+    (@value $args:expr, $add:ident ($($name:tt)*) $value:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.$add($($name)* $value) $(, $($rest)*)?)
     };
     ($($rest:tt)*) => { $crate::args!(@add $crate::object::Args::new(), $($rest)*) };
 }

@@ -71,7 +71,11 @@ impl Drop for ContextGuard {
         } else {
             Any::NONE
         };
-        manager.post_leave(exc, "leaving a remote context");
+        if let Ok(exc) = manager.left_by(exc) {
+            let args = manager.followed_by([exc]);
+            let what = "leaving a remote context";
+            manager.link().post_request(Handler::CtxExit, args, what);
+        }
     }
 }
 
@@ -101,13 +105,6 @@ impl Netref {
     /// Whether the peer wants an exception that leaves a context by value.
     pub fn is_left_by_value(&self) -> bool {
         self.link().dialect().leaves_by_value()
-    }
-
-    /// Leaves it by what is raised here, and forgets about it. Never blocks.
-    pub(super) fn post_leave(&self, exc: Any, what: &'static str) {
-        if let Ok(exc) = self.left_by(exc) {
-            self.post(Handler::CtxExit, [exc], what);
-        }
     }
 
     fn left_by(&self, exc: Any) -> Result<Any, Error> {

@@ -1,7 +1,6 @@
 //! `dict!`: a dict as Python writes it.
 
 use super::{Dict, ObjectResult};
-use crate::exception::Exception;
 
 /// Builds a [`Dict`](crate::object::Dict) in the order given: `dict! { "volts" => 1.5, "channel" => 3 }`.
 ///
@@ -30,41 +29,28 @@ use crate::exception::Exception;
 #[macro_export]
 macro_rules! dict {
     ($($key:expr => $value:expr),* $(,)?) => {{
-        let entries = $crate::object::DictEntries::new();
+        let dict: $crate::object::ObjectResult<$crate::object::Dict> =
+            ::core::result::Result::Ok($crate::object::Dict::new());
         // Each in a statement of its own: what it locks is free again for the next one.
         $(
-            let entries = entries.entry(
+            let dict = $crate::object::with_entry(
+                dict,
                 $crate::object::IntoAny::into_any($key),
                 $crate::object::IntoAny::into_any($value),
             );
         )*
-        entries.finish()
+        dict
     }};
 }
 
-/// What [`dict!`] gathers.
+/// The dict with another entry.
 #[doc(hidden)]
-#[derive(Debug)]
-pub struct DictEntries(Result<Dict, Exception>);
-
-impl DictEntries {
-    #[doc(hidden)]
-    #[allow(clippy::new_without_default)] // of the macro alone
-    pub fn new() -> DictEntries {
-        DictEntries(Ok(Dict::new()))
-    }
-
-    #[doc(hidden)]
-    #[must_use]
-    pub fn entry(self, key: ObjectResult, value: ObjectResult) -> DictEntries {
-        DictEntries(self.0.and_then(|dict| {
-            dict.insert(key?, value?)?;
-            Ok(dict)
-        }))
-    }
-
-    #[doc(hidden)]
-    pub fn finish(self) -> Result<Dict, Exception> {
-        self.0
-    }
+pub fn with_entry(
+    dict: ObjectResult<Dict>,
+    key: ObjectResult,
+    value: ObjectResult,
+) -> ObjectResult<Dict> {
+    let dict = dict?;
+    dict.insert(key?, value?)?;
+    Ok(dict)
 }

@@ -4,10 +4,10 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::class::{Class, Member};
+use super::class::{Class, Member, Method, Property};
 use super::{
-    Access, Any, Args, Context, Function, IdParts, Identity, MethodInfo, Object, ObjectRef,
-    ObjectResult, compare_identity, identity_hash,
+    Access, Any, Args, Context, FromAny, Function, IdParts, Identity, IntoAny, MethodInfo, Object,
+    ObjectRef, ObjectResult, compare_identity, identity_hash, is_not,
 };
 use crate::exception::Exception;
 use crate::wire::{Str, Value};
@@ -55,8 +55,7 @@ impl<T: Send + Sync + 'static> Exposed<T> {
         Arc::new(self.clone())
     }
 
-    fn bound(&self, name: &str) -> Option<Function> {
-        let method = self.0.class.method(name)?;
+    fn bound(&self, method: &Arc<Method<T>>) -> Function {
         let class = &self.0.class;
         let qualified = format!("{}.{}", class.name(), method.name());
         let (this, called) = (self.clone(), method.clone());
@@ -65,7 +64,29 @@ impl<T: Send + Sync + 'static> Exposed<T> {
             Some(doc) => function.doc(doc),
             None => function,
         };
-        Some(function.of_module(class.module()).bound_to(self.object()))
+        function.of_module(class.module()).bound_to(self.object())
+    }
+
+    /// The property of this name, which is to be changed.
+    fn property(&self, cx: &Context<'_>, name: &str) -> ObjectResult<&Property<T>> {
+        match self.0.class.member(cx, name) {
+            Some(Member::Property(property)) => Ok(property),
+            Some(Member::Method(_) | Member::Constant(_)) => {
+                Err(Exception::attribute_error(format!(
+                    "'{}' object attribute '{name}' is read-only",
+                    self.0.class.name()
+                )))
+            }
+            None => Err(self.no_attribute(name)),
+        }
+    }
+
+    fn lacks(&self, property: &Property<T>, what: &str) -> Exception {
+        Exception::attribute_error(format!(
+            "property '{}' of '{}' object has no {what}",
+            property.name(),
+            self.0.class.name()
+        ))
     }
 
     /// Calls a dunder method, if there is one.
@@ -107,22 +128,13 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
 
     fn attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
         match self.0.class.member(cx, name) {
-            Some(Member::Method(method)) => match self.bound(method.name()) {
-                Some(function) => Ok(Any::object(function)),
-                None => Err(self.no_attribute(name)),
-            },
+            Some(Member::Method(method)) => Ok(Any::object(self.bound(method))),
             Some(Member::Property(property)) => match &property.get {
                 Some(get) => get(self, cx),
-                None => Err(Exception::attribute_error(format!(
-                    "property '{}' of '{}' object has no getter",
-                    property.name(),
-                    self.0.class.name()
-                ))),
+                None => Err(self.lacks(property, "getter")),
             },
             Some(Member::Constant(any)) => Ok(any.clone()),
-            None if name == "__doc__" => {
-                Ok(self.0.class.doc().cloned().map_or(Any::NONE, Any::from))
-            }
+            None if name == "__doc__" => self.0.class.doc().cloned().into_any(),
             None => Err(self.no_attribute(name)),
         }
     }
@@ -132,36 +144,18 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
     }
 
     fn set_attr(&self, cx: &Context<'_>, name: &str, value: Any) -> ObjectResult<()> {
-        let class = self.0.class.name();
-        match self.0.class.member(cx, name) {
-            Some(Member::Property(property)) => match &property.set {
-                Some(set) => set(self, cx, value),
-                None => Err(Exception::attribute_error(format!(
-                    "property '{}' of '{class}' object has no setter",
-                    property.name()
-                ))),
-            },
-            Some(Member::Method(_) | Member::Constant(_)) => Err(Exception::attribute_error(
-                format!("'{class}' object attribute '{name}' is read-only"),
-            )),
-            None => Err(self.no_attribute(name)),
+        let property = self.property(cx, name)?;
+        match &property.set {
+            Some(set) => set(self, cx, value),
+            None => Err(self.lacks(property, "setter")),
         }
     }
 
     fn del_attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult<()> {
-        let class = self.0.class.name();
-        match self.0.class.member(cx, name) {
-            Some(Member::Property(property)) => match &property.del {
-                Some(del) => del(self, cx),
-                None => Err(Exception::attribute_error(format!(
-                    "property '{}' of '{class}' object has no deleter",
-                    property.name()
-                ))),
-            },
-            Some(Member::Method(_) | Member::Constant(_)) => Err(Exception::attribute_error(
-                format!("'{class}' object attribute '{name}' is read-only"),
-            )),
-            None => Err(self.no_attribute(name)),
+        let property = self.property(cx, name)?;
+        match &property.del {
+            Some(del) => del(self, cx),
+            None => Err(self.lacks(property, "deleter")),
         }
     }
 
@@ -181,10 +175,7 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
     fn call(&self, cx: &Context<'_>, args: Args) -> ObjectResult {
         match self.0.class.method("__call__") {
             Some(method) => method.call(self, cx, args),
-            None => Err(Exception::type_error(format!(
-                "'{}' object is not callable",
-                self.0.class.name()
-            ))),
+            None => Err(is_not(self.0.class.name(), "callable")),
         }
     }
 
@@ -224,11 +215,9 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
     fn hash(&self, cx: &Context<'_>) -> ObjectResult<i64> {
         match self.special(cx, "__hash__", []) {
             Some(hash) => {
-                let hash = hash?;
-                let number = hash.as_value().and_then(Value::as_i64);
-                number.ok_or_else(|| {
-                    Exception::type_error("__hash__ method should return an integer")
-                })
+                let number = hash?.as_value().and_then(Value::as_i64);
+                let wrong = || Exception::type_error("__hash__ method should return an integer");
+                number.ok_or_else(wrong)
             }
             None if !self.is_hashable() => Err(Exception::type_error(format!(
                 "unhashable type: '{}'",
@@ -261,10 +250,7 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
 
     fn dir(&self, cx: &Context<'_>) -> ObjectResult<Vec<Str>> {
         match self.special(cx, "__dir__", []) {
-            Some(names) => {
-                use super::FromAny;
-                Ok(Vec::<Str>::from_any(names?)?)
-            }
+            Some(names) => Ok(Vec::from_any(names?)?),
             None => Ok(self.0.class.dir()),
         }
     }
@@ -278,10 +264,7 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
             Some(Ok(item)) => Ok(Some(item)),
             Some(Err(exception)) if exception.is("StopIteration") => Ok(None),
             Some(Err(exception)) => Err(exception),
-            None => Err(Exception::type_error(format!(
-                "'{}' object is not an iterator",
-                self.0.class.name()
-            ))),
+            None => Err(is_not(self.0.class.name(), "an iterator")),
         }
     }
 

@@ -8,7 +8,6 @@ use super::{
     Any, Args, Context, IdParts, Identity, MethodInfo, Netref, Object, ObjectRef, ObjectResult,
     Space,
 };
-use crate::exception::Exception;
 use crate::wire::{Handler, InstanceId, Str, Value};
 
 /// Forwards every operation to the connection that the netref came over.
@@ -54,10 +53,6 @@ impl ForwardedObject {
         let any: &dyn std::any::Any = &**object;
         any.is::<ForwardedObject>()
     }
-
-    fn ask(&self, handler: Handler, args: impl IntoIterator<Item = Any>) -> ObjectResult {
-        self.netref.request(handler, args).map_err(Exception::from)
-    }
 }
 
 impl Drop for ForwardedObject {
@@ -86,16 +81,15 @@ impl Object for ForwardedObject {
     // decides as well.
 
     fn attr(&self, _: &Context<'_>, name: &str) -> ObjectResult {
-        self.ask(Handler::GetAttr, [Any::from(name)])
+        Ok(self.netref.attr(name)?)
     }
 
     fn set_attr(&self, _: &Context<'_>, name: &str, value: Any) -> ObjectResult<()> {
-        self.ask(Handler::SetAttr, [Any::from(name), value])
-            .map(drop)
+        Ok(self.netref.set_attr(name, value)?)
     }
 
     fn del_attr(&self, _: &Context<'_>, name: &str) -> ObjectResult<()> {
-        self.ask(Handler::DelAttr, [Any::from(name)]).map(drop)
+        Ok(self.netref.del_attr(name)?)
     }
 
     fn call(&self, _: &Context<'_>, args: Args) -> ObjectResult {
@@ -115,9 +109,7 @@ impl Object for ForwardedObject {
     }
 
     fn hash(&self, _: &Context<'_>) -> ObjectResult<i64> {
-        let hash = self.ask(Handler::Hash, [])?;
-        let number = hash.as_value().and_then(Value::as_i64);
-        number.ok_or_else(|| Exception::type_error("__hash__ method should return an integer"))
+        Ok(self.netref.remote_hash()?)
     }
 
     fn is_hashable(&self) -> bool {
@@ -125,17 +117,12 @@ impl Object for ForwardedObject {
     }
 
     fn compare(&self, _: &Context<'_>, op: &str, other: &Any) -> ObjectResult {
-        self.ask(Handler::Cmp, [other.clone(), Any::from(op)])
+        let args = [other.clone(), Any::from(op)];
+        Ok(self.netref.request(Handler::Cmp, args)?)
     }
 
     fn dir(&self, _: &Context<'_>) -> ObjectResult<Vec<Str>> {
-        let names = self.ask(Handler::Dir, [])?.into_items();
-        let names = names.map_err(|_| Exception::type_error("dir() should return names"))?;
-        let names = names.into_iter().filter_map(|name| match name {
-            Any::Value(Value::Str(name)) => Some(name),
-            _ => None,
-        });
-        Ok(names.collect())
+        Ok(self.netref.dir()?)
     }
 
     fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
@@ -143,11 +130,7 @@ impl Object for ForwardedObject {
     }
 
     fn buffiter(&self, _: &Context<'_>, count: usize) -> ObjectResult<Vec<Any>> {
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        let items = self
-            .ask(Handler::BuffIter, [Any::from(count)])?
-            .into_items();
-        items.map_err(|_| Exception::type_error("BUFFITER should return a tuple"))
+        Ok(self.netref.next_items(count)?)
     }
 
     fn exit(&self, _: &Context<'_>, exc: Any) -> ObjectResult {
@@ -155,13 +138,7 @@ impl Object for ForwardedObject {
     }
 
     fn pickle(&self, _: &Context<'_>, protocol: i64) -> ObjectResult<Bytes> {
-        match self.ask(Handler::Pickle, [Any::from(protocol)])? {
-            Any::Value(Value::Bytes(bytes)) => Ok(bytes),
-            other => Err(Exception::type_error(format!(
-                "PICKLE should return bytes, not {}",
-                other.type_name()
-            ))),
-        }
+        Ok(self.netref.pickle(protocol)?)
     }
 
     fn is_subclass(&self, _: &Context<'_>, other: &Any) -> ObjectResult<bool> {
@@ -170,16 +147,12 @@ impl Object for ForwardedObject {
         Ok(matches!(answer, Any::Value(Value::Bool(true))))
     }
 
-    fn is_instance(&self, cx: &Context<'_>, other: &Any) -> ObjectResult<bool> {
-        let _ = cx;
-        let Any::Netref(other) = other else {
-            return Ok(false);
-        };
-        if other.peer_number() != self.netref.peer_number() {
-            return Ok(false);
+    fn is_instance(&self, _: &Context<'_>, other: &Any) -> ObjectResult<bool> {
+        match other {
+            Any::Netref(other) if other.peer_number() == self.netref.peer_number() => {
+                Ok(other.is_instance(&self.netref)?)
+            }
+            _ => Ok(false),
         }
-        let id_pack = Any::Value(other.id_pack().to_value());
-        let answer = self.ask(Handler::InstanceCheck, [id_pack])?;
-        Ok(matches!(answer, Any::Value(Value::Bool(true))))
     }
 }

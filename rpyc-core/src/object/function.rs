@@ -3,8 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Any, Args, Context, IdParts, Identity, MethodInfo, Object, ObjectRef, ObjectResult};
-use crate::wire::{Str, Value};
+use super::identity::python_hash;
+use super::{
+    Any, Args, Context, IdParts, Identity, IntoAny, MethodInfo, Object, ObjectRef, ObjectResult,
+    compared,
+};
+use crate::wire::Str;
 
 /// A Rust closure as a Python function, to be handed to a peer as a callback or as a result.
 ///
@@ -68,20 +72,11 @@ impl Function {
         self.qualified.rsplit('.').next().unwrap_or_default()
     }
 
-    fn is_same(&self, other: &Any) -> bool {
-        let Any::Local(other) = other else {
-            return false;
-        };
-        let other: &dyn std::any::Any = &**other;
-        let Some(other) = other.downcast_ref::<Function>() else {
-            return false;
-        };
-        match (&self.receiver, &other.receiver) {
-            (Some(one), Some(two)) => {
-                self.qualified == other.qualified
-                    && one.id_parts().instance == two.id_parts().instance
-            }
-            _ => Arc::ptr_eq(&self.call, &other.call),
+    /// What tells it from other functions: for a method its name and its object.
+    fn identity(&self) -> (Option<&Str>, Option<Identity>) {
+        match &self.receiver {
+            Some(receiver) => (Some(&self.qualified), receiver.id_parts().instance),
+            None => (None, Some(Identity::of(&*self.call))),
         }
     }
 }
@@ -98,7 +93,7 @@ impl Object for Function {
 
     fn attr(&self, _: &Context<'_>, name: &str) -> ObjectResult {
         match name {
-            "__doc__" => Ok(self.doc.as_ref().cloned().map_or(Any::NONE, Any::from)),
+            "__doc__" => self.doc.clone().into_any(),
             "__name__" => Ok(Any::from(self.name())),
             "__qualname__" => Ok(Any::from(self.qualified.clone())),
             "__module__" => Ok(Any::from(self.module.clone())),
@@ -132,36 +127,23 @@ impl Object for Function {
     }
 
     fn hash(&self, _: &Context<'_>) -> ObjectResult<i64> {
-        use std::hash::{DefaultHasher, Hash, Hasher};
-        let mut hasher = DefaultHasher::new();
-        match &self.receiver {
-            Some(receiver) => (&self.qualified, receiver.id_parts().instance).hash(&mut hasher),
-            None => Identity::of(&*self.call).hash(&mut hasher),
-        }
-        // Python's hashes are words of the machine.
-        Ok((hasher.finish() >> 4).cast_signed())
+        Ok(python_hash(&self.identity()))
     }
 
     fn compare(&self, _: &Context<'_>, op: &str, other: &Any) -> ObjectResult {
-        Ok(match op {
-            "__eq__" if self.is_same(other) => Any::from(true),
-            "__ne__" if self.is_same(other) => Any::from(false),
-            _ => Any::Value(Value::NotImplemented),
-        })
+        let Any::Local(other) = other else {
+            return Ok(compared(op, false));
+        };
+        let other: &dyn std::any::Any = &**other;
+        let other: Option<&Function> = other.downcast_ref();
+        let is_same = other.is_some_and(|other| other.identity() == self.identity());
+        Ok(compared(op, is_same))
     }
 
     fn dir(&self, _: &Context<'_>) -> ObjectResult<Vec<Str>> {
-        let mut names = vec![
-            "__call__",
-            "__doc__",
-            "__module__",
-            "__name__",
-            "__qualname__",
-        ];
-        if self.receiver.is_some() {
-            names.push("__self__");
-        }
-        Ok(names.into_iter().map(Str::from_static).collect())
+        let of_all = "__call__ __doc__ __module__ __name__ __qualname__".split(' ');
+        let of_methods = self.receiver.is_some().then_some("__self__");
+        Ok(of_all.chain(of_methods).map(Str::from_static).collect())
     }
 
     fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {

@@ -63,8 +63,7 @@ impl Identity {
     /// A number that tells it from others as long as this process lives, and tells a peer nothing: an
     /// address among its parts can't be had back.
     pub(crate) fn opaque(&self) -> u64 {
-        static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        KEYS.hash_one(self)
+        opaque(self)
     }
 
     /// The identity of a Rust object's class: its name, hashed to 64 bits.
@@ -73,6 +72,17 @@ impl Identity {
         name.hash(&mut hasher);
         Identity::new(Space::RUST_CLASSES, hasher.finish())
     }
+}
+
+fn opaque(hashed: &impl Hash) -> u64 {
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    KEYS.hash_one(hashed)
+}
+
+/// A hash as Python has it, a word of the machine; the top bits are spared so that it is the same on each
+/// side. It tells a peer nothing of what is hashed.
+pub(super) fn python_hash(hashed: &impl Hash) -> i64 {
+    (opaque(hashed) >> 4).cast_signed()
 }
 
 /// What an object's id_pack is made of (docs/wire-protocol.md, section 5).

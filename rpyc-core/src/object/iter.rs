@@ -2,10 +2,10 @@
 
 use std::vec;
 
-use super::netref::unexpected;
+use super::convert::items_here;
 use super::{Any, Args, Netref};
 use crate::error::Error;
-use crate::wire::Handler;
+use crate::exception::Exception;
 
 /// The items of a remote object; made by [`Netref::iter`].
 ///
@@ -23,11 +23,11 @@ impl RemoteIter {
     pub(super) fn over(netref: &Netref) -> Result<RemoteIter, Error> {
         let (source, here) = match netref.call_method("__iter__", Args::new())? {
             Any::Netref(source) => (Some(source), Vec::new()),
-            // A peer may answer with the items themselves.
-            other => match other.into_items() {
-                Ok(items) => (None, items),
-                Err(other) => return Err(unexpected("__iter__", "an iterator", &other)),
-            },
+            // The items themselves, or an object of this side.
+            other => (
+                None,
+                items_here(other).map_err(|other| no_iterator(&other))?,
+            ),
         };
         Ok(RemoteIter {
             source,
@@ -56,25 +56,13 @@ impl RemoteIter {
     }
 
     fn fetch(&mut self) -> Result<(), Error> {
-        let Some(source) = &self.source else {
+        let Some(source) = self.source.take() else {
             return Ok(());
         };
-        let count = i64::try_from(self.batch).unwrap_or(i64::MAX);
-        let answer = source.request(Handler::BuffIter, [Any::from(count)]);
-        let items = answer.and_then(|answer| {
-            let items = answer.into_items();
-            items.map_err(|other| unexpected("BUFFITER", "a tuple", &other))
-        });
-        let items = match items {
-            Ok(items) => items,
-            Err(error) => {
-                self.source = None;
-                return Err(error);
-            }
-        };
+        let items = source.next_items(self.batch)?;
         // Only nothing is the end: a peer may have a bound of its own on what it gives at a time.
-        if items.is_empty() {
-            self.source = None;
+        if !items.is_empty() {
+            self.source = Some(source);
         }
         if self.grows {
             self.batch = (self.batch * 2).min(LAST_BATCH);
@@ -98,6 +86,15 @@ impl Iterator for RemoteIter {
 }
 
 impl std::iter::FusedIterator for RemoteIter {}
+
+/// What `__iter__` gave, where that can't be iterated, in Python's words.
+fn no_iterator(given: &Any) -> Error {
+    let name = given.type_name();
+    let name = name.strip_prefix("builtins.").unwrap_or(&name);
+    Error::Remote(Exception::type_error(format!(
+        "iter() returned non-iterator of type '{name}'"
+    )))
+}
 
 const FIRST_BATCH: usize = 16;
 const LAST_BATCH: usize = 1024;

@@ -43,9 +43,10 @@ pub use self::convert::{FromAny, IntoAny, items};
 #[doc(hidden)]
 pub use self::convert::{from_plain, plain_or_name};
 #[doc(hidden)]
-pub use self::dict_macro::DictEntries;
+pub use self::dict_macro::with_entry;
 pub use self::exposed::{Expose, Exposed};
 pub use self::function::Function;
+use self::identity::python_hash;
 pub use self::identity::{IdParts, Identity, Space};
 pub use self::iter::RemoteIter;
 pub use self::netref::Netref;
@@ -149,10 +150,7 @@ pub trait Object: StdAny + Send + Sync {
     /// What the call raised; a TypeError where it isn't callable.
     fn call(&self, cx: &Context<'_>, args: Args) -> ObjectResult {
         let _ = (cx, args);
-        Err(Exception::type_error(format!(
-            "'{}' object is not callable",
-            short_name(&self.id_parts().name)
-        )))
+        Err(is_not(&self.id_parts().name, "callable"))
     }
 
     /// Calls the method `name`, which the policy let through.
@@ -234,10 +232,7 @@ pub trait Object: StdAny + Send + Sync {
     /// What the iterator raised; a TypeError where it isn't one.
     fn next(&self, cx: &Context<'_>) -> ObjectResult<Option<Any>> {
         let _ = cx;
-        Err(Exception::type_error(format!(
-            "'{}' object is not an iterator",
-            short_name(&self.id_parts().name)
-        )))
+        Err(is_not(&self.id_parts().name, "an iterator"))
     }
 
     /// Up to `count` items of the iterator. None at all say that it is at its end: the peer goes on
@@ -353,23 +348,27 @@ pub trait Object: StdAny + Send + Sync {
 /// A hash that is the object's as long as it lives.
 fn identity_hash(object: &(impl Object + ?Sized)) -> i64 {
     let parts = object.id_parts();
-    let identity = parts.instance.unwrap_or(parts.class);
-    // Python's hashes are words of the machine; the top bits are spared so that the value
-    // is the same on each side.
-    (identity.opaque() >> 4).cast_signed()
+    python_hash(&parts.instance.unwrap_or(parts.class))
 }
 
 /// A comparison of what equals nothing but itself.
 fn compare_identity(object: &(impl Object + ?Sized), op: &str, other: &Any) -> Any {
-    let same = match other {
-        Any::Local(other) => other.id_parts() == object.id_parts(),
-        _ => false,
-    };
+    let is_same = matches!(other, Any::Local(other) if other.id_parts() == object.id_parts());
+    compared(op, is_same)
+}
+
+/// A comparison with what may be the same; with anything else the peer is to compare.
+fn compared(op: &str, is_same: bool) -> Any {
     match op {
-        "__eq__" if same => Any::from(true),
-        "__ne__" if same => Any::from(false),
+        "__eq__" if is_same => Any::from(true),
+        "__ne__" if is_same => Any::from(false),
         _ => Any::Value(Value::NotImplemented),
     }
+}
+
+/// The TypeError for an operation that an object of this type hasn't, in Python's words.
+fn is_not(name: &str, what: &str) -> Exception {
+    Exception::type_error(format!("'{}' object is not {what}", short_name(name)))
 }
 
 /// `module.Class` without the module, as Python's messages have it.

@@ -102,7 +102,10 @@ impl Netref {
     }
 
     /// The arguments of a request about the object.
-    fn followed_by(&self, args: impl IntoIterator<Item = Any>) -> impl Iterator<Item = Any> {
+    pub(super) fn followed_by(
+        &self,
+        args: impl IntoIterator<Item = Any>,
+    ) -> impl Iterator<Item = Any> {
         std::iter::once(Any::Netref(self.clone())).chain(args)
     }
 
@@ -131,18 +134,6 @@ impl Netref {
     /// open.
     pub fn connection(&self) -> Option<Connection> {
         Some(Connection::internal(self.0.link.clone()))
-    }
-
-    /// Asks for `handler` with this object as the first argument, and forgets about it. Never
-    /// blocks.
-    pub(super) fn post(
-        &self,
-        handler: Handler,
-        args: impl IntoIterator<Item = Any>,
-        what: &'static str,
-    ) {
-        let all = self.followed_by(args);
-        self.0.link.post_request(handler, all, what);
     }
 
     /// Its identity on this side.

@@ -1,11 +1,15 @@
 //! What can be done with a remote object: Python's operators, each at its owner.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+
 use super::netref::unexpected;
 use super::{Any, Args, ContextGuard, IntoAny, Netref, RemoteIter, Timed};
 use crate::error::Error;
 use crate::exception::Exception;
-use crate::session::AsyncResult;
-use crate::wire::{Handler, MethodCall, Str, Value};
+use crate::session::{AsyncResult, Link};
+use crate::wire::{Callee, Handler, MethodCall, Str, Value};
 
 /// Which of Python's comparisons is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,24 +32,18 @@ pub enum Comparison {
 impl Comparison {
     /// The method's name.
     pub fn method(self) -> &'static str {
-        match self {
-            Comparison::Eq => "__eq__",
-            Comparison::Ne => "__ne__",
-            Comparison::Lt => "__lt__",
-            Comparison::Le => "__le__",
-            Comparison::Gt => "__gt__",
-            Comparison::Ge => "__ge__",
-        }
+        self.names().0
     }
 
-    fn sign(self) -> &'static str {
+    /// The method's name and the sign.
+    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Comparison::Eq => "==",
-            Comparison::Ne => "!=",
-            Comparison::Lt => "<",
-            Comparison::Le => "<=",
-            Comparison::Gt => ">",
-            Comparison::Ge => ">=",
+            Comparison::Eq => ("__eq__", "=="),
+            Comparison::Ne => ("__ne__", "!="),
+            Comparison::Lt => ("__lt__", "<"),
+            Comparison::Le => ("__le__", "<="),
+            Comparison::Gt => ("__gt__", ">"),
+            Comparison::Ge => ("__ge__", ">="),
         }
     }
 }
@@ -85,7 +83,7 @@ impl Netref {
     /// # Errors
     /// [`Error::Remote`] with what the call raised; else any kind.
     pub fn call(&self, args: Args) -> Result<Any, Error> {
-        self.link().call(self.callee(None), checked(args)?)
+        self.called(None, args, Link::call, Netref::request)
     }
 
     /// Calls the method `name`: in one round trip, but for a peer that has no request for it (rpyc-ng).
@@ -93,13 +91,25 @@ impl Netref {
     /// # Errors
     /// As [`call`](Netref::call).
     pub fn call_method(&self, name: &str, args: Args) -> Result<Any, Error> {
-        match self.link().dialect().method_call(name) {
-            MethodCall::AtOnce => {
-                let args = checked(args)?;
-                self.link().call(self.callee(Some(name)), args)
+        self.called(Some(name), args, Link::call, Netref::request)
+    }
+
+    /// Calls the object, or its method, in the way that the peer has for it.
+    #[inline]
+    fn called<T>(
+        &self,
+        method: Option<&str>,
+        args: Args,
+        call: impl FnOnce(&Arc<Link>, Callee<'_>, Args) -> Result<T, Error>,
+        request: impl FnOnce(&Netref, Handler, Vec<Any>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let args = args.checked().map_err(unsendable)?;
+        match method.map(|name| (name, self.link().dialect().method_call(name))) {
+            None | Some((_, MethodCall::AtOnce)) => call(self.link(), self.callee(method), args),
+            Some((name, MethodCall::InTwoSteps)) => {
+                call(self.link(), self.method(name)?.callee(None), args)
             }
-            MethodCall::InTwoSteps => self.method(name)?.call(args),
-            MethodCall::By(handler) => self.request(handler, checked(args)?.positional),
+            Some((_, MethodCall::By(handler))) => request(self, handler, args.positional),
         }
     }
 
@@ -120,7 +130,7 @@ impl Netref {
     /// # Errors
     /// As [`async_request`](Netref::async_request).
     pub fn async_call(&self, args: Args) -> Result<AsyncResult, Error> {
-        AsyncResult::call(self.link(), self.callee(None), checked(args)?)
+        self.called(None, args, AsyncResult::call, Netref::async_request)
     }
 
     /// Calls the method `name` without waiting; the result comes later. Towards a peer that has no request for that
@@ -129,14 +139,7 @@ impl Netref {
     /// # Errors
     /// As [`async_request`](Netref::async_request).
     pub fn async_call_method(&self, name: &str, args: Args) -> Result<AsyncResult, Error> {
-        match self.link().dialect().method_call(name) {
-            MethodCall::AtOnce => {
-                let args = checked(args)?;
-                AsyncResult::call(self.link(), self.callee(Some(name)), args)
-            }
-            MethodCall::InTwoSteps => self.method(name)?.async_call(args),
-            MethodCall::By(handler) => self.async_request(handler, checked(args)?.positional),
-        }
+        self.called(Some(name), args, AsyncResult::call, Netref::async_request)
     }
 
     /// The object with a time limit of its own for each call, in place of the config's.
@@ -166,8 +169,7 @@ impl Netref {
     /// As [`call`](Netref::call).
     pub fn remote_hash(&self) -> Result<i64, Error> {
         let answer = self.request(Handler::Hash, [])?;
-        let hash = answer.as_value().and_then(Value::as_i64);
-        hash.ok_or_else(|| unexpected("HASH", "an int of 64 bits", &answer))
+        expect("HASH", "an int of 64 bits", &answer, Value::as_i64)
     }
 
     /// `dir(object)`
@@ -203,7 +205,7 @@ impl Netref {
                 Comparison::Ne => Ok(!same()),
                 _ => Err(Error::Remote(Exception::type_error(format!(
                     "'{}' not supported between instances of '{}' and '{}'",
-                    op.sign(),
+                    op.names().1,
                     self.id_pack().name,
                     other.type_name()
                 )))),
@@ -218,9 +220,8 @@ impl Netref {
     /// As [`call`](Netref::call).
     pub fn len(&self) -> Result<usize, Error> {
         let answer = self.call_method("__len__", Args::new())?;
-        let len = answer.as_value().and_then(Value::as_u64);
-        len.and_then(|len| usize::try_from(len).ok())
-            .ok_or_else(|| unexpected("__len__", "a size", &answer))
+        let size = |value: &Value| usize::try_from(value.as_u64()?).ok();
+        expect("__len__", "a size", &answer, size)
     }
 
     /// Whether `len(object)` is 0.
@@ -237,8 +238,7 @@ impl Netref {
     /// As [`call`](Netref::call).
     pub fn contains(&self, item: impl IntoAny) -> Result<bool, Error> {
         let answer = self.call_method("__contains__", Args::new().arg(item))?;
-        let found = answer.as_value().and_then(Value::as_bool);
-        found.ok_or_else(|| unexpected("__contains__", "a bool", &answer))
+        expect("__contains__", "a bool", &answer, Value::as_bool)
     }
 
     /// `object[key]`
@@ -293,13 +293,10 @@ impl Netref {
     /// As [`call`](Netref::call); a TypeError where `class` isn't a class; [`Error::Misuse`] where
     /// the two came over different connections: neither peer knows the other's objects.
     pub fn is_instance(&self, class: &Netref) -> Result<bool, Error> {
-        if self.peer_number() != class.peer_number() {
-            return Err(two_connections(self, class));
-        }
+        self.check_connection(class)?;
         let id_pack = Any::Value(self.id_pack().to_value());
         let answer = class.request(Handler::InstanceCheck, [id_pack])?;
-        let outcome = answer.as_value().and_then(Value::as_bool);
-        outcome.ok_or_else(|| unexpected("INSTANCECHECK", "a bool", &answer))
+        expect("INSTANCECHECK", "a bool", &answer, Value::as_bool)
     }
 
     /// `issubclass(object, class)`, asked of their owner.
@@ -308,25 +305,46 @@ impl Netref {
     /// As [`is_instance`](Netref::is_instance); a TypeError where the object isn't a class either; an AttributeError
     /// where its owner doesn't let `__subclasscheck__` be called.
     pub fn is_subclass(&self, class: &Netref) -> Result<bool, Error> {
-        if self.peer_number() != class.peer_number() {
-            return Err(two_connections(self, class));
-        }
+        self.check_connection(class)?;
         let args = Args::from([Any::Netref(self.clone())]);
         let answer = class.call_method("__subclasscheck__", args)?;
-        let outcome = answer.as_value().and_then(Value::as_bool);
-        outcome.ok_or_else(|| unexpected("__subclasscheck__", "a bool", &answer))
+        expect("__subclasscheck__", "a bool", &answer, Value::as_bool)
+    }
+
+    fn check_connection(&self, class: &Netref) -> Result<(), Error> {
+        if self.peer_number() == class.peer_number() {
+            return Ok(());
+        }
+        Err(Error::Misuse(format!(
+            "{self:?} and the class {class:?} came over two connections: ask for the class over that of the object"
+        )))
+    }
+
+    /// The object pickled by its owner, with this pickle protocol.
+    pub(super) fn pickle(&self, protocol: i64) -> Result<Bytes, Error> {
+        let answer = self.request(Handler::Pickle, [Any::from(protocol)])?;
+        let bytes = |value: &Value| value.as_bytes().cloned();
+        expect("PICKLE", "bytes", &answer, bytes)
+    }
+
+    /// The next items of an iterator, about so many; none at its end.
+    pub(super) fn next_items(&self, count: usize) -> Result<Vec<Any>, Error> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let answer = self.request(Handler::BuffIter, [Any::from(count)])?;
+        let items = answer.into_items();
+        items.map_err(|other| unexpected("BUFFITER", "a tuple", &other))
     }
 }
 
-fn two_connections(object: &Netref, class: &Netref) -> Error {
-    Error::Misuse(format!(
-        "{object:?} and the class {class:?} came over two connections: ask for the class over that of the object"
-    ))
-}
-
-/// The arguments, if all of them could be converted.
-fn checked(args: Args) -> Result<Args, Error> {
-    args.checked().map_err(unsendable)
+/// What `made` makes of the answer to a request of this name.
+fn expect<T>(
+    name: &str,
+    expected: &str,
+    answer: &Any,
+    made: impl FnOnce(&Value) -> Option<T>,
+) -> Result<T, Error> {
+    let made = answer.as_value().and_then(made);
+    made.ok_or_else(|| unexpected(name, expected, answer))
 }
 
 pub(super) fn unsendable(error: Exception) -> Error {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{Any, Context, ObjectRef, ObjectResult};
 use super::{Dict, List, Set};
 use crate::exception::Exception;
-use crate::wire::{Handler, PlainType, Value};
+use crate::wire::{PlainType, Value};
 
 /// Pickles one of our own lists, dicts and sets; `None` where the object is something else.
 ///
@@ -114,14 +114,8 @@ impl Writer {
                 }
             },
             Any::Netref(netref) => {
-                let pickle = netref.request(Handler::Pickle, [Any::from(PROTOCOL)])?;
-                match pickle {
-                    Any::Value(Value::Bytes(pickle)) => self.loads(&pickle),
-                    other => Err(Exception::type_error(format!(
-                        "PICKLE should return bytes, not {}",
-                        other.type_name()
-                    ))),
-                }
+                let pickle = netref.pickle(PROTOCOL.into())?;
+                self.loads(&pickle)
             }
         }
     }
@@ -164,15 +158,18 @@ impl Writer {
             Value::Slice(parts) => {
                 self.within(b"cbuiltins\nslice\n(", &**parts, b"tR", Writer::value)
             }
-            Value::Type(PlainType::None) => self.put(b"cbuiltins\ntype\nN\x85R"),
-            Value::Type(PlainType::NotImplemented) => {
-                self.put(b"cbuiltins\ntype\ncbuiltins\nNotImplemented\n\x85R")
-            }
-            Value::Type(PlainType::Ellipsis) => {
-                self.put(b"cbuiltins\ntype\ncbuiltins\nEllipsis\n\x85R")
-            }
+            // What has no name among the builtins.
+            Value::Type(PlainType::None) => self.type_of(&Value::None),
+            Value::Type(PlainType::NotImplemented) => self.type_of(&Value::NotImplemented),
+            Value::Type(PlainType::Ellipsis) => self.type_of(&Value::Ellipsis),
             Value::Type(plain) => self.put(format!("cbuiltins\n{}\n", plain.name()).as_bytes()),
         }
+    }
+
+    fn type_of(&mut self, value: &Value) -> ObjectResult<()> {
+        self.put(b"cbuiltins\ntype\n")?;
+        self.value(value)?;
+        self.put(b"\x85R")
     }
 
     fn float(&mut self, float: f64) -> ObjectResult<()> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::convert::items_here;
 use super::{
     Any, Args, ContextGuard, ConversionError, FromAny, IntoAny, Netref, RemoteIter, Timed,
 };
@@ -31,6 +32,8 @@ macro_rules! of_netref {
 of_netref! {
     "Gets the attribute `name`" attr(name: &str) -> Any;
     "Sets the attribute `name`" set_attr(name: &str, value: impl IntoAny) -> ();
+    "Calls the object (in a handler, [`call_in`](Any::call_in) also calls one of this side's own that came back)"
+        call(args: Args) -> Any;
     "Calls the object without waiting" async_call(args: Args) -> AsyncResult;
     "Deletes the attribute `name`" del_attr(name: &str) -> ();
     "Calls the method `name`" call_method(name: &str, args: Args) -> Any;
@@ -74,15 +77,6 @@ impl Any {
         Ok(T::from_any(self)?)
     }
 
-    /// Calls the object; see [`Netref::call`]. In a handler, [`call_in`](Any::call_in) also calls an
-    /// object of this side's own that came back.
-    ///
-    /// # Errors
-    /// As that, and as [`netref`](Any::netref).
-    pub fn call(&self, args: Args) -> Result<Any, Error> {
-        self.netref()?.call(args)
-    }
-
     /// `len(object)`: of a tuple here, else at its owner; see [`Netref::len`].
     ///
     /// # Errors
@@ -109,12 +103,9 @@ impl Any {
     /// # Errors
     /// As that, and as [`netref`](Any::netref).
     pub fn iter(&self) -> Result<RemoteIter, Error> {
-        match self {
-            Any::Tuple(items) => Ok(RemoteIter::over_items(items.clone())),
-            Any::Value(Value::Tuple(items) | Value::FrozenSet(items)) => Ok(
-                RemoteIter::over_items(items.iter().cloned().map(Any::Value).collect()),
-            ),
-            other => other.netref()?.iter(),
+        match items_here(self.clone()) {
+            Ok(items) => Ok(RemoteIter::over_items(items)),
+            Err(other) => other.netref()?.iter(),
         }
     }
 

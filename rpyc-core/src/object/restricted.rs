@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Access, Any, Args, Context, IdParts, MethodInfo, Object, ObjectRef, ObjectResult};
+use super::{
+    Access, Any, Args, Context, IdParts, MethodInfo, Object, ObjectRef, ObjectResult, is_not,
+};
 use crate::exception::Exception;
 use crate::wire::Str;
 
@@ -31,10 +33,8 @@ impl Restricted {
         if !self.readable.contains(name) {
             return Err(refusal(name));
         }
-        match self.object.access_override(cx, Access::Get, name, None) {
-            Some(decided) => decided,
-            None => self.object.attr(cx, name),
-        }
+        let decided = self.object.access_override(cx, Access::Get, name, None);
+        decided.unwrap_or_else(|| self.object.attr(cx, name))
     }
 }
 
@@ -94,7 +94,7 @@ impl Object for Restricted {
         if self.readable.contains("__call__") {
             return self.object.call(cx, args);
         }
-        Err(Exception::type_error("'Restricted' object is not callable"))
+        Err(is_not("Restricted", "callable"))
     }
 
     fn call_method(&self, cx: &Context<'_>, name: &str, args: Args) -> ObjectResult {
@@ -117,9 +117,7 @@ impl Object for Restricted {
         if self.readable.contains("__next__") {
             return self.object.next(cx);
         }
-        Err(Exception::type_error(
-            "'Restricted' object is not an iterator",
-        ))
+        Err(is_not("Restricted", "an iterator"))
     }
 
     fn exit(&self, cx: &Context<'_>, exc: Any) -> ObjectResult {

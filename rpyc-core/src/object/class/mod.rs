@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 pub use self::member::{Method, Property};
 pub use self::signature::{BoundArgs, Signature};
-use super::{Any, Context, Exposed};
+use super::{Any, Context, Exposed, IntoAny};
 use crate::config::Config;
 use crate::exception::Exception;
 use crate::object;
@@ -39,10 +39,10 @@ pub struct Class<T> {
 /// What makes a class a service's.
 pub(crate) struct ServiceParts<T> {
     pub(crate) aliases: Vec<Str>,
-    pub(crate) configure: Option<Configure<T>>,
-    pub(crate) on_connect: Option<OnConnect<T>>,
-    pub(crate) before_closed: Option<OfConnection<T>>,
-    pub(crate) on_disconnect: Option<OfConnection<T>>,
+    pub(crate) configure: Configure<T>,
+    pub(crate) on_connect: OnConnect<T>,
+    pub(crate) before_closed: OfConnection<T>,
+    pub(crate) on_disconnect: OfConnection<T>,
 }
 
 type Configure<T> = Box<dyn Fn(&T, &mut Config, &mut PeerInfo) + Send + Sync>;
@@ -223,7 +223,7 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
         mut self,
         configure: impl Fn(&T, &mut Config, &mut PeerInfo) + Send + Sync + 'static,
     ) -> ClassBuilder<T> {
-        self.service_parts().configure = Some(Box::new(configure));
+        self.service_parts().configure = Box::new(configure);
         self
     }
 
@@ -232,7 +232,7 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
         mut self,
         on_connect: impl Fn(&Exposed<T>, &Context<'_>) -> Result<(), Exception> + Send + Sync + 'static,
     ) -> ClassBuilder<T> {
-        self.service_parts().on_connect = Some(Box::new(on_connect));
+        self.service_parts().on_connect = Box::new(on_connect);
         self
     }
 
@@ -241,7 +241,7 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
         mut self,
         before_closed: impl Fn(&T, &Connection) + Send + Sync + 'static,
     ) -> ClassBuilder<T> {
-        self.service_parts().before_closed = Some(Box::new(before_closed));
+        self.service_parts().before_closed = Box::new(before_closed);
         self
     }
 
@@ -250,7 +250,7 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
         mut self,
         on_disconnect: impl Fn(&T, &Connection) + Send + Sync + 'static,
     ) -> ClassBuilder<T> {
-        self.service_parts().on_disconnect = Some(Box::new(on_disconnect));
+        self.service_parts().on_disconnect = Box::new(on_disconnect);
         self
     }
 
@@ -300,21 +300,24 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
 
     /// What every service has, unless it has its own.
     fn with_service_names(mut self) -> ClassBuilder<T> {
-        let own = |name: &str| self.members.iter().any(|(known, _, _)| **known == *name);
-        let (own_name, own_aliases) = (own("get_service_name"), own("get_service_aliases"));
-        if !own_name {
-            let method = Method::new("get_service_name", |this: &Exposed<T>, _, _| {
-                let first = this.class().aliases().into_iter().next();
-                Ok(first.map_or(Any::NONE, Any::from))
-            });
-            self = self.method(method.doc("The primary name of the service."));
-        }
-        if !own_aliases {
-            let method = Method::new("get_service_aliases", |this: &Exposed<T>, _, _| {
-                let aliases = this.class().aliases();
-                Ok(Any::tuple(aliases.into_iter().map(Any::from)))
-            });
-            self = self.method(method.doc("All names of the service, the primary one first."));
+        let names = |this: &Exposed<T>| this.class().aliases().into_iter().map(Any::from);
+        let first = Method::new("get_service_name", move |this, _, _| {
+            names(this).next().into_any()
+        });
+        let all = Method::new("get_service_aliases", move |this, _, _| {
+            Ok(Any::tuple(names(this)))
+        });
+        for method in [
+            first.doc("The primary name of the service."),
+            all.doc("All names of the service, the primary one first."),
+        ] {
+            if !self
+                .members
+                .iter()
+                .any(|(known, _, _)| known == method.name())
+            {
+                self = self.method(method);
+            }
         }
         self
     }
@@ -322,10 +325,10 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
     fn service_parts(&mut self) -> &mut ServiceParts<T> {
         self.service.get_or_insert_with(|| ServiceParts {
             aliases: Vec::new(),
-            configure: None,
-            on_connect: None,
-            before_closed: None,
-            on_disconnect: None,
+            configure: Box::new(|_, _, _| ()),
+            on_connect: Box::new(|_, _| Ok(())),
+            before_closed: Box::new(|_, _| ()),
+            on_disconnect: Box::new(|_, _| ()),
         })
     }
 }

@@ -1,7 +1,5 @@
 //! [`Signature`]: which arguments a method takes, checked as Python checks its own functions'.
 
-use std::vec;
-
 use crate::exception::Exception;
 use crate::object::{Any, Args, FromAny};
 use crate::wire::Str;
@@ -55,21 +53,19 @@ impl Signature {
 
     /// Adds a parameter that must be given.
     #[must_use]
-    pub fn required(mut self, name: &str) -> Signature {
-        self.params.push(Param {
-            name: Str::from(name),
-            required: true,
-        });
-        self
+    pub fn required(self, name: &str) -> Signature {
+        self.parameter(name, true)
     }
 
     /// Adds a parameter that has a default.
     #[must_use]
-    pub fn optional(mut self, name: &str) -> Signature {
-        self.params.push(Param {
-            name: Str::from(name),
-            required: false,
-        });
+    pub fn optional(self, name: &str) -> Signature {
+        self.parameter(name, false)
+    }
+
+    fn parameter(mut self, name: &str, required: bool) -> Signature {
+        let name = Str::from(name);
+        self.params.push(Param { name, required });
         self
     }
 
@@ -108,17 +104,14 @@ impl Signature {
         let mut keywords = Vec::new();
         for (name, value) in args.keyword {
             match self.params.iter().position(|param| param.name == name) {
-                Some(index) if slots[index].is_some() => {
-                    return Err(
-                        self.wrong(format_args!("got multiple values for argument '{name}'"))
-                    );
-                }
-                Some(index) => slots[index] = Some(value),
+                Some(index) if slots[index].is_none() => slots[index] = Some(value),
                 None if self.keywords => keywords.push((name, value)),
-                None => {
-                    return Err(
-                        self.wrong(format_args!("got an unexpected keyword argument '{name}'"))
-                    );
+                known => {
+                    let what = match known {
+                        Some(_) => "multiple values for argument",
+                        None => "an unexpected keyword argument",
+                    };
+                    return Err(self.wrong(format_args!("got {what} '{name}'")));
                 }
             }
         }
@@ -177,8 +170,11 @@ impl BoundArgs<'_> {
     /// # Errors
     /// What the conversion gives: a TypeError that names the argument, mostly.
     pub fn required<T: FromAny>(&mut self, index: usize) -> Result<T, Exception> {
-        // A required one is there: binding saw to it.
-        self.convert(index, Any::NONE)
+        // It is there: binding saw to it.
+        T::from_any(self.take(index).unwrap_or(Any::NONE)).map_err(|error| {
+            let name = self.signature.params.get(index).map(|param| &*param.name);
+            error.for_argument(&self.signature.function, name.unwrap_or("?"))
+        })
     }
 
     /// Takes the argument `index`, or its default.
@@ -191,7 +187,7 @@ impl BoundArgs<'_> {
         default: impl FnOnce() -> T,
     ) -> Result<T, Exception> {
         match self.slots.get(index) {
-            Some(Some(_)) => self.convert(index, Any::NONE),
+            Some(Some(_)) => self.required(index),
             _ => Ok(default()),
         }
     }
@@ -201,13 +197,12 @@ impl BoundArgs<'_> {
     /// # Errors
     /// As [`required`](BoundArgs::required).
     pub fn rest<T: FromAny>(&mut self, name: &str) -> Result<Vec<T>, Exception> {
-        let rest: vec::IntoIter<Any> = std::mem::take(&mut self.rest).into_iter();
+        let rest = std::mem::take(&mut self.rest).into_iter().enumerate();
         let function = &self.signature.function;
-        rest.enumerate()
-            .map(|(index, any)| {
-                T::from_any(any).map_err(|error| error.of_item(index).for_argument(function, name))
-            })
-            .collect()
+        rest.map(|(index, any)| {
+            T::from_any(any).map_err(|error| error.of_item(index).for_argument(function, name))
+        })
+        .collect()
     }
 
     /// Takes the keyword arguments that no parameter has the name of, in the caller's order.
@@ -228,13 +223,6 @@ impl BoundArgs<'_> {
     /// Takes the argument `index` as it is, if it is there.
     pub(crate) fn take(&mut self, index: usize) -> Option<Any> {
         self.slots.get_mut(index).and_then(Option::take)
-    }
-
-    fn convert<T: FromAny>(&mut self, index: usize, absent: Any) -> Result<T, Exception> {
-        T::from_any(self.take(index).unwrap_or(absent)).map_err(|error| {
-            let name = self.signature.params.get(index).map(|param| &*param.name);
-            error.for_argument(&self.signature.function, name.unwrap_or("?"))
-        })
     }
 }
 

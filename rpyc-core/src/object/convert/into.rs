@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use num_bigint::BigInt;
 
 use super::IntoAny;
 use crate::exception::Exception;
@@ -27,13 +28,7 @@ macro_rules! into_any {
 }
 
 into_any! {
-    (): |this| Ok(Any::from(this));
-    &str: |this| Ok(Any::from(this));
-    String: |this| Ok(Any::from(this));
-    Str: |this| Ok(Any::from(this));
-    Bytes: |this| Ok(Any::from(this));
     Value: |this| Ok(Any::Value(this));
-    Int: |this| Ok(Any::from(this));
     Any: |this| Ok(this);
     Netref: |this| Ok(Any::Netref(this));
     ObjectRef: |this| Ok(Any::Local(this));
@@ -48,6 +43,7 @@ into_any! {
     Option<T> where [T: IntoAny]: |this| this.map_or(Ok(Any::NONE), IntoAny::into_any);
     Box<T> where [T: IntoAny]: |this| (*this).into_any();
     char: |this| Ok(Any::from(String::from(this)));
+    f32: |this| f64::from(this).into_any();
     &Path: |this| path(this);
     PathBuf: |this| path(&this);
     Vec<T> where [T: IntoAny]: |this| T::vec_into_any(this);
@@ -57,6 +53,30 @@ into_any! {
     BTreeSet<T> where [T: IntoAny]: |this| frozenset(this);
     HashMap<K, V, S> where [K: IntoAny, V: IntoAny, S]: |this| dict(this);
     BTreeMap<K, V> where [K: IntoAny, V: IntoAny]: |this| dict(this);
+}
+
+macro_rules! by_value {
+    ($($kind:ty $({ $($more:tt)* })?),* $(,)?) => {
+        $(
+            impl IntoAny for $kind {
+                fn into_any(self) -> ObjectResult {
+                    Ok(Any::from(self))
+                }
+
+                $($($more)*)?
+            }
+        )*
+    };
+}
+
+by_value! {
+    (), &str, String, Str, Bytes, bool, f64,
+    Int, BigInt, i8, i16, i32, i64, i128, isize, u16, u32, u64, u128, usize,
+    u8 {
+        fn vec_into_any(items: Vec<u8>) -> ObjectResult {
+            Ok(Any::from(items))
+        }
+    }
 }
 
 fn path(path: &Path) -> ObjectResult {

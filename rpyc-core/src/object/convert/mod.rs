@@ -22,8 +22,8 @@ mod numbers;
 mod plain;
 
 pub use self::from_peer::items;
-pub(super) use self::from_peer::pairs;
 pub(crate) use self::from_peer::plain;
+pub(super) use self::from_peer::{items_here, pairs};
 #[doc(hidden)]
 pub use self::plain::{from_plain, plain_or_name};
 use super::{Any, ObjectResult};
