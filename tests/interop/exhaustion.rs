@@ -412,7 +412,6 @@ const NO_TABLES_BELOW: &[&str] = &[
     "rpyc-core/src/executor.rs INTERRUPTION",
     "rpyc-core/src/executor.rs IS_RETIRED",
     "rpyc-core/src/object/builtins/depth.rs DEPTH",
-    "rpyc-core/src/object/builtins/equality.rs SECRET",
     "rpyc-core/src/object/builtins/mod.rs CLASS",
     "rpyc-core/src/object/identity.rs KEYS",
     "rpyc-core/src/object/identity.rs NEXT",
