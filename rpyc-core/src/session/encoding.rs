@@ -1,17 +1,18 @@
 //! Which version of the wire a connection speaks, and between which threads its messages go.
 
 use bytes::Bytes;
+use crossbeam_utils::atomic::AtomicCell;
 
 use crate::dispatch::Current;
 use crate::dispatch::ReplyTo;
 use crate::error::CloseReason;
-use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::wire::{Dialect, Envelope, Limits, Threads};
 
 /// The dialect: the one that this side begins with, then what the peer's first frame shows.
 pub(crate) struct Encoding {
     pub(crate) limits: Limits,
-    dialect: AtomicU8,
+    dialect: AtomicCell<Dialect>,
     // The peer's first frame has come.
     met: AtomicBool,
     // The connection's, in what threads know of the requests that they run.
@@ -22,7 +23,7 @@ impl Encoding {
     pub(crate) fn new(dialect: Dialect, limits: Limits, connection: u64) -> Encoding {
         Encoding {
             limits,
-            dialect: AtomicU8::new(dialect.to_bits()),
+            dialect: AtomicCell::new(dialect),
             met: AtomicBool::new(false),
             connection,
         }
@@ -30,7 +31,7 @@ impl Encoding {
 
     pub(crate) fn dialect(&self) -> Dialect {
         // The frames themselves bring what else is to be known, in order.
-        Dialect::from_bits(self.dialect.load(Ordering::Relaxed))
+        self.dialect.load()
     }
 
     /// Whether the peer has sent anything.
@@ -79,7 +80,7 @@ impl Encoding {
     }
 
     fn set(&self, dialect: Dialect) {
-        self.dialect.store(dialect.to_bits(), Ordering::Relaxed);
+        self.dialect.store(dialect);
     }
 
     /// The envelope of a request of ours: from this thread, for the one whose request it runs.
@@ -114,5 +115,15 @@ impl Encoding {
             recipient: to.threads.sender,
         };
         Envelope { dialect, threads }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dialect_is_read_without_a_lock() {
+        assert!(AtomicCell::<Dialect>::is_lock_free());
     }
 }

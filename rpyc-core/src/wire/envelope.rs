@@ -48,22 +48,8 @@ impl Envelope {
     ///
     /// The payload is too short for what the dialect has in front of a message.
     pub fn open(dialect: Dialect, payload: Bytes) -> Result<(Threads, Bytes), DecodeError> {
-        let ids = match (dialect.threads(), &*payload) {
-            (ThreadIds::Absent, _) => return Ok((Threads::default(), payload)),
-            (ThreadIds::Short, [s0, s1, s2, s3, r0, r1, r2, r3, ..]) => Some((
-                u32::from_be_bytes([*s0, *s1, *s2, *s3]).into(),
-                u32::from_be_bytes([*r0, *r1, *r2, *r3]).into(),
-            )),
-            (ThreadIds::Long, bytes) => {
-                bytes.split_first_chunk::<8>().and_then(|(sender, rest)| {
-                    let recipient = rest.first_chunk::<8>()?;
-                    Some((u64::from_be_bytes(*sender), u64::from_be_bytes(*recipient)))
-                })
-            }
-            (ThreadIds::Short, _) => None,
-        };
         let length = dialect.threads().length();
-        let Some((sender, recipient)) = ids else {
+        let Some(ids) = payload.get(..length) else {
             return Err(*DecodeError::at(
                 0,
                 DecodeErrorKind::Truncated {
@@ -73,25 +59,24 @@ impl Envelope {
                 },
             ));
         };
-        let message = payload.slice(length..);
-        Ok((Threads { sender, recipient }, message))
+        let (sender, recipient) = ids.split_at(length / 2);
+        let id = |bytes: &[u8]| bytes.iter().fold(0, |id, byte| id << 8 | u64::from(*byte));
+        let threads = Threads {
+            sender: id(sender),
+            recipient: id(recipient),
+        };
+        Ok((threads, payload.slice(length..)))
     }
 
     /// Writes what comes before the message.
     pub(super) fn write<S: Sink>(self, writer: &mut Writer<'_, S>) {
         let Threads { sender, recipient } = self.threads;
-        match self.dialect.threads() {
-            ThreadIds::Absent => {}
-            ThreadIds::Short => {
+        for id in [sender, recipient] {
+            match self.dialect.threads() {
+                ThreadIds::Absent => {}
                 // What doesn't fit is no thread of a peer with short ids.
-                for id in [sender, recipient] {
-                    writer.put(&u32::try_from(id).unwrap_or(0).to_be_bytes());
-                }
-            }
-            ThreadIds::Long => {
-                for id in [sender, recipient] {
-                    writer.put(&id.to_be_bytes());
-                }
+                ThreadIds::Short => writer.put(&u32::try_from(id).unwrap_or(0).to_be_bytes()),
+                ThreadIds::Long => writer.put(&id.to_be_bytes()),
             }
         }
     }

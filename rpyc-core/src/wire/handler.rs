@@ -4,110 +4,98 @@ use std::fmt;
 
 use super::{error::ShapeError, int::Int, value::Value};
 
-/// The number in a request that says what to do. A number that stands for nothing is kept, so that it can be named
-/// in the answer.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Handler {
+macro_rules! handlers {
+    ($($(#[$doc:meta])* $handler:ident = $number:literal $name:literal,)*) => {
+        /// The number in a request that says what to do. A number that stands for nothing is kept, so that it can be
+        /// named in the answer.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Handler {
+            $($(#[$doc])* $handler,)*
+            /// Any other number.
+            Other(i64),
+        }
+
+        impl Handler {
+            /// The handler with this number on the wire.
+            #[must_use]
+            pub fn from_number(number: i64) -> Self {
+                match number {
+                    $($number => Self::$handler,)*
+                    other => Self::Other(other),
+                }
+            }
+
+            /// Its number on the wire.
+            #[must_use]
+            pub fn number(self) -> i64 {
+                match self {
+                    $(Self::$handler => $number,)*
+                    Self::Other(number) => number,
+                }
+            }
+
+            /// Its name in the protocol.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$handler => $name,)*
+                    Self::Other(_) => "OTHER",
+                }
+            }
+        }
+    };
+}
+
+handlers! {
     /// 1: returns its argument (a ping).
-    Ping,
+    Ping = 1 "PING",
     /// 2: the peer is closing.
-    Close,
+    Close = 2 "CLOSE",
     /// 3: the root object of the service.
-    GetRoot,
+    GetRoot = 3 "GETROOT",
     /// 4: an attribute of an object.
-    GetAttr,
+    GetAttr = 4 "GETATTR",
     /// 5: deletes an attribute.
-    DelAttr,
+    DelAttr = 5 "DELATTR",
     /// 6: sets an attribute.
-    SetAttr,
+    SetAttr = 6 "SETATTR",
     /// 7: calls an object.
-    Call,
+    Call = 7 "CALL",
     /// 8: calls an attribute of an object.
-    CallAttr,
+    CallAttr = 8 "CALLATTR",
     /// 9: `repr()` of an object.
-    Repr,
+    Repr = 9 "REPR",
     /// 10: `str()` of an object.
-    Str,
+    Str = 10 "STR",
     /// 11: compares an object.
-    Cmp,
+    Cmp = 11 "CMP",
     /// 12: `hash()` of an object.
-    Hash,
+    Hash = 12 "HASH",
     /// 13: `dir()` of an object.
-    Dir,
+    Dir = 13 "DIR",
     /// 14: a pickle of an object.
-    Pickle,
+    Pickle = 14 "PICKLE",
     /// 15: gives references to an object back.
-    Del,
+    Del = 15 "DEL",
     /// 16: the methods of an object.
-    Inspect,
+    Inspect = 16 "INSPECT",
     /// 17: the next items of an iterator.
-    BuffIter,
+    BuffIter = 17 "BUFFITER",
     /// 18: slices in the way of Python 2.
-    OldSlicing,
+    OldSlicing = 18 "OLDSLICING",
     /// 19: leaves the context of an object.
-    CtxExit,
+    CtxExit = 19 "CTXEXIT",
     /// 20: `isinstance()` across the connection.
-    InstanceCheck,
+    InstanceCheck = 20 "INSTANCECHECK",
     /// 21: `bool()` of an object; of rpyc-ng.
-    Bool,
+    Bool = 21 "BOOL",
     /// 22: `issubclass()` across the connection; of rpyc-ng.
-    SubclassCheck,
+    SubclassCheck = 22 "SUBCLASSCHECK",
     /// 23: the class of an object; of rpyc-ng.
-    Type,
-    /// Any other number.
-    Other(i64),
+    Type = 23 "TYPE",
 }
 
 impl Handler {
-    /// The handler with this number on the wire.
-    #[must_use]
-    pub fn from_number(number: i64) -> Self {
-        usize::try_from(number)
-            .ok()
-            .and_then(|number| NAMED.get(number.checked_sub(1)?))
-            .map_or(Self::Other(number), |(handler, _)| *handler)
-    }
-
-    /// Its number on the wire.
-    #[must_use]
-    pub fn number(self) -> i64 {
-        match self {
-            Self::Ping => 1,
-            Self::Close => 2,
-            Self::GetRoot => 3,
-            Self::GetAttr => 4,
-            Self::DelAttr => 5,
-            Self::SetAttr => 6,
-            Self::Call => 7,
-            Self::CallAttr => 8,
-            Self::Repr => 9,
-            Self::Str => 10,
-            Self::Cmp => 11,
-            Self::Hash => 12,
-            Self::Dir => 13,
-            Self::Pickle => 14,
-            Self::Del => 15,
-            Self::Inspect => 16,
-            Self::BuffIter => 17,
-            Self::OldSlicing => 18,
-            Self::CtxExit => 19,
-            Self::InstanceCheck => 20,
-            Self::Bool => 21,
-            Self::SubclassCheck => 22,
-            Self::Type => 23,
-            Self::Other(number) => number,
-        }
-    }
-
-    /// Its name in the protocol.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        NAMED
-            .iter()
-            .find(|(handler, _)| *handler == self)
-            .map_or("OTHER", |(_, name)| name)
-    }
-
     /// The handler that this value names: an exact int, neither `True` nor `1.0`.
     ///
     /// # Errors
@@ -129,30 +117,3 @@ impl fmt::Display for Handler {
         }
     }
 }
-
-/// All that have a name, in the order of their numbers from 1 on.
-const NAMED: [(Handler, &str); 23] = [
-    (Handler::Ping, "PING"),
-    (Handler::Close, "CLOSE"),
-    (Handler::GetRoot, "GETROOT"),
-    (Handler::GetAttr, "GETATTR"),
-    (Handler::DelAttr, "DELATTR"),
-    (Handler::SetAttr, "SETATTR"),
-    (Handler::Call, "CALL"),
-    (Handler::CallAttr, "CALLATTR"),
-    (Handler::Repr, "REPR"),
-    (Handler::Str, "STR"),
-    (Handler::Cmp, "CMP"),
-    (Handler::Hash, "HASH"),
-    (Handler::Dir, "DIR"),
-    (Handler::Pickle, "PICKLE"),
-    (Handler::Del, "DEL"),
-    (Handler::Inspect, "INSPECT"),
-    (Handler::BuffIter, "BUFFITER"),
-    (Handler::OldSlicing, "OLDSLICING"),
-    (Handler::CtxExit, "CTXEXIT"),
-    (Handler::InstanceCheck, "INSTANCECHECK"),
-    (Handler::Bool, "BOOL"),
-    (Handler::SubclassCheck, "SUBCLASSCHECK"),
-    (Handler::Type, "TYPE"),
-];

@@ -96,29 +96,17 @@ impl From<i64> for Int {
     }
 }
 
-macro_rules! from_narrow {
-    ($($narrow:ty)*) => {$(
-        impl From<$narrow> for Int {
-            fn from(small: $narrow) -> Self {
-                Self(Repr::Small(i64::from(small)))
+macro_rules! from {
+    ($($int:ty)*) => {$(
+        impl From<$int> for Int {
+            fn from(int: $int) -> Self {
+                Self(i64::try_from(int).map_or_else(|_| Repr::Big(BigInt::from(int)), Repr::Small))
             }
         }
     )*};
 }
 
-from_narrow!(i8 i16 i32 u8 u16 u32);
-
-macro_rules! from_wide {
-    ($($wide:ty)*) => {$(
-        impl From<$wide> for Int {
-            fn from(wide: $wide) -> Self {
-                Self(i64::try_from(wide).map_or_else(|_| Repr::Big(BigInt::from(wide)), Repr::Small))
-            }
-        }
-    )*};
-}
-
-from_wide!(i128 isize u64 u128 usize);
+from!(i8 i16 i32 i128 isize u8 u16 u32 u64 u128 usize);
 
 impl PartialEq<i64> for Int {
     fn eq(&self, other: &i64) -> bool {

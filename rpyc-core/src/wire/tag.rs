@@ -50,16 +50,6 @@ pub(super) const SLICE: u8 = 0x19;
 /// A frozenset: the tag, then a tuple of its items.
 pub(super) const FROZENSET: u8 = 0x1a;
 pub(super) const COMPLEX: u8 = 0x1b;
-/// Types, of rpyc-ng; the last two it writes and can't read.
-pub(super) const TYPE_NONE: u8 = 0x1c;
-pub(super) const TYPE_INT: u8 = 0x1d;
-pub(super) const TYPE_BOOL: u8 = 0x1e;
-pub(super) const TYPE_FLOAT: u8 = 0x1f;
-pub(super) const TYPE_BYTES: u8 = 0xf0;
-pub(super) const TYPE_STR: u8 = 0xf1;
-pub(super) const TYPE_COMPLEX: u8 = 0xf2;
-pub(super) const TYPE_NOT_IMPLEMENTED: u8 = 0xf3;
-pub(super) const TYPE_ELLIPSIS: u8 = 0xf4;
 
 /// The first and last tag that stand for a small int.
 pub(super) const SMALL_INT_FIRST: u8 = 0x20;

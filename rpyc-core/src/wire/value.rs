@@ -179,75 +179,49 @@ pub(crate) fn dismantle(mut values: Vec<Value>) {
     }
 }
 
+macro_rules! from {
+    ($($type:ty => $variant:ident)*) => {$(
+        impl From<$type> for Value {
+            fn from(value: $type) -> Self {
+                Self::$variant(value.into())
+            }
+        }
+    )*};
+}
+
+from! {
+    bool => Bool
+    f64 => Float
+    &str => Str
+    String => Str
+    Str => Str
+    Bytes => Bytes
+    Vec<u8> => Bytes
+    i8 => Int
+    i16 => Int
+    i32 => Int
+    i64 => Int
+    i128 => Int
+    isize => Int
+    u8 => Int
+    u16 => Int
+    u32 => Int
+    u64 => Int
+    u128 => Int
+    usize => Int
+    num_bigint::BigInt => Int
+    Int => Int
+}
+
 impl From<()> for Value {
     fn from((): ()) -> Self {
         Self::None
     }
 }
 
-impl From<bool> for Value {
-    fn from(flag: bool) -> Self {
-        Self::Bool(flag)
-    }
-}
-
-impl From<f64> for Value {
-    fn from(float: f64) -> Self {
-        Self::Float(float)
-    }
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Str(text.into())
-    }
-}
-
-impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Self::Str(text.into())
-    }
-}
-
-impl From<Str> for Value {
-    fn from(text: Str) -> Self {
-        Self::Str(text)
-    }
-}
-
-impl From<Bytes> for Value {
-    fn from(bytes: Bytes) -> Self {
-        Self::Bytes(bytes)
-    }
-}
-
-impl From<Vec<u8>> for Value {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Bytes(bytes.into())
-    }
-}
-
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(option: Option<T>) -> Self {
         option.map_or(Self::None, Into::into)
-    }
-}
-
-macro_rules! from_int {
-    ($($int:ty)*) => {$(
-        impl From<$int> for Value {
-            fn from(int: $int) -> Self {
-                Self::Int(int.into())
-            }
-        }
-    )*};
-}
-
-from_int!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize num_bigint::BigInt);
-
-impl From<Int> for Value {
-    fn from(int: Int) -> Self {
-        Self::Int(int)
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) use self::requests::{named_by, number_of};
 /// # Ok::<(), rpyc_core::wire::DecodeError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[repr(align(4))] // so that it fits an atomic, which every message asks for it
 pub struct Dialect {
     framing: Framing,
     threads: ThreadIds,
@@ -190,77 +191,6 @@ impl Dialect {
         self
     }
 
-    /// As a number that fits an atomic.
-    pub(crate) const fn to_bits(self) -> u8 {
-        let framing = match self.framing {
-            Framing::Pair => 0,
-            Framing::Triple => 1,
-        };
-        let threads = match self.threads {
-            ThreadIds::Absent => 0,
-            ThreadIds::Short => 1,
-            ThreadIds::Long => 2,
-        };
-        let references = match self.references {
-            References::IdPack => 0,
-            References::Unknown => 1,
-            References::Number => 2,
-            References::NumberBare => 3,
-            References::NumberBoxed => 4,
-            References::AnyIdPack => 5,
-            References::IdPackWithKind => 6,
-        };
-        let python = match self.python {
-            Python::Three => 0,
-            Python::Unknown => 1,
-            Python::Two => 2,
-        };
-        framing | threads << 1 | references << 3 | python << 6
-    }
-
-    /// The reverse of [`to_bits`](Self::to_bits): every message asks for it, so it is looked up.
-    pub(crate) fn from_bits(bits: u8) -> Self {
-        #[allow(clippy::indexing_slicing)] // the compiler sees the bounds
-        const ALL: &[Dialect; 256] = &{
-            let mut all = [Dialect::V6; 256];
-            let mut bits = 0_u8;
-            while bits < u8::MAX {
-                all[bits as usize] = Dialect::with_bits(bits);
-                bits += 1;
-            }
-            all
-        };
-        ALL.get(usize::from(bits)).copied().unwrap_or_default()
-    }
-
-    const fn with_bits(bits: u8) -> Self {
-        Self {
-            framing: match bits & 1 {
-                0 => Framing::Pair,
-                _ => Framing::Triple,
-            },
-            threads: match bits >> 1 & 3 {
-                0 => ThreadIds::Absent,
-                1 => ThreadIds::Short,
-                _ => ThreadIds::Long,
-            },
-            references: match bits >> 3 & 7 {
-                0 => References::IdPack,
-                1 => References::Unknown,
-                2 => References::Number,
-                3 => References::NumberBare,
-                4 => References::NumberBoxed,
-                5 => References::AnyIdPack,
-                _ => References::IdPackWithKind,
-            },
-            python: match bits >> 6 {
-                0 => Python::Three,
-                1 => Python::Unknown,
-                _ => Python::Two,
-            },
-        }
-    }
-
     pub(super) const fn framing(self) -> Framing {
         self.framing
     }
@@ -352,23 +282,5 @@ impl fmt::Display for Dialect {
             f.write_str(" with bind_threads")?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_dialect_survives_as_a_number() {
-        let mut dialects = std::collections::HashSet::new();
-        for bits in 0..=u8::MAX {
-            let dialect = Dialect::from_bits(bits);
-            assert_eq!(Dialect::from_bits(dialect.to_bits()), dialect);
-            dialects.insert(dialect);
-        }
-        assert_eq!(dialects.len(), 2 * 3 * 7 * 3);
-        assert_eq!(Dialect::default(), Dialect::V6);
-        assert_eq!(Dialect::V6.to_bits(), 0);
     }
 }
