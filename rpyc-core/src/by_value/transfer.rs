@@ -7,7 +7,6 @@ use serde::de::DeserializeOwned;
 use super::CopyError;
 use super::pickle_write::{to_part, to_pickle};
 use super::tuple_read::{MESSAGE_PACK_MARK, Part};
-use crate::args;
 use crate::error::Error;
 use crate::exception::{ConversionError, Exception};
 use crate::object::pickled::{PLAIN_MARK, PLAIN_PICKLE};
@@ -116,8 +115,8 @@ impl Any {
 pub fn deliver<T: Serialize + ?Sized>(connection: &Connection, value: &T) -> Result<Any, Error> {
     let pickle = to_pickle(value)?;
     let root = connection.root()?;
-    let module = root.call_method("getmodule", args!["pickle"])?;
-    module.call_method("loads", args![pickle])
+    let module = root.call_method("getmodule", crate::args!["pickle"])?;
+    module.call_method("loads", crate::args![pickle])
 }
 
 /// Asks for MessagePack. Python takes any negative number for its highest pickle protocol, so a
