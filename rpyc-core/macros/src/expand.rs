@@ -1,5 +1,7 @@
 //! From the block to the class that it stands for.
 
+use std::collections::BTreeMap;
+
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
@@ -15,12 +17,6 @@ pub(crate) enum Kind {
     Service,
 }
 
-/// A property while its parts are found.
-struct Property {
-    name: String,
-    parts: Vec<TokenStream>,
-}
-
 pub(crate) fn expand(
     kind: Kind,
     options: TypeOptions,
@@ -30,7 +26,7 @@ pub(crate) fn expand(
     let type_name = check(&block, &of)?;
     let class_name = options.name.map_or(type_name, |name| name.value());
     let mut steps = Vec::new();
-    let mut properties: Vec<Property> = Vec::new();
+    let mut properties: BTreeMap<String, Vec<TokenStream>> = BTreeMap::new();
     if let Some(doc) = doc_of(&block.attrs) {
         steps.push(quote!(.doc(#doc)));
     }
@@ -65,7 +61,7 @@ pub(crate) fn expand(
             "exposed" => steps.push(method(&call, &name, doc, &class_name)),
             "getter" => {
                 let answer = call.answer(&quote!(cx));
-                property(&mut properties, name).push(quote! {
+                properties.entry(name).or_default().push(quote! {
                     .get(|this, cx| {
                         let _ = cx;
                         #answer
@@ -74,7 +70,7 @@ pub(crate) fn expand(
             }
             "setter" => {
                 let part = setter(&call, &name, &class_name)?;
-                property(&mut properties, name).push(part);
+                properties.entry(name).or_default().push(part);
             }
             "deleter" | "on_connect" => {
                 let answer = call.answer(&quote!(cx));
@@ -85,7 +81,10 @@ pub(crate) fn expand(
                     }
                 };
                 match mark {
-                    "deleter" => property(&mut properties, name).push(quote!(.del(#does))),
+                    "deleter" => properties
+                        .entry(name)
+                        .or_default()
+                        .push(quote!(.del(#does))),
                     _ => steps.push(quote!(.on_connect(#does))),
                 }
             }
@@ -109,7 +108,7 @@ pub(crate) fn expand(
             }
         }
     }
-    for Property { name, parts } in properties {
+    for (name, parts) in properties {
         steps.push(quote! {
             .property(::rpyc_core::object::class::Property::new(#name)#(#parts)*)
         });
@@ -243,20 +242,6 @@ fn setter(call: &Call, name: &str, class: &str) -> syn::Result<TokenStream> {
             #answer.map(|_| ())
         })
     })
-}
-
-fn property(properties: &mut Vec<Property>, name: String) -> &mut Vec<TokenStream> {
-    let index = match properties.iter().position(|known| known.name == name) {
-        Some(index) => index,
-        None => {
-            properties.push(Property {
-                name,
-                parts: Vec::new(),
-            });
-            properties.len() - 1
-        }
-    };
-    &mut properties[index].parts
 }
 
 const MARKS: [&str; 8] = [

@@ -218,13 +218,17 @@ impl Connector {
             }
         }
         let tried: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        let doing = format!("connecting to {}", tried.join(", "));
-        if last.kind() == io::ErrorKind::TimedOut
-            && let Some(limit) = self.timeout
-        {
-            return Err(Timeout::new(doing, limit).into());
+        Err(self.unreached(&tried.join(", "), last))
+    }
+
+    fn unreached(&self, place: &str, error: io::Error) -> Error {
+        let doing = format!("connecting to {place}");
+        match self.timeout {
+            Some(limit) if error.kind() == io::ErrorKind::TimedOut => {
+                Timeout::new(doing, limit).into()
+            }
+            _ => io_error(doing)(error),
         }
-        Err(io_error(doing)(last))
     }
 
     /// Connects to a Unix socket.
@@ -237,14 +241,9 @@ impl Connector {
         let path = path.as_ref();
         self.converse(began, || {
             let place = path.display().to_string();
-            match dial_unix(path, self.share(began, 1)) {
-                Ok(stream) => Ok((stream, place)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let limit = self.timeout.unwrap_or_default();
-                    Err(Timeout::new(format!("connecting to {place}"), limit).into())
-                }
-                Err(error) => Err(io_error(format!("connecting to {place}"))(error)),
-            }
+            let dialled = dial_unix(path, self.share(began, 1));
+            let stream = dialled.map_err(|error| self.unreached(&place, error))?;
+            Ok((stream, place))
         })
     }
 
@@ -381,7 +380,6 @@ fn dial(address: &SocketAddr, limit: Option<Duration>) -> io::Result<TcpStream> 
     }
 }
 
-/// Fails with `WouldBlock` where the server's queue stays full for as long as the limit.
 #[cfg(unix)]
 fn dial_unix(
     path: &std::path::Path,
@@ -393,7 +391,12 @@ fn dial_unix(
     // Connecting obeys the write timeout. Zero would mean no limit.
     let limit = limit.map(|limit| limit.max(Duration::from_millis(1)));
     socket.set_write_timeout(limit)?;
-    socket.connect(&SockAddr::unix(path)?)?;
+    let connected = socket.connect(&SockAddr::unix(path)?);
+    connected.map_err(|error| match error.kind() {
+        // The server's queue stays full.
+        io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
+        _ => error,
+    })?;
     socket.set_write_timeout(None)?;
     Ok(std::os::fd::OwnedFd::from(socket).into())
 }

@@ -56,21 +56,21 @@ impl Connector {
     /// # Errors
     /// As [`connect_subprocess`](Connector::connect_subprocess). Messages of ssh go to stderr.
     pub fn connect_ssh(&self, host: &str, port: u16) -> Result<Connection, Error> {
-        let mut command = Command::new(&self.ssh);
-        command
-            .args(["-T", "-o", "BatchMode=yes", "-W"])
-            .arg(format!("localhost:{port}"))
-            // A name that begins with a dash must not be an option.
-            .args(["--", host]);
-        self.connect_subprocess(&mut command)
+        let target = format!("localhost:{port}");
+        self.connect_subprocess(&mut self.ssh_to(host, &["-W", &target]))
     }
 
     /// The system's `ssh` to a host, which must not ask anything; what it is to do there comes as the
     /// next argument.
     pub fn ssh_command(&self, host: &str) -> Command {
+        self.ssh_to(host, &[])
+    }
+
+    fn ssh_to(&self, host: &str, options: &[&str]) -> Command {
         let mut command = Command::new(&self.ssh);
+        command.args(["-T", "-o", "BatchMode=yes"]).args(options);
         // A name that begins with a dash must not be an option.
-        command.args(["-T", "-o", "BatchMode=yes", "--", host]);
+        command.args(["--", host]);
         command
     }
 }

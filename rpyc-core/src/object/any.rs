@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Args, Context, Netref, ObjectRef, is_not};
+use super::{Args, Context, Netref, Object, ObjectRef, is_not};
 use crate::exception::Exception;
 use crate::wire::{Str, Value, heap_size};
 
@@ -41,7 +41,7 @@ impl Any {
     }
 
     /// An object of this process, to be passed by reference.
-    pub fn object(object: impl super::Object) -> Any {
+    pub fn object(object: impl Object) -> Any {
         Any::Local(std::sync::Arc::new(object))
     }
 
@@ -57,6 +57,14 @@ impl Any {
     pub fn into_value(self) -> Option<Value> {
         match self {
             Any::Value(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The object of this process, if it is one of this type.
+    pub fn as_object<T: Object>(&self) -> Option<&T> {
+        match self {
+            Any::Local(object) => object.downcast_ref(),
             _ => None,
         }
     }

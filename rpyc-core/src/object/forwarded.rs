@@ -41,8 +41,7 @@ impl ForwardedObject {
 
     /// The netref itself, where that's what the object is: it comes back as it went out.
     pub(crate) fn unwrap(object: ObjectRef) -> Any {
-        let any: &dyn std::any::Any = &*object;
-        match any.downcast_ref::<ForwardedObject>() {
+        match object.downcast_ref::<ForwardedObject>() {
             Some(forwarded) => Any::Netref(forwarded.netref.clone()),
             None => Any::Local(object),
         }
@@ -50,8 +49,7 @@ impl ForwardedObject {
 
     /// Whether the object lives elsewhere, and this side passes on what is asked of it.
     pub(crate) fn forwards(object: &ObjectRef) -> bool {
-        let any: &dyn std::any::Any = &**object;
-        any.is::<ForwardedObject>()
+        object.downcast_ref::<ForwardedObject>().is_some()
     }
 }
 

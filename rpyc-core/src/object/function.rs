@@ -131,11 +131,7 @@ impl Object for Function {
     }
 
     fn compare(&self, _: &Context<'_>, op: &str, other: &Any) -> ObjectResult {
-        let Any::Local(other) = other else {
-            return Ok(compared(op, false));
-        };
-        let other: &dyn std::any::Any = &**other;
-        let other: Option<&Function> = other.downcast_ref();
+        let other: Option<&Function> = other.as_object();
         let is_same = other.is_some_and(|other| other.identity() == self.identity());
         Ok(compared(op, is_same))
     }

@@ -6,6 +6,7 @@ use super::convert::items_here;
 use super::{Any, Args, Netref};
 use crate::error::Error;
 use crate::exception::Exception;
+use crate::wire::Value;
 
 /// The items of a remote object; made by [`Netref::iter`].
 ///
@@ -23,6 +24,7 @@ impl RemoteIter {
     pub(super) fn over(netref: &Netref) -> Result<RemoteIter, Error> {
         let (source, here) = match netref.call_method("__iter__", Args::new())? {
             Any::Netref(source) => (Some(source), Vec::new()),
+            set @ Any::Value(Value::FrozenSet(_)) => return Err(no_iterator(&set)),
             // The items themselves, or an object of this side.
             other => (
                 None,
@@ -31,9 +33,7 @@ impl RemoteIter {
         };
         Ok(RemoteIter {
             source,
-            batch: FIRST_BATCH,
-            grows: true,
-            here: here.into_iter(),
+            ..RemoteIter::over_items(here)
         })
     }
 
@@ -41,7 +41,7 @@ impl RemoteIter {
         RemoteIter {
             source: None,
             batch: FIRST_BATCH,
-            grows: false,
+            grows: true,
             here: items.into_iter(),
         }
     }

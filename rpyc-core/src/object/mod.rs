@@ -93,6 +93,7 @@ pub enum Access {
 /// Access to attributes has been decided by the time a method here is called: `attr`,
 /// `set_attr` and `del_attr` get the name that the policy settled on. An object that
 /// wants to decide itself implements the `*_override` hooks.
+#[allow(unused_variables)] // a default does without
 pub trait Object: StdAny + Send + Sync {
     /// Names and identities that its id_pack is made of.
     fn id_parts(&self) -> IdParts;
@@ -102,7 +103,6 @@ pub trait Object: StdAny + Send + Sync {
     /// # Errors
     /// An AttributeError where there is none.
     fn attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
-        let _ = cx;
         Err(self.no_attribute(name))
     }
 
@@ -116,7 +116,6 @@ pub trait Object: StdAny + Send + Sync {
     /// # Errors
     /// An AttributeError where it can't be set.
     fn set_attr(&self, cx: &Context<'_>, name: &str, value: Any) -> ObjectResult<()> {
-        let _ = (cx, value);
         Err(self.no_attribute(name))
     }
 
@@ -125,7 +124,6 @@ pub trait Object: StdAny + Send + Sync {
     /// # Errors
     /// An AttributeError where it can't be deleted.
     fn del_attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult<()> {
-        let _ = cx;
         Err(self.no_attribute(name))
     }
 
@@ -140,7 +138,6 @@ pub trait Object: StdAny + Send + Sync {
         name: &str,
         value: Option<&Any>,
     ) -> Option<ObjectResult> {
-        let _ = (cx, access, name, value);
         None
     }
 
@@ -149,7 +146,6 @@ pub trait Object: StdAny + Send + Sync {
     /// # Errors
     /// What the call raised; a TypeError where it isn't callable.
     fn call(&self, cx: &Context<'_>, args: Args) -> ObjectResult {
-        let _ = (cx, args);
         Err(is_not(&self.id_parts().name, "callable"))
     }
 
@@ -166,7 +162,6 @@ pub trait Object: StdAny + Send + Sync {
     /// # Errors
     /// What `__repr__` raised.
     fn repr(&self, cx: &Context<'_>) -> ObjectResult<Str> {
-        let _ = cx;
         let parts = self.id_parts();
         Ok(Str::from(format!("<{} object>", parts.name)))
     }
@@ -184,7 +179,6 @@ pub trait Object: StdAny + Send + Sync {
     /// # Errors
     /// A TypeError where it isn't hashable.
     fn hash(&self, cx: &Context<'_>) -> ObjectResult<i64> {
-        let _ = cx;
         Ok(identity_hash(self))
     }
 
@@ -201,7 +195,6 @@ pub trait Object: StdAny + Send + Sync {
     /// # Errors
     /// What the comparison raised.
     fn compare(&self, cx: &Context<'_>, op: &str, other: &Any) -> ObjectResult {
-        let _ = cx;
         Ok(compare_identity(self, op, other))
     }
 
@@ -210,7 +203,6 @@ pub trait Object: StdAny + Send + Sync {
     /// # Errors
     /// What `__dir__` raised.
     fn dir(&self, cx: &Context<'_>) -> ObjectResult<Vec<Str>> {
-        let _ = cx;
         Ok(Vec::new())
     }
 
@@ -222,7 +214,6 @@ pub trait Object: StdAny + Send + Sync {
     /// # Errors
     /// What the inspection raised.
     fn methods(&self, cx: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
-        let _ = cx;
         Ok(Arc::new([]))
     }
 
@@ -231,7 +222,6 @@ pub trait Object: StdAny + Send + Sync {
     /// # Errors
     /// What the iterator raised; a TypeError where it isn't one.
     fn next(&self, cx: &Context<'_>) -> ObjectResult<Option<Any>> {
-        let _ = cx;
         Err(is_not(&self.id_parts().name, "an iterator"))
     }
 
@@ -269,7 +259,6 @@ pub trait Object: StdAny + Send + Sync {
     /// # Errors
     /// A TypeError where it can't be pickled.
     fn pickle(&self, cx: &Context<'_>, protocol: i64) -> ObjectResult<Bytes> {
-        let _ = (cx, protocol);
         Err(Exception::type_error(format!(
             "cannot pickle '{}' object",
             short_name(&self.id_parts().name)
@@ -281,7 +270,6 @@ pub trait Object: StdAny + Send + Sync {
     /// # Errors
     /// A TypeError where the object isn't a class.
     fn is_instance(&self, cx: &Context<'_>, other: &Any) -> ObjectResult<bool> {
-        let _ = (cx, other);
         Err(Exception::type_error(
             "isinstance() arg 2 must be a class, type, or tuple of classes and types",
         ))
@@ -292,7 +280,6 @@ pub trait Object: StdAny + Send + Sync {
     /// # Errors
     /// A TypeError where one of the two isn't a class.
     fn is_subclass(&self, cx: &Context<'_>, other: &Any) -> ObjectResult<bool> {
-        let _ = (cx, other);
         Err(Exception::type_error(
             "issubclass() arg 2 must be a class, a tuple of classes, or a union",
         ))
@@ -342,6 +329,14 @@ pub trait Object: StdAny + Send + Sync {
             "'{}' object has no attribute '{name}'",
             short_name(&self.id_parts().name)
         ))
+    }
+}
+
+impl dyn Object {
+    /// The object itself, where it is of this type.
+    pub fn downcast_ref<T: Object>(&self) -> Option<&T> {
+        let any: &dyn StdAny = self;
+        any.downcast_ref()
     }
 }
 

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use super::{Any, Identity};
+use super::{Any, Identity, MethodInfo};
 use crate::error::Error;
 use crate::session::{AsyncResult, Connection, Link};
 use crate::wire::{
@@ -154,14 +154,12 @@ impl Netref {
     ///
     /// # Errors
     /// As [`call`](Netref::call); [`Error::Protocol`] where the answer isn't a list of names.
-    pub fn inspect(&self) -> Result<Vec<super::MethodInfo>, Error> {
+    pub fn inspect(&self) -> Result<Vec<MethodInfo>, Error> {
         let id_pack = Any::Value(self.0.id_pack.to_value());
         let answer = self.0.link.sync_request(Handler::Inspect, vec![id_pack])?;
-        let Any::Value(Value::Tuple(items)) = answer else {
-            return Err(unexpected("INSPECT", "a tuple", &answer));
-        };
-        let told: Result<Vec<_>, Error> = items.into_iter().map(method_of).collect();
-        Ok(self.0.link.dialect().completed(told?))
+        let methods = |value: &Value| value.as_tuple()?.iter().map(method_of).collect();
+        let told: Vec<_> = expect("INSPECT", "names and docstrings", &answer, methods)?;
+        Ok(self.0.link.dialect().completed(told))
     }
 }
 
@@ -204,22 +202,31 @@ impl fmt::Debug for Netref {
     }
 }
 
-fn method_of(item: Value) -> Result<super::MethodInfo, Error> {
-    let text = |value: &Value| match value {
+fn method_of(item: &Value) -> Option<MethodInfo> {
+    let [name, doc] = item.as_tuple()? else {
+        return None;
+    };
+    Some((text(name)?, text(doc)))
+}
+
+pub(super) fn text(value: &Value) -> Option<Str> {
+    match value {
         Value::Str(text) => Some(text.clone()),
         // What is a str to Python 2.
-        Value::Bytes(bytes) => std::str::from_utf8(bytes).ok().map(Str::from),
+        Value::Bytes(bytes) => Some(Str::from(&*String::from_utf8_lossy(bytes))),
         _ => None,
-    };
-    let method = match item.into_tuple().as_deref() {
-        Some([name, doc]) => text(name).map(|name| (name, text(doc))),
-        _ => None,
-    };
-    method.ok_or_else(|| {
-        Error::Protocol(
-            "INSPECT was answered with something else than names and docstrings".to_owned(),
-        )
-    })
+    }
+}
+
+/// What `made` makes of the answer to a request of this name.
+pub(super) fn expect<T>(
+    name: &str,
+    expected: &str,
+    answer: &Any,
+    made: impl FnOnce(&Value) -> Option<T>,
+) -> Result<T, Error> {
+    let made = answer.as_value().and_then(made);
+    made.ok_or_else(|| unexpected(name, expected, answer))
 }
 
 pub(super) fn unexpected(handler: &str, expected: &str, answer: &Any) -> Error {

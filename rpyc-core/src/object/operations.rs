@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::netref::unexpected;
+use super::netref::{expect, text, unexpected};
 use super::{Any, Args, ContextGuard, IntoAny, Netref, RemoteIter, Timed};
 use crate::error::Error;
 use crate::exception::Exception;
@@ -152,7 +152,7 @@ impl Netref {
     /// # Errors
     /// As [`call`](Netref::call).
     pub fn repr(&self) -> Result<Str, Error> {
-        expect_str("REPR", self.request(Handler::Repr, [])?)
+        expect("REPR", "a str", &self.request(Handler::Repr, [])?, text)
     }
 
     /// `str(object)`
@@ -160,7 +160,7 @@ impl Netref {
     /// # Errors
     /// As [`call`](Netref::call).
     pub fn str(&self) -> Result<Str, Error> {
-        expect_str("STR", self.request(Handler::Str, [])?)
+        expect("STR", "a str", &self.request(Handler::Str, [])?, text)
     }
 
     /// `hash(object)`: the object's own hash, over there.
@@ -177,12 +177,13 @@ impl Netref {
     /// # Errors
     /// As [`call`](Netref::call).
     pub fn dir(&self) -> Result<Vec<Str>, Error> {
-        let names = self.request(Handler::Dir, [])?.into_items();
-        let names = names.map_err(|other| unexpected("DIR", "a tuple", &other))?;
-        names
-            .into_iter()
-            .map(|name| expect_str("DIR", name))
-            .collect()
+        let names = |value: &Value| value.as_tuple()?.iter().map(text).collect();
+        expect(
+            "DIR",
+            "a tuple of names",
+            &self.request(Handler::Dir, [])?,
+            names,
+        )
     }
 
     /// Compares the objects themselves, over there; `==` between netrefs only asks whether they
@@ -336,26 +337,6 @@ impl Netref {
     }
 }
 
-/// What `made` makes of the answer to a request of this name.
-fn expect<T>(
-    name: &str,
-    expected: &str,
-    answer: &Any,
-    made: impl FnOnce(&Value) -> Option<T>,
-) -> Result<T, Error> {
-    let made = answer.as_value().and_then(made);
-    made.ok_or_else(|| unexpected(name, expected, answer))
-}
-
 pub(super) fn unsendable(error: Exception) -> Error {
     Error::Misuse(format!("an argument can't be sent: {}", error.message()))
-}
-
-fn expect_str(handler: &str, answer: Any) -> Result<Str, Error> {
-    match answer {
-        Any::Value(Value::Str(text)) => Ok(text),
-        // What is a str to Python 2.
-        Any::Value(Value::Bytes(bytes)) => Ok(Str::from(&*String::from_utf8_lossy(&bytes))),
-        other => Err(unexpected(handler, "a str", &other)),
-    }
 }

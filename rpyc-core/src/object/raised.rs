@@ -16,11 +16,7 @@ impl Raised {
 
     /// The exception that this is, if it is one as an object.
     pub fn of(any: &Any) -> Option<&Exception> {
-        let Any::Local(object) = any else {
-            return None;
-        };
-        let object: &dyn std::any::Any = &**object;
-        object.downcast_ref().map(|Raised(exception)| exception)
+        any.as_object().map(|Raised(exception)| exception)
     }
 }
 

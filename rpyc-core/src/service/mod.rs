@@ -16,15 +16,14 @@ use crate::transport::PeerAddr;
 
 /// What one side of a connection offers: its root object, and what happens at both ends of a
 /// connection's life.
+#[allow(unused_variables)] // a default does without
 pub trait Service: Send + Sync + 'static {
     /// The object that the peer gets as `conn.root`. Asked for once a connection.
     fn root(&self) -> ObjectRef;
 
     /// Changes the connection's config before the connection is made, and what is known of its
     /// peer.
-    fn configure(&self, config: &mut Config, peer: &mut PeerInfo) {
-        let _ = (config, peer);
-    }
+    fn configure(&self, config: &mut Config, peer: &mut PeerInfo) {}
 
     /// A connection is about to be made, on the thread that opens it, which may block; its config is
     /// settled. Here a service makes what its root needs.
@@ -43,21 +42,16 @@ pub trait Service: Send + Sync + 'static {
     /// a panic, of this as of the three before it;
     /// `on_disconnect` isn't called then.
     fn on_connect(&self, cx: &Context<'_>) -> Result<(), Exception> {
-        let _ = cx;
         Ok(())
     }
 
     /// The connection is about to be closed by this side, in
     /// [`Connection::close`](crate::Connection::close), and still works.
-    fn before_closed(&self, connection: &Connection) {
-        let _ = connection;
-    }
+    fn before_closed(&self, connection: &Connection) {}
 
     /// The connection is closed; called exactly once, also where nobody serves it. It must not use
     /// the connection.
-    fn on_disconnect(&self, connection: &Connection) {
-        let _ = connection;
-    }
+    fn on_disconnect(&self, connection: &Connection) {}
 }
 
 /// The facts of one connection, which are no options of it: who is at the other end, and what the

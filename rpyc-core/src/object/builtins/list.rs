@@ -116,14 +116,12 @@ fn items(this: &This) -> Vec<Any> {
 
 fn get_item(this: &This, _: &Context<'_>, [at]: [Any; 1]) -> ObjectResult {
     let items = this.lock();
-    let item = |index: &usize| items.get(*index).cloned();
-    match Position::of(&at, items.len())? {
-        Position::Index(index) => Ok(item(&index).unwrap_or(Any::NONE)),
-        Position::Slice { indices, .. } => {
-            let chosen = indices.iter().filter_map(item).collect();
-            Ok(Any::from(List::holding(chosen)))
-        }
-    }
+    let indices = Position::of(&at, items.len())?.indices.into_iter();
+    let mut chosen = indices.filter_map(|index| items.get(index).cloned());
+    Ok(match at {
+        Any::Value(Value::Slice(_)) => Any::from(List::holding(chosen.collect())),
+        _ => chosen.next().unwrap_or(Any::NONE),
+    })
 }
 
 fn set_item(this: &This, _: &Context<'_>, [at, value]: [Any; 2]) -> ObjectResult<()> {
@@ -133,28 +131,19 @@ fn set_item(this: &This, _: &Context<'_>, [at, value]: [Any; 2]) -> ObjectResult
         _ => vec![value],
     };
     let mut items = this.lock();
-    let old: Vec<Any> = match Position::of(&at, items.len())? {
-        Position::Index(index) => items.splice(index..=index, values).collect(),
-        Position::Slice {
-            start,
-            step: 1,
-            indices,
-        } => items.splice(start..start + indices.len(), values).collect(),
-        Position::Slice { indices, .. } if indices.len() == values.len() => {
-            let put = |(index, value): (usize, Any)| {
-                items
-                    .get_mut(index)
-                    .map(|slot| std::mem::replace(slot, value))
-            };
-            indices.into_iter().zip(values).filter_map(put).collect()
-        }
-        Position::Slice { indices, .. } => {
-            return Err(Exception::value_error(format!(
-                "attempt to assign sequence of size {} to extended slice of size {}",
-                values.len(),
-                indices.len()
-            )));
-        }
+    let position = Position::of(&at, items.len())?;
+    let Position { start, indices, .. } = position;
+    let old: Vec<Any> = if position.step == 1 {
+        items.splice(start..start + indices.len(), values).collect()
+    } else if indices.len() == values.len() {
+        let put = |(index, value): (usize, Any)| std::mem::replace(&mut items[index], value);
+        indices.into_iter().zip(values).map(put).collect()
+    } else {
+        return Err(Exception::value_error(format!(
+            "attempt to assign sequence of size {} to extended slice of size {}",
+            values.len(),
+            indices.len()
+        )));
     };
     drop(items);
     // What was replaced may have a destructor that comes back here.
@@ -164,17 +153,11 @@ fn set_item(this: &This, _: &Context<'_>, [at, value]: [Any; 2]) -> ObjectResult
 
 fn del_item(this: &This, _: &Context<'_>, [at]: [Any; 1]) -> ObjectResult<()> {
     let mut items = this.lock();
-    let mut indices = match Position::of(&at, items.len())? {
-        Position::Index(index) => vec![index],
-        Position::Slice { indices, .. } => indices,
-    };
+    let mut indices = Position::of(&at, items.len())?.indices;
     // From the end, so that the others keep their places.
     indices.sort_unstable();
-    let old: Vec<Any> = indices
-        .iter()
-        .rev()
-        .map(|index| items.remove(*index))
-        .collect();
+    let last_first = indices.into_iter().rev();
+    let old: Vec<Any> = last_first.map(|index| items.remove(index)).collect();
     drop(items);
     drop(old);
     Ok(())

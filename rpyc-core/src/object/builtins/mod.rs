@@ -45,7 +45,6 @@ macro_rules! collection {
 
             /// The one that an object is, if it is one of ours.
             pub(in crate::object) fn of_object(object: &crate::object::ObjectRef) -> Option<$name> {
-                let object: &dyn std::any::Any = &**object;
                 object.downcast_ref().cloned().map($name)
             }
 

@@ -1,19 +1,18 @@
 //! Indices and slices, by Python's rules.
 
+use std::iter::successors;
+
 use crate::exception::Exception;
 use crate::object::Any;
 use crate::wire::Value;
 
-/// What `x[...]` asks for.
-pub(super) enum Position {
-    Index(usize),
-    Slice {
-        // Where it begins, though it may be empty.
-        start: usize,
-        step: i64,
-        // In the order that the slice names them.
-        indices: Vec<usize>,
-    },
+/// The places that `x[...]` names.
+pub(super) struct Position {
+    // Where they begin, though there may be none.
+    pub(super) start: usize,
+    pub(super) step: i64,
+    // In the order that they are named in.
+    pub(super) indices: Vec<usize>,
 }
 
 impl Position {
@@ -31,9 +30,13 @@ impl Position {
                 at.type_name()
             )));
         };
-        index_of(index, len)
-            .map(Position::Index)
-            .ok_or_else(|| Exception::builtin("IndexError").with_arg("list index out of range"))
+        let start = index_of(index, len)
+            .ok_or_else(|| Exception::builtin("IndexError").with_arg("list index out of range"))?;
+        Ok(Position {
+            start,
+            step: 1,
+            indices: vec![start],
+        })
     }
 }
 
@@ -70,17 +73,21 @@ fn slice(parts: &[Value; 3], len: usize) -> Result<Position, Exception> {
     };
     let (first, last) = if step < 0 { (high, low) } else { (low, high) };
     let (start, stop) = (clamp(part(start)?, first), clamp(part(stop)?, last));
-    let mut indices = Vec::new();
-    let mut index = start;
-    while (step > 0 && index < stop) || (step < 0 && index > stop) {
-        indices.push(usize::try_from(index).unwrap_or(0));
-        index = index.saturating_add(step);
-    }
-    let start = usize::try_from(start).unwrap_or(0);
-    Ok(Position::Slice {
-        start,
+    let within = |index: &i64| {
+        if step < 0 {
+            *index > stop
+        } else {
+            *index < stop
+        }
+    };
+    let indices = successors(Some(start), |index| Some(index.saturating_add(step)));
+    let indices = indices
+        .take_while(within)
+        .map(|index| usize::try_from(index).unwrap_or(0));
+    Ok(Position {
+        start: usize::try_from(start).unwrap_or(0),
         step,
-        indices,
+        indices: indices.collect(),
     })
 }
 
@@ -111,8 +118,8 @@ mod tests {
     fn check(start: Option<i64>, stop: Option<i64>, step: Option<i64>, expected: &[usize]) {
         let parts = [start, stop, step].map(Value::from);
         match slice(&parts, 5) {
-            Ok(Position::Slice { indices, .. }) => assert_eq!(indices, expected),
-            _ => panic!("{parts:?} is no slice"),
+            Ok(position) => assert_eq!(position.indices, expected),
+            Err(error) => panic!("{parts:?}: {error}"),
         }
     }
 
@@ -132,10 +139,7 @@ mod tests {
 
     #[test]
     fn an_index_counts_from_either_end() {
-        let at = |index: i64| match Position::of(&Any::from(index), 3) {
-            Ok(Position::Index(index)) => Some(index),
-            _ => None,
-        };
+        let at = |index: i64| Position::of(&Any::from(index), 3).ok().map(|at| at.start);
         assert_eq!(
             [at(0), at(2), at(-1), at(-3)],
             [Some(0), Some(2), Some(2), Some(0)]

@@ -30,7 +30,7 @@ pub struct Class<T> {
     full_name: Str,
     doc: Option<Str>,
     // Exposed members stand under both names.
-    members: HashMap<Str, Member<T>>,
+    members: HashMap<Str, Arc<Member<T>>>,
     methods: Arc<[object::MethodInfo]>,
     dir: Vec<Str>,
     pub(crate) service: Option<ServiceParts<T>>,
@@ -49,21 +49,10 @@ type Configure<T> = Box<dyn Fn(&T, &mut Config, &mut PeerInfo) + Send + Sync>;
 type OnConnect<T> = Box<dyn Fn(&Exposed<T>, &Context<'_>) -> Result<(), Exception> + Send + Sync>;
 type OfConnection<T> = Box<dyn Fn(&T, &Connection) + Send + Sync>;
 
-/// A member; clones share it.
 pub(crate) enum Member<T> {
     Method(Arc<Method<T>>),
-    Property(Arc<Property<T>>),
+    Property(Property<T>),
     Constant(Any),
-}
-
-impl<T> Clone for Member<T> {
-    fn clone(&self) -> Member<T> {
-        match self {
-            Member::Method(method) => Member::Method(method.clone()),
-            Member::Property(property) => Member::Property(property.clone()),
-            Member::Constant(any) => Member::Constant(any.clone()),
-        }
-    }
 }
 
 /// Makes a [`Class`].
@@ -72,7 +61,7 @@ pub struct ClassBuilder<T> {
     module: Str,
     pub(in crate::object) name: Str,
     doc: Option<Str>,
-    members: Vec<(Str, Member<T>, bool)>,
+    members: Vec<(Str, Arc<Member<T>>, bool)>,
     service: Option<ServiceParts<T>>,
 }
 
@@ -135,20 +124,21 @@ impl<T: Send + Sync + 'static> Class<T> {
 
     /// The member that `name` reaches on this connection.
     pub(crate) fn member(&self, cx: &Context<'_>, name: &str) -> Option<&Member<T>> {
-        self.members.get(name).or_else(|| {
+        let member = self.members.get(name).or_else(|| {
             // Under another prefix than the usual one.
             let config = cx.connection().config();
             let prefix = &*config.exposed_prefix;
             let name = name.strip_prefix(prefix).filter(|_| prefix != PREFIX)?;
             let exposed = self.members.contains_key(&*format!("{PREFIX}{name}"));
             self.members.get(name).filter(|_| exposed)
-        })
+        });
+        member.map(|member| &**member)
     }
 
     /// The member `name` of operators: no prefix, no question of policy.
     pub(crate) fn method(&self, name: &str) -> Option<&Arc<Method<T>>> {
-        match self.members.get(name) {
-            Some(Member::Method(method)) => Some(method),
+        match &**self.members.get(name)? {
+            Member::Method(method) => Some(method),
             _ => None,
         }
     }
@@ -192,13 +182,13 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
     /// Adds a property that is exposed.
     pub fn property(self, property: Property<T>) -> ClassBuilder<T> {
         let name = property.name().clone();
-        self.add(name, Member::Property(Arc::new(property)), true)
+        self.add(name, Member::Property(property), true)
     }
 
     /// Adds a property that is reached only where the config allows public attributes.
     pub fn public_property(self, property: Property<T>) -> ClassBuilder<T> {
         let name = property.name().clone();
-        self.add(name, Member::Property(Arc::new(property)), false)
+        self.add(name, Member::Property(property), false)
     }
 
     /// Adds an attribute that never changes, and is exposed.
@@ -268,7 +258,7 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
                 names.push(Str::from(format!("{PREFIX}{name}")));
             }
             for name in names {
-                if let Member::Method(method) = &member {
+                if let Member::Method(method) = &*member {
                     methods.push((name.clone(), method.doc_text().cloned()));
                 }
                 dir.push(name.clone());
@@ -294,7 +284,7 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
 
     fn add(mut self, name: Str, member: Member<T>, exposed: bool) -> ClassBuilder<T> {
         self.members.retain(|(known, _, _)| *known != name);
-        self.members.push((name, member, exposed));
+        self.members.push((name, Arc::new(member), exposed));
         self
     }
 

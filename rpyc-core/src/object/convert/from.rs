@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use num_bigint::BigInt;
 
 use super::{ConversionError, FromAny, from_peer};
 use crate::exception::Exception;
 use crate::object::forwarded::ForwardedObject;
 use crate::object::{Any, Exposed, Netref, ObjectRef};
-use crate::wire::{Str, Value};
+use crate::wire::{Int, Str, Value};
 
 /// What is made of which, or what was expected instead.
 macro_rules! from_any {
@@ -39,6 +40,17 @@ from_any! {
     (): "None" { Any::Value(Value::None) => (), }
     Str: "str" { Any::Value(Value::Str(text)) => text, }
     Bytes: "bytes" { Any::Value(Value::Bytes(bytes)) => bytes, }
+    bool: "bool" { Any::Value(Value::Bool(flag)) => flag, }
+    Int: "int" {
+        Any::Value(Value::Int(int)) => int,
+        // Python takes it for one, too.
+        Any::Value(Value::Bool(flag)) => Int::from(i64::from(flag)),
+    }
+    f64: "float" {
+        Any::Value(Value::Float(float)) => float,
+        Any::Value(Value::Int(int)) => int.to_f64().ok_or_else(|| ConversionError::overflow("f64"))?,
+        Any::Value(Value::Bool(flag)) => f64::from(u8::from(flag)),
+    }
 }
 
 /// What is made of something else that is made.
@@ -57,6 +69,9 @@ macro_rules! from_other {
 from_other! {
     Any: |any| Ok(any);
     String: |any| Str::from_any(any).map(String::from);
+    BigInt: |any| Int::from_any(any).map(|int| int.to_bigint());
+    // Rounded to the nearest, as any literal would be.
+    f32: |any| f64::from_any(any).map(|double| double as f32);
     PathBuf: |any| String::from_any(any).map(PathBuf::from);
     Option<T> where [T: FromAny]: |any| match any {
         Any::Value(Value::None) => Ok(None),
@@ -71,14 +86,46 @@ from_other! {
     BTreeMap<K, V> where [K: FromAny + Ord, V: FromAny]: |any| entries(any);
 }
 
+/// Numbers that fit, each made of a wider one.
+macro_rules! integers {
+    ($($wider:path: $($int:ident $({ $($more:tt)* })?)*;)*) => {
+        $($(
+            impl FromAny for $int {
+                fn from_any(any: Any) -> Result<$int, ConversionError> {
+                    let number = $wider(&Int::from_any(any)?);
+                    number
+                        .and_then(|number| $int::try_from(number).ok())
+                        .ok_or_else(|| ConversionError::overflow(stringify!($int)))
+                }
+
+                $($($more)*)?
+            }
+        )*)*
+    };
+}
+
+integers! {
+    Int::to_i64: i8 i16 i32 i64 isize;
+    Int::to_u64: u16 u32 u64 usize u8 {
+        fn vec_from_any(any: Any) -> Result<Vec<u8>, ConversionError> {
+            match any {
+                Any::Value(Value::Bytes(bytes)) => Ok(bytes.into()),
+                other => super::items_from_any(other),
+            }
+        }
+    };
+    big: i128 u128;
+}
+
+fn big(int: &Int) -> Option<BigInt> {
+    Some(int.to_bigint())
+}
+
 /// An object of this side that comes back.
 impl<T: Send + Sync + 'static> FromAny for Exposed<T> {
     fn from_any(any: Any) -> Result<Exposed<T>, ConversionError> {
-        if let Any::Local(object) = &any {
-            let object: &dyn std::any::Any = &**object;
-            if let Some(exposed) = object.downcast_ref::<Exposed<T>>() {
-                return Ok(exposed.clone());
-            }
+        if let Some(exposed) = any.as_object::<Exposed<T>>() {
+            return Ok(exposed.clone());
         }
         let name = std::any::type_name::<T>();
         let short = name.rsplit("::").next().unwrap_or(name);
@@ -116,42 +163,6 @@ fn entries<K: FromAny, V: FromAny, M: FromIterator<(K, V)>>(
         Ok((key, value))
     };
     pairs.map(entry).collect()
-}
-
-macro_rules! tuples {
-    ($($count:literal: $($name:ident)*;)*) => {
-        $(
-            impl<$($name: FromAny),*> FromAny for ($($name,)*) {
-                fn from_any(any: Any) -> Result<($($name,)*), ConversionError> {
-                    let items = from_peer::items(any)?;
-                    let count = items.len();
-                    if count != $count {
-                        return Err(ConversionError::invalid(
-                            format!("have {} items, not {count}", $count)
-                        ));
-                    }
-                    let mut items = items.into_iter().enumerate();
-                    Ok(($(
-                        {
-                            let (index, item) = items.next().unwrap_or((0, Any::NONE));
-                            $name::from_any(item).map_err(|error| error.of_item(index))?
-                        },
-                    )*))
-                }
-            }
-        )*
-    };
-}
-
-tuples! {
-    1: A;
-    2: A B;
-    3: A B C;
-    4: A B C D;
-    5: A B C D E;
-    6: A B C D E F;
-    7: A B C D E F G;
-    8: A B C D E F G H;
 }
 
 /// An exception, or its class, which is all that a stock client sends of one that leaves a `with`.

@@ -103,28 +103,3 @@ fn dict<K: IntoAny, V: IntoAny>(entries: impl IntoIterator<Item = (K, V)>) -> Ob
     }
     dict.into_any()
 }
-
-macro_rules! tuples {
-    ($($($name:ident)*;)*) => {
-        $(
-            impl<$($name: IntoAny),*> IntoAny for ($($name,)*) {
-                fn into_any(self) -> ObjectResult {
-                    #[allow(non_snake_case)] // the names of the types
-                    let ($($name,)*) = self;
-                    Ok(Any::tuple([$($name.into_any()?),*]))
-                }
-            }
-        )*
-    };
-}
-
-tuples! {
-    A;
-    A B;
-    A B C;
-    A B C D;
-    A B C D E;
-    A B C D E F;
-    A B C D E F G;
-    A B C D E F G H;
-}

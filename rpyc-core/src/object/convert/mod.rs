@@ -18,8 +18,8 @@
 mod from;
 mod from_peer;
 mod into;
-mod numbers;
 mod plain;
+mod tuples;
 
 pub use self::from_peer::items;
 pub(crate) use self::from_peer::plain;
