@@ -81,6 +81,11 @@ impl Visit {
         }
     }
 
+    /// The answer is there: it has as long again to be taken, however long it took to be found.
+    pub(crate) fn answers(&mut self) {
+        self.deadline = Instant::now() + self.limit;
+    }
+
     /// Says that nothing more is going to be sent.
     pub(crate) fn finish(&self) -> io::Result<()> {
         self.stream.shutdown(Shutdown::Write)
@@ -102,7 +107,7 @@ impl Visit {
     }
 
     fn late(&self) -> io::Error {
-        let what = format!("it didn't ask and take its answer within {:?}", self.limit);
+        let what = format!("it didn't ask, or take its answer, within {:?}", self.limit);
         io::Error::new(io::ErrorKind::TimedOut, what)
     }
 }

@@ -12,7 +12,7 @@ use rpyc_registry::message::{
 };
 
 use super::listening::Transport;
-use super::store::{Outcome, Question, Store};
+use super::store::{Outcome, Question, Said, Store, TOO_MANY};
 use super::table::{Address, Limits, Table};
 use crate::log_limiter::{Kind, LimitedLog, Line, LineRate, Noted, bounded_line};
 use crate::rate::Rate;
@@ -113,18 +113,31 @@ impl Answers {
 
     /// What the store has said: the answer to the question.
     pub(super) fn told(&mut self, outcome: Outcome, now: Instant) -> Option<Vec<u8>> {
-        let is_away = outcome.trouble.is_some();
-        if let Some(why) = outcome.trouble.filter(|_| !self.is_store_away) {
-            self.lacks(&format!("no answers: the store is away: {why}"), now);
-        }
-        if self.is_store_away && !is_away {
-            self.note(Kind::News, Level::Info, UNKNOWN, "the store is back", now);
-        }
-        self.is_store_away = is_away;
+        let was_away = self.is_store_away;
+        let answer = match outcome.said {
+            Said::Answer(answer) => {
+                self.is_store_away = false;
+                if was_away {
+                    self.note(Kind::News, Level::Info, UNKNOWN, "the store is back", now);
+                }
+                Some(answer)
+            }
+            Said::Away(why) => {
+                self.is_store_away = true;
+                if !was_away {
+                    self.lacks(&format!("no answers: the store is away: {why}"), now);
+                }
+                None
+            }
+            Said::NotAsked => {
+                self.lacks(TOO_MANY, now);
+                None
+            }
+        };
         if let Some(warning) = &outcome.warning {
             self.lacks(&format!("the store: {warning}"), now);
         }
-        self.weighed(outcome.answer, outcome.source, now)
+        self.weighed(answer, outcome.source, now)
     }
 
     /// What the store has to be asked, if there is one.
@@ -373,4 +386,4 @@ const LINES: LineRate = LineRate {
 const UNKNOWN: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

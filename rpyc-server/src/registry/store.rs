@@ -104,12 +104,19 @@ pub(super) struct Question {
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) source: IpAddr,
-    /// None where the store is away: another copy of the registry may know better.
-    pub(super) answer: Option<Vec<u8>>,
-    /// Why it is away.
-    pub(super) trouble: Option<String>,
+    pub(super) said: Said,
     /// What it says of what it holds.
     pub(super) warning: Option<String>,
+}
+
+/// What becomes of a question.
+#[derive(Debug)]
+pub(super) enum Said {
+    Answer(Vec<u8>),
+    /// The store is away, and why: another copy of the registry may know better.
+    Away(String),
+    /// It wasn't asked: too many questions wait for it. Who asks will ask again, or another copy.
+    NotAsked,
 }
 
 impl Question {
@@ -119,8 +126,7 @@ impl Question {
         let Some(_place) = self.store.places.take() else {
             return Outcome {
                 source,
-                answer: None,
-                trouble: Some("too many questions wait for it".to_owned()),
+                said: Said::NotAsked,
                 warning: None,
             };
         };
@@ -141,23 +147,21 @@ impl Question {
             _ => Ok(encode_refusal("not supported")),
         };
         let warning = log.lock().take();
-        match answer {
-            Ok(answer) => Outcome {
-                source,
-                answer: Some(answer),
-                trouble: None,
-                warning,
-            },
+        let said = match answer {
+            Ok(answer) => Said::Answer(answer),
             Err(error) => {
                 let why = with_causes(&error);
                 debug!("{source}: {why}");
-                Outcome {
-                    source,
-                    answer: is_refusal(&error).then(|| encode_refusal(FULL)),
-                    trouble: (!is_refusal(&error)).then_some(why),
-                    warning,
+                match error {
+                    RegistryError::Full { .. } => Said::Answer(encode_refusal(FULL)),
+                    _ => Said::Away(why),
                 }
             }
+        };
+        Outcome {
+            source,
+            said,
+            warning,
         }
     }
 }
@@ -174,11 +178,8 @@ fn servers(directory: &dyn Directory, name: &ServiceName) -> Result<Vec<u8>, Reg
     Ok(encode_servers(addresses, MAX_DATAGRAM))
 }
 
-/// Whether the store has said no to who asks, and isn't away.
-fn is_refusal(error: &RegistryError) -> bool {
-    matches!(error, RegistryError::Full { .. })
-}
-
+/// What the log says of a question that isn't asked, which isn't the store's fault.
+pub(super) const TOO_MANY: &str = "a question isn't answered: too many wait for the store";
 /// What a server is told that isn't taken.
 const FULL: &str = "the registry holds no more services of this host";
 /// Questions that the store is asked at a time: as many as there are threads that ask over UDP.
@@ -188,6 +189,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use super::super::answers::Answers;
+    use super::super::answers::tests::options;
     use super::*;
 
     #[test]
@@ -199,5 +204,34 @@ mod tests {
         assert!(taken.iter().all(Option::is_some));
         taken.pop();
         assert!(store.places.take().is_some());
+    }
+
+    #[test]
+    fn that_too_many_ask_is_not_the_stores_fault() {
+        let store = Store::new(|_, _| unreachable!("nobody is asked"));
+        let taken: Vec<_> = (0..AT_A_TIME).map(|_| store.places.take()).collect();
+        let here = IpAddr::from([127, 0, 0, 1]);
+        let outcome = Question {
+            store: store.clone(),
+            command: Command::List { host: None },
+            source: here,
+            server: here,
+            max_listing: MAX_DATAGRAM,
+        }
+        .ask();
+        drop(taken);
+        let now = Instant::now();
+        let mut answers = Answers::new(options(), now);
+        assert!(answers.told(outcome, now).is_none());
+        let told = answers.take_lines();
+        assert_eq!(told, [(log::Level::Warn, TOO_MANY.to_owned())]);
+        // What was never away isn't back.
+        let outcome = Outcome {
+            source: here,
+            said: Said::Answer(encode_done()),
+            warning: None,
+        };
+        assert!(answers.told(outcome, now).is_some());
+        assert!(answers.take_lines().is_empty());
     }
 }

@@ -17,7 +17,8 @@ use crate::places::Caps;
 use crate::threads;
 use crate::visitors::{Visit, Visitors};
 
-/// Answers until `wake` is readable. Connections that are open then end within [`LIMIT`].
+/// Answers until `wake` is readable. Connections that are open then end within twice
+/// [`LIMIT`] and the time of the store.
 ///
 /// # Errors
 /// When nothing can be waited for any more. Who connects is never the cause.
@@ -118,13 +119,15 @@ fn converse(mut visit: Visit, source: IpAddr, shared: &Shared) -> io::Result<()>
             shared.ask(|answers| answers.told(outcome, Instant::now()))
         }
     };
+    visit.answers();
     if let Some(answer) = answer {
         visit.write_all(&answer)?;
     }
     visit.finish()
 }
 
-/// How long a connection may take. Stops who connects and says nothing.
+/// How long a connection may take to ask, and then to take its answer. Stops who connects and says
+/// nothing; how long the store takes is the store's own limit.
 const LIMIT: Duration = Duration::from_secs(3);
 /// How often somebody looks for servers that have been silent for too long.
 const PRUNE: Duration = Duration::from_secs(1);

@@ -15,7 +15,7 @@ use rpyc_registry::message::MAX_DATAGRAM;
 use super::answers::{Answers, Taken};
 use super::datagrams::{Datagrams, Place};
 use super::listening::{TARGET, Transport, wait};
-use super::store::{AT_A_TIME, Question};
+use super::store::{AT_A_TIME, Question, TOO_MANY};
 use crate::log_limiter;
 
 /// Answers until `wake` is readable.
@@ -125,7 +125,7 @@ impl Desk<'_> {
             && queue.try_send(waiting).is_err()
         {
             // Who asks will ask again, or another copy.
-            self.lacks("too many questions wait for the store");
+            self.lacks(TOO_MANY);
         }
     }
 

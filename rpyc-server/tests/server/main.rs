@@ -8,6 +8,7 @@ mod metrics;
 mod pool;
 mod pool_tls;
 mod process;
+mod registry;
 mod shortage;
 
 use std::io::{ErrorKind, Read, Write};
