@@ -47,6 +47,13 @@ pub(super) struct Held {
     rival: Option<(i64, Instant)>,
 }
 
+impl Held {
+    /// The next renewal looks at the entries.
+    fn looks_next(&mut self) {
+        self.renewed = LOOK_EVERY - 1;
+    }
+}
+
 impl Holding {
     pub(super) fn own() -> Holding {
         Holding::Own(Arc::default())
@@ -167,7 +174,7 @@ impl EtcdDirectory {
                 }
                 Err(failed) => {
                     // Whether it is written is to be asked next time.
-                    held.renewed = LOOK_EVERY - 1;
+                    held.looks_next();
                     keep(&held);
                     return Err(failed);
                 }
@@ -215,6 +222,8 @@ impl EtcdDirectory {
             }
             if done.first().is_some_and(|pair| pair.is_of_another(held.id)) {
                 self.tell_of_rival(server);
+                // Once the other has gone, clients are to find this one again.
+                held.looks_next();
                 return Ok(());
             }
         }

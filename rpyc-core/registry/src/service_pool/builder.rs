@@ -77,11 +77,13 @@ impl Builder {
     }
 
     /// The pauses after a server's first failure, and after many of them. Each is shortened by up to a half,
-    /// by chance. Default: 200 ms, 30 s; an hour at most.
+    /// by chance. Default: 200 ms, 30 s; an hour at most, and 10 ms at least: with none, a server that
+    /// refuses would be tried without end.
     #[must_use]
     pub fn pauses(mut self, first: Duration, longest: Duration) -> Builder {
-        self.policy.first_pause = first.min(LONGEST);
-        self.policy.longest_pause = longest.min(LONGEST).max(first.min(LONGEST));
+        let first = first.clamp(SHORTEST_PAUSE, LONGEST);
+        self.policy.first_pause = first;
+        self.policy.longest_pause = longest.clamp(first, LONGEST);
         self
     }
 
@@ -157,3 +159,19 @@ fn connect_by(connector: Connector) -> Connect {
 /// A flood of bad addresses takes no more threads than this, and keeps good ones waiting for their turn.
 const MAX_CONNECTING: usize = 16;
 const LONGEST: Duration = Duration::from_secs(3600);
+/// Stops a pause of nothing, which would be a flood.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_refuses_isnt_tried_without_a_pause_whatever_the_options_say() {
+        let pauses = Builder::new().pauses(Duration::ZERO, Duration::ZERO);
+        for failures in [1, 2, 1_000] {
+            let pause = pauses.policy.pause(failures, 0);
+            assert!(pause >= Duration::from_millis(5), "{pause:?}");
+        }
+    }
+}

@@ -390,7 +390,7 @@ impl<C: Clone> Servers<C> {
 impl Policy {
     /// Twice as long with each failure, up to the longest; of that a part between a half and all, so that
     /// the clients of a server that comes back don't come at one time.
-    fn pause(&self, failures: u32, chance: u64) -> Duration {
+    pub(super) fn pause(&self, failures: u32, chance: u64) -> Duration {
         let doubled = 1_u32.checked_shl(failures.saturating_sub(1).min(31));
         let pause = self.first_pause.saturating_mul(doubled.unwrap_or(u32::MAX));
         let pause = pause.min(self.longest_pause);

@@ -56,6 +56,19 @@ fn of_two_servers_at_one_address_each_takes_its_own_entries_along_and_is_told_of
 }
 
 #[test]
+fn a_server_that_has_yielded_its_address_is_found_with_its_next_renewal_once_the_other_has_gone() {
+    let etcd = Etcd::default();
+    let (first, second) = (directory(&etcd), directory(&etcd));
+    first.register(&notes(1)).expect("registered");
+    second.register(&notes(1)).expect("registered");
+    renew(&first, &notes(1));
+    second.unregister(1).expect("gone");
+    assert!(first.discover("notes").is_err());
+    first.register(&notes(1)).expect("renewed");
+    assert_eq!(first.discover("notes").expect("there").len(), 1);
+}
+
+#[test]
 fn a_server_that_offers_less_than_before_is_found_by_no_name_that_it_has_given_up() {
     let etcd = Etcd::default();
     let own = directory(&etcd);
