@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::CopyError;
-use super::value_write::{Form, write};
+use super::value_write::{Data, Writer};
 use crate::exception::Exception;
 use crate::object::{Any, Dict, IntoAny, ObjectResult};
 
@@ -39,26 +38,24 @@ pub struct AsDict<T>(pub T);
 
 impl<T: Serialize> IntoAny for AsDict<T> {
     fn into_any(self) -> ObjectResult {
-        write::<Dicts, T>(&self.0).map_err(|error| Exception::type_error(error.to_string()))
+        let data = self.0.serialize(Writer);
+        by_reference(data.map_err(|error| Exception::type_error(error.to_string()))?)
     }
 }
 
-/// A map is a dict.
-enum Dicts {}
-
-impl Form for Dicts {
-    type Out = Any;
-
-    fn tuple(items: Vec<Any>) -> Any {
-        Any::tuple(items)
-    }
-
-    fn map(entries: Vec<(Any, Any)>) -> Result<Any, CopyError> {
-        let dict = Dict::new();
-        for (key, value) in entries {
-            dict.insert(key, value)
-                .map_err(|refused| CopyError::new(refused.message()))?;
+fn by_reference(data: Data) -> ObjectResult {
+    Ok(match data {
+        Data::Value(value) => Any::Value(value),
+        Data::List(items) | Data::Tuple(items) => {
+            let items: ObjectResult<Vec<Any>> = items.into_iter().map(by_reference).collect();
+            Any::tuple(items?)
         }
-        Ok(dict.into())
-    }
+        Data::Dict(entries) => {
+            let dict = Dict::new();
+            for (key, value) in entries {
+                dict.insert(by_reference(key)?, by_reference(value)?)?;
+            }
+            dict.into()
+        }
+    })
 }

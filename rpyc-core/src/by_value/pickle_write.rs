@@ -3,81 +3,50 @@
 use serde::Serialize;
 
 use super::CopyError;
-use super::value_write::{Form, write};
-use crate::exception::Exception;
+use super::value_write::{self, Data};
+use crate::object::ObjectResult;
 use crate::object::pickled::Writer;
-use crate::wire::Value;
 
 /// Pickles a serde type: sequences as lists, tuples as tuples, maps and structs as dicts, `None`
 /// and `()` as `None`, a unit variant as its name, another variant as a pair.
 pub(super) fn to_pickle<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CopyError> {
-    let mut writer = Writer::begin(usize::MAX);
-    writer.data(&write::<Data, T>(value)?)?;
-    Ok(writer.finish())
+    Ok(write(value, Writer::begin(usize::MAX))?.finish())
 }
 
 /// The opcodes without header and STOP, behind `mark`: for use within another pickle.
 pub(super) fn to_part<T: Serialize + ?Sized>(value: &T, mark: &[u8]) -> Result<Vec<u8>, CopyError> {
-    let mut writer = Writer::within_another(mark);
-    writer.data(&write::<Data, T>(value)?)?;
-    Ok(writer.out)
+    Ok(write(value, Writer::within_another(mark))?.out)
 }
 
-/// What Python's pickles tell apart.
-pub(super) enum Data {
-    Value(Value),
-    List(Vec<Data>),
-    Tuple(Vec<Data>),
-    Dict(Vec<(Data, Data)>),
-}
-
-impl From<Value> for Data {
-    fn from(value: Value) -> Data {
-        Data::Value(value)
-    }
-}
-
-impl Form for Data {
-    type Out = Data;
-
-    fn list(items: Vec<Data>) -> Data {
-        Data::List(items)
-    }
-
-    fn tuple(items: Vec<Data>) -> Data {
-        Data::Tuple(items)
-    }
-
-    fn map(entries: Vec<(Data, Data)>) -> Result<Data, CopyError> {
-        Ok(Data::Dict(entries))
+fn write<T: Serialize + ?Sized>(value: &T, mut writer: Writer) -> Result<Writer, CopyError> {
+    match writer.data(&value.serialize(value_write::Writer)?) {
+        Ok(()) => Ok(writer),
+        Err(refused) => Err(CopyError::new(refused.message())),
     }
 }
 
 impl Writer {
-    fn data(&mut self, data: &Data) -> Result<(), CopyError> {
-        let mut all = |begin: &[u8], items: &[Data], end: &[u8]| {
-            self.put(begin).map_err(refused)?;
-            items.iter().try_for_each(|item| self.data(item))?;
-            self.put(end).map_err(refused)
-        };
+    fn data(&mut self, data: &Data) -> ObjectResult<()> {
         match data {
-            Data::Value(value) => self.value(value).map_err(refused),
-            Data::List(items) => all(b"](", items, b"e"),
-            Data::Tuple(items) => all(b"(", items, b"t"),
+            Data::Value(value) => self.value(value),
+            Data::List(items) => self.items(b"](", items, b"e"),
+            Data::Tuple(items) => self.items(b"(", items, b"t"),
             Data::Dict(entries) => {
-                all(b"}(", &[], b"")?;
+                self.put(b"}(")?;
                 for (key, value) in entries {
                     self.data(key)?;
                     self.data(value)?;
                 }
-                self.put(b"u").map_err(refused)
+                self.put(b"u")
             }
         }
     }
-}
 
-fn refused(exception: Exception) -> CopyError {
-    CopyError::new(exception.message())
+    fn items(&mut self, begin: &[u8], items: &[Data], end: &[u8]) -> ObjectResult<()> {
+        self.put(begin)?;
+        items.iter().try_for_each(|item| self.data(item))?;
+        self.put(end)
+    }
 }
 
 #[cfg(test)]

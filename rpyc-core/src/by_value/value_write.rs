@@ -1,6 +1,4 @@
-//! serde types into plain values, or into dicts by reference.
-
-use std::marker::PhantomData;
+//! serde types into what Python tells apart, and that into plain values.
 
 use bytes::Bytes;
 use serde::ser::{self, Serialize};
@@ -28,100 +26,82 @@ use crate::wire::{Str, Value};
 /// # Errors
 /// What the type's own `Serialize` says.
 pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, CopyError> {
-    write::<Plain, T>(value)
+    value.serialize(Writer).map(Data::into_value)
 }
 
-/// What a serde type is made into.
-pub(super) trait Form {
-    type Out: From<Value>;
+/// A serde type by what Python tells apart: [`Writer`] makes it.
+pub(super) enum Data {
+    Value(Value),
+    List(Vec<Data>),
+    Tuple(Vec<Data>),
+    Dict(Vec<(Data, Data)>),
+}
 
-    fn list(items: Vec<Self::Out>) -> Self::Out {
-        Self::tuple(items)
+impl Data {
+    fn into_value(self) -> Value {
+        let pair =
+            |(key, value): (Data, Data)| Value::tuple([key.into_value(), value.into_value()]);
+        match self {
+            Data::Value(value) => value,
+            Data::List(items) | Data::Tuple(items) => {
+                Value::tuple(items.into_iter().map(Data::into_value))
+            }
+            Data::Dict(entries) => Value::tuple(entries.into_iter().map(pair)),
+        }
     }
 
-    fn tuple(items: Vec<Self::Out>) -> Self::Out;
-
-    fn map(entries: Vec<(Self::Out, Self::Out)>) -> Result<Self::Out, CopyError>;
-}
-
-/// A plain value: a map is a tuple of pairs.
-enum Plain {}
-
-impl Form for Plain {
-    type Out = Value;
-
-    fn tuple(items: Vec<Value>) -> Value {
-        Value::Tuple(items)
+    fn name(name: &'static str) -> Data {
+        Data::Value(Value::Str(Str::from_static(name)))
     }
 
-    fn map(entries: Vec<(Value, Value)>) -> Result<Value, CopyError> {
-        let pairs = entries
-            .into_iter()
-            .map(|(key, value)| Value::Tuple(vec![key, value]));
-        Ok(Value::Tuple(pairs.collect()))
+    /// The same as the content of a variant of an enum, if it is that.
+    fn of_variant(self, variant: Option<&'static str>) -> Data {
+        match variant {
+            Some(name) => Data::Tuple(vec![Data::name(name), self]),
+            None => self,
+        }
     }
 }
 
-pub(super) fn write<F: Form, T: Serialize + ?Sized>(value: &T) -> Result<F::Out, CopyError> {
-    value.serialize(Writer(PhantomData::<F>))
-}
+/// Makes [`Data`] of a serde type.
+pub(super) struct Writer;
 
-struct Writer<F>(PhantomData<F>);
-
-/// A list, tuple or map under construction, inside of a variant or not.
-struct Items<F: Form> {
-    is_list: bool,
+/// A list or tuple under construction.
+pub(super) struct Items {
+    whole: fn(Vec<Data>) -> Data,
     variant: Option<&'static str>,
-    items: Vec<F::Out>,
-    entries: Option<Vec<(F::Out, F::Out)>>,
-    key: Option<F::Out>,
+    items: Vec<Data>,
 }
 
-impl<F: Form> Items<F> {
-    fn of_tuple(variant: Option<&'static str>, len: Option<usize>) -> Items<F> {
-        Items {
-            is_list: false,
+impl Items {
+    fn new(
+        whole: fn(Vec<Data>) -> Data,
+        variant: Option<&'static str>,
+        len: Option<usize>,
+    ) -> Result<Items, CopyError> {
+        let items = Vec::with_capacity(reserved(len));
+        Ok(Items {
+            whole,
             variant,
-            items: Vec::with_capacity(reserved(len)),
-            entries: None,
-            key: None,
-        }
+            items,
+        })
     }
+}
 
-    fn of_map(variant: Option<&'static str>, len: Option<usize>) -> Items<F> {
-        Items {
-            is_list: false,
+/// A map under construction.
+pub(super) struct Entries {
+    variant: Option<&'static str>,
+    entries: Vec<(Data, Data)>,
+    key: Option<Data>,
+}
+
+impl Entries {
+    fn new(variant: Option<&'static str>, len: Option<usize>) -> Result<Entries, CopyError> {
+        let entries = Vec::with_capacity(reserved(len));
+        Ok(Entries {
             variant,
-            items: Vec::new(),
-            entries: Some(Vec::with_capacity(reserved(len))),
+            entries,
             key: None,
-        }
-    }
-
-    fn push(&mut self, item: &(impl Serialize + ?Sized)) -> Result<(), CopyError> {
-        self.items.push(write::<F, _>(item)?);
-        Ok(())
-    }
-
-    fn push_entry(
-        &mut self,
-        key: F::Out,
-        item: &(impl Serialize + ?Sized),
-    ) -> Result<(), CopyError> {
-        let value = write::<F, _>(item)?;
-        self.entries.get_or_insert_default().push((key, value));
-        Ok(())
-    }
-
-    fn finish(self) -> Result<F::Out, CopyError> {
-        let content = match self.entries {
-            Some(entries) => F::map(entries)?,
-            None if self.is_list => F::list(self.items),
-            None => F::tuple(self.items),
-        };
-        Ok(match self.variant {
-            None => content,
-            Some(name) => F::tuple(vec![name_of(name), content]),
         })
     }
 }
@@ -131,28 +111,24 @@ fn reserved(len: Option<usize>) -> usize {
     len.unwrap_or(0).min(1024)
 }
 
-fn name_of<O: From<Value>>(name: &'static str) -> O {
-    O::from(Value::Str(Str::from_static(name)))
-}
-
 macro_rules! plain {
     ($($method:ident($type:ty))*) => {$(
-        fn $method(self, v: $type) -> Result<F::Out, CopyError> {
-            Ok(Value::from(v).into())
+        fn $method(self, v: $type) -> Result<Data, CopyError> {
+            Ok(Data::Value(v.into()))
         }
     )*};
 }
 
-impl<F: Form> ser::Serializer for Writer<F> {
-    type Ok = F::Out;
+impl ser::Serializer for Writer {
+    type Ok = Data;
     type Error = CopyError;
-    type SerializeSeq = Items<F>;
-    type SerializeTuple = Items<F>;
-    type SerializeTupleStruct = Items<F>;
-    type SerializeTupleVariant = Items<F>;
-    type SerializeMap = Items<F>;
-    type SerializeStruct = Items<F>;
-    type SerializeStructVariant = Items<F>;
+    type SerializeSeq = Items;
+    type SerializeTuple = Items;
+    type SerializeTupleStruct = Items;
+    type SerializeTupleVariant = Items;
+    type SerializeMap = Entries;
+    type SerializeStruct = Entries;
+    type SerializeStructVariant = Entries;
 
     plain! {
         serialize_bool(bool)
@@ -163,32 +139,32 @@ impl<F: Form> ser::Serializer for Writer<F> {
         serialize_f64(f64) serialize_str(&str)
     }
 
-    fn serialize_f32(self, v: f32) -> Result<F::Out, CopyError> {
-        Ok(Value::Float(v.into()).into())
+    fn serialize_f32(self, v: f32) -> Result<Data, CopyError> {
+        Ok(Data::Value(Value::Float(v.into())))
     }
 
-    fn serialize_char(self, v: char) -> Result<F::Out, CopyError> {
-        Ok(Value::from(String::from(v)).into())
+    fn serialize_char(self, v: char) -> Result<Data, CopyError> {
+        Ok(Data::Value(String::from(v).into()))
     }
 
-    fn serialize_bytes(self, v: &[u8]) -> Result<F::Out, CopyError> {
-        Ok(Value::Bytes(Bytes::copy_from_slice(v)).into())
+    fn serialize_bytes(self, v: &[u8]) -> Result<Data, CopyError> {
+        Ok(Data::Value(Bytes::copy_from_slice(v).into()))
     }
 
-    fn serialize_none(self) -> Result<F::Out, CopyError> {
-        Ok(Value::None.into())
+    fn serialize_none(self) -> Result<Data, CopyError> {
+        Ok(Data::Value(Value::None))
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, v: &T) -> Result<F::Out, CopyError> {
-        write::<F, _>(v)
+    fn serialize_some<T: Serialize + ?Sized>(self, v: &T) -> Result<Data, CopyError> {
+        v.serialize(Writer)
     }
 
-    fn serialize_unit(self) -> Result<F::Out, CopyError> {
-        Ok(Value::None.into())
+    fn serialize_unit(self) -> Result<Data, CopyError> {
+        Ok(Data::Value(Value::None))
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<F::Out, CopyError> {
-        Ok(Value::None.into())
+    fn serialize_unit_struct(self, _: &'static str) -> Result<Data, CopyError> {
+        Ok(Data::Value(Value::None))
     }
 
     fn serialize_unit_variant(
@@ -196,16 +172,16 @@ impl<F: Form> ser::Serializer for Writer<F> {
         _: &'static str,
         _: u32,
         variant: &'static str,
-    ) -> Result<F::Out, CopyError> {
-        Ok(name_of(variant))
+    ) -> Result<Data, CopyError> {
+        Ok(Data::name(variant))
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
         _: &'static str,
         v: &T,
-    ) -> Result<F::Out, CopyError> {
-        write::<F, _>(v)
+    ) -> Result<Data, CopyError> {
+        v.serialize(Writer)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -214,23 +190,20 @@ impl<F: Form> ser::Serializer for Writer<F> {
         _: u32,
         variant: &'static str,
         v: &T,
-    ) -> Result<F::Out, CopyError> {
-        Ok(F::tuple(vec![name_of(variant), write::<F, _>(v)?]))
+    ) -> Result<Data, CopyError> {
+        Ok(v.serialize(Writer)?.of_variant(Some(variant)))
     }
 
-    fn serialize_seq(self, len: Option<usize>) -> Result<Items<F>, CopyError> {
-        Ok(Items {
-            is_list: true,
-            ..Items::of_tuple(None, len)
-        })
+    fn serialize_seq(self, len: Option<usize>) -> Result<Items, CopyError> {
+        Items::new(Data::List, None, len)
     }
 
-    fn serialize_tuple(self, len: usize) -> Result<Items<F>, CopyError> {
-        Ok(Items::of_tuple(None, Some(len)))
+    fn serialize_tuple(self, len: usize) -> Result<Items, CopyError> {
+        Items::new(Data::Tuple, None, Some(len))
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Items<F>, CopyError> {
-        Ok(Items::of_tuple(None, Some(len)))
+    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Items, CopyError> {
+        Items::new(Data::Tuple, None, Some(len))
     }
 
     fn serialize_tuple_variant(
@@ -239,16 +212,16 @@ impl<F: Form> ser::Serializer for Writer<F> {
         _: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Items<F>, CopyError> {
-        Ok(Items::of_tuple(Some(variant), Some(len)))
+    ) -> Result<Items, CopyError> {
+        Items::new(Data::Tuple, Some(variant), Some(len))
     }
 
-    fn serialize_map(self, len: Option<usize>) -> Result<Items<F>, CopyError> {
-        Ok(Items::of_map(None, len))
+    fn serialize_map(self, len: Option<usize>) -> Result<Entries, CopyError> {
+        Entries::new(None, len)
     }
 
-    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Items<F>, CopyError> {
-        Ok(Items::of_map(None, Some(len)))
+    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Entries, CopyError> {
+        Entries::new(None, Some(len))
     }
 
     fn serialize_struct_variant(
@@ -257,29 +230,30 @@ impl<F: Form> ser::Serializer for Writer<F> {
         _: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Items<F>, CopyError> {
-        Ok(Items::of_map(Some(variant), Some(len)))
+    ) -> Result<Entries, CopyError> {
+        Entries::new(Some(variant), Some(len))
     }
 }
 
-macro_rules! sequence {
+macro_rules! items {
     ($($trait:ident $method:ident)*) => {$(
-        impl<F: Form> ser::$trait for Items<F> {
-            type Ok = F::Out;
+        impl ser::$trait for Items {
+            type Ok = Data;
             type Error = CopyError;
 
             fn $method<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), CopyError> {
-                self.push(v)
+                self.items.push(v.serialize(Writer)?);
+                Ok(())
             }
 
-            fn end(self) -> Result<F::Out, CopyError> {
-                self.finish()
+            fn end(self) -> Result<Data, CopyError> {
+                Ok((self.whole)(self.items).of_variant(self.variant))
             }
         }
     )*};
 }
 
-sequence! {
+items! {
     SerializeSeq serialize_element
     SerializeTuple serialize_element
     SerializeTupleStruct serialize_field
@@ -288,8 +262,8 @@ sequence! {
 
 macro_rules! fields {
     ($($trait:ident)*) => {$(
-        impl<F: Form> ser::$trait for Items<F> {
-            type Ok = F::Out;
+        impl ser::$trait for Entries {
+            type Ok = Data;
             type Error = CopyError;
 
             fn serialize_field<T: Serialize + ?Sized>(
@@ -297,11 +271,12 @@ macro_rules! fields {
                 name: &'static str,
                 v: &T,
             ) -> Result<(), CopyError> {
-                self.push_entry(name_of(name), v)
+                self.entries.push((Data::name(name), v.serialize(Writer)?));
+                Ok(())
             }
 
-            fn end(self) -> Result<F::Out, CopyError> {
-                self.finish()
+            fn end(self) -> Result<Data, CopyError> {
+                Ok(Data::Dict(self.entries).of_variant(self.variant))
             }
         }
     )*};
@@ -309,22 +284,23 @@ macro_rules! fields {
 
 fields!(SerializeStruct SerializeStructVariant);
 
-impl<F: Form> ser::SerializeMap for Items<F> {
-    type Ok = F::Out;
+impl ser::SerializeMap for Entries {
+    type Ok = Data;
     type Error = CopyError;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), CopyError> {
-        self.key = Some(write::<F, _>(key)?);
+        self.key = Some(key.serialize(Writer)?);
         Ok(())
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), CopyError> {
         let key = self.key.take();
         let key = key.ok_or_else(|| CopyError::new("a map's value came before its key"))?;
-        self.push_entry(key, v)
+        self.entries.push((key, v.serialize(Writer)?));
+        Ok(())
     }
 
-    fn end(self) -> Result<F::Out, CopyError> {
-        self.finish()
+    fn end(self) -> Result<Data, CopyError> {
+        ser::SerializeStruct::end(self)
     }
 }
