@@ -17,11 +17,11 @@ mod as_dict;
 mod pickle_read;
 mod pickle_write;
 mod serde_type;
+mod source;
 mod transfer;
 mod tuple_read;
 mod value_read;
 mod value_write;
-mod variant;
 
 pub use self::as_dict::AsDict;
 pub use self::serde_type::Serde;

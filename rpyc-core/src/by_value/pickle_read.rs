@@ -9,16 +9,14 @@ mod machine;
 use std::borrow::Cow;
 use std::cell::Cell;
 
-use serde::de::value::{MapDeserializer, SeqDeserializer};
-use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
-use serde::forward_to_deserialize_any;
+use serde::de::DeserializeSeed;
 
 use super::CopyError;
-use super::variant::Variant;
+use super::source::{Opened, Reader, Source, Wanted};
 
 /// Makes a serde type of a pickle.
 #[cfg(test)]
-pub(super) fn from_pickle<T: de::DeserializeOwned>(pickle: &[u8]) -> Result<T, CopyError> {
+pub(super) fn from_pickle<T: serde::de::DeserializeOwned>(pickle: &[u8]) -> Result<T, CopyError> {
     pickle_into(pickle, std::marker::PhantomData)
 }
 
@@ -33,7 +31,7 @@ pub(super) fn pickle_into<'de, S: DeserializeSeed<'de>>(
         nodes: arena,
         budget: Cell::new(growth.clamp(MIN_BUDGET, MAX_BUDGET)),
     };
-    seed.deserialize(heap.node(root, 0))
+    seed.deserialize(Reader(heap.node(root, 0)))
 }
 
 /// The place of a value in the arena.
@@ -78,7 +76,7 @@ impl<'a> Heap<'a> {
 
 impl<'h, 'a> NodeRef<'h, 'a> {
     /// The value itself; its size is taken off the budget.
-    fn open(&self) -> Result<&'h Node<'a>, CopyError> {
+    fn node(&self) -> Result<&'h Node<'a>, CopyError> {
         if self.depth > MAX_DEPTH {
             return Err(CopyError::new("the pickle is nested too deep"));
         }
@@ -94,98 +92,28 @@ impl<'h, 'a> NodeRef<'h, 'a> {
         self.heap.budget.set(left);
         Ok(node)
     }
-
-    fn inner(&self, id: Id) -> NodeRef<'h, 'a> {
-        self.heap.node(id, self.depth + 1)
-    }
-
-    fn visit_items<'de, V: Visitor<'de>>(
-        self,
-        items: &[Id],
-        visitor: V,
-    ) -> Result<V::Value, CopyError> {
-        let mut items = SeqDeserializer::new(items.iter().map(|id| self.inner(*id)));
-        let value = visitor.visit_seq(&mut items)?;
-        items.end()?;
-        Ok(value)
-    }
-
-    fn visit_dict<'de, V: Visitor<'de>>(
-        self,
-        pairs: &[(Id, Id)],
-        visitor: V,
-    ) -> Result<V::Value, CopyError> {
-        let pair = |(key, value): &(Id, Id)| (self.inner(*key), self.inner(*value));
-        let mut pairs = MapDeserializer::new(pairs.iter().map(pair));
-        let value = visitor.visit_map(&mut pairs)?;
-        pairs.end()?;
-        Ok(value)
-    }
 }
 
-impl<'de> IntoDeserializer<'de, CopyError> for NodeRef<'_, '_> {
-    type Deserializer = Self;
-
-    fn into_deserializer(self) -> Self {
-        self
-    }
-}
-
-impl<'de> de::Deserializer<'de> for NodeRef<'_, '_> {
-    type Error = CopyError;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CopyError> {
-        match self.open()? {
-            Node::None => visitor.visit_unit(),
-            Node::Bool(flag) => visitor.visit_bool(*flag),
-            Node::Int(int) => match (i64::try_from(*int), u64::try_from(*int)) {
-                (Ok(small), _) => visitor.visit_i64(small),
-                (_, Ok(positive)) => visitor.visit_u64(positive),
-                _ => visitor.visit_i128(*int),
-            },
-            Node::Float(float) => visitor.visit_f64(*float),
-            Node::Str(text) => visitor.visit_str(text),
-            Node::Bytes(bytes) => visitor.visit_bytes(bytes),
-            Node::Items(items) => self.visit_items(items, visitor),
-            Node::Dict(pairs) => self.visit_dict(pairs, visitor),
-        }
+impl<'h> Source<'h> for NodeRef<'h, '_> {
+    fn open(self, _: Wanted) -> Result<Opened<'h, Self>, CopyError> {
+        let inner = move |id: &Id| self.heap.node(*id, self.depth + 1);
+        Ok(match self.node()? {
+            Node::None => Opened::None,
+            Node::Bool(flag) => Opened::Bool(*flag),
+            Node::Int(int) => Opened::Int((*int).into()),
+            Node::Float(float) => Opened::Float(*float),
+            Node::Str(text) => Opened::Str(Cow::Borrowed(text)),
+            Node::Bytes(bytes) => Opened::Bytes(Cow::Borrowed(bytes)),
+            Node::Items(items) => Opened::Items(Box::new(items.iter().map(inner))),
+            Node::Dict(pairs) => {
+                let pair = move |(key, value): &(Id, Id)| (inner(key), inner(value));
+                Opened::Dict(Box::new(pairs.iter().map(pair)))
+            }
+        })
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CopyError> {
-        match self.open()? {
-            Node::None => visitor.visit_none(),
-            _ => visitor.visit_some(self),
-        }
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, CopyError> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, CopyError> {
-        let (name, content) = match self.open()? {
-            Node::Str(_) => (self, None),
-            Node::Items(items) => match items.as_slice() {
-                [name, content] => (self.inner(*name), Some(self.inner(*content))),
-                _ => return Err(CopyError::new("an enum is a name, or a pair")),
-            },
-            _ => return Err(CopyError::new("an enum is a name, or a pair")),
-        };
-        visitor.visit_enum(Variant { name, content })
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map struct identifier ignored_any
+    fn is_none(&self) -> Result<bool, CopyError> {
+        Ok(matches!(self.node()?, Node::None))
     }
 }
 
@@ -282,13 +210,13 @@ mod tests {
             laughs.extend(b"e\x94");
         }
         laughs.push(b'.');
-        assert!(from_pickle::<de::IgnoredAny>(&laughs).is_err());
+        assert!(from_pickle::<serde::de::IgnoredAny>(&laughs).is_err());
         let mut deep = b"]".repeat(100_000);
         deep.extend(b"a".repeat(99_999));
         deep.push(b'.');
-        assert!(from_pickle::<de::IgnoredAny>(&deep).is_err());
+        assert!(from_pickle::<serde::de::IgnoredAny>(&deep).is_err());
         // A list that holds itself.
-        assert!(from_pickle::<de::IgnoredAny>(b"]\x94h\0a.").is_err());
+        assert!(from_pickle::<serde::de::IgnoredAny>(b"]\x94h\0a.").is_err());
     }
 
     #[test]
@@ -325,7 +253,7 @@ mod tests {
         pickle.extend(padding);
         pickle.extend(b"0.");
         assert!(pickle.len() * MAX_GROWTH > MAX_BUDGET);
-        let error = from_pickle::<de::IgnoredAny>(&pickle).err();
+        let error = from_pickle::<serde::de::IgnoredAny>(&pickle).err();
         let text = error.map(|error| error.to_string()).unwrap_or_default();
         assert!(text.contains("unfolds to too much"), "{text}");
     }
@@ -335,7 +263,7 @@ mod tests {
         fn no_bytes_make_it_panic(
             bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)
         ) {
-            let _ = from_pickle::<de::IgnoredAny>(&bytes);
+            let _ = from_pickle::<serde::de::IgnoredAny>(&bytes);
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::forward_to_deserialize_any;
 
 use super::CopyError;
 use super::pickle_read::pickle_into;
-use super::value_read::Reader;
+use super::source::Reader;
 use crate::wire::Value;
 
 /// What a tuple holds.
