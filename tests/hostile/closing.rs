@@ -71,13 +71,49 @@ fn a_close_waits_for_the_requests_ahead_of_it_but_not_for_ever() {
         match peer.message() {
             Message::Reply { seq, .. } => answers.push(seq.as_u64().unwrap()),
             Message::Request {
-                handler: Handler::Del,
+                handler: Handler::Del | Handler::Ping,
                 ..
             } => {}
             other => panic!("{other:?}"),
         }
     }
     assert_eq!(answers, [asked, closing]);
+    assert!(peer.closed(&victim).reason.is_normal());
+}
+
+/// It is told what came of them, the latest first, and then that the connection closes.
+#[test]
+fn a_close_waits_for_no_request_whose_callback_is_passed_over() {
+    let victim = Victim::start();
+    let mut peer = Peer::known(&victim);
+    let root = peer.root();
+    let mut call = || peer.request(Handler::CallAttr, &call_attr(&root, "call", vec![mine(1)]));
+    let asked = [call(), call()];
+    let closing = peer.request(Handler::Close, &[]);
+    let mut answers = Vec::new();
+    while answers.len() < 3 {
+        match peer.message() {
+            Message::Request {
+                handler: Handler::Ping,
+                seq,
+                ..
+            } => peer.send(&crate::peer::message(&Message::Reply {
+                seq,
+                result: Boxed::from(5_i64),
+            })),
+            Message::Request { .. } => {}
+            Message::Reply { seq, .. } => answers.push((seq.as_u64().unwrap(), None)),
+            Message::Exception { seq, exception } => {
+                let class = crate::peer::named(exception).class;
+                answers.push((seq.as_u64().unwrap(), Some(class)));
+            }
+        }
+    }
+    let failed = |seq| (seq, Some("EOFError".into()));
+    assert_eq!(
+        answers,
+        [failed(asked[1]), failed(asked[0]), (closing, None)]
+    );
     assert!(peer.closed(&victim).reason.is_normal());
 }
 

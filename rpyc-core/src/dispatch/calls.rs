@@ -247,14 +247,26 @@ impl<T: Clone + Send + 'static> Calls<T> {
 
     /// Answers everything that is unanswered; gives back what is to be called.
     pub(crate) fn fail_all(&mut self, error: &Error) -> Vec<Call> {
-        self.detached = 0;
+        self.fail(error, |_| true)
+    }
+
+    /// The same for what this waiter waits for.
+    pub(crate) fn fail_awaited(&mut self, waiter: WaiterId, error: &Error) -> Vec<Call> {
+        self.fail(error, |entry| entry.is_awaited_at(waiter))
+    }
+
+    fn fail(&mut self, error: &Error, is_meant: impl Fn(&Entry<T>) -> bool) -> Vec<Call> {
         let mut calls = Vec::new();
         self.entries.retain(|seq, entry| {
+            if !is_meant(entry) {
+                return true;
+            }
             if entry.slot.is_none() {
                 self.answered += usize::from(entry.reply.is_none());
                 entry.reply.get_or_insert_with(|| Err(error.clone()));
                 return true;
             }
+            self.detached -= 1;
             if let Some(mut effects) = entry.answer(*seq, Err(error.clone())).more {
                 calls.append(&mut effects.calls);
             }
@@ -265,11 +277,8 @@ impl<T: Clone + Send + 'static> Calls<T> {
 
     /// The request whose answer this one waits for.
     pub(crate) fn awaited_at(&self, waiter: WaiterId) -> Option<(u64, &Asked)> {
-        let awaits = |entry: &Entry<T>| {
-            let more = entry.more.as_ref();
-            entry.waiter == Some(waiter) || more.is_some_and(|more| more.waiters.contains(&waiter))
-        };
-        let found = self.entries.iter().find(|(_, entry)| awaits(entry));
+        let mut entries = self.entries.iter();
+        let found = entries.find(|(_, entry)| entry.is_awaited_at(waiter));
         found.map(|(seq, entry)| (*seq, &entry.asked))
     }
 
@@ -300,6 +309,11 @@ impl<T: Clone + Send + 'static> Calls<T> {
 }
 
 impl<T: Clone + Send + 'static> Entry<T> {
+    fn is_awaited_at(&self, waiter: WaiterId) -> bool {
+        let more = self.more.as_ref();
+        self.waiter == Some(waiter) || more.is_some_and(|more| more.waiters.contains(&waiter))
+    }
+
     fn more_mut(&mut self) -> &mut More<T> {
         self.more.get_or_insert_default()
     }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::dispatcher::{Core, Dispatcher, Garbage, Locked, Protocol};
-use super::lifecycle::GRACE;
+use super::lifecycle::{GRACE, Probe};
 use super::reply_to::ReplyTo;
 use super::running::Current;
 use crate::error::{CloseReason, Error};
 use crate::sync::atomic::Ordering;
 use crate::sync::{passed, wait};
-use crate::wire::Seq;
+use crate::wire::{Handler, Seq};
 
 impl<P: Protocol> Dispatcher<P> {
     /// The peer's CLOSE has come; its turn is when the requests ahead of it have ended.
@@ -27,11 +27,44 @@ impl<P: Protocol> Dispatcher<P> {
         core.sleepers.wake_all();
     }
 
+    /// Asks a peer that has said CLOSE whether the answers will come without which nothing moves here.
+    fn probe<'a>(self: &'a Arc<Self>, mut core: Locked<'a, P>) -> Locked<'a, P> {
+        let Some((waiter, pair)) = core.may_probe() else {
+            return core;
+        };
+        let (seq, progress) = (self.session.take_seq(), core.scheduler.progress());
+        core.lifecycle.begin_probe(Probe {
+            seq,
+            waiter,
+            progress,
+        });
+        drop(core);
+        // Where it can't be sent, the CLOSE is answered when its time is over.
+        P::queue_unattended(self, seq, Handler::Ping, pair);
+        self.flush_soon();
+        self.core.lock()
+    }
+
+    /// That was answered: if it was the probe, what it is about never will be.
+    pub(super) fn end_probe(core: &mut Core<P>, answered: &Seq) {
+        let progress = core.scheduler.progress();
+        let waiter = answered
+            .as_u64()
+            .and_then(|seq| core.lifecycle.end_probe(seq, progress));
+        if let Some(waiter) = waiter {
+            let error = Error::Closed(CloseReason::Peer);
+            let calls = core.calls.fail_awaited(waiter, &error);
+            core.garbage.extend(calls.into_iter().map(Garbage::Call));
+            core.scheduler.answered(waiter);
+            core.sleepers.wake_all();
+        }
+    }
+
     /// Answers the peer's CLOSE if its turn has come, and ends the connection.
     pub(super) fn close_in_turn<'a>(self: &'a Arc<Self>, mut core: Locked<'a, P>) -> Locked<'a, P> {
         let is_idle = core.is_idle();
         let Some(to) = core.lifecycle.take_close(is_idle) else {
-            return core;
+            return self.probe(core);
         };
         drop(core);
         P::answer_close(self, &to);
@@ -115,6 +148,11 @@ impl<P: Protocol> Dispatcher<P> {
         core.task_ends.notify();
     }
 
+    /// This side's CLOSE goes out.
+    pub(crate) fn hold_pings(&self) {
+        self.core.lock().scheduler.hold_pings();
+    }
+
     /// Closes by this side without asking for consent: lets the requests that run or are queued
     /// end, `grace` at the most, then tells the peer and cleans up.
     pub(crate) fn shut_down(self: &Arc<Self>, grace: Duration) {
@@ -176,15 +214,17 @@ impl<P: Protocol> Dispatcher<P> {
 
     /// Queues the CLOSE of a side that leaves, and has it sent.
     pub(super) fn send_close(self: &Arc<Self>) {
-        let queued = P::queue_close(self);
+        self.hold_pings();
+        let seq = self.session.take_seq();
+        let queued = P::queue_unattended(self, seq, Handler::Close, Current::pair(self.number));
         let mut core = self.core.lock();
         let Some(reason) = core.lifecycle.closing_reason() else {
             return;
         };
-        if let Some(seq) = queued {
+        if queued {
             core.lifecycle.close_queued(seq);
         }
-        let is_over = queued.is_none_or(|seq| !core.calls.is_unanswered(seq));
+        let is_over = !queued || !core.calls.is_unanswered(seq);
         let awaits_answer = core.lifecycle.awaits_answer();
         drop(core);
         if is_over {

@@ -25,7 +25,7 @@ use super::notes::Notes;
 use super::outbox::{CONGESTED, Outbox, PATIENCE, Rest};
 use super::reading::Reading;
 use super::reply_to::ReplyTo;
-use super::scheduler::{Bounds, Job, Scheduler, ThreadState, WaiterId};
+use super::scheduler::{Bounds, Job, Scheduler, ThreadPair, ThreadState, WaiterId};
 use super::sleepers::{Sleepers, TaskEnds};
 use super::slot::Reply;
 use crate::error::CloseReason;
@@ -33,7 +33,7 @@ use crate::executor::Executor;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::transport::{ReadHalf, Stream};
-use crate::wire::{Payload, Seq};
+use crate::wire::{Handler, Payload, Seq};
 
 /// What the messages of a connection mean. The dispatcher calls none of these under a lock.
 pub(crate) trait Protocol: Sized + Send + Sync + 'static {
@@ -70,9 +70,17 @@ pub(crate) trait Protocol: Sized + Send + Sync + 'static {
     /// Queues the answer to the peer's CLOSE.
     fn answer_close(link: &Dispatcher<Self>, to: &ReplyTo);
 
-    /// Queues the CLOSE of a side that leaves; says its seq, unless it can't be sent or is answered
-    /// already.
-    fn queue_close(link: &Dispatcher<Self>) -> Option<u64>;
+    /// Queues a CLOSE or a PING between these threads, for whose answer no thread waits; says whether it can
+    /// be sent.
+    fn queue_unattended(
+        link: &Dispatcher<Self>,
+        seq: u64,
+        handler: Handler,
+        pair: ThreadPair,
+    ) -> bool;
+
+    /// The number of the next request.
+    fn take_seq(&self) -> u64;
 
     /// Tells that the connection has ended.
     fn ended(link: &Arc<Dispatcher<Self>>);
@@ -329,6 +337,12 @@ impl<P: Protocol> Core<P> {
     /// Whether no request of the peer's is queued, or runs and doesn't itself wait for the end.
     pub(super) fn is_idle(&self) -> bool {
         self.scheduler.queued() == 0 && self.scheduler.tasks_at_work() == 0
+    }
+
+    /// The wait about which a peer that has said CLOSE is to be asked, and its threads.
+    pub(super) fn may_probe(&self) -> Option<(WaiterId, ThreadPair)> {
+        let may_probe = self.lifecycle.may_probe();
+        may_probe.then(|| self.scheduler.stuck_wait()).flatten()
     }
 
     /// Wakes the waiter, if it sleeps.

@@ -142,7 +142,7 @@ impl<P: Protocol> Dispatcher<P> {
         if stalled && let Some(next) = core.scheduler.break_stall() {
             actions.push(Action::Start(next));
         }
-        if core.lifecycle.is_close_due(core.is_idle()) {
+        if core.lifecycle.is_close_due(core.is_idle()) || core.may_probe().is_some() {
             // The answer to a CLOSE is written, and a write may block.
             actions.push(Action::AnswerClose);
         }

@@ -133,6 +133,7 @@ impl<P: Protocol> Dispatcher<P> {
                     waiters.into_iter().for_each(|waiter| tell(core, waiter));
                 }
                 self.end_if_left(core, seq);
+                Self::end_probe(core, seq);
             }
             // Late, or a release's, or nobody asked: there is nothing to be told.
             Err(Ok(result)) if !P::is_plain(&result) => core.discard([result]),

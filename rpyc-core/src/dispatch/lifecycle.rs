@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::reply_to::ReplyTo;
+use super::scheduler::WaiterId;
 use crate::error::{CloseReason, Error};
 use crate::sync::passed;
 
@@ -36,9 +37,23 @@ enum PeerClose {
     #[default]
     None,
     /// Its CLOSE has come: where the answer goes, and when the requests ahead of it must have ended.
-    Requested { to: ReplyTo, deadline: Instant },
+    Requested {
+        to: ReplyTo,
+        deadline: Instant,
+        probe: Option<Probe>,
+    },
     /// It is being answered.
     Answering,
+}
+
+/// Whether a peer that has said CLOSE still answers what it was asked before: a PING, for the thread that is to
+/// answer. One that waits for the answer to its CLOSE answers the PING alone; any other answers in order.
+pub(super) struct Probe {
+    pub(super) seq: u64,
+    /// Whose wait it is about.
+    pub(super) waiter: WaiterId,
+    /// What the scheduler had counted before it was sent.
+    pub(super) progress: u64,
 }
 
 /// This side closes without anybody who waits for it.
@@ -67,7 +82,11 @@ impl Lifecycle {
     /// The peer's CLOSE has come; it is answered when the requests ahead of it have ended.
     pub(super) fn request_close(&mut self, to: ReplyTo, deadline: Instant) {
         if let PeerClose::None = self.peer {
-            self.peer = PeerClose::Requested { to, deadline };
+            self.peer = PeerClose::Requested {
+                to,
+                deadline,
+                probe: None,
+            };
         }
     }
 
@@ -91,6 +110,29 @@ impl Lifecycle {
             PeerClose::Requested { to, .. } => Some(to),
             _ => None,
         }
+    }
+
+    /// Whether the peer may be asked whether it still answers: it has said CLOSE, and isn't being asked already.
+    pub(super) fn may_probe(&self) -> bool {
+        let is_open = matches!(self.stage, Stage::Open);
+        is_open && matches!(self.peer, PeerClose::Requested { probe: None, .. })
+    }
+
+    /// It is being asked.
+    pub(super) fn begin_probe(&mut self, new: Probe) {
+        if let PeerClose::Requested { probe, .. } = &mut self.peer {
+            *probe = Some(new);
+        }
+    }
+
+    /// This was answered. If it was the probe, and nothing has moved since that was sent, it gives the waiter
+    /// whose answer won't come.
+    pub(super) fn end_probe(&mut self, answered: u64, progress: u64) -> Option<WaiterId> {
+        let PeerClose::Requested { probe, .. } = &mut self.peer else {
+            return None;
+        };
+        let probe = probe.take_if(|probe| probe.seq == answered)?;
+        (probe.progress == progress).then_some(probe.waiter)
     }
 
     /// Whether requests that come now are executed: none behind a CLOSE is.

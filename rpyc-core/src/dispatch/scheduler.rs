@@ -105,6 +105,8 @@ pub(crate) struct Scheduler<J> {
     // Oldest first; there are few.
     waiters: Vec<Waiter<J>>,
     next_number: u64,
+    // This side has said CLOSE: a PING waits for whatever moves.
+    holds_pings: bool,
     // Counts starts, ends and answers: that it stands still for a while is how a stall shows.
     progress: u64,
 }
@@ -145,6 +147,7 @@ impl<J: Job> Scheduler<J> {
             waiting_tasks: 0,
             waiters: Vec::with_capacity(1),
             next_number: 0,
+            holds_pings: false,
             progress: 0,
         }
     }
@@ -273,7 +276,11 @@ impl<J: Job> Scheduler<J> {
         {
             return Some(next);
         }
-        if !self.has_room() || self.is_left_to_server() || self.is_left_to_waits(requester) {
+        if !self.has_room()
+            || self.is_held()
+            || self.is_left_to_server()
+            || self.is_left_to_waits(requester)
+        {
             return None;
         }
         self.start_next(requester)
@@ -281,7 +288,16 @@ impl<J: Job> Scheduler<J> {
 
     /// Starts the next request though it isn't its turn: nothing has moved for a while.
     pub(crate) fn break_stall(&mut self) -> Option<Next<J>> {
-        self.start_next(Requester::Nobody)
+        match self.is_held() {
+            true => None,
+            false => self.start_next(Requester::Nobody),
+        }
+    }
+
+    /// This side's CLOSE goes out. By a PING behind it the peer learns which of its answers won't come
+    /// ([`stuck_wait`](Scheduler::stuck_wait)): from now on each is left until all tasks wait.
+    pub(crate) fn hold_pings(&mut self) {
+        self.holds_pings = true;
     }
 
     /// What was assigned to the waiter, to be run by it now; that is nested on it until
@@ -369,12 +385,32 @@ impl<J: Job> Scheduler<J> {
     /// How many tasks there are that the end of the connection may wait for. Of those whose threads
     /// serve, or wait for the end, it is the other way round.
     pub(crate) fn tasks_at_work(&self) -> usize {
+        self.at_work().count()
+    }
+
+    fn at_work(&self) -> impl Iterator<Item = &Task> {
         let serves = |id| {
             self.waiter(id)
                 .is_some_and(|waiter| waiter.kind == Kind::Serving)
         };
-        let is_at_work = |task: &&Task| !task.awaits_end && !task.waits_in.is_some_and(serves);
-        self.tasks.iter().filter(is_at_work).count()
+        let is_at_work = move |task: &&Task| !task.awaits_end && !task.waits_in.is_some_and(serves);
+        self.tasks.iter().filter(is_at_work)
+    }
+
+    /// The youngest wait of those tasks, and the threads that it is between, where nothing moves before the peer
+    /// answers: each of them waits for a reply that isn't in, and nothing is queued.
+    pub(crate) fn stuck_wait(&self) -> Option<(WaiterId, ThreadPair)> {
+        let mut youngest = None;
+        for task in self.at_work() {
+            let waiter = self.waiter(task.waits_in?)?;
+            if waiter.kind != (Kind::Wait { answered: false }) {
+                return None;
+            }
+            if youngest.is_none_or(|(id, _)| id < waiter.id) {
+                youngest = Some((waiter.id, waiter.pair));
+            }
+        }
+        youngest.filter(|_| self.queued() == 0)
     }
 
     /// The task's thread waits for the end of the connection from now on.

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use crossbeam_utils::atomic::AtomicCell;
 
-use crate::dispatch::Current;
-use crate::dispatch::ReplyTo;
+use crate::dispatch::scheduler::ThreadPair;
+use crate::dispatch::{Current, ReplyTo};
 use crate::error::CloseReason;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::wire::{Dialect, Envelope, Limits, Threads};
@@ -85,11 +85,16 @@ impl Encoding {
 
     /// The envelope of a request of ours: from this thread, for the one whose request it runs.
     pub(crate) fn request(&self) -> Envelope {
+        self.between(|| Current::pair(self.connection))
+    }
+
+    /// The envelope of a message between these threads.
+    pub(crate) fn between(&self, pair: impl FnOnce() -> ThreadPair) -> Envelope {
         let dialect = self.dialect();
         if !dialect.has_threads() {
             return dialect.into();
         }
-        let pair = Current::pair(self.connection);
+        let pair = pair();
         let threads = Threads {
             sender: pair.ours,
             recipient: pair.peers,
@@ -100,21 +105,17 @@ impl Encoding {
     /// The envelope of an answer: for the thread that waits for it, from the one that it knows. That
     /// is this thread, or, where the reader answers for others, the one that the request named.
     pub(crate) fn answer(&self, to: &ReplyTo) -> Envelope {
-        let dialect = self.dialect();
-        if !dialect.has_threads() {
-            return dialect.into();
-        }
-        let pair = Current::pair(self.connection);
-        let is_its_own = pair.peers == to.threads.sender;
-        let threads = Threads {
-            sender: if is_its_own {
-                pair.ours
-            } else {
-                to.threads.recipient
-            },
-            recipient: to.threads.sender,
-        };
-        Envelope { dialect, threads }
+        self.between(|| {
+            let Threads { sender, recipient } = to.threads;
+            let pair = Current::pair(self.connection);
+            ThreadPair {
+                peers: sender,
+                ours: match pair.peers == sender {
+                    true => pair.ours,
+                    false => recipient,
+                },
+            }
+        })
     }
 }
 

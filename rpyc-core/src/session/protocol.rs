@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::request::Request;
 use super::session::{Link, Session};
+use crate::dispatch::scheduler::ThreadPair;
 use crate::dispatch::{Arrival, Decoded, Protocol, Refusal, ReplyTo};
 use crate::error::CloseReason;
 use crate::executor::Executor;
 use crate::object::Any;
-use crate::wire::Payload;
+use crate::wire::{Handler, Payload};
 
 impl Protocol for Session {
     type Payload = Any;
@@ -46,8 +47,8 @@ impl Protocol for Session {
         link.reply(to, Any::NONE);
     }
 
-    fn queue_close(link: &Link) -> Option<u64> {
-        link.queue_last_request()
+    fn queue_unattended(link: &Link, seq: u64, handler: Handler, from: ThreadPair) -> bool {
+        link.queue_unattended(seq, handler, from)
     }
 
     fn ended(link: &Arc<Link>) {
@@ -64,6 +65,10 @@ impl Protocol for Session {
             .collect();
         all.extend(self.roots.take());
         all
+    }
+
+    fn take_seq(&self) -> u64 {
+        self.counts.take_seq()
     }
 
     fn executor(&self) -> Arc<dyn Executor> {

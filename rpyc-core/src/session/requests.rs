@@ -9,14 +9,15 @@ use crate::config::Config;
 use crate::dispatch::NotRegistered;
 use crate::dispatch::asked::Asked;
 use crate::dispatch::outbox::CONGESTED;
-use crate::dispatch::scheduler::WaiterId;
+use crate::dispatch::scheduler::{ThreadPair, WaiterId};
 use crate::dispatch::slot::{Reply, Slot};
 use crate::dispatch::waits::{ForAnyOf, ForReply};
 use crate::error::Error;
 use crate::object::{Any, Args};
 use crate::sync::passed;
 use crate::wire::{
-    Boxed, Callee, Handler, IdPack, Int, Message, Seq, Value, encode_arguments, encode_request,
+    Boxed, Callee, Envelope, Handler, IdPack, Int, Message, Seq, Value, encode_arguments,
+    encode_request,
 };
 
 impl Link {
@@ -199,19 +200,16 @@ impl Link {
         Ok((seq, others))
     }
 
-    /// Queues this side's CLOSE for nobody who waits; says its seq, unless it can't be sent.
-    pub(super) fn queue_last_request(&self) -> Option<u64> {
-        let slot = Some(Arc::new(Slot::new(Handler::Close)));
-        let (config, now) = (self.session.config(), Instant::now());
-        let queued = self.queue_request(
-            &config,
-            Handler::Close.into(),
-            BoxedArgs::default(),
-            now,
-            slot,
-            usize::MAX,
-        );
-        queued.ok().map(|(seq, _)| seq)
+    /// Queues a CLOSE or a PING between these threads, for whose answer nobody waits; says whether it can be sent.
+    pub(super) fn queue_unattended(&self, seq: u64, handler: Handler, pair: ThreadPair) -> bool {
+        let slot = Some(Arc::new(Slot::new(handler)));
+        let registered = self.register_call(seq, handler.into(), Instant::now(), slot, usize::MAX);
+        let args: &[Boxed] = match handler {
+            Handler::Ping => &[Boxed::Value(Value::None)],
+            _ => &[],
+        };
+        let envelope = self.session.encoding.between(|| pair);
+        registered.is_ok() && self.append_request(seq, envelope, handler, args)
     }
 
     /// Whether an asynchronous request may stay in the outbox for a moment, to share a write with
@@ -230,32 +228,39 @@ impl Link {
     /// Queues the release of a netref that has died. It is sent with the next frame or, where none
     /// comes, a moment later: nobody waits for it, and nobody is told of its answer.
     pub(super) fn send_release(&self, id_pack: &IdPack, count: u64) {
-        let seq = Seq::new(self.session.counts.take_seq());
         let args = [
             Boxed::LocalRef(id_pack.clone()),
             Boxed::Value(Value::Int(Int::from(count))),
         ];
+        let seq = self.session.counts.take_seq();
+        self.append_request(seq, self.session.encoding.request(), Handler::Del, &args);
+    }
+
+    /// Appends a request whose parts need no boxing; says whether it can be sent.
+    fn append_request(
+        &self,
+        seq: u64,
+        envelope: Envelope,
+        handler: Handler,
+        args: &[Boxed],
+    ) -> bool {
+        let (config, seq) = (self.session.config(), Seq::new(seq));
         self.count_request();
-        self.trace_outgoing(&self.session.config(), || Message::Request {
+        self.trace_outgoing(&config, || Message::Request {
             seq: seq.clone(),
-            handler: Handler::Del,
+            handler,
             args: args.to_vec(),
         });
-        let encoded = self.outbox.append(|frames| {
-            encode_request(
-                frames,
-                self.session.encoding.request(),
-                &self.session.encoding.limits,
-                false,
-                &seq,
-                Handler::Del,
-                &args,
-            )
-        });
-        if let Err(error) = encoded {
-            log::warn!(target: &self.session.config().logger, "{}: a release can't be sent: {error}", self.session.connid);
+        let limits = &self.session.encoding.limits;
+        let encoded = self
+            .outbox
+            .append(|frames| encode_request(frames, envelope, limits, false, &seq, handler, args));
+        if let Err(error) = &encoded {
+            self.uncount_request();
+            log::warn!(target: &config.logger, "{}: {} can't be sent: {error}", self.session.connid, handler.name());
         }
         self.wake_watchdog();
+        encoded.is_ok()
     }
 }
 

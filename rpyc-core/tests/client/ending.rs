@@ -2,17 +2,18 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use rpyc_core::config::Nesting;
 use rpyc_core::object::{FromAny, Function};
 use rpyc_core::service::PeerInfo;
 use rpyc_core::session::WeakConnection;
 use rpyc_core::transport::{MemoryStream, Stream as _, memory_pair};
 use rpyc_core::*;
 
-use crate::objects::{PATIENCE, offering};
+use crate::objects::{PATIENCE, client_of, everything, offering};
 use crate::streams::Simple;
 
 /// A TLS stream's shutdown, which locks and writes, ran under the connection's lock.
@@ -106,5 +107,75 @@ fn a_peer_that_is_gone_in_the_midst_of_callbacks_leaves_nothing_in_memory() {
             assert!(Instant::now() < until, "round {round} is kept in memory");
             thread::yield_now();
         }
+    }
+}
+
+const NESTINGS: [Nesting; 3] = [Nesting::Pool, Nesting::Stack, Nesting::Waiting];
+
+/// The answer to the CLOSE waited for the request, that for the callback, and that for the answer to the CLOSE.
+#[test]
+fn a_callback_may_close_the_connection_whose_request_waits_for_it() {
+    for (nesting, bind_threads) in NESTINGS
+        .into_iter()
+        .flat_map(|nesting| [false, true].map(|bound| (nesting, bound)))
+    {
+        let server = Config::new().bind_threads(bind_threads);
+        // Less than the time after which a CLOSE is answered in any case.
+        let impatient = Config::new()
+            .sync_request_timeout(Some(Duration::from_secs(3)))
+            .nesting(nesting)
+            .bind_threads(bind_threads);
+        let (client, ended) = client_of(everything(), server, impatient);
+        let (tell, told) = channel();
+        let close = Function::new("close", move |cx, _| {
+            let closed = cx.connection().close();
+            tell.send(closed).expect("heard");
+            Ok(Any::NONE)
+        });
+        let root = client.root().expect("a root");
+        let called = root.call_method("apply", args![Any::object(close)]);
+        called.expect_err("the callback has no answer");
+        let closed = told.recv_timeout(PATIENCE).expect("called");
+        closed.unwrap_or_else(|error| panic!("{nesting:?}, {bind_threads}: {error}"));
+        assert!(ended.recv_timeout(PATIENCE).expect("ended").is_normal());
+    }
+}
+
+/// The peer has asked whether the callback's answer will come, and knows by the order of the answers.
+#[test]
+fn a_callback_that_runs_when_another_thread_closes_is_waited_for() {
+    for nesting in NESTINGS {
+        let (begun, begins) = channel();
+        let (go, goes) = channel::<()>();
+        let goes = Mutex::new(goes);
+        let service = offering(move |cx, _, mut args| {
+            begun.send(cx.connection().clone()).expect("heard");
+            args.positional.remove(0).call_in(cx, args)
+        });
+        let client = Config::new().nesting(nesting);
+        let (client, ended) = client_of(service, Config::default(), client);
+        let root = client.root().expect("a root");
+        let callback = Function::new("callback", move |_, _| {
+            let goes = goes.lock().expect("no panic");
+            goes.recv_timeout(PATIENCE).expect("told");
+            Ok(Any::from(5))
+        });
+        thread::scope(|scope| {
+            let call = || root.call_method("work", args![Any::object(callback)]);
+            let calling = scope.spawn(call);
+            let there = begins.recv_timeout(PATIENCE).expect("called");
+            let closing = scope.spawn(|| client.close());
+            // The callback, and what the peer asks about it.
+            let end = Instant::now() + PATIENCE;
+            while there.pending_requests() < 2 {
+                assert!(Instant::now() < end, "it doesn't ask");
+                thread::yield_now();
+            }
+            go.send(()).expect("heard");
+            let answer = calling.join().expect("no panic").expect("an answer");
+            assert_eq!(answer.extract::<i64>().expect("a number"), 5, "{nesting:?}");
+            closing.join().expect("no panic").expect("closed");
+        });
+        assert!(ended.recv_timeout(PATIENCE).expect("ended").is_normal());
     }
 }

@@ -4,6 +4,7 @@
 //! another one is a failure, and so is one that doesn't end. Scenarios without a watcher must end by
 //! the hand-overs alone: a notification that is missing shows there.
 
+mod closing;
 mod readiness;
 mod serving;
 mod several;
