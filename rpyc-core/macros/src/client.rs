@@ -7,6 +7,7 @@ use syn::{
     Attribute, FnArg, Ident, ItemTrait, Pat, ReturnType, Signature, TraitItem, TraitItemFn, Type,
 };
 
+use crate::method::{check_plain, is_shared};
 use crate::options::{Name, name_of, refuse, take_mark};
 
 /// One method of the trait.
@@ -99,6 +100,7 @@ impl Method {
     fn read(function: &mut TraitItemFn) -> syn::Result<Method> {
         let known = ["exposed", "getter", "setter"];
         let mark = take_mark(&mut function.attrs, &known, "a method has one mark")?;
+        let mark = mark.unwrap_or_else(|| ("exposed", syn::parse_quote!(#[exposed])));
         let signature = &mut function.sig;
         check(signature)?;
         let output = match &signature.output {
@@ -121,28 +123,16 @@ impl Method {
             args.push(argument(&name, &mut input.attrs)?);
             names.push(name);
         }
-        let own = signature.ident.unraw().to_string();
-        let name = match &mark {
-            Some((_, attribute)) => name_of(attribute)?,
-            None => None,
-        };
-        let request = match mark {
-            Some(("getter", _)) => {
-                let name = name.unwrap_or(own);
-                quote!(Get(#name))
-            }
-            Some(("setter", _)) => {
+        let name = name_of(&mark, &signature.ident)?;
+        let request = match mark.0 {
+            "getter" => quote!(Get(#name)),
+            "setter" => {
                 let [value] = &names[..] else {
                     return refuse(&signature.ident, "a setter takes the new value alone");
                 };
-                let short = own.strip_prefix("set_").unwrap_or(&own);
-                let name = name.as_deref().unwrap_or(short);
                 quote!(Set(#name, ::rpyc_core::IntoAny::into_any(#value)))
             }
-            _ => {
-                let name = name.unwrap_or(own);
-                quote!(Call(#name, ::rpyc_core::Args::new()#(#args)*))
-            }
+            _ => quote!(Call(#name, ::rpyc_core::Args::new()#(#args)*)),
         };
         Ok(Method {
             signature: signature.clone(),
@@ -194,24 +184,13 @@ impl Method {
 
 /// Refuses what can't be called over there.
 fn check(signature: &Signature) -> syn::Result<()> {
-    if let Some(asyncness) = &signature.asyncness {
-        return refuse(
-            asyncness,
-            "calls are blocking here; each has a twin that doesn't wait, async_...",
-        );
-    }
-    if !signature.generics.params.is_empty() {
-        return refuse(
-            &signature.generics,
-            "a peer's objects have no types: a remote method can't be generic",
-        );
-    }
+    check_plain(
+        signature,
+        "calls are blocking here; each has a twin that doesn't wait, async_...",
+        "a peer's objects have no types: a remote method can't be generic",
+    )?;
     match signature.inputs.first() {
-        Some(FnArg::Receiver(receiver))
-            if receiver.reference.is_some() && receiver.mutability.is_none() =>
-        {
-            Ok(())
-        }
+        Some(FnArg::Receiver(receiver)) if is_shared(receiver) => Ok(()),
         _ => refuse(
             &signature.ident,
             "a remote method is called on an object: its receiver is &self",

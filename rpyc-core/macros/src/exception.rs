@@ -3,18 +3,18 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
-use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Field, Fields, Ident, Index, Member};
+use syn::{Data, DeriveInput, Field, Fields, Ident, Member, Type};
 
 use crate::options::{ExceptionOptions, refuse};
 
 /// One field, and whether it is an argument of the exception.
 struct Part {
     member: Member,
+    variable: Ident,
     // Its attribute; a field without a name has none.
     name: Option<String>,
     argument: bool,
-    field: Field,
+    of: Type,
 }
 
 pub(crate) fn expand(input: DeriveInput) -> syn::Result<TokenStream> {
@@ -40,7 +40,7 @@ pub(crate) fn expand(input: DeriveInput) -> syn::Result<TokenStream> {
     let ExceptionOptions { module, class } = options;
     let module = module.map_or_else(|| quote!(::core::module_path!()), |module| quote!(#module));
     let class = class.map_or_else(|| of.unraw().to_string(), |class| class.value());
-    let parts = parts(data.fields)?;
+    let parts = parts(&data.fields);
     let to = to_exception(of, &parts);
     let from = from_exception(&parts);
     Ok(quote! {
@@ -66,39 +66,28 @@ pub(crate) fn expand(input: DeriveInput) -> syn::Result<TokenStream> {
     })
 }
 
-fn parts(fields: Fields) -> syn::Result<Vec<Part>> {
+fn parts(fields: &Fields) -> Vec<Part> {
     let named = matches!(fields, Fields::Named(_));
-    let mut parts = Vec::new();
-    for (index, field) in fields.into_iter().enumerate() {
-        let marked = field.attrs.iter().any(|one| one.path().is_ident("arg"));
-        let index = Index {
-            index: u32::try_from(index).map_err(|_| syn::Error::new(field.span(), "too many"))?,
-            span: field.span(),
-        };
-        parts.push(Part {
-            name: field.ident.as_ref().map(|name| name.unraw().to_string()),
-            member: field
-                .ident
-                .clone()
-                .map_or(Member::Unnamed(index), Member::Named),
-            argument: marked || !named,
-            field,
-        });
-    }
-    Ok(parts)
+    let fields = fields.iter().zip(fields.members()).enumerate();
+    let part = |(index, (field, member)): (usize, (&Field, Member))| Part {
+        member,
+        variable: format_ident!("field_{index}"),
+        name: field.ident.as_ref().map(|name| name.unraw().to_string()),
+        argument: !named || field.attrs.iter().any(|one| one.path().is_ident("arg")),
+        of: field.ty.clone(),
+    };
+    fields.map(part).collect()
 }
 
 fn to_exception(of: &Ident, parts: &[Part]) -> TokenStream {
-    let variable = |part: &Part| match &part.member {
-        Member::Named(name) => format_ident!("field_{}", name.unraw()),
-        Member::Unnamed(index) => format_ident!("field_{}", index.index),
-    };
     let lets = parts.iter().map(|part| {
-        let (variable, member) = (variable(part), &part.member);
+        let Part {
+            variable, member, ..
+        } = part;
         quote!(let #variable = ::rpyc_core::object::plain_or_name(error.#member);)
     });
     let arguments = parts.iter().filter(|part| part.argument).map(|part| {
-        let variable = variable(part);
+        let variable = &part.variable;
         quote!(.with_arg(#variable.clone()))
     });
     let arguments: Vec<TokenStream> = arguments.collect();
@@ -107,7 +96,7 @@ fn to_exception(of: &Ident, parts: &[Part]) -> TokenStream {
         false => quote!(#(#arguments)*),
     };
     let attributes = parts.iter().filter_map(|part| {
-        let (variable, name) = (variable(part), part.name.as_ref()?);
+        let (variable, name) = (&part.variable, part.name.as_ref()?);
         Some(quote!(.with_attr(#name, #variable)))
     });
     quote! {
@@ -126,7 +115,7 @@ fn to_exception(of: &Ident, parts: &[Part]) -> TokenStream {
 fn from_exception(parts: &[Part]) -> TokenStream {
     let mut arguments = 0_usize;
     let fields = parts.iter().map(|part| {
-        let (member, of) = (&part.member, &part.field.ty);
+        let Part { member, of, .. } = part;
         let attribute = part.name.as_ref().map(|name| quote!(exception.attr(#name)));
         let found = match (part.argument, attribute) {
             (true, attribute) => {

@@ -41,26 +41,18 @@ pub(crate) fn expand(
         let ImplItem::Fn(function) = item else {
             continue;
         };
-        let Some((mark, attribute)) =
-            take_mark(&mut function.attrs, &MARKS, "a method has one mark")?
-        else {
+        let Some(mark) = take_mark(&mut function.attrs, &MARKS, "a method has one mark")? else {
             continue;
         };
         let doc = doc_of(&function.attrs);
-        let call = Call::read(function, mark == "configure")?;
-        check_mark(kind, mark, &call)?;
-        let own = call.name.unraw().to_string();
-        let prefix = match mark {
-            "setter" => "set_",
-            "deleter" => "delete_",
-            _ => "",
-        };
-        let name = name_of(&attribute)?
-            .unwrap_or_else(|| own.strip_prefix(prefix).unwrap_or(&own).to_owned());
+        let call = Call::read(function, mark.0 == "configure")?;
+        check_mark(kind, mark.0, &call)?;
+        let name = name_of(&mark, &call.name)?;
+        let mark = mark.0;
         match mark {
             "exposed" => steps.push(method(&call, &name, doc, &class_name)),
             "getter" => {
-                let answer = call.answer(&quote!(cx));
+                let answer = call.answer(&[]);
                 properties.entry(name).or_default().push(quote! {
                     .get(|this, cx| {
                         let _ = cx;
@@ -73,7 +65,7 @@ pub(crate) fn expand(
                 properties.entry(name).or_default().push(part);
             }
             "deleter" | "on_connect" => {
-                let answer = call.answer(&quote!(cx));
+                let answer = call.answer(&[]);
                 let does = quote! {
                     |this, cx| {
                         let _ = cx;
@@ -210,29 +202,24 @@ fn method(call: &Call, name: &str, doc: Option<String>, class: &str) -> TokenStr
     let span = call.name.span();
     let place = quote_spanned!(span=> .at(::core::file!(), ::core::line!()));
     quote! {
-        .method({
-            let signature = #signature;
-            let known = signature.clone();
-            ::rpyc_core::object::class::Method::new(#name, move |this, cx, args| {
-                let _ = (this, cx);
-                #[allow(unused_mut)]
-                let mut args = signature.bind(args)?;
+        .method(
+            ::rpyc_core::object::class::Method::bound(#name, #signature, |this, cx, args| {
+                let _ = (this, cx, &args);
                 #invocation
             })
-            .signature(known)
             #doc
             #place
-        })
+        )
     }
 }
 
 fn setter(call: &Call, name: &str, class: &str) -> syn::Result<TokenStream> {
-    let Some(param) = call.value_param() else {
+    let Some(param) = call.arguments().next() else {
         return refuse(&call.name, "a setter takes the new value");
     };
     let of = &param.of;
     let passed = param.passed(&quote!(value));
-    let answer = call.answer(&passed);
+    let answer = call.answer(&[passed]);
     let qualified = format!("{class}.{name}");
     Ok(quote! {
         .set(|this, cx, value| {

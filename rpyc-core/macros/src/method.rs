@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Expr, FnArg, Ident, ImplItemFn, Meta, Pat, ReturnType, Type};
+use syn::{Expr, FnArg, Ident, ImplItemFn, Meta, Pat, Receiver, ReturnType, Signature, Type};
 
 use crate::options::{refuse, take_mark};
 
@@ -41,18 +41,11 @@ impl Call {
     /// `&mut` is for what this side passes itself: a config to be changed.
     pub(crate) fn read(function: &mut ImplItemFn, takes_mut: bool) -> syn::Result<Call> {
         let signature = &mut function.sig;
-        if let Some(asyncness) = &signature.asyncness {
-            return refuse(
-                asyncness,
-                "calls are blocking here: an async fn can't be exposed",
-            );
-        }
-        if !signature.generics.params.is_empty() {
-            return refuse(
-                &signature.generics,
-                "a peer's arguments have no types: a generic method can't be exposed",
-            );
-        }
+        check_plain(
+            signature,
+            "calls are blocking here: an async fn can't be exposed",
+            "a peer's arguments have no types: a generic method can't be exposed",
+        )?;
         let mut call = Call {
             name: signature.ident.clone(),
             receiver: false,
@@ -64,11 +57,7 @@ impl Call {
         };
         for input in &mut signature.inputs {
             match input {
-                FnArg::Receiver(receiver)
-                    if receiver.reference.is_some() && receiver.mutability.is_none() =>
-                {
-                    call.receiver = true;
-                }
+                FnArg::Receiver(receiver) if is_shared(receiver) => call.receiver = true,
                 FnArg::Receiver(receiver) => {
                     return refuse(
                         receiver,
@@ -87,14 +76,13 @@ impl Call {
 
     /// The signature that arguments are checked against.
     pub(crate) fn signature(&self, qualified: &str) -> TokenStream {
-        let steps = self.params.iter().map(|param| {
+        let steps = self.arguments().map(|param| {
             let name = &param.name;
             match param.kind {
-                ParamKind::Context | ParamKind::This => quote!(),
                 ParamKind::Defaulted(_) => quote!(.optional(#name)),
                 ParamKind::Keywords => quote!(.keywords()),
-                ParamKind::Required => quote!(.required(#name)),
                 ParamKind::Rest => quote!(.rest()),
+                _ => quote!(.required(#name)),
             }
         });
         quote!(::rpyc_core::object::Signature::method(#qualified)#(#steps)*)
@@ -102,45 +90,21 @@ impl Call {
 
     /// Calls the method, with `this`, `cx` and bound `args` at hand.
     pub(crate) fn invocation(&self) -> TokenStream {
-        let mut index = 0_usize;
         let mut lets = Vec::new();
-        let mut passed = Vec::new();
-        if self.receiver {
-            passed.push(quote!(&**this));
+        let mut values = Vec::new();
+        for (index, param) in self.arguments().enumerate() {
+            let Param { name, of, .. } = param;
+            let taken = match &param.kind {
+                ParamKind::Defaulted(default) => quote!(optional(#index, || #default)),
+                ParamKind::Keywords => quote!(keywords()),
+                ParamKind::Rest => quote!(rest(#name)),
+                _ => quote!(required(#index)),
+            };
+            let variable = format_ident!("argument_{index}");
+            lets.push(quote!(let #variable: #of = args.#taken?;));
+            values.push(param.passed(&quote!(#variable)));
         }
-        for (position, param) in self.params.iter().enumerate() {
-            let variable = format_ident!("argument_{position}");
-            let of = &param.of;
-            let name = &param.name;
-            match &param.kind {
-                ParamKind::Context => {
-                    passed.push(quote!(cx));
-                    continue;
-                }
-                ParamKind::This => {
-                    passed.push(quote!(this));
-                    continue;
-                }
-                ParamKind::Required => {
-                    lets.push(quote!(let #variable = args.required::<#of>(#index)?;));
-                    index += 1;
-                }
-                ParamKind::Defaulted(default) => {
-                    lets.push(quote! {
-                        let #variable = args.optional::<#of>(#index, || #default)?;
-                    });
-                    index += 1;
-                }
-                ParamKind::Rest => lets.push(quote! {
-                    let #variable: #of = args.rest(#name)?;
-                }),
-                ParamKind::Keywords => lets.push(quote! {
-                    let #variable: #of = args.keywords()?;
-                }),
-            }
-            passed.push(param.passed(&quote!(#variable)));
-        }
-        let answer = converted(&self.called(&passed));
+        let answer = self.answer(&values);
         quote! {
             #(#lets)*
             #answer
@@ -148,8 +112,9 @@ impl Call {
     }
 
     /// What [`hook`](Call::hook) gives, as it goes to the peer.
-    pub(crate) fn answer(&self, value: &TokenStream) -> TokenStream {
-        converted(&self.hook(std::slice::from_ref(value)))
+    pub(crate) fn answer(&self, values: &[TokenStream]) -> TokenStream {
+        let called = self.hook(values);
+        quote!(::rpyc_core::IntoAny::into_any(#called))
     }
 
     /// Calls the method with what is at hand: `cx` and `this` by kind, `values` for the others.
@@ -161,20 +126,15 @@ impl Call {
             ParamKind::This => quote!(this),
             _ => values.next().unwrap_or_default(),
         });
-        let passed: Vec<TokenStream> = receiver.into_iter().chain(passed).collect();
-        self.called(&passed)
-    }
-
-    fn called(&self, passed: &[TokenStream]) -> TokenStream {
+        let passed = receiver.into_iter().chain(passed);
         let name = &self.name;
         quote_spanned!(self.output=> Self::#name(#(#passed),*))
     }
 
-    /// The parameter that isn't filled in by this side.
-    pub(crate) fn value_param(&self) -> Option<&Param> {
-        self.params
-            .iter()
-            .find(|param| !matches!(param.kind, ParamKind::Context | ParamKind::This))
+    /// The parameters that aren't filled in by this side.
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = &Param> {
+        let params = self.params.iter();
+        params.filter(|param| !matches!(param.kind, ParamKind::Context | ParamKind::This))
     }
 }
 
@@ -250,8 +210,24 @@ impl Param {
     }
 }
 
-fn converted(call: &TokenStream) -> TokenStream {
-    quote!(::rpyc_core::IntoAny::into_any(#call))
+/// Refuses a method that no peer could call, with these reasons.
+pub(crate) fn check_plain(
+    signature: &Signature,
+    if_async: &str,
+    if_generic: &str,
+) -> syn::Result<()> {
+    if let Some(asyncness) = &signature.asyncness {
+        return refuse(asyncness, if_async);
+    }
+    if !signature.generics.params.is_empty() {
+        return refuse(&signature.generics, if_generic);
+    }
+    Ok(())
+}
+
+/// Whether it is `&self`.
+pub(crate) fn is_shared(receiver: &Receiver) -> bool {
+    receiver.reference.is_some() && receiver.mutability.is_none()
 }
 
 /// The type that a reference's own is converted as.

@@ -1,9 +1,10 @@
 //! What stands on the items: marks, and options in parentheses.
 
 use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta, Token};
+use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitStr, Meta, Token};
 
 type Metas = Punctuated<Meta, Token![,]>;
 
@@ -103,13 +104,20 @@ pub(crate) fn take_mark(
     Ok(found)
 }
 
-/// The `name = "..."` of a mark on a method.
-pub(crate) fn name_of(mark: &Attribute) -> syn::Result<Option<String>> {
-    if matches!(mark.meta, Meta::Path(_)) {
-        return Ok(None);
+/// The name that a method's mark gives it at the peer; else its own, less what says what it does.
+pub(crate) fn name_of((word, attribute): &Mark, method: &Ident) -> syn::Result<String> {
+    if !matches!(attribute.meta, Meta::Path(_))
+        && let Name(Some(name)) = attribute.parse_args()?
+    {
+        return Ok(name.value());
     }
-    let Name(name) = mark.parse_args()?;
-    Ok(name.map(|name| name.value()))
+    let own = method.unraw().to_string();
+    let prefix = match *word {
+        "setter" => "set_",
+        "deleter" => "delete_",
+        _ => "",
+    };
+    Ok(own.strip_prefix(prefix).unwrap_or(&own).to_owned())
 }
 
 /// The docstring that the doc comments of something are.

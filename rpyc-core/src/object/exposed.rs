@@ -57,14 +57,14 @@ impl<T: Send + Sync + 'static> Exposed<T> {
 
     fn bound(&self, method: &Arc<Method<T>>) -> Function {
         let class = &self.0.class;
-        let qualified = format!("{}.{}", class.name(), method.name());
+        let qualified = format!("{}.{}", class.name(), method.name);
         let (this, called) = (self.clone(), method.clone());
         let function = Function::new(&qualified, move |cx, args| called.call(&this, cx, args));
-        let function = match method.doc_text() {
+        let function = match &method.doc {
             Some(doc) => function.doc(doc),
             None => function,
         };
-        function.of_module(class.module()).bound_to(self.object())
+        function.of_module(&class.module).bound_to(self.object())
     }
 
     /// The property of this name, which is to be changed.
@@ -84,21 +84,20 @@ impl<T: Send + Sync + 'static> Exposed<T> {
     fn lacks(&self, property: &Property<T>, what: &str) -> Exception {
         Exception::attribute_error(format!(
             "property '{}' of '{}' object has no {what}",
-            property.name(),
+            property.name,
             self.0.class.name()
         ))
     }
 
     /// Calls a dunder method, if there is one.
-    fn special(
+    fn special<const N: usize>(
         &self,
         cx: &Context<'_>,
         name: &str,
-        args: impl IntoIterator<Item = Any>,
+        args: [Any; N],
     ) -> Option<ObjectResult> {
         let method = self.0.class.method(name)?;
-        let args = Args::from(args.into_iter().collect::<Vec<Any>>());
-        Some(method.call(self, cx, args))
+        Some(method.call(self, cx, Args::from(args)))
     }
 
     /// Calls `__exit__` with as many arguments as it takes: the exception alone, or Python's
@@ -107,7 +106,7 @@ impl<T: Send + Sync + 'static> Exposed<T> {
         let Some(method) = self.0.class.method("__exit__") else {
             return Err(self.no_attribute("__exit__"));
         };
-        let args = match method.most_arguments() {
+        let args = match method.most {
             Some(0) => Vec::new(),
             Some(1) => vec![exc],
             _ => vec![exc.clone(), exc, Any::NONE],
@@ -118,7 +117,7 @@ impl<T: Send + Sync + 'static> Exposed<T> {
 
 impl<T: Send + Sync + 'static> Object for Exposed<T> {
     fn id_parts(&self) -> IdParts {
-        let name = self.0.class.full_name();
+        let name = self.0.class.full_name.clone();
         IdParts {
             class: Identity::of_class(&name),
             name,
@@ -199,7 +198,7 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
             Some(text) => as_text(text?, "__repr__"),
             None => Ok(Str::from(format!(
                 "<{} object at {:#x}>",
-                self.0.class.full_name(),
+                self.0.class.full_name,
                 identity_hash(self)
             ))),
         }
@@ -251,12 +250,12 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
     fn dir(&self, cx: &Context<'_>) -> ObjectResult<Vec<Str>> {
         match self.special(cx, "__dir__", []) {
             Some(names) => Ok(Vec::from_any(names?)?),
-            None => Ok(self.0.class.dir()),
+            None => Ok(self.0.class.dir.clone()),
         }
     }
 
     fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
-        Ok(self.0.class.methods())
+        Ok(self.0.class.methods.clone())
     }
 
     fn next(&self, cx: &Context<'_>) -> ObjectResult<Option<Any>> {

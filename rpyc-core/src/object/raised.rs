@@ -1,6 +1,6 @@
 //! [`Raised`]: an exception as an object.
 
-use super::{Any, Context, IdParts, Object, ObjectResult};
+use super::{Access, Any, Context, IdParts, Identity, Object, ObjectResult};
 use crate::exception::Exception;
 use crate::wire::{Str, Value};
 
@@ -18,38 +18,38 @@ impl Raised {
     pub fn of(any: &Any) -> Option<&Exception> {
         any.as_object().map(|Raised(exception)| exception)
     }
+
+    fn value(&self, name: &str) -> Option<Any> {
+        match name {
+            "args" => Some(Any::Value(Value::Tuple(self.0.args().to_vec()))),
+            _ => self.0.attr(name).cloned().map(Any::Value),
+        }
+    }
 }
 
 impl Object for Raised {
     fn id_parts(&self) -> IdParts {
         let name = format!("{}.{}", self.0.module(), self.0.class());
         IdParts {
-            class: super::Identity::of_class(&name),
+            class: Identity::of_class(&name),
             name: Str::from(name),
-            instance: Some(super::Identity::of(self)),
+            instance: Some(Identity::of(self)),
         }
     }
 
     fn attr(&self, _: &Context<'_>, name: &str) -> ObjectResult {
-        match name {
-            "args" => Ok(Any::from(Value::Tuple(self.0.args().to_vec()))),
-            _ => match self.0.attr(name) {
-                Some(value) => Ok(Any::Value(value.clone())),
-                None => Err(self.no_attribute(name)),
-            },
-        }
+        self.value(name).ok_or_else(|| self.no_attribute(name))
     }
 
     fn access_override(
         &self,
-        cx: &Context<'_>,
-        access: super::Access,
+        _: &Context<'_>,
+        access: Access,
         name: &str,
         _: Option<&Any>,
     ) -> Option<ObjectResult> {
         // The peer may read what the exception would have carried by value.
-        let known = name == "args" || self.0.attr(name).is_some();
-        (access == super::Access::Get && known).then(|| self.attr(cx, name))
+        self.value(name).filter(|_| access == Access::Get).map(Ok)
     }
 
     fn repr(&self, _: &Context<'_>) -> ObjectResult<Str> {

@@ -28,16 +28,6 @@ struct Restricted {
     writable: HashSet<Str>,
 }
 
-impl Restricted {
-    fn read(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
-        if !self.readable.contains(name) {
-            return Err(refusal(name));
-        }
-        let decided = self.object.access_override(cx, Access::Get, name, None);
-        decided.unwrap_or_else(|| self.object.attr(cx, name))
-    }
-}
-
 fn refusal(name: &str) -> Exception {
     Exception::attribute_error(format!(
         "cannot access '{name}': the object is restricted by the side that owns it"
@@ -50,7 +40,11 @@ impl Object for Restricted {
     }
 
     fn attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
-        self.read(cx, name)
+        if !self.readable.contains(name) {
+            return Err(refusal(name));
+        }
+        let decided = self.object.access_override(cx, Access::Get, name, None);
+        decided.unwrap_or_else(|| self.object.attr(cx, name))
     }
 
     fn has_attr(&self, _: &Context<'_>, name: &str) -> bool {
@@ -82,7 +76,7 @@ impl Object for Restricted {
         value: Option<&Any>,
     ) -> Option<ObjectResult> {
         Some(match (access, value) {
-            (Access::Get, _) => self.read(cx, name),
+            (Access::Get, _) => self.attr(cx, name),
             (Access::Set, Some(value)) => {
                 self.set_attr(cx, name, value.clone()).map(|()| Any::NONE)
             }
@@ -95,10 +89,6 @@ impl Object for Restricted {
             return self.object.call(cx, args);
         }
         Err(is_not("Restricted", "callable"))
-    }
-
-    fn call_method(&self, cx: &Context<'_>, name: &str, args: Args) -> ObjectResult {
-        self.read(cx, name)?.call_in(cx, args)
     }
 
     fn dir(&self, _: &Context<'_>) -> ObjectResult<Vec<Str>> {

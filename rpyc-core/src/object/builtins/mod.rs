@@ -22,7 +22,7 @@ pub use self::iter::Iter;
 pub use self::list::List;
 pub use self::set::Set;
 use super::class::Method;
-use super::{Any, Args, ClassBuilder, Context, Exposed, IntoAny, ObjectResult, Signature};
+use super::{Any, ClassBuilder, Context, Exposed, IntoAny, ObjectResult, Signature};
 
 /// What a handle of a shared collection has, whichever it is.
 macro_rules! collection {
@@ -123,8 +123,7 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
         let signature = Signature::method(&format!("{}.{name}", self.name));
         let signature = required.into_iter().fold(signature, Signature::required);
         let signature = optional.into_iter().fold(signature, Signature::optional);
-        let method = Method::new(name, move |this, cx, args: Args| {
-            let mut bound = signature.bind(args)?;
+        let method = Method::bound(name, signature, move |this, cx, bound| {
             let required = array::from_fn(|index| bound.take(index).unwrap_or(Any::NONE));
             let optional = array::from_fn(|index| bound.take(N + index));
             call(this, cx, required, optional)?.into_any()

@@ -7,9 +7,7 @@ use super::key::Key;
 use super::{collection, reprs_of};
 use crate::exception::Exception;
 use crate::object::class::Method;
-use crate::object::{
-    Any, Args, Class, ClassBuilder, Exposed, IntoAny, ObjectResult, Signature, convert,
-};
+use crate::object::{Any, Class, ClassBuilder, Exposed, IntoAny, ObjectResult, Signature, convert};
 use crate::sync::Mutex;
 use crate::wire::Value;
 
@@ -150,8 +148,7 @@ fn of_iterables(
     } else {
         signature.required("other")
     };
-    Method::new(name, move |this: &This, _, args: Args| {
-        let mut bound = signature.bind(args)?;
+    Method::bound(name, signature, move |this: &This, _, bound| {
         let mut others = bound.rest::<Any>("others")?;
         others.extend(bound.take(0));
         let others: ObjectResult<Vec<Keys>> = others.into_iter().map(keys).collect();

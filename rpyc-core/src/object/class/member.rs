@@ -2,15 +2,16 @@
 
 use std::fmt;
 
-use super::Signature;
+use super::{BoundArgs, Signature};
 use crate::object::{Any, Args, Context, Exposed, ObjectResult};
 use crate::wire::Str;
 
 /// A method of an exposed type.
 pub struct Method<T> {
-    name: Str,
-    doc: Option<Str>,
-    signature: Option<Signature>,
+    pub(crate) name: Str,
+    pub(crate) doc: Option<Str>,
+    // How many positional arguments it takes at the most, where that is known.
+    pub(crate) most: Option<usize>,
     // The file and the line that tracebacks name.
     place: Option<(&'static str, u32)>,
     call: Call<T>,
@@ -20,7 +21,7 @@ type Call<T> = Box<dyn Fn(&Exposed<T>, &Context<'_>, Args) -> ObjectResult + Sen
 
 /// A computed attribute of an exposed type.
 pub struct Property<T> {
-    name: Str,
+    pub(crate) name: Str,
     pub(crate) get: Option<Get<T>>,
     pub(crate) set: Option<Set<T>>,
     pub(crate) del: Option<Del<T>>,
@@ -39,9 +40,26 @@ impl<T: Send + Sync + 'static> Method<T> {
         Method {
             name: Str::from(name),
             doc: None,
-            signature: None,
+            most: None,
             place: None,
             call: Box::new(call),
+        }
+    }
+
+    /// A method that takes the arguments of this signature.
+    pub fn bound(
+        name: &str,
+        signature: Signature,
+        call: impl Fn(&Exposed<T>, &Context<'_>, &mut BoundArgs<'_>) -> ObjectResult
+        + Send
+        + Sync
+        + 'static,
+    ) -> Method<T> {
+        Method {
+            most: signature.most(),
+            ..Method::new(name, move |this, cx, args| {
+                call(this, cx, &mut signature.bind(args)?)
+            })
         }
     }
 
@@ -52,30 +70,11 @@ impl<T: Send + Sync + 'static> Method<T> {
         self
     }
 
-    /// Says which arguments it takes. The method still binds them itself.
-    #[must_use]
-    pub fn signature(mut self, signature: Signature) -> Method<T> {
-        self.signature = Some(signature);
-        self
-    }
-
     /// Says where it stands in the source, for the tracebacks of what it raises.
     #[must_use]
     pub fn at(mut self, file: &'static str, line: u32) -> Method<T> {
         self.place = Some((file, line));
         self
-    }
-
-    pub(crate) fn name(&self) -> &Str {
-        &self.name
-    }
-
-    pub(crate) fn doc_text(&self) -> Option<&Str> {
-        self.doc.as_ref()
-    }
-
-    pub(crate) fn most_arguments(&self) -> Option<usize> {
-        self.signature.as_ref().and_then(Signature::most)
     }
 
     /// Calls it; what it raises gets a traceback that ends here.
@@ -130,10 +129,6 @@ impl<T: Send + Sync + 'static> Property<T> {
     ) -> Property<T> {
         self.del = Some(Box::new(del));
         self
-    }
-
-    pub(crate) fn name(&self) -> &Str {
-        &self.name
     }
 }
 

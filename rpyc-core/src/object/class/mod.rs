@@ -25,14 +25,17 @@ use crate::wire::Str;
 /// `exposed_prefix`; a *public* one only where the config allows public attributes, as `list.append`
 /// is in Python. What isn't a member can't be reached at all.
 pub struct Class<T> {
-    module: Str,
+    pub(crate) module: Str,
     name: Str,
-    full_name: Str,
+    // `module.name`, as it stands in id_packs.
+    pub(crate) full_name: Str,
     doc: Option<Str>,
     // Exposed members stand under both names.
     members: HashMap<Str, Arc<Member<T>>>,
-    methods: Arc<[object::MethodInfo]>,
-    dir: Vec<Str>,
+    // As INSPECT reports them.
+    pub(crate) methods: Arc<[object::MethodInfo]>,
+    // The names of all members.
+    pub(crate) dir: Vec<Str>,
     pub(crate) service: Option<ServiceParts<T>>,
 }
 
@@ -74,7 +77,7 @@ impl<T: Send + Sync + 'static> Class<T> {
     /// use rpyc_core::object::class::{Class, Method, Signature};
     ///
     /// let signature = Signature::method("EchoService.echo").required("what");
-    /// let echo = Method::new("echo", move |_, _cx, args| signature.bind(args)?.required(0));
+    /// let echo = Method::bound("echo", signature, |_, _cx, args| args.required(0));
     /// let class = Class::builder("demo", "EchoService")
     ///     .service()
     ///     .method(echo.doc("Gives it back."))
@@ -98,28 +101,9 @@ impl<T: Send + Sync + 'static> Class<T> {
         &self.name
     }
 
-    /// `module.name`, as it stands in id_packs.
-    pub(crate) fn full_name(&self) -> Str {
-        self.full_name.clone()
-    }
-
-    pub(crate) fn module(&self) -> &Str {
-        &self.module
-    }
-
     /// Its docstring.
     pub fn doc(&self) -> Option<&Str> {
         self.doc.as_ref()
-    }
-
-    /// As INSPECT reports them.
-    pub(crate) fn methods(&self) -> Arc<[object::MethodInfo]> {
-        self.methods.clone()
-    }
-
-    /// The names of all members.
-    pub(crate) fn dir(&self) -> Vec<Str> {
-        self.dir.clone()
     }
 
     /// The member that `name` reaches on this connection.
@@ -169,25 +153,25 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
 
     /// Adds a method that is exposed. A dunder method (`__len__`) makes an operator work.
     pub fn method(self, method: Method<T>) -> ClassBuilder<T> {
-        let name = method.name().clone();
+        let name = method.name.clone();
         self.add(name, Member::Method(Arc::new(method)), true)
     }
 
     /// Adds a method that is reached only where the config allows public attributes.
     pub fn public_method(self, method: Method<T>) -> ClassBuilder<T> {
-        let name = method.name().clone();
+        let name = method.name.clone();
         self.add(name, Member::Method(Arc::new(method)), false)
     }
 
     /// Adds a property that is exposed.
     pub fn property(self, property: Property<T>) -> ClassBuilder<T> {
-        let name = property.name().clone();
+        let name = property.name.clone();
         self.add(name, Member::Property(property), true)
     }
 
     /// Adds a property that is reached only where the config allows public attributes.
     pub fn public_property(self, property: Property<T>) -> ClassBuilder<T> {
-        let name = property.name().clone();
+        let name = property.name.clone();
         self.add(name, Member::Property(property), false)
     }
 
@@ -259,7 +243,7 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
             }
             for name in names {
                 if let Member::Method(method) = &*member {
-                    methods.push((name.clone(), method.doc_text().cloned()));
+                    methods.push((name.clone(), method.doc.clone()));
                 }
                 dir.push(name.clone());
                 members.insert(name, member.clone());
@@ -304,7 +288,7 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
             if !self
                 .members
                 .iter()
-                .any(|(known, _, _)| known == method.name())
+                .any(|(known, _, _)| *known == method.name)
             {
                 self = self.method(method);
             }

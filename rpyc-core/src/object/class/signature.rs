@@ -84,7 +84,7 @@ impl Signature {
     }
 
     /// How many positional arguments it takes at the most; `None` for any number.
-    pub fn most(&self) -> Option<usize> {
+    pub(super) fn most(&self) -> Option<usize> {
         (!self.rest).then_some(self.params.len())
     }
 
@@ -242,12 +242,6 @@ mod tests {
             .optional("price")
     }
 
-    #[track_caller]
-    fn refuses(signature: &Signature, args: Args, message: &str) {
-        let refused = signature.bind(args).map(drop);
-        assert_eq!(refused, Err(Exception::type_error(message)));
-    }
-
     #[test]
     fn arguments_find_their_places_by_position_and_by_name() {
         let signature = signature();
@@ -269,43 +263,51 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused_in_the_words_of_python() {
         let three = signature();
-        refuses(
-            &three,
-            args![],
-            "Shop.order() missing 2 required positional arguments: 'item' and 'count'",
-        );
-        refuses(
-            &three,
-            args![1],
-            "Shop.order() missing 1 required positional argument: 'count'",
-        );
-        refuses(
-            &three,
-            args![1, 2, 3, 4],
-            "Shop.order() takes from 3 to 4 positional arguments but 5 were given",
-        );
-        refuses(
-            &three,
-            args![1, 2, colour = 3],
-            "Shop.order() got an unexpected keyword argument 'colour'",
-        );
-        refuses(
-            &three,
-            args![1, 2, item = 3],
-            "Shop.order() got multiple values for argument 'item'",
-        );
         let none = Signature::function("now");
-        refuses(
-            &none,
-            args![1],
-            "now() takes 0 positional arguments but 1 was given",
-        );
-        let many = Signature::function("f").required("a").required("b");
-        refuses(
-            &many.required("c"),
-            args![],
-            "f() missing 3 required positional arguments: 'a', 'b', and 'c'",
-        );
+        let all = Signature::function("f")
+            .required("a")
+            .required("b")
+            .required("c");
+        for (signature, args, message) in [
+            (
+                &three,
+                args![],
+                "Shop.order() missing 2 required positional arguments: 'item' and 'count'",
+            ),
+            (
+                &three,
+                args![1],
+                "Shop.order() missing 1 required positional argument: 'count'",
+            ),
+            (
+                &three,
+                args![1, 2, 3, 4],
+                "Shop.order() takes from 3 to 4 positional arguments but 5 were given",
+            ),
+            (
+                &three,
+                args![1, 2, colour = 3],
+                "Shop.order() got an unexpected keyword argument 'colour'",
+            ),
+            (
+                &three,
+                args![1, 2, item = 3],
+                "Shop.order() got multiple values for argument 'item'",
+            ),
+            (
+                &none,
+                args![1],
+                "now() takes 0 positional arguments but 1 was given",
+            ),
+            (
+                &all,
+                args![],
+                "f() missing 3 required positional arguments: 'a', 'b', and 'c'",
+            ),
+        ] {
+            let refused = signature.bind(args).map(drop);
+            assert_eq!(refused, Err(Exception::type_error(message)));
+        }
     }
 
     #[test]
@@ -321,18 +323,18 @@ mod tests {
     fn a_wrong_type_names_the_argument() {
         let signature = signature();
         let mut bound = signature.bind(args!["one", (), 2.5]).expect("they fit");
-        let message = |outcome: Result<i64, Exception>| outcome.err().map(|error| error.message());
-        assert_eq!(
-            message(bound.required(0)).as_deref(),
-            Some("Shop.order() argument 'item' must be int, not str")
-        );
-        assert_eq!(
-            message(bound.required(1)).as_deref(),
-            Some("Shop.order() argument 'count' must be int, not NoneType")
-        );
-        assert_eq!(
-            message(bound.optional(2, || 1)).as_deref(),
-            Some("Shop.order() argument 'price' must be int, not float")
-        );
+        let outcomes = [
+            bound.required(0),
+            bound.required(1),
+            bound.optional(2, || 1),
+        ];
+        for (outcome, wrong) in outcomes.into_iter().zip([
+            "'item' must be int, not str",
+            "'count' must be int, not NoneType",
+            "'price' must be int, not float",
+        ]) {
+            let message = format!("Shop.order() argument {wrong}");
+            assert_eq!(outcome, Err::<i64, _>(Exception::type_error(message)));
+        }
     }
 }
