@@ -1,7 +1,6 @@
 //! What is sent and read over a stream before RPyC begins, within the time that connecting may take.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -60,10 +59,6 @@ impl Stream for Within<'_> {
         self.stream.read_ready(buffer)
     }
 
-    fn has_buffered(&self) -> bool {
-        self.stream.has_buffered()
-    }
-
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         self.stream.set_read_timeout(timeout)
     }
@@ -84,33 +79,12 @@ impl Stream for Within<'_> {
             })
     }
 
-    fn one_frame_a_write(&self) -> bool {
-        self.stream.one_frame_a_write()
-    }
-
-    fn has_unsent(&self) -> bool {
-        self.stream.has_unsent()
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        self.stream.flush()
-    }
-
     fn shutdown(&self) {
         self.stream.shutdown();
     }
 
-    fn endpoints(&self) -> Option<(SocketAddr, SocketAddr)> {
-        self.stream.endpoints()
-    }
-
-    #[cfg(unix)]
-    fn raw_fd(&self) -> Option<std::os::fd::RawFd> {
-        self.stream.raw_fd()
-    }
-
-    fn peer_label(&self) -> String {
-        self.stream.peer_label()
+    fn inner(&self) -> Option<&dyn Stream> {
+        Some(self.stream)
     }
 }
 

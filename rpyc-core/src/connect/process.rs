@@ -1,7 +1,7 @@
 //! Peers at the other end of pipes: child processes, stdio, a tunnel through ssh.
 
 use std::io::{self, IoSlice};
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -139,25 +139,13 @@ impl Stream for ChildStream {
         self.pipes.write_vectored(slices)
     }
 
-    fn try_write(&self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
-        self.pipes.try_write(bytes, patience)
-    }
-
-    fn bound_writes(&self, patience: Duration) -> bool {
-        self.pipes.bound_writes(patience)
-    }
-
     fn shutdown(&self) {
         self.pipes.shutdown();
         self.reap();
     }
 
-    fn raw_fd(&self) -> Option<RawFd> {
-        self.pipes.raw_fd()
-    }
-
-    fn peer_label(&self) -> String {
-        self.pipes.peer_label()
+    fn inner(&self) -> Option<&dyn Stream> {
+        Some(&self.pipes)
     }
 }
 

@@ -81,6 +81,14 @@ const OS_ERRORS: &[&str] = &[
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn reads(exception: Exception, attrs: &[(&'static str, Value)], text: &str) {
+        let add = |all: Exception, (name, value): &(&'static str, Value)| {
+            all.with_attr(*name, value.clone())
+        };
+        assert_eq!(attrs.iter().fold(exception, add).message(), text);
+    }
+
     #[test]
     fn an_os_error_reads_as_in_python() {
         let missing = || {
@@ -90,47 +98,29 @@ mod tests {
                 .with_attr("errno", 2)
                 .with_attr("strerror", "No such file or directory")
         };
-        let rows = [
-            (missing(), "[Errno 2] No such file or directory"),
+        let none = Value::None;
+        for (attrs, file) in [
+            (&[][..], ""),
+            (&[("filename", "/no/such".into())], ": '/no/such'"),
             (
-                missing().with_attr("filename", "/no/such"),
-                "[Errno 2] No such file or directory: '/no/such'",
+                &[("filename", "a".into()), ("filename2", "b".into())],
+                ": 'a' -> 'b'",
             ),
-            (
-                missing()
-                    .with_attr("filename", "a")
-                    .with_attr("filename2", "b"),
-                "[Errno 2] No such file or directory: 'a' -> 'b'",
-            ),
-            (
-                missing().with_attr("filename", Value::None),
-                "[Errno 2] No such file or directory",
-            ),
-            (
-                missing().with_attr("filename", 7),
-                "[Errno 2] No such file or directory: 7",
-            ),
-            (
-                Exception::builtin("OSError").with_arg(5).with_arg("x"),
-                "[Errno 5] x",
-            ),
-            (
-                Exception::builtin("OSError").with_arg("just a text"),
-                "just a text",
-            ),
-            (
-                Exception::builtin("OSError")
-                    .with_arg("just a text")
-                    .with_attr("errno", Value::None)
-                    .with_attr("strerror", Value::None)
-                    .with_attr("filename", Value::None),
-                "just a text",
-            ),
-            (Exception::timeout_error("too late"), "too late"),
-        ];
-        for (exception, text) in rows {
-            assert_eq!(exception.message(), text);
+            (&[("filename", none.clone())], ""),
+            (&[("filename", 7.into())], ": 7"),
+        ] {
+            reads(
+                missing(),
+                attrs,
+                &format!("[Errno 2] No such file or directory{file}"),
+            );
         }
+        let error = || Exception::builtin("OSError");
+        reads(error().with_arg(5).with_arg("x"), &[], "[Errno 5] x");
+        reads(error().with_arg("just a text"), &[], "just a text");
+        let empty = ["errno", "strerror", "filename"].map(|name| (name, none.clone()));
+        reads(error().with_arg("just a text"), &empty, "just a text");
+        reads(Exception::timeout_error("too late"), &[], "too late");
     }
 
     #[test]
@@ -140,28 +130,18 @@ mod tests {
                 .with_arg("invalid syntax")
                 .with_attr("msg", "invalid syntax")
         };
-        let rows = [
-            (wrong(), "invalid syntax"),
-            (wrong().with_attr("lineno", 3), "invalid syntax (line 3)"),
+        let none = Value::None;
+        for (attrs, place) in [
+            (&[][..], ""),
+            (&[("lineno", 3.into())], " (line 3)"),
+            (&[("filename", "<string>".into())], " (<string>)"),
             (
-                wrong().with_attr("filename", "<string>"),
-                "invalid syntax (<string>)",
+                &[("filename", "/home/x/m.py".into()), ("lineno", 3.into())],
+                " (m.py, line 3)",
             ),
-            (
-                wrong()
-                    .with_attr("filename", "/home/x/m.py")
-                    .with_attr("lineno", 3),
-                "invalid syntax (m.py, line 3)",
-            ),
-            (
-                wrong()
-                    .with_attr("filename", Value::None)
-                    .with_attr("lineno", Value::None),
-                "invalid syntax",
-            ),
-        ];
-        for (exception, text) in rows {
-            assert_eq!(exception.message(), text);
+            (&[("filename", none.clone()), ("lineno", none)], ""),
+        ] {
+            reads(wrong(), attrs, &format!("invalid syntax{place}"));
         }
     }
 }

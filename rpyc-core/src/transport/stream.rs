@@ -23,7 +23,7 @@ pub trait Stream: Send + Sync {
     /// Whether the stream holds, or may hold, bytes that it has received and not given out: polling the
     /// descriptor doesn't show them. A stream over another stream answers for both.
     fn has_buffered(&self) -> bool {
-        false
+        self.inner().is_some_and(|inner| inner.has_buffered())
     }
 
     /// Bounds the reads from now on; `None` lets them block.
@@ -45,8 +45,10 @@ pub trait Stream: Send + Sync {
     /// `WouldBlock` when it can't, and the next write brings the same bytes again; `Unsupported` where the
     /// stream can't bound a write; else what the system says.
     fn try_write(&self, bytes: &[u8], limit: Duration) -> io::Result<usize> {
-        let _ = (bytes, limit);
-        Err(io::ErrorKind::Unsupported.into())
+        match self.inner() {
+            Some(inner) => inner.try_write(bytes, limit),
+            None => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     /// From now on a write or a flush that makes no progress for `limit` fails with `WouldBlock`.
@@ -54,19 +56,18 @@ pub trait Stream: Send + Sync {
     /// Returns whether the stream can do that. A stream that can't is written by threads without a deadline
     /// alone, which costs a hand-over to such a thread for each message.
     fn bound_writes(&self, limit: Duration) -> bool {
-        let _ = limit;
-        false
+        self.inner().is_some_and(|inner| inner.bound_writes(limit))
     }
 
     /// Whether each frame is to be written by a call of its own. TLS streams ask for it: Python's rpyc
     /// polls the socket, and would not notice the second frame of a TLS record.
     fn one_frame_a_write(&self) -> bool {
-        false
+        self.inner().is_some_and(|inner| inner.one_frame_a_write())
     }
 
     /// Whether the stream itself has something to send: reading from a TLS stream may lead to an alert.
     fn has_unsent(&self) -> bool {
-        false
+        self.inner().is_some_and(|inner| inner.has_unsent())
     }
 
     /// Sends what [`has_unsent`](Stream::has_unsent) tells of, unless a write has sent it already.
@@ -75,32 +76,42 @@ pub trait Stream: Send + Sync {
     /// `WouldBlock` once [`bound_writes`](Stream::bound_writes) bounds it: there is still something
     /// unsent. Else what the system says.
     fn flush(&self) -> io::Result<()> {
-        Ok(())
+        self.inner().map_or(Ok(()), |inner| inner.flush())
     }
 
     /// Ends both directions; blocked reads and writes return. Errors are ignored.
     fn shutdown(&self);
 
     /// Asks the system to acknowledge the next bytes at once (TCP_QUICKACK), where it can.
-    fn quick_ack(&self) {}
+    fn quick_ack(&self) {
+        if let Some(inner) = self.inner() {
+            inner.quick_ack();
+        }
+    }
 
     /// The addresses of both ends, this side's first, where there are any.
     fn endpoints(&self) -> Option<(SocketAddr, SocketAddr)> {
-        None
+        self.inner()?.endpoints()
     }
 
     /// The descriptor that is read, where there is one.
     #[cfg(unix)]
     fn raw_fd(&self) -> Option<std::os::fd::RawFd> {
-        None
+        self.inner()?.raw_fd()
     }
 
     /// What the peer is called in logs.
     fn peer_label(&self) -> String {
-        match self.endpoints() {
-            Some((_, peer)) => peer.to_string(),
-            None => "a local peer".to_owned(),
+        match (self.inner(), self.endpoints()) {
+            (Some(inner), _) => inner.peer_label(),
+            (None, Some((_, peer))) => peer.to_string(),
+            (None, None) => "a local peer".to_owned(),
         }
+    }
+
+    /// The stream that this one wraps: what has a default is passed on to it.
+    fn inner(&self) -> Option<&dyn Stream> {
+        None
     }
 }
 

@@ -1,8 +1,6 @@
 //! A stream whose bytes are counted.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
-use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,10 +36,6 @@ impl Stream for Counted {
         Ok(count)
     }
 
-    fn has_buffered(&self) -> bool {
-        self.stream.has_buffered()
-    }
-
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         self.stream.set_read_timeout(timeout)
     }
@@ -58,39 +52,11 @@ impl Stream for Counted {
         Ok(count)
     }
 
-    fn bound_writes(&self, patience: Duration) -> bool {
-        self.stream.bound_writes(patience)
-    }
-
-    fn one_frame_a_write(&self) -> bool {
-        self.stream.one_frame_a_write()
-    }
-
-    fn has_unsent(&self) -> bool {
-        self.stream.has_unsent()
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        self.stream.flush()
-    }
-
     fn shutdown(&self) {
         self.stream.shutdown();
     }
 
-    fn quick_ack(&self) {
-        self.stream.quick_ack();
-    }
-
-    fn endpoints(&self) -> Option<(SocketAddr, SocketAddr)> {
-        self.stream.endpoints()
-    }
-
-    fn raw_fd(&self) -> Option<RawFd> {
-        self.stream.raw_fd()
-    }
-
-    fn peer_label(&self) -> String {
-        self.stream.peer_label()
+    fn inner(&self) -> Option<&dyn Stream> {
+        Some(&*self.stream)
     }
 }
