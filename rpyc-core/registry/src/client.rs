@@ -4,11 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::DEFAULT_PORT;
-use super::directory::{Directory, LONGEST, Offer, Polling, ServerEntry, Watch, service_name};
+use super::directory::{
+    Directory, LONGEST, Offer, Polling, ServerEntry, TAKEN_BY_NONE, Watch, service_name,
+};
 use super::error::RegistryError;
 use super::message::{
-    AnswerError, Command, MAX_DATAGRAM, MAX_LISTING, ServerAddress, decode_done, decode_names,
-    decode_servers,
+    AnswerError, Command, MAX_DATAGRAM, MAX_LISTING, decode_done, decode_names, decode_servers,
 };
 use super::resolve::Resolver;
 use super::transport::{Kind, Question, Target};
@@ -16,14 +17,9 @@ use super::transport::{Kind, Question, Target};
 /// How to reach a registry. Making one does nothing yet; each call asks anew.
 #[derive(Clone, Debug)]
 pub struct RegistryClient {
-    kind: Kind,
-    host: String,
-    port: u16,
-    timeout: Duration,
-    source: Option<IpAddr>,
+    target: Target,
     advertised: Option<IpAddr>,
     poll_interval: Duration,
-    resolver: Resolver,
 }
 
 impl RegistryClient {
@@ -49,21 +45,23 @@ impl RegistryClient {
 
     fn new(kind: Kind, host: String) -> RegistryClient {
         RegistryClient {
-            kind,
-            host,
-            port: DEFAULT_PORT,
-            timeout: Duration::from_secs(2),
-            source: None,
+            target: Target {
+                kind,
+                host,
+                port: DEFAULT_PORT,
+                resolver: Resolver::default(),
+                source: None,
+                timeout: Duration::from_secs(2),
+            },
             advertised: None,
             poll_interval: POLL,
-            resolver: Resolver::default(),
         }
     }
 
     /// The registry's port. Default: 18811.
     #[must_use]
     pub fn port(mut self, port: u16) -> RegistryClient {
-        self.port = port;
+        self.target.port = port;
         self
     }
 
@@ -71,7 +69,7 @@ impl RegistryClient {
     /// hour at most.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> RegistryClient {
-        self.timeout = timeout.min(Duration::from_secs(3600));
+        self.target.timeout = timeout.min(Duration::from_secs(3600));
         self
     }
 
@@ -79,7 +77,7 @@ impl RegistryClient {
     /// to be where its REGISTER comes from. Default: the system's choice.
     #[must_use]
     pub fn source(mut self, address: IpAddr) -> RegistryClient {
-        self.source = Some(address);
+        self.target.source = Some(address);
         self
     }
 
@@ -112,9 +110,7 @@ impl RegistryClient {
     ) -> Result<T, RegistryError> {
         let bytes = command.encode();
         if Command::decode(&bytes).is_err() {
-            return Err(RegistryError::Misuse(
-                "no registry takes this: no names, too many of them, or port 0",
-            ));
+            return Err(RegistryError::Misuse(TAKEN_BY_NONE));
         }
         let question = Question {
             bytes: &bytes,
@@ -122,19 +118,7 @@ impl RegistryClient {
             read: &read,
             is_enough: &is_enough,
         };
-        let target = Target {
-            host: &self.host,
-            port: self.port,
-            label: &self.label(),
-            resolver: &self.resolver,
-            source: self.source,
-            timeout: self.timeout,
-        };
-        target.ask(self.kind, &question)
-    }
-
-    fn label(&self) -> String {
-        ServerAddress::new(&*self.host, self.port).to_string()
+        self.target.ask(&question)
     }
 }
 
@@ -162,7 +146,7 @@ impl Directory for RegistryClient {
             names.as_ref().is_some_and(|names| !names.is_empty())
         })?;
         let mut names = names.ok_or_else(|| RegistryError::ListingOff {
-            registry: self.label(),
+            registry: self.target.label(),
         })?;
         names.sort();
         Ok(names)

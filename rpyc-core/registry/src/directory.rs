@@ -155,9 +155,7 @@ impl Offer {
             .map(service_name)
             .collect::<Result<_, _>>()?;
         if port == 0 || !(1..=MAX_NAMES).contains(&names.len()) {
-            return Err(RegistryError::Misuse(
-                "no registry takes this: no names, too many of them, or port 0",
-            ));
+            return Err(RegistryError::Misuse(TAKEN_BY_NONE));
         }
         Ok(Offer {
             names,
@@ -264,6 +262,8 @@ pub(super) fn service_name(name: &str) -> Result<ServiceName, RegistryError> {
     ))
 }
 
+pub(super) const TAKEN_BY_NONE: &str =
+    "no registry takes this: no names, too many of them, or port 0";
 /// A wait that is as good as endless, and far from what a clock can't express.
 pub(super) const LONGEST: Duration = Duration::from_secs(24 * 3600);
 

@@ -139,19 +139,10 @@ impl Command {
         let (Some(name), Some(arguments)) = (text(name), arguments.as_tuple()) else {
             return Err(CommandError::NotCommand);
         };
-        let read = if name.eq_ignore_ascii_case(QUERY) {
-            (QUERY, query(arguments))
-        } else if name.eq_ignore_ascii_case(REGISTER) {
-            (REGISTER, register(arguments))
-        } else if name.eq_ignore_ascii_case(UNREGISTER) {
-            (UNREGISTER, unregister(arguments))
-        } else if name.eq_ignore_ascii_case(LIST) {
-            (LIST, list(arguments))
-        } else {
-            return Err(CommandError::Unknown);
-        };
-        let (command, read) = read;
-        read.map_err(|problem| CommandError::Arguments { command, problem })
+        let mut known = COMMANDS.iter();
+        let known = known.find(|(known, _)| name.eq_ignore_ascii_case(known));
+        let &(command, read) = known.ok_or(CommandError::Unknown)?;
+        read(arguments).map_err(|problem| CommandError::Arguments { command, problem })
     }
 
     /// Whether more bytes could make a command of these, which are the beginning of one: a TCP
@@ -284,7 +275,7 @@ pub fn decode_done(bytes: &[u8]) -> Result<(), AnswerError> {
 /// # Errors
 /// The answer isn't a tuple of servers.
 pub fn decode_servers(bytes: &[u8]) -> Result<Vec<ServerAddress>, AnswerError> {
-    let answer = items(bytes, "a tuple of servers")?;
+    let answer = items(decode_answer(bytes)?, "a tuple of servers")?;
     let mut servers = Vec::with_capacity(answer.len());
     for server in &answer {
         let Some([host, port]) = server.as_tuple() else {
@@ -304,10 +295,11 @@ pub fn decode_servers(bytes: &[u8]) -> Result<Vec<ServerAddress>, AnswerError> {
 /// # Errors
 /// The answer isn't a tuple of names.
 pub fn decode_names(bytes: &[u8]) -> Result<Option<Vec<String>>, AnswerError> {
-    if decode_answer(bytes)?.is_none() {
+    let answer = decode_answer(bytes)?;
+    if answer.is_none() {
         return Ok(None);
     }
-    let answer = items(bytes, "a tuple of names")?;
+    let answer = items(answer, "a tuple of names")?;
     let names = answer.iter().map(|name| match text(name) {
         Some(name) => Ok(name.to_owned()),
         None => Err(unexpected("a name", name)),
@@ -315,8 +307,8 @@ pub fn decode_names(bytes: &[u8]) -> Result<Option<Vec<String>>, AnswerError> {
     names.collect::<Result<_, _>>().map(Some)
 }
 
-fn items(bytes: &[u8], expected: &'static str) -> Result<Vec<Value>, AnswerError> {
-    match decode_answer(bytes)? {
+fn items(answer: Value, expected: &'static str) -> Result<Vec<Value>, AnswerError> {
+    match answer {
         Value::Tuple(items) => Ok(items),
         Value::Str(reason) => Err(AnswerError::Refused(reason.to_string())),
         other => Err(unexpected(expected, &other)),
@@ -462,6 +454,16 @@ fn limits() -> Limits {
         .max_items(MAX_LISTING)
         .max_int_digits(20)
 }
+
+type Read = fn(&[Value]) -> Result<Command, &'static str>;
+
+/// How the arguments of each command are read.
+const COMMANDS: [(&str, Read); 4] = [
+    (QUERY, query),
+    (REGISTER, register),
+    (UNREGISTER, unregister),
+    (LIST, list),
+];
 
 const ARITY: &str = "a wrong number of arguments";
 const DONE: &str = "OK";

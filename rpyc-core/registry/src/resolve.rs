@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::Arc;
 use std::time::Instant;
+
+use parking_lot::{Condvar, Mutex};
+use rpyc_core::executor;
 
 /// Looks names up, each on a thread of its own: one at a time for each name, however many wait for it,
 /// and however often somebody has given up.
@@ -48,20 +50,18 @@ impl Resolver {
     }
 
     fn lookup(&self, host: &str) -> io::Result<Arc<Lookup>> {
-        let mut lookups = lock(&self.lookups);
+        let mut lookups = self.lookups.lock();
         if let Some(running) = lookups.get(host) {
             return Ok(running.clone());
         }
         let lookup = Arc::new(Lookup::default());
         let (resolver, name, ends) = (self.clone(), host.to_owned(), lookup.clone());
-        thread::Builder::new()
-            .name("rpyc-resolve".to_owned())
-            .spawn(move || {
-                let found = (resolver.look_up)(&name).map_err(Arc::new);
-                lock(&resolver.lookups).remove(&name);
-                *lock(&ends.found) = Some(found);
-                ends.ended.notify_all();
-            })?;
+        executor::spawn("resolve", move || {
+            let found = (resolver.look_up)(&name).map_err(Arc::new);
+            resolver.lookups.lock().remove(&name);
+            *ends.found.lock() = Some(found);
+            ends.ended.notify_all();
+        })?;
         lookups.insert(host.to_owned(), lookup.clone());
         Ok(lookup)
     }
@@ -69,12 +69,9 @@ impl Resolver {
 
 impl Lookup {
     fn wait(&self, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let found = lock(&self.found);
-        let waited = self
-            .ended
-            .wait_timeout_while(found, left, |found| found.is_none());
-        let (found, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut found = self.found.lock();
+        self.ended
+            .wait_while_until(&mut found, |found| found.is_none(), deadline);
         match &*found {
             None => Err(io::ErrorKind::TimedOut.into()),
             Some(Ok(addresses)) => Ok(addresses.clone()),
@@ -98,10 +95,6 @@ impl fmt::Debug for Resolver {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -119,7 +112,7 @@ mod tests {
         let resolver = Resolver {
             look_up: Arc::new(move |_| {
                 counted.fetch_add(1, Ordering::SeqCst);
-                lock(&answered).recv().expect("an answer")
+                answered.lock().recv().expect("an answer")
             }),
             lookups: Arc::default(),
         };

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Socket, Type};
 
 use super::error::RegistryError;
-use super::message::AnswerError;
+use super::message::{AnswerError, ServerAddress};
 use super::resolve::Resolver;
 
 #[derive(Clone, Copy, Debug)]
@@ -16,13 +16,13 @@ pub(super) enum Kind {
     Udp,
 }
 
-/// Who is asked.
-pub(super) struct Target<'a> {
-    pub(super) host: &'a str,
+/// Who is asked, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) kind: Kind,
+    pub(super) host: String,
     pub(super) port: u16,
-    /// Both, for errors.
-    pub(super) label: &'a str,
-    pub(super) resolver: &'a Resolver,
+    pub(super) resolver: Resolver,
     pub(super) source: Option<IpAddr>,
     pub(super) timeout: Duration,
 }
@@ -36,16 +36,17 @@ pub(super) struct Question<'a, T> {
     pub(super) is_enough: &'a dyn Fn(&T) -> bool,
 }
 
-impl Target<'_> {
-    pub(super) fn ask<T>(
-        &self,
-        kind: Kind,
-        question: &Question<'_, T>,
-    ) -> Result<T, RegistryError> {
+impl Target {
+    /// Host and port, for errors.
+    pub(super) fn label(&self) -> String {
+        ServerAddress::new(&*self.host, self.port).to_string()
+    }
+
+    pub(super) fn ask<T>(&self, question: &Question<'_, T>) -> Result<T, RegistryError> {
         let began = Instant::now();
         let resolved = self
             .resolver
-            .resolve(self.host, self.port, began + self.timeout);
+            .resolve(&self.host, self.port, began + self.timeout);
         let mut addresses =
             resolved.map_err(|error| self.failed_or_late("resolving its name", error))?;
         if let Some(source) = self.source {
@@ -56,7 +57,7 @@ impl Target<'_> {
             io::ErrorKind::AddrNotAvailable.into(),
         );
         for address in addresses {
-            let answer = match kind {
+            let answer = match self.kind {
                 Kind::Tcp => self.ask_over_tcp(address, question, began + self.timeout),
                 Kind::Udp => self.ask_over_udp(address, question, began),
             };
@@ -169,13 +170,13 @@ impl Target<'_> {
 
     fn judge<T>(&self, answer: Result<T, AnswerError>) -> Result<T, RegistryError> {
         answer.map_err(|source| RegistryError::Answer {
-            registry: self.label.to_owned(),
+            registry: self.label(),
             source,
         })
     }
 
     fn failed(&self, doing: &'static str, error: io::Error) -> RegistryError {
-        RegistryError::io(self.label, doing, error)
+        RegistryError::io(&self.label(), doing, error)
     }
 
     fn failed_or_late(&self, doing: &'static str, error: io::Error) -> RegistryError {
@@ -187,7 +188,7 @@ impl Target<'_> {
 
     fn no_answer(&self) -> RegistryError {
         RegistryError::NoAnswer {
-            registry: self.label.to_owned(),
+            registry: self.label(),
             after: self.timeout,
         }
     }

@@ -4,9 +4,9 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rpyc_core::transport::TlsClient;
 
 use super::http::{Answer, Link, Trouble, left};
@@ -99,25 +99,23 @@ impl Gateway {
         }
     }
 
-    /// Asks one member after the other, beginning with the one that answered last, each within its
-    /// share of the time.
+    /// Asks one member after the other, beginning with the one that answered last, each with its token
+    /// and within its share of the time.
     fn try_each<T>(
         &self,
         deadline: Instant,
-        ask: impl Fn(usize, Instant) -> Result<T, Failed>,
+        ask: impl Fn(usize, Option<&str>, Instant) -> Result<T, Failed>,
     ) -> Result<T, Failed> {
-        let began = Instant::now();
+        let limit = deadline.saturating_duration_since(Instant::now());
         let first = self.current.load(Ordering::Relaxed);
         let count = self.endpoints.len();
-        let mut last = Failed::Away(RegistryError::NoAnswer {
-            registry: self.label(),
-            after: deadline.saturating_duration_since(began),
-        });
+        let mut last = self.late(limit);
         for tried in 0..count {
             let Ok(left) = left(deadline) else { break };
-            let share = left / u32::try_from(count - tried).unwrap_or(1);
+            let share = Instant::now() + left / u32::try_from(count - tried).unwrap_or(1);
             let member = (first + tried) % count;
-            match ask(member, Instant::now() + share) {
+            let ask = |token: Option<&str>| ask(member, token, share);
+            match self.with_token(member, share, ask) {
                 Err(failed @ Failed::Away(_)) => last = failed,
                 settled => {
                     self.current.store(member, Ordering::Relaxed);
@@ -125,7 +123,7 @@ impl Gateway {
                 }
             }
         }
-        Err(last)
+        Err(self.in_all(last, limit))
     }
 
     /// Asks a member; with a new token where it doesn't know the old one.
@@ -138,7 +136,7 @@ impl Gateway {
         let Some((name, password)) = &self.login else {
             return ask(None);
         };
-        let known = self.lock(&self.token).clone();
+        let known = self.token.lock().clone();
         if let Some(token) = &known {
             match ask(Some(token)) {
                 Err(Failed::Refused(UNAUTHENTICATED, _)) => {}
@@ -146,14 +144,14 @@ impl Gateway {
             }
         }
         // Somebody else may have got a new one meanwhile.
-        let other = self.lock(&self.token).clone();
+        let other = self.token.lock().clone();
         if let Some(token) = other.filter(|other| known.as_ref() != Some(other)) {
             return ask(Some(&token));
         }
         let login = encode(&Login { name, password });
         let answer = self.ask(member, "/v3/auth/authenticate", &login, None, deadline)?;
         let Token { token } = self.read(member, &answer)?;
-        *self.lock(&self.token) = Some(token.clone());
+        *self.token.lock() = Some(token.clone());
         ask(Some(&token))
     }
 
@@ -233,7 +231,7 @@ impl Gateway {
     }
 
     fn idle_to(&self, member: usize) -> Option<Link> {
-        let mut idle = self.lock(&self.idle);
+        let mut idle = self.idle.lock();
         // What lies between may have forgotten an old one, which nobody would say.
         idle.retain(|idle| idle.since.elapsed() < LONGEST_IDLE);
         let last = idle.iter().rposition(|idle| idle.member == member)?;
@@ -241,7 +239,7 @@ impl Gateway {
     }
 
     fn keep(&self, member: usize, link: Link) {
-        let mut idle = self.lock(&self.idle);
+        let mut idle = self.idle.lock();
         if idle.len() >= MOST_IDLE {
             idle.remove(0);
         }
@@ -281,18 +279,7 @@ impl Gateway {
     }
 
     fn failed(&self, member: usize, trouble: Trouble) -> Failed {
-        let registry = self.endpoints[member].label();
-        match trouble {
-            Trouble::Io(doing, source) => Failed::Away(RegistryError::io(&registry, doing, source)),
-            Trouble::Late => Failed::Away(RegistryError::NoAnswer {
-                registry,
-                after: Duration::ZERO,
-            }),
-            Trouble::TooLong => Failed::TooLong(self.answer(member, AnswerError::TooLong)),
-            Trouble::Malformed(problem) => {
-                Failed::Away(self.answer(member, AnswerError::NotEtcd(shown(&problem))))
-            }
-        }
+        failed(self.endpoints[member].label(), trouble)
     }
 
     fn answer(&self, member: usize, source: AnswerError) -> RegistryError {
@@ -308,53 +295,45 @@ impl Gateway {
         labels.join(",")
     }
 
-    fn lock<'m, T>(&self, mutex: &'m Mutex<T>) -> MutexGuard<'m, T> {
-        mutex.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The time that a question had, where a member's share of it is over.
     fn in_all(&self, failed: Failed, after: Duration) -> Failed {
         match failed {
-            Failed::Away(RegistryError::NoAnswer { .. }) => Failed::Away(RegistryError::NoAnswer {
-                registry: self.label(),
-                after,
-            }),
+            Failed::Away(RegistryError::NoAnswer { .. }) => self.late(after),
             failed => failed,
         }
+    }
+
+    /// No member has answered within the time.
+    fn late(&self, after: Duration) -> Failed {
+        Failed::Away(RegistryError::NoAnswer {
+            registry: self.label(),
+            after,
+        })
     }
 }
 
 impl Rpc for Gateway {
     fn post(&self, path: &str, body: &[u8], deadline: Instant) -> Result<Vec<u8>, Failed> {
-        let limit = deadline.saturating_duration_since(Instant::now());
-        self.try_each(deadline, |member, share| {
-            self.with_token(member, share, |token| {
-                self.ask(member, path, body, token, share)
-            })
+        self.try_each(deadline, |member, token, share| {
+            self.ask(member, path, body, token, share)
         })
-        .map_err(|failed| self.in_all(failed, limit))
     }
 
     fn stream(&self, path: &str, body: &[u8], deadline: Instant) -> Result<Box<dyn Lines>, Failed> {
-        let limit = deadline.saturating_duration_since(Instant::now());
-        self.try_each(deadline, |member, share| {
-            self.with_token(member, share, |token| {
-                let answer = self.open(member, path, body, token, share)?;
-                let lines = HttpLines {
-                    answer,
-                    unread: Vec::new(),
-                    given: 0,
-                    member: self.endpoints[member].label(),
-                };
-                Ok(Box::new(lines) as Box<dyn Lines>)
-            })
+        self.try_each(deadline, |member, token, share| {
+            let lines = HttpLines {
+                answer: self.open(member, path, body, token, share)?,
+                unread: Vec::new(),
+                given: 0,
+                member: self.endpoints[member].label(),
+            };
+            Ok(Box::new(lines) as Box<dyn Lines>)
         })
-        .map_err(|failed| self.in_all(failed, limit))
     }
 
     fn local_ip(&self, deadline: Instant) -> Result<IpAddr, Failed> {
         let limit = deadline.saturating_duration_since(Instant::now());
-        let known = *self.lock(&self.own_ip);
+        let known = *self.own_ip.lock();
         if let Some(ip) = known.filter(|&ip| is_own(ip)) {
             return Ok(ip);
         }
@@ -367,7 +346,7 @@ impl Rpc for Gateway {
                 // One on this machine says nothing of where others find it.
                 Ok(ip) if ip.is_loopback() => loopback = Some(ip),
                 Ok(ip) => {
-                    *self.lock(&self.own_ip) = Some(ip);
+                    *self.own_ip.lock() = Some(ip);
                     return Ok(ip);
                 }
                 Err(trouble) => failed = Some(self.failed(member, trouble)),
@@ -435,31 +414,34 @@ impl Lines for HttpLines {
             self.unread.drain(..self.given);
             self.given = 0;
             looked_at = self.unread.len();
-            let answer = |source| RegistryError::Answer {
-                registry: self.member.clone(),
-                source,
-            };
+            let failed = |trouble| Err(failed(self.member.clone(), trouble));
             if looked_at > MAX_ANSWER {
-                return Err(Failed::TooLong(answer(AnswerError::TooLong)));
+                return failed(Trouble::TooLong);
             }
             match self.answer.read_some(&mut self.unread, deadline) {
                 Ok(true) => {}
-                Ok(false) => {
-                    let end = AnswerError::NotEtcd("a watch ended".to_owned());
-                    return Err(Failed::Away(answer(end)));
-                }
+                Ok(false) => return failed(Trouble::Malformed("a watch ended".to_owned())),
                 Err(Trouble::Late) => return Ok(None),
-                Err(Trouble::Io(doing, error)) => {
-                    return Err(Failed::Away(RegistryError::io(&self.member, doing, error)));
-                }
-                Err(Trouble::TooLong) => return Err(Failed::TooLong(answer(AnswerError::TooLong))),
-                Err(Trouble::Malformed(problem)) => {
-                    let problem = AnswerError::NotEtcd(shown(&problem));
-                    return Err(Failed::Away(answer(problem)));
-                }
+                Err(trouble) => return failed(trouble),
             }
         }
     }
+}
+
+/// Why this member gave no answer.
+fn failed(registry: String, trouble: Trouble) -> Failed {
+    let (source, fail): (_, fn(_) -> _) = match trouble {
+        Trouble::Io(doing, source) => {
+            return Failed::Away(RegistryError::io(&registry, doing, source));
+        }
+        Trouble::Late => {
+            let after = Duration::ZERO;
+            return Failed::Away(RegistryError::NoAnswer { registry, after });
+        }
+        Trouble::TooLong => (AnswerError::TooLong, Failed::TooLong),
+        Trouble::Malformed(problem) => (AnswerError::NotEtcd(shown(&problem)), Failed::Away),
+    };
+    fail(RegistryError::Answer { registry, source })
 }
 
 /// What somebody else says, as a part of a line.

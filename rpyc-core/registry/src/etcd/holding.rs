@@ -3,17 +3,18 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use log::debug;
+use parking_lot::Mutex;
 
 use super::EtcdDirectory;
 use super::gateway::Failed;
 use super::keys::{self, end_of};
 use super::messages::{
-    ALREADY_THERE, Blob, Compare, Done, Grant, Ignored, Lease, LeaseId, LeaseQuestion, LeaseState,
-    Long, NOT_FOUND, Op, Pair, Put, Range, Ranged, Streamed, Txn, encode,
+    ALREADY_THERE, Blob, Compare, Done, Grant, Ignored, Lease, LeaseQuestion, Long, NOT_FOUND, Op,
+    Pair, Put, Range, Ranged, Streamed, Txn, encode,
 };
 use crate::directory::Offer;
 use crate::error::RegistryError;
@@ -92,11 +93,11 @@ impl EtcdDirectory {
         let deadline = Instant::now() + self.timeout.min(LONGEST_END);
         match &self.holding {
             Holding::Own(leases) => {
-                if lock(leases).is_empty() {
+                if leases.lock().is_empty() {
                     return Ok(());
                 }
                 let server = self.address(port, deadline)?;
-                let held = lock(leases).remove(&server);
+                let held = leases.lock().remove(&server);
                 match held.filter(|held| held.is_granted) {
                     Some(held) => self.revoke(held.id, deadline),
                     None => Ok(()),
@@ -130,8 +131,8 @@ impl EtcdDirectory {
         offer: &Offer,
         deadline: Instant,
     ) -> Result<Duration, Failed> {
-        let known = lock(leases).get(&server).cloned();
-        let keep = |held: &Held| drop(lock(leases).insert(server.clone(), held.clone()));
+        let known = leases.lock().get(&server).cloned();
+        let keep = |held: &Held| drop(leases.lock().insert(server.clone(), held.clone()));
         let alive = match known {
             Some(held) if gives_up(held.written.as_ref(), offer) => {
                 self.revoke(held.id, deadline)?;
@@ -169,7 +170,7 @@ impl EtcdDirectory {
             match self.write(&server, offer, &mut held, deadline) {
                 Err(Failed::Refused(NOT_FOUND, error)) => {
                     // The lease has ended since.
-                    lock(leases).remove(&server);
+                    leases.lock().remove(&server);
                     return Err(Failed::Refused(NOT_FOUND, error));
                 }
                 Err(failed) => {
@@ -281,7 +282,7 @@ impl EtcdDirectory {
             .grant(id, deadline)
             .and_then(|()| self.write_for(server, offer, id, deadline));
         if written.is_err() {
-            let mut unused = lock(unused);
+            let mut unused = unused.lock();
             if unused.len() < MOST_UNUSED {
                 unused.push(id);
             }
@@ -312,7 +313,9 @@ impl EtcdDirectory {
     /// has been written after all, and was only not heard of.
     fn give_back_unused(&self, unused: &Mutex<Vec<i64>>, deadline: Instant) {
         for _ in 0..UNUSED_AT_ONCE {
-            let Some(id) = lock(unused).pop() else { return };
+            let Some(id) = unused.lock().pop() else {
+                return;
+            };
             let state = self.lease_state(id, true, deadline);
             let given = state.and_then(|state| match state.ttl.0 > 0 && state.keys.0.is_empty() {
                 true => self.revoke(id, deadline),
@@ -320,7 +323,7 @@ impl EtcdDirectory {
             });
             if let Err(failed) = given {
                 debug!("a lease isn't given back: {}", RegistryError::from(failed));
-                return lock(unused).push(id);
+                return unused.lock().push(id);
             }
         }
     }
@@ -442,7 +445,10 @@ impl EtcdDirectory {
 
     /// Whether a lease was still there to be kept alive.
     fn keep_alive(&self, id: i64, deadline: Instant) -> Result<bool, Failed> {
-        let question = encode(&LeaseId { id: Long(id) });
+        let question = encode(&LeaseQuestion {
+            id: Long(id),
+            keys: false,
+        });
         let answer = self.rpc.post("/v3/lease/keepalive", &question, deadline)?;
         // It is a stream of one.
         let streamed: Streamed<Lease> = self.read(answer.trim_ascii())?;
@@ -455,22 +461,21 @@ impl EtcdDirectory {
         }
     }
 
-    fn lease_state(&self, id: i64, keys: bool, deadline: Instant) -> Result<LeaseState, Failed> {
+    fn lease_state(&self, id: i64, keys: bool, deadline: Instant) -> Result<Lease, Failed> {
         let question = LeaseQuestion { id: Long(id), keys };
         self.ask("/v3/lease/timetolive", &question, deadline)
     }
 
     fn revoke(&self, id: i64, deadline: Instant) -> Result<(), Failed> {
-        let lease = LeaseId { id: Long(id) };
+        let lease = LeaseQuestion {
+            id: Long(id),
+            keys: false,
+        };
         match self.ask::<Ignored>("/v3/lease/revoke", &lease, deadline) {
             Err(Failed::Refused(NOT_FOUND, _)) => Ok(()),
             revoked => revoked.map(drop),
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether there is a name in the server's value that it has no more: its entry goes with the lease.

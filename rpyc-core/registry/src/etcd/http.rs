@@ -1,6 +1,7 @@
 //! One HTTP connection to a member of the cluster: questions and their answers, each within its
 //! time and its size.
 
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -103,25 +104,19 @@ impl Link {
         if let Some(token) = token {
             request = request.header("authorization", token);
         }
-        let unsayable = |error: &dyn std::fmt::Display| {
-            Trouble::Io(
-                "asking",
-                io::Error::new(io::ErrorKind::InvalidInput, error.to_string()),
-            )
-        };
-        let request = request.body(()).map_err(|error| unsayable(&error))?;
-        let call = Call::new(request).map_err(|error| unsayable(&error))?;
+        let request = request.body(()).map_err(unsayable)?;
+        let call = Call::new(request).map_err(unsayable)?;
         let mut call = call.proceed();
         let mut bytes = vec![0; MAX_HEAD];
-        let head = call.write(&mut bytes).map_err(|error| unsayable(&error))?;
+        let head = call.write(&mut bytes).map_err(unsayable)?;
         let Ok(Some(SendRequestResult::SendBody(mut call))) = call.proceed() else {
-            return Err(unsayable(&"the question doesn't fit"));
+            return Err(unsayable("the question doesn't fit"));
         };
         bytes.truncate(head);
         bytes.extend_from_slice(body);
         let counted = call.consume_direct_write(body.len());
-        counted.map_err(|error| unsayable(&error))?;
-        let call = call.proceed().ok_or_else(|| unsayable(&"no end"))?;
+        counted.map_err(unsayable)?;
+        let call = call.proceed().ok_or_else(|| unsayable("no end"))?;
         self.write(&bytes, deadline)?;
         self.read_head(call, deadline)
     }
@@ -273,14 +268,14 @@ impl Answer {
     }
 }
 
-impl std::fmt::Debug for Link {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Link").finish_non_exhaustive()
     }
 }
 
-impl std::fmt::Debug for Answer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer").finish_non_exhaustive()
     }
 }
@@ -292,6 +287,12 @@ pub(super) fn left(deadline: Instant) -> Result<Duration, Trouble> {
         true => Err(Trouble::Late),
         false => Ok(left),
     }
+}
+
+/// A question that isn't even sent.
+fn unsayable(error: impl fmt::Display) -> Trouble {
+    let error = io::Error::new(io::ErrorKind::InvalidInput, error.to_string());
+    Trouble::Io("asking", error)
 }
 
 fn ended() -> Trouble {

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::messages::Blob;
 
@@ -106,7 +108,7 @@ impl Told {
     }
 
     fn is_news(&self, line: &str) -> bool {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.lines.lock();
         if lines.iter().any(|told| told == line) {
             return false;
         }
@@ -165,17 +167,17 @@ mod tests {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let mut told = Told::default();
         let kept = lines.clone();
-        told.by(move |line| kept.lock().unwrap().push(line.to_owned()));
+        told.by(move |line| kept.lock().push(line.to_owned()));
         let tell = |key: &str| told.tell("etcd", &left_out(key).to_string());
         for _ in 0..100 {
             tell("a");
             tell("b");
         }
-        assert_eq!(lines.lock().unwrap().len(), 2);
+        assert_eq!(lines.lock().len(), 2);
         for number in 0..1_000 {
             tell(&number.to_string());
         }
-        assert_eq!(lines.lock().unwrap().len(), 1_002);
-        assert_eq!(told.lines.lock().unwrap().len(), MAX_LINES);
+        assert_eq!(lines.lock().len(), 1_002);
+        assert_eq!(told.lines.lock().len(), MAX_LINES);
     }
 }

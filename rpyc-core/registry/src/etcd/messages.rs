@@ -166,13 +166,15 @@ pub(super) struct Grant {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct LeaseId {
+pub(super) struct LeaseQuestion {
     #[serde(rename = "ID")]
     pub(super) id: Long,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) keys: bool,
 }
 
-/// A lease: its id when it is new, the seconds that it has left (none: it is over) when it is kept
-/// alive.
+/// A lease: its id when it is new; the seconds that it has left, none if it is over; and the keys on it
+/// where they are asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Lease {
@@ -180,22 +182,7 @@ pub(super) struct Lease {
     pub(super) id: Long,
     #[serde(rename = "TTL")]
     pub(super) ttl: Long,
-}
-
-/// What is left of a lease: no time if it is over.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct LeaseState {
-    #[serde(rename = "TTL")]
-    pub(super) ttl: Long,
     pub(super) keys: Many<Blob, PAGE>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct LeaseQuestion {
-    #[serde(rename = "ID")]
-    pub(super) id: Long,
-    pub(super) keys: bool,
 }
 
 /// One message of an answer that is a stream of them.

@@ -97,14 +97,6 @@ impl EtcdDirectory {
         self
     }
 
-    fn keys(&self) -> &Keys {
-        &self.keys
-    }
-
-    fn rpc(&self) -> &dyn Rpc {
-        &*self.rpc
-    }
-
     fn deadline(&self) -> Instant {
         Instant::now() + self.timeout
     }

@@ -57,7 +57,7 @@ impl EtcdWatch {
 
     fn open(&self) -> Result<View, Failed> {
         let deadline = self.directory.deadline();
-        let front = self.directory.keys().service(&self.name);
+        let front = self.directory.keys.service(&self.name);
         let mut servers = Servers::default();
         let directory = &self.directory;
         let revision = directory.each_pair(&front, deadline, |pair, left_out| {
@@ -70,10 +70,7 @@ impl EtcdWatch {
                 start_revision: Long(revision.saturating_add(1)),
             },
         });
-        let lines = self
-            .directory
-            .rpc()
-            .stream("/v3/watch", &request, deadline)?;
+        let lines = directory.rpc.stream("/v3/watch", &request, deadline)?;
         Ok(View::new(&front, servers, lines))
     }
 
@@ -82,7 +79,7 @@ impl EtcdWatch {
         let Some(view) = &mut self.view else {
             return Ok(());
         };
-        let front = self.directory.keys().service(&self.name);
+        let front = self.directory.keys.service(&self.name);
         let mut until = end.min(view.quiet_since + RESYNC);
         let mut burst_ends = None;
         while let Some(line) = view.lines.next(until)? {

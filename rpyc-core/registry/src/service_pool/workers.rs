@@ -1,6 +1,5 @@
 //! The threads of a pool: one follows the directory, one looks after the connections.
 
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,18 +26,25 @@ pub(super) fn follow(shared: &Arc<Shared>, mut watch: Box<dyn Watch>) -> Result<
             }
         }
     };
-    spawn(shared, followed).map_err(no_thread)?;
+    spawn(shared, followed)?;
     look_after(shared)
 }
 
 /// Starts the second one.
 pub(super) fn look_after(shared: &Arc<Shared>) -> Result<(), Error> {
-    spawn(shared, |shared| serve(&shared)).map_err(no_thread)
+    spawn(shared, |shared| serve(&shared))
 }
 
-fn spawn(shared: &Arc<Shared>, work: impl FnOnce(Arc<Shared>) + Send + 'static) -> io::Result<()> {
+fn spawn(
+    shared: &Arc<Shared>,
+    work: impl FnOnce(Arc<Shared>) + Send + 'static,
+) -> Result<(), Error> {
     let shared = shared.clone();
-    executor::spawn("pool", move || work(shared)).map(drop)
+    let spawned = executor::spawn("pool", move || work(shared));
+    spawned.map(drop).map_err(|error| Error::Io {
+        doing: "starting a thread of a pool's".into(),
+        error: Arc::new(error),
+    })
 }
 
 /// Has connections made and checked, and sees which have ended, until the pool ends.
@@ -81,7 +87,7 @@ fn start_job(shared: &Arc<Shared>, job: Job<Connection>) {
         ),
     };
     if let Err(error) = spawned {
-        shared.checked(ticket, Err(no_thread(error)));
+        shared.checked(ticket, Err(error));
     }
 }
 
@@ -91,13 +97,6 @@ fn bound_calls(connection: &Connection, call_timeout: Duration) {
         let own = config.sync_request_timeout;
         config.sync_request_timeout = Some(own.map_or(call_timeout, |own| own.min(LONGEST_CALL)));
     });
-}
-
-fn no_thread(error: io::Error) -> Error {
-    Error::Io {
-        doing: "starting a thread of a pool's".into(),
-        error: Arc::new(error),
-    }
 }
 
 /// How often connections are looked at, and how long the threads outlast the pool.
