@@ -6,15 +6,14 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Stream;
+use super::stream::{Stream, Timeouts, within_timeouts};
 use crate::sync::{Condvar, Mutex, MutexGuard, wait};
 
 /// One end of a pair made by [`memory_pair`].
 pub struct MemoryStream {
     incoming: Arc<Pipe>,
     outgoing: Arc<Pipe>,
-    read_timeout: Mutex<Option<Duration>>,
-    write_timeout: Mutex<Option<Duration>>,
+    timeouts: Timeouts,
 }
 
 /// Two ends of one stream: what is written at one end is read at the other.
@@ -25,8 +24,7 @@ pub fn memory_pair() -> (MemoryStream, MemoryStream) {
     let end = |incoming: &Arc<Pipe>, outgoing: &Arc<Pipe>| MemoryStream {
         incoming: incoming.clone(),
         outgoing: outgoing.clone(),
-        read_timeout: Mutex::new(None),
-        write_timeout: Mutex::new(None),
+        timeouts: Timeouts::default(),
     };
     (end(&there, &back), end(&back, &there))
 }
@@ -96,34 +94,18 @@ impl Pipe {
     }
 }
 
-impl Stream for MemoryStream {
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let timeout = *self.read_timeout.lock();
+impl MemoryStream {
+    fn read_within(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
         self.incoming.read(buffer, timeout)
     }
 
-    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.incoming.read(buffer, Some(Duration::ZERO))
-    }
-
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        *self.read_timeout.lock() = timeout;
-        Ok(())
-    }
-
-    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let timeout = *self.write_timeout.lock();
+    fn write_within(&self, slices: &[IoSlice<'_>], timeout: Option<Duration>) -> io::Result<usize> {
         self.outgoing.write(slices, timeout)
     }
+}
 
-    fn try_write(&self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
-        self.outgoing.write(&[IoSlice::new(bytes)], Some(patience))
-    }
-
-    fn bound_writes(&self, patience: Duration) -> bool {
-        *self.write_timeout.lock() = Some(patience);
-        true
-    }
+impl Stream for MemoryStream {
+    within_timeouts!();
 
     fn shutdown(&self) {
         self.incoming.close();

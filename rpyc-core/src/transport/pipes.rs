@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
-use super::Stream;
+use super::stream::{Stream, Timeouts, within_timeouts};
 use crate::sync::Mutex;
 
 /// Two pipes, or anything else that has descriptors: one is read, one is written.
@@ -23,8 +23,7 @@ pub struct PipeStream {
     nonblocking: bool,
     wake: io::PipeReader,
     waker: Mutex<Option<io::PipeWriter>>,
-    read_timeout: Mutex<Option<Duration>>,
-    write_timeout: Mutex<Option<Duration>>,
+    timeouts: Timeouts,
     label: String,
 }
 
@@ -41,8 +40,7 @@ impl PipeStream {
             nonblocking: false,
             wake,
             waker: Mutex::new(Some(waker)),
-            read_timeout: Mutex::new(None),
-            write_timeout: Mutex::new(None),
+            timeouts: Timeouts::default(),
             label: "a pipe".to_owned(),
         })
     }
@@ -131,33 +129,7 @@ fn ended() -> io::Error {
 }
 
 impl Stream for PipeStream {
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let timeout = *self.read_timeout.lock();
-        self.read_within(buffer, timeout)
-    }
-
-    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.read_within(buffer, Some(Duration::ZERO))
-    }
-
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        *self.read_timeout.lock() = timeout;
-        Ok(())
-    }
-
-    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let timeout = *self.write_timeout.lock();
-        self.write_within(slices, timeout)
-    }
-
-    fn try_write(&self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
-        self.write_within(&[IoSlice::new(bytes)], Some(patience))
-    }
-
-    fn bound_writes(&self, patience: Duration) -> bool {
-        *self.write_timeout.lock() = Some(patience);
-        true
-    }
+    within_timeouts!();
 
     fn shutdown(&self) {
         // This wakes the waiting threads. The last of them to return closes the descriptors.

@@ -2,9 +2,15 @@
 
 use std::io::{self, IoSlice, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+#[cfg(unix)]
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::SockRef;
+
+use crate::sync::Mutex;
 
 /// A two-way stream of bytes that one thread may read while another one writes.
 pub trait Stream: Send + Sync {
@@ -115,46 +121,101 @@ pub trait Stream: Send + Sync {
     }
 }
 
-impl Stream for TcpStream {
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut stream = self;
-        Read::read(&mut stream, buffer)
-    }
+/// How long a stream of ours reads and writes at the most.
+#[derive(Default)]
+pub(super) struct Timeouts {
+    pub(super) read: Mutex<Option<Duration>>,
+    pub(super) write: Mutex<Option<Duration>>,
+}
 
-    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        #[cfg(unix)]
-        check_readable(self)?;
-        // On other systems the read timeout bounds it, and the caller has set the shortest one.
-        Stream::read(self, buffer)
-    }
+/// The methods of a [`Stream`] that has `timeouts`, `read_within` and `write_within`.
+macro_rules! within_timeouts {
+    () => {
+        fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+            let timeout = *self.timeouts.read.lock();
+            self.read_within(buffer, timeout)
+        }
 
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        TcpStream::set_read_timeout(self, timeout)
-    }
+        fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.read_within(buffer, Some(Duration::ZERO))
+        }
 
-    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        send(SockRef::from(self), slices)
-    }
+        fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+            *self.timeouts.read.lock() = timeout;
+            Ok(())
+        }
 
-    #[cfg(unix)]
-    fn try_write(&self, bytes: &[u8], limit: Duration) -> io::Result<usize> {
-        write_within(self, bytes, limit)
-    }
+        fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            let timeout = *self.timeouts.write.lock();
+            self.write_within(slices, timeout)
+        }
 
-    #[cfg(unix)]
-    fn raw_fd(&self) -> Option<std::os::fd::RawFd> {
-        Some(std::os::fd::AsRawFd::as_raw_fd(self))
-    }
+        fn try_write(&self, bytes: &[u8], limit: Duration) -> io::Result<usize> {
+            self.write_within(&[IoSlice::new(bytes)], Some(limit))
+        }
 
-    #[cfg(unix)]
-    fn bound_writes(&self, limit: Duration) -> bool {
-        self.set_write_timeout(Some(limit)).is_ok()
-    }
+        fn bound_writes(&self, limit: Duration) -> bool {
+            *self.timeouts.write.lock() = Some(limit);
+            true
+        }
+    };
+}
+pub(super) use within_timeouts;
 
-    fn shutdown(&self) {
-        let _ = TcpStream::shutdown(self, Shutdown::Both);
-    }
+macro_rules! socket {
+    ($socket:ty { $($own:tt)* }) => {
+        impl Stream for $socket {
+            fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+                let mut stream = self;
+                Read::read(&mut stream, buffer)
+            }
 
+            fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
+                #[cfg(unix)]
+                if !is_ready(self, PollFlags::IN, Duration::ZERO)? {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+                // On other systems the read timeout bounds it, and the caller has set the shortest one.
+                Stream::read(self, buffer)
+            }
+
+            fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+                <$socket>::set_read_timeout(self, timeout)
+            }
+
+            fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+                send(SockRef::from(self), slices)
+            }
+
+            #[cfg(unix)]
+            fn try_write(&self, bytes: &[u8], limit: Duration) -> io::Result<usize> {
+                if !is_ready(self, PollFlags::OUT, limit)? {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+                let bytes = bytes.get(..SURE_WRITE).unwrap_or(bytes);
+                send(SockRef::from(self), &[IoSlice::new(bytes)])
+            }
+
+            #[cfg(unix)]
+            fn raw_fd(&self) -> Option<std::os::fd::RawFd> {
+                Some(std::os::fd::AsRawFd::as_raw_fd(self))
+            }
+
+            #[cfg(unix)]
+            fn bound_writes(&self, limit: Duration) -> bool {
+                self.set_write_timeout(Some(limit)).is_ok()
+            }
+
+            fn shutdown(&self) {
+                let _ = <$socket>::shutdown(self, Shutdown::Both);
+            }
+
+            $($own)*
+        }
+    };
+}
+
+socket!(TcpStream {
     #[cfg(target_os = "linux")]
     fn quick_ack(&self) {
         use std::os::linux::net::TcpStreamExt;
@@ -164,44 +225,10 @@ impl Stream for TcpStream {
     fn endpoints(&self) -> Option<(SocketAddr, SocketAddr)> {
         Some((self.local_addr().ok()?, self.peer_addr().ok()?))
     }
-}
+});
 
 #[cfg(unix)]
-impl Stream for std::os::unix::net::UnixStream {
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut stream = self;
-        Read::read(&mut stream, buffer)
-    }
-
-    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        check_readable(self)?;
-        Stream::read(self, buffer)
-    }
-
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        std::os::unix::net::UnixStream::set_read_timeout(self, timeout)
-    }
-
-    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        send(SockRef::from(self), slices)
-    }
-
-    fn try_write(&self, bytes: &[u8], limit: Duration) -> io::Result<usize> {
-        write_within(self, bytes, limit)
-    }
-
-    fn raw_fd(&self) -> Option<std::os::fd::RawFd> {
-        Some(std::os::fd::AsRawFd::as_raw_fd(self))
-    }
-
-    fn bound_writes(&self, limit: Duration) -> bool {
-        self.set_write_timeout(Some(limit)).is_ok()
-    }
-
-    fn shutdown(&self) {
-        let _ = std::os::unix::net::UnixStream::shutdown(self, Shutdown::Both);
-    }
-
+socket!(UnixStream {
     fn peer_label(&self) -> String {
         let path = self.peer_addr().ok();
         let path = path.as_ref().and_then(|address| address.as_pathname());
@@ -210,7 +237,7 @@ impl Stream for std::os::unix::net::UnixStream {
             None => "a local socket".to_owned(),
         }
     }
-}
+});
 
 /// Writes to a socket. A peer that has gone is an error and no SIGPIPE. The signal would end a process whose
 /// main function isn't Rust's, which therefore doesn't ignore it.
@@ -228,35 +255,13 @@ const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
 #[cfg(any(not(unix), target_vendor = "apple"))]
 const NO_SIGNAL: i32 = 0;
 
-/// Writes to a socket that blocks, without blocking for longer than `limit`.
+/// Whether the socket can be read or written, within the limit.
 #[cfg(unix)]
-fn write_within(
-    socket: &impl std::os::fd::AsFd,
-    bytes: &[u8],
-    limit: Duration,
-) -> io::Result<usize> {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
-    let mut fds = [PollFd::new(socket, PollFlags::OUT)];
+fn is_ready(socket: &impl std::os::fd::AsFd, to: PollFlags, limit: Duration) -> io::Result<bool> {
     let timeout = Timespec::try_from(limit).ok();
-    if poll(&mut fds, timeout.as_ref())? == 0 {
-        return Err(io::ErrorKind::WouldBlock.into());
-    }
-    let bytes = bytes.get(..SURE_WRITE).unwrap_or(bytes);
-    send(SockRef::from(socket), &[IoSlice::new(bytes)])
+    Ok(poll(&mut [PollFd::new(socket, to)], timeout.as_ref())? > 0)
 }
 
 /// A socket that is writable takes this much at once. It is less than a packet.
 #[cfg(unix)]
 const SURE_WRITE: usize = 1024;
-
-/// Fails with `WouldBlock` unless the socket can be read at once.
-#[cfg(unix)]
-fn check_readable(socket: &impl std::os::fd::AsFd) -> io::Result<()> {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let mut fds = [PollFd::new(socket, PollFlags::IN)];
-    match poll(&mut fds, Some(&Timespec::default()))? {
-        0 => Err(io::ErrorKind::WouldBlock.into()),
-        _ => Ok(()),
-    }
-}
