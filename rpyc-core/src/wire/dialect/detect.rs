@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::super::{
+    boxed::{LOCAL_REF, REMOTE_REF, TUPLE, VALUE},
     decode,
     error::{DecodeError, DecodeErrorKind},
     handler::Handler,
@@ -60,15 +61,16 @@ impl Dialect {
             return self.learn_kinds(message, limits);
         }
         let value = decode::value(&mut Reader::new(message, limits));
-        let Ok(Value::Tuple(parts)) = value else {
+        let Ok(Some([kind, _, body])) = value.as_ref().map(Value::as_tuple) else {
             return self;
         };
-        match parts.as_slice() {
-            [kind, _, body] => match kind.as_i64() {
-                Some(1) => self.learn_from_request(body),
-                Some(2) => self.learn_from_boxed(body),
-                Some(3) => self.learn_from_exception(body),
-                _ => self,
+        match kind.as_i64() {
+            Some(1) => self.learn_from_request(body),
+            Some(2) => self.learn_from_boxed(body),
+            Some(3) => match body.as_tuple().and_then(<[_]>::first).and_then(pair) {
+                // An exception, which begins with the module and the name of its class.
+                Some((module, _)) => self.learn_from_name(module),
+                None => self,
             },
             _ => self,
         }
@@ -100,14 +102,8 @@ impl Dialect {
         if !matches!(kind, 1 | 2) {
             return self;
         }
-        if kind == 1 && is_about_nothing(message, limits, self) {
-            return self;
-        }
-        let value = decode::value(&mut reader);
-        let Ok(Value::Tuple(parts)) = value else {
-            return self;
-        };
-        let [_, body] = parts.as_slice() else {
+        let value = decode::value(&mut reader).ok();
+        let Some((_, body)) = value.as_ref().and_then(pair) else {
             return self;
         };
         let told = match kind {
@@ -124,34 +120,22 @@ impl Dialect {
     }
 
     fn learn_from_request(mut self, body: &Value) -> Self {
-        let Some([handler, args]) = pair(body) else {
+        let Some((handler, label, items)) = request(body) else {
             return self;
         };
-        let Ok(handler) = Handler::from_value(handler) else {
-            return self;
-        };
-        let Some([label, args]) = pair(args) else {
-            return self;
-        };
-        let Value::Tuple(items) = args else {
-            return self;
-        };
-        let by_value = label.as_i64() == Some(VALUE);
+        let by_value = label == VALUE;
         if !by_value {
             self = items.iter().fold(self, Self::learn_from_boxed);
         }
         if !has_target(handler) {
             return self;
         }
-        let target = match (items.first(), by_value) {
-            (Some(target), true) => Some((VALUE, target)),
-            (Some(boxed), false) => {
-                pair(boxed).and_then(|[label, value]| Some((label.as_i64()?, value)))
-            }
-            (None, _) => None,
+        let item = |index| match items.get(index) {
+            Some(value) if by_value => Some((VALUE, value)),
+            item => item.and_then(labelled),
         };
         let undecided = matches!(self.references, References::Unknown | References::Number);
-        if let Some((label, target)) = target.filter(|_| undecided) {
+        if let Some((label, target)) = item(0).filter(|_| undecided) {
             let number = matches!(target, Value::Int(_) | Value::Str(_) | Value::Bytes(_));
             self.references = match (number, handler, label) {
                 (true, Handler::Inspect, _) => References::Number,
@@ -161,86 +145,47 @@ impl Dialect {
                 _ => self.references,
             };
         }
-        if is_about_a_name(handler) {
-            let name = match (items.get(1), by_value) {
-                (Some(name), true) => Some(name),
-                (Some(boxed), false) => pair(boxed).map(|[_, name]| name),
-                (None, _) => None,
-            };
-            self = self.learn_from_name(name);
+        match item(1) {
+            Some((_, name)) if is_about_a_name(handler) => self.learn_from_name(name),
+            _ => self,
         }
-        self
     }
 
     fn learn_from_boxed(mut self, boxed: &Value) -> Self {
-        let Some([label, value]) = pair(boxed) else {
+        let Some((label, Value::Tuple(items))) = labelled(boxed) else {
             return self;
         };
-        match (label.as_i64(), value) {
-            (Some(TUPLE), Value::Tuple(items)) => items.iter().fold(self, Self::learn_from_boxed),
-            (Some(REMOTE_REF), Value::Tuple(parts)) => match parts.as_slice() {
-                [Value::Int(_), name, _] => {
-                    if self.references == References::Unknown {
-                        self.references = References::Number;
-                    }
-                    self.learn_from_name(Some(name))
-                }
-                [name @ (Value::Str(_) | Value::Bytes(_)), ..] => {
-                    if self.references == References::Unknown {
-                        self.references = References::IdPack;
-                    }
-                    self.learn_from_name(Some(name))
-                }
-                _ => self,
-            },
-            _ => self,
+        let (references, name) = match (label, items.as_slice()) {
+            (TUPLE, items) => return items.iter().fold(self, Self::learn_from_boxed),
+            (REMOTE_REF, [Value::Int(_), name, _]) => (References::Number, name),
+            (REMOTE_REF, [name @ (Value::Str(_) | Value::Bytes(_)), ..]) => {
+                (References::IdPack, name)
+            }
+            _ => return self,
+        };
+        if self.references == References::Unknown {
+            self.references = references;
         }
-    }
-
-    fn learn_from_exception(self, dumped: &Value) -> Self {
-        match dumped {
-            Value::Tuple(parts) => match parts.first().and_then(pair) {
-                Some([module, _]) => self.learn_from_name(Some(module)),
-                None => self,
-            },
-            _ => self,
-        }
+        self.learn_from_name(name)
     }
 
     /// A name that Python itself made: bytes in Python 2, a str in Python 3.
-    fn learn_from_name(mut self, name: Option<&Value>) -> Self {
+    fn learn_from_name(mut self, name: &Value) -> Self {
         match (self.python, name) {
-            (Python::Unknown, Some(Value::Bytes(_))) => self.python = Python::Two,
-            (Python::Unknown, Some(Value::Str(_))) => self.python = Python::Three,
+            (Python::Unknown, Value::Bytes(_)) => self.python = Python::Two,
+            (Python::Unknown, Value::Str(_)) => self.python = Python::Three,
             _ => {}
         }
         self
     }
 }
 
-/// Whether it is a request that names no object as a rule. Such a request isn't looked at any further.
-fn is_about_nothing(message: &Bytes, limits: &Limits, dialect: Dialect) -> bool {
-    let mut reader = Reader::new(message, limits).of(dialect);
-    let head = reader.u8("message type").is_ok() && reader.skip(tag::TUPLE_2);
-    let handler = match head && decode::value(&mut reader).is_ok() {
-        true => reader.pair_of_small_int(),
-        false => None,
-    };
-    matches!(
-        handler.map(Handler::from_number),
-        Some(Handler::Ping | Handler::Close | Handler::GetRoot)
-    )
-}
-
 /// How many items the first reference of a request has, of rpyc 6 or rpyc-ng.
 fn items_of_request(body: &Value) -> Option<usize> {
-    let [handler, args] = pair(body)?;
-    let handler = Handler::from_value(handler).ok()?;
-    let [label, args] = pair(args)?;
-    let Value::Tuple(items) = args else {
-        return None;
-    };
-    match (handler, label.as_i64()?) {
+    let (handler, label, items) = request(body)?;
+    match (handler, label) {
+        // They name no object as a rule.
+        (Handler::Ping | Handler::Close | Handler::GetRoot, _) => None,
         (Handler::Bool | Handler::SubclassCheck | Handler::Type, _) => Some(4),
         (Handler::Inspect | Handler::Del, VALUE) => items.first()?.as_tuple().map(<[_]>::len),
         (_, TUPLE) => items.iter().find_map(items_of_reference),
@@ -250,9 +195,9 @@ fn items_of_request(body: &Value) -> Option<usize> {
 
 /// How many items the first reference in there has.
 fn items_of_reference(boxed: &Value) -> Option<usize> {
-    let [label, value] = pair(boxed)?;
+    let (label, value) = labelled(boxed)?;
     let items = value.as_tuple()?;
-    match label.as_i64()? {
+    match label {
         TUPLE => items.iter().find_map(items_of_reference),
         LOCAL_REF | REMOTE_REF => Some(items.len()),
         _ => None,
@@ -275,17 +220,22 @@ fn is_about_a_name(handler: Handler) -> bool {
     )
 }
 
-fn pair(value: &Value) -> Option<[&Value; 2]> {
-    match value {
-        Value::Tuple(parts) => match parts.as_slice() {
-            [first, second] => Some([first, second]),
-            _ => None,
-        },
+/// What a request asks for, and its arguments with their label.
+fn request(body: &Value) -> Option<(Handler, i64, &[Value])> {
+    let (handler, args) = pair(body)?;
+    let (label, items) = labelled(args)?;
+    Some((Handler::from_value(handler).ok()?, label, items.as_tuple()?))
+}
+
+/// A boxed value: its label, and what stands behind it.
+fn labelled(boxed: &Value) -> Option<(i64, &Value)> {
+    let (label, value) = pair(boxed)?;
+    Some((label.as_i64()?, value))
+}
+
+fn pair(value: &Value) -> Option<(&Value, &Value)> {
+    match value.as_tuple()? {
+        [first, second] => Some((first, second)),
         _ => None,
     }
 }
-
-const VALUE: i64 = 1;
-const TUPLE: i64 = 2;
-const LOCAL_REF: i64 = 3;
-const REMOTE_REF: i64 = 4;
