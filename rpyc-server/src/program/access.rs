@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use rpyc_core::transport::{TlsClient, TlsClientBuilder};
+
 use crate::auth::{Access, Networks, Secret, Tls};
 
 use crate::program::cli::access::AccessOptions;
@@ -49,6 +51,22 @@ pub(crate) fn secret(path: &Path) -> Result<Secret, Failure> {
         let failure = Failure::new(format!("--secret-file {}: no secret", path.display()));
         failure.because(error)
     })
+}
+
+/// What is to be known for TLS as a client.
+pub(crate) fn tls_client(
+    cafile: Option<&Path>,
+    certfile: Option<&Path>,
+    keyfile: Option<&Path>,
+) -> TlsClientBuilder {
+    let mut builder = TlsClient::builder();
+    if let Some(path) = cafile {
+        builder = builder.ca_file(path);
+    }
+    if let (Some(certificate), Some(key)) = (certfile, keyfile) {
+        builder = builder.certificate(certificate, key);
+    }
+    builder
 }
 
 fn lacking(message: &str) -> Failure {

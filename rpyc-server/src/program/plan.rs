@@ -14,7 +14,7 @@ use rpyc_registry::{Directory, EtcdDirectory, RegistryClient};
 use crate::program::access;
 use crate::program::classic;
 use crate::program::cli::directory::Found;
-use crate::program::cli::{Limits, Logging, Registering, ServeMode, ServeOptions, Socket};
+use crate::program::cli::{Logging, Registering, ServeMode, ServeOptions, Socket};
 use crate::program::exposure::Guard;
 use crate::program::failure::Failure;
 use crate::program::mode_options;
@@ -243,38 +243,25 @@ fn is_loopback(ip: IpAddr) -> bool {
 }
 
 fn config(options: &ServeOptions) -> Config {
-    let Limits {
-        frame_timeout,
-        handshake_timeout,
-        idle_timeout,
-        max_frame,
-        max_inflated,
-        max_nested,
-        max_objects,
-        max_pending,
-        max_queued,
-        sync_request_timeout,
-        write_timeout,
-        ..
-    } = options.limits;
+    let limits = &options.limits;
     let mut config = Config::default();
     config.compress = options.serving.compress;
-    config.frame_timeout = frame_timeout;
+    config.frame_timeout = limits.frame_timeout;
     // A classic client asks for the root as soon as it is connected.
-    config.handshake_timeout = handshake_timeout;
-    config.idle_timeout = idle_timeout;
+    config.handshake_timeout = limits.handshake_timeout;
+    config.idle_timeout = limits.idle_timeout;
     config.include_local_traceback = !options.serving.no_traceback;
     config.limits = config
         .limits
-        .max_frame(max_frame)
-        .max_inflated(max_inflated);
-    config.max_first_frame = config.max_first_frame.min(max_frame);
-    config.max_nested = max_nested;
-    config.max_objects = max_objects;
-    config.max_pending = max_pending;
-    config.max_queued = max_queued;
-    config.sync_request_timeout = sync_request_timeout;
-    config.write_timeout = write_timeout;
+        .max_frame(limits.max_frame)
+        .max_inflated(limits.max_inflated);
+    config.max_first_frame = config.max_first_frame.min(limits.max_frame);
+    config.max_nested = limits.max_nested;
+    config.max_objects = limits.max_objects;
+    config.max_pending = limits.max_pending;
+    config.max_queued = limits.max_queued;
+    config.sync_request_timeout = limits.sync_request_timeout;
+    config.write_timeout = limits.write_timeout;
     config
 }
 

@@ -61,6 +61,3 @@ pub(super) fn wait(
     watched.extend(socket.map(AsFd::as_fd));
     Ok(readable(&watched, timeout)?.first() == Some(&true))
 }
-
-/// Whose log lines those of a registry are.
-pub(super) const TARGET: &str = "rpyc_server::registry";

@@ -31,6 +31,7 @@
 
 mod answers;
 mod datagrams;
+mod desk;
 mod listening;
 mod registration;
 mod store;

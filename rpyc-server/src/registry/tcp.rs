@@ -4,15 +4,15 @@
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use log::debug;
 use rpyc_registry::message::{Command, MAX_DATAGRAM};
 
 use super::answers::{Answers, Taken};
-use super::listening::{TARGET, Transport, wait};
-use crate::log_limiter;
+use super::desk::{Desk, PAUSE, PRUNE};
+use super::listening::{Transport, wait};
 use crate::places::Caps;
 use crate::threads;
 use crate::visitors::{Visit, Visitors};
@@ -24,13 +24,12 @@ use crate::visitors::{Visit, Visitors};
 /// When nothing can be waited for any more. Who connects is never the cause.
 pub(super) fn run(listener: &TcpListener, wake: &impl AsFd, answers: Answers) -> io::Result<()> {
     let shared = Arc::new(Shared {
-        answers: Mutex::new(answers),
+        desk: Desk::new(answers),
         visitors: Visitors::new(CAPS),
     });
     loop {
         if wait(Some(listener), wake, Some(PRUNE))? {
-            let lines = shared.answers().last_lines();
-            log_limiter::write(TARGET, lines);
+            shared.desk.close();
             return Ok(());
         }
         match listener.accept() {
@@ -38,11 +37,11 @@ pub(super) fn run(listener: &TcpListener, wake: &impl AsFd, answers: Answers) ->
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock
                 | io::ErrorKind::Interrupted
-                | io::ErrorKind::ConnectionAborted => {
-                    shared.ask(|answers| answers.prune(Instant::now()));
-                }
+                | io::ErrorKind::ConnectionAborted => shared.desk.prune(),
                 _ => {
-                    shared.lacks(&format!("can't accept for a moment: {error}"));
+                    shared
+                        .desk
+                        .lacks(&format!("can't accept for a moment: {error}"));
                     if wait(None::<&TcpListener>, wake, Some(PAUSE))? {
                         return Ok(());
                     }
@@ -53,32 +52,15 @@ pub(super) fn run(listener: &TcpListener, wake: &impl AsFd, answers: Answers) ->
 }
 
 struct Shared {
-    answers: Mutex<Answers>,
+    desk: Desk,
     visitors: Visitors,
 }
 
-impl Shared {
-    /// Asks, and then writes the log lines that there are.
-    fn ask<T>(&self, question: impl FnOnce(&mut Answers) -> T) -> T {
-        let mut answers = self.answers();
-        let answer = question(&mut answers);
-        let lines = answers.take_lines();
-        drop(answers);
-        log_limiter::write(TARGET, lines);
-        answer
-    }
-
-    fn lacks(&self, text: &str) {
-        self.ask(|answers| answers.lacks(text, Instant::now()));
-    }
-
-    fn answers(&self) -> MutexGuard<'_, Answers> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 fn admit(shared: &Arc<Shared>, stream: TcpStream, source: IpAddr) {
-    if !shared.ask(|answers| answers.hears(source, Instant::now())) {
+    if !shared
+        .desk
+        .ask(|answers| answers.hears(source, Instant::now()))
+    {
         return;
     }
     let blocking = stream.set_nonblocking(false);
@@ -94,7 +76,9 @@ fn admit(shared: &Arc<Shared>, stream: TcpStream, source: IpAddr) {
         }
     });
     if let Err(error) = started {
-        shared.lacks(&format!("{source}: no thread for its question: {error}"));
+        shared
+            .desk
+            .lacks(&format!("{source}: no thread for its question: {error}"));
     }
 }
 
@@ -108,7 +92,7 @@ fn converse(mut visit: Visit, source: IpAddr, shared: &Shared) -> io::Result<()>
         }
     }
     visit.asked();
-    let taken = shared.ask(|answers| {
+    let taken = shared.desk.ask(|answers| {
         let now = Instant::now();
         answers.answer(&question, source, Transport::Tcp, now)
     });
@@ -116,7 +100,9 @@ fn converse(mut visit: Visit, source: IpAddr, shared: &Shared) -> io::Result<()>
         Taken::Answered(answer) => answer,
         Taken::Asks(question) => {
             let outcome = question.ask();
-            shared.ask(|answers| answers.told(outcome, Instant::now()))
+            shared
+                .desk
+                .ask(|answers| answers.told(outcome, Instant::now()))
         }
     };
     visit.answers();
@@ -129,10 +115,6 @@ fn converse(mut visit: Visit, source: IpAddr, shared: &Shared) -> io::Result<()>
 /// How long a connection may take to ask, and then to take its answer. Stops who connects and says
 /// nothing; how long the store takes is the store's own limit.
 const LIMIT: Duration = Duration::from_secs(3);
-/// How often somebody looks for servers that have been silent for too long.
-const PRUNE: Duration = Duration::from_secs(1);
-/// A pause when something is short: descriptors, memory.
-const PAUSE: Duration = Duration::from_millis(100);
 /// Connections that may be open at the same time: stops who connects without end. And those of one
 /// source, which stops one that takes all places.
 const CAPS: Caps = Caps {

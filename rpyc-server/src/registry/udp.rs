@@ -4,9 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
-use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Scope};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use log::debug;
@@ -14,25 +13,23 @@ use rpyc_registry::message::MAX_DATAGRAM;
 
 use super::answers::{Answers, Taken};
 use super::datagrams::{Datagrams, Place};
-use super::listening::{TARGET, Transport, wait};
+use super::desk::{Desk, PAUSE, PRUNE};
+use super::listening::{Transport, wait};
 use super::store::{AT_A_TIME, Question, TOO_MANY};
-use crate::log_limiter;
 
 /// Answers until `wake` is readable.
 ///
 /// # Errors
 /// When nothing can be waited for any more. A datagram is never the cause.
 pub(super) fn run(socket: &UdpSocket, wake: &impl AsFd, answers: Answers) -> io::Result<()> {
-    let desk = Desk {
-        socket,
-        answers: Mutex::new(answers),
-    };
-    thread::scope(|scope| desk.run(scope, wake))
+    let desk = Desk::new(answers);
+    let shared = Shared { socket, desk };
+    thread::scope(|scope| shared.run(scope, wake))
 }
 
-struct Desk<'s> {
+struct Shared<'s> {
     socket: &'s UdpSocket,
-    answers: Mutex<Answers>,
+    desk: Desk,
 }
 
 /// A question for the store, and who waits for the answer.
@@ -40,7 +37,7 @@ type Waiting = (Question, SocketAddr, Option<Place>);
 /// A thread that asks the store: its queue, from both ends.
 type Asker = (Sender<Waiting>, Receiver<Waiting>);
 
-impl Desk<'_> {
+impl Shared<'_> {
     fn run<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
@@ -67,8 +64,7 @@ impl Desk<'_> {
         let hasher = RandomState::new();
         loop {
             if wait(Some(self.socket), wake, Some(PRUNE))? {
-                let lines = self.lock(Answers::last_lines);
-                log_limiter::write(TARGET, lines);
+                self.desk.close();
                 return Ok(());
             }
             let now = Instant::now();
@@ -76,7 +72,7 @@ impl Desk<'_> {
                 Ok((length, source, place)) => {
                     let ip = source.ip();
                     let bytes = buffer.get(..length).unwrap_or(&[]);
-                    let taken = self.ask(|answers| {
+                    let taken = self.desk.ask(|answers| {
                         let hears = answers.hears(ip, now);
                         hears.then(|| answers.answer(bytes, ip, Transport::Udp, now))
                     });
@@ -95,11 +91,10 @@ impl Desk<'_> {
                     }
                 }
                 Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {
-                        self.ask(|answers| answers.prune(now));
-                    }
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => self.desk.prune(),
                     _ => {
-                        self.lacks(&format!("can't receive for a moment: {error}"));
+                        self.desk
+                            .lacks(&format!("can't receive for a moment: {error}"));
                         if wait(None::<&UdpSocket>, wake, Some(PAUSE))? {
                             return Ok(());
                         }
@@ -118,14 +113,18 @@ impl Desk<'_> {
         if asker.is_none() {
             match self.start(scope) {
                 Ok(started) => *asker = Some(started),
-                Err(error) => return self.lacks(&format!("no thread to ask the store: {error}")),
+                Err(error) => {
+                    return self
+                        .desk
+                        .lacks(&format!("no thread to ask the store: {error}"));
+                }
             }
         }
         if let Some((queue, _)) = asker
             && queue.try_send(waiting).is_err()
         {
             // Who asks will ask again, or another copy.
-            self.lacks(TOO_MANY);
+            self.desk.lacks(TOO_MANY);
         }
     }
 
@@ -139,28 +138,15 @@ impl Desk<'_> {
                 let datagrams = Datagrams::new(self.socket);
                 for (question, source, place) in taken {
                     let outcome = question.ask();
-                    let answer = self.ask(|answers| answers.told(outcome, Instant::now()));
+                    let answer = self
+                        .desk
+                        .ask(|answers| answers.told(outcome, Instant::now()));
                     if let Some(answer) = answer {
                         send(&datagrams, &answer, source, place);
                     }
                 }
             })?;
         Ok((queue, questions))
-    }
-
-    fn lacks(&self, text: &str) {
-        self.ask(|answers| answers.lacks(text, Instant::now()));
-    }
-
-    /// Asks, and then writes the log lines that there are.
-    fn ask<T>(&self, question: impl FnOnce(&mut Answers) -> T) -> T {
-        let (answer, lines) = self.lock(|answers| (question(answers), answers.take_lines()));
-        log_limiter::write(TARGET, lines);
-        answer
-    }
-
-    fn lock<T>(&self, use_it: impl FnOnce(&mut Answers) -> T) -> T {
-        use_it(&mut self.answers.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -170,10 +156,6 @@ fn send(datagrams: &Datagrams<'_>, answer: &[u8], source: SocketAddr, place: Opt
     }
 }
 
-/// How often somebody looks for servers that have been silent for too long.
-const PRUNE: Duration = Duration::from_secs(1);
-/// A pause when something is short.
-const PAUSE: Duration = Duration::from_millis(100);
 /// Threads that ask the store.
 const ASKERS: usize = AT_A_TIME;
 /// Questions that wait for each of them. Stops a flood while the store is slow.

@@ -12,6 +12,7 @@ use rpyc_registry::{DEFAULT_PORT, Directory, EtcdDirectory, RegistryClient};
 
 use super::options::Effect::Registering;
 use super::options::{one_of, options, path, switch, text, with_default};
+use crate::program::access::tls_client;
 use crate::program::failure::Failure;
 
 /// What kind of directory it is.
@@ -107,19 +108,14 @@ impl Etcd {
         if !tls && cafile.is_none() && certfile.is_none() {
             return Ok(None);
         }
-        let mut builder = TlsClient::builder();
-        if let Some(path) = cafile {
-            builder = builder.ca_file(path);
-        }
-        if let (Some(certificate), Some(key)) = (certfile, keyfile) {
-            builder = builder.certificate(certificate, key);
-        }
         let wrong = |error| {
             Failure::usage("TLS to etcd can't be set up")
                 .because(error)
                 .hint("--etcd-cafile, --etcd-certfile and --etcd-keyfile name its files.")
         };
-        builder.build().map(Some).map_err(wrong)
+        let [cafile, certfile, keyfile] = [cafile, certfile, keyfile].map(Option::as_deref);
+        let client = tls_client(cafile, certfile, keyfile).build();
+        client.map(Some).map_err(wrong)
     }
 }
 

@@ -13,7 +13,7 @@ use rpyc_core::{Config, Connection, Connector, Error};
 use rpyc_registry::{ConnectByService, Directory, RegistryError};
 
 use crate::auth::Secret;
-
+use crate::program::access::{self, tls_client};
 use crate::program::cli::arg;
 use crate::program::failure::Failure;
 
@@ -173,18 +173,13 @@ impl Way {
     pub(super) fn from_matches(matches: &ArgMatches) -> Result<Way, Failure> {
         let file = |name: &str| matches.get_one::<PathBuf>(name).cloned();
         let secret = match file("secret-file") {
-            Some(path) => Some(crate::program::access::secret(&path)?),
+            Some(path) => Some(access::secret(&path)?),
             None => None,
         };
         Ok(Way {
             secret,
-            target: matches
-                .get_one::<Target>("connect")
-                .expect("has a default")
-                .clone(),
-            timeout: *matches
-                .get_one::<Option<Duration>>("timeout")
-                .expect("has a default"),
+            target: arg::value(matches, "connect"),
+            timeout: arg::value(matches, "timeout"),
             is_timeout_given: matches.value_source("timeout") != Some(ValueSource::DefaultValue),
             tls: TlsFiles {
                 cafile: file("ssl-cafile"),
@@ -239,13 +234,9 @@ impl Way {
     }
 
     fn tls_client(&self) -> Result<TlsClient, Failure> {
-        let mut builder = TlsClient::builder();
-        if let Some(path) = &self.tls.cafile {
-            builder = builder.ca_file(path);
-        }
-        if let (Some(certificate), Some(key)) = (&self.tls.certfile, &self.tls.keyfile) {
-            builder = builder.certificate(certificate, key);
-        }
+        let files = [&self.tls.cafile, &self.tls.certfile, &self.tls.keyfile];
+        let [cafile, certfile, keyfile] = files.map(Option::as_deref);
+        let mut builder = tls_client(cafile, certfile, keyfile);
         if self.tls.any_name {
             builder = builder.any_server_name();
         }

@@ -16,50 +16,22 @@ use clap::{ArgMatches, Command};
 
 use crate::program::failure::Failure;
 
-/// Makes a command's line of its arguments, and runs it: the result is the program's exit code.
-struct Tool {
-    command: fn() -> Command,
-    // It may be given several servers.
-    takes_fleets: bool,
-    run: fn(&ArgMatches) -> Result<u8, Failure>,
-}
+/// A command's line, what runs it (the result is the program's exit code), and whether it may be given several
+/// servers.
+type Tool = (
+    fn() -> Command,
+    fn(&ArgMatches) -> Result<u8, Failure>,
+    bool,
+);
 
 const TOOLS: &[Tool] = &[
-    Tool {
-        command: shell::command,
-        takes_fleets: false,
-        run: shell::run,
-    },
-    Tool {
-        command: code::eval_command,
-        takes_fleets: true,
-        run: code::eval,
-    },
-    Tool {
-        command: code::exec_command,
-        takes_fleets: true,
-        run: code::exec,
-    },
-    Tool {
-        command: transfer::upload_command,
-        takes_fleets: true,
-        run: transfer::upload,
-    },
-    Tool {
-        command: transfer::download_command,
-        takes_fleets: true,
-        run: transfer::download,
-    },
-    Tool {
-        command: ping::command,
-        takes_fleets: true,
-        run: ping::run,
-    },
-    Tool {
-        command: registry::command,
-        takes_fleets: false,
-        run: registry::run,
-    },
+    (shell::command, shell::run, false),
+    (code::eval_command, code::eval, true),
+    (code::exec_command, code::exec, true),
+    (transfer::upload_command, transfer::upload, true),
+    (transfer::download_command, transfer::download, true),
+    (ping::command, ping::run, true),
+    (registry::command, registry::run, false),
 ];
 
 /// A tool, and what it was given.
@@ -78,13 +50,13 @@ impl ToolCall {
 
 /// The commands of the command line.
 pub(crate) fn commands() -> impl Iterator<Item = Command> {
-    TOOLS.iter().map(|tool| {
-        let command = (tool.command)().args(registry::args());
+    TOOLS.iter().map(|(command, _, takes_fleets)| {
+        let command = command().args(registry::args());
         let (command, ways) = match command.get_name() {
             "services" => (command, ""),
             _ => (command.args(connect::args()), WAYS),
         };
-        let (command, ways, codes) = match tool.takes_fleets {
+        let (command, ways, codes) = match takes_fleets {
             true => (
                 fleet::with_args(command),
                 format!("{ways}{FLEETS}"),
@@ -102,13 +74,10 @@ pub(crate) fn commands() -> impl Iterator<Item = Command> {
 
 /// The tool of that name.
 pub(crate) fn find(name: &str, matches: &ArgMatches) -> Option<ToolCall> {
-    let tool = TOOLS
-        .iter()
-        .find(|tool| (tool.command)().get_name() == name)?;
-    Some(ToolCall {
-        run: tool.run,
-        matches: matches.clone(),
-    })
+    let mut tools = TOOLS.iter();
+    let &(_, run, _) = tools.find(|(command, ..)| command().get_name() == name)?;
+    let matches = matches.clone();
+    Some(ToolCall { run, matches })
 }
 
 const WAYS: &str = "\
