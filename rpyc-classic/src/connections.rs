@@ -2,7 +2,6 @@
 //! those who make an evaluator.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 
 use rpyc_core::executor::Executor;
@@ -110,11 +109,7 @@ impl Connections {
     }
 }
 
-impl fmt::Debug for Connections {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connections").finish_non_exhaustive()
-    }
-}
+opaque!(Connections);
 
 /// What this side offers on a connection that Python code makes, and what that is like.
 #[derive(Debug)]

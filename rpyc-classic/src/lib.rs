@@ -43,6 +43,17 @@
 //! - No module is imported because an exception of a client's names it.
 #![warn(missing_docs)]
 
+/// Debug of what has nothing to show but its name.
+macro_rules! opaque {
+    ($name:ident) => {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
 mod address;
 mod arguments;
 pub mod bridge;

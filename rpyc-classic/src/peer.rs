@@ -2,7 +2,6 @@
 //! runs. For those who make an evaluator.
 
 use std::cell::RefCell;
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::LocalKey;
@@ -113,11 +112,7 @@ impl Peer {
     }
 }
 
-impl fmt::Debug for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Peer").finish_non_exhaustive()
-    }
-}
+opaque!(Peer);
 
 /// The sessions whose code a thread runs, the innermost one last: one for each thread.
 #[derive(Debug)]

@@ -9,12 +9,14 @@ mod transfer;
 
 use std::fmt;
 use std::net::ToSocketAddrs;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rpyc_core::object::Netref;
 use rpyc_core::{Any, Connection, Connector, Error, args, by_value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::threads::lock;
 
 pub use self::interactive::{Interrupter, Outcome, Prompt};
 pub use self::namespace::{Modules, Namespace, NamespaceKeys};
@@ -206,13 +208,12 @@ fn once(
     cell: &Mutex<Option<Netref>>,
     make: impl FnOnce() -> Result<Netref, Error>,
 ) -> Result<Netref, Error> {
-    let lock = || cell.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = lock().clone();
+    let known = lock(cell).clone();
     if let Some(known) = known {
         return Ok(known);
     }
     let made = make()?;
-    Ok(lock().get_or_insert(made).clone())
+    Ok(lock(cell).get_or_insert(made).clone())
 }
 
 impl fmt::Debug for ClassicConnection {

@@ -4,6 +4,7 @@ use rpyc_core::object::{IntoAny, Netref, RemoteIter};
 use rpyc_core::{Any, Error};
 
 use super::ClassicConnection;
+use crate::getconn::is_import_error;
 
 /// The server's modules; made by [`ClassicConnection::modules`].
 #[derive(Clone, Copy, Debug)]
@@ -33,10 +34,6 @@ impl<'a> Modules<'a> {
             Err(error) => Err(error),
         }
     }
-}
-
-fn is_import_error(raised: &rpyc_core::Exception) -> bool {
-    raised.is("ImportError") || raised.is("ModuleNotFoundError")
 }
 
 /// The names that evaluated code of a connection sees; made by [`ClassicConnection::namespace`].

@@ -66,31 +66,19 @@ impl Stdio {
 
     /// Hands the streams to the server, which doesn't use them yet.
     pub(super) fn hand_over(self, to: &ClassicConnection) -> Result<HandedOver, Error> {
+        let output = |writer| Exposed::new(OutputStream::new(writer));
         let streams = Streams {
             stdin: self
                 .stdin
                 .map(|source| Exposed::new(InputStream::new(source))),
-            stdout: self
-                .stdout
-                .map(|writer| Exposed::new(OutputStream::new(writer))),
-            stderr: self
-                .stderr
-                .map(|writer| Exposed::new(OutputStream::new(writer))),
+            stdout: self.stdout.map(output),
+            stderr: self.stderr.map(output),
         };
-        let three = Any::tuple([
-            streams
-                .stdin
-                .as_ref()
-                .map_or(Any::NONE, |stdin| Any::from(stdin.object())),
-            streams
-                .stdout
-                .as_ref()
-                .map_or(Any::NONE, |stdout| Any::from(stdout.object())),
-            streams
-                .stderr
-                .as_ref()
-                .map_or(Any::NONE, |stderr| Any::from(stderr.object())),
-        ]);
+        let input = streams.stdin.as_ref().map(Exposed::object);
+        let outputs = [&streams.stdout, &streams.stderr];
+        let outputs = outputs.map(|output| output.as_ref().map(Exposed::object));
+        let three = [input].into_iter().chain(outputs);
+        let three = Any::tuple(three.map(|stream| stream.map_or(Any::NONE, Any::from)));
         let redirection = to.helper("Redirection")?;
         let redirection = redirection.call(args![three, !self.block_buffered])?;
         Ok(HandedOver {
@@ -175,11 +163,7 @@ impl Drop for Redirected {
     }
 }
 
-impl fmt::Debug for Redirected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redirected").finish_non_exhaustive()
-    }
-}
+opaque!(Redirected);
 
 impl ClassicConnection {
     /// Lets the server's standard streams be these, until the guard is restored or dropped.

@@ -1,10 +1,12 @@
 //! Streams of this program as objects that the server's Python reads and writes.
 
 use std::io::{self, BufRead, Write};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use rpyc_core::{Any, Exception, Value, expose};
+
+use crate::threads::lock;
 
 /// A writer that the server may use until it is closed.
 pub(super) struct OutputStream(Mutex<Option<Box<dyn Write + Send>>>);
@@ -15,7 +17,7 @@ impl OutputStream {
     }
 
     pub(super) fn close(&self) {
-        let writer = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let writer = lock(&self.0).take();
         drop(writer);
     }
 }
@@ -34,7 +36,7 @@ impl OutputStream {
                 return Err(Exception::type_error(message));
             }
         };
-        let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = lock(&self.0);
         let writer = writer.as_mut().ok_or_else(closed)?;
         writer.write_all(data).and_then(|()| writer.flush())?;
         Ok(data.len())
@@ -82,7 +84,7 @@ impl InputStream {
     }
 
     fn read_line(&self, limit: usize) -> Result<Vec<u8>, Exception> {
-        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut source = lock(&self.source);
         let open = source
             .as_mut()
             .filter(|_| !self.closed.load(Ordering::SeqCst));

@@ -6,7 +6,6 @@ mod config;
 mod modules;
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use rpyc_core::wire::{Handler, Str, Value};
 use self::channel::Channel;
 use self::config::ConfigView;
 use self::modules::Modules;
+pub(crate) use self::modules::is_import_error;
 use crate::arguments::{MethodDef, method};
 use crate::evaluator::Session;
 use crate::options::BeforeClosed;
@@ -70,7 +70,13 @@ impl ServerConnection {
         session: Weak<dyn Session>,
         root: &ObjectRef,
     ) -> ObjectRef {
-        ServerConnection::made(connection, session, root, None)
+        ServerConnection::made(
+            connection.downgrade(),
+            session,
+            Arc::downgrade(root),
+            None,
+            None,
+        )
     }
 
     /// The same as a service in Python gets it, which may change all of its connection's options.
@@ -81,20 +87,22 @@ impl ServerConnection {
         root: &ObjectRef,
         before_closed: Arc<Mutex<BeforeClosed>>,
     ) -> ObjectRef {
-        ServerConnection::made(connection, session, root, Some(before_closed))
+        let (connection, root) = (connection.downgrade(), Arc::downgrade(root));
+        ServerConnection::made(connection, session, root, Some(before_closed), None)
     }
 
     fn made(
-        connection: &Connection,
+        connection: WeakConnection,
         session: Weak<dyn Session>,
-        root: &ObjectRef,
+        root: Weak<dyn Object>,
         before_closed: Option<Arc<Mutex<BeforeClosed>>>,
+        keeper: Option<Arc<Keeper>>,
     ) -> ObjectRef {
         Arc::new_cyclic(|this| ServerConnection {
-            connection: connection.downgrade(),
-            keeper: None,
+            connection,
+            keeper,
             session,
-            root: Arc::downgrade(root),
+            root,
             before_closed,
             this: this.clone(),
         })
@@ -107,14 +115,10 @@ impl ServerConnection {
     pub fn keeping(object: &ObjectRef, keeper: Arc<Keeper>) -> Option<ObjectRef> {
         let object: &dyn std::any::Any = &**object;
         let object = object.downcast_ref::<ServerConnection>()?;
-        Some(Arc::new_cyclic(|this| ServerConnection {
-            connection: object.connection.clone(),
-            keeper: Some(keeper),
-            session: object.session.clone(),
-            root: object.root.clone(),
-            before_closed: object.before_closed.clone(),
-            this: this.clone(),
-        }))
+        let (connection, session) = (object.connection.clone(), object.session.clone());
+        let (root, before_closed) = (object.root.clone(), object.before_closed.clone());
+        let made = ServerConnection::made(connection, session, root, before_closed, Some(keeper));
+        Some(made)
     }
 
     fn connection(&self) -> Result<Connection, Exception> {
@@ -132,11 +136,7 @@ impl ServerConnection {
     }
 }
 
-impl fmt::Debug for ServerConnection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerConnection").finish_non_exhaustive()
-    }
-}
+opaque!(ServerConnection);
 
 /// An attribute of a peer's or a local object.
 fn attr(cx: &Context<'_>, of: &Any, name: &str) -> ObjectResult {

@@ -55,6 +55,6 @@ impl Object for Modules {
     }
 }
 
-fn is_import_error(exception: &Exception) -> bool {
+pub(crate) fn is_import_error(exception: &Exception) -> bool {
     exception.is("ImportError") || exception.is("ModuleNotFoundError")
 }

@@ -1,6 +1,5 @@
 //! [`HostedService`]: the service of one connection.
 
-use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -125,8 +124,4 @@ impl Service for HostedService {
     }
 }
 
-impl fmt::Debug for HostedService {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HostedService").finish_non_exhaustive()
-    }
-}
+opaque!(HostedService);

@@ -1,9 +1,7 @@
 //! `_native.Server`: a server inside a program that runs in this Python.
 
-use std::io;
-use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{OwnedFd, RawFd};
-use std::os::unix::net::UnixStream;
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -204,25 +202,13 @@ struct PythonAuthenticator {
 
 impl Authenticator for PythonAuthenticator {
     fn authenticate(&self, stream: RawStream, _: &PeerAddr) -> Result<Authenticated, Rejection> {
-        let socket = match stream {
-            RawStream::Tcp(stream) => OwnedFd::from(stream),
-            RawStream::Unix(stream) => OwnedFd::from(stream),
-        };
-        let authenticated = self.embedded.authenticate(&self.callable, socket);
+        let authenticated = self.embedded.authenticate(&self.callable, stream.into());
         let (socket, credentials) =
             authenticated.map_err(|raised| Rejection::new(raised.to_string()))?;
-        let stream = stream_of(socket)?.into_stream();
-        Ok(Authenticated::new(stream).credentials(credentials))
+        let stream = RawStream::from_fd(socket)?;
+        stream.set_nonblocking(false)?;
+        Ok(Authenticated::new(stream.into_stream()).credentials(credentials))
     }
-}
-
-fn stream_of(socket: OwnedFd) -> io::Result<RawStream> {
-    let socket = socket2::Socket::from(socket);
-    socket.set_nonblocking(false)?;
-    Ok(match socket.local_addr()?.is_unix() {
-        true => RawStream::Unix(UnixStream::from(OwnedFd::from(socket))),
-        false => RawStream::Tcp(TcpStream::from(OwnedFd::from(socket))),
-    })
 }
 
 /// How long requests that run may take to end when the server is closed.

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use log::debug;
+use parking_lot::{Condvar, Mutex};
 use rpyc_registry::message::{
     Command, MAX_DATAGRAM, ServiceName, encode_done, encode_names, encode_refusal, encode_servers,
 };
@@ -47,11 +48,9 @@ impl Store {
 
 impl Places {
     fn take(&self) -> Option<Place<'_>> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self
-            .freed
-            .wait_timeout_while(free, PATIENCE, |free| *free == 0);
-        let (mut free, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut free = self.free.lock();
+        let is_none = |free: &mut usize| *free == 0;
+        self.freed.wait_while_for(&mut free, is_none, PATIENCE);
         *free = free.checked_sub(1)?;
         Some(Place(self))
     }
@@ -59,8 +58,7 @@ impl Places {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
-        *free += 1;
+        *self.0.free.lock() += 1;
         self.0.freed.notify_one();
     }
 }
@@ -73,11 +71,7 @@ pub struct StoreLog(Arc<Mutex<Option<String>>>);
 impl StoreLog {
     /// A warning; one for each question, the last one.
     pub fn warn(&self, text: String) {
-        *self.lock() = Some(text);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock() = Some(text);
     }
 }
 
@@ -146,7 +140,7 @@ impl Question {
             Command::Unregister { port, .. } => directory.unregister(*port).map(|()| encode_done()),
             _ => Ok(encode_refusal("not supported")),
         };
-        let warning = log.lock().take();
+        let warning = log.0.lock().take();
         let said = match answer {
             Ok(answer) => Said::Answer(answer),
             Err(error) => {

@@ -3,9 +3,8 @@
 
 use std::fs::File;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use std::time::Duration;
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use rpyc_core::object::Any;
 use rpyc_core::transport::{PeerAddr, PipeStream};
-use socket2::Socket;
+use socket2::SockRef;
 
 use super::authenticator::{Authenticator, Rejection};
 use super::listener::unix_peer;
@@ -156,21 +155,17 @@ impl InheritedClient {
     }
 
     fn from_fd(descriptor: OwnedFd) -> io::Result<InheritedClient> {
-        let socket = Socket::from(descriptor);
-        let peer = socket.peer_addr()?;
-        let (is_unix, peer) = (peer.is_unix(), peer.as_socket());
-        let descriptor = OwnedFd::from(socket);
-        if is_unix {
-            let stream = UnixStream::from(descriptor);
-            let peer = PeerAddr::Unix(unix_peer(&stream));
-            return Ok(InheritedClient::new(Incoming::Raw(stream.into()), peer));
-        }
-        let Some(peer) = peer else {
-            let what = "standard input is neither a TCP nor a Unix socket";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        let peer = SockRef::from(&descriptor).peer_addr()?.as_socket();
+        let stream = RawStream::from_fd(descriptor)?;
+        let peer = match (&stream, peer) {
+            (RawStream::Unix(stream), _) => PeerAddr::Unix(unix_peer(stream)),
+            (RawStream::Tcp(_), Some(peer)) => PeerAddr::Tcp(peer),
+            (RawStream::Tcp(_), None) => {
+                let what = "standard input is neither a TCP nor a Unix socket";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+            }
         };
-        let stream = Incoming::Raw(TcpStream::from(descriptor).into());
-        Ok(InheritedClient::new(stream, PeerAddr::Tcp(peer)))
+        Ok(InheritedClient::new(Incoming::Raw(stream), peer))
     }
 
     /// Who it is.

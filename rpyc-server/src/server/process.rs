@@ -221,28 +221,19 @@ impl Client {
         if self.place.is_given_up() {
             return; // it has been told of
         }
-        match ended {
-            Ok(status) if status.success() => {
-                self.log(Level::Info, format_args!("process {number} ended"));
-            }
+        let (level, how) = match ended {
+            Ok(status) if status.success() => (Level::Info, "ended".to_owned()),
             Ok(status) if status.code() == Some(ChildCommand::REFUSED.into()) => {
                 if let Some(metrics) = &self.server.options.metrics {
                     metrics.refused(Refused::Authentication);
                 }
                 // It has said why.
-                let what = format_args!("process {number} ended: it has refused the client");
-                self.log(Level::Info, what);
+                (Level::Info, "ended: it has refused the client".to_owned())
             }
-            Ok(status) => {
-                let how = describe(status);
-                let what = format_args!("process {number} ended: {how}");
-                self.log(Level::Warn, what);
-            }
-            Err(error) => {
-                let what = format_args!("process {number} is lost: {error}");
-                self.log(Level::Warn, what);
-            }
-        }
+            Ok(status) => (Level::Warn, format!("ended: {}", describe(status))),
+            Err(error) => (Level::Warn, format!("is lost: {error}")),
+        };
+        self.log(level, format_args!("process {number} {how}"));
     }
 
     fn log(&self, level: Level, what: fmt::Arguments<'_>) {

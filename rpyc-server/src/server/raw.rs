@@ -71,7 +71,16 @@ impl RawStream {
         }
     }
 
-    pub(super) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+    /// The connection of a descriptor.
+    pub(crate) fn from_fd(descriptor: OwnedFd) -> io::Result<RawStream> {
+        let is_unix = SockRef::from(&descriptor).local_addr()?.is_unix();
+        Ok(match is_unix {
+            true => UnixStream::from(descriptor).into(),
+            false => TcpStream::from(descriptor).into(),
+        })
+    }
+
+    pub(crate) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         SockRef::from(self).set_nonblocking(nonblocking)
     }
 }

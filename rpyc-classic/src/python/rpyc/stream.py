@@ -133,14 +133,9 @@ def _carry(wrapped, ours):
 def _move(source, buffer):
     if len(buffer) >= _CHUNK:
         return False
-    try:
-        received = source.recv(_CHUNK)
-    except (BlockingIOError, InterruptedError):
+    received = _unless_blocked(source.recv, _CHUNK)
+    if received is None:
         return False
-    except OSError as error:
-        if _wants(error):
-            return False
-        raise
     if not received:
         raise EOFError
     buffer += received
@@ -150,16 +145,21 @@ def _move(source, buffer):
 def _flush(target, buffer):
     if not buffer:
         return False
-    try:
-        sent = target.send(bytes(buffer))
-    except (BlockingIOError, InterruptedError):
-        return False
-    except OSError as error:
-        if _wants(error):
-            return False
-        raise
+    sent = _unless_blocked(target.send, bytes(buffer)) or 0
     del buffer[:sent]
     return sent > 0
+
+
+def _unless_blocked(operation, argument):
+    """What it gives, or None where it would have to wait."""
+    try:
+        return operation(argument)
+    except (BlockingIOError, InterruptedError):
+        return None
+    except OSError as error:
+        if _wants(error):
+            return None
+        raise
 
 
 def _wants(error):

@@ -2,14 +2,14 @@
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
-use rpyc_classic::threads::lock;
+use parking_lot::{Condvar, Mutex};
 use rpyc_classic::{ClassicConnection, Interrupter};
 use rpyc_core::Connection;
 
@@ -43,19 +43,19 @@ struct Stop {
 
 impl Stop {
     fn set(&self) {
-        *lock(&self.is_set) = true;
+        *self.is_set.lock() = true;
         self.changed.notify_all();
     }
 
     fn is_set(&self) -> bool {
-        *lock(&self.is_set)
+        *self.is_set.lock()
     }
 
     fn is_set_within(&self, time: Duration) -> bool {
-        let waited = self
-            .changed
-            .wait_timeout_while(lock(&self.is_set), time, |is_set| !*is_set);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+        let mut is_set = self.is_set.lock();
+        let is_unset = |is_set: &mut bool| !*is_set;
+        self.changed.wait_while_for(&mut is_set, is_unset, time);
+        *is_set
     }
 }
 
@@ -116,7 +116,7 @@ impl Member {
         connection: &Connection,
         code: Option<Interrupter>,
     ) -> Result<(), Failure> {
-        let mut running = lock(&self.running);
+        let mut running = self.running.lock();
         // Whoever stops all looks at what runs when it has said so.
         if self.stop.is_set() {
             return Err(Failure::new("Ctrl-C"));
@@ -158,7 +158,7 @@ impl Member {
 
     /// Has what runs there end by itself; where the server can't do that, closes the connection.
     fn interrupt(&self) {
-        let Some(running) = lock(&self.running).clone() else {
+        let Some(running) = self.running.lock().clone() else {
             return;
         };
         let way = self.way.clone();
@@ -173,7 +173,7 @@ impl Member {
     }
 
     fn close(&self) {
-        if let Some(running) = lock(&self.running).clone() {
+        if let Some(running) = self.running.lock().clone() {
             apart(move || running.connection.shut_down(Duration::ZERO));
         }
     }
@@ -288,7 +288,7 @@ impl<F: Fn(&Member) -> Result<Done, Failure>> Crew<F> {
                 true => Err(Failure::new("Ctrl-C")),
                 false => (self.work)(member),
             }));
-            lock(&member.running).take();
+            member.running.lock().take();
             let outcome = outcome.unwrap_or_else(|_| fault());
             let ending = member.ending(outcome, began, self.max_output);
             member.screen.ended(number, &ending);

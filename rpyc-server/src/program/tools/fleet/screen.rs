@@ -1,12 +1,11 @@
 //! What the user sees: lines of the servers, a bar for each at work, and the table at the end.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::Mutex;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
-use rpyc_classic::threads::lock;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::ending::{Ending, Event, Kind, Style};
@@ -152,7 +151,7 @@ impl Screen {
 
     /// What went wrong with the standard output.
     pub(super) fn failure(&self) -> Option<io::Error> {
-        lock(&self.failure).take()
+        self.failure.lock().take()
     }
 
     fn object(&self, object: &Value) {
@@ -162,7 +161,7 @@ impl Screen {
 
     fn write(&self, stream: Stream, text: &str) {
         let written = {
-            let _alone = lock(&self.writing);
+            let _alone = self.writing.lock();
             self.bars.suspend(|| match stream {
                 Stream::Stdout => io::stdout().write_all(text.as_bytes()),
                 Stream::Stderr => {
@@ -172,7 +171,7 @@ impl Screen {
                 }
             })
         };
-        let mut failure = lock(&self.failure);
+        let mut failure = self.failure.lock();
         if let Err(error) = written
             && failure.is_none()
         {
