@@ -86,9 +86,15 @@ impl Visit {
         self.deadline = Instant::now() + self.limit;
     }
 
-    /// Says that nothing more is going to be sent.
+    /// Says that nothing more is going to be sent. Its place is free first: who comes again at once has it.
     pub(crate) fn finish(&self) -> io::Result<()> {
+        self.leave();
         self.stream.shutdown(Shutdown::Write)
+    }
+
+    fn leave(&self) {
+        let freed = self.visitors.0.lock().free(self.number);
+        drop(freed);
     }
 
     fn left(&self) -> io::Result<Duration> {
@@ -132,7 +138,6 @@ impl Write for Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        let freed = self.visitors.0.lock().free(self.number);
-        drop(freed);
+        self.leave();
     }
 }
