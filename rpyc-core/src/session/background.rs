@@ -8,6 +8,8 @@ use super::session::Link;
 use crate::dispatch::GRACE;
 use crate::dispatch::background_state::BackgroundState;
 use crate::dispatch::waits::ForDismissal;
+use crate::error::Error;
+use crate::executor::spawn;
 
 /// A thread that serves a connection: callbacks run while the program does something else. Made by
 /// [`Connection::serve_in_background`](crate::Connection::serve_in_background); it stops when this is dropped.
@@ -18,29 +20,29 @@ pub struct BackgroundServing {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Serves until the thread is dismissed, or the connection has ended.
-pub(super) fn serve_until_dismissed(link: &Arc<Link>, state: &BackgroundState) {
-    while !state.is_over() {
-        // A read can't be interrupted, but it can be short.
-        let deadline = Instant::now() + LOOK_UP;
-        if link.wait_for(ForDismissal(state), Some(deadline)) {
-            link.finish_within(GRACE);
-            return;
-        }
-    }
-}
-
 impl BackgroundServing {
-    pub(super) fn new(
-        link: Arc<Link>,
-        state: Arc<BackgroundState>,
-        thread: JoinHandle<()>,
-    ) -> BackgroundServing {
-        BackgroundServing {
+    pub(super) fn start(link: Arc<Link>) -> Result<BackgroundServing, Error> {
+        let state = Arc::new(BackgroundState::default());
+        let (served, dismissed) = (link.clone(), state.clone());
+        let serve = move || {
+            while !dismissed.is_over() {
+                // A read can't be interrupted, but it can be short.
+                let deadline = Instant::now() + LOOK_UP;
+                if served.wait_for(ForDismissal(&dismissed), Some(deadline)) {
+                    return served.finish_within(GRACE);
+                }
+            }
+        };
+        let spawned = spawn(&format!("{}-background", link.session.connid), serve);
+        let thread = spawned.map_err(|error| Error::Io {
+            doing: "starting a background thread".into(),
+            error: Arc::new(error),
+        })?;
+        Ok(BackgroundServing {
             link,
             state,
             thread: Some(thread),
-        }
+        })
     }
 
     /// Stops serving and waits until the thread has ended: half a second, or as long as the request

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use super::session::Link;
-use crate::dispatch::{GRACE, panic_message};
+use crate::dispatch::GRACE;
 use crate::error::{CloseReason, Error};
 use crate::sync::atomic::Ordering;
 use crate::wire::Handler;
@@ -48,8 +48,7 @@ impl Link {
     fn tell_service(self: &Arc<Self>, hook: &str, tell: impl FnOnce(&Connection)) {
         let connection = Connection::internal(self.clone());
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| tell(&connection))) {
-            let (session, what) = (&self.session, panic_message(&*panic));
-            log::error!(target: &session.config().logger, "{}: {hook} panicked: {what}", session.connid);
+            self.log_panic(hook, &*panic);
         }
     }
 }

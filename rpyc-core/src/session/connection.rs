@@ -10,8 +10,7 @@ use super::session::{Link, bounds};
 use crate::config::Config;
 use crate::dispatch::GRACE;
 use crate::error::{CloseReason, Error};
-use crate::exception::Exception;
-use crate::object::{Any, ObjectResult};
+use crate::object::Any;
 use crate::service::{IntoService, PeerInfo};
 use crate::transport::{Stream, memory_pair};
 use crate::wire::{Dialect, Handler, Value};
@@ -106,7 +105,7 @@ impl Connection {
         peer: PeerInfo,
     ) -> Result<Connection, Error> {
         let link = Link::open(stream, service.into_service(), config, peer)?;
-        keep_alive::begin(link.number);
+        keep_alive::table().begin(link.number);
         let guard = Some(Arc::new(Guard(link.clone())));
         Connection { link, guard }.introduced()
     }
@@ -352,16 +351,6 @@ impl Connection {
     pub(crate) fn internal(link: Arc<Link>) -> Connection {
         Connection { link, guard: None }
     }
-
-    pub(crate) fn local_root(&self) -> ObjectResult {
-        let root = self.link.session.roots.ours();
-        let root = root.ok_or_else(|| Exception::eof_error("the connection is closed"))?;
-        Ok(Any::Local(root))
-    }
-
-    pub(crate) fn find_by_id_pack(&self, id_pack: &Value) -> Result<Option<Any>, Exception> {
-        self.link.find_by_id_pack(id_pack)
-    }
 }
 
 impl PartialEq for Connection {
@@ -390,7 +379,8 @@ impl WeakConnection {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if keep_alive::end_use(self.0.number) {
+        let is_over = keep_alive::table().end_use(self.0.number);
+        if is_over {
             self.0.leave(CloseReason::Dropped, Some(GRACE));
         }
     }

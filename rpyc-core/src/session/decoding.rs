@@ -44,7 +44,13 @@ impl Link {
         };
         self.trace_incoming(dialect, &payload);
         let (mut is_valid, mut memory) = (false, 0);
-        let mut resolving = Resolving::new(self, into);
+        let mut resolving = Resolving {
+            link: self,
+            into,
+            wrong: None,
+            released: Vec::new(),
+            has_netrefs: false,
+        };
         match Message::read(&payload, dialect, &encoding.limits, &mut resolving) {
             Ok(message) => {
                 is_valid = true;
@@ -129,17 +135,7 @@ struct Resolving<'a> {
     has_netrefs: bool,
 }
 
-impl<'a> Resolving<'a> {
-    fn new(link: &'a Link, into: &'a mut Vec<Arrival<Session>>) -> Resolving<'a> {
-        Resolving {
-            link,
-            into,
-            wrong: None,
-            released: Vec::new(),
-            has_netrefs: false,
-        }
-    }
-
+impl Resolving<'_> {
     /// Adds what the message is to the arrivals; says how much memory it takes.
     fn take_in(mut self, message: Message<Any>, threads: Threads) -> usize {
         let mut memory = 0;

@@ -20,7 +20,8 @@ pub(crate) fn handle(
     handler: Handler,
     args: Vec<Any>,
 ) -> ObjectResult {
-    let mut params = Params::new(handler, args);
+    let rest = args.into_iter();
+    let mut params = Params { handler, rest };
     match handler {
         Handler::Ping => {
             let data = params.any("data")?;
@@ -29,23 +30,19 @@ pub(crate) fn handle(
         }
         Handler::GetRoot => {
             params.end()?;
-            cx.connection().local_root()
+            let root = cx.connection().link.session.roots.ours();
+            let root = root.ok_or_else(|| Exception::eof_error("the connection is closed"))?;
+            Ok(Any::Local(root))
         }
-        Handler::GetAttr => {
+        Handler::GetAttr | Handler::SetAttr | Handler::DelAttr => {
             let (object, name) = (params.object()?, params.name()?);
+            let (how, value) = match handler {
+                Handler::SetAttr => (Access::Set, Some(params.any("value")?)),
+                Handler::DelAttr => (Access::Del, None),
+                _ => (Access::Get, None),
+            };
             params.end()?;
-            access(cx, config, &object, Access::Get, &name, None)
-        }
-        Handler::SetAttr => {
-            let (object, name) = (params.object()?, params.name()?);
-            let value = params.any("value")?;
-            params.end()?;
-            access(cx, config, &object, Access::Set, &name, Some(value))
-        }
-        Handler::DelAttr => {
-            let (object, name) = (params.object()?, params.name()?);
-            params.end()?;
-            access(cx, config, &object, Access::Del, &name, None)
+            access(cx, config, &object, how, &name, value)
         }
         Handler::Call => {
             let object = params.object()?;
@@ -76,23 +73,15 @@ pub(crate) fn handle(
             may_exit(cx, config, &object)?;
             object.exit(cx, exc)
         }
-        Handler::InstanceCheck => {
+        Handler::InstanceCheck | Handler::SubclassCheck => {
             let object = params.object()?;
-            let id_pack = params.value("other_id_pack")?;
-            params.end()?;
-            match cx.connection().find_by_id_pack(&id_pack)? {
-                Some(other) => Ok(Any::from(object.is_instance(cx, &other)?)),
-                None => Ok(Any::from(false)),
-            }
-        }
-        Handler::SubclassCheck => {
-            let object = params.object()?;
-            let id_pack = params.value("other_id_pack")?;
-            params.end()?;
-            match cx.connection().find_by_id_pack(&id_pack)? {
-                Some(other) => Ok(Any::from(object.is_subclass(cx, &other)?)),
-                None => Ok(Any::from(false)),
-            }
+            let Some(other) = params.named(cx, "other_id_pack")?.1 else {
+                return Ok(Any::from(false));
+            };
+            Ok(Any::from(match handler {
+                Handler::InstanceCheck => object.is_instance(cx, &other)?,
+                _ => object.is_subclass(cx, &other)?,
+            }))
         }
         Handler::Bool => Ok(Any::from(params.only_object()?.is_true(cx)?)),
         Handler::Type => class_of(cx, config, params),
@@ -209,12 +198,8 @@ fn pickle(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectResult
     Ok(Any::from(Value::Bytes(pickle)))
 }
 
-fn inspect(cx: &Context<'_>, mut params: Params) -> ObjectResult {
-    let id_pack = params.value("id_pack")?;
-    params.end()?;
-    let Some(Any::Local(object)) = cx.connection().find_by_id_pack(&id_pack)? else {
-        return Err(Exception::key_error(id_pack));
-    };
+fn inspect(cx: &Context<'_>, params: Params) -> ObjectResult {
+    let object = params.named_object(cx)?;
     let methods = object.methods(cx)?;
     let told = cx.connection().dialect().inspected(&methods);
     let pair = |(name, doc)| Value::Tuple(vec![Value::Str(name), Value::from(doc)]);
@@ -224,12 +209,8 @@ fn inspect(cx: &Context<'_>, mut params: Params) -> ObjectResult {
 }
 
 /// TYPE: the class itself where the policy lets `__class__` be read; else what stands for it.
-fn class_of(cx: &Context<'_>, config: &Config, mut params: Params) -> ObjectResult {
-    let id_pack = params.value("id_pack")?;
-    params.end()?;
-    let Some(Any::Local(object)) = cx.connection().find_by_id_pack(&id_pack)? else {
-        return Err(Exception::key_error(id_pack));
-    };
+fn class_of(cx: &Context<'_>, config: &Config, params: Params) -> ObjectResult {
+    let object = params.named_object(cx)?;
     let class = match access(cx, config, &object, Access::Get, "__class__", None) {
         Ok(_) => object.class(cx)?,
         Err(_) => stand_in(cx, &object)?,
@@ -309,13 +290,6 @@ struct Params {
 }
 
 impl Params {
-    fn new(handler: Handler, args: Vec<Any>) -> Params {
-        Params {
-            handler,
-            rest: args.into_iter(),
-        }
-    }
-
     /// Anything.
     #[inline]
     fn any(&mut self, name: &str) -> Result<Any, Exception> {
@@ -356,11 +330,22 @@ impl Params {
         }
     }
 
-    /// A plain value.
-    fn value(&mut self, name: &str) -> Result<Value, Exception> {
-        match self.any(name)? {
-            Any::Value(value) => Ok(value),
-            other => Err(self.wrong(name, "a plain value", &other)),
+    /// The last one, an id_pack by value, and what that names.
+    fn named(&mut self, cx: &Context<'_>, name: &str) -> Result<(Value, Option<Any>), Exception> {
+        let id_pack = match self.any(name)? {
+            Any::Value(id_pack) => id_pack,
+            other => return Err(self.wrong(name, "a plain value", &other)),
+        };
+        self.end()?;
+        let found = cx.connection().link.find_by_id_pack(&id_pack)?;
+        Ok((id_pack, found))
+    }
+
+    /// The object of ours that the only argument names.
+    fn named_object(mut self, cx: &Context<'_>) -> ObjectResult<ObjectRef> {
+        match self.named(cx, "id_pack")? {
+            (_, Some(Any::Local(object))) => Ok(object),
+            (id_pack, _) => Err(Exception::key_error(id_pack)),
         }
     }
 

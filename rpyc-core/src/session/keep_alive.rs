@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 // Of the process, not of a model's schedule; nothing else is locked under it.
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The connections of this process that are needed, by their numbers.
-struct KeepAlive(BTreeMap<u64, Entry>);
+/// The connections that are needed, by their numbers.
+pub(super) struct KeepAlive(BTreeMap<u64, Entry>);
 
 struct Entry {
     // The program has a handle.
@@ -19,37 +19,15 @@ struct Entry {
     holders: BTreeMap<u64, usize>,
 }
 
-/// The program has a handle of this connection.
-pub(crate) fn begin(connection: u64) {
-    table().begin(connection);
-}
-
-/// The program has none any more; says whether nobody needs the connection from now on.
-pub(crate) fn end_use(connection: u64) -> bool {
-    table().end_use(connection)
-}
-
-/// A netref of `connection` was handed on over `holder`.
-pub(crate) fn retain(connection: u64, holder: u64) {
-    table().retain(connection, holder);
-}
-
-/// One of those was given back; says whether nobody needs the connection from now on.
-pub(crate) fn release(connection: u64, holder: u64) -> bool {
-    table().release(connection, holder)
-}
-
-fn table() -> MutexGuard<'static, KeepAlive> {
-    static TABLE: Mutex<KeepAlive> = Mutex::new(KeepAlive::new());
+/// Those of this process.
+pub(super) fn table() -> MutexGuard<'static, KeepAlive> {
+    static TABLE: Mutex<KeepAlive> = Mutex::new(KeepAlive(BTreeMap::new()));
     TABLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl KeepAlive {
-    const fn new() -> KeepAlive {
-        KeepAlive(BTreeMap::new())
-    }
-
-    fn begin(&mut self, connection: u64) {
+    /// The program has a handle of this connection.
+    pub(super) fn begin(&mut self, connection: u64) {
         let entry = Entry {
             in_use: true,
             holders: BTreeMap::new(),
@@ -57,20 +35,23 @@ impl KeepAlive {
         self.0.insert(connection, entry);
     }
 
-    fn end_use(&mut self, connection: u64) -> bool {
+    /// The program has none any more; says whether nobody needs the connection from now on.
+    pub(super) fn end_use(&mut self, connection: u64) -> bool {
         if let Some(entry) = self.0.get_mut(&connection) {
             entry.in_use = false;
         }
         self.settle(connection)
     }
 
-    fn retain(&mut self, connection: u64, holder: u64) {
+    /// A netref of `connection` was handed on over `holder`.
+    pub(super) fn retain(&mut self, connection: u64, holder: u64) {
         if let Some(entry) = self.0.get_mut(&connection) {
             *entry.holders.entry(holder).or_default() += 1;
         }
     }
 
-    fn release(&mut self, connection: u64, holder: u64) -> bool {
+    /// One of those was given back; says whether nobody needs the connection from now on.
+    pub(super) fn release(&mut self, connection: u64, holder: u64) -> bool {
         if let Some(entry) = self.0.get_mut(&connection)
             && let Some(count) = entry.holders.get_mut(&holder)
         {
@@ -105,7 +86,7 @@ mod tests {
     use super::*;
 
     fn in_use(connections: std::ops::Range<u64>) -> KeepAlive {
-        let mut table = KeepAlive::new();
+        let mut table = KeepAlive(BTreeMap::new());
         connections.for_each(|connection| table.begin(connection));
         table
     }

@@ -14,7 +14,6 @@ mod exports;
 mod handlers;
 mod imports;
 mod keep_alive;
-mod netrefs;
 mod opening;
 mod policy;
 mod protocol;

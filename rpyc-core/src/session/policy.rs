@@ -59,10 +59,10 @@ mod tests {
 
     /// Rows of `access name of attributes: what is accessed`, or what refuses it.
     #[track_caller]
-    fn check(set: fn(&mut Config), rows: &[&str]) {
+    fn check(set: fn(&mut Config), rows: &str) {
         let mut config = Config::default();
         set(&mut config);
-        for row in rows {
+        for row in rows.lines().map(str::trim).filter(|row| !row.is_empty()) {
             let (asked, expected) = row.split_once(": ").expect("an outcome");
             let words: Vec<&str> = asked.split(' ').collect();
             let [access, name, "of", has] = words[..] else {
@@ -73,9 +73,8 @@ mod tests {
                 "set" => Access::Set,
                 _ => Access::Del,
             };
-            let got = resolve(&config, access, name, |name| {
-                has.split('+').any(|one| one == name)
-            });
+            let has = |name: &str| has.split('+').any(|one| one == name);
+            let got = resolve(&config, access, name, has);
             let got = got.map_or_else(|Refused(by)| format!("refused by {by}"), String::from);
             assert_eq!(got, expected, "{row}");
         }
@@ -87,18 +86,16 @@ mod tests {
     fn by_default_only_exposed_and_safe_names_can_be_read() {
         check(
             nothing,
-            &[
-                "get add of exposed_add: exposed_add",
-                "get exposed_add of exposed_add: exposed_add",
-                "get add of add: refused by allow_public_attrs",
-                "get _add of _add: refused by allow_all_attrs",
-                "get __len__ of __len__: __len__",
-                "get __class__ of __class__: refused by allow_all_attrs",
-                "get __globals__ of __globals__: refused by allow_all_attrs",
-                "get __subclasses__ of : refused by allow_all_attrs",
-                "get __getattribute__ of : refused by allow_all_attrs",
-                "get __reduce__ of __reduce__: refused by allow_all_attrs",
-            ],
+            "get add of exposed_add: exposed_add
+            get exposed_add of exposed_add: exposed_add
+            get add of add: refused by allow_public_attrs
+            get _add of _add: refused by allow_all_attrs
+            get __len__ of __len__: __len__
+            get __class__ of __class__: refused by allow_all_attrs
+            get __globals__ of __globals__: refused by allow_all_attrs
+            get __subclasses__ of : refused by allow_all_attrs
+            get __getattribute__ of : refused by allow_all_attrs
+            get __reduce__ of __reduce__: refused by allow_all_attrs",
         );
     }
 
@@ -106,108 +103,87 @@ mod tests {
     fn writing_and_deleting_are_off_by_default() {
         check(
             nothing,
-            &[
-                "set exposed_x of exposed_x: refused by allow_setattr",
-                "del exposed_x of exposed_x: refused by allow_delattr",
-            ],
+            "set exposed_x of exposed_x: refused by allow_setattr
+            del exposed_x of exposed_x: refused by allow_delattr",
         );
-        let writable = |config: &mut Config| config.allow_setattr = true;
         check(
-            writable,
-            &[
-                "set x of exposed_x: exposed_x",
-                "set x of x: refused by allow_public_attrs",
-                "del x of exposed_x: refused by allow_delattr",
-            ],
+            |config| config.allow_setattr = true,
+            "set x of exposed_x: exposed_x
+            set x of x: refused by allow_public_attrs
+            del x of exposed_x: refused by allow_delattr",
         );
-        let deletable = |config: &mut Config| config.allow_delattr = true;
-        check(deletable, &["del x of exposed_x: exposed_x"]);
-    }
-
-    #[test]
-    fn allow_getattr_off_refuses_everything() {
-        let closed = |config: &mut Config| {
-            config.allow_getattr = false;
-            config.allow_all_attrs = true;
-        };
         check(
-            closed,
-            &[
-                "get exposed_x of exposed_x: refused by allow_getattr",
-                "get __len__ of __len__: refused by allow_getattr",
-            ],
+            |config| config.allow_delattr = true,
+            "del x of exposed_x: exposed_x",
         );
     }
 
     #[test]
     fn each_allowance_can_be_taken_away() {
-        let unsafe_ = |config: &mut Config| config.allow_safe_attrs = false;
         check(
-            unsafe_,
-            &["get __len__ of __len__: refused by allow_all_attrs"],
+            |config| {
+                config.allow_getattr = false;
+                config.allow_all_attrs = true;
+            },
+            "get exposed_x of exposed_x: refused by allow_getattr
+            get __len__ of __len__: refused by allow_getattr",
         );
-        let unexposed = |config: &mut Config| config.allow_exposed_attrs = false;
         check(
-            unexposed,
-            &[
-                "get add of exposed_add: refused by allow_public_attrs",
-                "get exposed_add of exposed_add: refused by allow_public_attrs",
-            ],
+            |config| config.allow_safe_attrs = false,
+            "get __len__ of __len__: refused by allow_all_attrs",
+        );
+        check(
+            |config| config.allow_exposed_attrs = false,
+            "get add of exposed_add: refused by allow_public_attrs
+            get exposed_add of exposed_add: refused by allow_public_attrs",
         );
     }
 
     #[test]
     fn each_allowance_can_be_given() {
-        let public = |config: &mut Config| config.allow_public_attrs = true;
         check(
-            public,
-            &[
-                "get add of add: add",
-                "get _add of _add: refused by allow_all_attrs",
-            ],
+            |config| config.allow_public_attrs = true,
+            "get add of add: add
+            get _add of _add: refused by allow_all_attrs",
         );
-        let all = |config: &mut Config| config.allow_all_attrs = true;
         check(
-            all,
-            &[
-                "get _add of _add: _add",
-                "get __class__ of __class__: __class__",
-            ],
+            |config| config.allow_all_attrs = true,
+            "get _add of _add: _add
+            get __class__ of __class__: __class__",
         );
-        let renamed = |config: &mut Config| config.exposed_prefix = "rpc_".to_owned();
         check(
-            renamed,
-            &[
-                "get add of rpc_add: rpc_add",
-                "get add of exposed_add: refused by allow_public_attrs",
-            ],
+            |config| config.exposed_prefix = "rpc_".to_owned(),
+            "get add of rpc_add: rpc_add
+            get add of exposed_add: refused by allow_public_attrs",
         );
     }
 
     #[test]
     fn an_exposed_twin_wins_unless_the_plain_name_is_allowed_and_there() {
-        let public = |config: &mut Config| config.allow_public_attrs = true;
         check(
-            public,
-            &["get x of exposed_x: exposed_x", "get x of x+exposed_x: x"],
+            |config| config.allow_public_attrs = true,
+            "get x of exposed_x: exposed_x
+            get x of x+exposed_x: x",
         );
         check(
             nothing,
-            &[
-                "get x of x+exposed_x: exposed_x",
-                "get __len__ of exposed___len__: exposed___len__",
-            ],
+            "get x of x+exposed_x: exposed_x
+            get __len__ of exposed___len__: exposed___len__",
         );
     }
 
     #[test]
     fn an_empty_prefix_exposes_every_name_but_renames_none() {
-        let empty = |config: &mut Config| config.exposed_prefix = String::new();
-        check(empty, &["get _x of _x: _x"]);
-        let off = |config: &mut Config| {
-            config.exposed_prefix = String::new();
-            config.allow_exposed_attrs = false;
-        };
-        check(off, &["get _x of _x: refused by allow_all_attrs"]);
+        check(
+            |config| config.exposed_prefix = String::new(),
+            "get _x of _x: _x",
+        );
+        check(
+            |config| {
+                config.exposed_prefix = String::new();
+                config.allow_exposed_attrs = false;
+            },
+            "get _x of _x: refused by allow_all_attrs",
+        );
     }
 }

@@ -10,7 +10,7 @@ use super::handlers;
 use super::request::Request;
 use super::session::Link;
 use crate::config::Config;
-use crate::dispatch::{Refusal, ReplyTo, panic_message};
+use crate::dispatch::{Protocol as _, Refusal, ReplyTo, panic_message};
 use crate::error::CloseReason;
 use crate::exception::Exception;
 use crate::object::{Any, Context};
@@ -49,12 +49,11 @@ impl Link {
         };
         // A panic of an object while it is boxed or dropped must not cost the task its end, either.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(answer)) {
-            let what = panic_message(&*panic);
             let (logged, told) = match handled.get() {
                 true => ("a result".to_owned(), "result"),
                 false => (handler.name().to_string(), "handler"),
             };
-            log::error!(target: &config.logger, "{}: {logged} panicked: {what}", self.session.connid);
+            let what = self.log_panic(&logged, &*panic);
             let exception = Exception::runtime_error(format!("the {told} panicked: {what}"));
             self.reply_exception(&to, &exception);
         }
@@ -62,8 +61,7 @@ impl Link {
             // The answer is queued: its panic mustn't bring another one.
             let tell = || observer.request_ended(handler, began.elapsed(), raised.get());
             if let Err(panic) = catch_unwind(AssertUnwindSafe(tell)) {
-                let what = panic_message(&*panic);
-                log::error!(target: &config.logger, "{}: the observer panicked: {what}", self.session.connid);
+                self.log_panic("the observer", &*panic);
             }
         }
         drop(netrefs);
@@ -174,6 +172,18 @@ impl Link {
             }
         }
         self.wake_watchdog();
+    }
+
+    /// Logs that foreign code has panicked; gives what the panic says.
+    pub(super) fn log_panic<'a>(
+        &self,
+        who: &str,
+        panic: &'a (dyn std::any::Any + Send),
+    ) -> &'a str {
+        let what = panic_message(panic);
+        self.session
+            .log(log::Level::Error, format_args!("{who} panicked: {what}"));
+        what
     }
 
     /// Logs a message that goes; it is put together only where the config wants that.

@@ -16,8 +16,8 @@ use crate::error::Error;
 use crate::object::{Any, Args};
 use crate::sync::passed;
 use crate::wire::{
-    Boxed, Callee, Envelope, Handler, IdPack, Int, Message, Seq, Value, encode_arguments,
-    encode_request,
+    Arguments, Boxed, Callee, EncodeError, Envelope, Handler, IdPack, Int, Message, Seq, Value,
+    encode_arguments,
 };
 
 impl Link {
@@ -165,38 +165,15 @@ impl Link {
                 });
             }
         };
-        self.count_request();
-        let encoded = self.outbox.append(|frames| {
-            let (envelope, limits) = (
-                self.session.encoding.request(),
-                &self.session.encoding.limits,
-            );
-            let seq = Seq::new(seq);
-            encode_arguments(
-                frames,
-                envelope,
-                limits,
-                config.compress,
-                &seq,
-                handler,
-                message.arguments(),
-            )
-        });
-        if let Err(error) = encoded {
-            self.uncount_request();
+        let envelope = self.session.encoding.request();
+        if let Err(error) = self.append_request(config, seq, envelope, handler, message.arguments())
+        {
             self.unsend(message);
             self.forget_call(seq);
             return Err(Error::Unsendable(error));
         }
-        // Not before it is known to be no deeper than can be copied and printed.
-        self.trace_outgoing(config, || Message::Request {
-            seq: Seq::new(seq),
-            handler,
-            args: message.arguments().to_vec(),
-        });
         // Only now: the frame is queued, a release that this causes comes behind it.
         drop(message);
-        self.wake_watchdog();
         Ok((seq, others))
     }
 
@@ -209,7 +186,7 @@ impl Link {
             _ => &[],
         };
         let envelope = self.session.encoding.between(|| pair);
-        registered.is_ok() && self.append_request(seq, envelope, handler, args)
+        registered.is_ok() && self.append_plain(seq, envelope, handler, args)
     }
 
     /// Whether an asynchronous request may stay in the outbox for a moment, to share a write with
@@ -233,34 +210,44 @@ impl Link {
             Boxed::Value(Value::Int(Int::from(count))),
         ];
         let seq = self.session.counts.take_seq();
-        self.append_request(seq, self.session.encoding.request(), Handler::Del, &args);
+        self.append_plain(seq, self.session.encoding.request(), Handler::Del, &args);
     }
 
-    /// Appends a request whose parts need no boxing; says whether it can be sent.
+    /// Appends a request whose arguments need no boxing; says whether it can be sent.
+    fn append_plain(&self, seq: u64, envelope: Envelope, handler: Handler, args: &[Boxed]) -> bool {
+        let config = self.session.config();
+        let args = Arguments::Listed(args);
+        let appended = self.append_request(&config, seq, envelope, handler, args);
+        if let Err(error) = &appended {
+            log::warn!(target: &config.logger, "{}: {} can't be sent: {error}", self.session.connid, handler.name());
+        }
+        appended.is_ok()
+    }
+
     fn append_request(
         &self,
+        config: &Config,
         seq: u64,
         envelope: Envelope,
         handler: Handler,
-        args: &[Boxed],
-    ) -> bool {
-        let (config, seq) = (self.session.config(), Seq::new(seq));
+        args: Arguments<'_>,
+    ) -> Result<(), EncodeError> {
+        let (seq, limits) = (Seq::new(seq), &self.session.encoding.limits);
         self.count_request();
-        self.trace_outgoing(&config, || Message::Request {
-            seq: seq.clone(),
+        self.outbox
+            .append(|frames| {
+                let compress = config.compress;
+                encode_arguments(frames, envelope, limits, compress, &seq, handler, args)
+            })
+            .inspect_err(|_| self.uncount_request())?;
+        // Not before it is known to be no deeper than can be copied and printed.
+        self.trace_outgoing(config, || Message::Request {
+            seq,
             handler,
             args: args.to_vec(),
         });
-        let limits = &self.session.encoding.limits;
-        let encoded = self
-            .outbox
-            .append(|frames| encode_request(frames, envelope, limits, false, &seq, handler, args));
-        if let Err(error) = &encoded {
-            self.uncount_request();
-            log::warn!(target: &config.logger, "{}: {} can't be sent: {error}", self.session.connid, handler.name());
-        }
         self.wake_watchdog();
-        encoded.is_ok()
+        Ok(())
     }
 }
 

@@ -4,10 +4,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::background::{BackgroundServing, serve_until_dismissed};
+use super::background::BackgroundServing;
 use super::connection::Connection;
 use crate::dispatch::GRACE;
-use crate::dispatch::background_state::BackgroundState;
 use crate::dispatch::readiness::ReadinessObserver;
 use crate::dispatch::waits::{ForEnd, ForMessage};
 use crate::error::{CloseReason, Error};
@@ -75,15 +74,7 @@ impl Connection {
     /// # Errors
     /// [`Error::Io`] when no thread can be had.
     pub fn serve_in_background(&self) -> Result<BackgroundServing, Error> {
-        let state = Arc::new(BackgroundState::default());
-        let (link, for_thread) = (self.link.clone(), state.clone());
-        let name = format!("{}-background", self.link.session.connid);
-        let spawned = spawn(&name, move || serve_until_dismissed(&link, &for_thread));
-        let thread = spawned.map_err(|error| Error::Io {
-            doing: "starting a background thread".into(),
-            error: Arc::new(error),
-        })?;
-        Ok(BackgroundServing::new(self.link.clone(), state, thread))
+        BackgroundServing::start(self.link.clone())
     }
 
     /// Serves on `threads` threads, this one among them, until the connection has closed; up to so
