@@ -213,7 +213,8 @@ fn serve(
         servers.push(server);
     }
     obey(signals, &servers)?;
-    code_pages::give_back(); // the start is over, for whoever waits for the lines that follow
+    // The start is over: for whoever waits for the lines that follow, and for good.
+    code_pages::give_back();
     for ((options, plan), server) in options.iter().zip(plans).zip(&servers) {
         if !options.is_alone {
             info!("serving {}", options.name());
@@ -225,6 +226,7 @@ fn serve(
             print_address(server.addresses())?;
         }
     }
+    code_pages::give_back();
     run_all(servers).map_err(broken)?;
     drop(endpoint); // it is there for as long as they are
     Ok(())
