@@ -4,9 +4,9 @@ mod unix;
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use rpyc_core::transport::PeerAddr;
@@ -33,14 +33,8 @@ pub struct Listener {
     // Goes before the socket: to a file that nobody listens at, another server may be giving its own
     // socket, which can have the number that this one had.
     _file: Option<SocketFile>,
-    socket: Bound,
+    socket: Socket,
     address: Address,
-}
-
-#[derive(Debug)]
-enum Bound {
-    Tcp(TcpListener),
-    Unix(UnixListener),
 }
 
 /// Where a server listens.
@@ -139,8 +133,7 @@ impl Listener {
         let addresses = address
             .to_socket_addrs()
             .map_err(|source| ListenError::Resolve { source })?;
-        let socket = listen_tcp(addresses)?;
-        Listener::of_tcp(socket)
+        Listener::of(listen_tcp(addresses)?)
     }
 
     /// Listens on a Unix socket that only this user may connect to.
@@ -164,7 +157,7 @@ impl Listener {
             address: Address::Unix(Some(path.to_owned())),
             source,
         })?;
-        let mut listener = Listener::of_unix(socket)?;
+        let mut listener = Listener::of(socket)?;
         listener.address = Address::Unix(Some(path.to_owned()));
         listener._file = Some(file);
         Ok(listener)
@@ -180,19 +173,11 @@ impl Listener {
         let inherited = |source| ListenError::Inherited { source };
         // Not for the children of this process.
         socket.set_cloexec(true).map_err(inherited)?;
-        let address = socket.local_addr().map_err(inherited)?;
         if !socket.is_listener().map_err(inherited)? {
             let source = io::Error::new(io::ErrorKind::InvalidInput, "it doesn't listen");
             return Err(inherited(source));
         }
-        if address.is_unix() {
-            Listener::of_unix(OwnedFd::from(socket).into())
-        } else if address.as_socket().is_some() {
-            Listener::of_tcp(OwnedFd::from(socket).into())
-        } else {
-            let what = "neither TCP nor a Unix socket";
-            Err(inherited(io::Error::new(io::ErrorKind::InvalidInput, what)))
-        }
+        Listener::of(socket)
     }
 
     /// Where it listens, with the real port where port 0 was asked for.
@@ -200,39 +185,37 @@ impl Listener {
         &self.address
     }
 
-    fn of_tcp(socket: TcpListener) -> Result<Listener, ListenError> {
+    fn of(socket: Socket) -> Result<Listener, ListenError> {
         let inherited = |source| ListenError::Inherited { source };
         // The accept loop polls: a client that is gone before it is accepted must not block it.
         socket.set_nonblocking(true).map_err(inherited)?;
-        let address = Address::Tcp(socket.local_addr().map_err(inherited)?);
-        Ok(Listener {
-            socket: Bound::Tcp(socket),
-            address,
-            _file: None,
-        })
-    }
-
-    fn of_unix(socket: UnixListener) -> Result<Listener, ListenError> {
-        let inherited = |source| ListenError::Inherited { source };
-        socket.set_nonblocking(true).map_err(inherited)?;
         let address = socket.local_addr().map_err(inherited)?;
+        let address = match address.as_socket() {
+            Some(address) => Address::Tcp(address),
+            None if address.is_unix() => Address::Unix(address.as_pathname().map(Path::to_owned)),
+            None => {
+                let what = "neither TCP nor a Unix socket";
+                return Err(inherited(io::Error::new(io::ErrorKind::InvalidInput, what)));
+            }
+        };
         Ok(Listener {
-            socket: Bound::Unix(socket),
-            address: Address::Unix(address.as_pathname().map(Path::to_owned)),
             _file: None,
+            socket,
+            address,
         })
     }
 
     /// The next client that waits, or `WouldBlock`.
     pub(super) fn accept(&self) -> io::Result<(RawStream, PeerAddr)> {
-        match &self.socket {
-            Bound::Tcp(socket) => {
-                let (stream, peer) = socket.accept()?;
-                Ok((stream.into(), PeerAddr::Tcp(peer)))
+        let (socket, peer) = self.socket.accept()?;
+        match (&self.address, peer.as_socket()) {
+            (Address::Tcp(_), Some(peer)) => {
+                Ok((TcpStream::from(socket).into(), PeerAddr::Tcp(peer)))
             }
-            Bound::Unix(socket) => {
-                let (stream, _) = socket.accept()?;
-                let peer = PeerAddr::Unix(unix::peer_of(&stream));
+            (Address::Tcp(_), None) => Err(io::ErrorKind::ConnectionAborted.into()),
+            (Address::Unix(_), _) => {
+                let stream = UnixStream::from(socket);
+                let peer = PeerAddr::Unix(unix_peer(&stream));
                 Ok((stream.into(), peer))
             }
         }
@@ -244,7 +227,7 @@ impl TryFrom<TcpListener> for Listener {
 
     /// A socket that the program has bound itself.
     fn try_from(socket: TcpListener) -> Result<Listener, ListenError> {
-        Listener::of_tcp(socket)
+        Listener::of(socket.into())
     }
 }
 
@@ -253,21 +236,18 @@ impl TryFrom<UnixListener> for Listener {
 
     /// A socket that the program has bound itself; its path stays when the server stops.
     fn try_from(socket: UnixListener) -> Result<Listener, ListenError> {
-        Listener::of_unix(socket)
+        Listener::of(socket.into())
     }
 }
 
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match &self.socket {
-            Bound::Tcp(socket) => socket.as_fd(),
-            Bound::Unix(socket) => socket.as_fd(),
-        }
+        self.socket.as_fd()
     }
 }
 
 /// Listens on the first of the addresses that can be had.
-fn listen_tcp(addresses: impl Iterator<Item = SocketAddr>) -> Result<TcpListener, ListenError> {
+fn listen_tcp(addresses: impl Iterator<Item = SocketAddr>) -> Result<Socket, ListenError> {
     let mut failure = ListenError::Resolve {
         source: io::Error::new(io::ErrorKind::NotFound, "the name has no address"),
     };
@@ -285,8 +265,8 @@ fn listen_tcp(addresses: impl Iterator<Item = SocketAddr>) -> Result<TcpListener
     Err(failure)
 }
 
-fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen_on(address: SocketAddr) -> io::Result<Socket> {
     let socket = bound(address, Type::STREAM)?;
     socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }

@@ -2,9 +2,8 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,7 +16,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use crate::sockets::BACKLOG;
 
 /// Listens at `path`, which is replaced if it is a socket that nobody listens on.
-pub(super) fn listen(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
+pub(super) fn listen(path: &Path, mode: u32) -> io::Result<(Socket, SocketFile)> {
     let address = SockAddr::unix(path)?;
     // Until it listens, the socket looks like one that nobody listens on.
     let _lock = lock_folder(path);
@@ -35,7 +34,7 @@ pub(super) fn listen(path: &Path, mode: u32) -> io::Result<(UnixListener, Socket
     };
     fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     socket.listen(BACKLOG)?;
-    Ok((OwnedFd::from(socket).into(), file))
+    Ok((socket, file))
 }
 
 /// Keeps other servers from replacing sockets in the folder meanwhile: what one of them has found
