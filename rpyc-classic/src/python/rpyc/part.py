@@ -78,6 +78,9 @@ class Part(object):
             part = part_of(self._whole)
             fd = _open(part, before)
             if fd is not None:
+                if os.fstat(fd).st_size != self.kept:
+                    # Another one has written it since it was looked at.
+                    self.kept = 0
                 return part, fd
             self._stays, self.kept = False, 0
         part = part_of(self._whole, "." + binascii.hexlify(os.urandom(6)).decode("ascii"))
