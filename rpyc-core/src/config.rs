@@ -162,7 +162,7 @@ impl Config {
         if self.include_local_version {
             WIRE_VERSION
         } else {
-            "<version denied>"
+            NO_VERSION
         }
     }
 
@@ -193,6 +193,9 @@ impl fmt::Debug for Config {
 /// The version of RPyC whose wire this side speaks; a Python peer compares its major number
 /// with its own.
 pub const WIRE_VERSION: &str = "6.0.2";
+
+/// In the place of a version that isn't told.
+pub(crate) const NO_VERSION: &str = "<version denied>";
 
 static BIND_THREADS: LazyLock<bool> =
     LazyLock::new(|| std::env::var("RPYC_BIND_THREADS").is_ok_and(|value| value == "true"));

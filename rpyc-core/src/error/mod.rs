@@ -63,7 +63,7 @@ pub enum Error {
     Timeout(Box<Timeout>),
     /// A message can't be sent: see the reason.
     #[error("the message can't be sent")]
-    Unsendable(#[source] EncodeError),
+    Unsendable(#[from] EncodeError),
 }
 
 /// A wait that ran out of time, and what it waited for.
@@ -251,11 +251,5 @@ impl From<Timeout> for Error {
 impl From<crate::transport::TlsError> for Error {
     fn from(error: crate::transport::TlsError) -> Error {
         Error::Tls(Arc::new(error))
-    }
-}
-
-impl From<EncodeError> for Error {
-    fn from(error: EncodeError) -> Error {
-        Error::Unsendable(error)
     }
 }

@@ -1,10 +1,8 @@
 //! [`ConversionError`]: why something isn't of the Rust type that was asked for.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use super::Exception;
-use crate::wire::Str;
 
 /// Why something that crossed the API isn't of the Rust type that was asked for.
 // Boxed, because every outcome of a call has room for it.
@@ -21,45 +19,33 @@ struct Inner {
 
 #[derive(Clone, Debug)]
 enum Kind {
-    Mismatch {
-        expected: Cow<'static, str>,
-        found: Str,
-    },
-    Overflow {
-        target: &'static str,
-    },
-    Invalid(String),
-    Other(String),
+    // The class of the exception, and what it says of its subject.
+    Unfit(&'static str, String),
     Raised(Exception),
 }
 
 impl ConversionError {
     /// It is of the type `found` and not of `expected`, both by their Python names; see
     /// [`Any::type_name`](crate::Any::type_name).
-    pub fn mismatch(expected: impl Into<Cow<'static, str>>, found: Str) -> ConversionError {
-        let found = match found.strip_prefix("builtins.") {
-            Some(short) => Str::from(short),
-            None => found,
-        };
-        ConversionError::of(Kind::Mismatch {
-            expected: expected.into(),
-            found,
-        })
+    pub fn mismatch(expected: impl fmt::Display, found: impl AsRef<str>) -> ConversionError {
+        let found = found.as_ref();
+        let found = found.strip_prefix("builtins.").unwrap_or(found);
+        ConversionError::unfit("TypeError", format!(" must be {expected}, not {found}"))
     }
 
     /// The number doesn't fit `target`, which is the name of a Rust type.
     pub fn overflow(target: &'static str) -> ConversionError {
-        ConversionError::of(Kind::Overflow { target })
+        ConversionError::unfit("OverflowError", format!(" is out of range for {target}"))
     }
 
     /// It has the right type, but not this property: the text that follows "must".
-    pub fn invalid(must: impl Into<String>) -> ConversionError {
-        ConversionError::of(Kind::Invalid(must.into()))
+    pub fn invalid(must: impl fmt::Display) -> ConversionError {
+        ConversionError::unfit("ValueError", format!(" must {must}"))
     }
 
     /// It doesn't fit for this reason.
     pub fn other(reason: impl fmt::Display) -> ConversionError {
-        ConversionError::of(Kind::Other(reason.to_string()))
+        ConversionError::unfit("TypeError", format!(": {reason}"))
     }
 
     /// Fetching it from the peer raised this.
@@ -87,6 +73,10 @@ impl ConversionError {
         self.into_exception(&subject)
     }
 
+    fn unfit(class: &'static str, what: String) -> ConversionError {
+        ConversionError::of(Kind::Unfit(class, what))
+    }
+
     fn of(kind: Kind) -> ConversionError {
         ConversionError(Box::new(Inner {
             place: String::new(),
@@ -96,13 +86,9 @@ impl ConversionError {
 
     fn into_exception(self, subject: &str) -> Exception {
         match self.0.kind {
-            Kind::Mismatch { expected, found } => {
-                Exception::type_error(format!("{subject} must be {expected}, not {found}"))
+            Kind::Unfit(class, what) => {
+                Exception::builtin(class).with_arg(format!("{subject}{what}"))
             }
-            Kind::Overflow { target } => Exception::builtin("OverflowError")
-                .with_arg(format!("{subject} is out of range for {target}")),
-            Kind::Invalid(must) => Exception::value_error(format!("{subject} must {must}")),
-            Kind::Other(reason) => Exception::type_error(format!("{subject}: {reason}")),
             Kind::Raised(exception) => exception,
         }
     }

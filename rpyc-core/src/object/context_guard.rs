@@ -1,6 +1,7 @@
 //! [`ContextGuard`]: a remote context manager that has been entered.
 
 use super::{Any, Args, FromAny, Netref, Raised};
+use crate::config::NO_VERSION;
 use crate::error::Error;
 use crate::exception::Exception;
 use crate::wire::{Handler, Value};
@@ -119,6 +120,3 @@ impl Netref {
         Ok(Any::Value(dumped.to_value(self.link().limits())))
     }
 }
-
-/// In the place of a version that isn't told.
-const NO_VERSION: &str = "<version denied>";

@@ -47,6 +47,11 @@ pub(super) fn all_same(cx: &Context<'_>, one: &[Any], other: &[Any]) -> ObjectRe
 
 /// Numbers are equal across their types, sets in any order, and a NaN to nothing.
 pub(super) fn same_value(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Str(one), Value::Str(other)) => return one == other,
+        (Value::Bytes(one), Value::Bytes(other)) => return one == other,
+        _ => {}
+    }
     let is_nan = match one {
         Value::Float(float) => float.is_nan(),
         Value::Complex(real, imaginary) => real.is_nan() || imaginary.is_nan(),

@@ -285,11 +285,8 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
             first.doc("The primary name of the service."),
             all.doc("All names of the service, the primary one first."),
         ] {
-            if !self
-                .members
-                .iter()
-                .any(|(known, _, _)| *known == method.name)
-            {
+            let mut own = self.members.iter();
+            if !own.any(|(known, _, _)| *known == method.name) {
                 self = self.method(method);
             }
         }

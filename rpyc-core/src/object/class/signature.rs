@@ -268,43 +268,44 @@ mod tests {
             .required("a")
             .required("b")
             .required("c");
-        for (signature, args, message) in [
+        for (signature, args, wrong) in [
             (
                 &three,
                 args![],
-                "Shop.order() missing 2 required positional arguments: 'item' and 'count'",
+                "missing 2 required positional arguments: 'item' and 'count'",
             ),
             (
                 &three,
                 args![1],
-                "Shop.order() missing 1 required positional argument: 'count'",
+                "missing 1 required positional argument: 'count'",
             ),
             (
                 &three,
                 args![1, 2, 3, 4],
-                "Shop.order() takes from 3 to 4 positional arguments but 5 were given",
+                "takes from 3 to 4 positional arguments but 5 were given",
             ),
             (
                 &three,
-                args![1, 2, colour = 3],
-                "Shop.order() got an unexpected keyword argument 'colour'",
+                args![1, 2, hue = 3],
+                "got an unexpected keyword argument 'hue'",
             ),
             (
                 &three,
                 args![1, 2, item = 3],
-                "Shop.order() got multiple values for argument 'item'",
+                "got multiple values for argument 'item'",
             ),
             (
                 &none,
                 args![1],
-                "now() takes 0 positional arguments but 1 was given",
+                "takes 0 positional arguments but 1 was given",
             ),
             (
                 &all,
                 args![],
-                "f() missing 3 required positional arguments: 'a', 'b', and 'c'",
+                "missing 3 required positional arguments: 'a', 'b', and 'c'",
             ),
         ] {
+            let message = format!("{}() {wrong}", signature.function);
             let refused = signature.bind(args).map(drop);
             assert_eq!(refused, Err(Exception::type_error(message)));
         }
