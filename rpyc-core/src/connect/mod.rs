@@ -1,11 +1,11 @@
 //! Connecting to a peer: [`connect`], and the [`Connector`] with the options.
 
-mod known;
 mod prelude;
 #[cfg(unix)]
 mod process;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -19,6 +19,7 @@ use crate::error::{CloseReason, Error, Timeout};
 use crate::executor::spawn;
 use crate::service::{IntoService, PeerInfo, Service, VoidService};
 use crate::session::Connection;
+use crate::sync::Mutex;
 use crate::transport::{Stream, memory_pair};
 use crate::wire::Dialect;
 
@@ -283,10 +284,14 @@ impl Connector {
         mut dial: impl FnMut() -> Result<(S, String), Error>,
     ) -> Result<Connection, Error> {
         let (stream, place) = dial()?;
-        let dialect = KNOWN.get(&place).unwrap_or(self.config.dialect);
+        let dialect = KNOWN
+            .lock()
+            .get(&place)
+            .copied()
+            .unwrap_or(self.config.dialect);
         match self.open(stream, dialect, &place, began) {
             Err(Error::Closed(CloseReason::Dialect { theirs, .. })) => {
-                KNOWN.set(&place, theirs);
+                remember(place, theirs);
                 let (stream, place) = dial()?;
                 self.open(stream, theirs, &place, began)
             }
@@ -408,7 +413,19 @@ fn io_error(doing: impl Into<Cow<'static, str>>) -> impl FnOnce(io::Error) -> Er
     }
 }
 
-static KNOWN: known::Known = known::Known::new();
+/// Servers that don't speak rpyc 6, by where they are: to be spoken to in their own dialect at once the next time.
+static KNOWN: Mutex<BTreeMap<String, Dialect>> = Mutex::new(BTreeMap::new());
+
+fn remember(place: String, dialect: Dialect) {
+    let mut known = KNOWN.lock();
+    if known.len() >= MOST_KNOWN {
+        known.clear();
+    }
+    known.insert(place, dialect);
+}
+
+/// How many servers are remembered. A program that talks to more of them asks some anew.
+const MOST_KNOWN: usize = 1_024;
 
 #[cfg(unix)]
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);

@@ -81,12 +81,20 @@ impl<T: Send + Sync + 'static> Exposed<T> {
         }
     }
 
-    fn lacks(&self, property: &Property<T>, what: &str) -> Exception {
-        Exception::attribute_error(format!(
-            "property '{}' of '{}' object has no {what}",
-            property.name,
-            self.0.class.name()
-        ))
+    /// A part of a property, which may be without it.
+    fn part<'a, F>(
+        &self,
+        property: &Property<T>,
+        part: &'a Option<F>,
+        what: &str,
+    ) -> ObjectResult<&'a F> {
+        part.as_ref().ok_or_else(|| {
+            Exception::attribute_error(format!(
+                "property '{}' of '{}' object has no {what}",
+                property.name,
+                self.0.class.name()
+            ))
+        })
     }
 
     /// Calls a dunder method, if there is one.
@@ -128,10 +136,9 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
     fn attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
         match self.0.class.member(cx, name) {
             Some(Member::Method(method)) => Ok(Any::object(self.bound(method))),
-            Some(Member::Property(property)) => match &property.get {
-                Some(get) => get(self, cx),
-                None => Err(self.lacks(property, "getter")),
-            },
+            Some(Member::Property(property)) => {
+                self.part(property, &property.get, "getter")?(self, cx)
+            }
             Some(Member::Constant(any)) => Ok(any.clone()),
             None if name == "__doc__" => self.0.class.doc().cloned().into_any(),
             None => Err(self.no_attribute(name)),
@@ -144,18 +151,12 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
 
     fn set_attr(&self, cx: &Context<'_>, name: &str, value: Any) -> ObjectResult<()> {
         let property = self.property(cx, name)?;
-        match &property.set {
-            Some(set) => set(self, cx, value),
-            None => Err(self.lacks(property, "setter")),
-        }
+        self.part(property, &property.set, "setter")?(self, cx, value)
     }
 
     fn del_attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult<()> {
         let property = self.property(cx, name)?;
-        match &property.del {
-            Some(del) => del(self, cx),
-            None => Err(self.lacks(property, "deleter")),
-        }
+        self.part(property, &property.del, "deleter")?(self, cx)
     }
 
     fn access_override(
@@ -172,10 +173,9 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
     }
 
     fn call(&self, cx: &Context<'_>, args: Args) -> ObjectResult {
-        match self.0.class.method("__call__") {
-            Some(method) => method.call(self, cx, args),
-            None => Err(is_not(self.0.class.name(), "callable")),
-        }
+        let method = self.0.class.method("__call__");
+        let method = method.ok_or_else(|| is_not(self.0.class.name(), "callable"))?;
+        method.call(self, cx, args)
     }
 
     fn call_method(&self, cx: &Context<'_>, name: &str, mut args: Args) -> ObjectResult {
