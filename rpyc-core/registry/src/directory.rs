@@ -29,6 +29,7 @@ pub trait Directory: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`RegistryError::ListingOff`] when the registry doesn't tell; as
     /// [`discover`](Self::discover).
+    #[doc(alias = "list_services")]
     fn list(&self, host: Option<&str>) -> Result<Vec<String>, RegistryError>;
 
     /// Says that this server is there, or still is. Gives the time after which that has to be said
