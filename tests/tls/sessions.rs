@@ -14,6 +14,7 @@ use rpyc_core::{Config, Connection, Connector, VoidService};
 use rpyc_tests::certs::Authority;
 use rpyc_tests::child::Child;
 use rpyc_tests::deadline::PATIENCE;
+use rpyc_tests::python::Running;
 
 use crate::bench::{Bench, exercise, python_server, trusting};
 
@@ -192,14 +193,18 @@ fn damaged_records_end_the_session_with_an_alert() {
     assert!(matches!(reason, CloseReason::Io(_)), "{reason}");
 }
 
+/// A connection to Python's server, and that.
+fn python_connection() -> (Running, Connection) {
+    let ca = Authority::new("authority");
+    let (process, port) = python_server(&ca.server(), None);
+    let tls = trusting(&ca).build().expect("a file");
+    let connected = Connector::new().connect_tls("localhost", port, &tls);
+    (process, connected.expect("a connection"))
+}
+
 #[test]
 fn a_blocked_reader_is_woken_by_the_end_of_its_own_side() {
-    let ca = Authority::new("authority");
-    let (_process, port) = python_server(&ca.server(), None);
-    let tls = trusting(&ca).build().expect("a file");
-    let conn = Connector::new()
-        .connect_tls("localhost", port, &tls)
-        .expect("a connection");
+    let (_process, conn) = python_connection();
     let serving = conn.clone();
     let reader = thread::spawn(move || serving.serve_all());
     conn.close().expect("a close");
@@ -208,12 +213,7 @@ fn a_blocked_reader_is_woken_by_the_end_of_its_own_side() {
 
 #[test]
 fn two_sides_that_send_much_at_once_dont_block_each_other() {
-    let ca = Authority::new("authority");
-    let (_process, port) = python_server(&ca.server(), None);
-    let tls = trusting(&ca).build().expect("a file");
-    let conn = Connector::new()
-        .connect_tls("localhost", port, &tls)
-        .expect("a connection");
+    let (_process, conn) = python_connection();
     let threads: Vec<_> = (0..4)
         .map(|_| {
             let conn = conn.clone();

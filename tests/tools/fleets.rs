@@ -30,6 +30,15 @@ pub(crate) fn addresses(peers: &[Peer]) -> Vec<&str> {
     peers.iter().map(|peer| &*peer.address).collect()
 }
 
+/// Starts a tool that reads this code from its standard input.
+pub(crate) fn running(command: &mut Command, code: &[u8], stderr: Stdio) -> Child {
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = Child::spawn(piped.stderr(stderr)).expect("the program starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(code).expect("written");
+    child
+}
+
 fn three() -> [Peer; 3] {
     [Peer::python(), Peer::ours(), Peer::python()]
 }
@@ -220,12 +229,7 @@ finally:
     let mut all = servers.clone();
     all.push(&never.address);
     let mut command = at(&all, &["exec", "-", "--jobs", "3"]);
-    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    piped.stderr(Stdio::piped());
-    let mut child = Child::spawn(&mut command).expect("the program starts");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    stdin.write_all(code.as_bytes()).expect("written");
-    drop(stdin);
+    let mut child = running(&mut command, code.as_bytes(), Stdio::piped());
     let (status, errors) = within(PATIENCE, "the end of all", move || {
         let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
         for _ in 0..3 {
@@ -260,13 +264,8 @@ finally:
 fn ctrl_c_ends_it_all_though_nobody_reads_its_output() {
     let peers = [Peer::python(), Peer::ours()];
     let mut command = at(&addresses(&peers), &["exec", "-"]);
-    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    piped.stderr(Stdio::null());
-    let mut child = Child::spawn(&mut command).expect("the program starts");
-    let mut stdin = child.stdin.take().expect("a pipe");
     let code = b"print('running', flush=True)\nwhile True: print('x' * 1000)\n";
-    stdin.write_all(code).expect("written");
-    drop(stdin);
+    let mut child = running(&mut command, code, Stdio::null());
     let status = within(PATIENCE, "the end of all", move || {
         let mut out = child.stdout.take().expect("a pipe");
         let mut first = [0; 1];

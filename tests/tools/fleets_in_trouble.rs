@@ -1,7 +1,7 @@
 //! Several servers at once, of which some mean harm, and what becomes of it all when it is cut short.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use rpyc_tests::deadline::{PATIENCE, within};
 use rpyc_tests::registry::{Registry, register};
 use rpyc_tests::server::Signal;
 
-use crate::fleets::{addresses, at, lines_of, row};
+use crate::fleets::{addresses, at, lines_of, row, running};
 use crate::tool::{Peer, command, run};
 
 /// A server that lists these names, whatever there is.
@@ -76,10 +76,6 @@ fn names_that_lead_elsewhere_are_one_servers_failure_and_equal_ones_are_kept_apa
 fn a_second_ctrl_c_ends_code_that_catches_the_first() {
     let peers = [Peer::python(), Peer::python()];
     let mut command = at(&addresses(&peers), &["exec", "-"]);
-    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    piped.stderr(Stdio::piped());
-    let mut child = Child::spawn(&mut command).expect("the program starts");
-    let mut stdin = child.stdin.take().expect("a pipe");
     let code = b"
 import time
 print('running', flush=True)
@@ -89,8 +85,7 @@ while True:
     except KeyboardInterrupt:
         print('caught', flush=True)
 ";
-    stdin.write_all(code).expect("written");
-    drop(stdin);
+    let mut child = running(&mut command, code, Stdio::piped());
     let (status, errors) = within(PATIENCE, "the end of all", move || {
         let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut both_say = |text: &str| {
@@ -130,15 +125,11 @@ fn killed_in_the_middle_of_downloads_it_leaves_no_half_file_under_its_name() {
     fs::write(own(servers[0], "file"), "the one of before").expect("written");
     let mut command = at(&servers, &["download", "-q", &path("file"), &path("back")]);
     let mut child = Child::spawn(&mut command).expect("the program starts");
-    let until = Instant::now() + PATIENCE;
     let has_begun = |server: &&str| {
         let part = fs::metadata(own(server, ".file.rpyc-part"));
         part.is_ok_and(|part| part.len() > 0)
     };
-    while !servers.iter().all(has_begun) {
-        assert!(Instant::now() < until, "it never begins");
-        thread::yield_now();
-    }
+    eventually("both have begun", || servers.iter().all(has_begun));
     child.signal(Signal::KILL);
     child.wait().expect("its end");
     let before = fs::read_to_string(own(servers[0], "file"));
@@ -170,6 +161,68 @@ fn killed_in_the_middle_of_downloads_it_leaves_no_half_file_under_its_name() {
         let copied = fs::read(own(server, "file")).expect("it is whole");
         assert!(copied == content);
         assert!(!fs::exists(own(server, ".file.rpyc-part")).expect("a folder"));
+    }
+}
+
+#[test]
+fn killed_in_the_middle_of_uploads_it_leaves_the_file_of_before_and_one_part() {
+    let peers = [Peer::python(), Peer::ours()];
+    let servers = addresses(&peers);
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let file = fs::File::create(path("file")).expect("a file");
+    file.set_len(4 << 30).expect("a file full of holes");
+    // One folder for both servers, as a network's.
+    fs::create_dir(path("there")).expect("a folder");
+    fs::write(path("there/file"), "the one of before").expect("written");
+    let upload = ["upload", "-q", &path("file"), &path("there/file")];
+    let mut child = Child::spawn(&mut at(&servers, &upload)).expect("the program starts");
+    let sizes = || {
+        let parts = fs::read_dir(path("there")).expect("a folder").flatten();
+        let parts = parts.filter(|part| part.file_name() != "file");
+        let sizes = parts.map(|part| part.metadata().map_or(0, |part| part.len()));
+        sizes.collect::<Vec<_>>()
+    };
+    eventually("both write", || {
+        sizes().iter().filter(|size| **size > 0).count() == 2
+    });
+    child.signal(Signal::KILL);
+    child.wait().expect("its end");
+    // That of whoever came second goes with its connection.
+    let part = fs::File::options()
+        .write(true)
+        .open(path("there/.file.rpyc-part"));
+    let part = part.expect("a part");
+    eventually("nobody writes", || {
+        sizes().len() == 1 && part.try_lock().is_ok()
+    });
+    let before = fs::read_to_string(path("there/file"));
+    assert_eq!(before.expect("it is there"), "the one of before");
+    let content = vec![0; 3_000_000];
+    fs::write(path("file"), &content).expect("written");
+    part.set_len(1_000_000).expect("cut");
+    drop(part);
+    let resume = [
+        "upload",
+        "--resume",
+        "--verify",
+        &path("file"),
+        &path("there/file"),
+    ];
+    let ran = run(at(&servers, &resume), "");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.err.contains("were there already"), "{ran:?}");
+    let copied = fs::read(path("there/file")).expect("it is whole");
+    assert!(copied == content && sizes().is_empty());
+}
+
+/// Waits until it is so.
+#[track_caller]
+fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < until, "never: {what}");
+        thread::yield_now();
     }
 }
 
