@@ -1,17 +1,19 @@
-//! Waits for answers over several connections at once.
+//! Waits for answers to asynchronous requests, over one connection or several at once.
 //!
-//! Such a thread is a waiter of each of them: it makes room for requests and runs those that are nested on
+//! A thread that waits over several is a waiter of each of them: it makes room for requests and runs those that are nested on
 //! its wait. It can't read several streams, so that helpers read those that nobody reads.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::blocked_threads::Waiting;
-use super::dispatcher::{Dispatcher, Locked, Protocol};
+use super::dispatcher::{Core, Dispatcher, Locked, Protocol};
 use super::running::Current;
 use super::scheduler::{Requester, TaskId, ThreadState, WaiterId};
 use super::sleepers::{Bell, Sleeper};
 use super::slot::Slot;
+use super::wait_loop::Wait;
+use crate::error::CloseReason;
 use crate::sync::left;
 
 /// An answer that is waited for: its connection, its seq and where it is put.
@@ -21,6 +23,11 @@ pub(crate) type Awaited<'a, P> = (
     &'a Slot<<P as Protocol>::Payload>,
 );
 
+/// Whether one of the answers is in.
+fn is_one_in<P: Protocol>(awaited: &[Awaited<'_, P>]) -> bool {
+    awaited.iter().any(|(_, _, slot)| slot.is_filled())
+}
+
 /// Waits until one of the answers is in, as a waiter of all the connections; says whether one is, by
 /// the deadline.
 pub(crate) fn wait_for_one<P: Protocol>(
@@ -28,7 +35,10 @@ pub(crate) fn wait_for_one<P: Protocol>(
     awaited: &[Awaited<'_, P>],
     deadline: Option<Instant>,
 ) -> bool {
-    let is_in = || awaited.iter().any(|(_, _, slot)| slot.is_filled());
+    let is_in = || is_one_in(awaited);
+    if let [only] = connections {
+        return is_in() || only.wait_for(ForAnyOf(awaited), deadline);
+    }
     let _waiting = Waiting::begin();
     let mut waiters = Waiters {
         connections,
@@ -51,6 +61,39 @@ pub(crate) fn wait_for_one<P: Protocol>(
         }
         if !has_run {
             waiters.bell.wait(limit);
+        }
+    }
+}
+
+/// The wait over one connection: whether one is in.
+struct ForAnyOf<'a, P: Protocol>(&'a [Awaited<'a, P>]);
+
+impl<P: Protocol> Wait<P> for ForAnyOf<'_, P> {
+    type Outcome = bool;
+    const IS_FOR_REPLIES: bool = true;
+
+    fn begin(&mut self, core: &mut Core<P>, waiter: WaiterId) {
+        for (_, seq, _) in self.0 {
+            core.calls.add_waiter(*seq, waiter);
+        }
+    }
+
+    fn look(&mut self, _: &mut Core<P>) -> Option<bool> {
+        is_one_in(self.0).then_some(true)
+    }
+
+    fn closed(&self, _: &CloseReason) -> bool {
+        // A connection that closes fills them all.
+        is_one_in(self.0)
+    }
+
+    fn timed_out(&self) -> bool {
+        is_one_in(self.0)
+    }
+
+    fn end(&mut self, core: &mut Core<P>, waiter: WaiterId) {
+        for (_, seq, _) in self.0 {
+            core.calls.remove_waiter(*seq, waiter);
         }
     }
 }

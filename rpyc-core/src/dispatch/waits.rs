@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::background_state::BackgroundState;
 use super::dispatcher::{Core, Protocol};
 use super::scheduler::WaiterId;
-use super::slot::{Reply, Slot};
+use super::slot::Reply;
 use super::wait_loop::Wait;
 use crate::error::{CloseReason, Error};
 use crate::sync::passed;
@@ -52,46 +52,6 @@ impl<P: Protocol> Wait<P> for ForReply {
         if !self.is_over {
             core.calls.remove_waiter(self.seq, waiter);
         }
-    }
-}
-
-/// For the reply to one of several asynchronous requests: whether one is in.
-#[derive(Debug)]
-pub(crate) struct ForAnyOf<'a, T>(pub(crate) &'a [(u64, &'a Slot<T>)]);
-
-impl<P: Protocol> Wait<P> for ForAnyOf<'_, P::Payload> {
-    type Outcome = bool;
-    const IS_FOR_REPLIES: bool = true;
-
-    fn begin(&mut self, core: &mut Core<P>, waiter: WaiterId) {
-        for (seq, _) in self.0 {
-            core.calls.add_waiter(*seq, waiter);
-        }
-    }
-
-    fn look(&mut self, _: &mut Core<P>) -> Option<bool> {
-        self.is_filled().then_some(true)
-    }
-
-    fn closed(&self, _: &CloseReason) -> bool {
-        // A connection that closes fills them all.
-        self.is_filled()
-    }
-
-    fn timed_out(&self) -> bool {
-        self.is_filled()
-    }
-
-    fn end(&mut self, core: &mut Core<P>, waiter: WaiterId) {
-        for (seq, _) in self.0 {
-            core.calls.remove_waiter(*seq, waiter);
-        }
-    }
-}
-
-impl<T: Clone> ForAnyOf<'_, T> {
-    fn is_filled(&self) -> bool {
-        self.0.iter().any(|(_, slot)| slot.is_filled())
     }
 }
 

@@ -15,7 +15,7 @@ mod dict_macro;
 mod exposed;
 pub(crate) mod forwarded;
 mod function;
-mod identity;
+pub(crate) mod identity;
 mod iter;
 pub(crate) mod netref;
 mod operations;

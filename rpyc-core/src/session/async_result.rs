@@ -99,8 +99,7 @@ impl AsyncResult {
     /// [`Error::Timeout`] when the result has expired; the answer is dropped when it comes.
     pub fn wait(&self) -> Result<(), Error> {
         let deadline = self.slot.deadline();
-        let slots = [(self.seq, &*self.slot)];
-        if self.link.wait_for_slots(&slots, deadline) {
+        if wait_for_one(&[&self.link], &[self.awaited()], deadline) {
             return Ok(());
         }
         Err(self.timeout().into())
@@ -149,21 +148,9 @@ impl AsyncResult {
             .collect();
         let last_expiry = expiries.and_then(|expiries| expiries.into_iter().max());
         let deadline = [deadline, last_expiry].into_iter().flatten().min();
-        let slots: Vec<(u64, &Slot<Any>)> = results
-            .iter()
-            .map(|result| (result.seq, &*result.slot))
-            .collect();
-        match &*connections(&results) {
-            [only] => {
-                only.wait_for_slots(&slots, deadline);
-            }
-            several => {
-                let awaited: Vec<Awaited<'_, Session>> =
-                    results.iter().map(|it| it.awaited()).collect();
-                wait_for_one(several, &awaited, deadline);
-            }
-        }
-        slots.iter().position(|(_, slot)| slot.is_filled())
+        let awaited: Vec<_> = results.iter().map(|result| result.awaited()).collect();
+        wait_for_one(&connections(&results), &awaited, deadline);
+        results.iter().position(|result| result.slot.is_filled())
     }
 
     /// Waits until all of the results are in, `timeout` at the most.
@@ -182,11 +169,8 @@ impl AsyncResult {
         for result in results {
             let own = result.slot.deadline();
             let earlier = [own, deadline].into_iter().flatten().min();
-            let is_in = match &*connections {
-                _ if result.slot.is_filled() => true,
-                [only] => only.wait_for_slots(&[(result.seq, &*result.slot)], earlier),
-                several => wait_for_one(several, &[result.awaited()], earlier),
-            };
+            let is_in =
+                result.slot.is_filled() || wait_for_one(&connections, &[result.awaited()], earlier);
             if !is_in {
                 return Err(match (timeout, own) {
                     (Some(timeout), own) if own.is_none_or(|own| Some(own) > deadline) => {

@@ -213,7 +213,8 @@ impl Connection {
     /// # Errors
     /// As [`sync_request`](Connection::sync_request).
     pub fn root_within(&self, timeout: Option<Duration>) -> Result<Any, Error> {
-        if let Some(root) = self.link.session.roots.peers() {
+        let known = self.link.session.peers_root.lock().clone();
+        if let Some(root) = known {
             return Ok(root);
         }
         let root = self
@@ -232,7 +233,9 @@ impl Connection {
                 Ok(_) => self.link.session.encoding.probed(false),
             }
         }
-        self.link.session.roots.set_peers(root.clone());
+        let before = self.link.session.peers_root.lock().replace(root.clone());
+        // Not under the lock.
+        drop(before);
         Ok(root)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::counter_hash::CounterState;
-use crate::object::{IdParts, Identity, ObjectRef};
+use crate::object::identity::{IdParts, Identity};
 use crate::wire::{ClassId, IdPack, InstanceId, Str};
 
 /// What the peer may refer to, and nothing else.
@@ -11,10 +11,9 @@ use crate::wire::{ClassId, IdPack, InstanceId, Str};
 /// Ids tell a peer nothing of this process, and one that is guessed names nothing that it wasn't
 /// given. Those of objects are counters, kept while the object is in the table. A class has one id
 /// for the process's life, so that a peer can compare classes that came over two connections.
-#[derive(Default)]
-pub(crate) struct Exports {
+pub(crate) struct Exports<O> {
     // By the id that the peer sends: the instance's, or the class's for a class.
-    entries: HashMap<u64, Entry, CounterState>,
+    entries: HashMap<u64, Entry<O>, CounterState>,
     // The way back, for an object that is handed out again.
     ids: HashMap<Identity, u64>,
     last_id: u64,
@@ -23,13 +22,13 @@ pub(crate) struct Exports {
     // The id_pack by which the peer last named an object, as it came, and that object: most requests in a row are
     // about one.
     last_bytes: Vec<u8>,
-    last: Option<ObjectRef>,
+    last: Option<O>,
     // The connection is over.
     closed: bool,
 }
 
-struct Entry {
-    object: ObjectRef,
+struct Entry<O> {
+    object: O,
     identity: Identity,
     class: Identity,
     count: u64,
@@ -45,14 +44,21 @@ pub(crate) enum ReleaseError {
     TooMany,
 }
 
-impl Exports {
+impl<O: Clone> Exports<O> {
+    pub(crate) fn new() -> Exports<O> {
+        Exports {
+            entries: HashMap::default(),
+            ids: HashMap::default(),
+            last_id: 0,
+            root: None,
+            last_bytes: Vec::new(),
+            last: None,
+            closed: false,
+        }
+    }
+
     /// Adds one reference to the object; `None` when it is new and `limit` objects are out.
-    pub(crate) fn add(
-        &mut self,
-        object: &ObjectRef,
-        parts: IdParts,
-        limit: usize,
-    ) -> Option<IdPack> {
+    pub(crate) fn add(&mut self, object: &O, parts: IdParts, limit: usize) -> Option<IdPack> {
         let identity = parts.instance.unwrap_or(parts.class);
         let known = self.ids.get(&identity).copied();
         if self.closed || (known.is_none() && self.entries.len() >= limit) {
@@ -88,7 +94,7 @@ impl Exports {
 
     /// Keeps the root object for the connection's life, without a reference that could be given
     /// back.
-    pub(crate) fn pin(&mut self, object: &ObjectRef, parts: IdParts) {
+    pub(crate) fn pin(&mut self, object: &O, parts: IdParts) {
         let Some(id_pack) = self.add(object, parts, usize::MAX) else {
             return;
         };
@@ -101,7 +107,7 @@ impl Exports {
     }
 
     /// The object that the peer's `id_pack` names, which came as these bytes.
-    pub(crate) fn resolve(&mut self, id_pack: &IdPack, bytes: &[u8]) -> Option<ObjectRef> {
+    pub(crate) fn resolve(&mut self, id_pack: &IdPack, bytes: &[u8]) -> Option<O> {
         let id = self.key(id_pack);
         let object = self.entries.get(&id)?.object.clone();
         if (1..=MAX_LAST).contains(&bytes.len()) {
@@ -113,7 +119,7 @@ impl Exports {
     }
 
     /// The object that the peer's last id_pack named, if these bytes begin with it, and the length of that.
-    pub(crate) fn recall(&self, bytes: &[u8]) -> Option<(usize, ObjectRef)> {
+    pub(crate) fn recall(&self, bytes: &[u8]) -> Option<(usize, O)> {
         let object = self.last.as_ref()?;
         let known = bytes.starts_with(&self.last_bytes);
         known.then(|| (self.last_bytes.len(), object.clone()))
@@ -121,7 +127,7 @@ impl Exports {
 
     /// The object that the peer's `id_pack` names, if its class is right as well: the id_pack may have
     /// come over another connection. One without a class is a number, all that rpyc 3 and 4.0 tell.
-    pub(crate) fn resolve_exactly(&self, id_pack: &IdPack) -> Option<ObjectRef> {
+    pub(crate) fn resolve_exactly(&self, id_pack: &IdPack) -> Option<O> {
         let entry = self.entries.get(&self.key(id_pack))?;
         let of_class = id_pack.class.0 == 0 || id_pack.class.0 == class_id(entry.class);
         of_class.then(|| entry.object.clone())
@@ -133,7 +139,7 @@ impl Exports {
         &mut self,
         id_pack: &IdPack,
         count: u64,
-    ) -> Result<Option<ObjectRef>, ReleaseError> {
+    ) -> Result<Option<O>, ReleaseError> {
         let id = self.key(id_pack);
         let entry = self.entries.get_mut(&id).ok_or(ReleaseError::Unknown)?;
         if count == 0 || count > entry.count {
@@ -158,7 +164,7 @@ impl Exports {
     }
 
     /// Every object, to be dropped outside of the lock; the table is empty then, and stays so.
-    pub(crate) fn clear(&mut self) -> Vec<ObjectRef> {
+    pub(crate) fn clear(&mut self) -> Vec<O> {
         self.closed = true;
         self.last = None;
         self.ids.clear();
@@ -190,7 +196,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::object::Object;
+    use crate::object::{Object, ObjectRef};
 
     struct Thing(#[allow(dead_code)] u8); // two of a size of 0 could share an address
 
@@ -211,7 +217,7 @@ mod tests {
         }
     }
 
-    fn add(exports: &mut Exports, object: &ObjectRef) -> IdPack {
+    fn add(exports: &mut Exports<ObjectRef>, object: &ObjectRef) -> IdPack {
         exports
             .add(object, object.id_parts(), 100)
             .expect("below the limit")
@@ -219,7 +225,7 @@ mod tests {
 
     #[test]
     fn an_object_leaves_when_its_count_is_used_up_not_earlier() {
-        let mut exports = Exports::default();
+        let mut exports = Exports::new();
         let thing: ObjectRef = Arc::new(Thing(0));
         let id_pack = add(&mut exports, &thing);
         assert_eq!(add(&mut exports, &thing), id_pack);
@@ -233,7 +239,7 @@ mod tests {
 
     #[test]
     fn more_than_is_out_cannot_be_given_back() {
-        let mut exports = Exports::default();
+        let mut exports = Exports::new();
         let thing: ObjectRef = Arc::new(Thing(0));
         let id_pack = add(&mut exports, &thing);
         for (count, expected) in [
@@ -249,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_pinned_object_stays_whatever_is_given_back() {
-        let mut exports = Exports::default();
+        let mut exports = Exports::new();
         let root: ObjectRef = Arc::new(Thing(0));
         exports.pin(&root, root.id_parts());
         let id_pack = add(&mut exports, &root);
@@ -261,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_class_keeps_its_id_when_it_comes_back() {
-        let mut exports = Exports::default();
+        let mut exports = Exports::new();
         let class: ObjectRef = Arc::new(Class(0));
         let thing: ObjectRef = Arc::new(Thing(0));
         let class_pack = add(&mut exports, &class);
@@ -274,7 +280,7 @@ mod tests {
 
     #[test]
     fn ids_are_not_used_again() {
-        let mut exports = Exports::default();
+        let mut exports = Exports::new();
         let thing: ObjectRef = Arc::new(Thing(0));
         let first = add(&mut exports, &thing);
         assert!(exports.release(&first, 1).is_ok());
@@ -285,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_class_has_one_id_on_every_connection_and_resolves_where_it_went_out() {
-        let (mut one, mut other) = (Exports::default(), Exports::default());
+        let (mut one, mut other) = (Exports::new(), Exports::new());
         let class: ObjectRef = Arc::new(Class(0));
         let things: [ObjectRef; 2] = [Arc::new(Thing(0)), Arc::new(Thing(1))];
         let thing_pack = add(&mut one, &things[0]);
@@ -297,7 +303,7 @@ mod tests {
 
     #[test]
     fn an_id_pack_of_another_connection_names_no_object_of_another_class() {
-        let (mut one, mut other) = (Exports::default(), Exports::default());
+        let (mut one, mut other) = (Exports::new(), Exports::new());
         let (thing, class): (ObjectRef, ObjectRef) = (Arc::new(Thing(0)), Arc::new(Thing(1)));
         let mut parts = class.id_parts();
         parts.class = Identity::of_class("tests.Other");
@@ -311,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_number_and_the_roots_name_are_names_without_a_class() {
-        let mut exports = Exports::default();
+        let mut exports = Exports::new();
         let (root, thing): (ObjectRef, ObjectRef) = (Arc::new(Thing(0)), Arc::new(Thing(1)));
         exports.pin(&root, root.id_parts());
         let instance = add(&mut exports, &thing).instance;
@@ -325,7 +331,7 @@ mod tests {
 
     #[test]
     fn nothing_goes_out_once_the_connection_is_over() {
-        let mut exports = Exports::default();
+        let mut exports = Exports::new();
         let thing: ObjectRef = Arc::new(Thing(0));
         assert!(exports.add(&thing, thing.id_parts(), 100).is_some());
         assert_eq!(exports.clear().len(), 1);
@@ -335,7 +341,7 @@ mod tests {
 
     #[test]
     fn the_limit_counts_objects_not_references() {
-        let mut exports = Exports::default();
+        let mut exports = Exports::new();
         let things: Vec<ObjectRef> = vec![Arc::new(Thing(0)), Arc::new(Thing(1))];
         assert!(exports.add(&things[0], things[0].id_parts(), 1).is_some());
         assert!(exports.add(&things[0], things[0].id_parts(), 1).is_some());
@@ -344,7 +350,7 @@ mod tests {
 
     #[test]
     fn an_object_is_known_by_the_bytes_that_last_named_it_as_long_as_it_is_out() {
-        let mut exports = Exports::default();
+        let mut exports = Exports::new();
         let object: ObjectRef = Arc::new(Thing(0));
         let id_pack = add(&mut exports, &object);
         assert!(exports.recall(b"").is_none());

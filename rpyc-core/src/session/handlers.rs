@@ -30,7 +30,7 @@ pub(crate) fn handle(
         }
         Handler::GetRoot => {
             params.end()?;
-            let root = cx.connection().link.session.roots.ours();
+            let root = cx.connection().link.session.root.lock().clone();
             let root = root.ok_or_else(|| Exception::eof_error("the connection is closed"))?;
             Ok(Any::Local(root))
         }

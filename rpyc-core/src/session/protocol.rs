@@ -63,7 +63,8 @@ impl Protocol for Session {
             .into_iter()
             .map(Any::Local)
             .collect();
-        all.extend(self.roots.take());
+        all.extend(self.root.lock().take().map(Any::Local));
+        all.extend(self.peers_root.lock().take());
         all
     }
 

@@ -11,7 +11,7 @@ use crate::dispatch::asked::Asked;
 use crate::dispatch::outbox::CONGESTED;
 use crate::dispatch::scheduler::{ThreadPair, WaiterId};
 use crate::dispatch::slot::{Reply, Slot};
-use crate::dispatch::waits::{ForAnyOf, ForReply};
+use crate::dispatch::waits::ForReply;
 use crate::error::Error;
 use crate::object::{Any, Args};
 use crate::sync::passed;
@@ -74,15 +74,6 @@ impl Link {
             let what = asked.at(seq).to_string();
             Err(Error::from(self.timeout(what, timeout.unwrap_or_default())))
         })
-    }
-
-    /// Waits until one of the slots is filled; says whether one was, before the deadline.
-    pub(super) fn wait_for_slots(
-        self: &Arc<Self>,
-        slots: &[(u64, &Slot<Any>)],
-        deadline: Option<Instant>,
-    ) -> bool {
-        slots.iter().any(|(_, slot)| slot.is_filled()) || self.wait_for(ForAnyOf(slots), deadline)
     }
 
     /// Sends a request; its answer will be in the slot or, where a thread is going to wait for it

@@ -24,20 +24,15 @@ pub(crate) struct Session {
     pub(super) service: Arc<dyn Service>,
     config: Mutex<Arc<Config>>,
     pub(super) peer: Mutex<PeerInfo>,
-    pub(super) exports: Mutex<Exports>,
+    pub(super) exports: Mutex<Exports<ObjectRef>>,
     pub(super) imports: Mutex<Imports>,
-    pub(super) roots: Roots,
+    // Our root object, until the end; the peer's, once it was asked for.
+    pub(super) root: Mutex<Option<ObjectRef>>,
+    pub(super) peers_root: Mutex<Option<Any>>,
     pub(super) encoding: Encoding,
     pub(super) counts: Counts,
     // `close` has been called here.
     pub(super) closes: AtomicBool,
-}
-
-/// The root objects of both sides.
-pub(crate) struct Roots {
-    ours: Mutex<Option<ObjectRef>>,
-    // Once it was asked for.
-    peers: Mutex<Option<Any>>,
 }
 
 /// What is counted of the requests, in both directions.
@@ -64,9 +59,10 @@ impl Session {
             service,
             config: Mutex::new(config),
             peer: Mutex::new(peer),
-            exports: Mutex::default(),
+            exports: Mutex::new(Exports::new()),
             imports: Mutex::default(),
-            roots: Roots::new(root),
+            root: Mutex::new(Some(root)),
+            peers_root: Mutex::default(),
             encoding,
             counts: Counts::default(),
             closes: AtomicBool::new(false),
@@ -111,37 +107,6 @@ impl Counts {
     /// When the asynchronous request before the one of `now` was sent.
     pub(super) fn last_detached(&self, now: Instant) -> Option<Instant> {
         self.last_detached.lock().replace(now)
-    }
-}
-
-impl Roots {
-    pub(super) fn new(ours: ObjectRef) -> Roots {
-        Roots {
-            ours: Mutex::new(Some(ours)),
-            peers: Mutex::new(None),
-        }
-    }
-
-    /// Ours, unless the connection has ended.
-    pub(super) fn ours(&self) -> Option<ObjectRef> {
-        self.ours.lock().clone()
-    }
-
-    /// The peer's, if it was asked for already.
-    pub(super) fn peers(&self) -> Option<Any> {
-        self.peers.lock().clone()
-    }
-
-    pub(super) fn set_peers(&self, root: Any) {
-        let before = self.peers.lock().replace(root);
-        drop(before);
-    }
-
-    /// Both, for good.
-    pub(super) fn take(&self) -> impl Iterator<Item = Any> + use<> {
-        let ours = self.ours.lock().take().map(Any::Local);
-        let peers = self.peers.lock().take();
-        ours.into_iter().chain(peers)
     }
 }
 
