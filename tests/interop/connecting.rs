@@ -30,6 +30,30 @@ fn a_connection_is_a_context_manager() {
 }
 
 #[test]
+fn a_callback_closes_the_connection_whose_request_waits_for_it() {
+    Server::start().check_program(
+        "
+        conn = rpyc.classic.connect(HOST, PORT)
+        conn.execute('def run(function): return function()')
+        # Less than the time after which a close is answered in any case.
+        conn._config['sync_request_timeout'] = 3
+        asked, late = conn.sync_request, []
+        def ask(*args):
+            try:
+                return asked(*args)
+            except TimeoutError:
+                late.append(args)
+                raise
+        conn.sync_request = ask
+        with raises(EOFError):
+            conn.namespace['run'](conn.close)
+        assert conn.closed
+        same(late, [])
+        ",
+    );
+}
+
+#[test]
 fn connecting_with_keepalive_makes_no_difference() {
     Server::start().check_program(
         "
