@@ -80,8 +80,8 @@ def generic_class(module, name, is_group=False):
     def make():
         nearest = BUILTINS[_NEAREST.get(full_name, "Exception")]
         home = module
-        if is_group and _BASE_GROUP:
-            bases, home = (BUILTINS["ExceptionGroup"],), module + _GROUPS
+        if is_group and BASE_GROUP:
+            bases, home = (BUILTINS["ExceptionGroup"],), module + GROUPS
         elif nearest is Exception:
             bases = (GenericException,)
         elif issubclass(nearest, Exception):
@@ -169,11 +169,11 @@ def load(module, name, args, attributes, traceback, instantiate=True, may_import
 
 def instance(cls, args):
     """An instance of the class with those arguments, made without running Python code of its."""
-    if issubclass(cls, _BASE_GROUP):
+    if issubclass(cls, BASE_GROUP):
         # Of what is in a group, only the text has come.
         message = str(args[0]) if args else ""
         member = generic_class("builtins", "Exception")(args[1] if len(args) > 1 else None)
-        raised = _BASE_GROUP.__new__(cls, message, [member])
+        raised = BASE_GROUP.__new__(cls, message, [member])
     else:
         raised = _native_new(cls)(cls)
     raised.args = args
@@ -190,7 +190,7 @@ def _native_new(cls):
 
 def _home(module):
     # Python 2 has another name for the module of builtins.
-    return "builtins" if module == "exceptions" else module.removesuffix(_GROUPS)
+    return "builtins" if module == "exceptions" else module.removesuffix(GROUPS)
 
 
 def _told(traceback):
@@ -199,10 +199,10 @@ def _told(traceback):
 
 # What a class of exception groups is said to be in, so that no peer has it: Python's rpyc makes
 # exceptions without arguments, and loses one of a class that it knows where that can't be done.
-_GROUPS = ".groups"
+GROUPS = ".groups"
 
 # Before 3.11 there are none.
-_BASE_GROUP = BUILTINS.get("BaseExceptionGroup", ())
+BASE_GROUP = BUILTINS.get("BaseExceptionGroup", ())
 
 
 def _nearest(table):

@@ -1,5 +1,6 @@
 """Imports of the small rpyc package, and of what stands in for parts of the standard library."""
 
+from importlib import import_module
 from importlib.machinery import ModuleSpec
 
 # As they were at the start: clients may delete or replace those that all share.
@@ -28,3 +29,28 @@ class PackageFinder:
         source = self.get_source(module.__name__)
         vars(module)["__builtins__"] = _BUILTINS
         exec(compile(source, f"<_rpyc_package {module.__name__}>", "exec"), module.__dict__)
+
+
+def lazily(package, names, table):
+    """`__getattr__` and `__dir__` of a module whose `names` are imported at their first use.
+
+    A line of the table is a module of the package's and names of its own, one of which may be the module itself.
+    """
+    places = {}
+    for line in table.strip().splitlines():
+        module, _, found = line.strip().partition(": ")
+        places.update(dict.fromkeys(found.split(), module))
+
+    def __getattr__(name):
+        place = places.get(name)
+        if place is None:
+            raise AttributeError(f"module {package!r} has no attribute {name!r} here")
+        module = import_module(f"{package}.{place}")
+        is_module = name == place.rpartition(".")[2]
+        value = names[name] = module if is_module else getattr(module, name)
+        return value
+
+    def __dir__():
+        return sorted({*names, *places})
+
+    return __getattr__, __dir__

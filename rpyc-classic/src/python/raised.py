@@ -1,20 +1,10 @@
 """Exceptions of this interpreter as they go to peers, and as peers leave context managers with them."""
 
-import builtins
-
-from _rpyc_exceptions import find_class, instance
+from _rpyc_exceptions import BASE_GROUP, GROUPS, find_class, instance
 from _rpyc_native import dumpable
 from _rpyc_objects import class_name, escaped, is_class
 from _rpyc_proxies import is_netref, target_of
 from _rpyc_sources import as_python_name, as_python_names, is_own_code
-
-_HEADER = "\n\n========= Remote Traceback "
-_TRAILER = " =========\n"
-
-# Python's rpyc makes exceptions without arguments and loses one to which that can't be done, unless it
-# doesn't know the class: groups are said to be of a module that no Python has.
-_GROUPS = "builtins.groups"
-_GROUP = getattr(builtins, "BaseExceptionGroup", None)
 
 # `name_from` is RustPython's.
 _NOT_SENT = frozenset(("args", "with_traceback", "name_from"))
@@ -33,8 +23,8 @@ def describe(raised):
     if cls is StopIteration:
         return ()
     module, name = getattr(cls, "_rpyc_origin", None) or class_name(cls).rpartition(".")[::2]
-    if module == "builtins" and _GROUP is not None and issubclass(cls, _GROUP):
-        module = _GROUPS
+    if module == "builtins" and issubclass(cls, BASE_GROUP):
+        module += GROUPS
     trail = own_part(raised.__traceback__)
     # Python's constructor knows what was given from what wasn't; set to None afterwards, it is
     # shown: "[Errno None] None: None -> None".

@@ -1,7 +1,8 @@
 """Utilities, and the decorators by which services expose their methods."""
 
-import importlib
 import inspect
+
+from _rpyc_package import lazily
 
 
 def exposed(arg):
@@ -27,8 +28,14 @@ def service(cls):
     return cls
 
 
-def __getattr__(name):
-    # Python's rpyc has imported them all.
-    if name not in ("classic", "factory", "helpers", "teleportation"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r} here")
-    return importlib.import_module(f"{__name__}.{name}")
+# Python's rpyc has imported them all.
+__getattr__, __dir__ = lazily(
+    __name__,
+    globals(),
+    """
+    classic: classic
+    factory: factory
+    helpers: helpers
+    teleportation: teleportation
+    """,
+)
