@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rpyc_core::*;
 
-use crate::objects::{PATIENCE, client, client_of, offering};
+use crate::objects::{PATIENCE, client, client_of, eventually, offering};
 
 /// A root whose `hold` answers when it is let go, with its argument; `add` answers at once.
 fn holding() -> (Arc<dyn Service>, Sender<()>) {
@@ -21,14 +21,6 @@ fn holding() -> (Arc<dyn Service>, Sender<()>) {
         Ok(args.positional.remove(0))
     });
     (service, let_go)
-}
-
-fn eventually(condition: impl Fn() -> bool) {
-    let until = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < until, "it never came");
-        thread::yield_now();
-    }
 }
 
 #[test]
@@ -67,7 +59,7 @@ fn an_exception_is_the_value_of_a_failed_call() -> Result<(), Error> {
 fn an_answer_comes_in_while_nobody_waits() -> Result<(), Error> {
     let conn = client();
     let result = conn.root()?.async_call_method("add", args![1, 2])?;
-    eventually(|| result.ready());
+    eventually("the answer", || result.ready());
     Ok(())
 }
 

@@ -3,12 +3,12 @@
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rpyc_core::*;
 
 use crate::logged::{keep_the_log, logged_by};
-use crate::objects::{PATIENCE, Side, client_of, offering};
+use crate::objects::{PATIENCE, Side, client_of, eventually, offering};
 
 /// A connection to a service whose method `hold` ends when it is let go, and `call` calls.
 fn holding(client: impl Into<Side>, server: impl Into<Side>) -> (Connection, Sender<()>) {
@@ -25,14 +25,6 @@ fn holding(client: impl Into<Side>, server: impl Into<Side>) -> (Connection, Sen
     (client_of(service, server, client).0, let_go)
 }
 
-fn until(mut seen: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !seen() {
-        assert!(Instant::now() < end, "it never came");
-        thread::yield_now();
-    }
-}
-
 #[test]
 fn a_wait_that_stalls_says_what_it_waited_for_who_read_and_what_is_unanswered() -> Result<(), Error>
 {
@@ -43,14 +35,14 @@ fn a_wait_that_stalls_says_what_it_waited_for_who_read_and_what_is_unanswered() 
         let root = root.clone();
         thread::spawn(move || root.call_method("hold", args![]).map(drop))
     };
-    until(|| conn.pending_requests() == 1);
+    eventually("it", || conn.pending_requests() == 1);
     let late = root
         .as_netref()
         .expect("a netref")
         .timed(Duration::from_millis(20));
     let mut text = String::new();
     // Until it is the other thread that reads.
-    until(|| {
+    eventually("it", || {
         let error = late.call_method("other", args![]).map(drop);
         text = error.expect_err("the server is held").to_string();
         text.contains("the thread that waits for hold (CALLATTR, seq 1) was reading")
@@ -85,14 +77,14 @@ fn debug_logs_who_is_handed_the_reading_and_the_requests() -> Result<(), Error> 
     });
     root.call_method("call", args![Any::object(callback)])?;
     let handed = "CALLATTR is handed to a thread of the pool";
-    until(|| logged("hands-over-requests", handed));
+    eventually("it", || logged("hands-over-requests", handed));
     // A thread that has its answer leaves the reading to one that hasn't, where it was the reader.
     let handed = "the reading goes to the thread that waits for hold (CALLATTR";
-    until(|| {
+    eventually("it", || {
         let hold = |already: usize| {
             let root = root.clone();
             let holding = thread::spawn(move || root.call_method("hold", args![]).map(drop));
-            until(|| conn.pending_requests() > already);
+            eventually("it", || conn.pending_requests() > already);
             holding
         };
         let held = [hold(0), hold(1)];
@@ -107,7 +99,7 @@ fn debug_logs_who_is_handed_the_reading_and_the_requests() -> Result<(), Error> 
     if !helped() {
         let root = root.clone();
         let holding = thread::spawn(move || root.call_method("hold", args![]).map(drop));
-        until(helped);
+        eventually("it", helped);
         let _ = let_go.send(());
         holding.join().expect("no panic")?;
     }

@@ -13,7 +13,7 @@ use rpyc_core::session::WeakConnection;
 use rpyc_core::transport::{MemoryStream, Stream as _, memory_pair};
 use rpyc_core::*;
 
-use crate::objects::{PATIENCE, client_of, everything, offering};
+use crate::objects::{PATIENCE, client_of, eventually, everything, offering};
 use crate::streams::Simple;
 
 /// A TLS stream's shutdown, which locks and writes, ran under the connection's lock.
@@ -166,11 +166,7 @@ fn a_callback_that_runs_when_another_thread_closes_is_waited_for() {
             let there = begins.recv_timeout(PATIENCE).expect("called");
             let closing = scope.spawn(|| client.close());
             // The callback, and what the peer asks about it.
-            let end = Instant::now() + PATIENCE;
-            while there.pending_requests() < 2 {
-                assert!(Instant::now() < end, "it doesn't ask");
-                thread::yield_now();
-            }
+            eventually("what it asks", || there.pending_requests() == 2);
             go.send(()).expect("heard");
             let answer = calling.join().expect("no panic").expect("an answer");
             assert_eq!(answer.extract::<i64>().expect("a number"), 5, "{nesting:?}");

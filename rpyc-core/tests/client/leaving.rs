@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rpyc_core::error::CloseReason;
 use rpyc_core::object::Function;
@@ -14,7 +14,7 @@ use rpyc_core::object::ObjectRef;
 use rpyc_core::wire::Handler;
 use rpyc_core::*;
 
-use crate::objects::{Offering, PATIENCE, Scripted, client_of, everything, offering};
+use crate::objects::{Offering, PATIENCE, Scripted, client_of, eventually, everything, offering};
 
 /// Two ends of a TCP stream.
 fn sockets() -> (TcpStream, TcpStream) {
@@ -35,14 +35,6 @@ fn counting(calls: Arc<AtomicUsize>) -> (Arc<dyn Service>, Sender<()>) {
         Ok(args.positional.remove(0))
     });
     (service, let_go)
-}
-
-fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let until = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < until, "{what}: it never came");
-        thread::yield_now();
-    }
 }
 
 /// Of two hundred requests a handful ran, and the peer met a broken pipe.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rpyc_core::error::CloseReason;
 use rpyc_core::object::ObjectRef;
@@ -272,6 +272,16 @@ impl Side {
 impl From<Config> for Side {
     fn from(config: Config) -> Side {
         Side(config, PeerInfo::default())
+    }
+}
+
+/// Waits until it is so.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < end, "{what} never came");
+        thread::yield_now();
     }
 }
 
