@@ -1,6 +1,10 @@
 //! Compressed payloads: the only file that knows the zlib crate.
 
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use std::io::{self, Write};
+
+use flate2::Compression;
+use flate2::bufread::ZlibDecoder;
+use flate2::write::ZlibEncoder;
 
 use super::limits::Limits;
 
@@ -37,55 +41,18 @@ pub enum InflateError {
 #[inline(never)]
 pub(super) fn inflate(compressed: &[u8], limits: &Limits) -> Result<Vec<u8>, InflateError> {
     let limit = inflated_limit(compressed.len(), limits);
-    let mut zlib = Decompress::new(true);
-    let mut rest = compressed;
-    let mut inflated = Vec::new();
-    loop {
-        if inflated.len() == inflated.capacity() {
-            // One byte over the limit tells a result that just fits from one that doesn't.
-            let room = limit.saturating_add(1).saturating_sub(inflated.len());
-            if room == 0 {
-                return Err(InflateError::TooLarge {
-                    compressed: compressed.len(),
-                    limit,
-                });
-            }
-            // Memory grows with the bytes that have come out, not with a length that was announced.
-            let more = inflated
-                .len()
-                .max(compressed.len().saturating_mul(2))
-                .max(INFLATE_MIN)
-                .min(room);
-            inflated
-                .try_reserve_exact(more)
-                .map_err(|_| InflateError::OutOfMemory {
-                    compressed: compressed.len(),
-                })?;
-        }
-        let (taken_before, given_before) = (zlib.total_in(), zlib.total_out());
-        let status = zlib
-            .decompress_vec(rest, &mut inflated, FlushDecompress::None)
-            .map_err(|_| InflateError::Corrupt)?;
-        let taken =
-            usize::try_from(zlib.total_in().saturating_sub(taken_before)).unwrap_or(usize::MAX);
-        rest = rest.get(taken..).unwrap_or_default();
-        if status == Status::StreamEnd {
-            break;
-        }
-        let stuck = taken == 0 && zlib.total_out() == given_before;
-        if stuck && inflated.len() < inflated.capacity() {
-            return Err(InflateError::Truncated);
-        }
-    }
-    if inflated.len() > limit {
-        return Err(InflateError::TooLarge {
-            compressed: compressed.len(),
-            limit,
-        });
-    }
+    let mut inflated = Bounded::new(limit);
+    let outcome = io::copy(&mut ZlibDecoder::new(compressed), &mut inflated);
+    let compressed = compressed.len();
+    outcome.map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => InflateError::Truncated,
+        io::ErrorKind::FileTooLarge => InflateError::TooLarge { compressed, limit },
+        io::ErrorKind::OutOfMemory => InflateError::OutOfMemory { compressed },
+        _ => InflateError::Corrupt,
+    })?;
     // A value that shares the buffer keeps all of it.
-    inflated.shrink_to_fit();
-    Ok(inflated)
+    inflated.bytes.shrink_to_fit();
+    Ok(inflated.bytes)
 }
 
 /// A zlib stream of the parts in a row, if that is shorter than they are and a receiver with equal limits inflates
@@ -97,44 +64,46 @@ pub(super) fn deflate<'a>(
     length: usize,
     limits: &Limits,
 ) -> Option<Vec<u8>> {
-    let mut zlib = Compress::new(Compression::fast(), true);
-    // The room is smaller than the input: when it is used up, compressing doesn't pay.
-    let mut deflated = Vec::with_capacity(DEFLATE_MIN.min(length.saturating_sub(1)));
-    for mut part in parts {
-        while !part.is_empty() {
-            grow(&mut deflated, length)?;
-            let before = zlib.total_in();
-            zlib.compress_vec(part, &mut deflated, FlushCompress::None)
-                .ok()?;
-            let taken = usize::try_from(zlib.total_in().saturating_sub(before)).ok()?;
-            part = part.get(taken..)?;
-        }
+    // When the room, which is smaller than the input, is used up, compressing doesn't pay.
+    let out = Bounded::new(length.saturating_sub(1));
+    let mut zlib = ZlibEncoder::new(out, Compression::fast());
+    for part in parts {
+        zlib.write_all(part).ok()?;
     }
-    loop {
-        grow(&mut deflated, length)?;
-        if zlib
-            .compress_vec(&[], &mut deflated, FlushCompress::Finish)
-            .ok()?
-            == Status::StreamEnd
-        {
-            break;
-        }
-    }
+    let deflated = zlib.finish().ok()?.bytes;
     (length <= inflated_limit(deflated.len(), limits)).then_some(deflated)
 }
 
-/// Makes room for more output, unless that would make it as long as the input.
-fn grow(deflated: &mut Vec<u8>, length: usize) -> Option<()> {
-    if deflated.len() == deflated.capacity() {
-        let room = length.saturating_sub(1).saturating_sub(deflated.len());
-        if room == 0 {
-            return None;
-        }
-        deflated
-            .try_reserve_exact(deflated.len().max(DEFLATE_MIN).min(room))
-            .ok()?;
+/// Bytes, as long as there is room for them. Their memory grows with them, and not beyond that room.
+struct Bounded {
+    bytes: Vec<u8>,
+    room: usize,
+}
+
+impl Bounded {
+    fn new(room: usize) -> Self {
+        let bytes = Vec::new();
+        Self { bytes, room }
     }
-    Some(())
+}
+
+impl Write for Bounded {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        if more.len() > self.room {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        if more.len() > self.bytes.capacity().saturating_sub(self.bytes.len()) {
+            let grown = self.bytes.len().max(more.len()).min(self.room);
+            self.bytes.try_reserve_exact(grown)?;
+        }
+        self.bytes.extend_from_slice(more);
+        self.room = self.room.saturating_sub(more.len());
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The most that `compressed` bytes may inflate to.
@@ -144,8 +113,3 @@ fn inflated_limit(compressed: usize, limits: &Limits) -> usize {
         .max(Limits::RATIO_FREE)
         .min(limits.max_inflated)
 }
-
-/// The least that is reserved for inflated bytes at a time.
-const INFLATE_MIN: usize = 4 << 10;
-/// The least that is reserved for deflated bytes at a time.
-const DEFLATE_MIN: usize = 1 << 10;
