@@ -8,7 +8,7 @@ use crate::exception::Exception;
 use crate::object::Any;
 use crate::wire::{
     Boxed, Dialect, DumpedException, FrameBuf, FrameDecoder, Handler, Limits, Message,
-    NamedException, Seq, Str, Value, encode_exception, encode_request,
+    NamedException, Seq, Str, Value,
 };
 
 fn values() -> impl Strategy<Value = Value> {
@@ -89,18 +89,11 @@ fn agree(counted: usize, allocated: AllocationInfo) {
 fn request(value: &Value, compress: bool) -> Vec<u8> {
     let mut frames = FrameBuf::new();
     let (limits, seq) = (Limits::default(), Seq::new(1));
-    let args = [Boxed::Value(value.clone())];
+    let args = vec![Boxed::Value(value.clone())];
     let handler = Handler::Ping;
-    encode_request(
-        &mut frames,
-        Dialect::V6,
-        &limits,
-        compress,
-        &seq,
-        handler,
-        &args,
-    )
-    .unwrap();
+    Message::Request { seq, handler, args }
+        .encode(&mut frames, Dialect::V6, &limits, compress)
+        .unwrap();
     frames.slices().collect::<Vec<_>>().concat()
 }
 
@@ -128,7 +121,8 @@ proptest! {
     ) {
         let mut frames = FrameBuf::new();
         let (limits, seq) = (Limits::default(), Seq::new(1));
-        encode_exception(&mut frames, Dialect::V6, &limits, compress, &seq, &exception).unwrap();
+        let message = Message::Exception { seq, exception };
+        message.encode(&mut frames, Dialect::V6, &limits, compress).unwrap();
         let frame = frames.slices().collect::<Vec<_>>().concat();
         let (message, allocated) = receive(&frame);
         let Message::Exception { exception, .. } = message else { panic!("an exception") };

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use num_bigint::BigInt;
 use rpyc_core::wire::{
     Boxed, ClassId, Dialect, DumpedException, FrameBuf, Handler, IdPack, InstanceId, Int, Limits,
-    Message, NamedException, Seq, Value, encode_request,
+    Message, NamedException, Seq, Value,
 };
 
 use crate::victim::{AT_ONCE, Ended, Victim};
@@ -269,16 +269,14 @@ fn encoded(
 ) -> Vec<u8> {
     let mut frames = FrameBuf::new();
     let limits = Limits::default();
-    encode_request(
-        &mut frames,
-        dialect,
-        &limits,
-        compress,
-        &Seq::new(seq),
+    let request = Message::Request {
+        seq: Seq::new(seq),
         handler,
-        args,
-    )
-    .unwrap();
+        args: args.to_vec(),
+    };
+    request
+        .encode(&mut frames, dialect, &limits, compress)
+        .unwrap();
     frames.slices().collect::<Vec<_>>().concat()
 }
 

@@ -463,7 +463,7 @@ mod tests {
     fn frame(payload: &'static [u8]) -> impl FnOnce(&mut FrameBuf) -> Result<(), EncodeError> {
         move |frames| {
             frames.begin();
-            frames.put_shared(Bytes::from_static(payload));
+            frames.put_shared(&Bytes::from_static(payload));
             frames.finish(false, &Limits::default())
         }
     }
@@ -502,7 +502,7 @@ mod tests {
         let payload = Bytes::from(vec![7; 64 << 20]);
         let encode = |frames: &mut FrameBuf| {
             frames.begin();
-            frames.put_shared(payload);
+            frames.put_shared(&payload);
             frames.finish(false, &Limits::default())
         };
         assert!(outbox.append(encode).is_ok());

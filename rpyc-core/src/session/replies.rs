@@ -14,7 +14,7 @@ use crate::dispatch::{Protocol as _, Refusal, ReplyTo, panic_message};
 use crate::error::CloseReason;
 use crate::exception::Exception;
 use crate::object::{Any, Context};
-use crate::wire::{Boxed, Message, boxed, encode_exception, encode_reply};
+use crate::wire::{self, Body, Boxed, Message, boxed};
 
 impl Link {
     /// Executes a request and queues the answer.
@@ -120,13 +120,13 @@ impl Link {
             },
         };
         let encoded = self.outbox.append(|frames| {
-            encode_reply(
+            wire::encode(
                 frames,
                 self.session.encoding.answer(to),
                 &self.session.encoding.limits,
                 config.compress,
                 &to.seq,
-                &boxed,
+                Body::Reply(&boxed),
             )
         });
         if let Err(error) = encoded {
@@ -154,13 +154,13 @@ impl Link {
                 exception: dumped.clone(),
             });
             self.outbox.append(|frames| {
-                encode_exception(
+                wire::encode(
                     frames,
                     self.session.encoding.answer(to),
                     &self.session.encoding.limits,
                     config.compress,
                     &to.seq,
-                    &dumped,
+                    Body::Exception(&dumped),
                 )
             })
         };

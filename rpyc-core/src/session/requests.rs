@@ -16,8 +16,8 @@ use crate::error::Error;
 use crate::object::{Any, Args};
 use crate::sync::passed;
 use crate::wire::{
-    Arguments, Boxed, Callee, EncodeError, Envelope, Handler, IdPack, Int, Message, Seq, Value,
-    encode_arguments,
+    self, Arguments, Body, Boxed, Callee, EncodeError, Envelope, Handler, IdPack, Int, Message,
+    Seq, Value,
 };
 
 impl Link {
@@ -227,8 +227,8 @@ impl Link {
         self.count_request();
         self.outbox
             .append(|frames| {
-                let compress = config.compress;
-                encode_arguments(frames, envelope, limits, compress, &seq, handler, args)
+                let body = Body::Request(handler, args);
+                wire::encode(frames, envelope, limits, config.compress, &seq, body)
             })
             .inspect_err(|_| self.uncount_request())?;
         // Not before it is known to be no deeper than can be copied and printed.

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{
     dialect::{self, Dialect, Kinds},
-    encode::{Sink, Writer},
+    encode::Writer,
     error::{EncodeError, ShapeError},
     idpack::{ClassId, IdPack, InstanceId, Kind},
     string::Str,
@@ -39,10 +39,7 @@ impl Boxed {
     }
 
     /// Writes it.
-    pub(super) fn write<S: Sink>(
-        &self,
-        writer: &mut Writer<'_, S>,
-    ) -> Result<(), Box<EncodeError>> {
+    pub(super) fn write(&self, writer: &mut Writer<'_>) -> Result<(), Box<EncodeError>> {
         match self {
             Self::Value(value) => {
                 writer.pair_of(VALUE);
@@ -55,9 +52,9 @@ impl Boxed {
     }
 
     /// Writes the items as a boxed tuple: by value if all of them are.
-    pub(super) fn write_tuple<S: Sink>(
+    pub(super) fn write_tuple(
         items: &[Self],
-        writer: &mut Writer<'_, S>,
+        writer: &mut Writer<'_>,
     ) -> Result<(), Box<EncodeError>> {
         if items.is_empty() {
             // Most calls have at least one.
@@ -90,11 +87,11 @@ pub(crate) struct Callee<'a> {
 }
 
 /// Writes the arguments of a call as a boxed tuple.
-pub(super) fn write_call<S: Sink>(
+pub(super) fn write_call(
     callee: Callee<'_>,
     positional: &[Boxed],
     keyword: &[Boxed],
-    writer: &mut Writer<'_, S>,
+    writer: &mut Writer<'_>,
 ) -> Result<(), Box<EncodeError>> {
     let count = 3 + usize::from(callee.method.is_some());
     writer.pair_of(TUPLE);
@@ -156,9 +153,9 @@ pub(super) fn named_here(mut id_pack: IdPack, dialect: Dialect) -> IdPack {
 }
 
 /// Writes a reference to an object of the peer's: as it came.
-pub(super) fn write_local<S: Sink>(
+pub(super) fn write_local(
     id_pack: &IdPack,
-    writer: &mut Writer<'_, S>,
+    writer: &mut Writer<'_>,
 ) -> Result<(), Box<EncodeError>> {
     writer.pair_of(LOCAL_REF);
     if writer.dialect().references().are_numbers() {
@@ -181,10 +178,7 @@ pub(super) fn write_local<S: Sink>(
 }
 
 /// Writes a reference to an object that lives here.
-fn write_remote<S: Sink>(
-    id_pack: &IdPack,
-    writer: &mut Writer<'_, S>,
-) -> Result<(), Box<EncodeError>> {
+fn write_remote(id_pack: &IdPack, writer: &mut Writer<'_>) -> Result<(), Box<EncodeError>> {
     writer.pair_of(REMOTE_REF);
     let dialect = writer.dialect();
     if !dialect.references().are_numbers() {
@@ -222,10 +216,10 @@ fn write_remote<S: Sink>(
 }
 
 /// Writes the first three items of an id_pack.
-fn write_id_pack<S: Sink>(
+fn write_id_pack(
     id_pack: &IdPack,
     name: &str,
-    writer: &mut Writer<'_, S>,
+    writer: &mut Writer<'_>,
 ) -> Result<(), Box<EncodeError>> {
     writer.text(name)?;
     writer.unsigned(id_pack.class.0);

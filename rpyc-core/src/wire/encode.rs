@@ -1,38 +1,9 @@
 //! Values into bytes.
 
-use bytes::Bytes;
-
-use super::{dialect::Dialect, error::EncodeError, int::Int, limits::Limits, tag, value::Value};
-
-/// Where encoded bytes go: a `Vec<u8>`, or a frame ([`FrameBuf`](super::FrameBuf)).
-pub trait Sink {
-    /// Appends a copy of the bytes.
-    fn put(&mut self, bytes: &[u8]);
-
-    /// Appends bytes that may be kept by reference.
-    fn put_shared(&mut self, bytes: &Bytes) {
-        self.put(bytes);
-    }
-}
-
-impl Sink for Vec<u8> {
-    fn put(&mut self, bytes: &[u8]) {
-        self.extend_from_slice(bytes);
-    }
-}
-
-/// Appends `value` to `out`.
-///
-/// # Errors
-///
-/// The value is beyond `limits`. A part of it may have been written: roll the frame back.
-pub fn encode_value<S: Sink>(
-    value: &Value,
-    out: &mut S,
-    limits: &Limits,
-) -> Result<(), EncodeError> {
-    Ok(Writer::new(out, limits).value(value)?)
-}
+use super::{
+    dialect::Dialect, error::EncodeError, framebuf::FrameBuf, int::Int, limits::Limits, tag,
+    value::Value,
+};
 
 /// The bytes of `value`.
 ///
@@ -40,14 +11,14 @@ pub fn encode_value<S: Sink>(
 ///
 /// The value is beyond `limits`.
 pub fn encode_to_vec(value: &Value, limits: &Limits) -> Result<Vec<u8>, EncodeError> {
-    let mut out = Vec::new();
-    encode_value(value, &mut out, limits)?;
-    Ok(out)
+    let mut out = FrameBuf::new();
+    Writer::new(&mut out, limits).value(value)?;
+    Ok(out.into_bytes())
 }
 
-/// What writes one message: a sink, with the budgets of that message.
-pub(super) struct Writer<'a, S> {
-    out: &'a mut S,
+/// What writes one message, with the budgets of that message.
+pub(super) struct Writer<'a> {
+    out: &'a mut FrameBuf,
     /// Levels of nesting that may still be entered.
     levels: usize,
     /// Items that may still be written.
@@ -56,8 +27,8 @@ pub(super) struct Writer<'a, S> {
     dialect: Dialect,
 }
 
-impl<'a, S: Sink> Writer<'a, S> {
-    pub(super) fn new(out: &'a mut S, limits: &'a Limits) -> Self {
+impl<'a> Writer<'a> {
+    pub(super) fn new(out: &'a mut FrameBuf, limits: &'a Limits) -> Self {
         Self {
             out,
             levels: limits.depth(),

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{
     dialect::{Dialect, ThreadIds},
-    encode::{Sink, Writer},
+    encode::Writer,
     error::{DecodeError, DecodeErrorKind},
 };
 
@@ -69,7 +69,7 @@ impl Envelope {
     }
 
     /// Writes what comes before the message.
-    pub(super) fn write<S: Sink>(self, writer: &mut Writer<'_, S>) {
+    pub(super) fn write(self, writer: &mut Writer<'_>) {
         let Threads { sender, recipient } = self.threads;
         for id in [sender, recipient] {
             match self.dialect.threads() {

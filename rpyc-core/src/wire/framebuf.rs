@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{deflate, encode::Sink, error::EncodeError, frame::HEADER, limits::Limits};
+use super::{deflate, error::EncodeError, frame::HEADER, limits::Limits};
 
 /// One outgoing frame, or several in a row, as chunks ready to be written.
 ///
@@ -61,12 +61,12 @@ impl FrameBuf {
     }
 
     /// Appends the bytes to the frame: by reference if they are 16 KiB or more, else as a copy.
-    pub fn put_shared(&mut self, bytes: Bytes) {
+    pub fn put_shared(&mut self, bytes: &Bytes) {
         if bytes.len() < SHARED_MIN {
-            self.put(&bytes);
+            self.put(bytes);
         } else {
             self.shared_length = self.shared_length.saturating_add(bytes.len());
-            self.shared.push((self.copied.len(), bytes));
+            self.shared.push((self.copied.len(), bytes.clone()));
         }
     }
 
@@ -101,7 +101,7 @@ impl FrameBuf {
                 self.copied.truncate(start);
                 self.shared.truncate(begun.shared);
                 self.shared_length = begun.shared_length;
-                self.put_shared(deflated.into());
+                self.put_shared(&deflated.into());
             }
         }
         let header = match u32::try_from(length) {
@@ -154,6 +154,14 @@ impl FrameBuf {
         self.shared.is_empty().then_some(&self.copied)
     }
 
+    /// All bytes, in one piece.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        match self.shared.is_empty() {
+            true => self.copied,
+            false => self.slices().collect::<Vec<_>>().concat(),
+        }
+    }
+
     /// Where the frame ends that begins at this byte of all: for streams that take frames one by
     /// one.
     pub(crate) fn end_of_frame(&self, begin: usize) -> usize {
@@ -179,20 +187,6 @@ impl FrameBuf {
         self.copied.clear();
         if self.copied.capacity() > KEPT_MAX {
             self.copied = Vec::new();
-        }
-    }
-}
-
-impl Sink for FrameBuf {
-    fn put(&mut self, bytes: &[u8]) {
-        self.put(bytes);
-    }
-
-    fn put_shared(&mut self, bytes: &Bytes) {
-        if bytes.len() < SHARED_MIN {
-            self.put(bytes);
-        } else {
-            self.put_shared(bytes.clone());
         }
     }
 }

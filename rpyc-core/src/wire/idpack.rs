@@ -79,20 +79,13 @@ impl IdPack {
     ///
     /// The value is something else.
     pub fn from_value(value: &Value) -> Result<Self, ShapeError> {
-        let parts = match value {
-            Value::Tuple(items) => match items.as_slice() {
-                [name, class, instance] => Some((name, class, instance, Kind::Untold)),
-                [name, class, instance, kind] => {
-                    Some((name, class, instance, Kind::from_value(kind)))
-                }
-                // The peer doesn't know yet which version this side has. The kind isn't sent back to it.
-                [name, class, instance, _, _] => Some((name, class, instance, Kind::Untold)),
-                _ => None,
-            },
-            _ => None,
+        let (name, class, instance, kind) = match value.as_tuple() {
+            Some([name, class, instance]) => (name, class, instance, Kind::Untold),
+            Some([name, class, instance, kind]) => (name, class, instance, Kind::from_value(kind)),
+            // The peer doesn't know yet which version this side has. The kind isn't sent back to it.
+            Some([name, class, instance, _, _]) => (name, class, instance, Kind::Untold),
+            _ => return Err(ShapeError::new(EXPECTED, value.type_name())),
         };
-        let (name, class, instance, kind) =
-            parts.ok_or_else(|| ShapeError::new(EXPECTED, value.type_name()))?;
         Ok(Self {
             name: dialect::name(name.clone(), "a str as the name in an id_pack")?,
             class: ClassId::from_value(class)?,
@@ -126,36 +119,33 @@ impl fmt::Display for IdPack {
     }
 }
 
-/// The number of a class.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct ClassId(pub u64);
+macro_rules! id {
+    ($(#[$doc:meta])* $id:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub struct $id(pub u64);
 
-impl ClassId {
-    pub(super) fn from_value(value: &Value) -> Result<Self, ShapeError> {
-        id(value).map(Self)
-    }
+        impl $id {
+            pub(super) fn from_value(value: &Value) -> Result<Self, ShapeError> {
+                id(value).map(Self)
+            }
+        }
+
+        impl fmt::Display for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
 }
 
-impl fmt::Display for ClassId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+id! {
+    /// The number of a class.
+    ClassId
 }
-
-/// The number of an object; 0 stands for the class itself.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct InstanceId(pub u64);
-
-impl InstanceId {
-    pub(super) fn from_value(value: &Value) -> Result<Self, ShapeError> {
-        id(value).map(Self)
-    }
-}
-
-impl fmt::Display for InstanceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+id! {
+    /// The number of an object; 0 stands for the class itself.
+    InstanceId
 }
 
 /// The number that this value is.

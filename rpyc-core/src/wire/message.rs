@@ -15,7 +15,7 @@ use super::{
     handler::Handler,
     int::Int,
     limits::Limits,
-    message_write::{EXCEPTION, REPLY, REQUEST, encode_exception, encode_reply, encode_request},
+    message_write::{self, Arguments, Body, EXCEPTION, REPLY, REQUEST},
     reader::Reader,
     seq::Seq,
     tag,
@@ -109,18 +109,14 @@ impl Message {
         limits: &Limits,
         compress: bool,
     ) -> Result<(), EncodeError> {
-        let envelope = envelope.into();
-        match self {
+        let (seq, body) = match self {
             Self::Request { seq, handler, args } => {
-                encode_request(out, envelope, limits, compress, seq, *handler, args)
+                (seq, Body::Request(*handler, Arguments::Listed(args)))
             }
-            Self::Reply { seq, result } => {
-                encode_reply(out, envelope, limits, compress, seq, result)
-            }
-            Self::Exception { seq, exception } => {
-                encode_exception(out, envelope, limits, compress, seq, exception)
-            }
-        }
+            Self::Reply { seq, result } => (seq, Body::Reply(result)),
+            Self::Exception { seq, exception } => (seq, Body::Exception(exception)),
+        };
+        message_write::encode(out, envelope.into(), limits, compress, seq, body)
     }
 }
 
@@ -255,18 +251,21 @@ fn exception(reader: &mut Reader<'_>) -> Result<DumpedException, Problem> {
 
 /// The error for a message with a part that does not belong there: fatal after all if its bytes are no value.
 fn misshapen(
-    payload: &[u8],
+    payload: &Payload<'_>,
     dialect: Dialect,
     limits: &Limits,
     kind: u8,
     seq: Seq,
     error: &ShapeError,
 ) -> MessageError {
-    let before = match dialect.framing() {
-        Framing::Pair => 1,
-        Framing::Triple => 0,
+    let mut reader = Reader::of_payload(payload, limits).of(dialect).lenient();
+    let checked = match dialect.framing() {
+        Framing::Pair => reader
+            .u8("message type")
+            .and_then(|_| decode::value(&mut reader)),
+        Framing::Triple => decode::value(&mut reader),
     };
-    if let Err(error) = decode::value(&mut Reader::lenient(payload, before, limits).of(dialect)) {
+    if let Err(error) = checked {
         return error.into();
     }
     let reason = error.to_string();

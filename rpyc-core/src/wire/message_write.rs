@@ -17,22 +17,12 @@ use super::{
     value::Value,
 };
 
-/// Appends a request to `out`, as a whole frame.
-///
-/// # Errors
-///
-/// It is beyond `limits`; `out` is then as it was.
-pub fn encode_request(
-    out: &mut FrameBuf,
-    envelope: impl Into<Envelope>,
-    limits: &Limits,
-    compress: bool,
-    seq: &Seq,
-    handler: Handler,
-    args: &[Boxed],
-) -> Result<(), EncodeError> {
-    let args = Arguments::Listed(args);
-    encode_arguments(out, envelope.into(), limits, compress, seq, handler, args)
+/// What a message says, where it stands.
+#[derive(Clone, Copy)]
+pub(crate) enum Body<'a> {
+    Request(Handler, Arguments<'a>),
+    Reply(&'a Boxed),
+    Exception(&'a DumpedException),
 }
 
 /// The arguments of a request that is written.
@@ -55,10 +45,10 @@ pub(crate) fn encode_reference(
     dialect: Dialect,
     limits: &Limits,
 ) -> Option<Box<[u8]>> {
-    let mut encoded = Vec::new();
+    let mut encoded = FrameBuf::new();
     let mut writer = Writer::new(&mut encoded, limits).of(dialect);
     boxed::write_local(object, &mut writer).ok()?;
-    Some(encoded.into())
+    Some(encoded.into_bytes().into())
 }
 
 impl Arguments<'_> {
@@ -83,7 +73,7 @@ impl Arguments<'_> {
         }
     }
 
-    fn write(self, writer: &mut Writer<'_, FrameBuf>) -> Result<(), Box<EncodeError>> {
+    fn write(self, writer: &mut Writer<'_>) -> Result<(), Box<EncodeError>> {
         match self {
             Self::Listed(args) => Boxed::write_tuple(args, writer),
             Self::Call {
@@ -95,114 +85,72 @@ impl Arguments<'_> {
     }
 }
 
-/// Does as [`encode_request`] does.
-pub(crate) fn encode_arguments(
+/// Appends a message to `out`, as a whole frame.
+///
+/// # Errors
+///
+/// It is beyond `limits`; `out` is then as it was.
+// Inlined, because each caller has one kind of message: 75 instructions of a reply, 1.6 % of a null call.
+#[inline(always)]
+pub(crate) fn encode(
     out: &mut FrameBuf,
     envelope: Envelope,
     limits: &Limits,
     compress: bool,
     seq: &Seq,
-    handler: Handler,
-    args: Arguments<'_>,
-) -> Result<(), EncodeError> {
-    let translated = match envelope.dialect.translates_requests() {
-        true => envelope.dialect.write_request(handler, &args.to_vec()),
-        false => None,
-    };
-    let (handler, args) = match &translated {
-        Some((handler, args)) => (*handler, Arguments::Listed(args)),
-        None => (handler, args),
-    };
-    frame(out, envelope, limits, compress, REQUEST, seq, |writer| {
-        writer.pair_of(handler.number());
-        args.write(writer)
-    })
-}
-
-/// Appends a reply to `out`, as a whole frame.
-///
-/// # Errors
-///
-/// It is beyond `limits`; `out` is then as it was.
-pub fn encode_reply(
-    out: &mut FrameBuf,
-    envelope: impl Into<Envelope>,
-    limits: &Limits,
-    compress: bool,
-    seq: &Seq,
-    result: &Boxed,
-) -> Result<(), EncodeError> {
-    frame(
-        out,
-        envelope.into(),
-        limits,
-        compress,
-        REPLY,
-        seq,
-        |writer| result.write(writer),
-    )
-}
-
-/// Appends an exception to `out`, as a whole frame.
-///
-/// # Errors
-///
-/// It is beyond `limits`; `out` is then as it was.
-pub fn encode_exception(
-    out: &mut FrameBuf,
-    envelope: impl Into<Envelope>,
-    limits: &Limits,
-    compress: bool,
-    seq: &Seq,
-    exception: &DumpedException,
-) -> Result<(), EncodeError> {
-    frame(
-        out,
-        envelope.into(),
-        limits,
-        compress,
-        EXCEPTION,
-        seq,
-        |writer| writer.value(&dialect::as_sent(writer.dialect(), exception, limits)),
-    )
-}
-
-/// Writes the frame of a message whose second part `body` writes.
-fn frame(
-    out: &mut FrameBuf,
-    envelope: Envelope,
-    limits: &Limits,
-    compress: bool,
-    kind: u8,
-    seq: &Seq,
-    body: impl FnOnce(&mut Writer<'_, FrameBuf>) -> Result<(), Box<EncodeError>>,
+    body: Body<'_>,
 ) -> Result<(), EncodeError> {
     out.begin();
-    let mut writer = Writer::new(out, limits).of(envelope.dialect);
-    envelope.write(&mut writer);
-    let head = match envelope.dialect.framing() {
-        Framing::Pair => {
-            writer.put(&[kind, tag::TUPLE_2]);
-            Ok(())
-        }
-        Framing::Triple => writer
-            .tuple_header(3)
-            .map(|()| writer.small_int(kind.into())),
-    };
-    let written = head
-        .and_then(|()| match seq.foreign() {
-            Ok(counter) => {
-                writer.unsigned(counter);
-                Ok(())
-            }
-            Err(value) => writer.value(value),
-        })
-        .and_then(|()| body(&mut writer));
-    match written {
+    match write(out, envelope, limits, seq, body) {
         Ok(()) => out.finish(compress, limits),
         Err(error) => {
             out.rollback();
             Err(*error)
+        }
+    }
+}
+
+#[inline(always)]
+fn write(
+    out: &mut FrameBuf,
+    envelope: Envelope,
+    limits: &Limits,
+    seq: &Seq,
+    body: Body<'_>,
+) -> Result<(), Box<EncodeError>> {
+    let dialect = envelope.dialect;
+    let mut writer = Writer::new(out, limits).of(dialect);
+    envelope.write(&mut writer);
+    let kind = match body {
+        Body::Request(..) => REQUEST,
+        Body::Reply(_) => REPLY,
+        Body::Exception(_) => EXCEPTION,
+    };
+    match dialect.framing() {
+        Framing::Pair => writer.put(&[kind, tag::TUPLE_2]),
+        Framing::Triple => {
+            writer.tuple_header(3)?;
+            writer.small_int(kind.into());
+        }
+    }
+    match seq.foreign() {
+        Ok(counter) => writer.unsigned(counter),
+        Err(value) => writer.value(value)?,
+    }
+    match body {
+        Body::Reply(result) => result.write(&mut writer),
+        Body::Exception(exception) => writer.value(&dialect::as_sent(dialect, exception, limits)),
+        Body::Request(handler, args) => {
+            let translated = match dialect.translates_requests() {
+                true => dialect.write_request(handler, &args.to_vec()),
+                false => None,
+            };
+            let (handler, args) = match &translated {
+                Some((handler, args)) => (*handler, Arguments::Listed(args)),
+                None => (handler, args),
+            };
+            writer.pair_of(handler.number());
+            args.write(&mut writer)
         }
     }
 }

@@ -10,7 +10,7 @@
 //! | part | turns |
 //! |---|---|
 //! | [`FrameDecoder`], [`FrameBuf`] | a stream of bytes into payloads, and back |
-//! | [`decode_value`], [`encode_value`] | bytes into one [`Value`] (brine), and back |
+//! | [`decode_value`], [`encode_to_vec`] | bytes into one [`Value`] (brine), and back |
 //! | [`Envelope`] | a payload into a message and what stands around it |
 //! | [`Message`] | a message into a request, a reply, or an exception, and back |
 //! | [`Boxed`] | what an argument or a result is: a value, or a reference by [`IdPack`] |
@@ -63,7 +63,7 @@ pub use decode::{decode_value, decode_value_strict};
 pub use deflate::InflateError;
 pub use dialect::Dialect;
 pub(crate) use dialect::MethodCall;
-pub use encode::{Sink, encode_to_vec, encode_value};
+pub use encode::encode_to_vec;
 pub use envelope::{Envelope, Threads};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, FrameError, ShapeError};
 pub use exception::{DumpedException, NamedException};
@@ -76,8 +76,7 @@ pub use int::Int;
 pub use limits::Limits;
 pub(crate) use limits::settings;
 pub use message::{Message, MessageError};
-pub(crate) use message_write::{Arguments, encode_arguments, encode_reference};
-pub use message_write::{encode_exception, encode_reply, encode_request};
+pub(crate) use message_write::{Arguments, Body, encode, encode_reference};
 pub use plain_type::PlainType;
 pub use seq::Seq;
 pub use string::Str;

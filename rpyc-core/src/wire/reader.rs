@@ -59,23 +59,14 @@ impl<'a> Reader<'a> {
         self
     }
 
-    /// A cursor that only checks whether the payload, without its first `skip` bytes, is a value.
+    /// The same, to check only whether the payload is a value.
     ///
     /// A boxed tuple takes two levels on the wire for the one that it counts as, a message a few more; a boxed item
     /// is a pair with it.
-    pub(super) fn lenient(payload: &'a [u8], skip: usize, limits: &'a Limits) -> Self {
-        let levels = limits.depth().saturating_mul(2).saturating_add(8);
-        let rest = payload.get(skip..).unwrap_or_default();
-        Self {
-            payload,
-            shared: None,
-            rest,
-            levels,
-            items: limits.max_items.saturating_mul(3).saturating_add(64),
-            owed: 0,
-            limits,
-            dialect: Dialect::V6,
-        }
+    pub(super) fn lenient(mut self) -> Self {
+        self.levels = self.levels.saturating_mul(2).saturating_add(8);
+        self.items = self.items.saturating_mul(3).saturating_add(64);
+        self
     }
 
     pub(super) fn limits(&self) -> &'a Limits {

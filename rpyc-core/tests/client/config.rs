@@ -10,7 +10,7 @@ use std::time::Duration;
 use rpyc_core::service::{IntoService, PeerInfo};
 use rpyc_core::transport::{Stream, memory_pair};
 use rpyc_core::wire::Limits;
-use rpyc_core::wire::{DumpedException, FrameBuf, FrameDecoder, Message, encode_exception};
+use rpyc_core::wire::{DumpedException, FrameBuf, FrameDecoder, Message};
 use rpyc_core::*;
 
 use crate::logged::{keep_the_log, logged_by};
@@ -299,7 +299,12 @@ fn objecting_peer(stream: impl Stream + 'static) {
         };
         let mut frames = FrameBuf::new();
         let objection = DumpedException::Text("I object".into());
-        encode_exception(&mut frames, dialect, &limits, false, &seq, &objection).ok()?;
+        Message::Exception {
+            seq,
+            exception: objection,
+        }
+        .encode(&mut frames, dialect, &limits, false)
+        .ok()?;
         for chunk in frames.slices() {
             stream
                 .write_vectored(&[std::io::IoSlice::new(chunk)])
@@ -375,7 +380,12 @@ fn a_peer_that_does_not_bind_threads_ends_a_connection_that_does_and_is_told_why
         let objection = DumpedException::Text("what are these numbers?".into());
         let (dialect, seq) = (wire::Dialect::V6, wire::Seq::new(0));
         let limits = Limits::default();
-        encode_exception(&mut frames, dialect, &limits, false, &seq, &objection).ok()?;
+        Message::Exception {
+            seq,
+            exception: objection,
+        }
+        .encode(&mut frames, dialect, &limits, false)
+        .ok()?;
         for chunk in frames.slices() {
             there.write_vectored(&[std::io::IoSlice::new(chunk)]).ok()?;
         }

@@ -14,9 +14,7 @@ use std::time::Duration;
 
 use rpyc_core::service::PeerInfo;
 use rpyc_core::transport::{PipeStream, Stream, memory_pair};
-use rpyc_core::wire::{
-    Boxed, ClassId, Dialect, FrameBuf, IdPack, InstanceId, Seq, encode_reply, encode_request,
-};
+use rpyc_core::wire::{Boxed, ClassId, Dialect, FrameBuf, IdPack, InstanceId, Message, Seq};
 use rpyc_core::wire::{Handler, Limits};
 use rpyc_core::*;
 
@@ -95,7 +93,9 @@ fn reply(seq: u64, object: u64) -> Vec<u8> {
     let mut frames = FrameBuf::new();
     let boxed = Boxed::RemoteRef(IdPack::new("a.b", ClassId(1), InstanceId(object)));
     let seq = Seq::new(seq);
-    encode_reply(&mut frames, dialect, &limits, false, &seq, &boxed).expect("a frame");
+    Message::Reply { seq, result: boxed }
+        .encode(&mut frames, dialect, &limits, false)
+        .expect("a frame");
     frames.slices().collect::<Vec<_>>().concat()
 }
 
@@ -105,16 +105,13 @@ fn request() -> Vec<u8> {
     let data = Boxed::from(Value::from(vec![b'x'; LARGE]));
     let (dialect, limits) = (Dialect::V6, Limits::default());
     let seq = Seq::new(1);
-    let asked = encode_request(
-        &mut frames,
-        dialect,
-        &limits,
-        false,
-        &seq,
-        Handler::Ping,
-        &[data],
-    );
-    asked.expect("a frame");
+    let ping = Message::Request {
+        seq,
+        handler: Handler::Ping,
+        args: vec![data],
+    };
+    ping.encode(&mut frames, dialect, &limits, false)
+        .expect("a frame");
     frames.slices().collect::<Vec<_>>().concat()
 }
 

@@ -13,7 +13,7 @@ use rpyc_core::object::ObjectRef;
 use rpyc_core::pool::BlockedThreads;
 use rpyc_core::service::PeerInfo;
 use rpyc_core::transport::{Stream, memory_pair};
-use rpyc_core::wire::{Boxed, Dialect, FrameBuf, FrameDecoder, Message, encode_reply};
+use rpyc_core::wire::{Boxed, Dialect, FrameBuf, FrameDecoder, Message};
 use rpyc_core::wire::{Handler, Limits};
 use rpyc_core::*;
 
@@ -139,7 +139,9 @@ fn lying_peer(stream: impl Stream + 'static) {
             };
             let mut frames = FrameBuf::new();
             let lie = Boxed::Value(Value::from(42));
-            encode_reply(&mut frames, dialect, &limits, false, &seq, &lie).ok()?;
+            Message::Reply { seq, result: lie }
+                .encode(&mut frames, dialect, &limits, false)
+                .ok()?;
             for chunk in frames.slices() {
                 stream.write_vectored(&[IoSlice::new(chunk)]).ok()?;
             }

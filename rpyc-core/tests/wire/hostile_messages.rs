@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use rpyc_core::wire::{
     Boxed, DecodeErrorKind, Dialect, DumpedException, FrameBuf, Handler, IdPack, Kind, Limits,
-    Message, MessageError, Seq, Value, encode_reply, encode_to_vec,
+    Message, MessageError, Seq, Value, encode_to_vec,
 };
 
 use crate::{bytes_of, hex, limits};
@@ -382,14 +382,11 @@ fn a_sequence_number_of_any_kind_is_echoed_as_it_came() {
         };
         assert_eq!(number.as_u64(), None, "{seq}");
         let mut out = FrameBuf::new();
-        encode_reply(
-            &mut out,
-            Dialect::V6,
-            &limits(),
-            false,
-            &number,
-            &Value::None.into(),
-        )
+        Message::Reply {
+            seq: number,
+            result: Value::None.into(),
+        }
+        .encode(&mut out, Dialect::V6, &limits(), false)
         .unwrap();
         assert_eq!(
             bytes_of(&mut out),

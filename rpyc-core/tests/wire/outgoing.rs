@@ -3,22 +3,22 @@
 use bytes::Bytes;
 use rpyc_core::wire::{
     Boxed, Dialect, EncodeError, FrameBuf, FrameDecoder, Handler, Message, Seq, Str, Value,
-    encode_request, encode_value,
+    encode_to_vec,
 };
 
 use crate::{bytes_of, frame, frames::feed, limits};
 
 /// Appends a request with this argument.
 fn request(out: &mut FrameBuf, arg: Value) -> Result<(), EncodeError> {
-    encode_request(
-        out,
-        Dialect::V6,
-        &limits(),
-        false,
-        &Seq::new(7),
-        Handler::Ping,
-        &[Boxed::Value(arg)],
-    )
+    ping(arg).encode(out, Dialect::V6, &limits(), false)
+}
+
+fn ping(arg: Value) -> Message {
+    Message::Request {
+        seq: Seq::new(7),
+        handler: Handler::Ping,
+        args: vec![Boxed::Value(arg)],
+    }
 }
 
 fn nested(depth: usize) -> Value {
@@ -48,9 +48,9 @@ fn large_buffers_are_taken_out_as_they_were_put_in() {
     for _ in 0..2 {
         out.begin();
         out.put(b"before");
-        out.put_shared(large.clone());
-        out.put_shared(large.clone());
-        out.put_shared(small.clone());
+        out.put_shared(&large);
+        out.put_shared(&large);
+        out.put_shared(&small);
         out.put(b"after");
         out.finish(false, &limits()).unwrap();
         expected.extend(frame(
@@ -99,15 +99,7 @@ fn a_frame_that_fails_leaves_no_trace() {
     assert_eq!(error, Err(EncodeError::TooDeep { limit: 100 }));
     assert_eq!(out.len(), before);
     let small = limits().max_frame(10_000);
-    let error = encode_request(
-        &mut out,
-        Dialect::V6,
-        &small,
-        false,
-        &Seq::new(7),
-        Handler::Ping,
-        &[Boxed::Value(large)],
-    );
+    let error = ping(large).encode(&mut out, Dialect::V6, &small, false);
     assert!(
         matches!(
             error,
@@ -214,7 +206,7 @@ fn what_a_receiver_would_take_for_a_bomb_goes_plain() {
         let limits = limits().max_inflate_ratio(ratio);
         let mut out = FrameBuf::new();
         out.begin();
-        out.put_shared(zeros.clone());
+        out.put_shared(&zeros);
         out.finish(true, &limits).unwrap();
         let sent = bytes_of(&mut out);
         assert_eq!(
@@ -226,12 +218,7 @@ fn what_a_receiver_would_take_for_a_bomb_goes_plain() {
 
 #[test]
 fn a_value_can_be_written_without_a_frame() {
-    let mut out = Vec::new();
-    encode_value(
-        &Value::tuple(["RPYC".into(), 1.into()]),
-        &mut out,
-        &limits(),
-    )
-    .unwrap();
+    let pair = Value::tuple(["RPYC".into(), 1.into()]);
+    let out = encode_to_vec(&pair, &limits()).unwrap();
     assert_eq!(out, b"\x11\x08\x0dRPYC\x51");
 }

@@ -7,8 +7,7 @@ use std::thread;
 use bytes::Bytes;
 use rpyc_core::wire::Limits;
 use rpyc_core::wire::{
-    Boxed, ClassId, Dialect, FrameBuf, Handler, IdPack, InstanceId, Seq, Value, encode_reply,
-    encode_request,
+    Boxed, ClassId, Dialect, FrameBuf, Handler, IdPack, InstanceId, Message, Seq, Value,
 };
 
 use crate::timing;
@@ -163,22 +162,19 @@ impl timing::Caller for Caller {
 /// The bytes of a call of a method of the root.
 fn request(method: &'static str, args: Value) -> Result<Vec<u8>, Failure> {
     let root = IdPack::new("rpyc_bench_peers.Bench", ClassId(1), InstanceId(1));
-    let args = [
+    let args = vec![
         Boxed::LocalRef(root),
         Boxed::Value(Value::from(method)),
         Boxed::Value(args),
         Boxed::Value(Value::Tuple(Vec::new())),
     ];
     let (mut frames, limits, seq) = (FrameBuf::new(), Limits::default(), Seq::new(1000));
-    encode_request(
-        &mut frames,
-        Dialect::V6,
-        &limits,
-        false,
-        &seq,
-        Handler::CallAttr,
-        &args,
-    )?;
+    let call = Message::Request {
+        seq,
+        handler: Handler::CallAttr,
+        args,
+    };
+    call.encode(&mut frames, Dialect::V6, &limits, false)?;
     Ok(frames.slices().collect::<Vec<_>>().concat())
 }
 
@@ -186,6 +182,7 @@ fn request(method: &'static str, args: Value) -> Result<Vec<u8>, Failure> {
 fn reply() -> Result<Vec<u8>, Failure> {
     let (mut frames, limits, seq) = (FrameBuf::new(), Limits::default(), Seq::new(1000));
     let none = Boxed::Value(Value::None);
-    encode_reply(&mut frames, Dialect::V6, &limits, false, &seq, &none)?;
+    let reply = Message::Reply { seq, result: none };
+    reply.encode(&mut frames, Dialect::V6, &limits, false)?;
     Ok(frames.slices().collect::<Vec<_>>().concat())
 }
