@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use super::encoding::Encoding;
-use super::session::{Link, Session, bounds};
+use super::exports::Exports;
+use super::session::{Counts, Link, Session, bounds};
 use crate::config::Config;
 use crate::dispatch::{Dispatcher, panic_message};
 use crate::error::{CloseReason, Error};
 use crate::exception::Exception;
 use crate::object::{Context, Space};
 use crate::service::{PeerInfo, Service};
+use crate::sync::Mutex;
+use crate::sync::atomic::AtomicBool;
 use crate::transport::{ReadHalf, ReadTimeouts, Stream};
 
 impl Link {
@@ -44,11 +47,24 @@ impl Link {
             false => config.dialect,
         };
         let encoding = Encoding::new(dialect, config.limits.clone(), number);
-        // Later, a stream may not know any more.
-        let peer_label = stream.peer_label();
         let (read_half, bounds) = (read_half(stream.clone(), &config), bounds(&config));
-        let session = Session::new(service, root.clone(), config, peer, peer_label, encoding);
-        session.exports.lock().pin(&root, id_parts);
+        let mut exports = Exports::new();
+        exports.pin(&root, id_parts);
+        let session = Session {
+            connid: peer.connid.clone().unwrap_or_default(),
+            // Later, a stream may not know any more.
+            peer_label: stream.peer_label(),
+            service,
+            config: Mutex::new(config),
+            peer: Mutex::new(peer),
+            exports: Mutex::new(exports),
+            imports: Mutex::default(),
+            root: Mutex::new(Some(root)),
+            peers_root: Mutex::default(),
+            encoding,
+            counts: Counts::default(),
+            closes: AtomicBool::new(false),
+        };
         Ok(Dispatcher::new(number, stream, read_half, bounds, session))
     }
 }

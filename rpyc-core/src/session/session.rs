@@ -22,7 +22,7 @@ pub(crate) struct Session {
     pub(super) connid: String,
     pub(super) peer_label: String,
     pub(super) service: Arc<dyn Service>,
-    config: Mutex<Arc<Config>>,
+    pub(super) config: Mutex<Arc<Config>>,
     pub(super) peer: Mutex<PeerInfo>,
     pub(super) exports: Mutex<Exports<ObjectRef>>,
     pub(super) imports: Mutex<Imports>,
@@ -45,30 +45,6 @@ pub(crate) struct Counts {
 }
 
 impl Session {
-    pub(super) fn new(
-        service: Arc<dyn Service>,
-        root: ObjectRef,
-        config: Arc<Config>,
-        peer: PeerInfo,
-        peer_label: String,
-        encoding: Encoding,
-    ) -> Session {
-        Session {
-            connid: peer.connid.clone().unwrap_or_default(),
-            peer_label,
-            service,
-            config: Mutex::new(config),
-            peer: Mutex::new(peer),
-            exports: Mutex::new(Exports::new()),
-            imports: Mutex::default(),
-            root: Mutex::new(Some(root)),
-            peers_root: Mutex::default(),
-            encoding,
-            counts: Counts::default(),
-            closes: AtomicBool::new(false),
-        }
-    }
-
     /// The config as it is now.
     pub(crate) fn config(&self) -> Arc<Config> {
         self.config.lock().clone()
