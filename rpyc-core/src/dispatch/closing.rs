@@ -308,11 +308,6 @@ impl<P: Protocol> Dispatcher<P> {
         core.lifecycle.is_ending(core.is_idle())
     }
 
-    /// Wakes all that sleep, each of whom looks for itself.
-    pub(crate) fn wake_all(&self) {
-        self.core.lock().sleepers.wake_all();
-    }
-
     /// Whether the connection has ended.
     pub(crate) fn has_ended(&self) -> bool {
         self.core.lock().lifecycle.reason().is_some()

@@ -345,6 +345,11 @@ impl<P: Protocol> Core<P> {
         may_probe.then(|| self.scheduler.stuck_wait()).flatten()
     }
 
+    /// Whether a request, or the peer's CLOSE, waits for its turn.
+    pub(super) fn something_is_due(&self) -> bool {
+        self.scheduler.queued() > 0 || self.lifecycle.is_close_requested()
+    }
+
     /// Wakes the waiter, if it sleeps.
     pub(super) fn wake(&mut self, waiter: WaiterId) {
         if self.sleepers.wake(waiter) {

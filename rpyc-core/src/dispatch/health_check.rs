@@ -104,14 +104,8 @@ impl<P: Protocol> Dispatcher<P> {
         if self.outbox.needs_writer() {
             actions.push(Action::Flush);
         }
-        let unread = core.reading.is_free() && core.scheduler.wants_input();
-        if unread && !moved && !core.health.helping && self.needs_help(core) {
-            if core.scheduler.next_reader().is_some() || core.reading.is_observed() {
-                self.pass_on_reading(core);
-            } else {
-                core.health.helping = true;
-                actions.push(Action::Help);
-            }
+        if !moved && self.needs_help(core) && core.take_helper() {
+            actions.push(Action::Help);
         }
         // Where calls follow one another all the time, it is never quiet.
         let has_garbage = !core.garbage.is_empty();
@@ -174,11 +168,7 @@ impl<P: Protocol> Dispatcher<P> {
             Action::Flush => {
                 self.send_helper(move || link.flush());
             }
-            Action::Help => {
-                if !self.send_helper(move || link.help()) {
-                    self.core.lock().health.helping = false;
-                }
-            }
+            Action::Help => self.send_reader(),
             Action::SendClose => self.send_close(),
             Action::DropGarbage => self.have_garbage_dropped(),
             Action::Start(next) => {

@@ -219,11 +219,11 @@ impl Outbox {
             if let Err(error) = outcome {
                 state.closed = true;
                 state.frames = None;
-                self.stop_writing(&state);
+                self.writing.store(false, Ordering::Relaxed);
                 return Err(error);
             }
         }
-        self.stop_writing(&state);
+        self.writing.store(false, Ordering::Relaxed);
         Ok(None)
     }
 
@@ -268,13 +268,6 @@ impl Outbox {
         drop(state);
         drop(frames);
         self.drained.notify_all();
-    }
-
-    fn stop_writing(&self, state: &State) {
-        self.writing.store(false, Ordering::Relaxed);
-        if state.waiting > 0 {
-            self.drained.notify_all();
-        }
     }
 
     /// Fails with `WouldBlock` only within a budget that is limited.

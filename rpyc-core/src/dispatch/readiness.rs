@@ -42,8 +42,8 @@ impl<P: Protocol> Dispatcher<P> {
     /// Whether there is something to do that no thread is about to do.
     pub(crate) fn wants_thread(&self) -> bool {
         let core = self.core.lock();
-        let waiting = core.scheduler.queued() > 0 || core.lifecycle.is_close_requested();
-        core.lifecycle.reason().is_some() || (waiting && core.scheduler.tasks() == 0)
+        let is_left = core.something_is_due() && core.scheduler.tasks() == 0;
+        core.lifecycle.reason().is_some() || is_left
     }
 
     /// Serves what has come, and doesn't wait for more; says why the connection has ended, if it has.
@@ -75,18 +75,22 @@ impl<P: Protocol> Dispatcher<P> {
     /// Takes in what has come, and runs nothing.
     pub(crate) fn take_in_ready(self: &Arc<Self>) {
         let mut core = self.core.lock();
-        for _ in 0..MAX_READS {
+        let mut reads = 0..MAX_READS;
+        loop {
+            // For a wait that it is nested on, or a thread of the executor's, also what a worker whose turn
+            // was over has left. A CLOSE isn't answered here: an answer to a peer that doesn't read takes a while.
+            while core.scheduler.tasks() > 0
+                && let Some(next) = core.scheduler.next(Requester::Nobody)
+            {
+                core = self.send_off(core, next);
+            }
+            if reads.next().is_none() {
+                break;
+            }
             let (locked, outcome) = self.read_once(core, Reader::Helper, ReadMode::Ready, None);
             core = locked;
             if !matches!(outcome, ReadOutcome::Came { .. }) {
                 break;
-            }
-            if core.scheduler.tasks() > 0 {
-                // For a wait that it is nested on, or a thread of the executor's. A CLOSE
-                // isn't answered here: an answer to a peer that doesn't read takes a while.
-                while let Some(next) = core.scheduler.next(Requester::Nobody) {
-                    core = self.send_off(core, next);
-                }
             }
         }
         self.pass_on_reading(&mut core);

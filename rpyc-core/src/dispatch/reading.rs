@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::dispatcher::{Arrival, Dispatcher, Locked, Protocol};
+use super::dispatcher::{Arrival, Core, Dispatcher, Locked, Protocol};
 use super::readiness::ReadinessObserver;
 use super::scheduler::{TaskId, ThreadState, WaiterId};
 use crate::error::CloseReason;
@@ -268,24 +268,31 @@ impl<P: Protocol> Dispatcher<P> {
 
     /// Tells a sleeping thread that it should read, if nobody does; else the observer, if there is
     /// one.
-    pub(super) fn pass_on_reading(&self, core: &mut super::dispatcher::Core<P>) {
+    pub(super) fn pass_on_reading(&self, core: &mut Core<P>) {
         if !core.reading.is_free() || !core.scheduler.wants_input() {
             return;
         }
-        // As a rule: nobody is to be looked for.
-        if core.sleepers.is_empty() {
-            return Self::notify_unread(core);
+        if !core.sleepers.is_empty() {
+            if let Some(next_reader) = core.scheduler.next_reader() {
+                self.note(core, |core| {
+                    format!("the reading goes to {}", core.who(next_reader))
+                });
+                core.wake(next_reader);
+                return;
+            }
+            // Who waits at several connections sees to it that a helper reads.
+            core.sleepers.wake_one_of_several();
         }
-        if let Some(next_reader) = core.scheduler.next_reader() {
-            self.note(core, |core| {
-                format!("the reading goes to {}", core.who(next_reader))
-            });
-            core.wake(next_reader);
-            return;
-        }
-        // Who waits at several connections sees to it that a helper reads.
-        core.sleepers.wake_one_of_several();
         Self::notify_unread(core);
+    }
+
+    /// Sends a helper to read, which [`take_helper`](super::dispatcher::Core::take_helper) has said is needed.
+    pub(super) fn send_reader(self: &Arc<Self>) {
+        let link = self.clone();
+        if !self.send_helper(move || link.help()) {
+            // The watchdog tries again.
+            self.core.lock().health.helping = false;
+        }
     }
 
     /// Reads on a helper's thread, because requests run and all who could read are busy. Gives the
@@ -321,6 +328,17 @@ impl<P: Protocol> Dispatcher<P> {
         drop(core);
         self.log_notes();
         self.flush();
+    }
+}
+
+impl<P: Protocol> Core<P> {
+    /// Whether a helper is to be sent: nobody reads, and there was nobody to be told of that.
+    pub(super) fn take_helper(&mut self) -> bool {
+        self.reading.is_free()
+            && self.scheduler.wants_input()
+            && self.scheduler.next_reader().is_none()
+            && !self.reading.is_observed()
+            && !std::mem::replace(&mut self.health.helping, true)
     }
 }
 

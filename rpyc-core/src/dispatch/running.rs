@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::blocked_threads::Running;
-use super::dispatcher::{Core, Dispatcher, Garbage, Locked, Protocol, Refusal};
+use super::dispatcher::{Dispatcher, Garbage, Locked, Protocol, Refusal};
 use super::scheduler::{Job, Next, Requester, TaskId, ThreadPair};
 use crate::sync::Mutex;
 
@@ -94,15 +94,14 @@ impl<P: Protocol> Dispatcher<P> {
         if is_last {
             self.flush_soon();
         }
-        let mut core = self.core.lock();
-        core.scheduler.end(task);
-        self.after_task(&mut core);
-        core
+        self.end_task(task)
     }
 
-    fn after_task(&self, core: &mut Core<P>) {
+    fn end_task(&self, task: TaskId) -> Locked<'_, P> {
+        let mut core = self.core.lock();
+        core.scheduler.end(task);
         core.task_ends.notify();
-        self.pass_on_reading(core);
+        core
     }
 
     fn run_in_pool(self: &Arc<Self>, task: TaskId, request: P::Request) {
@@ -123,9 +122,7 @@ impl<P: Protocol> Dispatcher<P> {
             if let Some(request) = request {
                 self.refuse(request, &Refusal::NoThread(error));
             }
-            let mut core = self.core.lock();
-            core.scheduler.end(task);
-            self.after_task(&mut core);
+            drop(self.end_task(task));
         }
     }
 
@@ -134,7 +131,8 @@ impl<P: Protocol> Dispatcher<P> {
         let mut next = Some((task, request));
         while let Some((task, request)) = next {
             let core = self.run_task(task, request, None, false);
-            let (core, more) = self.give_out(core, Requester::PoolThread);
+            let (mut core, more) = self.give_out(core, Requester::PoolThread);
+            self.pass_on_reading(&mut core);
             drop(core);
             next = more;
         }

@@ -61,7 +61,7 @@ pub(crate) trait Wait<P: Protocol> {
 
 /// A waiter that was added early; it is removed when this is dropped.
 pub(crate) struct ReservedWaiter<'a, P: Protocol> {
-    link: &'a Dispatcher<P>,
+    link: &'a Arc<Dispatcher<P>>,
     waiter: Option<WaiterId>,
 }
 
@@ -75,16 +75,14 @@ impl<P: Protocol> ReservedWaiter<'_, P> {
 impl<P: Protocol> Drop for ReservedWaiter<'_, P> {
     fn drop(&mut self) {
         if let Some(waiter) = self.waiter {
-            let mut core = self.link.core.lock();
-            core.scheduler.leave(waiter);
-            self.link.pass_on_reading(&mut core);
+            self.link.leave_wait(self.link.core.lock(), waiter);
         }
     }
 }
 
 impl<P: Protocol> Dispatcher<P> {
     /// Adds the waiter of a wait before what it is for is sent.
-    pub(crate) fn reserve_waiter(&self) -> ReservedWaiter<'_, P> {
+    pub(crate) fn reserve_waiter(self: &Arc<Self>) -> ReservedWaiter<'_, P> {
         let (task, pair) = Current::of(self.number);
         let mut core = self.core.lock();
         let waiter = core.scheduler.begin_wait(task, pair);
@@ -138,9 +136,7 @@ impl<P: Protocol> Dispatcher<P> {
         let outcome = loop {
             // 1. What is to be run, here or elsewhere.
             let mut job = started.take();
-            let something_is_due =
-                core.scheduler.queued() > 0 || core.lifecycle.is_close_requested();
-            if job.is_none() && something_is_due {
+            if job.is_none() && core.something_is_due() {
                 (core, job) = self.give_out(core, Requester::Waiter(waiter));
             }
             // What was given to this thread is run before anything else: nobody else will.
@@ -204,18 +200,20 @@ impl<P: Protocol> Dispatcher<P> {
             late = is_late && (!more || late_reads >= MAX_LATE_READS);
         };
         wait.end(&mut core, waiter);
-        core.scheduler.leave(waiter);
-        let leaves_some = W::IS_FOR_ONE_MESSAGE || core.scheduler.queued() > 0;
-        if leaves_some && core.scheduler.has_waiters() {
-            // What hasn't been run here is for those who are still here.
-            (core, _) = self.give_out(core, Requester::Nobody);
-        }
-        self.pass_on_reading(&mut core);
-        drop(core);
+        self.leave_wait(core, waiter);
         self.log_notes();
         // The answer to what was nested on this wait shouldn't wait for what comes next here.
         self.flush_soon();
         outcome
+    }
+
+    /// The thread waits no more: what hasn't been run there is for those who still do.
+    pub(super) fn leave_wait<'a>(self: &'a Arc<Self>, mut core: Locked<'a, P>, waiter: WaiterId) {
+        core.scheduler.leave(waiter);
+        if core.something_is_due() && core.scheduler.has_waiters() {
+            (core, _) = self.give_out(core, Requester::Nobody);
+        }
+        self.pass_on_reading(&mut core);
     }
 
     /// Writes, drops, reads or sleeps; says whether input may be there still. What is to be run here at once is put

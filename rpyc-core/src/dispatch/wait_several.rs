@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::blocked_threads::Waiting;
-use super::dispatcher::{Core, Dispatcher, Locked, Protocol};
+use super::dispatcher::{Core, Dispatcher, Protocol};
 use super::running::Current;
 use super::scheduler::{Requester, TaskId, ThreadState, WaiterId};
 use super::sleepers::{Bell, Sleeper};
@@ -143,7 +143,11 @@ impl<P: Protocol> Waiters<'_, P> {
                 return true;
             }
             core.scheduler.set_state(waiter, ThreadState::Resting);
-            link.have_read(core);
+            let needs_helper = core.lifecycle.reason().is_none() && core.take_helper();
+            drop(core);
+            if needs_helper {
+                link.send_reader();
+            }
             link.flush_soon();
         }
         false
@@ -183,10 +187,7 @@ impl<P: Protocol> Waiters<'_, P> {
             core.calls.remove_waiter(seq, waiter);
         }
         core.sleepers.remove(waiter);
-        core.scheduler.leave(waiter);
-        // What was given to it is for others.
-        let (mut core, _) = link.give_out(core, Requester::Nobody);
-        link.pass_on_reading(&mut core);
+        link.leave_wait(core, waiter);
     }
 }
 
@@ -198,26 +199,6 @@ impl<P: Protocol> Drop for Waiters<'_, P> {
         for link in self.connections {
             link.log_notes();
             link.flush_soon();
-        }
-    }
-}
-
-impl<P: Protocol> Dispatcher<P> {
-    /// Sees to it that somebody reads.
-    fn have_read(self: &Arc<Self>, mut core: Locked<'_, P>) {
-        let unread = core.reading.is_free() && core.scheduler.wants_input();
-        if !unread || core.lifecycle.reason().is_some() {
-            return;
-        }
-        if core.scheduler.next_reader().is_some() || core.reading.is_observed() {
-            self.pass_on_reading(&mut core);
-        } else if !std::mem::replace(&mut core.health.helping, true) {
-            drop(core);
-            let link = self.clone();
-            if !self.send_helper(move || link.help()) {
-                // The watchdog tries again.
-                self.core.lock().health.helping = false;
-            }
         }
     }
 }

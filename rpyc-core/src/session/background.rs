@@ -15,7 +15,6 @@ use crate::executor::spawn;
 /// [`Connection::serve_in_background`](crate::Connection::serve_in_background); it stops when this is dropped.
 #[derive(Debug)]
 pub struct BackgroundServing {
-    link: Arc<Link>,
     state: Arc<BackgroundState>,
     thread: Option<JoinHandle<()>>,
 }
@@ -23,23 +22,23 @@ pub struct BackgroundServing {
 impl BackgroundServing {
     pub(super) fn start(link: Arc<Link>) -> Result<BackgroundServing, Error> {
         let state = Arc::new(BackgroundState::default());
-        let (served, dismissed) = (link.clone(), state.clone());
+        let name = format!("{}-background", link.session.connid);
+        let dismissed = state.clone();
         let serve = move || {
             while !dismissed.is_over() {
                 // A read can't be interrupted, but it can be short.
                 let deadline = Instant::now() + LOOK_UP;
-                if served.wait_for(ForDismissal(&dismissed), Some(deadline)) {
-                    return served.finish_within(GRACE);
+                if link.wait_for(ForDismissal(&dismissed), Some(deadline)) {
+                    return link.finish_within(GRACE);
                 }
             }
         };
-        let spawned = spawn(&format!("{}-background", link.session.connid), serve);
+        let spawned = spawn(&name, serve);
         let thread = spawned.map_err(|error| Error::Io {
             doing: "starting a background thread".into(),
             error: Arc::new(error),
         })?;
         Ok(BackgroundServing {
-            link,
             state,
             thread: Some(thread),
         })
@@ -48,7 +47,7 @@ impl BackgroundServing {
     /// Stops serving and waits until the thread has ended: half a second, or as long as the request
     /// takes that it runs.
     pub fn stop(mut self) {
-        self.dismiss();
+        self.state.dismiss();
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != thread::current().id()
         {
@@ -56,16 +55,11 @@ impl BackgroundServing {
             let _ = thread.join();
         }
     }
-
-    fn dismiss(&self) {
-        self.state.dismiss();
-        self.link.wake_all();
-    }
 }
 
 impl Drop for BackgroundServing {
     fn drop(&mut self) {
-        self.dismiss();
+        self.state.dismiss();
     }
 }
 

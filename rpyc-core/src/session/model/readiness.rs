@@ -87,3 +87,76 @@ fn an_observed_end_sees_that_another_thread_ends_it() {
         closer.join().expect("the closer ends");
     });
 }
+
+/// The reading was this thread's: nothing tells the observer of the end but the end itself.
+#[test]
+fn an_observed_end_sees_its_end_where_a_call_of_the_program_s_own_has_read_it() {
+    check(|| {
+        let world = World::served_by(observe_readiness, Nesting::Pool, |_| ());
+        let server = world.server.clone();
+        let caller = thread::spawn(move || {
+            if let Err(error) = server.ping_with(1, None) {
+                assert!(error.is_closed(), "not {error}");
+            }
+        });
+        world.end();
+        caller.join().expect("the caller ends");
+    });
+}
+
+#[test]
+fn an_observed_end_reads_on_where_its_queue_was_full_when_more_may_run() {
+    check(|| {
+        let few = |config: &mut Config| config.max_queued = 1;
+        let world = World::served_by(observe_readiness, Nesting::Pool, few);
+        let root = world.root();
+        let call = |what: &'static str| {
+            let root = root.clone();
+            thread::spawn(move || drop(root.call(args![what]).expect("an answer")))
+        };
+        let passing = [call("pass"), call("pass")];
+        while world.server.link.lock().scheduler.queued() == 0 {
+            thread::yield_now();
+        }
+        let opening = call("open");
+        world.server.update_config(|config| config.concurrency = 3);
+        for caller in passing.into_iter().chain([opening]) {
+            caller.join().expect("it is answered");
+        }
+        drop(root);
+        world.end();
+    });
+}
+
+#[test]
+fn an_observed_end_sees_its_end_while_requests_run_that_had_filled_its_queue() {
+    check(|| {
+        let few = |config: &mut Config| (config.max_queued, config.concurrency) = (1, 2);
+        let world = World::served_by(observe_readiness, Nesting::Pool, few).watched();
+        let root = world.root();
+        let until = |running: usize, queued: usize| {
+            let now = || {
+                let scheduler = &world.server.link.lock().scheduler;
+                (scheduler.tasks(), scheduler.queued())
+            };
+            while now() != (running, queued) {
+                thread::yield_now();
+            }
+        };
+        until(0, 0);
+        // The first runs on the worker; another thread runs the second one, and the third when that has ended.
+        let mut callers = Vec::new();
+        for (what, running, queued) in [("last", 1, 0), ("pass", 2, 0), ("last", 2, 1)] {
+            let root = root.clone();
+            callers.push(thread::spawn(move || drop(root.call(args![what]))));
+            until(running, queued);
+        }
+        world.server_gate.open();
+        world.client.link.end(CloseReason::Local);
+        for caller in callers {
+            caller.join().expect("it ends");
+        }
+        drop(root);
+        world.end();
+    });
+}

@@ -1,21 +1,27 @@
-//! A thread that waits for answers over several connections.
+//! Threads that wait for answers over several connections.
 
 use super::serving::CallsBack;
 use super::*;
 
 fn several(nesting: Nesting) {
     let worlds = [World::new(nesting), World::new(nesting)];
-    let waits = worlds.each_ref().map(|world| {
-        let root = world.root();
-        let function = Any::object(CallsBack(root.clone()));
-        let called = root.async_call(args!["call", function]).expect("sent");
-        (root, called)
-    });
-    let results = waits.each_ref().map(|(_, called)| called);
-    let first = AsyncResult::wait_any(results, None).expect("one comes");
-    results[first].value().expect("an answer");
-    AsyncResult::wait_all(results, None).expect("all come");
-    drop(waits);
+    let roots = worlds.each_ref().map(World::root);
+    let wait = |roots: [Netref; 2]| {
+        let called = roots.each_ref().map(|root| {
+            let function = Any::object(CallsBack(root.clone()));
+            root.async_call(args!["call", function]).expect("sent")
+        });
+        let results = called.each_ref();
+        let first = AsyncResult::wait_any(results, None).expect("one comes");
+        results[first].value().expect("an answer");
+        AsyncResult::wait_all(results, None).expect("all come");
+    };
+    let other = {
+        let roots = roots.clone();
+        thread::spawn(move || wait(roots))
+    };
+    wait(roots);
+    other.join().expect("all come there, too");
     for world in worlds {
         world.end();
     }
