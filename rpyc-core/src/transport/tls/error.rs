@@ -1,6 +1,5 @@
 //! [`TlsError`]: why there is no TLS session, by whose fault.
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,13 +33,13 @@ pub enum TlsError {
     #[error("the peer doesn't speak TLS: it sent {0}")]
     NotTls(&'static str),
     /// The peer's certificate isn't accepted here.
-    #[error("the peer's certificate isn't accepted: {}", Fault(.0))]
+    #[error("the peer's certificate isn't accepted: {}", fault(.0))]
     Certificate(CertificateError),
     /// The peer showed no certificate, though one is required.
     #[error("the peer showed no certificate, and one is required")]
     NoCertificate,
     /// The peer refused, by an alert.
-    #[error("the peer refused: {}", Meaning(*.0))]
+    #[error("the peer refused: {}", meaning(*.0))]
     Refused(AlertDescription),
     /// The peer ended the stream before there was a session.
     #[error("the peer ended the stream within the TLS handshake")]
@@ -52,7 +51,7 @@ pub enum TlsError {
     #[error("the stream failed within the TLS handshake")]
     Io(#[source] io::Error),
     /// The peer broke the rules of TLS, or has no version or cipher in common with this side.
-    #[error("TLS failed: {}", Cause(.0))]
+    #[error("TLS failed: {}", cause(.0))]
     Session(rustls::Error),
 }
 
@@ -79,97 +78,81 @@ fn in_millis(limit: Duration) -> Duration {
 }
 
 /// What is wrong with a certificate, in words.
-struct Fault<'a>(&'a CertificateError);
-
-impl fmt::Display for Fault<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                f.write_str("it has expired")
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                f.write_str("it isn't valid yet")
-            }
-            CertificateError::UnknownIssuer => {
-                f.write_str("it isn't signed by an authority that is trusted here")
-            }
-            CertificateError::BadSignature => {
-                f.write_str("its signature is not that of the trusted authority of this name")
-            }
-            CertificateError::NotValidForName => f.write_str("it is for another name"),
-            CertificateError::NotValidForNameContext {
-                expected,
-                presented,
-            } => match &presented[..] {
-                [] => write!(f, "it names no host, so it isn't for {}", expected.to_str()),
-                names => write!(
-                    f,
-                    "it is for {}, not for {}",
-                    names.join(", "),
-                    expected.to_str()
-                ),
-            },
-            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-                f.write_str("it isn't made for this side of a connection (extended key usage)")
-            }
-            // webpki's error isn't public: it is known by its text.
-            CertificateError::Other(fault) if fault.to_string() == "CaUsedAsEndEntity" => {
-                f.write_str("it is an authority's, as self-signed ones are, and not trusted itself")
-            }
-            other => write!(f, "{other}"),
+fn fault(error: &CertificateError) -> String {
+    let words = match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it isn't valid yet"
         }
-    }
+        CertificateError::UnknownIssuer => "it isn't signed by an authority that is trusted here",
+        CertificateError::BadSignature => {
+            "its signature is not that of the trusted authority of this name"
+        }
+        CertificateError::NotValidForName => "it is for another name",
+        CertificateError::NotValidForNameContext {
+            expected,
+            presented,
+        } => {
+            let (expected, names) = (expected.to_str(), presented.join(", "));
+            return match presented.is_empty() {
+                true => format!("it names no host, so it isn't for {expected}"),
+                false => format!("it is for {names}, not for {expected}"),
+            };
+        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "it isn't made for this side of a connection (extended key usage)"
+        }
+        // webpki's error isn't public: it is known by its text.
+        CertificateError::Other(fault) if fault.to_string() == "CaUsedAsEndEntity" => {
+            "it is an authority's, as self-signed ones are, and not trusted itself"
+        }
+        other => return other.to_string(),
+    };
+    words.to_owned()
 }
 
 /// Why the two sides have no session, in words.
-struct Cause<'a>(&'a rustls::Error);
-
-impl fmt::Display for Cause<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use PeerIncompatible::{SignatureAlgorithmsExtensionRequired, Tls12NotOfferedOrEnabled};
-        match self.0 {
-            // A peer of TLS 1.1 is refused for an extension that it doesn't have.
-            rustls::Error::PeerIncompatible(
-                SignatureAlgorithmsExtensionRequired | Tls12NotOfferedOrEnabled,
-            ) => f.write_str("the peer speaks no version of it from 1.2 on"),
-            other => write!(f, "{other}"),
-        }
+fn cause(error: &rustls::Error) -> String {
+    use PeerIncompatible::{SignatureAlgorithmsExtensionRequired, Tls12NotOfferedOrEnabled};
+    match error {
+        // A peer of TLS 1.1 is refused for an extension that it doesn't have.
+        rustls::Error::PeerIncompatible(
+            SignatureAlgorithmsExtensionRequired | Tls12NotOfferedOrEnabled,
+        ) => "the peer speaks no version of it from 1.2 on".to_owned(),
+        other => other.to_string(),
     }
 }
 
 /// What an alert says, in words and by its name in the standard.
-struct Meaning(AlertDescription);
-
-impl fmt::Display for Meaning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            AlertDescription::UnknownCA => {
-                "it doesn't trust the authority of this side's certificate (alert unknown_ca)"
-            }
-            AlertDescription::CertificateRequired => {
-                "it asks for a certificate, and this side showed none (alert certificate_required)"
-            }
-            AlertDescription::CertificateExpired => {
-                "this side's certificate has expired or isn't valid yet (alert certificate_expired)"
-            }
-            AlertDescription::CertificateRevoked => {
-                "this side's certificate is revoked (alert certificate_revoked)"
-            }
-            AlertDescription::BadCertificate | AlertDescription::CertificateUnknown => {
-                "it doesn't accept this side's certificate (alert bad_certificate)"
-            }
-            AlertDescription::UnsupportedCertificate => {
-                "this side's certificate isn't of a kind that it takes (alert unsupported_certificate)"
-            }
-            AlertDescription::ProtocolVersion => {
-                "there is no version of TLS that both sides speak (alert protocol_version)"
-            }
-            AlertDescription::HandshakeFailure => {
-                "it found no common ground, or asks for a certificate (alert handshake_failure)"
-            }
-            other => return write!(f, "alert {other:?}"),
-        })
-    }
+fn meaning(alert: AlertDescription) -> String {
+    let words = match alert {
+        AlertDescription::UnknownCA => {
+            "it doesn't trust the authority of this side's certificate (alert unknown_ca)"
+        }
+        AlertDescription::CertificateRequired => {
+            "it asks for a certificate, and this side showed none (alert certificate_required)"
+        }
+        AlertDescription::CertificateExpired => {
+            "this side's certificate has expired or isn't valid yet (alert certificate_expired)"
+        }
+        AlertDescription::CertificateRevoked => {
+            "this side's certificate is revoked (alert certificate_revoked)"
+        }
+        AlertDescription::BadCertificate | AlertDescription::CertificateUnknown => {
+            "it doesn't accept this side's certificate (alert bad_certificate)"
+        }
+        AlertDescription::UnsupportedCertificate => {
+            "this side's certificate isn't of a kind that it takes (alert unsupported_certificate)"
+        }
+        AlertDescription::ProtocolVersion => {
+            "there is no version of TLS that both sides speak (alert protocol_version)"
+        }
+        AlertDescription::HandshakeFailure => {
+            "it found no common ground, or asks for a certificate (alert handshake_failure)"
+        }
+        other => return format!("alert {other:?}"),
+    };
+    words.to_owned()
 }
 
 #[cfg(test)]
