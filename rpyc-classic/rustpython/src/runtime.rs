@@ -22,14 +22,14 @@ use rustpython_vm::{AsObject, PyObjectRef, PyPayload, PyResult, VirtualMachine};
 use super::here::{self, Here, PythonSession};
 use super::memory;
 use super::state::{InPlace, Parked};
-use super::thread::{Held, detached};
+use super::thread::{DeferredDrop, detached};
 use super::{interned, interrupt, names, native};
 
 impl Runtime for Here {
     type Vm<'a> = &'a VirtualMachine;
     type Object<'a> = PyObjectRef;
     type Error = PyBaseExceptionRef;
-    type Held = Held;
+    type Held = DeferredDrop;
     type State = Box<Parked>;
 
     fn attached<R>(&self, work: impl FnOnce(&VirtualMachine) -> R) -> Result<R, Exception> {
@@ -68,11 +68,11 @@ impl Runtime for Here {
         self.tidying.request(&self.source);
     }
 
-    fn hold(&self, object: PyObjectRef) -> Held {
-        Held::new(object, &self.source)
+    fn hold(&self, object: PyObjectRef) -> DeferredDrop {
+        DeferredDrop::new(object, &self.source)
     }
 
-    fn held<'a>(_: Self::Vm<'a>, held: &Held) -> Self::Object<'a> {
+    fn held<'a>(_: Self::Vm<'a>, held: &DeferredDrop) -> Self::Object<'a> {
         held.object().clone()
     }
 

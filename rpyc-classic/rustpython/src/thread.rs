@@ -30,7 +30,7 @@ pub(super) struct Source {
     template: Mutex<Option<ThreadedVirtualMachine>>,
     // Objects that were let go by threads that can't touch the interpreter; none once that is
     // stopped.
-    graveyard: Mutex<Option<Vec<PyObjectRef>>>,
+    pending_drops: Mutex<Option<Vec<PyObjectRef>>>,
     is_burial_due: AtomicBool,
     executor: OnceLock<Weak<dyn Executor>>,
     // What a new thread has.
@@ -46,7 +46,7 @@ impl Source {
             signal_mask: SignalMask::current(),
             niceness: niceness(),
             template: Mutex::new(Some(template)),
-            graveyard: Mutex::new(Some(Vec::new())),
+            pending_drops: Mutex::new(Some(Vec::new())),
             is_burial_due: AtomicBool::new(false),
             executor: OnceLock::new(),
         })
@@ -79,7 +79,7 @@ impl Source {
     pub(super) fn stop(&self) {
         let template = lock(&self.template).take();
         drop(template);
-        let dead = lock(&self.graveyard).take();
+        let dead = lock(&self.pending_drops).take();
         drop(dead);
     }
 
@@ -102,7 +102,7 @@ impl Source {
         IS_OURS.set(true);
         thread.run(|vm| {
             work(vm);
-            self.bury();
+            self.drain();
             local::clear();
             // Nothing of this thread's may touch the interpreter after this.
             cleanup_current_thread_frames(vm);
@@ -124,7 +124,7 @@ impl Source {
         work: impl FnOnce(&VirtualMachine) -> R,
     ) -> Result<R, Exception> {
         let guarded = |vm: &VirtualMachine| {
-            self.bury();
+            self.drain();
             let before = Before::work(vm);
             catch_unwind(AssertUnwindSafe(|| work(vm))).map_err(|panic| {
                 before.restore(vm);
@@ -152,10 +152,10 @@ impl Source {
     }
 
     /// Drops what other threads couldn't.
-    pub(super) fn bury(&self) {
+    pub(super) fn drain(&self) {
         if self.is_burial_due.swap(false, Ordering::Acquire) {
             // A statement of its own: destructors run Python, and may come back here.
-            let dead = lock(&self.graveyard).as_mut().map(std::mem::take);
+            let dead = lock(&self.pending_drops).as_mut().map(std::mem::take);
             drop(dead);
         }
     }
@@ -166,8 +166,8 @@ impl Source {
             with_current_vm(|vm| vm.attach_for_callback(|| drop(object)));
             return;
         }
-        match &mut *lock(&self.graveyard) {
-            Some(graveyard) => graveyard.push(object),
+        match &mut *lock(&self.pending_drops) {
+            Some(pending_drops) => pending_drops.push(object),
             None => return std::mem::forget(object),
         }
         if self.is_burial_due.swap(true, Ordering::Release) {
@@ -202,15 +202,15 @@ pub(super) fn detached<R>(vm: &VirtualMachine, wait: impl FnOnce() -> R) -> R {
 }
 
 /// A Python object that is held from outside of the interpreter and may be dropped on any thread.
-pub(super) struct Held {
+pub(super) struct DeferredDrop {
     // None only within drop.
     object: Option<PyObjectRef>,
     source: Arc<Source>,
 }
 
-impl Held {
-    pub(super) fn new(object: PyObjectRef, source: &Arc<Source>) -> Held {
-        Held {
+impl DeferredDrop {
+    pub(super) fn new(object: PyObjectRef, source: &Arc<Source>) -> DeferredDrop {
+        DeferredDrop {
             object: Some(object),
             source: source.clone(),
         }
@@ -225,7 +225,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for DeferredDrop {
     fn drop(&mut self) {
         if let Some(object) = self.object.take() {
             self.source.release(object);
@@ -309,13 +309,13 @@ mod tests {
         let source = engine.shared.runtime.source.clone();
         let held = source.attached(|vm| {
             let object = vm.ctx.new_list(vec![vm.ctx.new_str("item").into()]);
-            super::Held::new(object.into(), &source)
+            super::DeferredDrop::new(object.into(), &source)
         });
         let held = held.expect("the interpreter runs");
         engine.stop();
         // No interpreter is left that could free it, and this thread is none of its.
         drop(held);
         assert!(source.attached(|_| ()).is_err());
-        assert!(super::lock(&source.graveyard).is_none());
+        assert!(super::lock(&source.pending_drops).is_none());
     }
 }

@@ -12,8 +12,8 @@ use rpyc_core::service::{PeerInfo, Service};
 use rpyc_core::transport::PeerAddr;
 use rpyc_core::{Config, Connection};
 
+use super::client_log::ClientLog;
 use super::clients::Place;
-use super::journal::Journal;
 use super::keepalive::set_options;
 use super::raw::{Incoming, RawStream, Socket};
 use super::refusal::Refused;
@@ -36,7 +36,7 @@ pub(super) struct Admitted {
 /// A client that is served.
 pub(super) struct Served {
     pub(super) connection: Connection,
-    journal: Arc<Journal>,
+    client_log: Arc<ClientLog>,
     peer: PeerAddr,
     start: Instant,
     place: Place,
@@ -126,7 +126,7 @@ impl Admitted {
             Ok(served) => served,
             Err(_) => {
                 let ended = format_args!("ended: {PANICKED}");
-                shared.journal.session(Level::Warn, &name, &peer, ended);
+                shared.client_log.session(Level::Warn, &name, &peer, ended);
                 None
             }
         }
@@ -189,7 +189,9 @@ impl Admitted {
         };
         let observer = config.observer.clone();
         let connected = format_args!("connected");
-        shared.journal.session(Level::Info, &name, &peer, connected);
+        shared
+            .client_log
+            .session(Level::Info, &name, &peer, connected);
         let start = Instant::now();
         match Connection::over(stream, service, config, info) {
             Ok(connection) => {
@@ -199,7 +201,7 @@ impl Admitted {
                 place.serving(&connection);
                 let served = Served {
                     connection,
-                    journal: shared.journal.clone(),
+                    client_log: shared.client_log.clone(),
                     peer,
                     start,
                     place,
@@ -208,7 +210,7 @@ impl Admitted {
             }
             Err(error) => {
                 let ended = format_args!("ended: {}", with_causes(&error));
-                shared.journal.session(Level::Warn, &name, &peer, ended);
+                shared.client_log.session(Level::Warn, &name, &peer, ended);
                 None
             }
         }
@@ -236,7 +238,7 @@ impl Served {
         let seconds = self.start.elapsed().as_secs_f64();
         let ended = format_args!("ended: {reason}, {requests} requests, {seconds:.1} s");
         let name = self.connection.connid();
-        self.journal.session(level, name, &self.peer, ended);
+        self.client_log.session(level, name, &self.peer, ended);
     }
 }
 

@@ -7,10 +7,10 @@ mod builder;
 mod child;
 mod child_command;
 mod client;
+mod client_log;
 mod clients;
 mod descriptors;
 mod hooks;
-mod journal;
 mod keepalive;
 mod limits;
 mod listener;
@@ -42,9 +42,9 @@ pub use self::authenticator::{Authenticated, Authenticator, Rejection};
 pub use self::builder::Builder;
 pub use self::child::InheritedClient;
 pub use self::child_command::ChildCommand;
+use self::client_log::ClientLog;
 use self::clients::Clients;
 use self::hooks::Hooks;
-use self::journal::Journal;
 pub use self::limits::ProcessLimits;
 pub use self::listener::{Address, ListenError, Listener};
 pub use self::options::Mode;
@@ -128,7 +128,7 @@ impl Server {
             factory,
             clients: Clients::new(caps, options.mode == Mode::OneShot),
             options,
-            journal: Arc::new(Journal::new(waker.try_clone().map_err(broken)?)),
+            client_log: Arc::new(ClientLog::new(waker.try_clone().map_err(broken)?)),
             stopping: AtomicBool::new(false),
             wake: waker,
         };
@@ -221,7 +221,7 @@ impl Server {
                 .max(HOOKS_GRACE)
                 .saturating_add(Duration::from_secs(1)),
         );
-        shared.journal.close();
+        shared.client_log.close();
         accepted
     }
 
@@ -275,8 +275,8 @@ impl accept::Arrivals for Reception {
     fn tick(&mut self) -> Option<Duration> {
         let now = Instant::now();
         let handshakes = self.shared.clients.cut_overdue(now);
-        let journal = self.shared.journal.tick(now);
-        [handshakes, journal].into_iter().flatten().min()
+        let client_log = self.shared.client_log.tick(now);
+        [handshakes, client_log].into_iter().flatten().min()
     }
 }
 

@@ -48,7 +48,7 @@ struct Inner {
     workers: usize,
     start: Instant,
     stopping: AtomicBool,
-    wards: Mutex<HashMap<u64, Arc<Ward>>>,
+    watched_connections: Mutex<HashMap<u64, Arc<WatchedConnection>>>,
     last: AtomicU64,
     queue: Mutex<Queue>,
     // The workers that wait for clients.
@@ -61,7 +61,7 @@ struct Inner {
 /// What the thread that takes in is told.
 #[derive(Clone, Copy, Debug)]
 enum TakeIn {
-    /// Something has come from this ward.
+    /// Something has come from this connection.
     From(u64),
     /// A client waits for a worker, and there may be no more of them for now.
     Crowd,
@@ -72,12 +72,12 @@ enum TakeIn {
 /// Clients that wait for a worker.
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: VecDeque<Arc<Ward>>,
+    waiting: VecDeque<Arc<WatchedConnection>>,
     workers: usize,
 }
 
 /// A client that is watched.
-struct Ward {
+struct WatchedConnection {
     number: u64,
     socket: Socket,
     connection: Connection,
@@ -105,7 +105,7 @@ impl Pool {
             workers: workers.max(1),
             start: Instant::now(),
             stopping: AtomicBool::new(false),
-            wards: Mutex::default(),
+            watched_connections: Mutex::default(),
             last: AtomicU64::new(0),
             queue: Mutex::default(),
             blocked: BlockedThreads::new(),
@@ -149,7 +149,7 @@ impl Drop for Pool {
     fn drop(&mut self) {
         self.inner.stopping.store(true, Ordering::SeqCst);
         // The clients that haven't ended by now have been given up.
-        let left = std::mem::take(&mut *self.inner.wards.lock());
+        let left = std::mem::take(&mut *self.inner.watched_connections.lock());
         drop(left);
         let _ = self.inner.take_in.send(TakeIn::End);
     }
@@ -157,7 +157,7 @@ impl Drop for Pool {
 
 impl Inner {
     fn watch_over(self: &Arc<Self>, served: Served, socket: Socket, executor: Arc<dyn Executor>) {
-        let ward = Arc::new(Ward {
+        let watched = Arc::new(WatchedConnection {
             number: self.last.fetch_add(1, Ordering::Relaxed) + 1,
             socket,
             connection: served.connection.clone(),
@@ -171,19 +171,26 @@ impl Inner {
             take_in: self.take_in.clone(),
             inner: Arc::downgrade(self),
         });
-        let data = epoll::EventData::new_u64(ward.number);
+        let data = epoll::EventData::new_u64(watched.number);
         // Nothing is reported before it is armed, except that the peer has gone.
-        let added = epoll::add(&self.epoll, &ward.socket, data, epoll::EventFlags::ONESHOT);
-        self.wards.lock().insert(ward.number, ward.clone());
+        let added = epoll::add(
+            &self.epoll,
+            &watched.socket,
+            data,
+            epoll::EventFlags::ONESHOT,
+        );
+        self.watched_connections
+            .lock()
+            .insert(watched.number, watched.clone());
         if let Err(error) = added {
-            warn!("{}: can't be watched: {error}", ward.connection.connid());
-            ward.connection.shut_down(Duration::ZERO);
-            ward.end();
+            warn!("{}: can't be watched: {error}", watched.connection.connid());
+            watched.connection.shut_down(Duration::ZERO);
+            watched.end();
             return;
         }
-        ward.connection.observe_readiness(ward.clone());
+        watched.connection.observe_readiness(watched.clone());
         // What came before is reported now, and what has been read by on_connect is queued.
-        self.look_after(&ward);
+        self.look_after(&watched);
     }
 
     /// Waits for events until the pool ends.
@@ -202,10 +209,14 @@ impl Inner {
                 }
             }
             for event in &events {
-                let ward = self.wards.lock().get(&event.data.u64()).cloned();
-                if let Some(ward) = ward {
-                    ward.armed.store(false, Ordering::SeqCst);
-                    self.report(ward);
+                let watched = self
+                    .watched_connections
+                    .lock()
+                    .get(&event.data.u64())
+                    .cloned();
+                if let Some(watched) = watched {
+                    watched.armed.store(false, Ordering::SeqCst);
+                    self.report(watched);
                 }
             }
             if looked.elapsed() >= TICK {
@@ -216,32 +227,32 @@ impl Inner {
     }
 
     /// Something can be read from the client, or its time is up.
-    fn report(self: &Arc<Self>, ward: Arc<Ward>) {
+    fn report(self: &Arc<Self>, watched: Arc<WatchedConnection>) {
         let crowded = {
             let queue = self.queue.lock();
             queue.workers >= self.workers
         };
-        if ward.busy.load(Ordering::SeqCst) || crowded {
+        if watched.busy.load(Ordering::SeqCst) || crowded {
             // It fails when the pool has ended.
-            let _ = self.take_in.send(TakeIn::From(ward.number));
+            let _ = self.take_in.send(TakeIn::From(watched.number));
         } else {
-            self.enqueue(ward);
+            self.enqueue(watched);
         }
     }
 
     /// Queues the client if it needs a worker and has none.
-    fn look_after(self: &Arc<Self>, ward: &Arc<Ward>) {
-        if ward.connection.wants_thread() {
-            self.enqueue(ward.clone());
+    fn look_after(self: &Arc<Self>, watched: &Arc<WatchedConnection>) {
+        if watched.connection.wants_thread() {
+            self.enqueue(watched.clone());
         }
     }
 
-    fn enqueue(self: &Arc<Self>, ward: Arc<Ward>) {
-        if ward.busy.swap(true, Ordering::SeqCst) {
+    fn enqueue(self: &Arc<Self>, watched: Arc<WatchedConnection>) {
+        if watched.busy.swap(true, Ordering::SeqCst) {
             return;
         }
         let mut queue = self.queue.lock();
-        queue.waiting.push_back(ward);
+        queue.waiting.push_back(watched);
         if !self.start_worker(queue) {
             let _ = self.take_in.send(TakeIn::Crowd);
         }
@@ -249,13 +260,13 @@ impl Inner {
 
     /// Starts a worker if clients wait and there may be one more; says whether none waits without.
     fn start_worker(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>) -> bool {
-        let Some(ward) = queue.waiting.front() else {
+        let Some(watched) = queue.waiting.front() else {
             return true;
         };
         if queue.workers >= self.workers + self.blocked.count() {
             return false;
         }
-        let executor = ward.executor.clone();
+        let executor = watched.executor.clone();
         queue.workers += 1;
         drop(queue);
         let (inner, kind) = (self.clone(), executor.clone());
@@ -274,24 +285,24 @@ impl Inner {
     /// A worker's life, on a thread of this executor.
     fn work(self: Arc<Self>, executor: &Arc<dyn Executor>) {
         let _registered = self.blocked.register();
-        while let Some(ward) = self.next(executor) {
-            let closed = ward.connection.serve_ready().is_some();
+        while let Some(watched) = self.next(executor) {
+            let closed = watched.connection.serve_ready().is_some();
             if closed {
-                ward.end();
+                watched.end();
                 continue;
             }
-            ward.busy.store(false, Ordering::SeqCst);
+            watched.busy.store(false, Ordering::SeqCst);
             // What was taken in meanwhile found it busy.
-            self.look_after(&ward);
+            self.look_after(&watched);
         }
     }
 
     /// The next client for a worker of this executor's; none ends the worker.
-    fn next(self: &Arc<Self>, executor: &Arc<dyn Executor>) -> Option<Arc<Ward>> {
+    fn next(self: &Arc<Self>, executor: &Arc<dyn Executor>) -> Option<Arc<WatchedConnection>> {
         let mut queue = self.queue.lock();
         let enough = self.workers + self.blocked.count();
-        let ours = |ward: &&Arc<Ward>| Arc::ptr_eq(&ward.executor, executor);
-        if queue.workers <= enough && queue.waiting.front().is_some_and(|ward| ours(&ward)) {
+        let ours = |watched: &&Arc<WatchedConnection>| Arc::ptr_eq(&watched.executor, executor);
+        if queue.workers <= enough && queue.waiting.front().is_some_and(|watched| ours(&watched)) {
             return queue.waiting.pop_front();
         }
         queue.workers -= 1;
@@ -304,32 +315,32 @@ impl Inner {
     /// Has those looked at whose time is up.
     fn report_overdue(self: &Arc<Self>) {
         let now = millis(self.start, Instant::now());
-        let overdue = |ward: &&Arc<Ward>| {
-            let deadline = ward.deadline.load(Ordering::Relaxed);
+        let overdue = |watched: &&Arc<WatchedConnection>| {
+            let deadline = watched.deadline.load(Ordering::Relaxed);
             deadline > 0 && deadline <= now
         };
         let overdue: Vec<_> = self
-            .wards
+            .watched_connections
             .lock()
             .values()
             .filter(overdue)
             .cloned()
             .collect();
-        for ward in overdue {
-            ward.deadline.store(0, Ordering::Relaxed);
-            self.report(ward);
+        for watched in overdue {
+            watched.deadline.store(0, Ordering::Relaxed);
+            self.report(watched);
         }
     }
 }
 
-impl Ward {
+impl WatchedConnection {
     /// The connection has closed: its service is told, on this thread unless requests still run.
     fn end(self: &Arc<Self>) {
         let Some(served) = self.served.lock().take() else {
             return;
         };
         if let Some(inner) = self.inner.upgrade() {
-            inner.wards.lock().remove(&self.number);
+            inner.watched_connections.lock().remove(&self.number);
             // It fails if it was never added.
             let _ = epoll::delete(&inner.epoll, &self.socket);
         }
@@ -344,7 +355,7 @@ impl Ward {
     }
 }
 
-impl ReadinessObserver for Ward {
+impl ReadinessObserver for WatchedConnection {
     fn on_unread(&self, within: Option<Duration>) {
         if within == Some(Duration::ZERO) {
             // It fails when the pool has ended.
@@ -368,9 +379,9 @@ impl ReadinessObserver for Ward {
     }
 }
 
-impl std::fmt::Debug for Ward {
+impl std::fmt::Debug for WatchedConnection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ward")
+        f.debug_struct("WatchedConnection")
             .field("connection", &self.connection)
             .finish_non_exhaustive()
     }
@@ -389,11 +400,11 @@ fn take_in_all(reports: &Receiver<TakeIn>, inner: &Weak<Inner>) {
         };
         match report {
             Ok(TakeIn::From(number)) => {
-                let ward = inner.wards.lock().get(&number).cloned();
-                if let Some(ward) = ward
-                    && ward.connection.take_in()
+                let watched = inner.watched_connections.lock().get(&number).cloned();
+                if let Some(watched) = watched
+                    && watched.connection.take_in()
                 {
-                    inner.enqueue(ward);
+                    inner.enqueue(watched);
                 }
             }
             Ok(TakeIn::Crowd) => crowded = true,

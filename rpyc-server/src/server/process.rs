@@ -237,8 +237,8 @@ impl Client {
     }
 
     fn log(&self, level: Level, what: fmt::Arguments<'_>) {
-        let journal = &self.server.journal;
-        journal.session(level, &self.name, &self.peer, what);
+        let client_log = &self.server.client_log;
+        client_log.session(level, &self.name, &self.peer, what);
     }
 }
 

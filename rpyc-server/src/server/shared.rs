@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicBool;
 
 use rpyc_core::transport::PeerAddr;
 
+use super::client_log::ClientLog;
 use super::clients::{Clients, Cut, Place};
-use super::journal::Journal;
 use super::options::{Factory, Options};
 use super::refusal::{Refusal, Refused};
 
@@ -18,7 +18,7 @@ pub(super) struct Shared {
     pub(super) factory: Factory,
     pub(super) options: Options,
     pub(super) clients: Clients,
-    pub(super) journal: Arc<Journal>,
+    pub(super) client_log: Arc<ClientLog>,
     pub(super) stopping: AtomicBool,
     pub(super) wake: PipeWriter,
 }
@@ -61,6 +61,6 @@ impl Shared {
         if let Some(metrics) = &self.options.metrics {
             metrics.refused(why);
         }
-        self.journal.refused(peer, reason);
+        self.client_log.refused(peer, reason);
     }
 }

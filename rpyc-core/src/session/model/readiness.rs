@@ -11,7 +11,7 @@ use crate::dispatch::readiness::ReadinessObserver;
 
 /// What is known of the connection by who watches it.
 #[derive(Default)]
-struct Ward {
+struct WatchedConnection {
     /// The next thing to come is reported, once.
     armed: AtomicBool,
     /// A worker has it.
@@ -19,7 +19,7 @@ struct Ward {
     ended: Mutex<Option<CloseReason>>,
 }
 
-impl ReadinessObserver for Ward {
+impl ReadinessObserver for WatchedConnection {
     fn on_unread(&self, _: Option<Duration>) {
         self.armed.store(true, Ordering::SeqCst);
     }
@@ -27,17 +27,17 @@ impl ReadinessObserver for Ward {
 
 /// Watches the connection until it has ended.
 fn observe_readiness(server: Connection) -> CloseReason {
-    let ward = Arc::new(Ward::default());
-    server.observe_readiness(ward.clone());
+    let watched = Arc::new(WatchedConnection::default());
+    server.observe_readiness(watched.clone());
     loop {
-        if let Some(reason) = ward.ended.lock().clone() {
+        if let Some(reason) = watched.ended.lock().clone() {
             return reason;
         }
         // Reports when nothing has come do no harm. While workers are few, it only takes in.
-        if ward.armed.swap(false, Ordering::SeqCst) {
+        if watched.armed.swap(false, Ordering::SeqCst) {
             let crowded = thread_rng().r#gen::<bool>();
-            if !(crowded || ward.busy.load(Ordering::SeqCst)) || server.take_in() {
-                enqueue(&ward, &server);
+            if !(crowded || watched.busy.load(Ordering::SeqCst)) || server.take_in() {
+                enqueue(&watched, &server);
             }
         }
         thread::yield_now();
@@ -45,19 +45,19 @@ fn observe_readiness(server: Connection) -> CloseReason {
 }
 
 /// Has a worker serve it, unless one does.
-fn enqueue(ward: &Arc<Ward>, server: &Connection) {
-    if ward.busy.swap(true, Ordering::SeqCst) {
+fn enqueue(watched: &Arc<WatchedConnection>, server: &Connection) {
+    if watched.busy.swap(true, Ordering::SeqCst) {
         return;
     }
-    let (ward, server) = (ward.clone(), server.clone());
+    let (watched, server) = (watched.clone(), server.clone());
     thread::spawn(move || {
         if server.serve_ready().is_some() {
-            *ward.ended.lock() = Some(server.serve_all());
+            *watched.ended.lock() = Some(server.serve_all());
             return;
         }
-        ward.busy.store(false, Ordering::SeqCst);
+        watched.busy.store(false, Ordering::SeqCst);
         if server.wants_thread() {
-            enqueue(&ward, &server);
+            enqueue(&watched, &server);
         }
     });
 }

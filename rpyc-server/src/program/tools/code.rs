@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use rpyc_classic::{Outcome, Prompt, Stdio};
 use rpyc_core::Error;
 
-use super::connect::Way;
+use super::connect::ConnectOptions;
 use super::fleet::{Done, Fleet, Member, Stream};
 use super::session::{self, Session, show};
 use crate::program::failure::Failure;
@@ -30,7 +30,7 @@ pub(super) fn eval(matches: &ArgMatches) -> Result<u8, Failure> {
         return fleet
             .run(move |member| run_at(member, |prompt, stdio| prompt.push(&expression, stdio)));
     }
-    let session = Session::open(&Way::from_matches(matches)?)?;
+    let session = Session::open(&ConnectOptions::from_matches(matches)?)?;
     run(&session, |prompt, stdio| prompt.push(expression, stdio))
 }
 
@@ -57,7 +57,11 @@ pub(super) fn exec(matches: &ArgMatches) -> Result<u8, Failure> {
             })
         });
     }
-    run_program(&Session::open(&Way::from_matches(matches)?)?, &code, name)
+    run_program(
+        &Session::open(&ConnectOptions::from_matches(matches)?)?,
+        &code,
+        name,
+    )
 }
 
 pub(super) fn read_stdin() -> io::Result<String> {
@@ -86,7 +90,7 @@ fn run(
     if let Some(error) = output.0.lock().take() {
         return Err(Failure::stdout(error));
     }
-    let ended = ended.map_err(|error| session.way().failed(error))?;
+    let ended = ended.map_err(|error| session.connect_options().failed(error))?;
     Ok(show(&ended))
 }
 
@@ -96,7 +100,7 @@ fn run_at(
     work: impl FnOnce(&Prompt, Stdio) -> Result<Outcome, Error>,
 ) -> Result<Done, Failure> {
     let bar = member.bar("connecting");
-    let (connection, prompt) = session::connect(&member.way)?;
+    let (connection, prompt) = session::connect(&member.connect_options)?;
     if let Err(stopped) = member.runs_code_on(&connection, prompt.interrupter()) {
         session::close(&connection, true);
         return Err(stopped);
@@ -109,7 +113,7 @@ fn run_at(
         .block_buffered(!io::stdout().is_terminal());
     let outcome = work(&prompt, stdio);
     session::close(&connection, outcome.as_ref().is_err_and(Error::is_timeout));
-    let outcome = outcome.map_err(|error| member.way.failed(error))?;
+    let outcome = outcome.map_err(|error| member.connect_options.failed(error))?;
     Ok(shown(member, &outcome))
 }
 

@@ -94,7 +94,7 @@ impl fmt::Display for Target {
 
 /// A server, and how to connect to it.
 #[derive(Clone, Debug)]
-pub(super) struct Way {
+pub(super) struct ConnectOptions {
     pub(super) target: Target,
     timeout: Option<Duration>,
     // It was asked for, and bounds what the default leaves unbounded.
@@ -169,14 +169,14 @@ pub(super) fn is_on_command_line(matches: &ArgMatches) -> bool {
     matches.value_source("connect") == Some(ValueSource::CommandLine)
 }
 
-impl Way {
-    pub(super) fn from_matches(matches: &ArgMatches) -> Result<Way, Failure> {
+impl ConnectOptions {
+    pub(super) fn from_matches(matches: &ArgMatches) -> Result<ConnectOptions, Failure> {
         let file = |name: &str| matches.get_one::<PathBuf>(name).cloned();
         let secret = match file("secret-file") {
             Some(path) => Some(access::secret(&path)?),
             None => None,
         };
-        Ok(Way {
+        Ok(ConnectOptions {
             secret,
             target: arg::value(matches, "connect"),
             timeout: arg::value(matches, "timeout"),
@@ -193,8 +193,8 @@ impl Way {
     }
 
     /// The same way to one of several servers.
-    pub(super) fn to(&self, target: Target) -> Way {
-        Way {
+    pub(super) fn to(&self, target: Target) -> ConnectOptions {
+        ConnectOptions {
             target,
             is_of_fleet: true,
             ..self.clone()

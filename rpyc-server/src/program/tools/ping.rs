@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::{ArgMatches, Command, value_parser};
 use rpyc_core::{Connection, Error};
 
-use super::connect::Way;
+use super::connect::ConnectOptions;
 use super::fleet::{Done, Fleet, Member, Stream};
 use super::interrupt::on_interrupt;
 use crate::program::cli::arg;
@@ -40,8 +40,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
             .with_table_as_result()
             .run(move |member| ping_at(member, count, interval, quiet));
     }
-    let way = Way::from_matches(matches)?;
-    let connection = way.connect()?;
+    let connect_options = ConnectOptions::from_matches(matches)?;
+    let connection = connect_options.connect()?;
     let (stop, stopped) = channel();
     on_interrupt(move || {
         // Nobody waits any more once it has ended.
@@ -53,12 +53,12 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
         match times.ping(&connection) {
             Ok(line) => {
                 if !quiet {
-                    print(&format!("{}: {line}\n", way.target))?;
+                    print(&format!("{}: {line}\n", connect_options.target))?;
                 }
             }
             Err(error) => {
-                print(&times.summary(&way.target.to_string()))?;
-                return Err(way.failed(error));
+                print(&times.summary(&connect_options.target.to_string()))?;
+                return Err(connect_options.failed(error));
             }
         }
         if count.is_some_and(|count| times.sent >= count) {
@@ -73,21 +73,21 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
         // The summary is what counts, whatever the server says to that.
         let _ = connection.close();
     }
-    print(&times.summary(&way.target.to_string()))?;
+    print(&times.summary(&connect_options.target.to_string()))?;
     Ok(u8::from(times.answered.is_empty()))
 }
 
 /// Pings a server of a fleet.
 fn ping_at(member: &Member, count: u64, interval: Duration, quiet: bool) -> Result<Done, Failure> {
     let bar = member.bar("connecting");
-    let connection = member.way.connect()?;
+    let connection = member.connect_options.connect()?;
     member.runs_on(&connection)?;
     bar.set_message("pinging");
     let mut times = Times::default();
     while times.sent < count {
         let began = Instant::now();
         let line = times.ping(&connection);
-        let line = line.map_err(|error| member.way.failed(error))?;
+        let line = line.map_err(|error| member.connect_options.failed(error))?;
         if !quiet {
             member.say(Stream::Stdout, &line);
         }

@@ -10,7 +10,7 @@ use rpyc_classic::{ClassicConnection, Interrupter, Outcome, Prompt};
 use rpyc_core::Error;
 
 use super::colour;
-use super::connect::Way;
+use super::connect::ConnectOptions;
 use super::interrupt::{INTERRUPTED, on_interrupt};
 use crate::printable::printable;
 use crate::program::failure::Failure;
@@ -18,7 +18,7 @@ use crate::threads;
 
 /// A prompt at the server.
 pub(super) struct Session {
-    way: Way,
+    connect_options: ConnectOptions,
     connection: ClassicConnection,
     prompt: Prompt,
     running: Arc<Mutex<Running>>,
@@ -51,24 +51,24 @@ pub(super) enum Ended {
 
 impl Session {
     /// Connects. From here on Ctrl-C interrupts what runs and doesn't end this program.
-    pub(super) fn open(way: &Way) -> Result<Session, Failure> {
-        let (connection, prompt) = connect(way)?;
+    pub(super) fn open(connect_options: &ConnectOptions) -> Result<Session, Failure> {
+        let (connection, prompt) = connect(connect_options)?;
         let session = Session {
-            way: way.clone(),
+            connect_options: connect_options.clone(),
             connection,
             prompt,
             running: Arc::default(),
             is_late: Cell::new(false),
         };
-        let (running, way) = (session.running.clone(), way.clone());
-        on_interrupt(move || interrupt(&running, &way))?;
+        let (running, connect_options) = (session.running.clone(), connect_options.clone());
+        on_interrupt(move || interrupt(&running, &connect_options))?;
         Ok(session)
     }
 
     /// Connects anew: with an empty namespace.
     pub(super) fn reopen(&mut self) -> Result<(), Failure> {
         close(&self.connection, self.is_late.take());
-        (self.connection, self.prompt) = connect(&self.way)?;
+        (self.connection, self.prompt) = connect(&self.connect_options)?;
         Ok(())
     }
 
@@ -80,8 +80,8 @@ impl Session {
         &self.prompt
     }
 
-    pub(super) fn way(&self) -> &Way {
-        &self.way
+    pub(super) fn connect_options(&self) -> &ConnectOptions {
+        &self.connect_options
     }
 
     /// Runs code by `work`, interrupted by Ctrl-C; a second one closes the connection.
@@ -105,13 +105,15 @@ impl Session {
 }
 
 /// Connects, and makes a prompt.
-pub(super) fn connect(way: &Way) -> Result<(ClassicConnection, Prompt), Failure> {
-    let connection = way.connect_classic()?;
+pub(super) fn connect(
+    connect_options: &ConnectOptions,
+) -> Result<(ClassicConnection, Prompt), Failure> {
+    let connection = connect_options.connect_classic()?;
     let mut prompt = connection.prompt().map_err(|error| {
         close(&connection, error.is_timeout());
-        way.failed(error)
+        connect_options.failed(error)
     })?;
-    prompt.set_time_limit(way.run_limit());
+    prompt.set_time_limit(connect_options.run_limit());
     Ok((connection, prompt))
 }
 
@@ -125,7 +127,7 @@ pub(super) fn close(connection: &ClassicConnection, is_late: bool) {
     }
 }
 
-fn interrupt(running: &Arc<Mutex<Running>>, way: &Way) {
+fn interrupt(running: &Arc<Mutex<Running>>, connect_options: &ConnectOptions) {
     let mut now = running.lock();
     let Some((interrupter, connection)) = now.code.clone() else {
         return;
@@ -139,9 +141,9 @@ fn interrupt(running: &Arc<Mutex<Running>>, way: &Way) {
     }
     drop(now);
     // It takes a connection of its own, which must not keep a second Ctrl-C from being heard.
-    let way = way.clone();
+    let connect_options = connect_options.clone();
     let asked = threads::start("rpyc-interrupt", move || {
-        if !ask_to_interrupt(&way, &interrupter) {
+        if !ask_to_interrupt(&connect_options, &interrupter) {
             say("this server can't be asked to interrupt; Ctrl-C again closes the connection");
         }
     });
@@ -151,8 +153,8 @@ fn interrupt(running: &Arc<Mutex<Running>>, way: &Way) {
 }
 
 /// Interrupts code, over a connection of its own; says whether the server can do that.
-pub(super) fn ask_to_interrupt(way: &Way, code: &Interrupter) -> bool {
-    let second = way.connect_classic();
+pub(super) fn ask_to_interrupt(connect_options: &ConnectOptions, code: &Interrupter) -> bool {
+    let second = connect_options.connect_classic();
     second.is_ok_and(|second| code.interrupt(&second).unwrap_or(false))
 }
 

@@ -15,7 +15,7 @@ use rustyline::{CompletionType, Config, Editor};
 
 use super::code;
 use super::completion::Remote;
-use super::connect::Way;
+use super::connect::ConnectOptions;
 use super::interrupt::INTERRUPTED;
 use super::session::{Ended, Session, say, show};
 use crate::printable::on_one_line;
@@ -36,14 +36,14 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
-    let way = Way::from_matches(matches)?;
+    let connect_options = ConnectOptions::from_matches(matches)?;
     if !io::stdin().is_terminal() {
         let program = code::read_stdin();
         let program = program
             .map_err(|error| Failure::new("the standard input can't be read").because(error))?;
-        return code::run_program(&Session::open(&way)?, &program, "<stdin>");
+        return code::run_program(&Session::open(&connect_options)?, &program, "<stdin>");
     }
-    let session = Rc::new(RefCell::new(Session::open(&way)?));
+    let session = Rc::new(RefCell::new(Session::open(&connect_options)?));
     let mut editor = editor(&session).map_err(no_terminal)?;
     let history = match matches.get_flag("no-history") {
         true => None,
@@ -136,7 +136,7 @@ fn greet(session: &Session) {
     say(&format!("Python {}", on_one_line(&version)));
     say(&format!(
         "at {}; Tab completes, Ctrl-D ends",
-        session.way().target
+        session.connect_options().target
     ));
 }
 

@@ -9,7 +9,7 @@ use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rpyc_classic::{ClassicConnection, Phase, Progress, Transfer, TransferError, Transferred};
 use rpyc_core::args;
 
-use super::connect::Way;
+use super::connect::ConnectOptions;
 use super::fleet::{Done, Fleet, Member};
 use super::session::{close, say};
 use crate::printable::on_one_line;
@@ -115,11 +115,11 @@ fn run(
     if let Some(fleet) = Fleet::from_matches(matches)? {
         return fleet.run(move |member| transfer_at(member, options, &work));
     }
-    let way = Way::from_matches(matches)?;
-    let conn = way.connect_classic()?;
+    let connect_options = ConnectOptions::from_matches(matches)?;
+    let conn = connect_options.connect_classic()?;
     let began = Instant::now();
     let bar = Bar::new(quiet);
-    let done = transfer(&way, &conn, options, &bar, |conn, transfer| {
+    let done = transfer(&connect_options, &conn, options, &bar, |conn, transfer| {
         work(None, conn, transfer)
     })?;
     if !quiet {
@@ -135,13 +135,17 @@ fn transfer_at(
     work: impl Fn(Option<&str>, &ClassicConnection, Transfer<'_>) -> Result<Transferred, TransferError>,
 ) -> Result<Done, Failure> {
     let bar = member.bar("connecting");
-    let conn = member.way.connect_classic()?;
+    let conn = member.connect_options.connect_classic()?;
     member.runs_on(conn.connection())?;
     let began = Instant::now();
     let bar = Bar::of(bar, member.name());
-    let done = transfer(&member.way, &conn, options, &bar, |conn, transfer| {
-        work(Some(member.folder()), conn, transfer)
-    })?;
+    let done = transfer(
+        &member.connect_options,
+        &conn,
+        options,
+        &bar,
+        |conn, transfer| work(Some(member.folder()), conn, transfer),
+    )?;
     let numbers = [
         ("files", done.files),
         ("bytes", done.bytes),
@@ -163,7 +167,7 @@ struct Options {
 
 /// Copies by `work`, and closes the connection.
 fn transfer(
-    way: &Way,
+    connect_options: &ConnectOptions,
     conn: &ClassicConnection,
     options: Options,
     bar: &Bar,
@@ -178,7 +182,7 @@ fn transfer(
     let is_late = matches!(&outcome, Err(TransferError::Connection(error)) if error.is_timeout());
     close(conn, is_late);
     outcome.map_err(|error| match error {
-        TransferError::Connection(error) if error.as_remote().is_none() => way
+        TransferError::Connection(error) if error.as_remote().is_none() => connect_options
             .failed(error)
             .hint("Run it again with --resume to go on where it stopped."),
         error @ TransferError::Differs { .. } => Failure::new("the copy is wrong")

@@ -9,7 +9,7 @@ mod screen;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use rpyc_registry::ServerAddress;
 
-use super::connect::{Target, Way};
+use super::connect::{ConnectOptions, Target};
 use crate::program::cli::arg;
 use crate::program::failure::Failure;
 
@@ -21,7 +21,7 @@ pub(super) use self::screen::Stream;
 /// The servers that a tool was given, where they may be several.
 #[derive(Debug)]
 pub(super) struct Fleet {
-    ways: Vec<Way>,
+    servers: Vec<ConnectOptions>,
     jobs: usize,
     max_output: u64,
     style: Style,
@@ -99,7 +99,7 @@ impl Fleet {
         if services.is_empty() && targets.len() < 2 && !json {
             return Ok(None);
         }
-        let way = Way::from_matches(matches)?;
+        let connect_options = ConnectOptions::from_matches(matches)?;
         let mut found = Vec::new();
         // Neither the default nor the environment adds a server to those of --all.
         if services.is_empty() || super::connect::is_on_command_line(matches) {
@@ -109,10 +109,10 @@ impl Fleet {
             let servers = super::registry::servers(matches, &service.name)?;
             found.extend(servers.into_iter().map(|server| service.target(server)));
         }
-        let mut ways: Vec<Way> = Vec::new();
+        let mut servers: Vec<ConnectOptions> = Vec::new();
         for target in found {
-            if ways.iter().all(|way| way.target != target) {
-                ways.push(way.to(target));
+            if servers.iter().all(|server| server.target != target) {
+                servers.push(connect_options.to(target));
             }
         }
         let max_output = match matches.try_get_one::<usize>("max-output") {
@@ -121,7 +121,7 @@ impl Fleet {
         };
         let quiet = matches.try_get_one::<bool>("quiet");
         Ok(Some(Fleet {
-            ways,
+            servers,
             jobs: usize::from(*matches.get_one::<u16>("jobs").expect("has a default")),
             max_output,
             style: Style {

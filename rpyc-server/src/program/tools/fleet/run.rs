@@ -18,14 +18,14 @@ use super::output::{Allowance, Lines};
 use super::screen::{Screen, Stream};
 use super::{Fleet, members};
 use crate::program::failure::Failure;
-use crate::program::tools::connect::Way;
+use crate::program::tools::connect::ConnectOptions;
 use crate::program::tools::interrupt::{INTERRUPTED, on_interrupt};
 use crate::program::tools::session::ask_to_interrupt;
 
 /// A server of a fleet, for the tool at work on it.
 #[derive(Debug)]
 pub(in crate::program::tools) struct Member {
-    pub(in crate::program::tools) way: Way,
+    pub(in crate::program::tools) connect_options: ConnectOptions,
     number: usize,
     folder: String,
     screen: Arc<Screen>,
@@ -161,11 +161,11 @@ impl Member {
         let Some(running) = self.running.lock().clone() else {
             return;
         };
-        let way = self.way.clone();
+        let connect_options = self.connect_options.clone();
         // It takes a connection of its own, and the others don't wait for it.
         apart(move || {
             let asked = running.code.as_ref();
-            let asked = asked.is_some_and(|code| ask_to_interrupt(&way, code));
+            let asked = asked.is_some_and(|code| ask_to_interrupt(&connect_options, code));
             if !asked {
                 running.connection.shut_down(Duration::ZERO);
             }
@@ -199,20 +199,30 @@ impl Fleet {
             let _ = interrupts.send(Event::Interrupt);
         })?;
         let stop = Arc::new(Stop::default());
-        let targets: Vec<String> = self.ways.iter().map(|way| way.target.to_string()).collect();
+        let targets: Vec<String> = self
+            .servers
+            .iter()
+            .map(|server| server.target.to_string())
+            .collect();
         let names = targets.iter().map(|target| members::label(target));
         let screen = Arc::new(Screen::new(names.collect(), self.style, sender.clone()));
-        let member = |(number, (way, folder)): (usize, (Way, String))| Member {
-            way,
-            number,
-            folder,
-            screen: screen.clone(),
-            allowance: Arc::new(Allowance::new(number, self.max_output, sender.clone())),
-            running: Mutex::new(None),
-            stop: stop.clone(),
-        };
+        let member =
+            |(number, (connect_options, folder)): (usize, (ConnectOptions, String))| Member {
+                connect_options,
+                number,
+                folder,
+                screen: screen.clone(),
+                allowance: Arc::new(Allowance::new(number, self.max_output, sender.clone())),
+                running: Mutex::new(None),
+                stop: stop.clone(),
+            };
         let folders = members::folders(&targets);
-        let members = self.ways.into_iter().zip(folders).enumerate().map(member);
+        let members = self
+            .servers
+            .into_iter()
+            .zip(folders)
+            .enumerate()
+            .map(member);
         let members: Arc<[Member]> = members.collect();
         let crew = Arc::new(Crew {
             members: members.clone(),

@@ -12,15 +12,15 @@ use crate::log_limiter::{self, Kind, LimitedLog, Line, LineRate, Noted};
 
 /// Writes the lines of each source one by one up to a rate, and the number of the others.
 #[derive(Debug)]
-pub(super) struct Journal {
+pub(super) struct ClientLog {
     log: Mutex<LimitedLog>,
-    /// Has the accept loop call [`tick`](Journal::tick).
+    /// Has the accept loop call [`tick`](ClientLog::tick).
     wake: PipeWriter,
 }
 
-impl Journal {
-    pub(super) fn new(wake: PipeWriter) -> Journal {
-        Journal {
+impl ClientLog {
+    pub(super) fn new(wake: PipeWriter) -> ClientLog {
+        ClientLog {
             log: Mutex::new(LimitedLog::new(SESSIONS)),
             wake,
         }
@@ -67,7 +67,7 @@ impl Journal {
         match noted {
             Noted::Lines(lines) => write(lines),
             Noted::FirstHeldBack => {
-                // It fails when the accept loop has ended, which closes the journal, too, or is
+                // It fails when the accept loop has ended, which closes this log, too, or is
                 // about to look anyway.
                 let _ = (&self.wake).write_all(b".");
             }
