@@ -52,9 +52,12 @@ pub(super) fn same_value(one: &Value, other: &Value) -> bool {
         (Value::Bytes(one), Value::Bytes(other)) => return one == other,
         _ => {}
     }
-    let is_nan = match one {
-        Value::Float(float) => float.is_nan(),
-        Value::Complex(real, imaginary) => real.is_nan() || imaginary.is_nan(),
+    let is_nan = match (one, other) {
+        // Without a copy: they may be as large as a message.
+        (Value::Str(one), Value::Str(other)) => return one == other,
+        (Value::Bytes(one), Value::Bytes(other)) => return one == other,
+        (Value::Float(float), _) => float.is_nan(),
+        (Value::Complex(real, imaginary), _) => real.is_nan() || imaginary.is_nan(),
         _ => false,
     };
     let bytes = |value| {
