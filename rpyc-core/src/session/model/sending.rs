@@ -40,7 +40,7 @@ impl Stream for Sink {
 fn append(outbox: &Outbox, payload: &'static [u8]) {
     let appended = outbox.append(|frames| {
         frames.begin();
-        frames.put_shared(Bytes::from_static(payload));
+        frames.put_shared(&Bytes::from_static(payload));
         frames.finish(false, &Limits::default())
     });
     appended.expect("it isn't too large");
