@@ -361,9 +361,8 @@ impl ServerConnection {
         let expiry = timeout(&args.remove(1), -1.0)?;
         let (handler, args) = request(args)?;
         let connection = self.connection()?;
-        let result = connection.async_request(handler, args);
+        let result = connection.async_request_within(handler, args, expiry);
         let result = result.map_err(raised)?;
-        result.set_expiry(expiry);
         self.session
             .upgrade()
             .ok_or_else(gone)?

@@ -30,7 +30,17 @@ impl AsyncResult {
         handler: Handler,
         args: impl IntoIterator<Item = Any>,
     ) -> Result<AsyncResult, Error> {
-        AsyncResult::send_boxed(link, handler, link.box_args(args)?)
+        AsyncResult::send_within(link, handler, args, None)
+    }
+
+    /// The result expires `timeout` after now, however soon the answer comes.
+    pub(crate) fn send_within(
+        link: &Arc<Link>,
+        handler: Handler,
+        args: impl IntoIterator<Item = Any>,
+        timeout: Option<Duration>,
+    ) -> Result<AsyncResult, Error> {
+        AsyncResult::send_boxed(link, handler, link.box_args(args)?, timeout)
     }
 
     /// Calls an object of the peer's, or its method.
@@ -40,16 +50,20 @@ impl AsyncResult {
         args: Args,
     ) -> Result<AsyncResult, Error> {
         let message = link.box_call(callee, args)?;
-        AsyncResult::send_boxed(link, handler_of(callee), message)
+        AsyncResult::send_boxed(link, handler_of(callee), message, None)
     }
 
     fn send_boxed(
         link: &Arc<Link>,
         handler: Handler,
         message: BoxedArgs<'_>,
+        timeout: Option<Duration>,
     ) -> Result<AsyncResult, Error> {
         let asked = message.asked(handler);
         let slot = Arc::new(Slot::new(asked.clone()));
+        if timeout.is_some() {
+            slot.set_expiry(timeout);
+        }
         let now = Instant::now();
         let seq = link.send_request(
             &link.session.config(),

@@ -284,6 +284,20 @@ impl Connection {
         AsyncResult::send(&self.link, handler, args)
     }
 
+    /// As [`async_request`](Connection::async_request), with a result that expires `timeout` after the request
+    /// is sent: an answer that is there already then is dropped. `None`: it never expires.
+    ///
+    /// # Errors
+    /// As [`async_request`](Connection::async_request).
+    pub fn async_request_within(
+        &self,
+        handler: Handler,
+        args: Vec<Any>,
+        timeout: Option<Duration>,
+    ) -> Result<AsyncResult, Error> {
+        AsyncResult::send_within(&self.link, handler, args, timeout)
+    }
+
     /// Closes the connection: tells the peer, waits up to 5 s for its consent, and releases
     /// everything. A second call does nothing.
     ///

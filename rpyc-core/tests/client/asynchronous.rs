@@ -189,6 +189,20 @@ fn late_answers_to_expired_calls_leave_nothing_behind() -> Result<(), Error> {
 }
 
 #[test]
+fn a_limit_holds_from_the_sending_however_soon_the_answer_comes() -> Result<(), Error> {
+    let conn = client();
+    let result = conn.async_request_within(
+        wire::Handler::Ping,
+        vec![Any::from(1)],
+        Some(Duration::ZERO),
+    )?;
+    conn.ping()?;
+    assert!(result.expired() && !result.ready());
+    assert!(result.value().is_err_and(|error| error.is_timeout()));
+    Ok(())
+}
+
+#[test]
 fn a_timed_call_has_its_own_limit() -> Result<(), Error> {
     let (service, let_go) = holding();
     let (conn, _) = client_of(service, Config::default(), Config::default());
