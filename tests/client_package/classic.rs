@@ -101,9 +101,13 @@ fn a_copy_that_is_cut_off_leaves_the_file_of_before_and_nothing_else() {
         def left():
             return sorted(each.name for each in folder.iterdir())
 
+        def cut(conn):
+            print("others may", [each.stat().st_mode & 0o77 for each in folder.glob(".target.*")])
+            conn.close()
+
         for copy in rpyc.classic.upload_file, rpyc.classic.download_file:
             try:
-                copied(copy, lambda conn: conn.close())
+                copied(copy, cut)
             except (EOFError, OSError):
                 print("cut off", target.read_text())
             # It is the server that removes a part of its own.
@@ -117,13 +121,17 @@ fn a_copy_that_is_cut_off_leaves_the_file_of_before_and_nothing_else() {
             rpyc.classic.upload_file(conn, __file__, str(link))
             print(before.read(), link.is_symlink(), oct(target.stat().st_mode))
         rpyc.classic.upload_file(conn, __file__, "/dev/null")
+        rpyc.classic.upload_file(conn, str(pipe.parent / "link"), os.fsencode(folder / "named by bytes"))
+        (folder / "named by bytes").unlink()
         for copy in rpyc.classic.upload_file, rpyc.classic.download_file:
             target.write_text("before")
             copied(copy, lambda conn: None)
             print(target.stat().st_size, left())
         "#;
     let expected = "\
+others may [0]
 cut off before
+others may [0]
 cut off before
 unreadable raises OSError
 no folder raises FileNotFoundError

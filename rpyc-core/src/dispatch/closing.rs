@@ -52,6 +52,10 @@ impl<P: Protocol> Dispatcher<P> {
             .as_u64()
             .and_then(|seq| core.lifecycle.end_probe(seq, progress));
         if let Some(waiter) = waiter {
+            if core.calls.awaited_at(waiter).is_none() {
+                // It has yet to say what it waits for.
+                return;
+            }
             let error = Error::Closed(CloseReason::Peer);
             let calls = core.calls.fail_awaited(waiter, &error);
             core.garbage.extend(calls.into_iter().map(Garbage::Call));

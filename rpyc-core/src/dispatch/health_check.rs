@@ -104,8 +104,13 @@ impl<P: Protocol> Dispatcher<P> {
         if self.outbox.needs_writer() {
             actions.push(Action::Flush);
         }
-        if !moved && self.needs_help(core) && core.take_helper() {
-            actions.push(Action::Help);
+        if !moved && self.needs_help(core) {
+            if core.take_helper() {
+                actions.push(Action::Help);
+            } else if !core.health.helping {
+                // Who took the half out may be held up before it is passed on, by an executor that blocks.
+                self.pass_on_reading(core);
+            }
         }
         // Where calls follow one another all the time, it is never quiet.
         let has_garbage = !core.garbage.is_empty();

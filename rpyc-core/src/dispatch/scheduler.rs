@@ -219,10 +219,11 @@ impl<J: Job> Scheduler<J> {
     }
 
     /// The thread waits or serves no more, for whatever reason. What was assigned to it goes to
-    /// the front of the queue again, what is bound to it to the wait that this one was nested on.
-    pub(crate) fn leave(&mut self, waiter: WaiterId) {
+    /// the front of the queue again, what is bound to it to the wait that this one was nested on. Says whether
+    /// something was assigned to it.
+    pub(crate) fn leave(&mut self, waiter: WaiterId) -> bool {
         let Some(index) = self.waiters.iter().position(|known| known.id == waiter) else {
-            return;
+            return false;
         };
         let waiter = self.waiters.remove(index);
         if let Some(id) = waiter.task {
@@ -235,6 +236,7 @@ impl<J: Job> Scheduler<J> {
                 self.waiting_tasks -= usize::from(outer.is_none());
             }
         }
+        let had_assigned = waiter.assigned.is_some();
         if let Some(assigned) = waiter.assigned {
             let (task, job) = *assigned;
             let bytes = self.remove_task(task).map_or(0, |task| task.bytes);
@@ -250,6 +252,7 @@ impl<J: Job> Scheduler<J> {
                 }
             }
         }
+        had_assigned
     }
 
     /// The reply that it waits for is in.

@@ -165,6 +165,7 @@ impl<P: Protocol> Dispatcher<P> {
             }
             if is_quiet && is_interruptible {
                 core.scheduler.set_state(waiter, ThreadState::Busy);
+                self.pass_on_reading(&mut core);
                 drop(core);
                 let is_over = is_interrupted();
                 core = self.core.lock();
@@ -209,8 +210,8 @@ impl<P: Protocol> Dispatcher<P> {
 
     /// The thread waits no more: what hasn't been run there is for those who still do.
     pub(super) fn leave_wait<'a>(self: &'a Arc<Self>, mut core: Locked<'a, P>, waiter: WaiterId) {
-        core.scheduler.leave(waiter);
-        if core.something_is_due() && core.scheduler.has_waiters() {
+        let had_assigned = core.scheduler.leave(waiter);
+        if had_assigned || (core.something_is_due() && core.scheduler.has_waiters()) {
             (core, _) = self.give_out(core, Requester::Nobody);
         }
         self.pass_on_reading(&mut core);
@@ -229,6 +230,8 @@ impl<P: Protocol> Dispatcher<P> {
         let garbage = !W::IS_FOR_REPLIES && !core.garbage.is_empty();
         if garbage || self.outbox.needs_writer() {
             core.scheduler.set_state(waiter, ThreadState::Busy);
+            // What it drops may wait for what another thread is to read.
+            self.pass_on_reading(&mut core);
             drop(core);
             // It may have a deadline, and the peer may not read.
             self.flush_soon();

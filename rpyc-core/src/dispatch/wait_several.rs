@@ -144,6 +144,10 @@ impl<P: Protocol> Waiters<'_, P> {
             }
             core.scheduler.set_state(waiter, ThreadState::Resting);
             let needs_helper = core.lifecycle.reason().is_none() && core.take_helper();
+            if !needs_helper {
+                // There may have been no need of input before this wait.
+                link.notify_if_unread(&mut core);
+            }
             drop(core);
             if needs_helper {
                 link.send_reader();

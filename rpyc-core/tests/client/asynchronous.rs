@@ -101,6 +101,32 @@ fn a_callback_has_the_outcome_also_when_the_result_is_dropped() -> Result<(), Er
     Ok(())
 }
 
+/// Nobody read while the thread that had read ran the callback: the reader of before was that thread.
+#[test]
+fn a_callback_may_wait_for_what_another_thread_is_answered() -> Result<(), Error> {
+    let (service, let_go) = holding();
+    let client = Config::new().sync_request_timeout(None);
+    let (conn, _) = client_of(service, Config::new().concurrency(2), client);
+    let root = conn.root()?;
+    let server = conn.clone();
+    thread::spawn(move || server.serve_all());
+    let (told, heard) = channel();
+    let waiting = root.clone();
+    thread::spawn(move || {
+        let answer = waiting.call_method("hold", args![1]);
+        told.send(answer.is_ok()).expect("heard");
+    });
+    eventually("the call", || conn.pending_requests() == 1);
+    let (tell, outcome) = channel();
+    let result = root.async_call_method("add", args![2])?;
+    result.add_callback(move |_| {
+        let _ = let_go.send(());
+        let _ = tell.send(heard.recv_timeout(PATIENCE));
+    });
+    assert_eq!(outcome.recv_timeout(2 * PATIENCE), Ok(Ok(true)));
+    Ok(())
+}
+
 #[test]
 fn the_first_of_several_results_is_awaited() -> Result<(), Error> {
     let (service, let_go) = holding();

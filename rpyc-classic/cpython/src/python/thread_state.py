@@ -97,7 +97,9 @@ def _share_switch_interval():
 
     def setswitchinterval(interval, /):
         # With a longer one a client's loop would keep all others from running.
-        set_interval(min(interval, most) if isinstance(interval, (int, float)) else interval)
+        # A NaN is no less than it.
+        is_number = hasattr(interval, "__float__") or hasattr(interval, "__index__")
+        set_interval(min(most, float(interval)) if is_number else interval)
 
     _as_builtin(set_interval, setswitchinterval)
 

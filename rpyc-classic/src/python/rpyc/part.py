@@ -3,6 +3,7 @@
 import binascii
 import errno
 import os
+import shutil
 import stat
 
 try:
@@ -15,7 +16,7 @@ except ImportError:
 def part_of(path, mark=""):
     """The name beside a file's own under which it is written: `.NAME.rpyc-part`, where a long name has its
     beginning alone."""
-    folder, name = os.path.split(os.path.realpath(path))
+    folder, name = os.path.split(os.path.realpath(_text(path)))
     while len(name if isinstance(name, bytes) else name.encode("utf-8", "replace")) > _MAX_NAME:
         name = name[:-1]
     return os.path.join(folder, "." + name + mark + _PART)
@@ -34,7 +35,7 @@ class Part(object):
 
     def __init__(self, path, kept=0, grows=False, stays=False):
         self._part = self._file = None
-        self._whole = os.path.realpath(path)
+        self._whole = os.path.realpath(_text(path))
         self._stays = stays
         self.kept = kept
         if not grows and can_be_replaced(self._whole):
@@ -64,8 +65,8 @@ class Part(object):
             found = os.fstat(fd)
             if (found.st_uid, found.st_gid) != (before.st_uid, before.st_gid):
                 os.fchown(fd, before.st_uid, before.st_gid)
-            # Who may not read the file that is replaced may not read its part either.
-            os.fchmod(fd, stat.S_IMODE(before.st_mode) & 0o777 | stat.S_IWUSR)
+            # Who may not read the file that is replaced may not read its part either, whatever its ACL says.
+            os.fchmod(fd, stat.S_IMODE(before.st_mode) & 0o700 | stat.S_IWUSR)
         except OSError as error:
             self.discard()
             if error.errno not in _REFUSALS:
@@ -84,7 +85,7 @@ class Part(object):
                 return part, fd
             self._stays, self.kept = False, 0
         part = part_of(self._whole, "." + binascii.hexlify(os.urandom(6)).decode("ascii"))
-        return part, os.open(part, _FLAGS | os.O_EXCL, 0o666)
+        return part, os.open(part, _FLAGS | os.O_EXCL, _mode(before))
 
     def write(self, data):
         self._file.write(data)
@@ -103,9 +104,21 @@ class Part(object):
             if fcntl is None:
                 # Windows renames no open file.
                 self._file.close()
-            getattr(os, "replace", os.rename)(self._part, self._whole)
-            self._part = None
+            try:
+                getattr(os, "replace", os.rename)(self._part, self._whole)
+                self._part = None
+            except OSError as error:
+                # A file of the same file system that is mounted there.
+                if error.errno != errno.EBUSY:
+                    raise
+                self._copy()
         self._file.close()
+
+    def _copy(self):
+        """Writes in place what the part has."""
+        with open(self._part, "rb") as part, open(self._whole, "wb") as whole:
+            shutil.copyfileobj(part, whole)
+        self.discard()
 
     def _keep_permissions(self):
         """Those of the file that is replaced, where there is one; ACLs are attributes."""
@@ -121,7 +134,8 @@ class Part(object):
             # What is written to has no capabilities any more.
             if name != "security.capability":
                 _try(lambda: os.setxattr(fd, name, os.getxattr(self._whole, name)))
-        os.fchmod(fd, stat.S_IMODE(found.st_mode))
+        # Nor does it run as its owner any more.
+        os.fchmod(fd, stat.S_IMODE(found.st_mode) & 0o777)
 
     def discard(self):
         """Nobody will go on with it."""
@@ -158,6 +172,14 @@ def can_be_replaced(path):
     return stat.S_ISREG(found.st_mode) and not is_mounted and os.access(path, os.W_OK)
 
 
+def _text(path):
+    return os.fsdecode(path) if hasattr(os, "fsdecode") else path
+
+
+def _mode(before):
+    return 0o666 if before is None else 0o600
+
+
 def _found(path):
     try:
         return os.stat(path)
@@ -176,7 +198,7 @@ def _open(part, before):
         except OSError as error:
             if error.errno != errno.ENOENT:
                 raise
-        fd = os.open(part, _FLAGS, 0o666)
+        fd = os.open(part, _FLAGS, _mode(before))
         try:
             found = os.fstat(fd)
             _check(part, found, before)
