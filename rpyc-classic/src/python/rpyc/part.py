@@ -16,7 +16,7 @@ except ImportError:
 def part_of(path, mark=""):
     """The name beside a file's own under which it is written: `.NAME.rpyc-part`, where a long name has its
     beginning alone."""
-    folder, name = os.path.split(os.path.realpath(_text(path)))
+    folder, name = os.path.split(os.path.realpath(_as_text(path)))
     while len(name if isinstance(name, bytes) else name.encode("utf-8", "replace")) > _MAX_NAME:
         name = name[:-1]
     return os.path.join(folder, "." + name + mark + _PART)
@@ -35,7 +35,7 @@ class Part(object):
 
     def __init__(self, path, kept=0, grows=False, stays=False):
         self._part = self._file = None
-        self._whole = os.path.realpath(_text(path))
+        self._whole = os.path.realpath(_as_text(path))
         self._stays = stays
         self.kept = kept
         if not grows and can_be_replaced(self._whole):
@@ -85,7 +85,7 @@ class Part(object):
                 return part, fd
             self._stays, self.kept = False, 0
         part = part_of(self._whole, "." + binascii.hexlify(os.urandom(6)).decode("ascii"))
-        return part, os.open(part, _FLAGS | os.O_EXCL, _mode(before))
+        return part, os.open(part, _FLAGS | os.O_EXCL, _mode_beside(before))
 
     def write(self, data):
         self._file.write(data)
@@ -172,11 +172,11 @@ def can_be_replaced(path):
     return stat.S_ISREG(found.st_mode) and not is_mounted and os.access(path, os.W_OK)
 
 
-def _text(path):
+def _as_text(path):
     return os.fsdecode(path) if hasattr(os, "fsdecode") else path
 
 
-def _mode(before):
+def _mode_beside(before):
     return 0o666 if before is None else 0o600
 
 
@@ -198,7 +198,7 @@ def _open(part, before):
         except OSError as error:
             if error.errno != errno.ENOENT:
                 raise
-        fd = os.open(part, _FLAGS, _mode(before))
+        fd = os.open(part, _FLAGS, _mode_beside(before))
         try:
             found = os.fstat(fd)
             _check(part, found, before)
