@@ -106,7 +106,10 @@ fn calls_of_the_client_need_not_be_waited_for() {
         def failing():
             raise LookupError('of the client')
         same(conn.namespace['use'](slow, failing), (21, True, False, False, (21,), True, 1))
-        same(conn.namespace['expires'](slow), (True, True))
+        def slower(x):
+            time.sleep(0.5)
+            return x
+        same(conn.namespace['expires'](slower), (True, True))
         with raises(TypeError, 'must be a Netref'):
             conn.eval('rpyc.async_(len)')
         "#,
