@@ -453,12 +453,10 @@ fn no_client_keeps_others_from_running_by_a_long_switch_interval() {
         greedy.execute('import string, sys; string.is_over = False; sys.setswitchinterval(1e6)')
         with raises(TypeError):
             greedy.modules.sys.setswitchinterval('x')
-        greedy.execute('from fractions import Fraction')
-        for interval in ('float("nan")', 'Fraction(10 ** 6)'):
-            greedy.execute(f'sys.setswitchinterval({interval})')
-            # The built-in Python has no lock to switch.
-            is_built_in = greedy.modules.sys.implementation.name == 'rustpython'
-            assert is_built_in or greedy.modules.sys.getswitchinterval() <= 0.005, interval
+        greedy.execute('sys.setswitchinterval(float("nan"))')
+        # The built-in Python has no lock to switch.
+        is_built_in = greedy.modules.sys.implementation.name == 'rustpython'
+        assert is_built_in or greedy.modules.sys.getswitchinterval() <= 0.005
         running = rpyc.async_(greedy.execute)('while not string.is_over: pass')
         same(conn.eval('sum(range(10))'), 45)
         conn.execute('import string; string.is_over = True')
