@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::value_write::{Data, Writer};
+use super::value_write::{Data, Shape, Writer};
 use crate::exception::Exception;
 use crate::object::{Any, Dict, IntoAny, ObjectResult};
 
@@ -44,18 +44,20 @@ impl<T: Serialize> IntoAny for AsDict<T> {
 }
 
 fn by_reference(data: Data) -> ObjectResult {
-    Ok(match data {
-        Data::Value(value) => Any::Value(value),
-        Data::List(items) | Data::Tuple(items) => {
-            let items: ObjectResult<Vec<Any>> = items.into_iter().map(by_reference).collect();
-            Any::tuple(items?)
-        }
-        Data::Dict(entries) => {
+    let (shape, items) = match data {
+        Data::Value(value) => return Ok(Any::Value(value)),
+        Data::Many(shape, items) => (shape, items),
+    };
+    let items: ObjectResult<Vec<Any>> = items.into_iter().map(by_reference).collect();
+    let mut items = items?.into_iter();
+    match shape {
+        Shape::List | Shape::Tuple => Ok(Any::tuple(items)),
+        Shape::Dict => {
             let dict = Dict::new();
-            for (key, value) in entries {
-                dict.insert(by_reference(key)?, by_reference(value)?)?;
+            while let (Some(key), Some(value)) = (items.next(), items.next()) {
+                dict.insert(key, value)?;
             }
-            dict.into()
+            Ok(dict.into())
         }
-    })
+    }
 }

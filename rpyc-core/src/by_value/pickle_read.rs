@@ -138,6 +138,7 @@ const COST_OF_A_VALUE: usize = 64;
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::ffi::CString;
 
     use super::*;
 
@@ -153,7 +154,7 @@ mod tests {
             u64,
             f64,
             String,
-            serde_bytes_like::Bytes,
+            CString, // which asks for bytes
             (u8, u8),
             HashMap<String, Vec<u8>>,
             Vec<u8>,
@@ -162,32 +163,8 @@ mod tests {
         let all = all.unwrap_or_else(|error| panic!("{error}"));
         assert_eq!((all.0, all.1, all.2, all.3), (None, true, 7, -300));
         assert_eq!((all.4, all.5, &*all.6), (1 << 40, 2.5, "é"));
-        assert_eq!((all.7.0, all.8), (b"x".to_vec(), (1, 2)));
+        assert_eq!((all.7.as_bytes(), all.8), (&b"x"[..], (1, 2)));
         assert_eq!((&all.9["k"], all.10), (&vec![1], vec![3]));
-    }
-
-    /// Bytes as bytes, where `Vec<u8>` alone would ask for a sequence.
-    mod serde_bytes_like {
-        use serde::de::{Deserialize, Deserializer, Visitor};
-
-        #[derive(Debug)]
-        pub(super) struct Bytes(pub(super) Vec<u8>);
-
-        impl<'de> Deserialize<'de> for Bytes {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Take;
-                impl Visitor<'_> for Take {
-                    type Value = Bytes;
-                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str("bytes")
-                    }
-                    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
-                        Ok(Bytes(bytes.to_vec()))
-                    }
-                }
-                deserializer.deserialize_bytes(Take)
-            }
-        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::CopyError;
-use super::value_write::{self, Data};
+use super::value_write::{self, Data, Shape};
 use crate::object::ObjectResult;
 use crate::object::pickled::Writer;
 
@@ -27,22 +27,15 @@ fn write<T: Serialize + ?Sized>(value: &T, mut writer: Writer) -> Result<Writer,
 
 impl Writer {
     fn data(&mut self, data: &Data) -> ObjectResult<()> {
-        match data {
-            Data::Value(value) => self.value(value),
-            Data::List(items) => self.items(b"](", items, b"e"),
-            Data::Tuple(items) => self.items(b"(", items, b"t"),
-            Data::Dict(entries) => {
-                self.put(b"}(")?;
-                for (key, value) in entries {
-                    self.data(key)?;
-                    self.data(value)?;
-                }
-                self.put(b"u")
-            }
-        }
-    }
-
-    fn items(&mut self, begin: &[u8], items: &[Data], end: &[u8]) -> ObjectResult<()> {
+        let (shape, items) = match data {
+            Data::Value(value) => return self.value(value),
+            Data::Many(shape, items) => (shape, items),
+        };
+        let (begin, end): (&[u8], &[u8]) = match shape {
+            Shape::List => (b"](", b"e"),
+            Shape::Tuple => (b"(", b"t"),
+            Shape::Dict => (b"}(", b"u"),
+        };
         self.put(begin)?;
         items.iter().try_for_each(|item| self.data(item))?;
         self.put(end)

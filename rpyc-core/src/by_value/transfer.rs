@@ -12,7 +12,6 @@ use crate::exception::{ConversionError, Exception};
 use crate::object::pickled::{PLAIN_MARK, PLAIN_PICKLE};
 use crate::object::{Any, Context, IdParts, IntoAny, Netref, Object, ObjectResult};
 use crate::session::Connection;
-use crate::wire::{Handler, Value};
 
 /// A structure of this program that the peer may copy: by reference it is an object without
 /// attributes, `obtain` at the peer's side copies it whole.
@@ -30,16 +29,15 @@ impl<T: Serialize + Send + Sync + 'static> Object for ByValue<T> {
     }
 
     fn pickle(&self, _: &Context<'_>, protocol: i64) -> ObjectResult<Bytes> {
-        let pickled = if protocol == MESSAGE_PACK {
-            let mut bytes = vec![MESSAGE_PACK_MARK];
-            match rmp_serde::encode::write_named(&mut bytes, &self.0) {
-                Ok(()) => Ok(bytes),
-                Err(error) => Err(CopyError::new(error.to_string())),
+        let pickled = match protocol {
+            MESSAGE_PACK => {
+                let mut bytes = vec![MESSAGE_PACK_MARK];
+                let written = rmp_serde::encode::write_named(&mut bytes, &self.0);
+                let written = written.map_err(|error| CopyError::new(error.to_string()));
+                written.map(|()| bytes)
             }
-        } else if protocol == PLAIN_PICKLE {
-            to_part(&self.0, &PLAIN_MARK)
-        } else {
-            to_pickle(&self.0)
+            PLAIN_PICKLE => to_part(&self.0, &PLAIN_MARK),
+            _ => to_pickle(&self.0),
         };
         match pickled {
             Ok(bytes) => Ok(Bytes::from(bytes)),
@@ -65,17 +63,7 @@ impl Netref {
     /// [`Error::Remote`] with a ValueError where the peer doesn't allow it;
     /// [`Error::Copy`] where the object isn't made of such data, or not of the type.
     pub fn obtain<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        Ok(Part::Copied(self.copied()?).read()?)
-    }
-
-    fn copied(&self) -> Result<Bytes, Error> {
-        match self.request(Handler::Pickle, [Any::from(MESSAGE_PACK)])? {
-            Any::Value(Value::Bytes(bytes)) => Ok(bytes),
-            other => Err(Error::Protocol(format!(
-                "PICKLE was answered with {} instead of bytes",
-                other.type_name()
-            ))),
-        }
+        Ok(Part::Copied(self.pickle(MESSAGE_PACK)?).read()?)
     }
 }
 
@@ -91,7 +79,7 @@ impl Any {
 
     fn part(&self) -> Result<Part, Error> {
         match self {
-            Any::Netref(netref) => Ok(Part::Copied(netref.copied()?)),
+            Any::Netref(netref) => Ok(Part::Copied(netref.pickle(MESSAGE_PACK)?)),
             Any::Value(value) => Ok(Part::Value(value.clone())),
             Any::Tuple(items) => {
                 let parts: Result<Vec<Part>, Error> = items.iter().map(Any::part).collect();

@@ -1,5 +1,7 @@
 //! serde types into what Python tells apart, and that into plain values.
 
+use std::iter;
+
 use bytes::Bytes;
 use serde::ser::{self, Serialize};
 
@@ -32,83 +34,75 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, CopyError> {
 /// A serde type by what Python tells apart: [`Writer`] makes it.
 pub(super) enum Data {
     Value(Value),
-    List(Vec<Data>),
-    Tuple(Vec<Data>),
-    Dict(Vec<(Data, Data)>),
+    Many(Shape, Vec<Data>),
+}
+
+/// What holds several; the items of a dict are its keys and values in turn.
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    List,
+    Tuple,
+    Dict,
 }
 
 impl Data {
     fn into_value(self) -> Value {
-        let pair =
-            |(key, value): (Data, Data)| Value::tuple([key.into_value(), value.into_value()]);
         match self {
             Data::Value(value) => value,
-            Data::List(items) | Data::Tuple(items) => {
-                Value::tuple(items.into_iter().map(Data::into_value))
+            Data::Many(shape, items) => {
+                let mut values = items.into_iter().map(Data::into_value);
+                match shape {
+                    Shape::List | Shape::Tuple => Value::tuple(values),
+                    Shape::Dict => Value::tuple(iter::from_fn(|| {
+                        Some(Value::tuple([values.next()?, values.next()?]))
+                    })),
+                }
             }
-            Data::Dict(entries) => Value::tuple(entries.into_iter().map(pair)),
         }
     }
 
     fn name(name: &'static str) -> Data {
         Data::Value(Value::Str(Str::from_static(name)))
     }
-
-    /// The same as the content of a variant of an enum, if it is that.
-    fn of_variant(self, variant: Option<&'static str>) -> Data {
-        match variant {
-            Some(name) => Data::Tuple(vec![Data::name(name), self]),
-            None => self,
-        }
-    }
 }
 
 /// Makes [`Data`] of a serde type.
 pub(super) struct Writer;
 
-/// A list or tuple under construction.
-pub(super) struct Items {
-    whole: fn(Vec<Data>) -> Data,
+/// What holds several, under construction.
+pub(super) struct Parts {
+    shape: Shape,
+    // What it is the content of.
     variant: Option<&'static str>,
     items: Vec<Data>,
 }
 
-impl Items {
+impl Parts {
     fn new(
-        whole: fn(Vec<Data>) -> Data,
+        shape: Shape,
         variant: Option<&'static str>,
         len: Option<usize>,
-    ) -> Result<Items, CopyError> {
-        let items = Vec::with_capacity(reserved(len));
-        Ok(Items {
-            whole,
+    ) -> Result<Parts, CopyError> {
+        Ok(Parts {
+            shape,
             variant,
-            items,
+            // A type may claim any length.
+            items: Vec::with_capacity(len.unwrap_or(0).min(1024)),
         })
     }
-}
 
-/// A map under construction.
-pub(super) struct Entries {
-    variant: Option<&'static str>,
-    entries: Vec<(Data, Data)>,
-    key: Option<Data>,
-}
-
-impl Entries {
-    fn new(variant: Option<&'static str>, len: Option<usize>) -> Result<Entries, CopyError> {
-        let entries = Vec::with_capacity(reserved(len));
-        Ok(Entries {
-            variant,
-            entries,
-            key: None,
-        })
+    fn push<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), CopyError> {
+        self.items.push(item.serialize(Writer)?);
+        Ok(())
     }
-}
 
-/// How many items are reserved: a type may claim any length.
-fn reserved(len: Option<usize>) -> usize {
-    len.unwrap_or(0).min(1024)
+    fn whole(self) -> Data {
+        let whole = Data::Many(self.shape, self.items);
+        match self.variant {
+            Some(name) => Data::Many(Shape::Tuple, vec![Data::name(name), whole]),
+            None => whole,
+        }
+    }
 }
 
 macro_rules! plain {
@@ -122,13 +116,13 @@ macro_rules! plain {
 impl ser::Serializer for Writer {
     type Ok = Data;
     type Error = CopyError;
-    type SerializeSeq = Items;
-    type SerializeTuple = Items;
-    type SerializeTupleStruct = Items;
-    type SerializeTupleVariant = Items;
-    type SerializeMap = Entries;
-    type SerializeStruct = Entries;
-    type SerializeStructVariant = Entries;
+    type SerializeSeq = Parts;
+    type SerializeTuple = Parts;
+    type SerializeTupleStruct = Parts;
+    type SerializeTupleVariant = Parts;
+    type SerializeMap = Parts;
+    type SerializeStruct = Parts;
+    type SerializeStructVariant = Parts;
 
     plain! {
         serialize_bool(bool)
@@ -140,11 +134,11 @@ impl ser::Serializer for Writer {
     }
 
     fn serialize_f32(self, v: f32) -> Result<Data, CopyError> {
-        Ok(Data::Value(Value::Float(v.into())))
+        self.serialize_f64(v.into())
     }
 
     fn serialize_char(self, v: char) -> Result<Data, CopyError> {
-        Ok(Data::Value(String::from(v).into()))
+        self.serialize_str(v.encode_utf8(&mut [0; 4]))
     }
 
     fn serialize_bytes(self, v: &[u8]) -> Result<Data, CopyError> {
@@ -191,19 +185,20 @@ impl ser::Serializer for Writer {
         variant: &'static str,
         v: &T,
     ) -> Result<Data, CopyError> {
-        Ok(v.serialize(Writer)?.of_variant(Some(variant)))
+        let items = vec![Data::name(variant), v.serialize(Writer)?];
+        Ok(Data::Many(Shape::Tuple, items))
     }
 
-    fn serialize_seq(self, len: Option<usize>) -> Result<Items, CopyError> {
-        Items::new(Data::List, None, len)
+    fn serialize_seq(self, len: Option<usize>) -> Result<Parts, CopyError> {
+        Parts::new(Shape::List, None, len)
     }
 
-    fn serialize_tuple(self, len: usize) -> Result<Items, CopyError> {
-        Items::new(Data::Tuple, None, Some(len))
+    fn serialize_tuple(self, len: usize) -> Result<Parts, CopyError> {
+        Parts::new(Shape::Tuple, None, Some(len))
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Items, CopyError> {
-        Items::new(Data::Tuple, None, Some(len))
+    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Parts, CopyError> {
+        Parts::new(Shape::Tuple, None, Some(len))
     }
 
     fn serialize_tuple_variant(
@@ -212,16 +207,16 @@ impl ser::Serializer for Writer {
         _: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Items, CopyError> {
-        Items::new(Data::Tuple, Some(variant), Some(len))
+    ) -> Result<Parts, CopyError> {
+        Parts::new(Shape::Tuple, Some(variant), Some(len))
     }
 
-    fn serialize_map(self, len: Option<usize>) -> Result<Entries, CopyError> {
-        Entries::new(None, len)
+    fn serialize_map(self, len: Option<usize>) -> Result<Parts, CopyError> {
+        Parts::new(Shape::Dict, None, len)
     }
 
-    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Entries, CopyError> {
-        Entries::new(None, Some(len))
+    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Parts, CopyError> {
+        Parts::new(Shape::Dict, None, Some(len))
     }
 
     fn serialize_struct_variant(
@@ -230,77 +225,41 @@ impl ser::Serializer for Writer {
         _: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Entries, CopyError> {
-        Entries::new(Some(variant), Some(len))
+    ) -> Result<Parts, CopyError> {
+        Parts::new(Shape::Dict, Some(variant), Some(len))
     }
 }
 
-macro_rules! items {
-    ($($trait:ident $method:ident)*) => {$(
-        impl ser::$trait for Items {
+macro_rules! parts {
+    ($($trait:ident { $($method:ident $(($name:ident))?)* })*) => {$(
+        impl ser::$trait for Parts {
             type Ok = Data;
             type Error = CopyError;
 
-            fn $method<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), CopyError> {
-                self.items.push(v.serialize(Writer)?);
-                Ok(())
-            }
+            $(
+                fn $method<T: Serialize + ?Sized>(
+                    &mut self,
+                    $($name: &'static str,)?
+                    v: &T,
+                ) -> Result<(), CopyError> {
+                    $(self.items.push(Data::name($name));)?
+                    self.push(v)
+                }
+            )*
 
             fn end(self) -> Result<Data, CopyError> {
-                Ok((self.whole)(self.items).of_variant(self.variant))
+                Ok(self.whole())
             }
         }
     )*};
 }
 
-items! {
-    SerializeSeq serialize_element
-    SerializeTuple serialize_element
-    SerializeTupleStruct serialize_field
-    SerializeTupleVariant serialize_field
-}
-
-macro_rules! fields {
-    ($($trait:ident)*) => {$(
-        impl ser::$trait for Entries {
-            type Ok = Data;
-            type Error = CopyError;
-
-            fn serialize_field<T: Serialize + ?Sized>(
-                &mut self,
-                name: &'static str,
-                v: &T,
-            ) -> Result<(), CopyError> {
-                self.entries.push((Data::name(name), v.serialize(Writer)?));
-                Ok(())
-            }
-
-            fn end(self) -> Result<Data, CopyError> {
-                Ok(Data::Dict(self.entries).of_variant(self.variant))
-            }
-        }
-    )*};
-}
-
-fields!(SerializeStruct SerializeStructVariant);
-
-impl ser::SerializeMap for Entries {
-    type Ok = Data;
-    type Error = CopyError;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), CopyError> {
-        self.key = Some(key.serialize(Writer)?);
-        Ok(())
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), CopyError> {
-        let key = self.key.take();
-        let key = key.ok_or_else(|| CopyError::new("a map's value came before its key"))?;
-        self.entries.push((key, v.serialize(Writer)?));
-        Ok(())
-    }
-
-    fn end(self) -> Result<Data, CopyError> {
-        ser::SerializeStruct::end(self)
-    }
+parts! {
+    SerializeSeq { serialize_element }
+    SerializeTuple { serialize_element }
+    SerializeTupleStruct { serialize_field }
+    SerializeTupleVariant { serialize_field }
+    SerializeMap { serialize_key serialize_value }
+    SerializeStruct { serialize_field(name) }
+    SerializeStructVariant { serialize_field(name) }
 }

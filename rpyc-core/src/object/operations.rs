@@ -322,7 +322,7 @@ impl Netref {
     }
 
     /// The object pickled by its owner, with this pickle protocol.
-    pub(super) fn pickle(&self, protocol: i64) -> Result<Bytes, Error> {
+    pub(crate) fn pickle(&self, protocol: i64) -> Result<Bytes, Error> {
         let answer = self.request(Handler::Pickle, [Any::from(protocol)])?;
         let bytes = |value: &Value| value.as_bytes().cloned();
         expect("PICKLE", "bytes", &answer, bytes)
