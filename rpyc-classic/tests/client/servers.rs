@@ -33,6 +33,12 @@ pub(crate) fn at_both(scenario: impl Fn(SocketAddr) + Send + 'static) {
     });
 }
 
+/// Python's rpyc leaves what a lost connection had to the collector of garbage, and an idle server never collects.
+pub(crate) fn collect(address: SocketAddr) {
+    let conn = connect(address).expect("a connection");
+    conn.execute("import gc; gc.collect()").expect("collected");
+}
+
 /// Waits until it is so.
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {

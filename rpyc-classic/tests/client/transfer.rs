@@ -12,7 +12,7 @@ use rpyc_classic::{
 use rpyc_core::args;
 use tempfile::TempDir;
 
-use crate::servers::{at_both, eventually, on_both};
+use crate::servers::{at_both, collect, eventually, on_both};
 
 fn folder() -> TempDir {
     TempDir::new().expect("a folder")
@@ -464,6 +464,7 @@ fn an_upload_that_is_cut_off_leaves_the_file_of_before_and_is_gone_on_with() {
             );
             assert_eq!(fs::read(&to).expect("to"), b"the one of before");
             eventually("the part has grown, and the server is done with it", || {
+                collect(address);
                 let part = fs::File::open(&part).expect("it stays");
                 let grown = part
                     .metadata()
@@ -485,6 +486,32 @@ fn an_upload_that_is_cut_off_leaves_the_file_of_before_and_is_gone_on_with() {
         fs::write(&to, "the one of before").expect("written");
         cut_off(false);
         assert_eq!(again(false).kept, 0);
+        assert!(fs::read(&to).expect("to") == whole && !part.exists());
+    });
+}
+
+#[test]
+fn a_part_whose_connection_is_garbage_is_gone_on_with() {
+    on_both(|conn| {
+        let folder = folder();
+        let [from, to, part] = names(&folder);
+        let whole = content(3_000_000);
+        fs::write(&from, &whole).expect("written");
+        fs::write(&part, &whole[..1_000_000]).expect("written");
+        let locked = format!(
+            "import fcntl, gc
+class Lost: pass
+lost = Lost()
+lost.itself, lost.part = lost, open({:?}, 'r+b')
+fcntl.flock(lost.part, fcntl.LOCK_EX)
+gc.disable()
+del lost",
+            text(&part)
+        );
+        conn.execute(&locked).expect("executed");
+        let done = Transfer::new(conn).resume(true).upload(&from, text(&to));
+        conn.execute("gc.enable()").expect("executed");
+        assert_eq!(done.expect("uploaded").kept, 1_000_000);
         assert!(fs::read(&to).expect("to") == whole && !part.exists());
     });
 }

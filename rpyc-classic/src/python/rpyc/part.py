@@ -2,6 +2,7 @@
 
 import binascii
 import errno
+import gc
 import os
 import shutil
 import stat
@@ -192,7 +193,7 @@ def _found(path):
 def _open(part, before):
     """Opens a part, which is nobody else's until it is closed, or None if it is another's now. Neither is a link
     followed, which somebody may have put there, nor a pipe waited for."""
-    for _ in range(_TRIES):
+    for tried in range(_TRIES):
         try:
             _check(part, os.lstat(part), before)
         except OSError as error:
@@ -212,7 +213,11 @@ def _open(part, before):
             raise
         os.close(fd)
         if not is_ours:
-            break
+            if tried:
+                break
+            # The other one may be a connection's that was lost: Python's rpyc leaves what such a one had to the
+            # collector of garbage, which an idle server never runs.
+            gc.collect()
     return None
 
 
