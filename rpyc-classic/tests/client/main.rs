@@ -2,6 +2,7 @@
 //! this project's.
 
 mod hostile;
+mod parts;
 mod prompt;
 mod servers;
 mod stdio;

@@ -217,8 +217,14 @@ impl Transfer<'_> {
             let (kind, there) = self.remote_kind(path)?;
             let usable = kind == Kind::File && there > 0 && there <= size;
             let ahead = size.saturating_sub(there) + self.to_verify(size);
-            if usable && self.is_same(local, path, there, ahead)? {
-                return Ok((place, there));
+            if !usable {
+                continue;
+            }
+            match self.is_same(local, path, there, ahead) {
+                Ok(true) => return Ok((place, there)),
+                // Another upload has given the part its name.
+                Err(error) if !is_missing(&error) => return Err(error),
+                _ => {}
             }
         }
         Ok((Place::Part, 0))
@@ -232,6 +238,11 @@ enum Place {
     Part,
     /// What has the name already, whole or not: it grows in place.
     Whole,
+}
+
+fn is_missing(error: &TransferError) -> bool {
+    let raised = error.as_remote();
+    raised.is_some_and(|raised| raised.is("FileNotFoundError"))
 }
 
 fn nothing_to_copy(local: &Path) -> TransferError {
