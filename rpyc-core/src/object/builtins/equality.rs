@@ -50,80 +50,90 @@ pub(super) fn same_value(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Str(one), Value::Str(other)) => return one == other,
         (Value::Bytes(one), Value::Bytes(other)) => return one == other,
+        (Value::Float(float), _) if float.is_nan() => return false,
+        (Value::Complex(real, imaginary), _) if real.is_nan() || imaginary.is_nan() => {
+            return false;
+        }
         _ => {}
     }
-    let is_nan = match (one, other) {
-        // Without a copy: they may be as large as a message.
-        (Value::Str(one), Value::Str(other)) => return one == other,
-        (Value::Bytes(one), Value::Bytes(other)) => return one == other,
-        (Value::Float(float), _) => float.is_nan(),
-        (Value::Complex(real, imaginary), _) => real.is_nan() || imaginary.is_nan(),
-        _ => false,
-    };
-    let bytes = |value| {
-        let mut bytes = Vec::new();
-        put(value, &mut bytes);
-        bytes
-    };
-    !is_nan && bytes(one) == bytes(other)
+    Form::of(one) == Form::of(other)
 }
 
-/// Appends bytes that are the same for two values where they are the same item of a collection: equal,
-/// or both a NaN, which in Python is the same thing as itself.
+/// What is the same for two values where they are the same item of a collection: equal, or both a NaN,
+/// which in Python is the same thing as itself.
 ///
-/// They take time and memory by the size of the value, whatever a peer puts into it.
-pub(super) fn put(value: &Value, out: &mut Vec<u8>) {
-    if let Some(int) = integer(value) {
-        return match int.to_i64() {
-            Some(small) => head(b'i', small.cast_unsigned(), out),
-            None => sized(b'I', &int.to_bigint().to_signed_bytes_be(), out),
-        };
+/// It takes time and memory by the size of the value, whatever a peer puts into it.
+#[derive(Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Form {
+    bytes: Vec<u8>,
+    // The items of each set that the bytes tell of, sorted. They stay apart until the end: a set would copy what is
+    // nested in it at each level.
+    sets: Vec<Vec<Form>>,
+}
+
+impl Form {
+    fn of(value: &Value) -> Form {
+        let mut form = Form::default();
+        form.put(value);
+        form
     }
-    match value {
-        Value::Bytes(bytes) => sized(b'b', bytes, out),
-        Value::Str(text) => sized(b's', text.as_bytes(), out),
-        Value::Float(float) => complex([*float, 0.0], out),
-        Value::Complex(real, imaginary) => complex([*real, *imaginary], out),
-        Value::Tuple(items) => {
-            head(b't', items.len() as u64, out);
-            items.iter().for_each(|item| put(item, out));
-        }
-        Value::Slice(parts) => {
-            head(b':', 0, out);
-            parts.iter().for_each(|part| put(part, out));
-        }
-        // In any order, and however often an item comes.
-        Value::FrozenSet(items) => {
-            let bytes = items.iter().map(|item| {
-                let mut bytes = Vec::new();
-                put(item, &mut bytes);
-                bytes
-            });
-            let mut items: Vec<Vec<u8>> = bytes.collect();
-            items.sort_unstable();
-            items.dedup();
-            sized(b'f', &items.concat(), out);
-        }
-        other => sized(b'n', other.to_string().as_bytes(), out),
+
+    /// Appends one of bytes alone, which tell it apart from all others.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.bytes);
+        self.sets.iter().flatten().for_each(|item| item.write(out));
     }
-}
 
-/// What an item is, so that none can be taken for one of another kind, and how long.
-pub(super) fn head(kind: u8, number: u64, out: &mut Vec<u8>) {
-    out.push(kind);
-    out.extend_from_slice(&number.to_be_bytes());
-}
+    /// Appends that of a value.
+    pub(super) fn put(&mut self, value: &Value) {
+        if let Some(int) = integer(value) {
+            return match int.to_i64() {
+                Some(small) => self.head(b'i', small.cast_unsigned()),
+                None => self.sized(b'I', &int.to_bigint().to_signed_bytes_be()),
+            };
+        }
+        match value {
+            Value::Bytes(bytes) => self.sized(b'b', bytes),
+            Value::Str(text) => self.sized(b's', text.as_bytes()),
+            Value::Float(float) => self.complex([*float, 0.0]),
+            Value::Complex(real, imaginary) => self.complex([*real, *imaginary]),
+            Value::Tuple(items) => {
+                self.head(b't', items.len() as u64);
+                items.iter().for_each(|item| self.put(item));
+            }
+            Value::Slice(parts) => {
+                self.head(b':', 0);
+                parts.iter().for_each(|part| self.put(part));
+            }
+            // In any order, and however often an item comes.
+            Value::FrozenSet(items) => {
+                let mut items: Vec<Form> = items.iter().map(Form::of).collect();
+                items.sort_unstable();
+                items.dedup();
+                self.head(b'f', items.len() as u64);
+                self.sets.push(items);
+            }
+            other => self.sized(b'n', other.to_string().as_bytes()),
+        }
+    }
 
-fn sized(kind: u8, bytes: &[u8], out: &mut Vec<u8>) {
-    head(kind, bytes.len() as u64, out);
-    out.extend_from_slice(bytes);
-}
+    /// Appends what an item is, so that none can be taken for one of another kind, and how long.
+    pub(super) fn head(&mut self, kind: u8, number: u64) {
+        self.bytes.push(kind);
+        self.bytes.extend_from_slice(&number.to_be_bytes());
+    }
 
-/// The same for both zeros, and for every NaN.
-fn complex(parts: [f64; 2], out: &mut Vec<u8>) {
-    for part in parts {
-        let part = if part.is_nan() { f64::NAN } else { part + 0.0 };
-        head(b'c', part.to_bits(), out);
+    fn sized(&mut self, kind: u8, bytes: &[u8]) {
+        self.head(kind, bytes.len() as u64);
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Appends the same for both zeros, and for every NaN.
+    fn complex(&mut self, parts: [f64; 2]) {
+        for part in parts {
+            let part = if part.is_nan() { f64::NAN } else { part + 0.0 };
+            self.head(b'c', part.to_bits());
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::equality::{head, put};
+use super::equality::Form;
 use crate::exception::Exception;
 use crate::object::{Any, short_name};
 use crate::wire::Value;
@@ -23,8 +23,10 @@ impl Key {
     /// # Errors
     /// A TypeError for what isn't hashable.
     pub(super) fn new(any: Any) -> Result<Key, Exception> {
+        let mut form = Form::default();
+        put_any(&any, &mut form)?;
         let mut bytes = Vec::new();
-        put_any(&any, &mut bytes)?;
+        form.write(&mut bytes);
         Ok(Key {
             bytes: bytes.into(),
             any,
@@ -40,18 +42,18 @@ impl Key {
     }
 }
 
-fn put_any(any: &Any, out: &mut Vec<u8>) -> Result<(), Exception> {
+fn put_any(any: &Any, form: &mut Form) -> Result<(), Exception> {
     let (name, is_hashable, identity) = match any {
         Any::Value(value) => {
             if let Some(bad) = unhashable_within(value) {
                 return Err(unhashable(bad.type_name()));
             }
-            put(value, out);
+            form.put(value);
             return Ok(());
         }
         Any::Tuple(items) => {
-            head(b't', items.len() as u64, out);
-            return items.iter().try_for_each(|item| put_any(item, out));
+            form.head(b't', items.len() as u64);
+            return items.iter().try_for_each(|item| put_any(item, form));
         }
         Any::Local(object) => {
             let parts = object.id_parts();
@@ -67,7 +69,7 @@ fn put_any(any: &Any, out: &mut Vec<u8>) -> Result<(), Exception> {
         return Err(unhashable(short_name(&name)));
     }
     for number in identity.numbers() {
-        head(b'@', number, out);
+        form.head(b'@', number);
     }
     Ok(())
 }
@@ -101,6 +103,8 @@ impl Hash for Key {
 #[cfg(test)]
 mod tests {
     use std::hash::BuildHasher;
+
+    use allocation_counter::measure;
 
     use super::super::equality::same_value;
     use super::*;
@@ -186,6 +190,24 @@ mod tests {
         };
         dict.insert(repeated(), "repeated").unwrap();
         assert!(dict.get(repeated()).unwrap().is_some());
+    }
+
+    /// Each level copied all that was in it: 100 MiB.
+    #[test]
+    fn what_is_deep_in_frozensets_is_not_copied_by_each() {
+        let nested = |held: Value| {
+            (0..100).fold(held, |inner, n| {
+                let pair = Value::tuple([Value::from(n), inner]);
+                Value::FrozenSet(vec![pair, Value::from(n)])
+            })
+        };
+        let set = Value::FrozenSet(vec![
+            Value::from("x".repeat(1 << 19)),
+            Value::from("y".repeat(1 << 19)),
+        ]);
+        let value = Any::Value(nested(set));
+        let allocated = measure(|| drop(Key::new(value.clone())));
+        assert!(allocated.bytes_total < 8 << 20, "{allocated:?}");
     }
 
     /// Each place of a tuple could hold either of two items of one hash: 2^20 keys of one hash.
