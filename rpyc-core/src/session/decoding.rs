@@ -40,7 +40,7 @@ impl Link {
         };
         let dialect = match known.is_settled() {
             true => known,
-            false => encoding.learn(known, &payload.to_bytes()),
+            false => encoding.learn(known, &payload),
         };
         self.trace_incoming(dialect, &payload);
         let (mut is_valid, mut memory) = (false, 0);

@@ -1,13 +1,12 @@
 //! Which version of the wire a connection speaks, and between which threads its messages go.
 
-use bytes::Bytes;
 use crossbeam_utils::atomic::AtomicCell;
 
 use crate::dispatch::scheduler::ThreadPair;
 use crate::dispatch::{Current, ReplyTo};
 use crate::error::CloseReason;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::wire::{Dialect, Envelope, Limits, Threads};
+use crate::wire::{Dialect, Envelope, Limits, Payload, Threads};
 
 /// The dialect: the one that this side begins with, then what the peer's first frame shows.
 pub(crate) struct Encoding {
@@ -68,8 +67,8 @@ impl Encoding {
 
     /// The dialect in which to read a message that has just come: it may show more of it than is
     /// known.
-    pub(crate) fn learn(&self, known: Dialect, message: &Bytes) -> Dialect {
-        let learnt = known.learn(message, &self.limits);
+    pub(crate) fn learn(&self, known: Dialect, message: &Payload<'_>) -> Dialect {
+        let learnt = known.learn_from(message, &self.limits);
         self.set(learnt);
         learnt
     }

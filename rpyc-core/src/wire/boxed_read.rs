@@ -159,7 +159,7 @@ fn no_tuple(error: Box<DecodeError>, expected: &'static str) -> Problem {
 
 /// Reads the label of a boxed value.
 #[inline]
-fn label(reader: &mut Reader<'_>) -> Result<i64, Problem> {
+pub(super) fn label(reader: &mut Reader<'_>) -> Result<i64, Problem> {
     match reader.pair_of_small_int() {
         Some(label) => Ok(label),
         None => odd_label(reader),

@@ -267,14 +267,6 @@ pub(crate) enum Payload<'a> {
 
 impl Payload<'_> {
     /// As a buffer that can be shared.
-    pub(crate) fn to_bytes(&self) -> Bytes {
-        match self {
-            Self::Part(part) => Bytes::copy_from_slice(part),
-            Self::Whole(whole) => whole.clone(),
-        }
-    }
-
-    /// As a buffer that can be shared.
     pub(crate) fn into_bytes(self) -> Bytes {
         match self {
             Self::Part(part) => Bytes::copy_from_slice(part),

@@ -154,7 +154,7 @@ impl<T> Message<T> {
 
 /// Reads the head of a message, up to its sequence number.
 #[inline]
-fn kind(reader: &mut Reader<'_>) -> Result<u8, Box<DecodeError>> {
+pub(super) fn kind(reader: &mut Reader<'_>) -> Result<u8, Box<DecodeError>> {
     let start = reader.offset();
     let known = |kind: u8| match kind {
         REQUEST | REPLY | EXCEPTION => Ok(kind),
@@ -198,7 +198,7 @@ fn parts(reader: &mut Reader<'_>, expected: usize) -> Result<(), Box<DecodeError
 }
 
 #[inline]
-fn seq(reader: &mut Reader<'_>) -> Result<Seq, Box<DecodeError>> {
+pub(super) fn seq(reader: &mut Reader<'_>) -> Result<Seq, Box<DecodeError>> {
     let before = reader.left();
     let seq = match reader.short_int() {
         Some(int) => int.into(),
@@ -218,18 +218,24 @@ fn seq_too_long(reader: &Reader<'_>, length: usize) -> Box<DecodeError> {
     DecodeError::at(start, DecodeErrorKind::SeqTooLong { length, limit })
 }
 
-fn request<R: Resolver>(
-    reader: &mut Reader<'_>,
-    resolver: &mut R,
-) -> Result<(Handler, Vec<R::Item>), Problem> {
+/// Reads the head of a request, up to its handler.
+#[inline]
+pub(super) fn handler(reader: &mut Reader<'_>) -> Result<Handler, Problem> {
     const EXPECTED: &str = "a pair of handler and arguments";
     if boxed_read::tuple_count(reader, EXPECTED)? != 2 {
         return Err(ShapeError::new(EXPECTED, "a tuple of another length").into());
     }
-    let handler = match reader.short_int() {
+    Ok(match reader.short_int() {
         Some(number) => Handler::from_number(number),
         None => Handler::from_value(&decode::value(reader)?)?,
-    };
+    })
+}
+
+fn request<R: Resolver>(
+    reader: &mut Reader<'_>,
+    resolver: &mut R,
+) -> Result<(Handler, Vec<R::Item>), Problem> {
+    let handler = handler(reader)?;
     let dialect = reader.dialect();
     if handler != Handler::Del && !dialect.references().are_numbers() {
         return Ok((handler, boxed_read::read_args(reader, resolver)?));

@@ -1,5 +1,6 @@
 //! The dialect of rpyc-ng 7: how it is told from rpyc 6, and what is different in it.
 
+use allocation_counter::measure;
 use bytes::Bytes;
 use rpyc_core::wire::{
     Boxed, ClassId, DecodeErrorKind, Dialect, DumpedException, EncodeError, FrameBuf, FrameDecoder,
@@ -80,6 +81,25 @@ fn a_reference_with_a_kind_tells_rpyc_ng_from_rpyc_6() {
     assert_eq!(Dialect::NG7.to_string(), "rpyc-ng 7");
     assert_eq!(Dialect::CURRENT.to_string(), "rpyc 6 or rpyc-ng 7");
     assert!(Dialect::NG7.is_settled() && !Dialect::CURRENT.is_settled());
+}
+
+/// They were decoded twice, by a peer that never says which version it is for each message.
+#[test]
+fn what_tells_nothing_is_not_read_to_learn_from_it() {
+    let data = Boxed::Value(Value::tuple(vec![Value::from("some text"); 1000]));
+    let reply = Message::Reply {
+        seq: Seq::new(0),
+        result: data.clone(),
+    };
+    for unsettled in [Dialect::CURRENT, Dialect::LEGACY] {
+        for message in [&request(Handler::Ping, vec![data.clone()]), &reply] {
+            let sent = sent(message, unsettled).unwrap();
+            let allocated = measure(|| {
+                assert_eq!(unsettled.learn(&sent, &limits()), unsettled);
+            });
+            assert!(allocated.bytes_total < 1000, "{unsettled}: {allocated:?}");
+        }
+    }
 }
 
 #[test]

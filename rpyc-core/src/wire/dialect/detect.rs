@@ -4,10 +4,13 @@ use bytes::Bytes;
 
 use super::super::{
     boxed::{LOCAL_REF, REMOTE_REF, TUPLE, VALUE},
-    decode,
+    boxed_read, decode,
     error::{DecodeError, DecodeErrorKind},
+    frame::Payload,
     handler::Handler,
     limits::Limits,
+    message,
+    message_write::{REPLY, REQUEST},
     reader::Reader,
     tag,
     value::Value,
@@ -54,25 +57,55 @@ impl Dialect {
     /// This very message is read by the result. What isn't a message changes nothing.
     #[must_use]
     pub fn learn(self, message: &Bytes, limits: &Limits) -> Self {
+        self.learn_from(&Payload::Whole(message.clone()), limits)
+    }
+
+    /// The same for a message that may lie among others.
+    pub(crate) fn learn_from(self, message: &Payload<'_>, limits: &Limits) -> Self {
         if self.is_settled() {
             return self;
         }
-        if self.framing == Framing::Pair {
-            return self.learn_kinds(message, limits);
-        }
-        let value = decode::value(&mut Reader::new(message, limits));
-        let Ok(Some([kind, _, body])) = value.as_ref().map(Value::as_tuple) else {
-            return self;
-        };
-        match kind.as_i64() {
-            Some(1) => self.learn_from_request(body),
-            Some(2) => self.learn_from_boxed(body),
-            Some(3) => match body.as_tuple().and_then(<[_]>::first).and_then(pair) {
-                // An exception, which begins with the module and the name of its class.
-                Some((module, _)) => self.learn_from_name(module),
-                None => self,
-            },
-            _ => self,
+        let mut reader = Reader::of_payload(message, limits).of(self);
+        self.with_message(&mut reader).unwrap_or(self)
+    }
+
+    /// What is known with this message, if it tells anything. What can't tell isn't read: it is read once more for
+    /// itself, and a peer may say nothing else.
+    fn with_message(self, reader: &mut Reader<'_>) -> Option<Self> {
+        let has_kinds = self.framing == Framing::Pair;
+        let kind = message::kind(reader).ok()?;
+        message::seq(reader).ok()?;
+        match kind {
+            REQUEST => {
+                let handler = message::handler(reader).ok()?;
+                let label = boxed_read::label(reader).ok()?;
+                if label == VALUE && !has_target(handler) && handler != Handler::Type {
+                    return None;
+                }
+                let args = decode::value(reader).ok()?;
+                let items = args.as_tuple()?;
+                match has_kinds {
+                    true => self.with_kinds(items_of_request(handler, label, items)),
+                    false => Some(self.learn_from_request(handler, label, items)),
+                }
+            }
+            REPLY => {
+                let label = boxed_read::label(reader)
+                    .ok()
+                    .filter(|label| *label != VALUE)?;
+                let value = decode::value(reader).ok()?;
+                match has_kinds {
+                    true => self.with_kinds(items_of_reference((label, &value))),
+                    false => Some(self.learn_from_boxed((label, &value))),
+                }
+            }
+            // An exception, which begins with the module and the name of its class.
+            _ if self.python == Python::Unknown => {
+                let value = decode::value(reader).ok()?;
+                let (module, _) = pair(value.as_tuple()?.first()?)?;
+                Some(self.learn_from_name(module))
+            }
+            _ => None,
         }
     }
 
@@ -96,36 +129,20 @@ impl Dialect {
 
     /// Whether the peer tells kinds: a reference of its own, or one that it gives back, has them, or it asks for what
     /// nobody else does.
-    fn learn_kinds(mut self, message: &Bytes, limits: &Limits) -> Self {
-        let mut reader = Reader::new(message, limits).of(self);
-        let kind = reader.u8("message type").unwrap_or_default();
-        if !matches!(kind, 1 | 2) {
-            return self;
-        }
-        let value = decode::value(&mut reader).ok();
-        let Some((_, body)) = value.as_ref().and_then(pair) else {
-            return self;
-        };
-        let told = match kind {
-            2 => items_of_reference(body),
-            _ => items_of_request(body),
-        };
-        self.references = match told {
+    fn with_kinds(self, items: Option<usize>) -> Option<Self> {
+        let references = match items? {
             // A peer that doesn't know either does without kinds, and so do both sides.
-            Some(3 | 5) => References::IdPack,
-            Some(4) => References::IdPackWithKind,
-            _ => self.references,
+            3 | 5 => References::IdPack,
+            4 => References::IdPackWithKind,
+            _ => return None,
         };
-        self
+        Some(Self { references, ..self })
     }
 
-    fn learn_from_request(mut self, body: &Value) -> Self {
-        let Some((handler, label, items)) = request(body) else {
-            return self;
-        };
+    fn learn_from_request(mut self, handler: Handler, label: i64, items: &[Value]) -> Self {
         let by_value = label == VALUE;
         if !by_value {
-            self = items.iter().fold(self, Self::learn_from_boxed);
+            self = self.learn_from_all(items);
         }
         if !has_target(handler) {
             return self;
@@ -151,12 +168,17 @@ impl Dialect {
         }
     }
 
-    fn learn_from_boxed(mut self, boxed: &Value) -> Self {
-        let Some((label, Value::Tuple(items))) = labelled(boxed) else {
+    fn learn_from_all(self, items: &[Value]) -> Self {
+        let items = items.iter().filter_map(labelled);
+        items.fold(self, Self::learn_from_boxed)
+    }
+
+    fn learn_from_boxed(mut self, (label, value): (i64, &Value)) -> Self {
+        let Some(items) = value.as_tuple() else {
             return self;
         };
-        let (references, name) = match (label, items.as_slice()) {
-            (TUPLE, items) => return items.iter().fold(self, Self::learn_from_boxed),
+        let (references, name) = match (label, items) {
+            (TUPLE, items) => return self.learn_from_all(items),
             (REMOTE_REF, [Value::Int(_), name, _]) => (References::Number, name),
             (REMOTE_REF, [name @ (Value::Str(_) | Value::Bytes(_)), ..]) => {
                 (References::IdPack, name)
@@ -181,24 +203,29 @@ impl Dialect {
 }
 
 /// How many items the first reference of a request has, of rpyc 6 or rpyc-ng.
-fn items_of_request(body: &Value) -> Option<usize> {
-    let (handler, label, items) = request(body)?;
+fn items_of_request(handler: Handler, label: i64, items: &[Value]) -> Option<usize> {
     match (handler, label) {
         // They name no object as a rule.
         (Handler::Ping | Handler::Close | Handler::GetRoot, _) => None,
         (Handler::Bool | Handler::SubclassCheck | Handler::Type, _) => Some(4),
         (Handler::Inspect | Handler::Del, VALUE) => items.first()?.as_tuple().map(<[_]>::len),
-        (_, TUPLE) => items.iter().find_map(items_of_reference),
+        (_, TUPLE) => items_of_first(items),
         _ => None,
     }
 }
 
 /// How many items the first reference in there has.
-fn items_of_reference(boxed: &Value) -> Option<usize> {
-    let (label, value) = labelled(boxed)?;
+fn items_of_first(boxed: &[Value]) -> Option<usize> {
+    boxed
+        .iter()
+        .filter_map(labelled)
+        .find_map(items_of_reference)
+}
+
+fn items_of_reference((label, value): (i64, &Value)) -> Option<usize> {
     let items = value.as_tuple()?;
     match label {
-        TUPLE => items.iter().find_map(items_of_reference),
+        TUPLE => items_of_first(items),
         LOCAL_REF | REMOTE_REF => Some(items.len()),
         _ => None,
     }
@@ -218,13 +245,6 @@ fn is_about_a_name(handler: Handler) -> bool {
         handler,
         Handler::GetAttr | Handler::DelAttr | Handler::SetAttr | Handler::CallAttr
     )
-}
-
-/// What a request asks for, and its arguments with their label.
-fn request(body: &Value) -> Option<(Handler, i64, &[Value])> {
-    let (handler, args) = pair(body)?;
-    let (label, items) = labelled(args)?;
-    Some((Handler::from_value(handler).ok()?, label, items.as_tuple()?))
 }
 
 /// A boxed value: its label, and what stands behind it.
