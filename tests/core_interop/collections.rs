@@ -273,6 +273,75 @@ fn a_list_is_sorted_by_its_client_extended_and_searched_in_parts() {
 }
 
 #[test]
+fn every_index_and_slice_names_the_items_that_it_names_in_a_list_of_python() {
+    run(
+        shop(),
+        r#"
+        import itertools
+        stock, ours = root.stock(), ["tea", "milk", "bread"]
+        large = 1 << 63, -1 << 63, 1 << 70, -1 << 70
+        for index in *range(-4, 4), *large:
+            if -3 <= index < 3:
+                same(stock[index], ours[index])
+            else:
+                with raises(IndexError, "list index out of range"):
+                    stock[index]
+        ends = None, *range(-4, 5), *large
+        for parts in itertools.product(ends, ends, (None, 1, 2, -1, -2, *large)):
+            same(list(stock[slice(*parts)]), ours[slice(*parts)])
+        "#,
+    );
+}
+
+#[test]
+fn what_is_one_key_in_python_is_one_key_and_one_element() {
+    run_with(
+        shop(),
+        with_public_names(),
+        r#"
+        things = [0, -0.0, False, 1, 1.0, True, 1 + 0j, 0.5, complex(0.5, -0.0), 1.5j, complex(-0.0, 1.5),
+                  "1", "a", b"a", "", b"", (), frozenset(), frozenset([1]), frozenset([2]), frozenset([1, "a"]),
+                  frozenset(["a", 1.0, True]), None, ..., 1 << 64, float(1 << 64), 0x3fe0000000000000]
+        for within in (lambda key: key), (lambda key: (key,)), (lambda key: frozenset([key, 7])):
+            theirs, ours = root.prices(), root.tags()
+            theirs.clear()
+            ours.clear()
+            keys = {}
+            for number, thing in enumerate(things):
+                keys[within(thing)] = theirs[within(thing)] = number
+                ours.add(within(thing))
+            same(list(theirs.items()), list(keys.items()))
+            same((len(ours), set(ours)), (len(keys), set(keys)))
+        # All of them once had one hash. That they are one key is what Python says of one and the same.
+        tags = root.tags()
+        tags.update([float("nan") for _ in range(1000)])
+        same(len(tags), 3)
+        "#,
+    );
+}
+
+/// Their items were compared each with each: 10,000,000,000 times. Of nested ones both directions were
+/// gone through at each level: 2^60 times.
+#[test]
+fn large_and_nested_frozensets_are_compared_in_no_time() {
+    run(
+        shop(),
+        r#"
+        def nested():
+            inner = 1
+            for number in range(50):
+                inner = frozenset([inner, number])
+            return inner
+        prices = root.prices()
+        prices[frozenset(range(100_000))] = "large"
+        same(prices[frozenset(reversed(range(100_000)))], "large")
+        prices[nested()] = "nested"
+        same(prices[nested()], "nested")
+        "#,
+    );
+}
+
+#[test]
 fn a_dict_is_merged_by_its_client_updated_and_copied() {
     run_with(
         shop(),

@@ -1,6 +1,6 @@
 //! Names, docstrings, attributes: what a Python program sees of a Rust service before it calls.
 
-use rpyc_core::{Config, Exposed};
+use rpyc_core::{Config, Exposed, service};
 
 use crate::serving::{run, run_with};
 use crate::shop::{ShopService, shop};
@@ -46,21 +46,78 @@ fn a_serde_type_is_made_of_dicts_and_lists_and_goes_back_as_pairs() {
     );
 }
 
+struct Orders;
+
+#[service]
+impl Orders {
+    #[exposed]
+    fn order(&self, item: i64, count: i64, #[default = 9] price: i64) -> (i64, i64, i64) {
+        (item, count, price)
+    }
+
+    #[exposed]
+    fn ship(&self, a: i64, b: i64, c: i64) -> i64 {
+        a + b + c
+    }
+
+    #[exposed]
+    fn now(&self) {}
+
+    #[exposed]
+    fn all(
+        &self,
+        a: i64,
+        #[rest] more: Vec<i64>,
+        #[keywords] named: Vec<(String, i64)>,
+    ) -> (i64, Vec<i64>, Vec<(String, i64)>) {
+        (a, more, named)
+    }
+}
+
 #[test]
-fn wrong_arguments_are_type_errors_in_the_words_of_python() {
+fn arguments_find_their_places_or_are_refused_as_those_of_a_class_of_python_are() {
+    run(
+        Orders,
+        r#"
+        class Orders:
+            def order(self, item, count, price=9):
+                return item, count, price
+            def ship(self, a, b, c):
+                return a + b + c
+            def now(self):
+                pass
+            def all(self, a, *more, **named):
+                return a, more, tuple(named.items())
+        for name, method in vars(Orders).items():
+            if callable(method):
+                method.__qualname__ = f"Orders.{name}"
+        def outcome(of, name, args, named):
+            try:
+                return getattr(of, name)(*args, **named)
+            except TypeError as error:
+                return str(error).splitlines()[0]
+        seen = set()
+        for name in "order", "ship", "now", "all":
+            for count in range(6):
+                for named in ({}, {"price": 3}, {"count": 2, "price": 3}, {"item": 1}, {"hue": 7},
+                              {"z": 1, "b": 2}, {"a": 5, "c": 6}):
+                    there, here = (outcome(of, name, range(count), named) for of in (root, Orders()))
+                    same(there, here)
+                    seen.add(here)
+        assert len(seen) > 40, seen
+        "#,
+    );
+}
+
+#[test]
+fn an_argument_of_a_wrong_type_is_named() {
     run(
         shop(),
         r#"
-        with raises(TypeError, "ShopService.add() missing 1 required positional argument: 'a'"):
-            root.add()
-        with raises(TypeError, "takes from 2 to 3 positional arguments but 4 were given"):
-            root.add(1, 2, 3)
-        with raises(TypeError, "got an unexpected keyword argument 'c'"):
-            root.add(1, c=2)
-        with raises(TypeError, "got multiple values for argument 'a'"):
-            root.add(1, a=2)
-        with raises(TypeError, "argument 'a' must be int, not str"):
+        with raises(TypeError, "ShopService.add() argument 'a' must be int, not str"):
             root.add("1")
+        with raises(TypeError, "argument 'b' must be int, not NoneType"):
+            root.add(1, None)
         with raises(TypeError, "argument 'words': item 1 must be str, not int"):
             root.join(["a", 2])
         with raises(OverflowError, "argument 'a' is out of range for i64"):

@@ -115,6 +115,37 @@ fn what_is_not_data_is_not_obtained() {
 }
 
 #[test]
+fn an_exception_reads_as_in_python() {
+    session(|conn, _| {
+        let root = conn.root()?;
+        root.call_method("execute", args!["def fail(error): raise eval(error)"])?;
+        let fail = root.call_method("eval", args!["fail"])?;
+        for error in [
+            "OSError(5, 'x')",
+            "OSError('just a text')",
+            "OSError(2, 'no', None)",
+            "OSError(2, 'no', 7)",
+            "OSError(2, 'no', 'a', None, 'b')",
+            "FileNotFoundError(2, 'No such file or directory', '/no/such')",
+            "TimeoutError('too late')",
+            "SyntaxError('wrong')",
+            "SyntaxError('wrong', ('/home/x/m.py', 3, 1, 'x'))",
+            "SyntaxError('wrong', ('<string>', None, None, None))",
+            "IndentationError('wrong', (None, 3, None, None))",
+            "KeyError('key')",
+            "KeyError()",
+            "ValueError('one', 2)",
+        ] {
+            let text = root.call_method("eval", args![format!("str({error})")])?;
+            let raised = fail.call(args![error]).expect_err(error);
+            let message = raised.as_remote().map(Exception::message);
+            assert_eq!(message, Some(text.extract()?), "{error}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn issubclass_is_asked_of_the_owner_of_the_class() {
     session(|conn, rpyc| {
         let root = conn.root()?;

@@ -1,14 +1,14 @@
 //! No code of others runs under a lock of this crate's: it may wait for a lock of its own, for an
 //! interpreter, for a peer.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rpyc_core::executor::{Executor, Job, ThreadPool, is_unlocked};
 use rpyc_core::object::{
-    Any, Args, Context, Function, IdParts, MethodInfo, Object, ObjectRef, ObjectResult,
+    Any, Args, Context, Dict, Function, IdParts, MethodInfo, Object, ObjectRef, ObjectResult, Set,
 };
 use rpyc_core::service::PeerInfo;
 use rpyc_core::wire::{Handler, Str};
@@ -195,4 +195,44 @@ fn foreign_code_runs_under_no_lock() {
         thread::yield_now();
     }
     assert_eq!(count(&seen.locked), 0);
+}
+
+/// Each handle of it is the same object, and looks at the collections as it dies.
+struct Element(Arc<(Set, Dict)>);
+
+impl Object for Element {
+    fn id_parts(&self) -> IdParts {
+        IdParts::instance("tests.Element", &*self.0)
+    }
+}
+
+impl Drop for Element {
+    fn drop(&mut self) {
+        let (set, dict) = &*self.0;
+        let _ = (set.len(), dict.len());
+    }
+}
+
+/// The second handle was dropped under the collection's lock, and waited for it for ever.
+#[test]
+fn an_element_may_use_its_collection_while_it_is_dropped() -> Result<(), Exception> {
+    let (done, ended) = mpsc::channel();
+    thread::spawn(move || {
+        let both = Arc::new((Set::new(), Dict::new()));
+        let (set, dict) = &*both;
+        let element = || Any::object(Element(both.clone()));
+        let work = || -> ObjectResult<_> {
+            let added = [set.insert(element())?, set.insert(element())?];
+            let removed = set.remove(element())?;
+            dict.insert(element(), element())?;
+            dict.insert(element(), element())?;
+            let entry = dict.remove(element())?;
+            Ok((added, removed, entry.is_some(), set.len(), dict.len()))
+        };
+        let _ = done.send(work());
+    });
+    let outcome = ended.recv_timeout(Duration::from_secs(20));
+    let outcome = outcome.expect("nothing waits for ever")?;
+    assert_eq!(outcome, ([true, false], true, true, 0, 0));
+    Ok(())
 }
