@@ -458,6 +458,8 @@ const NO_TABLES: &[&str] = &[
     "program.rs MAIN",
     "session.py _may_import",
     "session.py beginning",
+    "stops.rs HELD_OFF",
+    "stops.rs TURN",
     "thread.rs IS_OURS",
     "thread.rs LOST",
     "thread_state.rs JOB",

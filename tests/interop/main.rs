@@ -3,6 +3,7 @@
 
 mod access;
 mod asynchronous;
+mod blocked_threads;
 mod callbacks;
 mod calls;
 mod chains;

@@ -45,6 +45,7 @@ mod policy;
 mod program;
 mod runtime;
 mod state;
+mod stops;
 mod thread;
 
 use std::fmt;
@@ -68,6 +69,7 @@ use rustpython_vm::{AsObject, Interpreter, PyResult, Settings, VirtualMachine};
 
 use self::here::{Here, PythonSession};
 pub use self::program::{LINK, is_called_as_python, python_name, run_as_python};
+use self::stops::Limiter;
 use self::thread::{STACK_SIZE, Source};
 
 /// A running RustPython interpreter.
@@ -228,6 +230,10 @@ fn live(options: &EvaluatorOptions, started: &Started, stopping: &Receiver<()>) 
         Ok(Err(message)) => return drop(started.send(Err(message))),
         Err(_) => return drop(started.send(Err("it panicked".to_owned()))),
     };
+    let limiter = match Limiter::start() {
+        Ok(limiter) => limiter,
+        Err(error) => return drop(started.send(Err(error.to_string()))),
+    };
     let source = Source::new(interpreter.enter(|vm| vm.new_thread()));
     if started.send(Ok(source.clone())).is_err() {
         return;
@@ -235,6 +241,7 @@ fn live(options: &EvaluatorOptions, started: &Started, stopping: &Receiver<()>) 
     // Not attached here, so that the garbage collector needn't wait for this thread. An error says
     // that nobody is left to ask for the end, which is the end as well.
     let _ = stopping.recv();
+    drop(limiter);
     interpreter.enter(|_| source.stop());
     interpreter.finalize(None);
 }

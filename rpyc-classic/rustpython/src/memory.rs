@@ -14,6 +14,7 @@ use rustpython_vm::{AsObject, PyResult, VirtualMachine};
 
 use super::interrupt;
 use super::library::{library, own};
+use super::stops;
 use super::thread::{STACK_SIZE, Source};
 
 /// Collects the garbage of clients that have gone.
@@ -90,6 +91,9 @@ fn tidy(state: &Mutex<Due>, source: &Weak<Source>) {
             break;
         };
         let last = lock(state).last;
+        if stops::are_held_off() {
+            continue;
+        }
         if last.is_some_and(|last| !last.is_long_ago(!interrupt::is_busy(&source))) {
             continue;
         }
@@ -102,6 +106,8 @@ fn tidy(state: &Mutex<Due>, source: &Weak<Source>) {
         give_all_back();
         let mut due = lock(state);
         due.last = Some(Last::now(started.elapsed()));
+        // It has been given up.
+        due.is_due |= stops::are_held_off();
         if !due.is_due {
             due.is_seen_to = false;
             return;

@@ -6,6 +6,7 @@ use rustpython_vm::{PyPayload, PyResult, VirtualMachine};
 
 use super::frames;
 use super::library::{SUPPORT, own};
+use super::stops;
 
 /// Loads the sources into the interpreter, and makes it fit for many clients.
 pub(super) fn load(vm: &VirtualMachine) -> PyResult<()> {
@@ -15,6 +16,7 @@ pub(super) fn load(vm: &VirtualMachine) -> PyResult<()> {
             .call((), vm)?;
     }
     frames::install(vm)?;
+    stops::install(vm)?;
     let modules = vm.sys_module.get_attr("modules", vm)?;
     let native = vm.import("_rpyc_native", 0)?;
     modules.set_item("_rpyc_native", native, vm)?;

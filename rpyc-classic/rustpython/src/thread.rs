@@ -1,10 +1,10 @@
 //! Who may touch the interpreter: threads that belong to it, and how others come in.
 //!
 //! A thread is *attached* while it works with Python objects and *detached* while it doesn't.
-//! The garbage collector stops all attached threads, and waits for them: so a thread that
-//! blocks must be detached. The executing threads here belong to the interpreter for their whole
-//! life and are detached by default; [`Source::attached`] attaches one for the time of an operation,
-//! [`detached`] lets go for the time of a wait.
+//! The garbage collector stops all attached threads, and waits for them, though not for ever
+//! (`stops.rs`): so a thread that blocks must be detached. The executing threads here belong to the
+//! interpreter for their whole life and are detached by default; [`Source::attached`] attaches one
+//! for the time of an operation, [`detached`] lets go for the time of a wait.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
