@@ -8,7 +8,7 @@ use syn::{
 };
 
 use crate::method::{check_plain, is_shared};
-use crate::options::{Name, name_of, refuse, take_mark};
+use crate::options::{Options, name_of, refuse, take_mark};
 
 /// One method of the trait.
 struct Method {
@@ -18,7 +18,7 @@ struct Method {
     request: TokenStream,
 }
 
-pub(crate) fn expand(Name(name): Name, mut item: ItemTrait) -> syn::Result<TokenStream> {
+pub(crate) fn expand(options: Options, mut item: ItemTrait) -> syn::Result<TokenStream> {
     if !item.generics.params.is_empty() {
         return refuse(
             &item.generics,
@@ -36,7 +36,7 @@ pub(crate) fn expand(Name(name): Name, mut item: ItemTrait) -> syn::Result<Token
         }
     }
     let (of, vis) = (&item.ident, &item.vis);
-    let client = match &name {
+    let client = match &options.name {
         Some(name) => Ident::new(&name.value(), name.span()),
         None => format_ident!("{}Client", of.unraw()),
     };

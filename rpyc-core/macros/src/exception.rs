@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Field, Fields, Ident, Member, Type};
 
-use crate::options::{ExceptionOptions, refuse};
+use crate::options::{Options, options, refuse};
 
 /// One field, and whether it is an argument of the exception.
 struct Part {
@@ -31,15 +31,17 @@ pub(crate) fn expand(input: DeriveInput) -> syn::Result<TokenStream> {
             "an exception has one class: derive it for a struct each, and gather them in an enum",
         );
     };
-    let mut options = ExceptionOptions::default();
+    let mut of_class = Options::default();
     for attribute in &input.attrs {
         if attribute.path().is_ident("exception") {
-            options = attribute.parse_args()?;
+            of_class = attribute.parse_args_with(options(&["module", "class"]))?;
         }
     }
-    let ExceptionOptions { module, class } = options;
+    let module = of_class.module;
     let module = module.map_or_else(|| quote!(::core::module_path!()), |module| quote!(#module));
-    let class = class.map_or_else(|| of.unraw().to_string(), |class| class.value());
+    let class = of_class
+        .name
+        .map_or_else(|| of.unraw().to_string(), |class| class.value());
     let parts = parts(&data.fields);
     let to = to_exception(of, &parts);
     let from = from_exception(&parts);

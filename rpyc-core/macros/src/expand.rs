@@ -8,7 +8,7 @@ use syn::ext::IdentExt;
 use syn::{Ident, ImplItem, ItemImpl, Type};
 
 use crate::method::Call;
-use crate::options::{TypeOptions, doc_of, name_of, refuse, take_mark};
+use crate::options::{Options, doc_of, name_of, refuse, take_mark};
 
 /// What the block makes of its type.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(crate) enum Kind {
 
 pub(crate) fn expand(
     kind: Kind,
-    options: TypeOptions,
+    options: Options,
     mut block: ItemImpl,
 ) -> syn::Result<TokenStream> {
     let of = (*block.self_ty).clone();

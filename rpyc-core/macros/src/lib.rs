@@ -10,6 +10,7 @@ mod options;
 mod tests;
 
 use proc_macro::TokenStream;
+use syn::parse::Parser;
 use syn::parse_macro_input;
 
 use crate::expand::Kind;
@@ -93,13 +94,16 @@ pub fn python_exception(item: TokenStream) -> TokenStream {
 /// `#[client(name = "...")]` gives the struct another name.
 #[proc_macro_attribute]
 pub fn client(options: TokenStream, item: TokenStream) -> TokenStream {
-    let (options, item) = (parse_macro_input!(options), parse_macro_input!(item));
-    made(client::expand(options, item))
+    let options = options::options(&["name"]).parse(options);
+    let item = parse_macro_input!(item);
+    made(options.and_then(|options| client::expand(options, item)))
 }
 
 fn of_block(kind: Kind, options: TokenStream, item: TokenStream) -> TokenStream {
-    let (options, item) = (parse_macro_input!(options), parse_macro_input!(item));
-    made(expand::expand(kind, options, item))
+    let known = ["name", "module", "aliases"];
+    let options = options::options(&known).parse(options);
+    let item = parse_macro_input!(item);
+    made(options.and_then(|options| expand::expand(kind, options, item)))
 }
 
 fn made(expanded: syn::Result<proc_macro2::TokenStream>) -> TokenStream {

@@ -2,84 +2,41 @@
 
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::parse::{Parse, ParseStream};
+use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitStr, Meta, Token};
 
 type Metas = Punctuated<Meta, Token![,]>;
 
-/// Of the attribute on the block.
+/// What stands in the parentheses of an attribute.
 #[derive(Default)]
-pub(crate) struct TypeOptions {
+pub(crate) struct Options {
     pub(crate) name: Option<LitStr>,
     pub(crate) module: Option<LitStr>,
     pub(crate) aliases: Vec<LitStr>,
 }
 
-impl Parse for TypeOptions {
-    fn parse(input: ParseStream<'_>) -> syn::Result<TypeOptions> {
-        let mut options = TypeOptions::default();
-        for (name, meta) in known(input, &["name", "module", "aliases"])? {
-            match name {
-                "name" => options.name = Some(text(&meta)?),
-                "module" => options.module = Some(text(&meta)?),
-                _ => {
-                    let names = meta
-                        .require_list()?
-                        .parse_args_with(Punctuated::<LitStr, Token![,]>::parse_terminated)?;
+/// Reads an attribute's options, of which it knows these.
+pub(crate) fn options(known: &[&str]) -> impl FnOnce(ParseStream<'_>) -> syn::Result<Options> {
+    move |input| {
+        let mut options = Options::default();
+        for meta in Metas::parse_terminated(input)? {
+            match known.iter().find(|one| meta.path().is_ident(one)) {
+                Some(&"name" | &"class") => options.name = Some(text(&meta)?),
+                Some(&"module") => options.module = Some(text(&meta)?),
+                Some(_) => {
+                    let names = Punctuated::<LitStr, Token![,]>::parse_terminated;
+                    let names = meta.require_list()?.parse_args_with(names)?;
                     options.aliases = names.into_iter().collect();
+                }
+                None => {
+                    let why = format!("unknown option; known: {}", known.join(", "));
+                    return refuse(meta, &why);
                 }
             }
         }
         Ok(options)
     }
-}
-
-/// Of `#[client]`, and of a mark on a method.
-#[derive(Default)]
-pub(crate) struct Name(pub(crate) Option<LitStr>);
-
-impl Parse for Name {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Name> {
-        let last = known(input, &["name"])?.pop();
-        last.map(|(_, meta)| text(&meta)).transpose().map(Name)
-    }
-}
-
-/// Of `#[exception(..)]`.
-#[derive(Default)]
-pub(crate) struct ExceptionOptions {
-    pub(crate) module: Option<LitStr>,
-    pub(crate) class: Option<LitStr>,
-}
-
-impl Parse for ExceptionOptions {
-    fn parse(input: ParseStream<'_>) -> syn::Result<ExceptionOptions> {
-        let mut options = ExceptionOptions::default();
-        for (name, meta) in known(input, &["module", "class"])? {
-            let option = match name {
-                "module" => &mut options.module,
-                _ => &mut options.class,
-            };
-            *option = Some(text(&meta)?);
-        }
-        Ok(options)
-    }
-}
-
-/// The options that stand there, if all are among those that are known.
-fn known(input: ParseStream<'_>, known: &[&'static str]) -> syn::Result<Vec<(&'static str, Meta)>> {
-    let named = |meta: Meta| match known.iter().find(|one| meta.path().is_ident(one)) {
-        Some(name) => Ok((*name, meta)),
-        None => refuse(
-            meta,
-            &format!("unknown option; known: {}", known.join(", ")),
-        ),
-    };
-    Metas::parse_terminated(input)?
-        .into_iter()
-        .map(named)
-        .collect()
 }
 
 /// The word of a mark on a method or a parameter, and the attribute.
@@ -107,7 +64,7 @@ pub(crate) fn take_mark(
 /// The name that a method's mark gives it at the peer; else its own, less what says what it does.
 pub(crate) fn name_of((word, attribute): &Mark, method: &Ident) -> syn::Result<String> {
     if !matches!(attribute.meta, Meta::Path(_))
-        && let Name(Some(name)) = attribute.parse_args()?
+        && let Some(name) = attribute.parse_args_with(options(&["name"]))?.name
     {
         return Ok(name.value());
     }

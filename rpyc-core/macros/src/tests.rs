@@ -1,13 +1,13 @@
 //! What doesn't compile says why.
 
 use crate::expand::{Kind, expand};
-use crate::options::{Name, TypeOptions};
+use crate::options::Options;
 use crate::{client, exception};
 
 #[track_caller]
 fn refuses(kind: Kind, block: &str, because: &str) {
     let item = syn::parse_str(block).expect("an impl block");
-    let refused = expand(kind, TypeOptions::default(), item).expect_err(block);
+    let refused = expand(kind, Options::default(), item).expect_err(block);
     assert!(refused.to_string().contains(because), "{block}: {refused}");
 }
 
@@ -44,7 +44,7 @@ fn parameters_of_this_side_stand_anywhere() {
     let params = "#[default] a: i64, cx: &Context<'_>, #[rest] b: Vec<i64>, this: &Exposed<S>";
     let block = format!("impl S {{ #[exposed] fn f(&self, {params}) {{}} }}");
     let block = syn::parse_str(&block).expect("an impl block");
-    assert!(expand(Kind::Object, TypeOptions::default(), block).is_ok());
+    assert!(expand(Kind::Object, Options::default(), block).is_ok());
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_trait_that_no_remote_object_could_have_is_refused() {
         ),
     ] {
         let item = syn::parse_str(&format!("trait T {{ {entry} }}")).expect("a trait");
-        let refused = client::expand(Name::default(), item).expect_err(entry);
+        let refused = client::expand(Options::default(), item).expect_err(entry);
         assert!(refused.to_string().contains(because), "{entry}: {refused}");
     }
 }
@@ -143,7 +143,7 @@ fn a_raw_identifier_is_the_name_without_its_prefix() {
         #[getter] fn r#move(&self) -> i64 { 1 }
     }";
     let block = syn::parse_str(block).expect("an impl block");
-    let made = expand(Kind::Service, TypeOptions::default(), block).expect("it compiles");
+    let made = expand(Kind::Service, Options::default(), block).expect("it compiles");
     let made = made.to_string();
     for text in ["\"type\"", "\"type.match\"", "\"in\"", "\"move\""] {
         assert!(made.contains(text), "{text}: {made}");

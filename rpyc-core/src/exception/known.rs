@@ -9,37 +9,11 @@ use std::sync::Arc;
 use super::Exception;
 use crate::wire::Str;
 
-/// A Rust error that stands for one of Python's exception classes, in both directions.
+/// A Rust error that stands for one of Python's exception classes, in both directions; the
+/// [derive](derive@crate::PythonException) implements it.
 ///
-/// ```
-/// use rpyc_core::{Config, Exception, PythonException};
-///
-/// #[derive(Debug, PartialEq, thiserror::Error)]
-/// #[error("there are only {left} of {what}")]
-/// struct OutOfStock {
-///     what: String,
-///     left: i64,
-/// }
-///
-/// impl PythonException for OutOfStock {
-///     const MODULE: &str = "shop";
-///     const CLASS: &str = "OutOfStock";
-///
-///     fn from_exception(exception: &Exception) -> Option<OutOfStock> {
-///         Some(OutOfStock {
-///             what: exception.args().first()?.as_str()?.to_owned(),
-///             left: exception.attr("left")?.as_i64()?,
-///         })
-///     }
-/// }
-///
-/// let mut config = Config::default();
-/// config.instantiate_custom_exceptions = true;
-/// config.known_exceptions.register::<OutOfStock>();
-/// ```
-///
-/// What a peer raises as `shop.OutOfStock` over a connection with this config can then be turned
-/// into the type by [`Exception::downcast`].
+/// What a peer raises as of the class is made the type again by [`Exception::downcast`], on a connection whose
+/// [`Config`](crate::Config) has it among its `known_exceptions`.
 pub trait PythonException: StdError + Sized + 'static {
     /// The module that defines the class in Python.
     const MODULE: &str;

@@ -8,16 +8,10 @@
 /// ```
 /// use rpyc_core::args;
 /// let args = args![vec![1, 2], progress = |done: u32, total: u32| println!("{done}/{total}")];
+/// assert_eq!(&*args.keyword[0].0, "progress");
 /// ```
 ///
 /// A raw identifier names the argument without its prefix: `r#type = "x"` is Python's `type="x"`.
-///
-/// ```
-/// use rpyc_core::args;
-/// let args = args![1, "two", depth = 3];
-/// assert_eq!(args.positional.len(), 2);
-/// assert_eq!(&*args.keyword[0].0, "depth");
-/// ```
 #[macro_export]
 macro_rules! args {
     (@add $args:expr $(,)?) => { $args };

@@ -13,9 +13,9 @@ use super::{Args, FromAny, Function, IntoAny, ObjectResult};
 /// let add = callback(|a: i64, b: i64| a + b);
 /// let args = args!["sum", add];
 /// ```
-pub fn callback<P>(function: impl Callback<P>) -> Function {
+pub fn callback<P, F: Callback<P>>(function: F) -> Function {
     let signature = Signature::function("callback");
-    let names = NAMES.iter().take(function.parameters());
+    let names = NAMES.iter().take(F::PARAMETERS);
     let signature = names.fold(signature, |all, name| all.required(name));
     Function::new("callback", move |_, args| function.call(&signature, args))
 }
@@ -28,7 +28,7 @@ pub fn callback<P>(function: impl Callback<P>) -> Function {
 )]
 pub trait Callback<P>: Send + Sync + 'static {
     #[doc(hidden)]
-    fn parameters(&self) -> usize;
+    const PARAMETERS: usize;
 
     #[doc(hidden)]
     fn call(&self, signature: &Signature, args: Args) -> ObjectResult;
@@ -45,9 +45,7 @@ macro_rules! callbacks {
                 R: IntoAny,
                 $($name: FromAny,)*
             {
-                fn parameters(&self) -> usize {
-                    $count
-                }
+                const PARAMETERS: usize = $count;
 
                 fn call(&self, signature: &Signature, args: Args) -> ObjectResult {
                     #[allow(unused_mut)] // of no parameters

@@ -107,20 +107,6 @@ impl<T: Send + Sync + 'static> Exposed<T> {
         let method = self.0.class.method(name)?;
         Some(method.call(self, cx, Args::from(args)))
     }
-
-    /// Calls `__exit__` with as many arguments as it takes: the exception alone, or Python's
-    /// type, value and traceback.
-    fn call_exit(&self, cx: &Context<'_>, exc: Any) -> ObjectResult {
-        let Some(method) = self.0.class.method("__exit__") else {
-            return Err(self.no_attribute("__exit__"));
-        };
-        let args = match method.most {
-            Some(0) => Vec::new(),
-            Some(1) => vec![exc],
-            _ => vec![exc.clone(), exc, Any::NONE],
-        };
-        method.call(self, cx, Args::from(args))
-    }
 }
 
 impl<T: Send + Sync + 'static> Object for Exposed<T> {
@@ -178,15 +164,18 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
         method.call(self, cx, args)
     }
 
-    fn call_method(&self, cx: &Context<'_>, name: &str, mut args: Args) -> ObjectResult {
+    fn call_method(&self, cx: &Context<'_>, name: &str, args: Args) -> ObjectResult {
         match self.0.class.member(cx, name) {
-            Some(Member::Method(_)) if name == "__exit__" => {
-                let exc = match args.positional.len() {
-                    0 => Any::NONE,
-                    1 => args.positional.swap_remove(0),
-                    _ => args.positional.swap_remove(1),
+            // It gets as many as it takes: the exception alone, or Python's type, value and traceback.
+            Some(Member::Method(method)) if name == "__exit__" => {
+                let given = args.positional;
+                let exc = given.get(1).or(given.first()).unwrap_or(&Any::NONE).clone();
+                let passed = match method.most {
+                    Some(0) => Vec::new(),
+                    Some(1) => vec![exc],
+                    _ => vec![exc.clone(), exc, Any::NONE],
                 };
-                self.call_exit(cx, exc)
+                method.call(self, cx, Args::from(passed))
             }
             Some(Member::Method(method)) => method.call(self, cx, args),
             _ => self.attr(cx, name)?.call_in(cx, args),
@@ -265,10 +254,6 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
             Some(Err(exception)) => Err(exception),
             None => Err(is_not(self.0.class.name(), "an iterator")),
         }
-    }
-
-    fn exit(&self, cx: &Context<'_>, exc: Any) -> ObjectResult {
-        self.call_exit(cx, exc)
     }
 }
 

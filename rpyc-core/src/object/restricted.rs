@@ -55,13 +55,12 @@ impl Object for Restricted {
         if !self.writable.contains(name) {
             return Err(refusal(name));
         }
-        let decided = self
-            .object
-            .access_override(cx, Access::Set, name, Some(&value));
-        match decided {
-            Some(decided) => decided.map(drop),
-            None => self.object.set_attr(cx, name, value),
-        }
+        let object = &self.object;
+        let decided = object.access_override(cx, Access::Set, name, Some(&value));
+        decided.map_or_else(
+            || object.set_attr(cx, name, value),
+            |decided| decided.map(drop),
+        )
     }
 
     fn del_attr(&self, _: &Context<'_>, name: &str) -> ObjectResult<()> {

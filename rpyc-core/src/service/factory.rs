@@ -25,29 +25,7 @@ where
 }
 
 /// What a server is built of: a service, which is the same one for all clients, or a closure that
-/// makes one for each.
-///
-/// ```
-/// use rpyc_core::service;
-/// use rpyc_core::service::{IntoFactory, ServiceFactory};
-///
-/// struct Lab;
-///
-/// #[service]
-/// impl Lab {
-///     #[exposed]
-///     fn name(&self) -> &'static str {
-///         "lab 3"
-///     }
-/// }
-///
-/// # fn main() -> Result<(), rpyc_core::Exception> {
-/// let one_for_all = Lab.into_factory();
-/// let one_each = (|| Lab).into_factory();
-/// # let _ = (one_for_all.create()?, one_each.create()?);
-/// # Ok(())
-/// # }
-/// ```
+/// makes one for each: `Lab`, or `|| Lab::new()`.
 ///
 /// `Kind` tells the compiler the two apart; it is never written.
 #[diagnostic::on_unimplemented(

@@ -47,41 +47,25 @@ impl<'a> Machine<'a> {
             b'N' => self.push(Node::None),
             0x88 => self.push(Node::Bool(true)),
             0x89 => self.push(Node::Bool(false)),
-            b'J' => {
-                let int = i32::from_le_bytes(self.array()?);
-                self.push(Node::Int(int.into()))
+            b'J' => self.long(4),
+            b'K' | b'M' => {
+                let int = self.number(if opcode == b'K' { 1 } else { 2 })?;
+                self.push(Node::Int(i128::try_from(int).map_err(|_| malformed())?))
             }
-            b'K' => {
-                let int = self.byte()?;
-                self.push(Node::Int(int.into()))
-            }
-            b'M' => {
-                let int = u16::from_le_bytes(self.array()?);
-                self.push(Node::Int(int.into()))
-            }
-            0x8a => {
-                let length = self.byte()?;
-                self.long(length.into())
-            }
-            0x8b => {
-                let length = self.length4()?;
+            0x8a | 0x8b => {
+                let length = self.number(if opcode == 0x8a { 1 } else { 4 })?;
                 self.long(length)
             }
             b'G' => {
                 let float = f64::from_be_bytes(self.array()?);
                 self.push(Node::Float(float))
             }
-            0x8c | b'X' | 0x8d => {
-                let length = self.length_of(opcode, 0x8c, 0x8d)?;
-                let bytes = self.take(length)?;
-                self.push(Node::Str(text(bytes)))
-            }
-            b'C' | b'B' | 0x8e | 0x96 => {
-                let length =
-                    self.length_of(opcode, b'C', if opcode == 0x96 { 0x96 } else { 0x8e })?;
-                let bytes = self.take(length)?;
-                self.push(Node::Bytes(bytes))
-            }
+            0x8c => self.text(1),
+            b'X' => self.text(4),
+            0x8d => self.text(8),
+            b'C' => self.bytes(1),
+            b'B' => self.bytes(4),
+            0x8e | 0x96 => self.bytes(8),
             b']' | b')' | 0x8f => self.push(Node::Items(Vec::new())),
             b'}' => self.push(Node::Dict(Vec::new())),
             b'l' | b't' | 0x91 => {
@@ -127,20 +111,12 @@ impl<'a> Machine<'a> {
                 self.refer(top)
             }
             0x94 => self.remember(self.memo.len()),
-            b'q' => {
-                let index = self.byte()?;
-                self.remember(index.into())
-            }
-            b'r' => {
-                let index = self.length4()?;
+            b'q' | b'r' => {
+                let index = self.number(if opcode == b'q' { 1 } else { 4 })?;
                 self.remember(index)
             }
-            b'h' => {
-                let index = self.byte()?;
-                self.recall(index.into())
-            }
-            b'j' => {
-                let index = self.length4()?;
+            b'h' | b'j' => {
+                let index = self.number(if opcode == b'h' { 1 } else { 4 })?;
                 self.recall(index)
             }
             other => Err(self.refusal(other)),
@@ -261,6 +237,7 @@ impl<'a> Machine<'a> {
         self.refer(known.ok_or_else(malformed)?)
     }
 
+    /// Pushes the int that the next bytes are, with its sign.
     fn long(&mut self, length: usize) -> Outcome<()> {
         let bytes = self.take(length)?;
         let negative = bytes.last().is_some_and(|last| last & 0x80 != 0);
@@ -270,6 +247,19 @@ impl<'a> Machine<'a> {
         };
         part.copy_from_slice(bytes);
         self.push(Node::Int(i128::from_le_bytes(whole)))
+    }
+
+    /// Pushes the text whose length the next `width` bytes are.
+    fn text(&mut self, width: usize) -> Outcome<()> {
+        let length = self.number(width)?;
+        let bytes = self.take(length)?;
+        self.push(Node::Str(text(bytes)))
+    }
+
+    fn bytes(&mut self, width: usize) -> Outcome<()> {
+        let length = self.number(width)?;
+        let bytes = self.take(length)?;
+        self.push(Node::Bytes(bytes))
     }
 
     fn byte(&mut self) -> Outcome<u8> {
@@ -288,21 +278,11 @@ impl<'a> Machine<'a> {
         Ok(bytes)
     }
 
-    fn length4(&mut self) -> Outcome<usize> {
-        let length = u32::from_le_bytes(self.array()?);
-        usize::try_from(length).map_err(|_| malformed())
-    }
-
-    /// The length that follows: one byte for the short opcode, eight for the long, else four.
-    fn length_of(&mut self, opcode: u8, short: u8, long: u8) -> Outcome<usize> {
-        if opcode == short {
-            self.byte().map(usize::from)
-        } else if opcode == long {
-            let length = u64::from_le_bytes(self.array()?);
-            usize::try_from(length).map_err(|_| malformed())
-        } else {
-            self.length4()
-        }
+    /// The number that the next `width` bytes are, eight at the most.
+    fn number(&mut self, width: usize) -> Outcome<usize> {
+        let bytes = self.take(width)?.iter().rev();
+        let number = bytes.fold(0, |number, byte| number << 8 | u64::from(*byte));
+        usize::try_from(number).map_err(|_| malformed())
     }
 }
 

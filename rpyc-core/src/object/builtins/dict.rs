@@ -80,12 +80,10 @@ fn class() -> Class<Mutex<Entries>> {
             let key = key_of(this, cx, key)?;
             Ok(this.lock().contains_key(&key))
         })
-        .with("__iter__", [], |this, _, []| {
-            Ok(Iter::named("builtins.dict_keyiterator", keys(this)))
-        })
+        .with("__iter__", [], |this, _, []| Ok(Iter::new(keys(this))))
         .with("__reversed__", [], |this, _, []| {
             let reversed = keys(this).into_iter().rev();
-            Ok(Iter::named("builtins.dict_reversekeyiterator", reversed))
+            Ok(Iter::new(reversed))
         })
         .with("__repr__", [], repr)
         .with("__eq__", ["other"], equals)

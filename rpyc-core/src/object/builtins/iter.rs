@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::exception::Exception;
 use crate::object::{
-    Any, Args, Context, IdParts, Identity, IntoAny, MethodInfo, Object, ObjectResult,
+    Any, Args, Context, FromAny, Function, IdParts, IntoAny, MethodInfo, Object, ObjectResult,
 };
 use crate::sync::Mutex;
 use crate::wire::Str;
@@ -15,12 +15,7 @@ use crate::wire::Str;
 /// A Python peer takes it for a generator: `for`, `next` and `buffiter` work, `close` drops the Rust
 /// iterator.
 #[derive(Clone)]
-pub struct Iter(Arc<Inner>);
-
-struct Inner {
-    name: &'static str,
-    items: Mutex<State>,
-}
+pub struct Iter(Arc<Mutex<State>>);
 
 /// Where the Rust iterator is.
 enum State {
@@ -40,25 +35,12 @@ impl Iter {
         I::Item: IntoAny + 'static,
         I::IntoIter: Send + 'static,
     {
-        Iter::named("builtins.generator", items)
-    }
-
-    /// The same under the name of another of Python's iterators.
-    pub(super) fn named<I>(name: &'static str, items: I) -> Iter
-    where
-        I: IntoIterator,
-        I::Item: IntoAny + 'static,
-        I::IntoIter: Send + 'static,
-    {
         let items: Items = Box::new(items.into_iter().map(IntoAny::into_any));
-        Iter(Arc::new(Inner {
-            name,
-            items: Mutex::new(State::Idle(items)),
-        }))
+        Iter(Arc::new(Mutex::new(State::Idle(items))))
     }
 
     fn close(&self) {
-        let items = std::mem::replace(&mut *self.0.items.lock(), State::Ended);
+        let items = std::mem::replace(&mut *self.0.lock(), State::Ended);
         drop(items);
     }
 }
@@ -71,11 +53,7 @@ impl IntoAny for Iter {
 
 impl Object for Iter {
     fn id_parts(&self) -> IdParts {
-        IdParts {
-            name: Str::from_static(self.0.name),
-            class: Identity::of_class(self.0.name),
-            instance: Some(Identity::of(&*self.0)),
-        }
+        IdParts::instance("builtins.generator", &*self.0)
     }
 
     fn has_attr(&self, _: &Context<'_>, name: &str) -> bool {
@@ -87,8 +65,7 @@ impl Object for Iter {
             return Err(self.no_attribute(name));
         };
         let this = self.clone();
-        let method =
-            super::super::Function::new(name, move |cx, args| this.call_method(cx, name, args));
+        let method = Function::new(name, move |cx, args| this.call_method(cx, name, args));
         Ok(Any::object(method.bound_to(Arc::new(self.clone()))))
     }
 
@@ -107,14 +84,14 @@ impl Object for Iter {
             "throw" => {
                 self.close();
                 match args.positional.into_iter().next() {
-                    Some(exc) => Err(<Exception as super::super::FromAny>::from_any(exc)?),
+                    Some(exc) => Err(Exception::from_any(exc)?),
                     None => Err(Exception::type_error(
                         "throw expected at least 1 argument, got 0",
                     )),
                 }
             }
             "__length_hint__" => {
-                let hint = match &*self.0.items.lock() {
+                let hint = match &*self.0.lock() {
                     State::Idle(items) => items.size_hint().0,
                     State::Ended | State::Executing => 0,
                 };
@@ -126,7 +103,7 @@ impl Object for Iter {
     }
 
     fn next(&self, _: &Context<'_>) -> ObjectResult<Option<Any>> {
-        let mut items = match &mut *self.0.items.lock() {
+        let mut items = match &mut *self.0.lock() {
             State::Ended => return Ok(None),
             State::Executing => {
                 return Err(Exception::value_error("generator already executing"));
@@ -138,7 +115,7 @@ impl Object for Iter {
         };
         // A panic leaves it executing: it is of no use any more.
         let item = items.next();
-        let mut state = self.0.items.lock();
+        let mut state = self.0.lock();
         // Closed meanwhile, it stays so.
         let goes_on = matches!(*state, State::Executing) && matches!(item, Some(Ok(_)));
         if goes_on {
@@ -163,7 +140,7 @@ impl Object for Iter {
 
 impl fmt::Debug for Iter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<iterator {}>", self.0.name)
+        f.write_str("<iterator>")
     }
 }
 

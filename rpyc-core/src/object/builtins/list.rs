@@ -59,7 +59,7 @@ fn class() -> Class<Mutex<Vec<Any>>> {
         .with("__iter__", [], |this, _, []| Ok(iterate(this)))
         .with("__reversed__", [], |this, _, []| {
             let reversed = items(this).into_iter().rev();
-            Ok(Iter::named("builtins.list_reverseiterator", reversed))
+            Ok(Iter::new(reversed))
         })
         .with("__repr__", [], |this, cx, []| {
             Ok(format!("[{}]", reprs_of(cx, &items(this))?))
@@ -224,7 +224,7 @@ fn iterate(this: &This) -> Iter {
         index += 1;
         item
     });
-    Iter::named("builtins.list_iterator", items)
+    Iter::new(items)
 }
 
 fn find(items: &[Any], cx: &Context<'_>, wanted: &Any) -> ObjectResult<Option<usize>> {

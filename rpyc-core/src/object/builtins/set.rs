@@ -176,9 +176,7 @@ fn class() -> Class<Mutex<Keys>> {
             let key = Key::new(key)?;
             Ok(this.lock().contains(&key))
         })
-        .with("__iter__", [], |this, _, []| {
-            Ok(Iter::named("builtins.set_iterator", elements(this)))
-        })
+        .with("__iter__", [], |this, _, []| Ok(Iter::new(elements(this))))
         .with("__repr__", [], |this, cx, []| {
             match elements(this).as_slice() {
                 [] => Ok("set()".to_owned()),

@@ -18,16 +18,14 @@
 mod from;
 mod from_peer;
 mod into;
-mod plain;
 mod tuples;
 
 pub use self::from_peer::items;
 pub(crate) use self::from_peer::plain;
 pub(super) use self::from_peer::{items_here, pairs};
-#[doc(hidden)]
-pub use self::plain::{from_plain, plain_or_name};
 use super::{Any, ObjectResult};
 use crate::exception::ConversionError;
+use crate::wire::Value;
 
 /// A Rust type that an argument or a result can be turned into.
 ///
@@ -81,4 +79,21 @@ pub trait IntoAny {
         let items: ObjectResult<Vec<Any>> = items.into_iter().map(IntoAny::into_any).collect();
         Ok(Any::tuple(items?))
     }
+}
+
+/// A field of an exception as a plain value; of what isn't one, a text that names it.
+#[doc(hidden)]
+pub fn plain_or_name(field: impl IntoAny) -> Value {
+    match field.into_any() {
+        Ok(Any::Value(value)) => value,
+        Ok(other) => Value::from(format!("<{}>", other.type_name())),
+        Err(refused) => Value::from(format!("<{refused}>")),
+    }
+}
+
+/// The field again, where it is of its type; one that isn't there is `None`.
+#[doc(hidden)]
+pub fn from_plain<T: FromAny>(value: Option<&Value>) -> Option<T> {
+    let value = value.cloned().unwrap_or(Value::None);
+    T::from_any(Any::Value(value)).ok()
 }
