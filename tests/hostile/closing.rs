@@ -1,7 +1,8 @@
 //! CLOSE, and what comes behind it.
 
+use rpyc_core::config::Nesting;
 use rpyc_core::error::CloseReason;
-use rpyc_core::wire::{Boxed, Handler, Message};
+use rpyc_core::wire::{Boxed, Handler, Message, Seq};
 
 use crate::memory::bounded;
 use crate::peer::{Peer, call_attr, mine, request};
@@ -115,6 +116,64 @@ fn a_close_waits_for_no_request_whose_callback_is_passed_over() {
         [failed(asked[1]), failed(asked[0]), (closing, None)]
     );
     assert!(peer.closed(&victim).reason.is_normal());
+}
+
+/// Each request is nested on the wait of the one before, whose thread can't go on with its answer before that ends.
+#[test]
+fn a_close_waits_for_no_answered_callback_beneath_one_that_is_passed_over() {
+    let victim = Victim::with(|config| config.nesting = Nesting::Stack);
+    for answered in 0..3 {
+        let mut peer = Peer::known(&victim);
+        let root = peer.root();
+        let answer = |peer: &mut Peer, seq| {
+            let result = Boxed::from(5_i64);
+            peer.send(&crate::peer::message(&Message::Reply { seq, result }));
+        };
+        let (mut asked, mut callbacks) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let call = call_attr(&root, "call", vec![mine(1)]);
+            asked.push(peer.request(Handler::CallAttr, &call));
+            callbacks.push(called_back(&mut peer, Handler::Call));
+        }
+        let closing = peer.request(Handler::Close, &[]);
+        let probe = called_back(&mut peer, Handler::Ping);
+        answer(&mut peer, callbacks.remove(answered));
+        answer(&mut peer, probe);
+        let mut answers = Vec::new();
+        while answers.len() < 4 {
+            match peer.message() {
+                Message::Request {
+                    handler: Handler::Ping,
+                    seq,
+                    ..
+                } => {
+                    answer(&mut peer, seq);
+                }
+                Message::Request { .. } => {}
+                Message::Reply { seq, .. } => answers.push((seq.as_u64().unwrap(), true)),
+                Message::Exception { seq, .. } => answers.push((seq.as_u64().unwrap(), false)),
+            }
+        }
+        // Once its time is over, a CLOSE is answered before them.
+        let expected = asked.iter().enumerate().rev();
+        let expected = expected.map(|(place, seq)| (*seq, place == answered));
+        assert_eq!(
+            answers,
+            expected.chain([(closing, true)]).collect::<Vec<_>>()
+        );
+        assert!(peer.closed(&victim).reason.is_normal());
+    }
+}
+
+/// The seq of the next request for this.
+fn called_back(peer: &mut Peer, what: Handler) -> Seq {
+    loop {
+        if let Message::Request { handler, seq, .. } = peer.message()
+            && handler == what
+        {
+            return seq;
+        }
+    }
 }
 
 #[test]

@@ -31,26 +31,67 @@ fn a_connection_is_a_context_manager() {
 
 #[test]
 fn a_callback_closes_the_connection_whose_request_waits_for_it() {
-    Server::start().check_program(
-        "
-        conn = rpyc.classic.connect(HOST, PORT)
-        conn.execute('def run(function): return function()')
-        # Less than the time after which a close is answered in any case.
-        conn._config['sync_request_timeout'] = 3
-        asked, late = conn.sync_request, []
-        def ask(*args):
-            try:
-                return asked(*args)
-            except TimeoutError:
-                late.append(args)
-                raise
-        conn.sync_request = ask
-        with raises(EOFError):
-            conn.namespace['run'](conn.close)
-        assert conn.closed
-        same(late, [])
-        ",
-    );
+    for options in [&[][..], &["--mode", "pool"]] {
+        Server::with_options(options).check_program(
+            "
+            conn, late = None, []
+            def closes(way):
+                global conn
+                conn = rpyc.classic.connect(HOST, PORT)
+                # Less than the time after which a close is answered in any case.
+                conn._config['sync_request_timeout'] = 3
+                asked = conn.sync_request
+                def ask(*args):
+                    try:
+                        return asked(*args)
+                    except TimeoutError:
+                        late.append((way, args))
+                        raise
+                conn.sync_request = ask
+                run = conn.eval('lambda function: function()')
+                with raises(EOFError):
+                    way(run)
+                assert conn.closed
+                same(late, [])
+
+            closes(lambda run: run(conn.close))
+
+            # Beside requests whose callbacks are answered: their threads may have this one nested on them.
+            for count in 1, 5:
+                def after_others(run):
+                    others = [rpyc.async_(run)(lambda: 1) for _ in range(count)]
+                    run(conn.close)
+                closes(after_others)
+
+                def beneath_others(run):
+                    def callback():
+                        others.extend(rpyc.async_(run)(lambda: 1) for _ in range(count))
+                        run(conn.close)
+                    others = []
+                    run(callback)
+                closes(beneath_others)
+
+            # By threads that the request waits for.
+            def of_threads(run):
+                conn.execute(dedent('''
+                    import threading
+                    def join(functions):
+                        def call(function):
+                            try:
+                                function()
+                            except EOFError:
+                                pass
+                        threads = [threading.Thread(target=call, args=(f,)) for f in functions]
+                        for thread in threads:
+                            thread.start()
+                        for thread in threads:
+                            thread.join()
+                '''))
+                conn.namespace['join']((lambda: 1, conn.close, lambda: 2))
+            closes(of_threads)
+            ",
+        );
+    }
 }
 
 #[test]

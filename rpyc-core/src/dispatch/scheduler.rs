@@ -18,6 +18,7 @@
 
 mod bounds;
 mod choosing;
+mod standing;
 mod tasks;
 
 use std::collections::VecDeque;
@@ -297,12 +298,6 @@ impl<J: Job> Scheduler<J> {
         }
     }
 
-    /// This side's CLOSE goes out. By a PING behind it the peer learns which of its answers won't come
-    /// ([`stuck_wait`](Scheduler::stuck_wait)): from now on each is left until all tasks wait.
-    pub(crate) fn hold_pings(&mut self) {
-        self.holds_pings = true;
-    }
-
     /// What was assigned to the waiter, to be run by it now; that is nested on it until
     /// [`end_nested`](Scheduler::end_nested).
     pub(crate) fn take_assigned(&mut self, waiter: WaiterId) -> Option<(TaskId, J)> {
@@ -383,44 +378,6 @@ impl<J: Job> Scheduler<J> {
     /// How many tasks there are.
     pub(crate) fn tasks(&self) -> usize {
         self.tasks.len()
-    }
-
-    /// How many tasks there are that the end of the connection may wait for. Of those whose threads
-    /// serve, or wait for the end, it is the other way round.
-    pub(crate) fn tasks_at_work(&self) -> usize {
-        self.at_work().count()
-    }
-
-    fn at_work(&self) -> impl Iterator<Item = &Task> {
-        let serves = |id| {
-            self.waiter(id)
-                .is_some_and(|waiter| waiter.kind == Kind::Serving)
-        };
-        let is_at_work = move |task: &&Task| !task.awaits_end && !task.waits_in.is_some_and(serves);
-        self.tasks.iter().filter(is_at_work)
-    }
-
-    /// The youngest wait of those tasks, and the threads that it is between, where nothing moves before the peer
-    /// answers: each of them waits for a reply that isn't in, and nothing is queued.
-    pub(crate) fn stuck_wait(&self) -> Option<(WaiterId, ThreadPair)> {
-        let mut youngest = None;
-        for task in self.at_work() {
-            let waiter = self.waiter(task.waits_in?)?;
-            if waiter.kind != (Kind::Wait { answered: false }) {
-                return None;
-            }
-            if youngest.is_none_or(|(id, _)| id < waiter.id) {
-                youngest = Some((waiter.id, waiter.pair));
-            }
-        }
-        youngest.filter(|_| self.queued() == 0)
-    }
-
-    /// The task's thread waits for the end of the connection from now on.
-    pub(crate) fn await_end(&mut self, task: TaskId) {
-        if let Some(task) = self.tasks.get_mut(task) {
-            task.awaits_end = true;
-        }
     }
 
     /// How many requests are queued.

@@ -141,6 +141,52 @@ fn a_callback_may_close_the_connection_whose_request_waits_for_it() {
     }
 }
 
+/// Its thread has one more wait, which is answered, but can't go on before the callback ends.
+#[test]
+fn a_callback_may_close_beneath_which_a_wait_of_its_thread_is_answered() {
+    for nesting in NESTINGS {
+        let (begun, begins) = channel();
+        let begins = Mutex::new(begins);
+        // "start" returns when the callback has begun, the other one when that has ended.
+        let service = offering(move |cx, name, mut args| {
+            let function = args.positional.remove(0);
+            if name != "start" {
+                return function.call_in(cx, args);
+            }
+            let Any::Netref(function) = function else {
+                unreachable!("a function of the client's");
+            };
+            drop(function.async_call(args![]));
+            let begins = begins.lock().expect("no panic");
+            begins.recv_timeout(PATIENCE).expect("it begins");
+            Ok(Any::NONE)
+        });
+        // Less than the time after which a CLOSE is answered in any case.
+        let impatient = Config::new()
+            .sync_request_timeout(Some(Duration::from_secs(3)))
+            .nesting(nesting);
+        let (client, ended) = client_of(service, Config::new(), impatient);
+        let (tell, told) = channel();
+        let close = Function::new("close", move |cx, _| {
+            begun.send(()).expect("heard");
+            // What is sent first is answered first.
+            cx.connection().ping()?;
+            tell.send(cx.connection().close()).expect("heard");
+            Ok(Any::NONE)
+        });
+        let root = client.root().expect("a root");
+        let (starting, close) = (root.clone(), Any::object(close));
+        let start = Function::new("start", move |_, _| {
+            Ok(starting.call_method("start", args![close.clone()])?)
+        });
+        let called = root.call_method("apply", args![Any::object(start)]);
+        drop(called);
+        let closed = told.recv_timeout(PATIENCE).expect("called");
+        closed.unwrap_or_else(|error| panic!("{nesting:?}: {error}"));
+        assert!(ended.recv_timeout(PATIENCE).expect("ended").is_normal());
+    }
+}
+
 /// The peer has asked whether the callback's answer will come, and knows by the order of the answers.
 #[test]
 fn a_callback_that_runs_when_another_thread_closes_is_waited_for() {

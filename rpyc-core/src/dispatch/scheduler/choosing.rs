@@ -2,7 +2,6 @@
 
 use super::bounds::Nesting;
 use super::{Job, Kind, Requester, Scheduler, ThreadPair, ThreadState, Waiter, WaiterId};
-use crate::wire::Handler;
 
 impl<J: Job> Scheduler<J> {
     /// Whether another task may be active. Each wait by a thread that runs no task makes room: for one more
@@ -19,20 +18,6 @@ impl<J: Job> Scheduler<J> {
             Nesting::Pool | Nesting::Stack => concurrency.saturating_add(foreign),
         };
         self.tasks.len() - self.waiting_tasks < room
-    }
-
-    /// Whether the next request is a PING that is left until all tasks wait.
-    pub(super) fn is_held(&self) -> bool {
-        let is_ping = |(job, _): &(J, usize)| job.handler() == Handler::Ping;
-        if !self.holds_pings || !self.queue.front().is_some_and(is_ping) {
-            return false;
-        }
-        let stands = |id| {
-            let waiter = self.waiter(id);
-            waiter.is_some_and(|waiter| waiter.kind != Kind::Wait { answered: true })
-        };
-        let mut tasks = self.tasks.iter();
-        !tasks.all(|task| task.waits_in.is_some_and(stands))
     }
 
     /// Whether the next request is left to a serving thread that is busy for a moment, where code counts

@@ -56,8 +56,8 @@ impl Tasks {
         self.0.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Task> {
-        self.0.iter().map(|(_, task)| task)
+    pub(super) fn iter(&self) -> impl Iterator<Item = &(TaskId, Task)> {
+        self.0.iter()
     }
 
     pub(super) fn handlers(&self) -> impl Iterator<Item = Handler> {

@@ -18,9 +18,9 @@ fn between(peers: u64, ours: u64) -> ThreadPair {
     ThreadPair { peers, ours }
 }
 
-const NOBODY: ThreadPair = ThreadPair { peers: 0, ours: 0 };
+pub(super) const NOBODY: ThreadPair = ThreadPair { peers: 0, ours: 0 };
 
-fn scheduler(nesting: Nesting) -> Scheduler<u32> {
+pub(super) fn scheduler(nesting: Nesting) -> Scheduler<u32> {
     Scheduler::new(Bounds {
         concurrency: 1,
         max_tasks: 5,
@@ -31,14 +31,14 @@ fn scheduler(nesting: Nesting) -> Scheduler<u32> {
 }
 
 #[track_caller]
-fn arrive(scheduler: &mut Scheduler<u32>, requests: impl IntoIterator<Item = u32>) {
+pub(super) fn arrive(scheduler: &mut Scheduler<u32>, requests: impl IntoIterator<Item = u32>) {
     for request in requests {
         assert_eq!(scheduler.arrive(request, 10), Ok(()));
     }
 }
 
 #[track_caller]
-fn here(scheduler: &mut Scheduler<u32>, requester: Requester, expected: u32) -> TaskId {
+pub(super) fn here(scheduler: &mut Scheduler<u32>, requester: Requester, expected: u32) -> TaskId {
     match scheduler.next(requester) {
         Some(Next::Here(task, request)) if request == expected => task,
         other => panic!("expected {expected} to start here, got {other:?}"),
@@ -46,8 +46,8 @@ fn here(scheduler: &mut Scheduler<u32>, requester: Requester, expected: u32) -> 
 }
 
 #[track_caller]
-fn in_pool(scheduler: &mut Scheduler<u32>, requester: Requester, expected: u32) -> TaskId {
-    match scheduler.next(requester) {
+pub(super) fn in_pool(scheduler: &mut Scheduler<u32>, by: Requester, expected: u32) -> TaskId {
+    match scheduler.next(by) {
         Some(Next::Pool(task, request)) if request == expected => task,
         other => panic!("expected {expected} to start in the pool, got {other:?}"),
     }
