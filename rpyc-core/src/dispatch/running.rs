@@ -22,10 +22,17 @@ impl<P: Protocol> Dispatcher<P> {
         requester: Requester,
     ) -> (Locked<'a, P>, Option<(TaskId, P::Request)>) {
         while let Some(next) = core.scheduler.next(requester) {
-            match next {
-                Next::Here(task, request) => return (core, Some((task, request))),
-                other => core = self.send_off(core, other),
+            let Next::Here(task, request) = next else {
+                core = self.send_off(core, next);
+                continue;
+            };
+            // The queue may be full, and then nobody else looks at it before this one has ended.
+            while core.scheduler.has_free_place()
+                && let Some(next) = core.scheduler.next(Requester::Nobody)
+            {
+                core = self.send_off(core, next);
             }
+            return (core, Some((task, request)));
         }
         if core.lifecycle.is_close_requested() {
             core = self.close_in_turn(core);

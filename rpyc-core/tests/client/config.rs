@@ -86,11 +86,11 @@ fn no_change_of_the_config_is_lost_where_two_threads_make_them() {
     assert_eq!(conn.config().max_queued, queued + 2000);
 }
 
-#[test]
-fn a_raised_concurrency_starts_what_is_queued_at_once() -> Result<(), Error> {
+/// Its method `hold` says whether `let_go` was called meanwhile; any other gives an object.
+fn held_by_another_call() -> Arc<dyn Service> {
     let (let_go, held) = channel::<()>();
     let (let_go, held) = (Mutex::new(let_go), Mutex::new(held));
-    let service = offering(move |_, name, _| match name {
+    offering(move |_, name, _| match name {
         "hold" => {
             let let_go = held.lock().expect("no panic").recv_timeout(PATIENCE);
             Ok(Any::from(let_go.is_ok()))
@@ -100,7 +100,31 @@ fn a_raised_concurrency_starts_what_is_queued_at_once() -> Result<(), Error> {
             Ok(Any::NONE)
         }
         _ => Ok(Scripted::object("tests.Thing", |_, _, _| Ok(Any::NONE))),
-    });
+    })
+}
+
+#[test]
+fn a_full_queue_holds_up_no_request_that_there_is_room_for() -> Result<(), Error> {
+    let (void, config) = (Arc::new(VoidService), Config::new().concurrency(2));
+    let (service, config) = (held_by_another_call(), config.max_queued(1));
+    let (conn, server) = Connection::pair(void, Config::default(), service, config)?;
+    let serving = server.clone();
+    let root = thread::scope(|scope| {
+        scope.spawn(|| serving.serve(Some(PATIENCE)));
+        conn.root()
+    })?;
+    // One read takes both.
+    let held = root.async_call_method("hold", args![])?;
+    let letting_go = root.async_call_method("let_go", args![])?;
+    thread::spawn(move || serving.serve_all());
+    held.set_expiry(Some(PATIENCE));
+    assert!(held.value()?.extract::<bool>()?);
+    letting_go.wait()
+}
+
+#[test]
+fn a_raised_concurrency_starts_what_is_queued_at_once() -> Result<(), Error> {
+    let service = held_by_another_call();
     let void = Arc::new(VoidService);
     let (conn, server) = Connection::pair(void, Config::default(), service, Config::default())?;
     let serving = server.clone();

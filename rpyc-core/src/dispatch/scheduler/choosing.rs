@@ -20,6 +20,11 @@ impl<J: Job> Scheduler<J> {
         self.tasks.len() - self.waiting_tasks < room
     }
 
+    /// Whether fewer tasks are active than may be at the same time, where no wait makes room.
+    pub(crate) fn has_free_place(&self) -> bool {
+        self.tasks.len() - self.waiting_tasks < self.bounds.concurrency
+    }
+
     /// Whether the next request is left to a serving thread that is busy for a moment, where code counts
     /// on its thread: nothing runs, and nobody waits for what might come of it.
     pub(crate) fn is_left_to_server(&self) -> bool {
