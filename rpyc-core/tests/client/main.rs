@@ -16,6 +16,7 @@ mod lifecycle;
 mod logged;
 mod objects;
 mod operations;
+mod pickles;
 mod readiness;
 mod serving_inside;
 mod several;
