@@ -7,7 +7,7 @@ use rpyc_tests::server::{Evaluator, Signal, only_on};
 
 /// `blocked(code)` is a client whose code has come to where it blocks, and its answer.
 const HELPERS: &str = r#"
-import fcntl, socket
+import fcntl
 fifo = os.path.abspath('fifo')
 os.mkfifo(fifo)
 conn.execute('import gc, string')
@@ -61,6 +61,114 @@ fn others_are_served_while_a_call_blocks_that_the_collector_knows_nothing_of() {
         eventually(garbage_is_collected, 'collections go on')
         "#,
     );
+}
+
+/// Calls that wait for a file, and how each is ended.
+#[test]
+fn garbage_is_collected_while_a_call_waits_for_a_file() {
+    check(
+        &Server::start(),
+        r#"
+        def read_fifo():
+            reading = reader()
+            ends.append(lambda: os.close(reading))
+        def write_fifo():
+            writing = os.open(fifo, os.O_WRONLY)
+            ends.append(lambda: os.close(writing))
+        lock = os.path.abspath('lock')
+        locked = open(lock, 'wb')
+        def unlock():
+            fcntl.lockf(locked, fcntl.LOCK_UN)
+            fcntl.flock(locked, fcntl.LOCK_UN)
+        source = os.path.abspath('source')
+        with open(source, 'wb') as file:
+            file.write(bytes(100_000))
+        filling = f"""
+        import os, socket
+        reading, writing = os.pipe()
+        with open({source!r}, 'rb') as file:
+            string.left = reading
+            left = os.fstat(file.fileno()).st_size
+            while left:
+                left -= os.sendfile(writing, file.fileno(), 100_000 - left, left)
+        """
+        def empty():
+            conn.execute('import os, string')
+            left = 100_000
+            while left:
+                left -= len(conn.eval(f'os.read(string.left, {left})'))
+        for code, end in (
+            (f"with open({fifo!r}, 'wb'): pass", read_fifo),
+            (f"with open({fifo!r}): pass", write_fifo),
+            (f"import io; io.open_code({fifo!r}).close()", write_fifo),
+            (f"import os; os.close(os.open({fifo!r}, os.O_WRONLY))", read_fifo),
+            (f"import os; assert os.system('true > {fifo}') == 0", read_fifo),
+            (f"import fcntl\nwith open({lock!r}, 'wb') as file: fcntl.flock(file, fcntl.LOCK_EX)", unlock),
+            (f"import fcntl\nwith open({lock!r}, 'wb') as file: fcntl.lockf(file, fcntl.LOCK_EX)", unlock),
+            (f"import os\nwith open({lock!r}, 'wb') as file: os.lockf(file.fileno(), os.F_LOCK, 0)", unlock),
+            (dedent(filling), empty),
+        ):
+            fcntl.lockf(locked, fcntl.LOCK_EX)
+            fcntl.flock(locked, fcntl.LOCK_EX)
+            ends = []
+            blocking, answer = blocked(code)
+            others_are_served()
+            much_garbage_is_made()
+            assert garbage_is_collected(), code
+            assert not answer.ready, code
+            end()
+            answer.wait()
+            assert not answer.error, (code, answer.value)
+            for last in ends:
+                last()
+            same(blocking.eval('1 + 1'), 2)
+            blocking.close()
+        "#,
+    );
+}
+
+#[test]
+fn others_are_served_while_a_client_uploads_to_a_pipe_that_nobody_reads() {
+    check(
+        &Server::start(),
+        r#"
+        import threading
+        from rpyc.utils.classic import upload
+        source = os.path.abspath('source')
+        with open(source, 'wb') as file:
+            file.write(b'text')
+        uploading = connect()
+        copying = threading.Thread(target=upload, args=(uploading, source, fifo))
+        copying.start()
+        others_are_served()
+        assert garbage_is_collected() and copying.is_alive()
+        reading = os.open(fifo, os.O_RDONLY)
+        same(os.read(reading, 100), b'text')
+        copying.join()
+        uploading.close()
+        "#,
+    );
+}
+
+#[test]
+fn a_client_that_has_gone_ends_what_it_waits_for() {
+    if !only_on(Evaluator::RustPython, "CPython's calls aren't woken") {
+        return;
+    }
+    let mut server = Server::start();
+    let script = server.client(&format!(
+        "{HELPERS}
+stuck = [blocked(f'open({{fifo!r}}, \"wb\")'), blocked(f'import os; os.open({{fifo!r}}, os.O_WRONLY)')]
+for client, _ in stuck:
+    client.close()
+"
+    ));
+    server.succeed(script.outcome());
+    server.wait_for_log("the end of all of them", |lines| {
+        let ended = lines.iter().filter(|line| line.contains(": ended: "));
+        (ended.count() == 3).then_some(())
+    });
+    assert!(server.is_running());
 }
 
 #[test]

@@ -29,6 +29,7 @@
 #![warn(missing_docs)]
 #![allow(unsafe_code)] // what RustPython's macros expand to
 
+mod blocking;
 mod classes;
 mod executing;
 mod frames;

@@ -4,19 +4,21 @@ use rpyc_classic::python::{PACKAGE, SOURCES};
 use rustpython_vm::scope::Scope;
 use rustpython_vm::{PyPayload, PyResult, VirtualMachine};
 
+use super::blocking;
 use super::frames;
 use super::library::{SUPPORT, own};
 use super::stops;
 
 /// Loads the sources into the interpreter, and makes it fit for many clients.
 pub(super) fn load(vm: &VirtualMachine) -> PyResult<()> {
+    stops::install(vm)?;
+    blocking::install(vm)?;
     for (name, source) in OWN {
         run(vm, name, source)?
             .get_attr("install", vm)?
             .call((), vm)?;
     }
     frames::install(vm)?;
-    stops::install(vm)?;
     let modules = vm.sys_module.get_attr("modules", vm)?;
     let native = vm.import("_rpyc_native", 0)?;
     modules.set_item("_rpyc_native", native, vm)?;

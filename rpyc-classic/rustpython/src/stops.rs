@@ -15,13 +15,14 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rpyc_classic::threads::lock;
-use rustpython_vm::builtins::PyBoundMethod;
 use rustpython_vm::common::rc::PyRc;
 use rustpython_vm::function::FuncArgs;
 use rustpython_vm::vm::PyGlobalState;
 use rustpython_vm::vm::runtime::live_interpreter_states;
 use rustpython_vm::vm::thread::{CurrentFrameSlot, ThreadSlot, ThreadState};
-use rustpython_vm::{PyObjectRef, PyPayload, PyResult, VirtualMachine};
+use rustpython_vm::{PyResult, VirtualMachine};
+
+use super::blocking::replace;
 
 /// Looks after the stops while it lives.
 pub(super) struct Limiter {
@@ -55,16 +56,12 @@ impl Drop for Limiter {
 
 /// Has `gc.collect` find nothing while collections are left out.
 pub(super) fn install(vm: &VirtualMachine) -> PyResult<()> {
-    let gc = vm.import("gc", 0)?;
-    let original = gc.get_attr("collect", vm)?;
-    let collect = |original: PyObjectRef, args: FuncArgs, vm: &VirtualMachine| match are_held_off()
-    {
-        true => Ok(vm.ctx.new_int(0).into()),
-        false => original.call(args, vm),
-    };
-    let collect = vm.new_function("collect", collect);
-    let collect = PyBoundMethod::new(original, collect.into()).into_ref(&vm.ctx);
-    gc.set_attr("collect", collect, vm)
+    replace(vm, &["gc"], "collect", |original| {
+        move |args: FuncArgs, vm: &VirtualMachine| match are_held_off() {
+            true => Ok(vm.ctx.new_int(0).into()),
+            false => original.call(args, vm),
+        }
+    })
 }
 
 /// Whether collections are left out, because the last one has been given up.

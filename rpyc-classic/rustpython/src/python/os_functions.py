@@ -124,26 +124,17 @@ def fdatasync(fd):
 def lockf(fd, command, length, /):
     """Locks a part of the file, from where it stands; tests or undoes that."""
     import fcntl
-    import time
 
     kinds = {
         _CONSTANTS["F_ULOCK"]: fcntl.LOCK_UN,
         _CONSTANTS["F_TLOCK"]: fcntl.LOCK_EX | fcntl.LOCK_NB,
-        _CONSTANTS["F_LOCK"]: fcntl.LOCK_EX | fcntl.LOCK_NB,
+        _CONSTANTS["F_LOCK"]: fcntl.LOCK_EX,
     }
     if command == _CONSTANTS["F_TEST"]:
         return _test_lock(fcntl, fd, length)
     if command not in kinds:
         raise OSError(22, os.strerror(22))
-    while True:
-        try:
-            fcntl.lockf(fd, kinds[command], length, 0, os.SEEK_CUR)
-            return
-        except (BlockingIOError, PermissionError):
-            if command != _CONSTANTS["F_LOCK"]:
-                raise
-            # A wait in the system would stop the collector of garbage, which waits for all threads.
-            time.sleep(0.01)
+    fcntl.lockf(fd, kinds[command], length, 0, os.SEEK_CUR)
 
 
 def _test_lock(fcntl, fd, length):
