@@ -1,6 +1,8 @@
 //! A file that is copied has its name once it is whole: the part that it is until then.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -19,7 +21,7 @@ fn names(folder: &TempDir) -> [PathBuf; 3] {
 
 fn mode(path: &Path) -> u32 {
     let found = fs::metadata(path).expect("a file");
-    found.permissions().mode() & 0o777
+    found.permissions().mode() & 0o7777
 }
 
 /// A link was written through, and a pipe's reader was waited for.
@@ -97,7 +99,7 @@ fn of_two_copies_to_one_name_each_is_whole_and_a_download_doesnt_begin() {
 #[test]
 fn a_part_is_read_by_nobody_who_may_not_read_the_file_that_it_replaces() {
     on_both(|conn| {
-        for (is_upload, before) in [(false, 0o400), (true, 0o620)] {
+        for (is_upload, before) in [(false, 0o400), (false, 0o6620), (true, 0o6620)] {
             let folder = folder();
             let [from, to, part] = names(&folder);
             fs::write(&from, content(3_000_000)).expect("written");
@@ -116,7 +118,55 @@ fn a_part_is_read_by_nobody_who_may_not_read_the_file_that_it_replaces() {
                 !modes.is_empty() && modes.iter().all(|&mode| mode == meanwhile),
                 "{modes:?}"
             );
-            assert_eq!(mode(&to), before);
+            assert_eq!(mode(&to), before & 0o777);
+        }
+    });
+}
+
+/// The other names kept the content of before, which Python's rpyc writes over.
+#[test]
+fn a_file_of_several_names_is_written_in_place() {
+    on_both(|conn| {
+        for is_upload in [false, true] {
+            let folder = folder();
+            let [from, to, _] = names(&folder);
+            let linked = folder.path().join("linked");
+            fs::write(&from, content(3_000_000)).expect("written");
+            fs::write(&to, "the one of before").expect("written");
+            fs::hard_link(&to, &linked).expect("a link");
+            for resume in [false, true] {
+                let transfer = Transfer::new(conn).resume(resume);
+                copy(transfer, is_upload, &from, &to).expect("copied");
+                assert!(fs::read(&linked).expect("linked") == content(3_000_000));
+                // What is gone on with is in place, too.
+                let half = fs::File::options().write(true).open(&to).expect("to");
+                half.set_len(1_000_000).expect("cut");
+            }
+            assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 3);
+        }
+    });
+}
+
+/// One went on with the part of the other, or waited for its end.
+#[test]
+fn long_names_that_begin_alike_have_a_part_each() {
+    on_both(|conn| {
+        for is_upload in [false, true] {
+            let folder = folder();
+            let [from, ..] = names(&folder);
+            fs::write(&from, content(3_000_000)).expect("written");
+            let parts = RefCell::new(BTreeSet::new());
+            for end in ["a", "b"] {
+                let to = folder.path().join("ä".repeat(127) + end);
+                let transfer = Transfer::new(conn).on_progress(|_| {
+                    let left = fs::read_dir(folder.path()).expect("a folder");
+                    let left = left.map(|entry| entry.expect("an entry").file_name());
+                    let is_part = |name: &OsString| name.as_encoded_bytes().ends_with(b"-part");
+                    parts.borrow_mut().extend(left.filter(is_part));
+                });
+                copy(transfer, is_upload, &from, &to).expect("copied");
+            }
+            assert_eq!(parts.into_inner().len(), 2);
         }
     });
 }
@@ -233,7 +283,7 @@ os.fdopen = lambda *args: Full(real_open(*args))",
 }
 
 #[test]
-fn an_upload_has_the_place_the_owner_and_the_attributes_of_the_file_of_before() {
+fn a_copy_has_the_place_and_the_owner_of_the_file_of_before() {
     on_both(|conn| {
         let folder = folder();
         let [from, to, part] = names(&folder);
@@ -258,9 +308,11 @@ fn an_upload_has_the_place_the_owner_and_the_attributes_of_the_file_of_before() 
         // Only root may give it to another.
         if fs::metadata(&real).expect("real").uid() == 0 {
             std::os::unix::fs::chown(&real, Some(1234), Some(2345)).expect("given");
-            conn.upload(&from, text(&real)).expect("uploaded");
-            let found = fs::metadata(&real).expect("real");
-            assert_eq!((found.uid(), found.gid()), (1234, 2345));
+            for is_upload in [false, true] {
+                copy(Transfer::new(conn), is_upload, &from, &real).expect("copied");
+                let found = fs::metadata(&real).expect("real");
+                assert_eq!((found.uid(), found.gid()), (1234, 2345));
+            }
         }
         // What is no file is written as it is, and a directory isn't.
         conn.upload(&from, "/dev/null").expect("uploaded");

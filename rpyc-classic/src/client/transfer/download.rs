@@ -20,7 +20,7 @@ impl Transfer<'_> {
     /// Whatever the server says, nothing is written but `local` and what is in it; links that are
     /// there already are followed. A file has its name once it is whole: until then it is
     /// `.NAME.rpyc-part` beside that, which [`resume`](Self::resume) goes on with where the copying ended
-    /// before. What has that name and is no file, a link included, is an error, and so is one that
+    /// before; one that has several names is written in place. What has that name and is no file, a link included, is an error, and so is one that
     /// another download is writing. A server's own files of such names aren't copied.
     ///
     /// # Errors

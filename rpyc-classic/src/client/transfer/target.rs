@@ -1,8 +1,11 @@
 //! [`Target`]: where a file is written that comes from the server.
 
-use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
 
 use super::TransferError;
 
@@ -16,15 +19,16 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Devices, pipes and the like are written in place. Links are followed: what one leads to that isn't there
-    /// is made in place.
+    /// Devices, pipes and the like are written in place, and so is a file that has other names, which are to stay
+    /// its names. Links are followed: what one leads to that isn't there is made in place.
     pub(super) fn of(local: &Path) -> Target {
         if local.is_symlink() && !local.exists() {
             return Target::in_place(local);
         }
         let whole = fs::canonicalize(local).unwrap_or_else(|_| local.to_path_buf());
-        let is_other = fs::metadata(&whole).is_ok_and(|found| !found.is_file());
-        match part_of(&whole).filter(|_| !is_other) {
+        let stays =
+            fs::metadata(&whole).is_ok_and(|found| !found.is_file() || has_other_names(&found));
+        match part_of(&whole).filter(|_| !stays) {
             Some(written) => Target {
                 written,
                 whole: Some(whole),
@@ -81,10 +85,11 @@ impl Target {
                 _ => OpenOptions::new().write(true).open(&self.written),
             };
         };
-        let part = open_part(&self.written, kept == 0)?;
-        // Who may not read the file that is replaced may not read its part either.
-        if let Ok(before) = fs::metadata(whole) {
-            part.set_permissions(writable(before.permissions()))?;
+        let before = fs::metadata(whole).ok();
+        let part = open_part(&self.written, kept == 0, before.is_some())?;
+        if let Some(before) = before {
+            let kept = keep_owner(&part, &before);
+            kept.inspect_err(|_| drop(fs::remove_file(&self.written)))?;
         }
         Ok(part)
     }
@@ -95,7 +100,7 @@ impl Target {
             return Ok(());
         };
         let kept = match fs::metadata(&whole) {
-            Ok(before) => file.set_permissions(before.permissions()),
+            Ok(before) => keep_permissions(file, &before),
             Err(_) => Ok(()),
         };
         let named = kept.and_then(|()| fs::rename(&self.written, &whole));
@@ -104,13 +109,14 @@ impl Target {
 }
 
 /// Opens a part, which is nobody else's until it is closed. Neither is a link followed, which
-/// somebody may have put there, nor a pipe waited for.
+/// somebody may have put there, nor a pipe waited for. One that `replaces` a file is its owner's alone.
 #[cfg(unix)]
-fn open_part(path: &Path, may_create: bool) -> io::Result<File> {
+fn open_part(path: &Path, may_create: bool, replaces: bool) -> io::Result<File> {
     use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
     let mut options = OpenOptions::new();
     options.write(true).create(may_create).truncate(false);
     options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    options.mode(if replaces { 0o600 } else { 0o666 });
     for _ in 0..TRIES {
         if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
             return Err(io::Error::other(NO_FILE));
@@ -136,31 +142,70 @@ fn open_part(path: &Path, may_create: bool) -> io::Result<File> {
 }
 
 #[cfg(not(unix))]
-fn open_part(path: &Path, may_create: bool) -> io::Result<File> {
+fn open_part(path: &Path, may_create: bool, _: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let options = options.write(true).create(may_create);
     options.truncate(false).open(path)
 }
 
 #[cfg(unix)]
-fn writable(mut permissions: Permissions) -> Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    permissions.set_mode(permissions.mode() | 0o200);
-    permissions
+fn has_other_names(found: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(found) > 1
 }
 
 #[cfg(not(unix))]
-fn writable(mut permissions: Permissions) -> Permissions {
-    permissions.set_readonly(false);
-    permissions
+fn has_other_names(_: &Metadata) -> bool {
+    false
+}
+
+/// Gives a part to the owner of the file that it replaces, and to nobody else: who may not read that file
+/// may not read its part either.
+#[cfg(unix)]
+fn keep_owner(part: &File, before: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+    let found = part.metadata()?;
+    if (found.uid(), found.gid()) != (before.uid(), before.gid()) {
+        fchown(part, Some(before.uid()), Some(before.gid()))?;
+    }
+    part.set_permissions(PermissionsExt::from_mode(before.mode() & 0o700 | 0o200))
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_: &File, _: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+/// Gives a file the permissions of the one that it replaces. It doesn't run as its owner any more.
+#[cfg(unix)]
+fn keep_permissions(file: &File, before: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = before.permissions().mode() & 0o777;
+    file.set_permissions(PermissionsExt::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn keep_permissions(file: &File, before: &Metadata) -> io::Result<()> {
+    file.set_permissions(before.permissions())
 }
 
 /// The name beside a file's own under which it is written: `.NAME.rpyc-part`, where a long name has
-/// its beginning alone.
+/// its beginning and a hash of the whole.
 fn part_of(whole: &Path) -> Option<PathBuf> {
-    let name = whole.file_name()?.to_string_lossy();
-    let end = name.floor_char_boundary(MAX_NAME);
-    Some(whole.with_file_name(format!(".{}{PART}", &name[..end])))
+    let name = whole.file_name()?;
+    let mut part = OsString::from(".");
+    if name.len() <= MAX_NAME {
+        part.push(name);
+    } else {
+        let text = name.to_string_lossy();
+        let hash = Sha256::digest(name.as_encoded_bytes());
+        part.push(&text[..text.floor_char_boundary(MAX_NAME)]);
+        part.push(format!(
+            "-{:08x}",
+            u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
+        ));
+    }
+    part.push(PART);
+    Some(whole.with_file_name(part))
 }
 
 /// Whether a file of this name isn't whole.
@@ -178,22 +223,32 @@ const BUSY: &str = "another download is writing it";
 #[cfg(unix)]
 const TRIES: usize = 16;
 const PART: &str = ".rpyc-part";
-/// Bytes of a name that are taken: most file systems have no more than 255.
+/// Bytes of a name that are taken whole: most file systems have no more than 255.
 const MAX_NAME: usize = 200;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
+    #[test]
+    fn names_without_utf_8_have_a_part_each() {
+        use std::os::unix::ffi::OsStringExt;
+        let part = |byte| part_of(&PathBuf::from(OsString::from_vec(vec![b'x', byte])));
+        assert_ne!(part(0xfe), part(0xff));
+    }
+
     #[test]
     fn a_part_is_beside_its_file_and_its_name_fits() {
         let part = part_of(Path::new("/a/b.txt")).expect("a name");
         assert_eq!(part, Path::new("/a/.b.txt.rpyc-part"));
-        for long in ["x".repeat(255), "ä".repeat(127)] {
-            let part = part_of(&Path::new("/a").join(long)).expect("a name");
+        for long in ["x".repeat(254), "ä".repeat(127)] {
+            let part = part_of(&Path::new("/a").join(&long)).expect("a name");
             let name = part.file_name().expect("a name");
             assert!(name.len() <= 255, "{name:?}");
             assert!(is_part(name.as_encoded_bytes()));
+            let other = part_of(&Path::new("/a").join(long + "y"));
+            assert_ne!(other, Some(part));
         }
         assert!(part_of(Path::new("/")).is_none() && part_of(Path::new("..")).is_none());
         assert!(!is_part(b"x.rpyc-part") && !is_part(b".x"));

@@ -3,6 +3,7 @@
 import binascii
 import errno
 import gc
+import hashlib
 import os
 import shutil
 import stat
@@ -16,10 +17,13 @@ except ImportError:
 
 def part_of(path, mark=""):
     """The name beside a file's own under which it is written: `.NAME.rpyc-part`, where a long name has its
-    beginning alone."""
+    beginning and a hash of the whole."""
     folder, name = os.path.split(os.path.realpath(_as_text(path)))
-    while len(name if isinstance(name, bytes) else name.encode("utf-8", "replace")) > _MAX_NAME:
-        name = name[:-1]
+    whole = _as_bytes(name)
+    if len(whole) > _MAX_NAME:
+        while len(_as_bytes(name)) > _MAX_NAME:
+            name = name[:-1]
+        name += "-" + hashlib.sha256(whole).hexdigest()[:8]
     return os.path.join(folder, "." + name + mark + _PART)
 
 
@@ -29,8 +33,9 @@ class Part(object):
     It has its name when it is whole, so that the one of before is there as long. Until then it has another one,
     under which one that `stays` does so where the connection is lost, for the next one to go on with behind the
     bytes that are `kept`; another one, and whoever comes second, has a name of its own and is removed.
-    Written in place is what is no file (a device, a pipe), and what can't be replaced: a file that is mounted,
-    whose owner can't be kept, or in a folder that nothing can be added to. So is one that `grows`: it goes on
+    Written in place is what is no file (a device, a pipe), a file that has other names, which stay its names, and
+    what can't be replaced: a file that is mounted, whose owner can't be kept, or in a folder that nothing can be
+    added to. So is one that `grows`: it goes on
     behind the `kept` bytes that are there under its own name.
     """
 
@@ -94,8 +99,7 @@ class Part(object):
     def flush(self):
         """Writes all that came, and returns the name of what has it."""
         self._file.flush()
-        name = self._part or self._whole
-        return name if isinstance(name, bytes) else os.fsencode(name)
+        return _as_bytes(self._part or self._whole)
 
     def finish(self):
         """The file is whole."""
@@ -165,16 +169,23 @@ class Part(object):
 
 
 def can_be_replaced(path):
-    """Whether a file may have another one in its place, or there is none."""
+    """Whether a file may have another one in its place, or there is none. One that has other names keeps them."""
     found = _found(path)
     if found is None:
         return True
     is_mounted = found.st_dev != os.stat(os.path.dirname(path)).st_dev
-    return stat.S_ISREG(found.st_mode) and not is_mounted and os.access(path, os.W_OK)
+    has_one_name = stat.S_ISREG(found.st_mode) and found.st_nlink < 2
+    return has_one_name and not is_mounted and os.access(path, os.W_OK)
 
 
 def _as_text(path):
     return os.fsdecode(path) if hasattr(os, "fsdecode") else path
+
+
+def _as_bytes(name):
+    if isinstance(name, bytes):
+        return name
+    return os.fsencode(name) if hasattr(os, "fsencode") else name.encode("utf-8")
 
 
 def _mode_beside(before):
@@ -254,7 +265,7 @@ for _name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
 # Errors of a folder that nothing can be added to, and of an owner that can't be kept.
 _REFUSALS = errno.EACCES, errno.EPERM
 _PART = ".rpyc-part"
-# Bytes of a name that are taken: most file systems have no more than 255.
+# Bytes of a name that are taken whole: most file systems have no more than 255.
 _MAX_NAME = 200
 # How often a part is opened anew that others gave its name, or removed.
 _TRIES = 16
