@@ -18,7 +18,8 @@ pub type Job = Box<dyn FnOnce() + Send>;
 /// A service whose objects need threads of a certain make (attached to an interpreter, with a
 /// large stack) brings its own.
 pub trait Executor: Send + Sync {
-    /// Runs the job on a thread of its own, at once: it is never queued behind another job.
+    /// Runs the job on a thread of its own, at once: it is never queued behind another job, and who calls this
+    /// isn't held up.
     ///
     /// # Errors
     /// When no thread can be had: the system refuses one, or the cap is reached. The job

@@ -501,7 +501,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The files below these folders, but for tests.
+/// The files below these folders, but for tests and the model checker's scenarios.
 fn sources(folders: &[&str]) -> Vec<PathBuf> {
     let mut folders: Vec<_> = folders.iter().map(|folder| root().join(folder)).collect();
     let mut files = Vec::new();
@@ -510,6 +510,7 @@ fn sources(folders: &[&str]) -> Vec<PathBuf> {
             let path = file.expect("a file").path();
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
             match path.is_dir() {
+                true if stem == "model" => {}
                 true => folders.push(path),
                 false if !stem.ends_with("tests") => files.push(path.clone()),
                 false => {}

@@ -45,11 +45,6 @@ EXCEPTIONS = {
         "core.task_ends.notify();",
         2,
     ): "only makes sooner what a limit in time ends",
-    (
-        "rpyc-core/src/dispatch/wait_several.rs",
-        "link.pass_on_reading(&mut core);",
-        1,
-    ): "only makes sooner what the watchdog does at its next look",
 }
 
 # A wake-up that nothing misses in RPYC_MODEL_ROUNDS schedules gets this many times as many: some are missed rarely.

@@ -107,7 +107,7 @@ impl<P: Protocol> Dispatcher<P> {
         if !moved && self.needs_help(core) {
             if core.take_helper() {
                 actions.push(Action::Help);
-            } else if !core.health.helping {
+            } else {
                 // Who took the half out may be held up before it is passed on, by an executor that blocks.
                 self.pass_on_reading(core);
             }

@@ -101,14 +101,6 @@ impl<P: Protocol> Dispatcher<P> {
         }
     }
 
-    /// Tells the observer, if there is one, where nobody reads and none of the waiters will.
-    pub(super) fn notify_if_unread(&self, core: &mut Core<P>) {
-        let is_wanted = core.reading.is_free() && core.scheduler.wants_input();
-        if is_wanted && core.scheduler.next_reader().is_none() {
-            Self::notify_unread(core);
-        }
-    }
-
     /// Tells the observer, if there is one, that nobody reads. Of an end it has been told, and
     /// nothing that comes later may take that back.
     pub(super) fn notify_unread(core: &mut Core<P>) {

@@ -244,6 +244,7 @@ impl<P: Protocol> Dispatcher<P> {
         }
         if wait.yields_reading(&core) {
             let rest = limit.map_or(REST, |limit| limit.min(REST));
+            self.pass_on_reading(&mut core);
             let core = self.sleep(core, waiter, ThreadState::Resting, Some(rest));
             return (core, false);
         }

@@ -117,6 +117,8 @@ impl<P: Protocol> Waiters<'_, P> {
             let mut core = link.core.lock();
             let waiter = core.scheduler.begin_wait(task, pair);
             core.scheduler.set_state(waiter, ThreadState::Resting);
+            // There may have been no need of input before this wait.
+            link.pass_on_reading(&mut core);
             core.sleepers
                 .add(waiter, Sleeper::Several(self.bell.clone()));
             for seq in seqs(self.awaited, link) {
@@ -137,17 +139,12 @@ impl<P: Protocol> Waiters<'_, P> {
             };
             let (mut core, job) = link.give_out(link.core.lock(), Requester::Waiter(waiter));
             if let Some((task, request)) = job.or_else(|| core.scheduler.take_assigned(waiter)) {
-                link.pass_on_reading(&mut core);
                 drop(core);
                 self.run(index, waiter, (task, request), deadline);
                 return true;
             }
             core.scheduler.set_state(waiter, ThreadState::Resting);
             let needs_helper = core.lifecycle.reason().is_none() && core.take_helper();
-            if !needs_helper {
-                // There may have been no need of input before this wait.
-                link.notify_if_unread(&mut core);
-            }
             drop(core);
             if needs_helper {
                 link.send_reader();

@@ -5,6 +5,7 @@
 //! the hand-overs alone: a notification that is missing shows there.
 
 mod closing;
+mod held_up;
 mod readiness;
 mod sending;
 mod serving;
@@ -201,10 +202,7 @@ impl World {
     }
 
     fn root(&self) -> Netref {
-        match self.client.root() {
-            Ok(Any::Netref(root)) => root,
-            other => panic!("no root but {other:?}"),
-        }
+        root_of(&self.client)
     }
 
     /// Closes from the client's end; everybody must come to an end, and both services be told once.
@@ -240,6 +238,13 @@ impl World {
         });
         self.watcher = Some((stop, watcher));
         self
+    }
+}
+
+fn root_of(end: &Connection) -> Netref {
+    match end.root() {
+        Ok(Any::Netref(root)) => root,
+        other => panic!("no root but {other:?}"),
     }
 }
 

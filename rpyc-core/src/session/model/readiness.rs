@@ -26,7 +26,7 @@ impl ReadinessObserver for WatchedConnection {
 }
 
 /// Watches the connection until it has ended.
-fn observe_readiness(server: Connection) -> CloseReason {
+pub(super) fn observe(server: Connection) -> CloseReason {
     let watched = Arc::new(WatchedConnection::default());
     server.observe_readiness(watched.clone());
     loop {
@@ -65,7 +65,7 @@ fn enqueue(watched: &Arc<WatchedConnection>, server: &Connection) {
 #[test]
 fn an_observed_end_answers_calls_and_callbacks_and_sees_its_end() {
     check(|| {
-        let world = World::served_by(observe_readiness, Nesting::Pool, |_| ()).watched();
+        let world = World::served_by(observe, Nesting::Pool, |_| ()).watched();
         let root = world.root();
         let job = |depth: i64| -> Box<dyn FnOnce() + Send> {
             let root = root.clone();
@@ -80,7 +80,7 @@ fn an_observed_end_answers_calls_and_callbacks_and_sees_its_end() {
 #[test]
 fn an_observed_end_sees_that_another_thread_ends_it() {
     check(|| {
-        let world = World::served_by(observe_readiness, Nesting::Pool, |_| ()).watched();
+        let world = World::served_by(observe, Nesting::Pool, |_| ()).watched();
         let server = world.server.clone();
         let closer = thread::spawn(move || server.shut_down(Duration::from_secs(1)));
         world.end();
@@ -92,7 +92,7 @@ fn an_observed_end_sees_that_another_thread_ends_it() {
 #[test]
 fn an_observed_end_sees_its_end_where_a_call_of_the_program_s_own_has_read_it() {
     check(|| {
-        let world = World::served_by(observe_readiness, Nesting::Pool, |_| ());
+        let world = World::served_by(observe, Nesting::Pool, |_| ());
         let server = world.server.clone();
         let caller = thread::spawn(move || {
             if let Err(error) = server.ping_with(1, None) {
@@ -108,7 +108,7 @@ fn an_observed_end_sees_its_end_where_a_call_of_the_program_s_own_has_read_it() 
 fn an_observed_end_reads_on_where_its_queue_was_full_when_more_may_run() {
     check(|| {
         let few = |config: &mut Config| config.max_queued = 1;
-        let world = World::served_by(observe_readiness, Nesting::Pool, few);
+        let world = World::served_by(observe, Nesting::Pool, few);
         let root = world.root();
         let call = |what: &'static str| {
             let root = root.clone();
@@ -132,7 +132,7 @@ fn an_observed_end_reads_on_where_its_queue_was_full_when_more_may_run() {
 fn an_observed_end_sees_its_end_while_requests_run_that_had_filled_its_queue() {
     check(|| {
         let few = |config: &mut Config| (config.max_queued, config.concurrency) = (1, 2);
-        let world = World::served_by(observe_readiness, Nesting::Pool, few).watched();
+        let world = World::served_by(observe, Nesting::Pool, few).watched();
         let root = world.root();
         let until = |running: usize, queued: usize| {
             let now = || {
