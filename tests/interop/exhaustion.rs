@@ -411,7 +411,7 @@ const NO_TABLES_BELOW: &[&str] = &[
     "rpyc-core/src/dispatch/running.rs NUMBER",
     "rpyc-core/src/executor.rs INTERRUPTION",
     "rpyc-core/src/executor.rs IS_RETIRED",
-    "rpyc-core/src/object/builtins/depth.rs DEPTH",
+    "rpyc-core/src/object/builtins/mod.rs DEPTH",
     "rpyc-core/src/object/builtins/mod.rs CLASS",
     "rpyc-core/src/object/identity.rs KEYS",
     "rpyc-core/src/object/identity.rs NEXT",

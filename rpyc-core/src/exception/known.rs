@@ -3,7 +3,6 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::error::Error as StdError;
-use std::fmt;
 use std::sync::Arc;
 
 use super::Exception;
@@ -25,7 +24,7 @@ pub trait PythonException: StdError + Sized + 'static {
 }
 
 /// The exception classes that Rust types stand for, by name.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct KnownExceptions(Arc<HashMap<String, TypeId>>);
 
 impl KnownExceptions {
@@ -41,12 +40,6 @@ impl KnownExceptions {
             return None;
         }
         self.0.get(&full_name(module, class)).copied()
-    }
-}
-
-impl fmt::Debug for KnownExceptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
     }
 }
 

@@ -72,29 +72,20 @@ impl<T: Send + Sync + 'static> Exposed<T> {
         match self.0.class.member(cx, name) {
             Some(Member::Property(property)) => Ok(property),
             Some(Member::Method(_) | Member::Constant(_)) => {
-                Err(Exception::attribute_error(format!(
-                    "'{}' object attribute '{name}' is read-only",
-                    self.0.class.name()
-                )))
+                let class = self.0.class.name();
+                let text = format!("'{class}' object attribute '{name}' is read-only");
+                Err(Exception::attribute_error(text))
             }
             None => Err(self.no_attribute(name)),
         }
     }
 
-    /// A part of a property, which may be without it.
-    fn part<'a, F>(
-        &self,
-        property: &Property<T>,
-        part: &'a Option<F>,
-        what: &str,
-    ) -> ObjectResult<&'a F> {
-        part.as_ref().ok_or_else(|| {
-            Exception::attribute_error(format!(
-                "property '{}' of '{}' object has no {what}",
-                property.name,
-                self.0.class.name()
-            ))
-        })
+    /// The AttributeError for a part that a property is without.
+    fn without(&self, property: &Property<T>, what: &str) -> Exception {
+        let (name, class) = (&property.name, self.0.class.name());
+        Exception::attribute_error(format!(
+            "property '{name}' of '{class}' object has no {what}"
+        ))
     }
 
     /// Calls a dunder method, if there is one.
@@ -122,9 +113,10 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
     fn attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult {
         match self.0.class.member(cx, name) {
             Some(Member::Method(method)) => Ok(Any::object(self.bound(method))),
-            Some(Member::Property(property)) => {
-                self.part(property, &property.get, "getter")?(self, cx)
-            }
+            Some(Member::Property(property)) => match &property.get {
+                Some(get) => get(self, cx),
+                None => Err(self.without(property, "getter")),
+            },
             Some(Member::Constant(any)) => Ok(any.clone()),
             None if name == "__doc__" => self.0.class.doc().cloned().into_any(),
             None => Err(self.no_attribute(name)),
@@ -137,12 +129,14 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
 
     fn set_attr(&self, cx: &Context<'_>, name: &str, value: Any) -> ObjectResult<()> {
         let property = self.property(cx, name)?;
-        self.part(property, &property.set, "setter")?(self, cx, value)
+        let set = property.set.as_ref();
+        set.ok_or_else(|| self.without(property, "setter"))?(self, cx, value)
     }
 
     fn del_attr(&self, cx: &Context<'_>, name: &str) -> ObjectResult<()> {
         let property = self.property(cx, name)?;
-        self.part(property, &property.del, "deleter")?(self, cx)
+        let del = property.del.as_ref();
+        del.ok_or_else(|| self.without(property, "deleter"))?(self, cx)
     }
 
     fn access_override(
@@ -154,7 +148,7 @@ impl<T: Send + Sync + 'static> Object for Exposed<T> {
     ) -> Option<ObjectResult> {
         // A service's attributes can't be changed by a peer, whatever the config says.
         let changes = matches!(access, Access::Set | Access::Del);
-        let denied = changes && self.0.class.service.is_some();
+        let denied = changes && self.0.class.is_service;
         denied.then(|| Err(Exception::attribute_error("access denied")))
     }
 

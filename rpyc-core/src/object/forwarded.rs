@@ -61,6 +61,17 @@ impl Drop for ForwardedObject {
     }
 }
 
+/// Operations of an object, and the netref's that they are.
+macro_rules! of_netref {
+    ($($name:ident($($arg:ident: $kind:ty),*) -> $answer:ty = $of_netref:ident;)*) => {
+        $(
+            fn $name(&self, _: &Context<'_>, $($arg: $kind),*) -> ObjectResult<$answer> {
+                Ok(self.netref.$of_netref($($arg),*)?)
+            }
+        )*
+    };
+}
+
 impl Object for ForwardedObject {
     fn id_parts(&self) -> IdParts {
         let id_pack = self.netref.id_pack();
@@ -78,36 +89,19 @@ impl Object for ForwardedObject {
     // The policy of the connection that it goes out on has let the name through; the owner's
     // decides as well.
 
-    fn attr(&self, _: &Context<'_>, name: &str) -> ObjectResult {
-        Ok(self.netref.attr(name)?)
-    }
-
-    fn set_attr(&self, _: &Context<'_>, name: &str, value: Any) -> ObjectResult<()> {
-        Ok(self.netref.set_attr(name, value)?)
-    }
-
-    fn del_attr(&self, _: &Context<'_>, name: &str) -> ObjectResult<()> {
-        Ok(self.netref.del_attr(name)?)
-    }
-
-    fn call(&self, _: &Context<'_>, args: Args) -> ObjectResult {
-        Ok(self.netref.call(args)?)
-    }
-
-    fn call_method(&self, _: &Context<'_>, name: &str, args: Args) -> ObjectResult {
-        Ok(self.netref.call_method(name, args)?)
-    }
-
-    fn repr(&self, _: &Context<'_>) -> ObjectResult<Str> {
-        Ok(self.netref.repr()?)
-    }
-
-    fn str(&self, _: &Context<'_>) -> ObjectResult<Str> {
-        Ok(self.netref.str()?)
-    }
-
-    fn hash(&self, _: &Context<'_>) -> ObjectResult<i64> {
-        Ok(self.netref.remote_hash()?)
+    of_netref! {
+        attr(name: &str) -> Any = attr;
+        set_attr(name: &str, value: Any) -> () = set_attr;
+        del_attr(name: &str) -> () = del_attr;
+        call(args: Args) -> Any = call;
+        call_method(name: &str, args: Args) -> Any = call_method;
+        repr() -> Str = repr;
+        str() -> Str = str;
+        hash() -> i64 = remote_hash;
+        dir() -> Vec<Str> = dir;
+        buffiter(count: usize) -> Vec<Any> = next_items;
+        exit(exc: Any) -> Any = leave;
+        pickle(protocol: i64) -> Bytes = pickle;
     }
 
     fn is_hashable(&self) -> bool {
@@ -119,24 +113,8 @@ impl Object for ForwardedObject {
         Ok(self.netref.request(Handler::Cmp, args)?)
     }
 
-    fn dir(&self, _: &Context<'_>) -> ObjectResult<Vec<Str>> {
-        Ok(self.netref.dir()?)
-    }
-
     fn methods(&self, _: &Context<'_>) -> ObjectResult<Arc<[MethodInfo]>> {
         Ok(self.netref.inspect()?.into())
-    }
-
-    fn buffiter(&self, _: &Context<'_>, count: usize) -> ObjectResult<Vec<Any>> {
-        Ok(self.netref.next_items(count)?)
-    }
-
-    fn exit(&self, _: &Context<'_>, exc: Any) -> ObjectResult {
-        Ok(self.netref.leave(exc)?)
-    }
-
-    fn pickle(&self, _: &Context<'_>, protocol: i64) -> ObjectResult<Bytes> {
-        Ok(self.netref.pickle(protocol)?)
     }
 
     fn is_subclass(&self, _: &Context<'_>, other: &Any) -> ObjectResult<bool> {

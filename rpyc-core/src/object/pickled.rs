@@ -8,10 +8,7 @@ use crate::exception::Exception;
 use crate::wire::{PlainType, Value};
 
 /// Pickles one of our own lists, dicts and sets; `None` where the object is something else.
-///
-/// # Errors
-/// A TypeError for something within that can't be pickled, a RecursionError for what is nested too
-/// deep, a MemoryError for what would take more than `limit` bytes.
+/// The pickle takes `limit` bytes at the most.
 pub(crate) fn pickled(
     cx: &Context<'_>,
     object: &ObjectRef,

@@ -13,27 +13,18 @@ impl<T: Send + Sync + 'static> Service for Exposed<T> {
     }
 
     fn configure(&self, config: &mut Config, peer: &mut PeerInfo) {
-        if let Some(hooks) = &self.class().service {
-            (hooks.configure)(self, config, peer);
-        }
+        (self.class().hooks.configure)(self, config, peer);
     }
 
     fn on_connect(&self, cx: &Context<'_>) -> Result<(), Exception> {
-        match &self.class().service {
-            Some(hooks) => (hooks.on_connect)(self, cx),
-            None => Ok(()),
-        }
+        (self.class().hooks.on_connect)(self, cx)
     }
 
     fn before_closed(&self, connection: &Connection) {
-        if let Some(hooks) = &self.class().service {
-            (hooks.before_closed)(self, connection);
-        }
+        (self.class().hooks.before_closed)(self, connection);
     }
 
     fn on_disconnect(&self, connection: &Connection) {
-        if let Some(hooks) = &self.class().service {
-            (hooks.on_disconnect)(self, connection);
-        }
+        (self.class().hooks.on_disconnect)(self, connection);
     }
 }

@@ -39,7 +39,8 @@ pub trait IntoFactory<Kind> {
 
 impl<S: IntoService> IntoFactory<OneForAll> for S {
     fn into_factory(self) -> Arc<dyn ServiceFactory> {
-        Arc::new(OneService(self.into_service()))
+        let service = self.into_service();
+        Arc::new(move || service.clone())
     }
 }
 
@@ -52,15 +53,6 @@ impl<F: ServiceFactory> IntoFactory<OneEach> for F {
 impl IntoFactory<OneEach> for Arc<dyn ServiceFactory> {
     fn into_factory(self) -> Arc<dyn ServiceFactory> {
         self
-    }
-}
-
-/// One service for all connections.
-struct OneService(Arc<dyn Service>);
-
-impl ServiceFactory for OneService {
-    fn create(&self) -> Result<Arc<dyn Service>, Exception> {
-        Ok(self.0.clone())
     }
 }
 

@@ -1,13 +1,10 @@
 //! Whether two things are equal, by Python's rules.
 
-use super::depth::deeper;
+use super::deeper;
 use crate::object::{Any, Context, ObjectResult};
 use crate::wire::{Handler, Int, Value};
 
-/// `one == other`
-///
-/// # Errors
-/// What an object's `__eq__` raised.
+/// `one == other`; fails with what an object's `__eq__` raised.
 pub(in crate::object) fn same(cx: &Context<'_>, one: &Any, other: &Any) -> ObjectResult<bool> {
     let answer = match (one, other) {
         (Any::Value(one), Any::Value(other)) => return Ok(same_value(one, other)),
@@ -30,9 +27,6 @@ pub(in crate::object) fn same(cx: &Context<'_>, one: &Any, other: &Any) -> Objec
 }
 
 /// Whether two sequences are equal, item by item.
-///
-/// # Errors
-/// As [`same`].
 pub(super) fn all_same(cx: &Context<'_>, one: &[Any], other: &[Any]) -> ObjectResult<bool> {
     if one.len() != other.len() {
         return Ok(false);

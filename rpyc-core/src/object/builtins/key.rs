@@ -20,8 +20,6 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// # Errors
-    /// A TypeError for what isn't hashable.
     pub(super) fn new(any: Any) -> Result<Key, Exception> {
         let mut form = Form::default();
         put_any(&any, &mut form)?;

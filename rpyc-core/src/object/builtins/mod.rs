@@ -5,7 +5,6 @@
 //! `in` work without a question. As in Python, methods like `append` are public, not exposed: a
 //! peer can call them only where `allow_public_attrs` lets it.
 
-mod depth;
 mod dict;
 mod equality;
 mod iter;
@@ -15,14 +14,15 @@ mod position;
 mod set;
 
 use std::array;
+use std::cell::Cell;
 
-use self::depth::deeper;
 pub use self::dict::Dict;
 pub use self::iter::Iter;
 pub use self::list::List;
 pub use self::set::Set;
 use super::class::Method;
 use super::{Any, ClassBuilder, Context, Exposed, IntoAny, ObjectResult, Signature};
+use crate::exception::Exception;
 
 /// What a handle of a shared collection has, whichever it is.
 macro_rules! collection {
@@ -120,7 +120,7 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
         + Sync
         + 'static,
     ) -> ClassBuilder<T> {
-        let signature = Signature::method(&format!("{}.{name}", self.name));
+        let signature = Signature::method(&format!("{}.{name}", self.class.name()));
         let signature = required.into_iter().fold(signature, Signature::required);
         let signature = optional.into_iter().fold(signature, Signature::optional);
         let method = Method::bound(name, signature, move |this, cx, bound| {
@@ -154,3 +154,33 @@ fn reprs_of(cx: &Context<'_>, items: &[Any]) -> ObjectResult<String> {
     let texts: ObjectResult<Vec<String>> = items.iter().map(|item| repr_of(cx, item)).collect();
     Ok(texts?.join(", "))
 }
+
+/// Does `work`, which looks into a thing within another, unless that is too deep: one may hold itself.
+fn deeper<T>(work: impl FnOnce() -> ObjectResult<T>) -> ObjectResult<T> {
+    let depth = DEPTH.get();
+    if depth >= MAX_DEPTH {
+        return Err(Exception::recursion_error(
+            "collections are nested too deeply, or within themselves",
+        ));
+    }
+    DEPTH.set(depth + 1);
+    let _back = Back(depth);
+    work()
+}
+
+/// Sets the depth back, also when a panic passes.
+struct Back(usize);
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        DEPTH.set(self.0);
+    }
+}
+
+thread_local! {
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Stops a peer that puts a list into itself and asks for its text: the stack would overflow,
+/// which ends the process.
+const MAX_DEPTH: usize = 64;

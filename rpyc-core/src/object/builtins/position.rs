@@ -17,9 +17,6 @@ pub(super) struct Position {
 
 impl Position {
     /// Where `at` points in a sequence of this length.
-    ///
-    /// # Errors
-    /// An IndexError, or a TypeError for what is neither an index nor a slice.
     pub(super) fn of(at: &Any, len: usize) -> Result<Position, Exception> {
         if let Any::Value(Value::Slice(parts)) = at {
             return slice(parts, len);

@@ -36,12 +36,13 @@ pub struct Class<T> {
     pub(crate) methods: Arc<[object::MethodInfo]>,
     // The names of all members.
     pub(crate) dir: Vec<Str>,
-    pub(crate) service: Option<ServiceParts<T>>,
+    pub(crate) is_service: bool,
+    aliases: Vec<Str>,
+    pub(crate) hooks: Hooks<T>,
 }
 
-/// What makes a class a service's.
-pub(crate) struct ServiceParts<T> {
-    pub(crate) aliases: Vec<Str>,
+/// What a service does in its connections' lives.
+pub(crate) struct Hooks<T> {
     pub(crate) configure: Configure<T>,
     pub(crate) on_connect: OnConnect<T>,
     pub(crate) before_closed: OfConnection<T>,
@@ -61,11 +62,10 @@ pub(crate) enum Member<T> {
 /// Makes a [`Class`].
 #[must_use]
 pub struct ClassBuilder<T> {
-    module: Str,
-    pub(in crate::object) name: Str,
-    doc: Option<Str>,
+    // Its tables are made of the members in the end.
+    pub(in crate::object) class: Class<T>,
+    // Each with whether it is exposed.
     members: Vec<(Str, Arc<Member<T>>, bool)>,
-    service: Option<ServiceParts<T>>,
 }
 
 impl<T: Send + Sync + 'static> Class<T> {
@@ -87,12 +87,27 @@ impl<T: Send + Sync + 'static> Class<T> {
     /// assert_eq!(&*service.class().name(), "EchoService");
     /// ```
     pub fn builder(module: &str, name: &str) -> ClassBuilder<T> {
-        ClassBuilder {
-            module: Str::from(module).dotted(),
-            name: Str::from(name),
+        let (module, name) = (Str::from(module).dotted(), Str::from(name));
+        let class = Class {
+            full_name: Str::from(format!("{module}.{name}")),
+            module,
+            name,
             doc: None,
+            members: HashMap::new(),
+            methods: Arc::new([]),
+            dir: Vec::new(),
+            is_service: false,
+            aliases: Vec::new(),
+            hooks: Hooks {
+                configure: Box::new(|_, _, _| ()),
+                on_connect: Box::new(|_, _| Ok(())),
+                before_closed: Box::new(|_, _| ()),
+                on_disconnect: Box::new(|_, _| ()),
+            },
+        };
+        ClassBuilder {
+            class,
             members: Vec::new(),
-            service: None,
         }
     }
 
@@ -129,25 +144,19 @@ impl<T: Send + Sync + 'static> Class<T> {
 
     /// The names of the service: its aliases, else its own name less "Service", in capitals.
     pub(crate) fn aliases(&self) -> Vec<Str> {
-        let named = self.service.as_ref().map(|service| &*service.aliases);
-        match named {
-            Some(aliases) if !aliases.is_empty() => {
-                let upper = aliases.iter().map(|alias| Str::from(alias.to_uppercase()));
-                upper.collect()
-            }
-            _ => {
-                let name = self.name.to_uppercase();
-                let short = name.strip_suffix("SERVICE").unwrap_or(&name);
-                vec![Str::from(short)]
-            }
+        if self.aliases.is_empty() {
+            let name = self.name.to_uppercase();
+            return vec![Str::from(name.strip_suffix("SERVICE").unwrap_or(&name))];
         }
+        let upper = self.aliases.iter().map(|alias| alias.to_uppercase());
+        upper.map(Str::from).collect()
     }
 }
 
 impl<T: Send + Sync + 'static> ClassBuilder<T> {
     /// Sets the docstring.
     pub fn doc(mut self, doc: &str) -> ClassBuilder<T> {
-        self.doc = Some(Str::from(doc));
+        self.class.doc = Some(Str::from(doc));
         self
     }
 
@@ -182,13 +191,13 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
 
     /// Makes it a service's: it has a name that peers can ask for, and its attributes can't be set.
     pub fn service(mut self) -> ClassBuilder<T> {
-        self.service_parts();
+        self.class.is_service = true;
         self
     }
 
     /// Sets the names of the service; the first is the primary one.
     pub fn aliases(mut self, aliases: &[&str]) -> ClassBuilder<T> {
-        self.service_parts().aliases = aliases.iter().map(|alias| Str::from(*alias)).collect();
+        self.class.aliases = aliases.iter().map(|alias| Str::from(*alias)).collect();
         self
     }
 
@@ -197,7 +206,7 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
         mut self,
         configure: impl Fn(&T, &mut Config, &mut PeerInfo) + Send + Sync + 'static,
     ) -> ClassBuilder<T> {
-        self.service_parts().configure = Box::new(configure);
+        self.class.hooks.configure = Box::new(configure);
         self
     }
 
@@ -206,7 +215,7 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
         mut self,
         on_connect: impl Fn(&Exposed<T>, &Context<'_>) -> Result<(), Exception> + Send + Sync + 'static,
     ) -> ClassBuilder<T> {
-        self.service_parts().on_connect = Box::new(on_connect);
+        self.class.hooks.on_connect = Box::new(on_connect);
         self
     }
 
@@ -215,7 +224,7 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
         mut self,
         before_closed: impl Fn(&T, &Connection) + Send + Sync + 'static,
     ) -> ClassBuilder<T> {
-        self.service_parts().before_closed = Box::new(before_closed);
+        self.class.hooks.before_closed = Box::new(before_closed);
         self
     }
 
@@ -224,46 +233,34 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
         mut self,
         on_disconnect: impl Fn(&T, &Connection) + Send + Sync + 'static,
     ) -> ClassBuilder<T> {
-        self.service_parts().on_disconnect = Box::new(on_disconnect);
+        self.class.hooks.on_disconnect = Box::new(on_disconnect);
         self
     }
 
     /// The class.
     pub fn build(mut self) -> Class<T> {
-        if self.service.is_some() {
+        if self.class.is_service {
             self = self.with_service_names();
         }
-        let mut members = HashMap::new();
-        let (mut methods, mut dir) = (Vec::new(), Vec::new());
-        for (name, member, exposed) in self.members {
-            let mut names = vec![name.clone()];
+        let ClassBuilder { mut class, members } = self;
+        for (name, member, exposed) in members {
             // Operators need no prefix: their names are safe.
             if exposed && !is_dunder(&name) {
-                names.push(Str::from(format!("{PREFIX}{name}")));
+                let prefixed = Str::from(format!("{PREFIX}{name}"));
+                class.members.insert(prefixed, member.clone());
             }
-            for name in names {
-                if let Member::Method(method) = &*member {
-                    methods.push((name.clone(), method.doc.clone()));
-                }
-                dir.push(name.clone());
-                members.insert(name, member.clone());
-            }
+            class.members.insert(name, member);
         }
-        // A later member of a name replaces the earlier.
-        methods.sort_by(|one, two| one.0.cmp(&two.0));
-        methods.dedup_by(|later, first| later.0 == first.0);
-        dir.sort();
-        dir.dedup();
-        Class {
-            full_name: Str::from(format!("{}.{}", self.module, self.name)),
-            module: self.module,
-            name: self.name,
-            doc: self.doc,
-            members,
-            methods: methods.into(),
-            dir,
-            service: self.service,
-        }
+        let method = |(name, member): (&Str, &Arc<Member<T>>)| match &**member {
+            Member::Method(method) => Some((name.clone(), method.doc.clone())),
+            _ => None,
+        };
+        let mut methods: Vec<_> = class.members.iter().filter_map(method).collect();
+        methods.sort();
+        class.methods = methods.into();
+        class.dir = class.members.keys().cloned().collect();
+        class.dir.sort();
+        class
     }
 
     fn add(mut self, name: Str, member: Member<T>, exposed: bool) -> ClassBuilder<T> {
@@ -292,27 +289,17 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
         }
         self
     }
-
-    fn service_parts(&mut self) -> &mut ServiceParts<T> {
-        self.service.get_or_insert_with(|| ServiceParts {
-            aliases: Vec::new(),
-            configure: Box::new(|_, _, _| ()),
-            on_connect: Box::new(|_, _| Ok(())),
-            before_closed: Box::new(|_, _| ()),
-            on_disconnect: Box::new(|_, _| ()),
-        })
-    }
 }
 
 impl<T> fmt::Debug for Class<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<class {}.{}>", self.module, self.name)
+        write!(f, "<class {}>", self.full_name)
     }
 }
 
 impl<T> fmt::Debug for ClassBuilder<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<builder of the class {}.{}>", self.module, self.name)
+        write!(f, "<builder of {:?}>", self.class)
     }
 }
 
