@@ -14,7 +14,7 @@ use crate::dispatch::{Protocol as _, Refusal, ReplyTo, panic_message};
 use crate::error::CloseReason;
 use crate::exception::Exception;
 use crate::object::{Any, Context};
-use crate::wire::{self, Body, Boxed, Message, boxed};
+use crate::wire::{self, Body, Boxed, EncodeError, Envelope, Message, Seq, boxed};
 
 impl Link {
     /// Executes a request and queues the answer.
@@ -83,17 +83,22 @@ impl Link {
                 Exception::runtime_error(format!("no thread can be had to run this: {error}"))
             }
         };
-        log::debug!(target: &self.session.config().logger, "{}: refused {}: {exception}", self.session.connid, request.handler.name());
+        let what = request.handler.name();
+        let session = &self.session;
+        session.log(
+            log::Level::Debug,
+            format_args!("refused {what}: {exception}"),
+        );
         self.reply_exception(&request.to, &exception);
     }
 
     fn raised(&self, config: &Config, to: &ReplyTo, exception: &Exception) {
         if config.log_exceptions && !exception.is("StopIteration") {
             let traceback = exception.traceback().map_or("", |text| text.trim_end());
-            log::debug!(
-                target: &config.logger,
-                "{}: raised {exception}\n{traceback}",
-                self.session.connid
+            let session = &self.session;
+            session.log(
+                log::Level::Debug,
+                format_args!("raised {exception}\n{traceback}"),
             );
         }
         let ends_here = (config.propagate_system_exit_locally && exception.is("SystemExit"))
@@ -119,16 +124,8 @@ impl Link {
                 Err(exception) => return self.reply_exception(to, &exception),
             },
         };
-        let encoded = self.outbox.append(|frames| {
-            wire::encode(
-                frames,
-                self.session.encoding.answer(to),
-                &self.session.encoding.limits,
-                config.compress,
-                &to.seq,
-                Body::Reply(&boxed),
-            )
-        });
+        let envelope = self.session.encoding.answer(to);
+        let encoded = self.append(config, envelope, &to.seq, Body::Reply(&boxed));
         if let Err(error) = encoded {
             self.unbox_refs(std::slice::from_ref(&boxed));
             boxed::dismantle(vec![boxed]);
@@ -153,25 +150,35 @@ impl Link {
                 seq: to.seq.clone(),
                 exception: dumped.clone(),
             });
-            self.outbox.append(|frames| {
-                wire::encode(
-                    frames,
-                    self.session.encoding.answer(to),
-                    &self.session.encoding.limits,
-                    config.compress,
-                    &to.seq,
-                    Body::Exception(&dumped),
-                )
-            })
+            let envelope = self.session.encoding.answer(to);
+            self.append(&config, envelope, &to.seq, Body::Exception(&dumped))
         };
         if let Err(error) = dump(exception) {
             let plain = Exception::new(exception.module().clone(), exception.class().clone());
             let plain = plain.with_arg(format!("the exception can't be sent whole: {error}"));
             if let Err(error) = dump(&plain) {
-                log::warn!(target: &self.session.config().logger, "{}: an exception can't be sent: {error}", self.session.connid);
+                let session = &self.session;
+                session.log(
+                    log::Level::Warn,
+                    format_args!("an exception can't be sent: {error}"),
+                );
             }
         }
         self.wake_watchdog();
+    }
+
+    /// Appends a message to what is sent next, as a whole frame.
+    #[inline(always)] // as `wire::encode`
+    pub(super) fn append(
+        &self,
+        config: &Config,
+        envelope: Envelope,
+        seq: &Seq,
+        body: Body<'_>,
+    ) -> Result<(), EncodeError> {
+        let limits = &self.session.encoding.limits;
+        self.outbox
+            .append(|frames| wire::encode(frames, envelope, limits, config.compress, seq, body))
     }
 
     /// Logs that foreign code has panicked; gives what the panic says.

@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 use super::boxing::BoxedArgs;
 use super::session::Link;
 use crate::config::Config;
-use crate::dispatch::NotRegistered;
 use crate::dispatch::asked::Asked;
 use crate::dispatch::outbox::CONGESTED;
 use crate::dispatch::scheduler::{ThreadPair, WaiterId};
 use crate::dispatch::slot::{Reply, Slot};
 use crate::dispatch::waits::ForReply;
+use crate::dispatch::{NotRegistered, Protocol as _};
 use crate::error::Error;
 use crate::object::{Any, Args};
 use crate::sync::passed;
 use crate::wire::{
-    self, Arguments, Body, Boxed, Callee, EncodeError, Envelope, Handler, IdPack, Int, Message,
-    Seq, Value,
+    Arguments, Body, Boxed, Callee, EncodeError, Envelope, Handler, IdPack, Int, Message, Seq,
+    Value,
 };
 
 impl Link {
@@ -210,7 +210,11 @@ impl Link {
         let args = Arguments::Listed(args);
         let appended = self.append_request(&config, seq, envelope, handler, args);
         if let Err(error) = &appended {
-            log::warn!(target: &config.logger, "{}: {} can't be sent: {error}", self.session.connid, handler.name());
+            let (session, what) = (&self.session, handler.name());
+            session.log(
+                log::Level::Warn,
+                format_args!("{what} can't be sent: {error}"),
+            );
         }
         appended.is_ok()
     }
@@ -223,13 +227,9 @@ impl Link {
         handler: Handler,
         args: Arguments<'_>,
     ) -> Result<(), EncodeError> {
-        let (seq, limits) = (Seq::new(seq), &self.session.encoding.limits);
+        let seq = Seq::new(seq);
         self.count_request();
-        self.outbox
-            .append(|frames| {
-                let body = Body::Request(handler, args);
-                wire::encode(frames, envelope, limits, config.compress, &seq, body)
-            })
+        self.append(config, envelope, &seq, Body::Request(handler, args))
             .inspect_err(|_| self.uncount_request())?;
         // Not before it is known to be no deeper than can be copied and printed.
         self.trace_outgoing(config, || Message::Request {

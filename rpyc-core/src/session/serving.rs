@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::background::BackgroundServing;
 use super::connection::Connection;
-use crate::dispatch::GRACE;
 use crate::dispatch::readiness::ReadinessObserver;
 use crate::dispatch::waits::{ForEnd, ForMessage};
+use crate::dispatch::{GRACE, Protocol as _};
 use crate::error::{CloseReason, Error};
 use crate::executor::spawn;
 
@@ -89,7 +89,11 @@ impl Connection {
             let name = format!("{}-{number}", self.link.session.connid);
             let spawned = spawn(&name, move || connection.serve_all());
             if let Err(error) = &spawned {
-                log::warn!(target: &self.config().logger, "{}: no thread to serve on: {error}", self.link.session.connid);
+                let session = &self.link.session;
+                session.log(
+                    log::Level::Warn,
+                    format_args!("no thread to serve on: {error}"),
+                );
             }
             spawned.ok()
         };

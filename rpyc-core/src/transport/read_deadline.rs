@@ -46,11 +46,16 @@ impl ReadDeadline {
 
     /// The reader is about to wait: how much longer it may in this phase, if there is a limit.
     pub(crate) fn left(&mut self, phase: Phase) -> Option<Duration> {
+        self.enter(phase);
+        self.limit().map(|limit| limit.saturating_sub(self.waited))
+    }
+
+    /// The wait for this phase begins, unless it has begun.
+    pub(crate) fn enter(&mut self, phase: Phase) {
         if phase != self.phase {
             self.phase = phase;
             self.restart();
         }
-        self.limit().map(|limit| limit.saturating_sub(self.waited))
     }
 
     /// Whether the first frame has a limit of its own.
@@ -74,8 +79,15 @@ impl ReadDeadline {
         self.bytes = 0;
     }
 
-    /// The limit in this phase.
-    pub(crate) fn limit(&self) -> Option<Duration> {
+    /// The limit of this phase, if it has passed; the wait begins anew then.
+    pub(crate) fn overdue(&mut self, phase: Phase) -> Option<Duration> {
+        let is_over = self.left(phase)?.is_zero();
+        let limit = self.limit().filter(|_| is_over)?;
+        self.restart();
+        Some(limit)
+    }
+
+    fn limit(&self) -> Option<Duration> {
         match self.phase {
             Phase::First => self.timeouts.first_frame,
             Phase::Within => self.timeouts.within_frame,

@@ -87,12 +87,10 @@ impl ReadHalf {
             return Input::Bytes;
         }
         let phase = self.phase();
-        let left = self.deadline.left(phase);
-        if left.is_some_and(|left| left.is_zero()) {
-            let limit = self.deadline.limit().unwrap_or_default();
-            self.deadline.restart();
+        if let Some(limit) = self.deadline.overdue(phase) {
             return Input::Overdue(phase, limit);
         }
+        let left = self.deadline.left(phase);
         if let Err(error) = self.bound_reads(match (limit, left) {
             (Some(limit), Some(left)) => Some(limit.min(left)),
             (limit, left) => limit.or(left),
@@ -131,7 +129,7 @@ impl ReadHalf {
             return Input::Failed(error);
         }
         let phase = self.phase();
-        let left = self.deadline.left(phase);
+        self.deadline.enter(phase);
         if expect_more || self.decoder.is_mid_frame() {
             self.stream.quick_ack();
         }
@@ -140,12 +138,9 @@ impl ReadHalf {
         let waited = self.parked.take().map(|since| since.elapsed());
         let count = outcome.as_ref().map_or(0, |count| *count);
         self.deadline.waited(waited.unwrap_or_default(), count);
+        let overdue = |limit| Input::Overdue(phase, limit);
         match self.judge(outcome) {
-            Input::Quiet if left.is_some() && self.is_overdue(phase) => {
-                let limit = self.deadline.limit().unwrap_or_default();
-                self.deadline.restart();
-                Input::Overdue(phase, limit)
-            }
+            Input::Quiet => self.deadline.overdue(phase).map_or(Input::Quiet, overdue),
             input => input,
         }
     }
@@ -156,10 +151,6 @@ impl ReadHalf {
         let since = *self.parked.get_or_insert_with(Instant::now);
         let left = self.deadline.left(self.phase());
         left.map(|left| left.saturating_sub(since.elapsed()))
-    }
-
-    fn is_overdue(&mut self, phase: Phase) -> bool {
-        self.deadline.left(phase).is_some_and(|left| left.is_zero())
     }
 
     fn judge(&mut self, outcome: io::Result<usize>) -> Input {

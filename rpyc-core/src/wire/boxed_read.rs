@@ -143,10 +143,19 @@ pub(super) fn tuple_count(
     reader: &mut Reader<'_>,
     expected: &'static str,
 ) -> Result<usize, Problem> {
-    let start = reader.offset();
-    let tag = reader.u8(expected)?;
-    decode::length(reader, tag::TUPLE, tag, expected, start)
-        .map_err(|error| no_tuple(error, expected))
+    decode::head(reader, tag::TUPLE, expected).map_err(|error| no_tuple(error, expected))
+}
+
+/// Reads the head of a tuple of `count` items.
+pub(super) fn tuple_of(
+    reader: &mut Reader<'_>,
+    count: usize,
+    expected: &'static str,
+) -> Result<(), Problem> {
+    match tuple_count(reader, expected)? == count {
+        true => Ok(()),
+        false => Err(ShapeError::new(expected, ANOTHER_LENGTH).into()),
+    }
 }
 
 #[cold]
@@ -169,9 +178,7 @@ pub(super) fn label(reader: &mut Reader<'_>) -> Result<i64, Problem> {
 /// Reads a label that isn't as Python writes it, and may be none.
 #[cold]
 fn odd_label(reader: &mut Reader<'_>) -> Result<i64, Problem> {
-    if tuple_count(reader, PAIR)? != 2 {
-        return Err(ShapeError::new(PAIR, "a tuple of another length").into());
-    }
+    tuple_of(reader, 2, PAIR)?;
     let label = decode::value(reader)?;
     Ok(label
         .as_i64()
@@ -188,8 +195,7 @@ fn items<R: Resolver>(
     if count == 0 {
         return Ok(Vec::new());
     }
-    reader.announce(count)?;
-    reader.enter()?;
+    reader.begin_items(count)?;
     let mut items = Vec::with_capacity(count);
     for _ in 0..count {
         reader.begin_item();
@@ -204,7 +210,7 @@ fn items<R: Resolver>(
             return Err(problem);
         }
     }
-    reader.leave();
+    reader.end_items();
     Ok(items)
 }
 
@@ -232,9 +238,7 @@ fn remote(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
         let id_pack = id_pack(reader)?;
         return Ok(boxed::named_here(id_pack, reader.dialect()));
     }
-    if tuple_count(reader, TRIPLE)? != 3 {
-        return Err(ShapeError::new(TRIPLE, "a tuple of another length").into());
-    }
+    tuple_of(reader, 3, TRIPLE)?;
     let parts = [
         decode::value(reader)?,
         decode::value(reader)?,
@@ -245,15 +249,13 @@ fn remote(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
 
 /// Reads an id_pack, without the detour over a value.
 fn id_pack(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
-    let count = tuple_count(reader, "an id_pack (str, int, int)")?;
+    let count = tuple_count(reader, idpack::EXPECTED)?;
     if !(3..=5).contains(&count) {
-        return Err(
-            ShapeError::new("an id_pack (str, int, int)", "a tuple of another length").into(),
-        );
+        return Err(ShapeError::new(idpack::EXPECTED, ANOTHER_LENGTH).into());
     }
     let name = match reader.skip(tag::STR) {
         true => decode::text(reader)?,
-        false => dialect::name(decode::value(reader)?, "a str as the name in an id_pack")?,
+        false => dialect::name(decode::value(reader)?, idpack::NAME)?,
     };
     let (class, instance) = (ClassId(id(reader)?), InstanceId(id(reader)?));
     let mut kind = match count {
@@ -261,8 +263,7 @@ fn id_pack(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
         _ => Kind::from_value(&decode::value(reader)?),
     };
     if count == 5 {
-        // It is of a peer that doesn't know yet whom it tells the kind: it would take one that came back
-        // for rpyc-ng's.
+        // The peer doesn't know yet whom it tells the kind: it would take one that came back for rpyc-ng's.
         decode::value(reader)?;
         kind = Kind::Untold;
     }
@@ -285,3 +286,6 @@ fn id(reader: &mut Reader<'_>) -> Result<u64, Problem> {
     };
     Ok(idpack::id(&number)?)
 }
+
+/// What is found where a tuple has too few or too many items.
+pub(super) const ANOTHER_LENGTH: &str = "a tuple of another length";

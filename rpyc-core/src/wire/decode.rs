@@ -97,7 +97,7 @@ fn leaf(reader: &mut Reader<'_>, tag: u8, start: usize) -> Result<Value, Box<Dec
 
 /// Reads the length of a value of this family, after its tag, which stood at `start`.
 #[inline]
-pub(super) fn length(
+fn length(
     reader: &mut Reader<'_>,
     family: tag::Family,
     tag: u8,
@@ -119,58 +119,73 @@ pub(super) fn length(
     }
 }
 
+/// Reads the tag and the length of a value of this family.
+#[inline]
+pub(super) fn head(
+    reader: &mut Reader<'_>,
+    family: tag::Family,
+    reading: &'static str,
+) -> Result<usize, Box<DecodeError>> {
+    let start = reader.offset();
+    let tag = reader.u8(reading)?;
+    length(reader, family, tag, reading, start)
+}
+
+/// Reads the head of a tuple of `expected` parts.
+pub(super) fn head_of_parts(
+    reader: &mut Reader<'_>,
+    reading: &'static str,
+    expected: usize,
+) -> Result<(), Box<DecodeError>> {
+    let start = reader.offset();
+    let found = head(reader, tag::TUPLE, reading)?;
+    if found == expected {
+        return Ok(());
+    }
+    let kind = DecodeErrorKind::WrongCount {
+        reading,
+        expected,
+        found,
+    };
+    Err(DecodeError::at(start, kind))
+}
+
 /// Reads the items of a tuple, after their count.
 fn items(reader: &mut Reader<'_>, count: usize) -> Result<Vec<Value>, Box<DecodeError>> {
     if count == 0 {
         return Ok(Vec::new());
     }
-    reader.announce(count)?;
-    reader.enter()?;
+    reader.begin_items(count)?;
     let mut items = Vec::with_capacity(count);
     for _ in 0..count {
         reader.begin_item();
         items.push(value(reader)?);
     }
-    reader.leave();
+    reader.end_items();
     Ok(items)
 }
 
 fn frozenset(reader: &mut Reader<'_>) -> Result<Value, Box<DecodeError>> {
-    let start = reader.offset();
-    let tag = reader.u8("frozenset")?;
-    let count = length(reader, tag::TUPLE, tag, "frozenset", start)?;
+    let count = head(reader, tag::TUPLE, "frozenset")?;
     items(reader, count).map(Value::FrozenSet)
 }
 
 fn slice(reader: &mut Reader<'_>) -> Result<Value, Box<DecodeError>> {
-    let start = reader.offset();
-    let tag = reader.u8("slice")?;
-    let found = length(reader, tag::TUPLE, tag, "slice", start)?;
-    let wrong = |found| {
-        let (reading, expected) = ("slice", 3);
-        DecodeError::at(
-            start,
-            DecodeErrorKind::WrongCount {
-                reading,
-                expected,
-                found,
-            },
-        )
+    head_of_parts(reader, "slice", 3)?;
+    reader.begin_items(3)?;
+    let mut part = || {
+        reader.begin_item();
+        value(reader)
     };
-    if found != 3 {
-        return Err(wrong(found));
-    }
-    let parts = items(reader, found)?.try_into();
-    parts
-        .map(Value::Slice)
-        .map_err(|parts: Vec<_>| wrong(parts.len()))
+    let parts = Box::new([part()?, part()?, part()?]);
+    reader.end_items();
+    Ok(Value::Slice(parts))
 }
 
 /// Reads a str, after its tag.
 pub(super) fn text(reader: &mut Reader<'_>) -> Result<Str, Box<DecodeError>> {
     let start = reader.offset();
-    let tag = reader.u8("str")?;
-    let length = length(reader, tag::BYTES, tag, "str", start)?;
+    let length = head(reader, tag::BYTES, "str")?;
     let text = if reader.shares(length) {
         Str::from_shared(reader.buffer("str", length)?)
     } else {

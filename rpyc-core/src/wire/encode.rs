@@ -111,14 +111,18 @@ impl<'a> Writer<'a> {
         };
         self.items = items;
         self.tuple_header(count)?;
-        if count > 0 { self.enter() } else { Ok(()) }
+        if count > 0 {
+            self.levels = match self.levels.checked_sub(1) {
+                Some(levels) => levels,
+                None => return Err(self.too_deep()),
+            };
+        }
+        Ok(())
     }
 
     /// Ends a tuple of `count` items.
     pub(super) fn end_items(&mut self, count: usize) {
-        if count > 0 {
-            self.leave();
-        }
+        self.levels = self.levels.saturating_add(usize::from(count > 0));
     }
 
     /// Writes what stands before the items of a tuple.
@@ -221,14 +225,6 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn enter(&mut self) -> Result<(), Box<EncodeError>> {
-        let Some(levels) = self.levels.checked_sub(1) else {
-            return Err(self.too_deep());
-        };
-        self.levels = levels;
-        Ok(())
-    }
-
     #[cold]
     fn too_many_items(&self) -> Box<EncodeError> {
         let limit = self.limits.max_items;
@@ -239,9 +235,5 @@ impl<'a> Writer<'a> {
     fn too_deep(&self) -> Box<EncodeError> {
         let limit = self.limits.depth();
         Box::new(EncodeError::TooDeep { limit })
-    }
-
-    fn leave(&mut self) {
-        self.levels = self.levels.saturating_add(1);
     }
 }

@@ -1,6 +1,8 @@
 //! Exceptions as they travel: what Python's rpyc calls vinegar.
 
-use super::{error::ShapeError, limits::Limits, string::Str, value::Value};
+use super::{
+    boxed_read::ANOTHER_LENGTH, error::ShapeError, limits::Limits, string::Str, value::Value,
+};
 
 /// An exception that ended a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,8 +76,8 @@ impl DumpedException {
 }
 
 fn named(parts: Vec<Value>, limits: &Limits) -> Result<NamedException, ShapeError> {
-    let [name, args, attrs, traceback] = <[Value; 4]>::try_from(parts)
-        .map_err(|_| ShapeError::new(EXCEPTION, "a tuple of another length"))?;
+    let [name, args, attrs, traceback] =
+        <[Value; 4]>::try_from(parts).map_err(|_| ShapeError::new(EXCEPTION, ANOTHER_LENGTH))?;
     let [module, class] = tuple_of(name, "a pair of module and class")?;
     let mut args = tuple(args, "a tuple of arguments")?;
     args.truncate(limits.max_exception_items);
@@ -119,7 +121,7 @@ fn tuple_of<const N: usize>(
     expected: &'static str,
 ) -> Result<[Value; N], ShapeError> {
     <[Value; N]>::try_from(tuple(value, expected)?)
-        .map_err(|_| ShapeError::new(expected, "a tuple of another length"))
+        .map_err(|_| ShapeError::new(expected, ANOTHER_LENGTH))
 }
 
 fn tuple(value: Value, expected: &'static str) -> Result<Vec<Value>, ShapeError> {

@@ -191,6 +191,9 @@ impl FrameDecoder {
             });
         }
         let end = length.saturating_add(HEADER + 1);
+        let behind = self
+            .offset
+            .saturating_add(u64::try_from(end).unwrap_or(u64::MAX));
         self.frame_end = Some(end);
         if received.len() < end {
             return Ok(None);
@@ -207,9 +210,7 @@ impl FrameDecoder {
             let begin = self.start.saturating_add(HEADER);
             self.start = self.start.saturating_add(end);
             self.frame_end = None;
-            self.offset = self
-                .offset
-                .saturating_add(u64::try_from(end).unwrap_or(u64::MAX));
+            self.offset = behind;
             return Ok(Some(Cut::Part(begin..begin.saturating_add(length))));
         }
         let mut payload = self.cut(end).freeze();
@@ -223,9 +224,7 @@ impl FrameDecoder {
                 })?;
             payload = inflated.into();
         }
-        self.offset = self
-            .offset
-            .saturating_add(u64::try_from(end).unwrap_or(u64::MAX));
+        self.offset = behind;
         Ok(Some(Cut::Whole(payload)))
     }
 

@@ -87,7 +87,7 @@ impl IdPack {
             _ => return Err(ShapeError::new(EXPECTED, value.type_name())),
         };
         Ok(Self {
-            name: dialect::name(name.clone(), "a str as the name in an id_pack")?,
+            name: dialect::name(name.clone(), NAME)?,
             class: ClassId::from_value(class)?,
             instance: InstanceId::from_value(instance)?,
             kind,
@@ -158,4 +158,5 @@ pub(super) fn id(value: &Value) -> Result<u64, ShapeError> {
     })
 }
 
-const EXPECTED: &str = "an id_pack (str, int, int)";
+pub(super) const EXPECTED: &str = "an id_pack (str, int, int)";
+pub(super) const NAME: &str = "a str as the name in an id_pack";

@@ -167,34 +167,16 @@ pub(super) fn kind(reader: &mut Reader<'_>) -> Result<u8, Box<DecodeError>> {
         Framing::Pair => {
             let kind = known(reader.u8("message type")?)?;
             if !reader.skip(tag::TUPLE_2) {
-                parts(reader, 2)?;
+                decode::head_of_parts(reader, "message", 2)?;
             }
             Ok(kind)
         }
         Framing::Triple => {
-            parts(reader, 3)?;
+            decode::head_of_parts(reader, "message", 3)?;
             let kind = decode::value(reader)?.as_int().and_then(Int::to_u64);
             known(kind.and_then(|kind| u8::try_from(kind).ok()).unwrap_or(0))
         }
     }
-}
-
-/// Reads the head of the tuple that a message is.
-fn parts(reader: &mut Reader<'_>, expected: usize) -> Result<(), Box<DecodeError>> {
-    let start = reader.offset();
-    let tag = reader.u8("message")?;
-    let found = decode::length(reader, tag::TUPLE, tag, "message", start)?;
-    if found == expected {
-        return Ok(());
-    }
-    Err(DecodeError::at(
-        start,
-        DecodeErrorKind::WrongCount {
-            reading: "message",
-            expected,
-            found,
-        },
-    ))
 }
 
 #[inline]
@@ -221,10 +203,7 @@ fn seq_too_long(reader: &Reader<'_>, length: usize) -> Box<DecodeError> {
 /// Reads the head of a request, up to its handler.
 #[inline]
 pub(super) fn handler(reader: &mut Reader<'_>) -> Result<Handler, Problem> {
-    const EXPECTED: &str = "a pair of handler and arguments";
-    if boxed_read::tuple_count(reader, EXPECTED)? != 2 {
-        return Err(ShapeError::new(EXPECTED, "a tuple of another length").into());
-    }
+    boxed_read::tuple_of(reader, 2, "a pair of handler and arguments")?;
     Ok(match reader.short_int() {
         Some(number) => Handler::from_number(number),
         None => Handler::from_value(&decode::value(reader)?)?,

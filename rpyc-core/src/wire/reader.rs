@@ -19,9 +19,9 @@ pub(super) struct Reader<'a> {
     rest: &'a [u8],
     /// Levels of nesting that may still be entered.
     levels: usize,
-    /// Items that may still be announced.
+    /// Items that may still be begun.
     items: usize,
-    /// Items announced and not yet begun; each of them takes at least one byte of the rest.
+    /// Items of the containers entered that are still to be read; each takes at least one byte of the rest.
     owed: usize,
     limits: &'a Limits,
     dialect: Dialect,
@@ -205,9 +205,9 @@ impl<'a> Reader<'a> {
         count >= SHARE_MIN && count >= self.payload.len() / 2 && self.shared.is_some()
     }
 
-    /// Announces a container of `count` items, all of them still to be read. From now on memory for them may be
+    /// Enters a container of `count` items, all of them still to be read. From now on memory for them may be
     /// reserved.
-    pub(super) fn announce(&mut self, count: usize) -> Result<(), Box<DecodeError>> {
+    pub(super) fn begin_items(&mut self, count: usize) -> Result<(), Box<DecodeError>> {
         let room = self.rest.len().saturating_sub(self.owed);
         if count > room {
             return Err(self.error(DecodeErrorKind::CountExceedsInput { count, left: room }));
@@ -217,28 +217,24 @@ impl<'a> Reader<'a> {
                 limit: self.limits.max_items,
             }));
         };
-        self.items = items;
-        self.owed = self.owed.saturating_add(count);
-        Ok(())
-    }
-
-    /// Begins one of the items announced.
-    pub(super) fn begin_item(&mut self) {
-        self.owed = self.owed.saturating_sub(1);
-    }
-
-    /// Enters a container; [`leave`](Self::leave) goes back.
-    pub(super) fn enter(&mut self) -> Result<(), Box<DecodeError>> {
         let Some(levels) = self.levels.checked_sub(1) else {
             return Err(self.error(DecodeErrorKind::TooDeep {
                 limit: self.limits.depth(),
             }));
         };
         self.levels = levels;
+        self.items = items;
+        self.owed = self.owed.saturating_add(count);
         Ok(())
     }
 
-    pub(super) fn leave(&mut self) {
+    /// Begins one of the items.
+    pub(super) fn begin_item(&mut self) {
+        self.owed = self.owed.saturating_sub(1);
+    }
+
+    /// Leaves the container.
+    pub(super) fn end_items(&mut self) {
         self.levels = self.levels.saturating_add(1);
     }
 
