@@ -1,16 +1,12 @@
 //! Peers at the other end of pipes: child processes, stdio, a tunnel through ssh.
 
-use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use super::{Connector, io_error};
 use crate::error::Error;
 use crate::session::Connection;
-use crate::sync::Mutex;
-use crate::transport::{PipeStream, Stream};
+use crate::transport::PipeStream;
 
 impl Connector {
     /// Connects over two pipes: one to be read, one to be written.
@@ -45,7 +41,7 @@ impl Connector {
     /// [`Error::Io`] when the program can't be started; as
     /// [`connect_stream`](Connector::connect_stream).
     pub fn connect_subprocess(&self, command: &mut Command) -> Result<Connection, Error> {
-        let stream = ChildStream::spawn(command).map_err(io_error("starting a program"))?;
+        let stream = PipeStream::to_program(command).map_err(io_error("starting a program"))?;
         self.connect_stream(stream)
     }
 
@@ -74,86 +70,3 @@ impl Connector {
         command
     }
 }
-
-/// The stdin and stdout of a child process.
-struct ChildStream {
-    pipes: PipeStream,
-    child: Mutex<Option<Child>>,
-}
-
-impl ChildStream {
-    fn spawn(command: &mut Command) -> io::Result<ChildStream> {
-        let name = command.get_program().to_string_lossy().into_owned();
-        let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let mut child = spawned?;
-        let (Some(stdout), Some(stdin)) = (child.stdout.take(), child.stdin.take()) else {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        };
-        let label = format!("{name} (process {})", child.id());
-        Ok(ChildStream {
-            pipes: PipeStream::exclusive(stdout, stdin, label)?,
-            child: Mutex::new(Some(child)),
-        })
-    }
-
-    fn reap(&self) {
-        let Some(child) = self.child.lock().take() else {
-            return;
-        };
-        let spawned = thread::Builder::new()
-            .name("rpyc-reaper".to_owned())
-            .spawn(move || see_off(child));
-        if let Err(error) = spawned {
-            log::warn!(target: "rpyc", "no thread to wait for a child process on: {error}");
-        }
-    }
-}
-
-/// Waits for the end of a child whose stdin has been closed, and kills it when it takes too long.
-fn see_off(mut child: Child) {
-    let deadline = Instant::now() + GRACE;
-    while let Ok(None) = child.try_wait() {
-        if deadline <= Instant::now() {
-            let _ = child.kill();
-            let _ = child.wait();
-            return;
-        }
-        thread::sleep(LOOK); // std has no wait for a child with a limit
-    }
-}
-
-impl Stream for ChildStream {
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.pipes.read(buffer)
-    }
-
-    fn read_ready(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.pipes.read_ready(buffer)
-    }
-
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.pipes.set_read_timeout(timeout)
-    }
-
-    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.pipes.write_vectored(slices)
-    }
-
-    fn shutdown(&self) {
-        self.pipes.shutdown();
-        self.reap();
-    }
-
-    fn inner(&self) -> Option<&dyn Stream> {
-        Some(&self.pipes)
-    }
-}
-
-impl Drop for ChildStream {
-    fn drop(&mut self) {
-        self.shutdown();
-    }
-}
-
-const GRACE: Duration = Duration::from_secs(5);
-const LOOK: Duration = Duration::from_millis(10);

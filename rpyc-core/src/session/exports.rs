@@ -238,34 +238,6 @@ mod tests {
     }
 
     #[test]
-    fn more_than_is_out_cannot_be_given_back() {
-        let mut exports = Exports::new();
-        let thing: ObjectRef = Arc::new(Thing(0));
-        let id_pack = add(&mut exports, &thing);
-        for (count, expected) in [
-            (2, Err(ReleaseError::TooMany)),
-            (0, Err(ReleaseError::TooMany)),
-            (1, Ok(true)),
-            (1, Err(ReleaseError::Unknown)),
-        ] {
-            let released = exports.release(&id_pack, count);
-            assert_eq!(released.map(|object| object.is_some()), expected, "{count}");
-        }
-    }
-
-    #[test]
-    fn a_pinned_object_stays_whatever_is_given_back() {
-        let mut exports = Exports::new();
-        let root: ObjectRef = Arc::new(Thing(0));
-        exports.pin(&root, root.id_parts());
-        let id_pack = add(&mut exports, &root);
-        assert!(matches!(exports.release(&id_pack, 1), Ok(None)));
-        let more = exports.release(&id_pack, 1);
-        assert_eq!(more.err(), Some(ReleaseError::TooMany));
-        assert!(exports.resolve(&id_pack, &[]).is_some());
-    }
-
-    #[test]
     fn a_class_keeps_its_id_when_it_comes_back() {
         let mut exports = Exports::new();
         let class: ObjectRef = Arc::new(Class(0));

@@ -290,7 +290,6 @@ struct Params {
 }
 
 impl Params {
-    /// Anything.
     #[inline]
     fn any(&mut self, name: &str) -> Result<Any, Exception> {
         self.rest.next().ok_or_else(|| {
@@ -310,7 +309,6 @@ impl Params {
         }
     }
 
-    /// The object, and nothing behind it.
     fn only_object(&mut self) -> Result<ObjectRef, Exception> {
         let object = self.object()?;
         self.end()?;
@@ -349,7 +347,6 @@ impl Params {
         }
     }
 
-    /// An integer of up to 64 bits.
     fn int(&mut self, name: &str) -> Result<i64, Exception> {
         match self.any(name)? {
             // Not `as_i64` alone: True is no count.
@@ -361,7 +358,6 @@ impl Params {
         }
     }
 
-    /// A tuple's items.
     #[inline]
     fn tuple(&mut self, name: &str) -> Result<Vec<Any>, Exception> {
         let items = self.any(name)?.into_items();
@@ -381,7 +377,6 @@ impl Params {
         Ok(args)
     }
 
-    /// Checks that nothing is left.
     fn end(&mut self) -> Result<(), Exception> {
         match self.rest.len() {
             0 => Ok(()),

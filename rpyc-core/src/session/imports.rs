@@ -47,7 +47,6 @@ impl Imports {
         }
     }
 
-    /// How many netrefs are alive.
     pub(crate) fn len(&self) -> usize {
         self.live.len()
     }

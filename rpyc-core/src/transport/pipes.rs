@@ -3,8 +3,10 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
@@ -25,6 +27,8 @@ pub struct PipeStream {
     waker: Mutex<Option<io::PipeWriter>>,
     timeouts: Timeouts,
     label: String,
+    // The program that the pipes lead to, if this stream has started it.
+    child: Mutex<Option<Child>>,
 }
 
 impl PipeStream {
@@ -42,20 +46,25 @@ impl PipeStream {
             waker: Mutex::new(Some(waker)),
             timeouts: Timeouts::default(),
             label: "a pipe".to_owned(),
+            child: Mutex::new(None),
         })
     }
 
-    /// The same over pipes that no other process shares this end of: they are written faster.
-    pub(crate) fn exclusive(
-        input: impl Into<OwnedFd>,
-        output: impl Into<OwnedFd>,
-        label: String,
-    ) -> io::Result<PipeStream> {
-        let output = output.into();
-        fcntl_setfl(&output, fcntl_getfl(&output)? | OFlags::NONBLOCK)?;
-        let mut stream = PipeStream::new(input, output)?;
+    /// Starts a program: a stream of its stdin and stdout. When the stream ends, the program sees the end of its
+    /// stdin; one that hasn't ended 5 s later is killed.
+    pub(crate) fn to_program(command: &mut Command) -> io::Result<PipeStream> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = spawned?;
+        let (Some(stdout), Some(stdin)) = (child.stdout.take(), child.stdin.take()) else {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        };
+        // No other process shares this end.
+        fcntl_setfl(&stdin, fcntl_getfl(&stdin)? | OFlags::NONBLOCK)?;
+        let mut stream = PipeStream::new(stdout, stdin)?;
         stream.nonblocking = true;
-        stream.label = label;
+        stream.label = format!("{name} (process {})", child.id());
+        stream.child = Mutex::new(Some(child));
         Ok(stream)
     }
 
@@ -136,6 +145,13 @@ impl Stream for PipeStream {
         drop(self.waker.lock().take());
         drop(self.input.lock().take());
         drop(self.output.lock().take());
+        let Some(child) = self.child.lock().take() else {
+            return;
+        };
+        let reaper = thread::Builder::new().name("rpyc-reaper".to_owned());
+        if let Err(error) = reaper.spawn(move || see_off(child)) {
+            log::warn!(target: "rpyc", "no thread to wait for a child process on: {error}");
+        }
     }
 
     fn raw_fd(&self) -> Option<RawFd> {
@@ -144,6 +160,25 @@ impl Stream for PipeStream {
 
     fn peer_label(&self) -> String {
         self.label.clone()
+    }
+}
+
+impl Drop for PipeStream {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+/// Waits for the end of a child whose stdin has been closed, and kills it when it takes too long.
+fn see_off(mut child: Child) {
+    let deadline = Instant::now() + GRACE;
+    while let Ok(None) = child.try_wait() {
+        if deadline <= Instant::now() {
+            let _ = child.kill();
+            let _ = child.wait();
+            return;
+        }
+        thread::sleep(LOOK); // std has no wait for a child with a limit
     }
 }
 
@@ -157,3 +192,7 @@ impl fmt::Debug for PipeStream {
 
 /// POSIX's least PIPE_BUF is 512; every system that has `poll` for pipes takes a page.
 const SAFE_WRITE: usize = 4096;
+
+/// How long a program may take to end once its stdin has ended, and how often it is looked at meanwhile.
+const GRACE: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(10);

@@ -26,7 +26,6 @@ pub enum Boxed {
 
 impl Boxed {
     /// A tuple of the items: by value if all of them are.
-    #[must_use]
     pub fn tuple(items: Vec<Boxed>) -> Self {
         if !items.iter().all(|item| matches!(item, Self::Value(_))) {
             return Self::Tuple(items);
@@ -38,7 +37,6 @@ impl Boxed {
         Self::Value(Value::Tuple(values.collect()))
     }
 
-    /// Writes it.
     pub(super) fn write(&self, writer: &mut Writer<'_>) -> Result<(), Box<EncodeError>> {
         match self {
             Self::Value(value) => {
@@ -127,7 +125,6 @@ impl<T: Into<Value>> From<T> for Boxed {
     }
 }
 
-/// What is expected where a label stands.
 pub(super) const LABEL: &str = "a label from 1 to 4";
 
 /// The number, the class and the module that rpyc 4.0 and older call an object by, as an id_pack.
@@ -215,7 +212,6 @@ fn write_remote(id_pack: &IdPack, writer: &mut Writer<'_>) -> Result<(), Box<Enc
     writer.text(module)
 }
 
-/// Writes the first three items of an id_pack.
 fn write_id_pack(
     id_pack: &IdPack,
     name: &str,

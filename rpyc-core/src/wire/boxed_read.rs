@@ -166,7 +166,6 @@ fn no_tuple(error: Box<DecodeError>, expected: &'static str) -> Problem {
     }
 }
 
-/// Reads the label of a boxed value.
 #[inline]
 pub(super) fn label(reader: &mut Reader<'_>) -> Result<i64, Problem> {
     match reader.pair_of_small_int() {
@@ -275,7 +274,6 @@ fn id_pack(reader: &mut Reader<'_>) -> Result<IdPack, Problem> {
     })
 }
 
-/// Reads the number of a class or of an object.
 fn id(reader: &mut Reader<'_>) -> Result<u64, Problem> {
     let number = match reader.short_int() {
         Some(int) => match u64::try_from(int) {

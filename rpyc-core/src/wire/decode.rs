@@ -38,7 +38,6 @@ pub fn decode_value_strict(payload: &Bytes, limits: &Limits) -> Result<Value, De
     }
 }
 
-/// Reads one value.
 pub(super) fn value(reader: &mut Reader<'_>) -> Result<Value, Box<DecodeError>> {
     let start = reader.offset();
     let tag = reader.u8("value")?;

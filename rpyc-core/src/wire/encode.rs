@@ -48,7 +48,6 @@ impl<'a> Writer<'a> {
         self.dialect
     }
 
-    /// Writes one value.
     pub(super) fn value(&mut self, value: &Value) -> Result<(), Box<EncodeError>> {
         match value {
             Value::None => self.put(&[tag::NONE]),
@@ -125,7 +124,6 @@ impl<'a> Writer<'a> {
         self.levels = self.levels.saturating_add(usize::from(count > 0));
     }
 
-    /// Writes what stands before the items of a tuple.
     #[inline(always)]
     pub(super) fn tuple_header(&mut self, count: usize) -> Result<(), Box<EncodeError>> {
         self.header(tag::TUPLE, count)
@@ -150,7 +148,6 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes an unsigned int.
     pub(super) fn unsigned(&mut self, int: u64) {
         match i64::try_from(int) {
             Ok(int) => self.small_int(int),
@@ -158,7 +155,6 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes text.
     pub(super) fn text(&mut self, text: &str) -> Result<(), Box<EncodeError>> {
         self.text_header(text.len())?;
         self.put(text.as_bytes());
@@ -213,7 +209,6 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Writes a tag and a length of four bytes.
     #[cold]
     fn long_header(&mut self, tag: u8, length: usize) -> Result<(), Box<EncodeError>> {
         let long = u32::try_from(length).map_err(|_| EncodeError::TooLarge {

@@ -52,7 +52,6 @@ impl DumpedException {
     }
 
     /// As a value, within the same limits.
-    #[must_use]
     pub fn to_value(&self, limits: &Limits) -> Value {
         match self {
             Self::StopIteration => STOP_ITERATION.into(),

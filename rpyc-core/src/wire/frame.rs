@@ -41,7 +41,6 @@ pub struct FrameDecoder {
 
 impl FrameDecoder {
     /// A decoder at the start of a stream.
-    #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -155,19 +154,16 @@ impl FrameDecoder {
     }
 
     /// Whether a frame has begun and not ended, after [`next_frame`](Self::next_frame) has returned `None`.
-    #[must_use]
     pub fn is_mid_frame(&self) -> bool {
         self.filled > self.start
     }
 
     /// How many bytes were received and not yet given out.
-    #[must_use]
     pub fn buffered(&self) -> usize {
         self.filled.saturating_sub(self.start)
     }
 
     /// How many bytes of the stream were given out as frames.
-    #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }

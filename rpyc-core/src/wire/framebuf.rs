@@ -39,7 +39,6 @@ struct Begun {
 
 impl FrameBuf {
     /// An empty one.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
@@ -133,13 +132,11 @@ impl FrameBuf {
     }
 
     /// How many bytes it holds.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.copied.len().saturating_add(self.shared_length)
     }
 
     /// Whether it holds nothing.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -17,7 +17,6 @@ macro_rules! handlers {
 
         impl Handler {
             /// The handler with this number on the wire.
-            #[must_use]
             pub fn from_number(number: i64) -> Self {
                 match number {
                     $($number => Self::$handler,)*
@@ -26,7 +25,6 @@ macro_rules! handlers {
             }
 
             /// Its number on the wire.
-            #[must_use]
             pub fn number(self) -> i64 {
                 match self {
                     $(Self::$handler => $number,)*
@@ -35,7 +33,6 @@ macro_rules! handlers {
             }
 
             /// Its name in the protocol.
-            #[must_use]
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$handler => $name,)*

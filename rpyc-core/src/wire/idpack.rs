@@ -56,7 +56,6 @@ impl Kind {
 
 impl IdPack {
     /// The id_pack of these three.
-    #[must_use]
     pub fn new(name: impl Into<Str>, class: ClassId, instance: InstanceId) -> Self {
         Self {
             name: name.into(),
@@ -67,7 +66,6 @@ impl IdPack {
     }
 
     /// Whether it stands for a class.
-    #[must_use]
     pub fn is_class(&self) -> bool {
         self.instance.0 == 0
     }
@@ -95,7 +93,6 @@ impl IdPack {
     }
 
     /// As a value.
-    #[must_use]
     pub fn to_value(&self) -> Value {
         let mut parts = vec![
             self.name.clone().into(),

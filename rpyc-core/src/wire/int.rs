@@ -18,7 +18,6 @@ enum Repr {
 
 impl Int {
     /// The value, if it fits.
-    #[must_use]
     pub fn to_i64(&self) -> Option<i64> {
         match &self.0 {
             Repr::Small(small) => Some(*small),
@@ -27,7 +26,6 @@ impl Int {
     }
 
     /// The value, if it fits.
-    #[must_use]
     pub fn to_u64(&self) -> Option<u64> {
         match &self.0 {
             Repr::Small(small) => u64::try_from(*small).ok(),
@@ -36,7 +34,6 @@ impl Int {
     }
 
     /// The value as a number of any size.
-    #[must_use]
     pub fn to_bigint(&self) -> BigInt {
         match &self.0 {
             Repr::Small(small) => BigInt::from(*small),
@@ -45,7 +42,6 @@ impl Int {
     }
 
     /// The nearest float, if it is finite, as Python's `float()` has it.
-    #[must_use]
     pub fn to_f64(&self) -> Option<f64> {
         match &self.0 {
             Repr::Small(small) => small.to_f64(),
@@ -63,7 +59,6 @@ impl Int {
     }
 
     /// Whether it is below zero.
-    #[must_use]
     pub fn is_negative(&self) -> bool {
         match &self.0 {
             Repr::Small(small) => *small < 0,
@@ -72,7 +67,6 @@ impl Int {
     }
 
     /// Whether it has more decimal digits than `limit`, sign aside: a question for whoever is about to send it.
-    #[must_use]
     pub fn exceeds_digits(&self, limit: usize) -> bool {
         match &self.0 {
             Repr::Big(big) if least_digits(big.bits()) > limit => true,

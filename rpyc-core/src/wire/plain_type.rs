@@ -15,7 +15,6 @@ macro_rules! types {
             pub const ALL: [Self; 9] = [$(Self::$type),*];
 
             /// Its name, as `__name__` has it.
-            #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$type => $name,)*
@@ -61,7 +60,6 @@ types! {
 
 impl PlainType {
     /// Whether rpyc-ng can read what it would be sent as: of two types it only writes the tags.
-    #[must_use]
     pub const fn is_read_everywhere(self) -> bool {
         !matches!(self, Self::NotImplemented | Self::Ellipsis)
     }

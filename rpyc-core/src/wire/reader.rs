@@ -82,12 +82,10 @@ impl<'a> Reader<'a> {
         self.payload.len().saturating_sub(self.rest.len())
     }
 
-    /// What is left.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// How many bytes are left.
     pub(super) fn left(&self) -> usize {
         self.rest.len()
     }
@@ -238,7 +236,6 @@ impl<'a> Reader<'a> {
         self.levels = self.levels.saturating_add(1);
     }
 
-    /// An error here.
     #[cold]
     pub(super) fn error(&self, kind: DecodeErrorKind) -> Box<DecodeError> {
         DecodeError::at(self.offset(), kind)

@@ -21,13 +21,11 @@ enum Repr {
 
 impl Seq {
     /// One of our own.
-    #[must_use]
     pub fn new(counter: u64) -> Self {
         Self(Repr::Counter(counter))
     }
 
     /// The counter, if it can be one of ours.
-    #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
         match self.0 {
             Repr::Counter(counter) => Some(counter),
@@ -36,7 +34,6 @@ impl Seq {
     }
 
     /// As a value.
-    #[must_use]
     pub fn to_value(&self) -> Value {
         match &self.0 {
             Repr::Counter(counter) => Value::from(*counter),

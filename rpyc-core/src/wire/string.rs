@@ -24,7 +24,6 @@ enum Repr {
 
 impl Str {
     /// Text that lives in the program itself: no allocation.
-    #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
         Self(Repr::Short(CompactString::const_new(text)))
     }
@@ -41,7 +40,6 @@ impl Str {
     }
 
     /// The text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Repr::Short(text) => text,

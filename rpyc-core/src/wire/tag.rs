@@ -25,21 +25,21 @@ pub(super) const BYTES: Family = Family {
     l1: 0x0e,
     l4: 0x0f,
 };
-pub(super) const TUPLE: Family = Family {
-    empty: 0x02,
-    one: TUPLE_1,
-    l1: TUPLE_L1,
-    l4: TUPLE_L4,
-};
 pub(super) const EMPTY_BYTES: u8 = BYTES.empty;
 pub(super) const BYTES_1: u8 = BYTES.one;
 pub(super) const BYTES_L4: u8 = BYTES.l4;
+pub(super) const TUPLE: Family = Family {
+    empty: 0x02,
+    one: 0x10,
+    l1: 0x14,
+    l4: 0x15,
+};
 pub(super) const EMPTY_TUPLE: u8 = TUPLE.empty;
-pub(super) const TUPLE_1: u8 = 0x10;
+pub(super) const TUPLE_1: u8 = TUPLE.one;
 pub(super) const TUPLE_2: u8 = 0x11;
 pub(super) const TUPLE_3: u8 = 0x12;
-pub(super) const TUPLE_L1: u8 = 0x14;
-pub(super) const TUPLE_L4: u8 = 0x15;
+pub(super) const TUPLE_L1: u8 = TUPLE.l1;
+pub(super) const TUPLE_L4: u8 = TUPLE.l4;
 /// An int as decimal text with a length of one byte.
 pub(super) const INT_L1: u8 = 0x16;
 /// An int as decimal text with a length of four bytes.
@@ -51,23 +51,16 @@ pub(super) const SLICE: u8 = 0x19;
 pub(super) const FROZENSET: u8 = 0x1a;
 pub(super) const COMPLEX: u8 = 0x1b;
 
-/// The first and last tag that stand for a small int.
-pub(super) const SMALL_INT_FIRST: u8 = 0x20;
-pub(super) const SMALL_INT_LAST: u8 = 0xef;
 /// What a small int's tag exceeds its value by.
-pub(super) const SMALL_INT_BIAS: i64 = 0x50;
-/// The ints that have a tag of their own.
-pub(super) const SMALL_INTS: std::ops::RangeInclusive<i64> = -48..=159;
+const SMALL_INT_BIAS: i64 = 0x50;
 
 /// The tag that an int is by itself, if it has one.
 pub(super) fn of_small_int(int: i64) -> Option<u8> {
     let tag = u8::try_from(int.saturating_add(SMALL_INT_BIAS)).ok()?;
-    SMALL_INTS.contains(&int).then_some(tag)
+    small_int(tag).map(|_| tag)
 }
 
 /// The int that a tag is by itself, if it is one.
 pub(super) fn small_int(tag: u8) -> Option<i64> {
-    (SMALL_INT_FIRST..=SMALL_INT_LAST)
-        .contains(&tag)
-        .then(|| i64::from(tag) - SMALL_INT_BIAS)
+    matches!(tag, 0x20..=0xef).then(|| i64::from(tag) - SMALL_INT_BIAS)
 }

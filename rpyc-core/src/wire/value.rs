@@ -40,13 +40,11 @@ pub enum Value {
 
 impl Value {
     /// A tuple of the items.
-    #[must_use]
     pub fn tuple(items: impl IntoIterator<Item = Value>) -> Self {
         Self::Tuple(items.into_iter().collect())
     }
 
     /// The name of its Python type, as `type(x).__name__` has it.
-    #[must_use]
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::None => "NoneType",
@@ -66,13 +64,11 @@ impl Value {
     }
 
     /// Whether it is `None`.
-    #[must_use]
     pub fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }
 
     /// The bool, if it is one.
-    #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Self::Bool(flag) => Some(*flag),
@@ -81,7 +77,6 @@ impl Value {
     }
 
     /// The int, if it is exactly one: a bool is not.
-    #[must_use]
     pub fn as_int(&self) -> Option<&Int> {
         match self {
             Self::Int(int) => Some(int),
@@ -90,28 +85,16 @@ impl Value {
     }
 
     /// The int, if it is exactly one and fits.
-    #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
         self.as_int()?.to_i64()
     }
 
     /// The int, if it is exactly one and fits.
-    #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
         self.as_int()?.to_u64()
     }
 
-    /// The float, if it is exactly one.
-    #[must_use]
-    pub fn as_f64(&self) -> Option<f64> {
-        match self {
-            Self::Float(float) => Some(*float),
-            _ => None,
-        }
-    }
-
     /// The text, if it is a `str`.
-    #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::Str(text) => Some(text),
@@ -120,7 +103,6 @@ impl Value {
     }
 
     /// The bytes, if it is `bytes`.
-    #[must_use]
     pub fn as_bytes(&self) -> Option<&Bytes> {
         match self {
             Self::Bytes(bytes) => Some(bytes),
@@ -129,7 +111,6 @@ impl Value {
     }
 
     /// The items, if it is a tuple.
-    #[must_use]
     pub fn as_tuple(&self) -> Option<&[Value]> {
         match self {
             Self::Tuple(items) => Some(items),
@@ -138,7 +119,6 @@ impl Value {
     }
 
     /// The items, if it is a tuple.
-    #[must_use]
     pub fn into_tuple(self) -> Option<Vec<Value>> {
         match self {
             Self::Tuple(items) => Some(items),

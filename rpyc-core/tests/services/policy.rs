@@ -108,6 +108,15 @@ fn by_default_exposed_and_safe_names_are_read_and_called_and_nothing_else() {
     }
     allows(nothing, By::Get, "shown");
     refuses(nothing, By::Get, "plain", "allow_public_attrs");
+    // Names by which a way around it is sought, whether the object has them or not.
+    for name in [
+        "__globals__",
+        "__subclasses__",
+        "__getattribute__",
+        "__reduce__",
+    ] {
+        refuses(nothing, By::Get, name, "allow_all_attrs");
+    }
 }
 
 #[test]

@@ -164,13 +164,11 @@ impl Dialect {
     }
 
     /// Whether each message tells between which threads it goes.
-    #[must_use]
     pub const fn has_threads(self) -> bool {
         !matches!(self.threads, ThreadIds::Absent)
     }
 
     /// Whether nothing is left to be learnt.
-    #[must_use]
     pub const fn is_settled(self) -> bool {
         !matches!(
             self.references,
@@ -180,7 +178,6 @@ impl Dialect {
 
     /// Whether a peer that was spoken to in this dialect may answer in the other one: it differs at most in what
     /// was still to be learnt.
-    #[must_use]
     pub fn agrees_with(self, other: Self) -> bool {
         (self.framing, self.threads) == (other.framing, other.threads)
     }

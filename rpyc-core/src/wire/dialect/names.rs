@@ -8,7 +8,6 @@ use super::Dialect;
 impl Dialect {
     /// Whether the peer's names come as bytes: it has no other plain strings. What names something here (a key of a
     /// namespace, a module) may then be bytes as well.
-    #[must_use]
     pub const fn has_names_in_bytes(self) -> bool {
         self.is_python2()
     }
