@@ -96,8 +96,8 @@ fn calls_of_the_client_need_not_be_waited_for() {
                 except LookupError: failed = late.error
                 timed = rpyc.timed(slow, 20)(1)
                 return result.value, result.ready, result.error, result.expired, tuple(values), failed, timed.value
-            def expires(slow):
-                result = rpyc.timed(slow, 0)(1)
+            def expires(quick):
+                result = rpyc.timed(quick, 0)(1)
                 try: result.value
                 except rpyc.AsyncResultTimeout: return isinstance(rpyc.AsyncResultTimeout(), TimeoutError), result.expired
         '''))
@@ -106,10 +106,10 @@ fn calls_of_the_client_need_not_be_waited_for() {
         def failing():
             raise LookupError('of the client')
         same(conn.namespace['use'](slow, failing), (21, True, False, False, (21,), True, 1))
-        def slower(x):
-            time.sleep(0.5)
-            return x
-        same(conn.namespace['expires'](slower), (True, True))
+        for _ in range(50):
+            same(conn.namespace['expires'](slow), (True, True))
+        with raises(ValueError, '0 seconds or more'):
+            conn.eval('rpyc.timed')(slow, -1)(1)
         with raises(TypeError, 'must be a Netref'):
             conn.eval('rpyc.async_(len)')
         "#,

@@ -136,13 +136,15 @@ impl Target {
         (**self).request(py, handler, &args)
     }
 
+    #[pyo3(signature = (handler, args, seconds = None))]
     fn request_later<'py>(
         &self,
         py: Python<'py>,
         handler: i64,
         args: Object<'py>,
+        seconds: Option<f64>,
     ) -> PyResult<Object<'py>> {
-        (**self).request_later(py, handler, &args)
+        (**self).request_later(py, handler, &args, seconds)
     }
 }
 

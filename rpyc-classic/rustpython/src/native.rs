@@ -111,9 +111,11 @@ mod _rpyc_native {
             zelf: PyRef<Self>,
             handler: i64,
             args: PyObjectRef,
+            seconds: OptionalOption<f64>,
             vm: &VirtualMachine,
         ) -> PyResult {
-            zelf.0.request_later(vm, handler, &args)
+            let seconds = seconds.flatten();
+            zelf.0.request_later(vm, handler, &args, seconds)
         }
     }
 

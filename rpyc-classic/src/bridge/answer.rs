@@ -51,10 +51,7 @@ impl<P: Runtime> Answer<P> {
     /// # Errors
     /// A ValueError for a time that is over.
     pub fn set_expiry(&self, vm: P::Vm<'_>, seconds: Option<f64>) -> Result<(), P::Error> {
-        let timeout = seconds.map(Duration::try_from_secs_f64).transpose();
-        let wrong = "an expiry is in 0 seconds or more";
-        let timeout = timeout.map_err(|_| P::own_error(vm, "ValueError", wrong.to_owned()))?;
-        self.result.set_expiry(timeout);
+        self.result.set_expiry(expiry::<P>(vm, seconds)?);
         Ok(())
     }
 
@@ -76,6 +73,19 @@ impl<P: Runtime> Answer<P> {
         let added = P::ask(vm, || self.result.add_callback(callback));
         added.map_err(|exception| shared.raise_own(vm, &exception))
     }
+}
+
+/// An expiry of so many seconds.
+///
+/// # Errors
+/// A ValueError for a time that is over.
+pub(super) fn expiry<P: Runtime>(
+    vm: P::Vm<'_>,
+    seconds: Option<f64>,
+) -> Result<Option<Duration>, P::Error> {
+    let expiry = seconds.map(Duration::try_from_secs_f64).transpose();
+    let wrong = "an expiry is in 0 seconds or more";
+    expiry.map_err(|_| P::own_error(vm, "ValueError", wrong.to_owned()))
 }
 
 impl<P: Runtime> fmt::Debug for Answer<P> {

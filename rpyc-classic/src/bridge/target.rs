@@ -7,6 +7,7 @@ use rpyc_core::Exception;
 use rpyc_core::object::{Any, Netref, ObjectRef, Raised};
 use rpyc_core::wire::{Handler, Str, Value};
 
+use super::answer::expiry;
 use super::values::{name_of, text, tuple};
 use super::{Answer, Plain, PySession, Runtime, Shared};
 use crate::getconn::Keeper;
@@ -189,20 +190,23 @@ impl<P: Runtime> Target<P> {
     }
 
     /// # Errors
-    /// Where it can't be sent.
+    /// Where it can't be sent; a ValueError for a time that is over.
     pub fn request_later<'a>(
         &self,
         vm: P::Vm<'a>,
         handler: i64,
         args: &P::Object<'a>,
+        seconds: Option<f64>,
     ) -> Made<'a, P> {
+        let expiry = expiry::<P>(vm, seconds)?;
         let shared = self.session.shared();
         let netref = self.target.netref();
         let netref = netref.map_err(|exception| shared.raise_own(vm, &exception))?;
         let args = self.session.to_anys(vm, args)?;
         let handler = Handler::from_number(handler);
         let sent = P::ask(vm, || {
-            netref.async_request(handler, args).map_err(target::raised)
+            let sent = netref.async_request_within(handler, args, expiry);
+            sent.map_err(target::raised)
         });
         match sent.flatten() {
             Ok(result) => P::wrap_answer(vm, Answer::new(result, &self.session)),

@@ -42,8 +42,8 @@ class Target:
         listed, pickled, told as text and left as a context. TypeError for all else.
         """
 
-    def request_later(self, handler: int, args: tuple) -> "Answer":
-        """The same of a peer's, without waiting."""
+    def request_later(self, handler: int, args: tuple, seconds: float | None = None) -> "Answer":
+        """The same of a peer's, without waiting. The answer expires so many seconds after that is sent."""
 
 class Answer:
     """The answer to a request, now or later."""

@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use super::{Any, Identity, MethodInfo};
 use crate::error::Error;
@@ -98,7 +99,20 @@ impl Netref {
         handler: Handler,
         args: impl IntoIterator<Item = Any>,
     ) -> Result<AsyncResult, Error> {
-        AsyncResult::send(&self.0.link, handler, self.followed_by(args))
+        self.async_request_within(handler, args, None)
+    }
+
+    /// As [`async_request`](Netref::async_request), with a limit as that of [`Connection::async_request_within`].
+    ///
+    /// # Errors
+    /// As [`Connection::async_request`].
+    pub fn async_request_within(
+        &self,
+        handler: Handler,
+        args: impl IntoIterator<Item = Any>,
+        timeout: Option<Duration>,
+    ) -> Result<AsyncResult, Error> {
+        AsyncResult::send_within(&self.0.link, handler, self.followed_by(args), timeout)
     }
 
     /// The arguments of a request about the object.

@@ -1,6 +1,7 @@
 //! What can be done with a remote object: Python's operators, each at its owner.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -130,7 +131,7 @@ impl Netref {
     /// # Errors
     /// As [`async_request`](Netref::async_request).
     pub fn async_call(&self, args: Args) -> Result<AsyncResult, Error> {
-        self.called(None, args, AsyncResult::call, Netref::async_request)
+        self.async_called(None, args, None)
     }
 
     /// Calls the method `name` without waiting; the result comes later. Towards a peer that has no request for that
@@ -139,11 +140,26 @@ impl Netref {
     /// # Errors
     /// As [`async_request`](Netref::async_request).
     pub fn async_call_method(&self, name: &str, args: Args) -> Result<AsyncResult, Error> {
-        self.called(Some(name), args, AsyncResult::call, Netref::async_request)
+        self.async_called(Some(name), args, None)
+    }
+
+    /// Calls the object, or its method, without waiting; the result expires `limit` after that is sent.
+    pub(super) fn async_called(
+        &self,
+        method: Option<&str>,
+        args: Args,
+        limit: Option<Duration>,
+    ) -> Result<AsyncResult, Error> {
+        self.called(
+            method,
+            args,
+            |link, callee, args| AsyncResult::call_within(link, callee, args, limit),
+            |netref, handler, args| netref.async_request_within(handler, args, limit),
+        )
     }
 
     /// The object with a time limit of its own for each call, in place of the config's.
-    pub fn timed(&self, limit: std::time::Duration) -> Timed {
+    pub fn timed(&self, limit: Duration) -> Timed {
         Timed::new(self.clone(), limit)
     }
 

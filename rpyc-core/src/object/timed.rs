@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::{Any, Args, Netref};
 use crate::error::Error;
-use crate::session::AsyncResult;
 
 /// A remote object with a time limit for each call; made by [`Netref::timed`].
 #[derive(Clone, Debug)]
@@ -24,7 +23,7 @@ impl Timed {
     /// [`Error::Timeout`] when the limit has passed, whatever the config says; else as
     /// [`Netref::call`].
     pub fn call(&self, args: Args) -> Result<Any, Error> {
-        self.limited(self.netref.async_call(args)?)
+        self.called(None, args)
     }
 
     /// Calls the method `name`.
@@ -32,11 +31,11 @@ impl Timed {
     /// # Errors
     /// As [`call`](Timed::call).
     pub fn call_method(&self, name: &str, args: Args) -> Result<Any, Error> {
-        self.limited(self.netref.async_call_method(name, args)?)
+        self.called(Some(name), args)
     }
 
-    fn limited(&self, result: AsyncResult) -> Result<Any, Error> {
-        result.set_expiry(Some(self.limit));
-        result.value()
+    fn called(&self, method: Option<&str>, args: Args) -> Result<Any, Error> {
+        let limit = Some(self.limit);
+        self.netref.async_called(method, args, limit)?.value()
     }
 }

@@ -25,14 +25,6 @@ pub struct AsyncResult {
 }
 
 impl AsyncResult {
-    pub(crate) fn send(
-        link: &Arc<Link>,
-        handler: Handler,
-        args: impl IntoIterator<Item = Any>,
-    ) -> Result<AsyncResult, Error> {
-        AsyncResult::send_within(link, handler, args, None)
-    }
-
     /// The result expires `timeout` after now, however soon the answer comes.
     pub(crate) fn send_within(
         link: &Arc<Link>,
@@ -43,14 +35,15 @@ impl AsyncResult {
         AsyncResult::send_boxed(link, handler, link.box_args(args)?, timeout)
     }
 
-    /// Calls an object of the peer's, or its method.
-    pub(crate) fn call(
+    /// Calls an object of the peer's, or its method; the limit is that of [`send_within`](AsyncResult::send_within).
+    pub(crate) fn call_within(
         link: &Arc<Link>,
         callee: Callee<'_>,
         args: Args,
+        timeout: Option<Duration>,
     ) -> Result<AsyncResult, Error> {
         let message = link.box_call(callee, args)?;
-        AsyncResult::send_boxed(link, handler_of(callee), message, None)
+        AsyncResult::send_boxed(link, handler_of(callee), message, timeout)
     }
 
     fn send_boxed(

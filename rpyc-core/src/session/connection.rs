@@ -281,7 +281,7 @@ impl Connection {
     /// # Errors
     /// [`Error::Closed`], or [`Error::Unsendable`] and [`Error::Misuse`] when nothing was sent.
     pub fn async_request(&self, handler: Handler, args: Vec<Any>) -> Result<AsyncResult, Error> {
-        AsyncResult::send(&self.link, handler, args)
+        self.async_request_within(handler, args, None)
     }
 
     /// As [`async_request`](Connection::async_request), with a result that expires `timeout` after the request

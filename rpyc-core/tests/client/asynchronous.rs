@@ -240,6 +240,12 @@ fn a_timed_call_has_its_own_limit() -> Result<(), Error> {
             .is_err_and(|error| error.is_timeout())
     );
     let _ = let_go.send(());
+    // The limit was set when the call was out, and the answer could be in.
+    let at_once = root.netref()?.timed(Duration::ZERO);
+    for _ in 0..200 {
+        let outcome = at_once.call_method("quick", args![2]);
+        assert!(outcome.is_err_and(|error| error.is_timeout()));
+    }
     let patient = root.netref()?.timed(PATIENCE);
     assert_eq!(patient.call_method("quick", args![2])?.extract::<i64>()?, 2);
     Ok(())

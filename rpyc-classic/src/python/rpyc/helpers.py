@@ -4,7 +4,8 @@ import threading
 import time
 
 from ..core.consts import HANDLE_BUFFITER, HANDLE_CALL
-from ..core.netref import BaseNetref, asyncreq, syncreq
+from ..core.async_ import AsyncResult
+from ..core.netref import BaseNetref, asyncreq, syncreq, target_of
 
 
 def buffiter(obj, chunk=10, max_chunk=1000, factor=2):
@@ -87,9 +88,11 @@ class timed:
         self.proxy, self.timeout = async_(proxy), timeout
 
     def __call__(self, *args, **kwargs):
-        result = self.proxy(*args, **kwargs)
-        result.set_expiry(self.timeout)
-        return result
+        # With the request: its answer may be in before anything more can be said of it.
+        seconds = None if self.timeout is None else float(self.timeout)
+        request = args, tuple(kwargs.items())
+        target = target_of(self.proxy.proxy)
+        return AsyncResult(target.request_later(HANDLE_CALL, request, seconds))
 
     def __repr__(self):
         return f"timed({self.proxy.proxy!r}, {self.timeout!r})"
