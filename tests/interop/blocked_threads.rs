@@ -47,18 +47,43 @@ fn others_are_served_while_a_call_blocks_that_the_collector_knows_nothing_of() {
     check(
         &Server::start(),
         r#"
-        code = f"import _io; _io.FileIO({fifo!r}, 'wb').close()"
-        for others in others_are_served, much_garbage_is_made:
+        import sqlite3
+        automatic = conn.eval('gc.get_threshold()'), conn.eval('gc.isenabled()')
+        database = os.path.abspath('database')
+        locking = sqlite3.connect(database, isolation_level=None)
+        def read():
+            reading = reader()
+            return lambda: os.close(reading)
+        def unlock():
+            locking.execute('commit')
+            return lambda: None
+        pipe = f"import _io; _io.FileIO({fifo!r}, 'wb').close()"
+        table = dedent(f"""
+            import sqlite3
+            with sqlite3.connect({database!r}, timeout={PATIENCE}) as waiting:
+                waiting.execute('create table made (number)')
+        """)
+        for code, end, others in (
+            (pipe, read, others_are_served),
+            (pipe, read, much_garbage_is_made),
+            (table, unlock, others_are_served),
+        ):
+            eventually(garbage_is_collected, 'collections go on')
+            locking.execute('begin exclusive')
             blocking, answer = blocked(code)
             others()
             assert not answer.ready
-            reading = reader()
+            done = end()
             answer.wait()
             assert not answer.error, answer.value
-            os.close(reading)
+            done()
+            if locking.in_transaction:
+                locking.execute('rollback')
             same(blocking.eval('1 + 1'), 2)
             blocking.close()
-        eventually(garbage_is_collected, 'collections go on')
+        def as_before():
+            return (conn.eval('gc.get_threshold()'), conn.eval('gc.isenabled()')) == automatic
+        eventually(as_before, 'collections go on by themselves')
         "#,
     );
 }
