@@ -292,12 +292,7 @@ static CONNECTION_METHODS: &[MethodDef<ServerConnection>] = &[
         Ok(Any::from(served.map_err(raised)?))
     }),
     method("serve_all", &[], 0, |this, _, _| {
-        let connection = this.connection()?;
-        while connection.serve(None).is_ok_and(|has_come| has_come) {}
-        // Else the thread has been interrupted.
-        if connection.is_closed() {
-            connection.serve_all();
-        }
+        this.connection()?.serve_all();
         Ok(Any::NONE)
     }),
     method("serve_threaded", &["thread_count"], 0, |this, _, args| {

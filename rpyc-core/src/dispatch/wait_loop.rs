@@ -188,7 +188,7 @@ impl<P: Protocol> Dispatcher<P> {
             }
             // 3. The next useful thing without anything to run.
             let limit = match is_interruptible {
-                true => Some(limit.map_or(LOOK, |limit| limit.min(LOOK))),
+                true => until_look(limit),
                 false => limit,
             };
             let (locked, more) = self.read_or_sleep(core, waiter, &wait, limit, &mut started);
@@ -280,6 +280,14 @@ impl<P: Protocol> Dispatcher<P> {
         core.sleepers.remove(waiter);
         core.scheduler.set_state(waiter, ThreadState::Awake);
         core
+    }
+}
+
+/// How long a wait may last before its thread looks whether it is interrupted, if it can be.
+pub(super) fn until_look(limit: Option<Duration>) -> Option<Duration> {
+    match is_interruptible() {
+        true => Some(limit.map_or(LOOK, |limit| limit.min(LOOK))),
+        false => limit,
     }
 }
 

@@ -12,8 +12,9 @@ use super::running::Current;
 use super::scheduler::{Requester, TaskId, ThreadState, WaiterId};
 use super::sleepers::{Bell, Sleeper};
 use super::slot::Slot;
-use super::wait_loop::Wait;
+use super::wait_loop::{Wait, until_look};
 use crate::error::CloseReason;
+use crate::executor::is_interrupted;
 use crate::sync::left;
 
 /// An answer that is waited for: its connection, its seq and where it is put.
@@ -55,12 +56,12 @@ pub(crate) fn wait_for_one<P: Protocol>(
         }
         let has_run = waiters.run_one(deadline);
         let limit = deadline.map(left);
-        let is_over = limit.is_some_and(|left| left.is_zero());
+        let is_over = limit.is_some_and(|left| left.is_zero()) || is_interrupted();
         if is_over || (!has_run && waiters.are_closed()) {
             return is_in();
         }
         if !has_run {
-            waiters.bell.wait(limit);
+            waiters.bell.wait(until_look(limit));
         }
     }
 }

@@ -86,23 +86,23 @@ impl<P: Protocol> Wait<P> for ForMessage {
     }
 }
 
-/// For the end of the connection: why it has ended, or nothing where the time is over.
+/// For the end of the connection: why it has ended, unless the thread was interrupted. It has no time limit.
 #[derive(Debug)]
 pub(crate) struct ForEnd;
 
 impl<P: Protocol> Wait<P> for ForEnd {
-    type Outcome = Option<CloseReason>;
+    type Outcome = CloseReason;
 
     fn look(&mut self, _: &mut Core<P>) -> Option<Self::Outcome> {
         None
     }
 
     fn closed(&self, reason: &CloseReason) -> Self::Outcome {
-        Some(reason.clone())
+        reason.clone()
     }
 
     fn timed_out(&self) -> Self::Outcome {
-        None
+        CloseReason::Interrupted
     }
 }
 

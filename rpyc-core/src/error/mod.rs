@@ -79,7 +79,7 @@ pub struct Timeout {
     pub detail: String,
 }
 
-/// Why a connection ended. The first reason sticks.
+/// Why a connection ended, or serving it did. The first reason sticks.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloseReason {
@@ -143,6 +143,11 @@ pub enum CloseReason {
         /// The limit.
         limit: Duration,
     },
+    /// It hasn't ended: the thread that served it was interrupted (`executor::interruptible`). Only
+    /// [`Connection::serve_all`](crate::Connection::serve_all) and
+    /// [`serve_threaded`](crate::Connection::serve_threaded) give this.
+    #[error("serving was interrupted; the connection is still there")]
+    Interrupted,
 }
 
 /// The cause behind an error that is told without one.

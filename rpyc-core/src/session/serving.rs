@@ -26,13 +26,14 @@ impl Connection {
 
     /// Serves until the connection has closed and its service knows; says why it closed. In a handler
     /// of the same connection it doesn't wait for the service, which is told when that handler has ended.
+    ///
+    /// Within [`interruptible`](crate::executor::interruptible) it may end before the connection does, with
+    /// [`CloseReason::Interrupted`].
     pub fn serve_all(&self) -> CloseReason {
-        let reason = loop {
-            if let Some(reason) = self.link.wait_for(ForEnd, None) {
-                break reason;
-            }
-        };
-        self.link.finish_within(GRACE);
+        let reason = self.link.wait_for(ForEnd, None);
+        if !matches!(reason, CloseReason::Interrupted) {
+            self.link.finish_within(GRACE);
+        }
         reason
     }
 
@@ -81,7 +82,8 @@ impl Connection {
     /// many of the peer's requests run at the same time, in no particular order. Says why the
     /// connection closed.
     ///
-    /// Where the system has no more threads, it serves on those that there are.
+    /// Where the system has no more threads, it serves on those that there are. Where this thread is interrupted,
+    /// it stops as [`serve_all`](Connection::serve_all) does, and the others serve on.
     pub fn serve_threaded(&self, threads: usize) -> CloseReason {
         self.update_config(|config| config.concurrency = threads);
         let serve = |number: usize| {
@@ -99,6 +101,9 @@ impl Connection {
         };
         let others: Vec<_> = (1..threads).map_while(serve).collect();
         let reason = self.serve_all();
+        if matches!(reason, CloseReason::Interrupted) {
+            return reason;
+        }
         for other in others {
             // A thread that panicked has said so.
             let _ = other.join();

@@ -5,6 +5,8 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rpyc_core::error::CloseReason;
+use rpyc_core::executor::interruptible;
 use rpyc_core::*;
 
 use crate::objects::{PATIENCE, Scripted, client, client_of, offering};
@@ -134,4 +136,53 @@ fn several_threads_serve_at_the_same_time() -> Result<(), Error> {
     conn.close()?;
     assert!(serving.join().is_ok_and(|reason| reason.is_normal()));
     Ok(())
+}
+
+/// They went on for ever: the waits within ended, and were begun again.
+#[test]
+fn whatever_waits_without_a_limit_ends_when_it_is_interrupted() {
+    type Waits = Box<dyn FnOnce() + Send>;
+    // Nobody serves the peers.
+    let pairs = [(); 2].map(|()| {
+        let service = || Arc::new(VoidService);
+        let config = Config::default;
+        Connection::pair(service(), config(), service(), config()).expect("a pair")
+    });
+    let results = pairs.clone().map(|(conn, _)| {
+        let sent = conn.async_request(Handler::Ping, vec![Any::from(1)]);
+        sent.expect("sent")
+    });
+    let (one, _) = &pairs[0];
+    let [all, threaded] = [(); 2].map(|()| one.clone());
+    let waits: [(&str, Waits); 3] = [
+        (
+            "serve_all",
+            Box::new(move || assert_interrupted(&all.serve_all())),
+        ),
+        (
+            "serve_threaded",
+            Box::new(move || assert_interrupted(&threaded.serve_threaded(2))),
+        ),
+        (
+            "wait_any over two connections",
+            Box::new(move || {
+                let found = AsyncResult::wait_any(&results, None);
+                assert_eq!(found, None);
+            }),
+        ),
+    ];
+    for (what, wait) in waits {
+        let (tell, told) = channel();
+        let waiting = thread::spawn(move || {
+            let ((), was_interrupted) = interruptible(|| true, wait);
+            tell.send(was_interrupted).expect("heard");
+        });
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(true), "{what}");
+        waiting.join().expect("no panic");
+        assert!(!one.is_closed(), "{what}");
+    }
+}
+
+fn assert_interrupted(reason: &CloseReason) {
+    assert!(matches!(reason, CloseReason::Interrupted), "{reason}");
 }
