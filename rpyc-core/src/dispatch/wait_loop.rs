@@ -18,15 +18,8 @@ pub(crate) trait Wait<P: Protocol> {
     /// What the wait ends with.
     type Outcome;
 
-    /// It waits for replies; else its thread serves.
-    const IS_FOR_REPLIES: bool = false;
-
-    /// A request that its thread has run ends it, and so does what is there already when its time
-    /// is over.
-    const IS_FOR_ONE_MESSAGE: bool = false;
-
-    /// It takes what is there, and never waits for the peer's bytes.
-    const IS_READY_ONLY: bool = false;
+    /// What its thread does meanwhile.
+    const MODE: WaitMode;
 
     /// It begins.
     fn begin(&mut self, core: &mut Core<P>, waiter: WaiterId) {
@@ -56,6 +49,30 @@ pub(crate) trait Wait<P: Protocol> {
     /// It is over.
     fn end(&mut self, core: &mut Core<P>, waiter: WaiterId) {
         let _ = (core, waiter);
+    }
+}
+
+/// What the thread of a wait does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WaitMode {
+    /// It waits for replies.
+    ForReplies,
+    /// It serves.
+    Serving,
+    /// It serves one message: a request that it has run ends the wait, and so does what is there already
+    /// when its time is over.
+    ServingOne,
+    /// It serves what is there, and never waits for the peer's bytes.
+    ServingReady,
+}
+
+impl WaitMode {
+    const fn is_for_replies(self) -> bool {
+        matches!(self, WaitMode::ForReplies)
+    }
+
+    const fn is_ready_only(self) -> bool {
+        matches!(self, WaitMode::ServingReady)
     }
 }
 
@@ -112,13 +129,13 @@ impl<P: Protocol> Dispatcher<P> {
         deadline: Option<Instant>,
         at_least: Option<Duration>,
     ) -> W::Outcome {
-        let _waiting = W::IS_FOR_REPLIES.then(Waiting::begin);
+        let _waiting = W::MODE.is_for_replies().then(Waiting::begin);
         let (task, pair) = Current::of(self.number);
         let mut unlooked = at_least;
         let mut core = self.core.lock();
         let waiter = match waiter {
             Some(waiter) => waiter,
-            None if W::IS_FOR_REPLIES => core.scheduler.begin_wait(task, pair),
+            None if W::MODE.is_for_replies() => core.scheduler.begin_wait(task, pair),
             None => {
                 if task.is_some() {
                     // Who waits for requests to end waits for this one no more.
@@ -129,29 +146,21 @@ impl<P: Protocol> Dispatcher<P> {
         };
         core.scheduler.set_state(waiter, ThreadState::Awake);
         wait.begin(&mut core, waiter);
-        core.calls.count_wait(W::IS_FOR_REPLIES);
+        core.calls.count_wait(W::MODE.is_for_replies());
         let (mut late, mut late_reads) = (false, 0);
         let mut started = None;
         let (is_interruptible, mut is_quiet) = (is_interruptible(), false);
         let outcome = loop {
             // 1. What is to be run, here or elsewhere.
-            let mut job = started.take();
-            if job.is_none() && core.something_is_due() {
-                (core, job) = self.give_out(core, Requester::Waiter(waiter));
-            }
-            // What was given to this thread is run before anything else: nobody else will.
-            if let Some((task, request)) = job.or_else(|| core.scheduler.take_assigned(waiter)) {
-                self.pass_on_reading(&mut core);
-                // Its answer shares a write with those of the requests that are there already.
-                let is_last = is_quiet && core.scheduler.queued() == 0;
-                drop(core);
-                core = self.run_task(task, request, deadline, is_last);
-                core.scheduler.end_nested(waiter);
+            let (locked, has_run) =
+                self.run_one(core, waiter, started.take(), deadline, is_quiet, || ());
+            core = locked;
+            if has_run {
                 if let Some(outcome) = wait.after_task() {
                     break outcome;
                 }
                 // However many more there are.
-                if !W::IS_READY_ONLY && deadline.is_some_and(passed) {
+                if !W::MODE.is_ready_only() && deadline.is_some_and(passed) {
                     break wait.look(&mut core).unwrap_or_else(|| wait.timed_out());
                 }
                 continue;
@@ -179,11 +188,11 @@ impl<P: Protocol> Dispatcher<P> {
             // Its time has just begun: the clock needn't be asked.
             let limit = unlooked.take().or_else(|| deadline.map(left));
             let is_late = limit.is_some_and(|left| left.is_zero());
-            if is_late && (late || !W::IS_FOR_ONE_MESSAGE) && !W::IS_READY_ONLY {
+            if is_late && (late || W::MODE != WaitMode::ServingOne) && !W::MODE.is_ready_only() {
                 break wait.timed_out();
             }
             // Where another thread runs a request, what comes may be for its wait.
-            if W::IS_READY_ONLY && core.scheduler.tasks() > 0 {
+            if W::MODE.is_ready_only() && core.scheduler.tasks() > 0 {
                 break wait.timed_out();
             }
             // 3. The next useful thing without anything to run.
@@ -194,7 +203,7 @@ impl<P: Protocol> Dispatcher<P> {
             let (locked, more) = self.read_or_sleep(core, waiter, &wait, limit, &mut started);
             core = locked;
             is_quiet = !more;
-            if W::IS_READY_ONLY && (!more || deadline.is_some_and(passed)) {
+            if W::MODE.is_ready_only() && (!more || deadline.is_some_and(passed)) {
                 break wait.timed_out();
             }
             late_reads += u32::from(is_late);
@@ -206,6 +215,36 @@ impl<P: Protocol> Dispatcher<P> {
         // The answer to what was nested on this wait shouldn't wait for what comes next here.
         self.flush_soon();
         outcome
+    }
+
+    /// Gives out what is due, and runs what is this waiter's thread's to run, be it `started` already; says whether
+    /// there was something. `before` is called first, without the lock. Where nothing else is there,
+    /// `is_quiet` says, the answer is written at once: else it shares a write with those of the requests that are there.
+    #[inline]
+    pub(super) fn run_one<'a>(
+        self: &'a Arc<Self>,
+        mut core: Locked<'a, P>,
+        waiter: WaiterId,
+        started: Option<(TaskId, P::Request)>,
+        deadline: Option<Instant>,
+        is_quiet: bool,
+        before: impl FnOnce(),
+    ) -> (Locked<'a, P>, bool) {
+        let mut job = started;
+        if job.is_none() && core.something_is_due() {
+            (core, job) = self.give_out(core, Requester::Waiter(waiter));
+        }
+        // What was given to this thread is run before anything else: nobody else will.
+        let Some((task, request)) = job.or_else(|| core.scheduler.take_assigned(waiter)) else {
+            return (core, false);
+        };
+        self.pass_on_reading(&mut core);
+        let is_last = is_quiet && core.scheduler.queued() == 0;
+        drop(core);
+        before();
+        let mut core = self.run_task(task, request, deadline, is_last);
+        core.scheduler.end_nested(waiter);
+        (core, true)
     }
 
     /// The thread waits no more: what hasn't been run there is for those who still do.
@@ -227,7 +266,7 @@ impl<P: Protocol> Dispatcher<P> {
         limit: Option<Duration>,
         started: &mut Option<(TaskId, P::Request)>,
     ) -> (Locked<'a, P>, bool) {
-        let garbage = !W::IS_FOR_REPLIES && !core.garbage.is_empty();
+        let garbage = !W::MODE.is_for_replies() && !core.garbage.is_empty();
         if garbage || self.outbox.needs_writer() {
             core.scheduler.set_state(waiter, ThreadState::Busy);
             // What it drops may wait for what another thread is to read.
@@ -248,17 +287,17 @@ impl<P: Protocol> Dispatcher<P> {
             let core = self.sleep(core, waiter, ThreadState::Resting, Some(rest));
             return (core, false);
         }
-        let mode = match W::IS_READY_ONLY {
+        let mode = match W::MODE.is_ready_only() {
             true => ReadMode::Ready,
             false => ReadMode::Within(limit),
         };
         // Who has a limit may have to go without running it.
-        let serves = !W::IS_FOR_REPLIES && !W::IS_READY_ONLY && limit.is_none();
+        let serves = !W::MODE.is_for_replies() && !W::MODE.is_ready_only() && limit.is_none();
         let server = serves.then_some(Server { waiter, started });
         let (core, outcome) = self.read_once(core, Reader::Waiter(waiter), mode, server);
         match outcome {
-            ReadOutcome::Came { more } => (core, more || W::IS_READY_ONLY),
-            ReadOutcome::NotRead if !W::IS_READY_ONLY => {
+            ReadOutcome::Came { more } => (core, more || W::MODE.is_ready_only()),
+            ReadOutcome::NotRead if !W::MODE.is_ready_only() => {
                 let core = self.sleep(core, waiter, ThreadState::Asleep, limit);
                 (core, false)
             }

@@ -9,10 +9,10 @@ use std::time::Instant;
 use super::blocked_threads::Waiting;
 use super::dispatcher::{Core, Dispatcher, Protocol};
 use super::running::Current;
-use super::scheduler::{Requester, TaskId, ThreadState, WaiterId};
+use super::scheduler::{ThreadState, WaiterId};
 use super::sleepers::{Bell, Sleeper};
 use super::slot::Slot;
-use super::wait_loop::{Wait, until_look};
+use super::wait_loop::{Wait, WaitMode, until_look};
 use crate::error::CloseReason;
 use crate::executor::is_interrupted;
 use crate::sync::left;
@@ -41,7 +41,7 @@ pub(crate) fn wait_for_one<P: Protocol>(
         return is_in() || only.wait_for(ForAnyOf(awaited), deadline);
     }
     let _waiting = Waiting::begin();
-    let mut waiters = Waiters {
+    let mut several = WaiterOfSeveral {
         connections,
         awaited,
         bell: Arc::default(),
@@ -49,19 +49,19 @@ pub(crate) fn wait_for_one<P: Protocol>(
     };
     loop {
         // What rings from here on is looked at once more.
-        waiters.bell.reset();
-        waiters.take();
+        several.bell.reset();
+        several.take();
         if is_in() {
             return true;
         }
-        let has_run = waiters.run_one(deadline);
+        let has_run = several.run_one(deadline);
         let limit = deadline.map(left);
         let is_over = limit.is_some_and(|left| left.is_zero()) || is_interrupted();
-        if is_over || (!has_run && waiters.are_closed()) {
+        if is_over || (!has_run && several.are_closed()) {
             return is_in();
         }
         if !has_run {
-            waiters.bell.wait(until_look(limit));
+            several.bell.wait(until_look(limit));
         }
     }
 }
@@ -71,7 +71,7 @@ struct ForAnyOf<'a, P: Protocol>(&'a [Awaited<'a, P>]);
 
 impl<P: Protocol> Wait<P> for ForAnyOf<'_, P> {
     type Outcome = bool;
-    const IS_FOR_REPLIES: bool = true;
+    const MODE: WaitMode = WaitMode::ForReplies;
 
     fn begin(&mut self, core: &mut Core<P>, waiter: WaiterId) {
         for (_, seq, _) in self.0 {
@@ -100,18 +100,18 @@ impl<P: Protocol> Wait<P> for ForAnyOf<'_, P> {
 }
 
 /// A thread's waiters, one for each connection, while it has them.
-struct Waiters<'a, P: Protocol> {
+struct WaiterOfSeveral<'a, P: Protocol> {
     connections: &'a [&'a Arc<Dispatcher<P>>],
     awaited: &'a [Awaited<'a, P>],
     bell: Arc<Bell>,
     waiters: Vec<Option<WaiterId>>,
 }
 
-impl<P: Protocol> Waiters<'_, P> {
+impl<P: Protocol> WaiterOfSeveral<'_, P> {
     /// Becomes a waiter wherever the thread isn't one.
     fn take(&mut self) {
-        for (link, place) in self.connections.iter().zip(&mut self.waiters) {
-            if place.is_some() {
+        for (link, waits_as) in self.connections.iter().zip(&mut self.waiters) {
+            if waits_as.is_some() {
                 continue;
             }
             let (task, pair) = Current::of(link.number);
@@ -125,23 +125,23 @@ impl<P: Protocol> Waiters<'_, P> {
             for seq in seqs(self.awaited, link) {
                 core.calls.add_waiter(seq, waiter);
             }
-            *place = Some(waiter);
+            *waits_as = Some(waiter);
         }
     }
 
     /// Runs a request that is this thread's to run, if there is one.
     fn run_one(&mut self, deadline: Option<Instant>) -> bool {
-        for index in 0..self.connections.len() {
-            let (Some(link), Some(Some(waiter))) = (
-                self.connections.get(index),
-                self.waiters.get(index).copied(),
-            ) else {
+        let connections = self.connections;
+        for (index, link) in connections.iter().enumerate() {
+            let Some(waiter) = self.waiters.get(index).copied().flatten() else {
                 continue;
             };
-            let (mut core, job) = link.give_out(link.core.lock(), Requester::Waiter(waiter));
-            if let Some((task, request)) = job.or_else(|| core.scheduler.take_assigned(waiter)) {
-                drop(core);
-                self.run(index, waiter, (task, request), deadline);
+            // The other connections must not give this thread anything meanwhile.
+            let leave_others = || self.leave_all_but(Some(index));
+            let core = link.core.lock();
+            let (mut core, has_run) =
+                link.run_one(core, waiter, None, deadline, false, leave_others);
+            if has_run {
                 return true;
             }
             core.scheduler.set_state(waiter, ThreadState::Resting);
@@ -155,26 +155,15 @@ impl<P: Protocol> Waiters<'_, P> {
         false
     }
 
-    /// The other connections must not give this thread anything meanwhile.
-    fn run(
-        &mut self,
-        index: usize,
-        waiter: WaiterId,
-        (task, request): (TaskId, P::Request),
-        deadline: Option<Instant>,
-    ) {
-        for other in (0..self.connections.len()).filter(|other| *other != index) {
-            self.leave(other);
-        }
-        if let Some(link) = self.connections.get(index) {
-            let mut core = link.run_task(task, request, deadline, false);
-            core.scheduler.end_nested(waiter);
-        }
-    }
-
     fn are_closed(&self) -> bool {
         let is_closed = |link: &&Arc<Dispatcher<P>>| link.has_ended();
         self.connections.iter().all(is_closed)
+    }
+
+    fn leave_all_but(&mut self, kept: Option<usize>) {
+        for index in (0..self.connections.len()).filter(|index| Some(*index) != kept) {
+            self.leave(index);
+        }
     }
 
     fn leave(&mut self, index: usize) {
@@ -193,11 +182,9 @@ impl<P: Protocol> Waiters<'_, P> {
     }
 }
 
-impl<P: Protocol> Drop for Waiters<'_, P> {
+impl<P: Protocol> Drop for WaiterOfSeveral<'_, P> {
     fn drop(&mut self) {
-        for index in 0..self.connections.len() {
-            self.leave(index);
-        }
+        self.leave_all_but(None);
         for link in self.connections {
             link.log_notes();
             link.flush_soon();

@@ -6,7 +6,7 @@ use super::background_state::BackgroundState;
 use super::dispatcher::{Core, Protocol};
 use super::scheduler::WaiterId;
 use super::slot::Reply;
-use super::wait_loop::Wait;
+use super::wait_loop::{Wait, WaitMode};
 use crate::error::{CloseReason, Error};
 use crate::sync::passed;
 
@@ -28,7 +28,7 @@ impl ForReply {
 
 impl<P: Protocol> Wait<P> for ForReply {
     type Outcome = Option<Reply<P::Payload>>;
-    const IS_FOR_REPLIES: bool = true;
+    const MODE: WaitMode = WaitMode::ForReplies;
 
     fn begin(&mut self, core: &mut Core<P>, waiter: WaiterId) {
         core.calls.add_waiter(self.seq, waiter);
@@ -63,7 +63,7 @@ pub(crate) struct ForMessage {
 
 impl<P: Protocol> Wait<P> for ForMessage {
     type Outcome = Result<bool, CloseReason>;
-    const IS_FOR_ONE_MESSAGE: bool = true;
+    const MODE: WaitMode = WaitMode::ServingOne;
 
     fn begin(&mut self, core: &mut Core<P>, _: WaiterId) {
         self.before = core.reading.messages();
@@ -92,6 +92,7 @@ pub(crate) struct ForEnd;
 
 impl<P: Protocol> Wait<P> for ForEnd {
     type Outcome = CloseReason;
+    const MODE: WaitMode = WaitMode::Serving;
 
     fn look(&mut self, _: &mut Core<P>) -> Option<Self::Outcome> {
         None
@@ -112,6 +113,7 @@ pub(crate) struct ForDismissal<'a>(pub(crate) &'a BackgroundState);
 
 impl<P: Protocol> Wait<P> for ForDismissal<'_> {
     type Outcome = bool;
+    const MODE: WaitMode = WaitMode::Serving;
 
     fn look(&mut self, _: &mut Core<P>) -> Option<bool> {
         self.0.is_over().then_some(false)
@@ -137,7 +139,7 @@ pub(crate) struct ForReady(pub(crate) Instant);
 
 impl<P: Protocol> Wait<P> for ForReady {
     type Outcome = Option<CloseReason>;
-    const IS_READY_ONLY: bool = true;
+    const MODE: WaitMode = WaitMode::ServingReady;
 
     fn look(&mut self, _: &mut Core<P>) -> Option<Self::Outcome> {
         None

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rpyc_core::error::CloseReason;
 use rpyc_core::executor::interruptible;
+use rpyc_core::wire::Handler;
 use rpyc_core::*;
 
 use crate::objects::{PATIENCE, Scripted, client, client_of, offering};
