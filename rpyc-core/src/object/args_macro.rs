@@ -19,21 +19,17 @@ macro_rules! args {
         $crate::args!(@value $args, kwarg (stringify!($name),) $($rest)+)
     };
     (@add $args:expr, $($rest:tt)+) => { $crate::args!(@value $args, arg () $($rest)+) };
-    (@value $args:expr, $add:ident ($($name:tt)*) || $body:expr $(, $($rest:tt)*)?) => {
-        $crate::args!(@add $args.$add($($name)* $crate::object::callback(|| $body)) $(, $($rest)*)?)
+    (@value $args:expr, $add:ident ($($name:tt)*) || $($rest:tt)+) => {
+        $crate::args!(@closure $args, $add ($($name)*) || $($rest)+)
     };
-    (@value $args:expr, $add:ident ($($name:tt)*) move || $body:expr $(, $($rest:tt)*)?) => {
-        $crate::args!(@add $args.$add($($name)* $crate::object::callback(move || $body)) $(, $($rest)*)?)
+    (@value $args:expr, $add:ident ($($name:tt)*) | $($rest:tt)+) => {
+        $crate::args!(@closure $args, $add ($($name)*) | $($rest)+)
     };
-    (@value $args:expr, $add:ident ($($name:tt)*)
-        |$($param:ident : $kind:ty),* $(,)?| $body:expr $(, $($rest:tt)*)?) => {
-        $crate::args!(@add $args.$add(
-            $($name)* $crate::object::callback(|$($param: $kind),*| $body)) $(, $($rest)*)?)
+    (@value $args:expr, $add:ident ($($name:tt)*) move $($rest:tt)+) => {
+        $crate::args!(@closure $args, $add ($($name)*) move $($rest)+)
     };
-    (@value $args:expr, $add:ident ($($name:tt)*)
-        move |$($param:ident : $kind:ty),* $(,)?| $body:expr $(, $($rest:tt)*)?) => {
-        $crate::args!(@add $args.$add(
-            $($name)* $crate::object::callback(move |$($param: $kind),*| $body)) $(, $($rest)*)?)
+    (@closure $args:expr, $add:ident ($($name:tt)*) $closure:expr $(, $($rest:tt)*)?) => {
+        $crate::args!(@add $args.$add($($name)* $crate::object::callback($closure)) $(, $($rest)*)?)
     };
     (@value $args:expr, $add:ident ($($name:tt)*) $value:expr $(, $($rest:tt)*)?) => {
         $crate::args!(@add $args.$add($($name)* $value) $(, $($rest)*)?)

@@ -84,7 +84,13 @@ fn a_closure_among_the_arguments_is_called_back() -> Result<(), Error> {
     )?;
     assert_eq!(heard.recv(), Ok((2, 5)));
     assert!(answer.extract::<bool>()?);
-    for called in [args![done = || 7], args![done = move || 7]] {
+    for called in [
+        args![done = || 7],
+        args![done = move || 7],
+        args![2, 5, f = |a: i64, b: i64| -> i64 { a + b }],
+        args![7, 5, f = |mut a: i64, _: i64| std::mem::take(&mut a)],
+        args![(3, 4), f = |(a, b): (i64, i64)| a + b],
+    ] {
         assert_eq!(root.call_method("apply", called)?.extract::<i64>()?, 7);
     }
     // As strict as any function: Python's TypeError for a wrong number or kind.
