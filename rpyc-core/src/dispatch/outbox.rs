@@ -32,6 +32,8 @@ pub(crate) struct Outbox {
 pub(crate) struct Rest {
     frames: Box<FrameBuf>,
     done: usize,
+    /// Where what is being written ends: the frame, for a stream that takes one at a time.
+    end: usize,
     /// The stream has something of its own to write behind it.
     flush_requested: bool,
 }
@@ -238,6 +240,7 @@ impl Outbox {
         Some(Rest {
             frames,
             done: 0,
+            end: 0,
             flush_requested: std::mem::take(&mut state.flush_requested),
         })
     }
@@ -278,7 +281,7 @@ impl Outbox {
         budget: &mut WriteBudget,
     ) -> io::Result<()> {
         let _waiting = Waiting::begin();
-        self.write_frames(stream, &batch.frames, &mut batch.done, budget)?;
+        self.write_frames(stream, batch, budget)?;
         while batch.flush_requested && stream.has_unsent() {
             budget.spend()?;
             let outcome = stream.flush();
@@ -292,24 +295,25 @@ impl Outbox {
     fn write_frames(
         &self,
         stream: &dyn Stream,
-        frames: &FrameBuf,
-        done: &mut usize,
+        batch: &mut Rest,
         budget: &mut WriteBudget,
     ) -> io::Result<()> {
         let apart = stream.one_frame_a_write();
-        let mut end = *done;
+        let Rest {
+            frames, done, end, ..
+        } = batch;
         while *done < frames.len() {
-            if *done == end {
-                end = if apart {
+            if *done == *end {
+                *end = if apart {
                     frames.end_of_frame(*done)
                 } else {
                     frames.len()
                 };
             }
             budget.spend()?;
-            let written = match frames.whole().and_then(|bytes| bytes.get(*done..end)) {
+            let written = match frames.whole().and_then(|bytes| bytes.get(*done..*end)) {
                 Some(bytes) => stream.write_vectored(&[IoSlice::new(bytes)]),
-                None => write_part(stream, frames, *done, end),
+                None => write_part(stream, frames, *done, *end),
             };
             match written {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -395,7 +399,11 @@ mod tests {
 
     /// Notes what each write brings, and takes at most eight bytes of it.
     #[derive(Default)]
-    struct Records(Mutex<Vec<Vec<u8>>>);
+    struct Records {
+        brought: Mutex<Vec<Vec<u8>>>,
+        // Every other write takes nothing.
+        stalls: Option<AtomicBool>,
+    }
 
     impl Stream for Records {
         fn read(&self, _: &mut [u8]) -> io::Result<usize> {
@@ -410,8 +418,12 @@ mod tests {
         fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
             let bytes: Vec<u8> = slices.iter().flat_map(|s| s.iter().copied()).collect();
             let count = bytes.len().min(8);
-            self.0.lock().push(bytes);
-            Ok(count)
+            self.brought.lock().push(bytes);
+            let stalls = |stalls: &AtomicBool| stalls.fetch_xor(true, Ordering::Relaxed);
+            match self.stalls.as_ref().is_some_and(stalls) {
+                true => Err(io::ErrorKind::WouldBlock.into()),
+                false => Ok(count),
+            }
         }
         fn one_frame_a_write(&self) -> bool {
             true
@@ -420,7 +432,7 @@ mod tests {
             true
         }
         fn flush(&self) -> io::Result<()> {
-            self.0.lock().push(b"an alert".to_vec());
+            self.brought.lock().push(b"an alert".to_vec());
             Ok(())
         }
         fn shutdown(&self) {}
@@ -433,7 +445,7 @@ mod tests {
             assert!(outbox.append(frame(payload)).is_ok());
         }
         assert!(outbox.flush(&stream).is_ok());
-        let writes = stream.0.lock();
+        let writes = stream.brought.lock();
         let starts = [b"\0\0\0\x03\0one\n".to_vec(), b"\0\0\0\0\0\n".to_vec()];
         assert_eq!(writes[..1], starts[..1]);
         // The rest of a frame is a write of its own, too.
@@ -443,6 +455,25 @@ mod tests {
         assert!(writes.iter().any(|bytes| bytes == b"\0\0\0\x04\0last\n"));
     }
 
+    /// What is in a frame was taken for the header of the next one: of zeros, six bytes a write.
+    #[test]
+    fn a_frame_that_is_given_back_goes_on_to_its_own_end() {
+        let stalls = Some(AtomicBool::new(false));
+        let stream = Records {
+            stalls,
+            ..Records::default()
+        };
+        let outbox = Outbox::new(true);
+        for payload in [&[0; 26][..], b"last"] {
+            assert!(outbox.append(frame(payload)).is_ok());
+        }
+        let rest = outbox.flush_unless_stalled(&stream).expect("no failure");
+        assert!(outbox.resume(&stream, rest.expect("it stalls")).is_ok());
+        let mut lengths: Vec<_> = stream.brought.lock().iter().map(Vec::len).collect();
+        lengths.dedup();
+        assert_eq!(lengths, [32, 24, 16, 8, 10, 2]);
+    }
+
     #[test]
     fn what_the_stream_has_to_say_itself_is_written_without_a_frame() {
         let (outbox, stream) = (Outbox::new(true), Records::default());
@@ -450,7 +481,7 @@ mod tests {
         assert!(outbox.needs_writer());
         assert!(outbox.flush(&stream).is_ok());
         assert!(!outbox.needs_writer());
-        assert_eq!(*stream.0.lock(), [b"an alert".to_vec()]);
+        assert_eq!(*stream.brought.lock(), [b"an alert".to_vec()]);
     }
 
     fn frame(payload: &'static [u8]) -> impl FnOnce(&mut FrameBuf) -> Result<(), EncodeError> {
