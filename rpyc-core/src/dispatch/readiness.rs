@@ -12,10 +12,10 @@ use crate::error::CloseReason;
 
 /// Watches the streams of connections, so that no thread has to wait for each of them.
 ///
-/// A server with a pool of threads is one; see [`Connection::observe_readiness`](crate::Connection::observe_readiness).
+/// A server with a pool of threads is one; see [`observe_readiness`](crate::pool::observe_readiness).
 pub trait ReadinessObserver: Send + Sync {
     /// Nobody reads the connection now. When something can be read from its stream, or when
-    /// `within` has passed, [`Connection::serve_ready`](crate::Connection::serve_ready) or [`Connection::take_in`](crate::Connection::take_in) is to be
+    /// `within` has passed, [`serve_ready`](crate::pool::serve_ready) or [`take_in`](crate::pool::take_in) is to be
     /// called. A `within` of zero is to be taken at its word: something has come that the
     /// stream's descriptor doesn't show, or the connection has closed.
     ///

@@ -46,7 +46,7 @@ use crate::wire::{Dialect, Handler, Value};
 /// ```
 #[derive(Clone)]
 pub struct Connection {
-    pub(super) link: Arc<Link>,
+    pub(crate) link: Arc<Link>,
     // Held by the program's own handles; those that the connection makes for handlers have none.
     guard: Option<Arc<Guard>>,
 }
@@ -270,8 +270,9 @@ impl Connection {
     /// most. Requests of the peer are served meanwhile.
     ///
     /// # Errors
-    /// [`Error::Remote`] with what the peer raised, [`Error::Timeout`], [`Error::Closed`], or
-    /// [`Error::Unsendable`] and [`Error::Misuse`] when nothing was sent.
+    /// [`Error::Remote`] with what the peer raised, [`Error::Timeout`], [`Error::Closed`],
+    /// [`Error::Unsendable`] when nothing was sent, and [`Error::Misuse`]: nothing was sent, or the answer is more
+    /// than may be kept.
     pub fn sync_request(&self, handler: Handler, args: Vec<Any>) -> Result<Any, Error> {
         self.link.sync_request(handler, args)
     }
@@ -301,7 +302,8 @@ impl Connection {
     /// Closes the connection: tells the peer, waits up to 5 s for its consent, and releases
     /// everything. A second call does nothing.
     ///
-    /// What was sent before has taken effect when this returns without an error.
+    /// Where it returns without an error, what was sent before has taken effect; that isn't known with the config's
+    /// `close_catchall`, nor where the connection had ended or is being closed by another thread.
     ///
     /// # Errors
     /// What the peer answered to the closing, or [`Error::Timeout`] where it hasn't answered, unless the

@@ -1,12 +1,10 @@
 //! Serving a connection: on the caller's thread, on several, in the background, or when something has
 //! come.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::background::BackgroundServing;
 use super::connection::Connection;
-use crate::dispatch::readiness::ReadinessObserver;
 use crate::dispatch::waits::{ForEnd, ForMessage};
 use crate::dispatch::{GRACE, Protocol as _};
 use crate::error::{CloseReason, Error};
@@ -109,33 +107,5 @@ impl Connection {
             let _ = other.join();
         }
         reason
-    }
-
-    /// From now on the observer is told whenever nobody reads the connection, and has it served.
-    pub fn observe_readiness(&self, observer: Arc<dyn ReadinessObserver>) {
-        self.link.observe_readiness(observer);
-    }
-
-    /// Serves what has come, and doesn't wait for more: not for the rest of a frame, either.
-    /// Requests run on this thread, and wait for the peer as they do elsewhere. A peer that sends
-    /// without end has a turn of some 10 ms, after which [`wants_thread`](Connection::wants_thread)
-    /// may be true, or the observer is told. Returns the
-    /// reason when the connection has closed; [`serve_all`](Connection::serve_all) then sees to
-    /// its end.
-    pub fn serve_ready(&self) -> Option<CloseReason> {
-        self.link.serve_ready()
-    }
-
-    /// Takes in what has come and runs nothing; it may be called while requests run. Says whether
-    /// [`serve_ready`](Connection::serve_ready) should be called, on a thread that may block.
-    pub fn take_in(&self) -> bool {
-        self.link.take_in_ready();
-        self.wants_thread()
-    }
-
-    /// Whether there is something to do that no thread is about to do: requests are queued and
-    /// none runs, or the connection has closed.
-    pub fn wants_thread(&self) -> bool {
-        self.link.wants_thread()
     }
 }

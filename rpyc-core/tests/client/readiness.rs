@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use rpyc_core::pool::ReadinessObserver;
+use rpyc_core::pool::{self, ReadinessObserver};
 use rpyc_core::transport::Stream;
 use rpyc_core::{Config, Connection, Error, VoidService};
 
@@ -86,10 +86,10 @@ fn telling() -> (Arc<Telling>, Receiver<Option<Duration>>) {
 #[test]
 fn who_takes_in_for_many_connections_gets_to_the_next_one() -> Result<(), Error> {
     let (conn, reads) = endless()?;
-    conn.observe_readiness(telling().0);
+    pool::observe_readiness(&conn, telling().0);
     for _ in 0..2 {
         let before = reads.load(Ordering::SeqCst);
-        assert!(conn.take_in(), "the PING waits");
+        assert!(pool::take_in(&conn), "the PING waits");
         let more = reads.load(Ordering::SeqCst) - before;
         assert!((2..100).contains(&more), "{more} reads");
     }
@@ -102,15 +102,15 @@ fn the_observer_is_told_of_an_end_that_the_stream_does_not_show() -> Result<(), 
     let (conn, _peer) =
         Connection::pair(service(), Config::default(), service(), Config::default())?;
     let (observer, told) = telling();
-    conn.observe_readiness(observer);
+    pool::observe_readiness(&conn, observer);
     assert_ne!(told.try_recv(), Ok(Some(Duration::ZERO)), "it is open");
     let closer = conn.clone();
     std::thread::spawn(move || closer.shut_down(Duration::ZERO));
     while told.recv_timeout(PATIENCE).expect("an end") != Some(Duration::ZERO) {}
-    assert!(conn.take_in(), "its service is to be told");
-    assert!(conn.serve_ready().is_some_and(|reason| reason.is_normal()));
+    assert!(pool::take_in(&conn), "its service is to be told");
+    assert!(pool::serve_ready(&conn).is_some_and(|reason| reason.is_normal()));
     let (late, told_late) = telling();
-    conn.observe_readiness(late);
+    pool::observe_readiness(&conn, late);
     assert!(
         told_late
             .try_recv()

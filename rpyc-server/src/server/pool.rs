@@ -24,7 +24,7 @@ use log::warn;
 use parking_lot::{Mutex, MutexGuard};
 use rpyc_core::Connection;
 use rpyc_core::executor::Executor;
-use rpyc_core::pool::{BlockedThreads, ReadinessObserver};
+use rpyc_core::pool::{self, BlockedThreads, ReadinessObserver};
 use rpyc_core::transport::PeerAddr;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
@@ -188,7 +188,7 @@ impl Inner {
             watched.end();
             return;
         }
-        watched.connection.observe_readiness(watched.clone());
+        pool::observe_readiness(&watched.connection, watched.clone());
         // What came before is reported now, and what has been read by on_connect is queued.
         self.look_after(&watched);
     }
@@ -242,7 +242,7 @@ impl Inner {
 
     /// Queues the client if it needs a worker and has none.
     fn look_after(self: &Arc<Self>, watched: &Arc<WatchedConnection>) {
-        if watched.connection.wants_thread() {
+        if pool::wants_thread(&watched.connection) {
             self.enqueue(watched.clone());
         }
     }
@@ -286,7 +286,7 @@ impl Inner {
     fn work(self: Arc<Self>, executor: &Arc<dyn Executor>) {
         let _registered = self.blocked.register();
         while let Some(watched) = self.next(executor) {
-            let closed = watched.connection.serve_ready().is_some();
+            let closed = pool::serve_ready(&watched.connection).is_some();
             if closed {
                 watched.end();
                 continue;
@@ -402,7 +402,7 @@ fn take_in_all(reports: &Receiver<TakeIn>, inner: &Weak<Inner>) {
             Ok(TakeIn::From(number)) => {
                 let watched = inner.watched_connections.lock().get(&number).cloned();
                 if let Some(watched) = watched
-                    && watched.connection.take_in()
+                    && pool::take_in(&watched.connection)
                 {
                     inner.enqueue(watched);
                 }

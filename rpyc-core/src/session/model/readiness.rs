@@ -7,7 +7,7 @@ use shuttle::rand::{Rng, thread_rng};
 use shuttle::sync::atomic::AtomicBool;
 
 use super::*;
-use crate::dispatch::readiness::ReadinessObserver;
+use crate::pool::{self, ReadinessObserver};
 
 /// What is known of the connection by who watches it.
 #[derive(Default)]
@@ -28,7 +28,7 @@ impl ReadinessObserver for WatchedConnection {
 /// Watches the connection until it has ended.
 pub(super) fn observe(server: Connection) -> CloseReason {
     let watched = Arc::new(WatchedConnection::default());
-    server.observe_readiness(watched.clone());
+    pool::observe_readiness(&server, watched.clone());
     loop {
         if let Some(reason) = watched.ended.lock().clone() {
             return reason;
@@ -36,7 +36,7 @@ pub(super) fn observe(server: Connection) -> CloseReason {
         // Reports when nothing has come do no harm. While workers are few, it only takes in.
         if watched.armed.swap(false, Ordering::SeqCst) {
             let crowded = thread_rng().r#gen::<bool>();
-            if !(crowded || watched.busy.load(Ordering::SeqCst)) || server.take_in() {
+            if !(crowded || watched.busy.load(Ordering::SeqCst)) || pool::take_in(&server) {
                 enqueue(&watched, &server);
             }
         }
@@ -51,12 +51,12 @@ fn enqueue(watched: &Arc<WatchedConnection>, server: &Connection) {
     }
     let (watched, server) = (watched.clone(), server.clone());
     thread::spawn(move || {
-        if server.serve_ready().is_some() {
+        if pool::serve_ready(&server).is_some() {
             *watched.ended.lock() = Some(server.serve_all());
             return;
         }
         watched.busy.store(false, Ordering::SeqCst);
-        if server.wants_thread() {
+        if pool::wants_thread(&server) {
             enqueue(&watched, &server);
         }
     });
