@@ -54,8 +54,8 @@ settings! {
     instantiate_custom_exceptions: bool = false;
     /// The Rust types that stand for exception classes of a peer's. Default: none.
     known_exceptions: KnownExceptions = KnownExceptions::default();
-    /// Accepted, and without effect: no module is imported because a peer names it. In Python
-    /// importing runs code, and Rust has nothing to import. Default: false.
+    /// The module of an exception's class is imported where a service in Python says so (docs/differences.md); Rust
+    /// has nothing to import. Default: false.
     import_custom_exceptions: bool = false;
     /// Accepted for old programs; there are no such exceptions any more. Default: false.
     instantiate_oldstyle_exceptions: bool = false;

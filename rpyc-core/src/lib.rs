@@ -69,7 +69,7 @@
 //! |---|---|
 //! | connect: TCP, TLS, Unix socket, pipes, child process, ssh | [`connect`], [`Connector`] |
 //! | find a server by the name of its service | the crate `rpyc-registry`: `connect_by_service` |
-//! | offer a service: by attribute, of closures, by hand | [`macro@service`], [`object::Class`], [`Object`] |
+//! | offer a service: by attribute, of closures, by hand | [`macro@service`], [`object::Class`], [`Service`] |
 //! | call whichever server of a service is there | `ServicePool` of `rpyc-registry` |
 //! | use a remote object: attributes, items, calls, `for`, `with` | [`Any`], [`Netref`] |
 //! | use one by methods with types | [`macro@client`] |
@@ -91,9 +91,10 @@
 //!
 //! # Who runs what
 //!
-//! Nothing runs behind the program's back: requests of the peer are served in
+//! Requests of the peer are served in
 //! [`Connection::serve_all`] and its kin, on a background thread if there is one, and while
-//! a thread waits for an answer of the peer's. They start in the order sent, one at a time; a
+//! a thread waits for an answer of the peer's, or one that was sent without waiting is outstanding: then on a thread
+//! of the config's [`executor`](Config#structfield.executor). They start in the order sent, one at a time; a
 //! request that itself waits for this peer lets the next one start. Dropping a [`Netref`] never
 //! blocks.
 //!
@@ -104,8 +105,8 @@
 //! # Inside
 //!
 //! The layers, from the bottom up: [`wire`] (bytes to values; pure), [`transport`] (streams),
-//! [`object`] (what travels by reference), [`Connection`] (who reads, who runs),
-//! [`mod@service`] (what a side offers).
+//! `dispatch` (who reads, what runs where), [`mod@session`] and [`object`] (one layer: connections and
+//! what travels over them by reference), [`mod@service`] (what a side offers). docs/architecture.md has the table.
 #![forbid(unsafe_code)]
 
 // The attribute macros name this crate by its name, also in its own tests.

@@ -38,7 +38,7 @@ pub enum Error {
         /// The system's reason.
         error: Arc<io::Error>,
     },
-    /// The caller asked for what can't be done: a mistake in the program.
+    /// The program asked for what can't be done, or for more at once than its own limits let be kept.
     #[error("{0}")]
     Misuse(String),
     /// What code that stands on this crate failed with, such as a pool of servers that has none; made by

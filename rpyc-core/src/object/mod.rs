@@ -92,7 +92,7 @@ pub enum Access {
 ///
 /// Access to attributes has been decided by the time a method here is called: `attr`,
 /// `set_attr` and `del_attr` get the name that the policy settled on. An object that
-/// wants to decide itself implements the `*_override` hooks.
+/// wants to decide itself implements [`access_override`](Object::access_override).
 #[allow(unused_variables)] // a default does without
 pub trait Object: StdAny + Send + Sync {
     /// Names and identities that its id_pack is made of.

@@ -144,10 +144,9 @@ impl Netref {
         }
     }
 
-    /// The connection that it came over, if that is still in memory. The handle doesn't keep it
-    /// open.
-    pub fn connection(&self) -> Option<Connection> {
-        Some(Connection::internal(self.0.link.clone()))
+    /// The connection that it came over. The handle doesn't keep it open.
+    pub fn connection(&self) -> Connection {
+        Connection::internal(self.0.link.clone())
     }
 
     /// Its identity on this side.

@@ -210,8 +210,8 @@ impl Netref {
     ///
     /// # Errors
     /// As [`call`](Netref::call); a TypeError where the order of the two isn't defined.
-    pub fn compare(&self, op: Comparison, other: impl Into<Any>) -> Result<bool, Error> {
-        let other = other.into();
+    pub fn compare(&self, op: Comparison, other: impl IntoAny) -> Result<bool, Error> {
+        let other = other.into_any().map_err(unsendable)?;
         let args = [other.clone(), Any::from(op.method())];
         let answer = self.request(Handler::Cmp, args)?;
         let same = || matches!(&other, Any::Netref(netref) if netref == self);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::convert::items_here;
 use super::{
-    Any, Args, ContextGuard, ConversionError, FromAny, IntoAny, Netref, RemoteIter, Timed,
+    Any, Args, Comparison, ContextGuard, ConversionError, FromAny, IntoAny, Netref, RemoteIter,
+    Timed,
 };
 use crate::error::Error;
 use crate::session::AsyncResult;
@@ -43,6 +44,10 @@ of_netref! {
     "`del object[key]`" del_item(key: impl IntoAny) -> ();
     "`item in object`" contains(item: impl IntoAny) -> bool;
     "Enters the context manager" enter() -> ContextGuard;
+    "`dir(object)`" dir() -> Vec<Str>;
+    "Compares the objects themselves" compare(op: Comparison, other: impl IntoAny) -> bool;
+    "`isinstance(object, class)`" is_instance(class: &Netref) -> bool;
+    "`issubclass(object, class)`" is_subclass(class: &Netref) -> bool;
 }
 
 impl Any {
@@ -81,13 +86,20 @@ impl Any {
     ///
     /// # Errors
     /// As that, and as [`netref`](Any::netref).
-    #[allow(clippy::len_without_is_empty)] // a question to the peer, not a property
     pub fn len(&self) -> Result<usize, Error> {
         match self {
             Any::Tuple(items) => Ok(items.len()),
             Any::Value(Value::Tuple(items) | Value::FrozenSet(items)) => Ok(items.len()),
             other => other.netref()?.len(),
         }
+    }
+
+    /// Whether `len(object)` is 0.
+    ///
+    /// # Errors
+    /// As [`len`](Any::len).
+    pub fn is_empty(&self) -> Result<bool, Error> {
+        self.len().map(|len| len == 0)
     }
 
     /// The object with a time limit of its own; see [`Netref::timed`].
@@ -117,6 +129,18 @@ impl Any {
         match self {
             Any::Value(value) => Ok(Str::from(value.to_string())),
             other => other.netref()?.repr(),
+        }
+    }
+
+    /// `str(object)`: of a plain value here, else at its owner.
+    ///
+    /// # Errors
+    /// As [`Netref::str`].
+    pub fn str(&self) -> Result<Str, Error> {
+        match self {
+            Any::Value(Value::Str(text)) => Ok(text.clone()),
+            Any::Value(_) => self.repr(),
+            other => other.netref()?.str(),
         }
     }
 }

@@ -39,8 +39,7 @@ pub trait Service: Send + Sync + 'static {
     ///
     /// # Errors
     /// An exception refuses the connection: it is closed, and the exception is the reason. So does
-    /// a panic, of this as of the three before it;
-    /// `on_disconnect` isn't called then.
+    /// a panic, here or in `configure`, `begin` or `root`; `on_disconnect` isn't called then.
     fn on_connect(&self, cx: &Context<'_>) -> Result<(), Exception> {
         Ok(())
     }

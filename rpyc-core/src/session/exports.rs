@@ -17,7 +17,7 @@ pub(crate) struct Exports<O> {
     // The way back, for an object that is handed out again.
     ids: HashMap<Identity, u64>,
     last_id: u64,
-    // The root, and its name: a peer of an old version that has shown no more of itself calls it by that.
+    // The root, and its name, by which old peers call it.
     root: Option<(Str, u64)>,
     // The id_pack by which the peer last named an object, as it came, and that object: most requests in a row are
     // about one.

@@ -1,6 +1,6 @@
 //! The attribute policy: which name of an object an access reaches, if any.
 //!
-//! Every handler that takes a name goes through [`resolve`] (docs/wire-protocol.md, section 8).
+//! Every handler that takes a name goes through [`resolve`], unless the object decides itself (`Object::access_override`) (docs/wire-protocol.md, section 8).
 
 use crate::config::Config;
 use crate::object::Access;

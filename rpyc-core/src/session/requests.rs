@@ -65,7 +65,7 @@ impl Link {
         let asked = message.asked(handler);
         let seq = self.send_request(config, asked, message, began, None)?;
         let waiter: Option<WaiterId> = waiter.and_then(|waiter| waiter.into_waiter());
-        // Of a long time, sending has not taken so much.
+        // With a long timeout the clock needn't be asked: sending took less than SENDING.
         let long = timeout.filter(|timeout| *timeout >= 10 * SENDING);
         let at_least = long.map(|timeout| timeout.saturating_sub(SENDING));
         let waited = self.wait_as(waiter, ForReply::new(seq), deadline, at_least);

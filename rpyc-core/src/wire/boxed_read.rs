@@ -15,23 +15,23 @@ pub(crate) trait Resolver {
     /// What it makes.
     type Item;
 
-    /// Of a value.
+    /// Makes an item of a value.
     fn value(&mut self, value: Value) -> Self::Item;
 
-    /// Of a tuple with references in it, of what it has made of these.
+    /// Makes a tuple of the items that it has made of its parts, of which some are references.
     fn tuple(&mut self, items: Vec<Self::Item>) -> Self::Item;
 
-    /// Of an object that lives with whoever receives the message. `bytes` are the id_pack's own, where it
-    /// stands there as one.
+    /// Makes an item of an object that lives with whoever receives the message. `bytes` are the id_pack's as it was
+    /// sent, where it was sent as one.
     fn local(&mut self, id_pack: IdPack, bytes: &[u8]) -> Self::Item;
 
-    /// The same, if the bytes begin with an id_pack that it knows by its bytes: of how many.
+    /// The same where `bytes` begin with an id_pack that it knows; gives that one's length, too.
     fn known_local(&mut self, bytes: &[u8]) -> Option<(usize, Self::Item)> {
         let _ = bytes;
         None
     }
 
-    /// Of an object that lives with whoever sends the message.
+    /// Makes an item of an object that lives with whoever sends the message.
     fn remote(&mut self, id_pack: IdPack) -> Self::Item;
 
     /// The arguments of DEL, which aren't resolved: what the request has in their place.
@@ -42,7 +42,7 @@ pub(crate) trait Resolver {
         drop(items);
     }
 
-    /// Of what has been read already.
+    /// Makes an item of what has been read already.
     fn boxed(&mut self, boxed: Boxed) -> Self::Item {
         match boxed {
             Boxed::Value(value) => self.value(value),

@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use rpyc_core::by_value::{AsDict, Serde};
-use rpyc_core::object::{Dict, List, callback};
+use rpyc_core::object::{Comparison, Dict, List, callback};
 use rpyc_core::*;
 
 use crate::objects::{client_of, offering};
@@ -151,7 +151,17 @@ fn what_a_call_gives_has_the_verbs_of_a_netref() -> Result<(), Error> {
     let len = table.attr("__len__")?;
     assert_eq!(len.call(args![])?.extract::<u8>()?, 1);
     assert_eq!(len.async_call(args![])?.value()?.extract::<u8>()?, 1);
+    assert_eq!((table.is_empty()?, table.str()?), (false, table.repr()?));
+    assert!(
+        table.compare(Comparison::Eq, &table)? && table.dir()?.iter().any(|name| &**name == "keys")
+    );
+    let class = table.attr("__class__")?;
+    assert!(table.is_instance(class.netref()?)?);
     // Of a plain value there is nothing to call.
+    assert_eq!(
+        (&*Any::from("a").str()?, &*Any::from("a").repr()?),
+        ("a", "'a'")
+    );
     let refused = Any::from(1).call(args![]).expect_err("an int");
     assert!(matches!(refused, Error::Conversion(_)), "{refused}");
     // Exceptions are errors of a client, too.
