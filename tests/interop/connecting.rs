@@ -34,10 +34,11 @@ fn a_callback_closes_the_connection_whose_request_waits_for_it() {
     for options in [&[][..], &["--mode", "pool"]] {
         Server::with_options(options).check_program(
             "
+            import threading
             conn, late = None, []
-            def closes(way):
+            def closes(way, bound=False):
                 global conn
-                conn = rpyc.classic.connect(HOST, PORT)
+                conn = rpyc.connect(HOST, PORT, service=rpyc.ClassicService, config={'bind_threads': bound})
                 # Less than the time after which a close is answered in any case.
                 conn._config['sync_request_timeout'] = 3
                 asked = conn.sync_request
@@ -87,8 +88,20 @@ fn a_callback_closes_the_connection_whose_request_waits_for_it() {
                         for thread in threads:
                             thread.join()
                 '''))
-                conn.namespace['join']((lambda: 1, conn.close, lambda: 2))
-            closes(of_threads)
+                closed = threading.Event()
+                def close():
+                    # With bound threads it ends with an error of its own: a thread would join itself.
+                    try:
+                        conn.close()
+                    finally:
+                        closed.set()
+                joining = rpyc.async_(conn.namespace['join'])((lambda: 1, close, lambda: 2))
+                while not conn.closed:
+                    conn.serve(0.1)
+                assert closed.wait(20)
+                raise EOFError
+            for bound in False, True:
+                closes(of_threads, bound)
             ",
         );
     }

@@ -32,6 +32,7 @@ impl<P: Protocol> Dispatcher<P> {
         let Some((waiter, pair)) = core.may_probe() else {
             return core;
         };
+        let pair = core.lifecycle.pair_of_probe(pair);
         let (seq, progress) = (self.session.take_seq(), core.scheduler.progress());
         core.lifecycle.begin_probe(Probe {
             seq,

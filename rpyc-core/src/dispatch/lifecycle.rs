@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::reply_to::ReplyTo;
-use super::scheduler::WaiterId;
+use super::scheduler::{ThreadPair, WaiterId};
 use crate::error::{CloseReason, Error};
 use crate::sync::passed;
 
@@ -116,6 +116,18 @@ impl Lifecycle {
     pub(super) fn may_probe(&self) -> bool {
         let is_open = matches!(self.stage, Stage::Open);
         is_open && matches!(self.peer, PeerClose::Requested { probe: None, .. })
+    }
+
+    /// The threads that the question is between, about a wait between these: where no thread of the peer's is known to
+    /// answer that, the one that closes is asked.
+    pub(super) fn pair_of_probe(&self, pair: ThreadPair) -> ThreadPair {
+        match &self.peer {
+            PeerClose::Requested { to, .. } if pair.peers == 0 => ThreadPair {
+                peers: to.threads.sender,
+                ..pair
+            },
+            _ => pair,
+        }
     }
 
     /// It is being asked.

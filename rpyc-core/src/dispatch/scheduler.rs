@@ -486,7 +486,12 @@ impl<J: Job> Scheduler<J> {
     /// A request for the requester's own thread, or else a sleeping thread for which there is one. They
     /// need no room: their thread is there, and does nothing.
     fn next_thread_bound(&mut self, requester: Requester) -> Option<Next<J>> {
-        let has_one = |waiter: &Waiter<J>| !waiter.has_nested && !waiter.thread_bound.is_empty();
+        let holds_pings = self.holds_pings();
+        let has_one = |waiter: &Waiter<J>| {
+            let is_left = |(job, _): &(J, usize)| holds_pings && job.handler() == Handler::Ping;
+            let next = waiter.thread_bound.front();
+            !waiter.has_nested && next.is_some_and(|next| !is_left(next))
+        };
         let own =
             |waiter: &&mut Waiter<J>| requester == Requester::Waiter(waiter.id) && has_one(waiter);
         let Some(waiter) = self.waiters.iter_mut().find(own) else {

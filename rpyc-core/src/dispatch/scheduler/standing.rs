@@ -61,16 +61,19 @@ impl<J: Job> Scheduler<J> {
 
     /// Whether the next request is a PING that is left until all tasks stand.
     pub(super) fn is_held(&self) -> bool {
-        let is_ping = |(job, _): &(J, usize)| job.handler() == Handler::Ping;
-        self.holds_pings
-            && self.queue.front().is_some_and(is_ping)
-            && !self.tasks.iter().all(|(_, task)| self.stands(task))
+        let next = self.queue.front();
+        next.is_some_and(|(job, _)| job.handler() == Handler::Ping) && self.holds_pings()
+    }
+
+    /// Whether PINGs are left until all tasks stand, and one doesn't.
+    pub(super) fn holds_pings(&self) -> bool {
+        self.holds_pings && !self.tasks.iter().all(|(_, task)| self.stands(task))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{NOBODY, arrive, here, in_pool, scheduler};
+    use super::super::tests::{NOBODY, arrive, between, here, in_pool, scheduler};
     use super::super::{Nesting, Requester};
     use super::*;
 
@@ -184,5 +187,20 @@ mod tests {
             "that thread goes on"
         );
         assert_eq!(scheduler.break_stall(), None);
+    }
+
+    #[test]
+    fn a_ping_behind_a_close_that_names_a_thread_is_left_until_all_tasks_stand() {
+        let mut scheduler = scheduler(Nesting::Pool);
+        let server = scheduler.begin_serving(None, NOBODY);
+        arrive(&mut scheduler, [1]);
+        let task = here(&mut scheduler, Requester::Waiter(server), 1);
+        let closing = scheduler.begin_wait(None, between(0, 1));
+        scheduler.hold_pings();
+        arrive(&mut scheduler, [3105]);
+        let closer = Requester::Waiter(closing);
+        assert_eq!(scheduler.next(closer), None);
+        scheduler.begin_wait(Some(task), NOBODY);
+        here(&mut scheduler, closer, 3105);
     }
 }

@@ -14,7 +14,7 @@ impl Job for u32 {
     }
 }
 
-fn between(peers: u64, ours: u64) -> ThreadPair {
+pub(super) fn between(peers: u64, ours: u64) -> ThreadPair {
     ThreadPair { peers, ours }
 }
 
