@@ -2,18 +2,15 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use crate::ChildCommand;
 use crate::program::check;
 use crate::program::cli::ServeOptions;
 use crate::program::failure::Failure;
 use crate::program::host::Host;
+use crate::program::python_program::{PythonProgram, unusable};
 
 /// A Python that runs, or is to run, the program as an extension module of it.
 #[derive(Debug)]
@@ -48,15 +45,13 @@ impl Interpreter {
 
     /// Goes on as the program in that Python: the process stays, with what it has inherited.
     pub(crate) fn exec(&self, arguments: &[OsString]) -> Failure {
-        let program = match self.program() {
+        let program = match PythonProgram::of(&self.executable) {
             Ok(program) => program,
             Err(failure) => return failure,
         };
-        let error = Command::new(program)
-            .args(self.begin())
-            .args(arguments)
-            .exec();
-        self.unusable().because(error)
+        let mut command = program.command();
+        let error = command.args(self.begin()).args(arguments).exec();
+        unusable(&self.executable).because(error)
     }
 
     /// Whether it can, found out by a process of its own: what that says.
@@ -64,54 +59,15 @@ impl Interpreter {
     /// # Errors
     /// What it says instead.
     pub(crate) fn check(&self, arguments: &[OsString]) -> Result<String, Failure> {
-        let mut command = Command::new(self.program()?);
-        check::apart(command.args(self.begin()), arguments, || self.unusable())
+        let mut command = PythonProgram::of(&self.executable)?.command();
+        let failed = || unusable(&self.executable);
+        check::apart(command.args(self.begin()), arguments, failed)
     }
 
     /// The command of a process of that Python which serves one client.
     pub(crate) fn child_command(&self) -> Result<ChildCommand, Failure> {
-        let command = ChildCommand::new(self.program()?);
+        let command = PythonProgram::of(&self.executable)?.child_command();
         Ok(self.begin().into_iter().fold(command, ChildCommand::arg))
-    }
-
-    /// The Python itself where a script stands for it, as pyenv's do: what is started is to be what is
-    /// signalled. A program whose name isn't a Python's is asked, too.
-    fn program(&self) -> Result<PathBuf, Failure> {
-        let mut begin = [0; 2];
-        let read = File::open(self.found()).and_then(|mut program| program.read_exact(&mut begin));
-        let name = self.executable.file_name().unwrap_or_default();
-        let is_named_so = name.to_string_lossy().contains("py");
-        if read.is_err() || (is_named_so && begin != *b"#!") {
-            return Ok(self.executable.clone());
-        }
-        let mut asked = Command::new(&self.executable);
-        asked.args([
-            "-c",
-            "import os, sys; os.write(1, os.fsencode(sys.executable))",
-        ]);
-        let answer = asked.stdin(Stdio::null()).output();
-        let answer = answer.map_err(|error| self.unusable().because(error))?;
-        let program = PathBuf::from(OsString::from_vec(answer.stdout));
-        match program.is_absolute() {
-            true => Ok(program),
-            false => {
-                let said = String::from_utf8_lossy(&answer.stderr);
-                let said = said.lines().next().unwrap_or_default();
-                let why = format!("it doesn't answer as a Python does: {said}");
-                Err(self.unusable().because(why.trim_end_matches([':', ' '])))
-            }
-        }
-    }
-
-    /// Where the system finds it.
-    fn found(&self) -> PathBuf {
-        if self.executable.components().count() > 1 {
-            return self.executable.clone();
-        }
-        let path = env::var_os("PATH").unwrap_or_default();
-        let places = env::split_paths(&path).map(|folder| folder.join(&self.executable));
-        let mut found = places.filter(|place| place.is_file());
-        found.next().unwrap_or_else(|| self.executable.clone())
     }
 
     /// What stands before the program's own arguments.
@@ -119,12 +75,6 @@ impl Interpreter {
         let modules = env::join_paths(&self.modules).unwrap_or_default();
         let version = env!("CARGO_PKG_VERSION");
         ["-c".into(), LOADER.into(), version.into(), modules]
-    }
-
-    fn unusable(&self) -> Failure {
-        let python = self.executable.display();
-        Failure::usage(format!("--python {python}: can't be run"))
-            .hint("Give the path of a CPython, 3.10 or newer: /usr/bin/python3, .venv/bin/python.")
     }
 }
 

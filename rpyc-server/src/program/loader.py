@@ -13,8 +13,13 @@ def run():
         version,
     )
     here = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info < (3, 10) or sys.implementation.name != "cpython":
+    if sys.version_info < (3, 10):
         fail("it is Python %s" % here, "CPython 3.10 or newer is needed.")
+    if sys.implementation.name != "cpython":
+        import platform
+
+        other = platform.python_implementation()
+        fail("it is %s, of Python %s" % (other, here), "CPython 3.10 or newer is needed.")
     if "t" in sys.abiflags:
         fail("it is a free-threaded Python", "Take the ordinary one of the same version.")
     if sys.path and sys.path[0] == "":
@@ -32,7 +37,8 @@ def run():
     if place is None:
         fail(
             "the extension module for it is in none of %s" % ", ".join(places),
-            "Install it: " + install,
+            "Put %s of the same build beside the program, or install it: %s"
+            % (os.path.basename(places[-1]), install),
         )
     name = "rpyc_rs._native"
     try:

@@ -36,6 +36,7 @@ mod mode_options;
 mod offer;
 mod plan;
 mod print;
+mod python_program;
 mod register;
 mod serve;
 mod serve_registry;

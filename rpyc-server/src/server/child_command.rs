@@ -17,6 +17,7 @@ use super::raw::RawStream;
 pub struct ChildCommand {
     program: OsString,
     arguments: Vec<OsString>,
+    environment: Option<Vec<(OsString, OsString)>>,
     pub(super) adopts_orphans: bool,
     user: Option<(u32, u32)>,
 }
@@ -31,6 +32,7 @@ impl ChildCommand {
         ChildCommand {
             program: program.into(),
             arguments: Vec::new(),
+            environment: None,
             adopts_orphans: false,
             user: None,
         }
@@ -48,6 +50,16 @@ impl ChildCommand {
     #[must_use]
     pub fn arg(mut self, argument: impl Into<OsString>) -> ChildCommand {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// With these variables in its environment instead of the server's.
+    #[must_use]
+    pub fn environment(
+        mut self,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> ChildCommand {
+        self.environment = Some(variables.into_iter().collect());
         self
     }
 
@@ -72,7 +84,11 @@ impl ChildCommand {
 
     pub(super) fn spawn(&self, stream: RawStream, name: &str) -> io::Result<Child> {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).env(NAME, name);
+        command.args(&self.arguments);
+        if let Some(environment) = &self.environment {
+            command.env_clear().envs(environment.iter().cloned());
+        }
+        command.env(NAME, name);
         command.env(SERVER, std::process::id().to_string());
         // What it starts is in its group, unless it wants to be elsewhere.
         command.process_group(0);
