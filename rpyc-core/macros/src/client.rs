@@ -50,7 +50,7 @@ pub(crate) fn expand(options: Options, mut item: ItemTrait) -> syn::Result<Token
         #[doc = #doc]
         #[derive(Clone, Debug)]
         #vis struct #client {
-            remote: ::rpyc_core::object::TypedRemote,
+            remote: ::rpyc_core::object::Timed,
         }
 
         #[automatically_derived]
@@ -68,7 +68,7 @@ pub(crate) fn expand(options: Options, mut item: ItemTrait) -> syn::Result<Token
 
             /// The same object with a time limit of its own for each call.
             #vis fn timed(&self, limit: ::core::time::Duration) -> Self {
-                Self { remote: self.remote.timed(limit) }
+                Self { remote: self.netref().timed(limit) }
             }
 
             #(#starting)*
@@ -81,7 +81,7 @@ pub(crate) fn expand(options: Options, mut item: ItemTrait) -> syn::Result<Token
             ) -> ::core::result::Result<Self, ::rpyc_core::object::ConversionError> {
                 let remote = <::rpyc_core::Netref as ::rpyc_core::FromAny>::from_any(any)?;
                 ::core::result::Result::Ok(Self {
-                    remote: ::core::convert::From::from(remote),
+                    remote: ::rpyc_core::object::Timed::new(&remote, ::core::option::Option::None),
                 })
             }
         }

@@ -27,6 +27,7 @@ pub(crate) fn expand(
     let class_name = options.name.map_or(type_name, |name| name.value());
     let mut steps = Vec::new();
     let mut properties: BTreeMap<String, Vec<TokenStream>> = BTreeMap::new();
+    let mut property = |name, part| properties.entry(name).or_default().push(part);
     if let Some(doc) = doc_of(&block.attrs) {
         steps.push(quote!(.doc(#doc)));
     }
@@ -53,30 +54,17 @@ pub(crate) fn expand(
             "exposed" => steps.push(method(&call, &name, doc, &class_name)),
             "getter" => {
                 let answer = call.answer(&[]);
-                properties.entry(name).or_default().push(quote! {
-                    .get(|this, cx| {
-                        let _ = cx;
-                        #answer
-                    })
-                });
+                property(name, quote!(.get(|this, cx| { let _ = cx; #answer })));
             }
             "setter" => {
                 let part = setter(&call, &name, &class_name)?;
-                properties.entry(name).or_default().push(part);
+                property(name, part);
             }
             "deleter" | "on_connect" => {
                 let answer = call.answer(&[]);
-                let does = quote! {
-                    |this, cx| {
-                        let _ = cx;
-                        #answer.map(|_| ())
-                    }
-                };
+                let does = quote!(|this, cx| { let _ = cx; #answer.map(|_| ()) });
                 match mark {
-                    "deleter" => properties
-                        .entry(name)
-                        .or_default()
-                        .push(quote!(.del(#does))),
+                    "deleter" => property(name, quote!(.del(#does))),
                     _ => steps.push(quote!(.on_connect(#does))),
                 }
             }

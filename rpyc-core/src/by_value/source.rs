@@ -1,9 +1,10 @@
 //! serde types out of whatever holds data: plain values, pickles.
 
 use std::borrow::Cow;
+use std::iter;
 
-use serde::de::value::{MapDeserializer, SeqDeserializer};
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
+use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
+use serde::de::{Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::CopyError;
@@ -149,7 +150,9 @@ impl<'de, 's, S: Source<'s>> Deserializer<'de> for Reader<S> {
                 if let (Some(name), Some(content), None) =
                     (items.next(), items.next(), items.next())
                 {
-                    return visitor.visit_enum(Variant(Reader(name), Reader(content)));
+                    let variant = iter::once((Reader(name), Reader(content)));
+                    let variant = MapDeserializer::new(variant);
+                    return visitor.visit_enum(MapAccessDeserializer::new(variant));
                 }
             }
             _ => {}
@@ -160,47 +163,5 @@ impl<'de, 's, S: Source<'s>> Deserializer<'de> for Reader<S> {
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
         unit_struct tuple tuple_struct identifier ignored_any
-    }
-}
-
-/// A variant of an enum: its name and its content.
-struct Variant<D>(D, D);
-
-impl<'de, D: Deserializer<'de, Error = CopyError>> de::EnumAccess<'de> for Variant<D> {
-    type Error = CopyError;
-    type Variant = Content<D>;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(
-        self,
-        seed: V,
-    ) -> Result<(V::Value, Content<D>), CopyError> {
-        Ok((seed.deserialize(self.0)?, Content(self.1)))
-    }
-}
-
-struct Content<D>(D);
-
-impl<'de, D: Deserializer<'de, Error = CopyError>> de::VariantAccess<'de> for Content<D> {
-    type Error = CopyError;
-
-    fn unit_variant(self) -> Result<(), CopyError> {
-        // A content of None counts as no content.
-        Deserialize::deserialize(self.0)
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, CopyError> {
-        seed.deserialize(self.0)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, CopyError> {
-        self.0.deserialize_seq(visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, CopyError> {
-        self.0.deserialize_struct("", fields, visitor)
     }
 }

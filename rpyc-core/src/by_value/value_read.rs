@@ -37,12 +37,7 @@ impl Source<'static> for Value {
             Value::Bytes(bytes) => Opened::Bytes(Cow::Owned(bytes.into())),
             Value::Str(text) => Opened::Str(Cow::Owned(text.into())),
             Value::Tuple(parts) => match wanted {
-                Wanted::Map if !parts.iter().all(is_pair) => {
-                    return Err(CopyError::new(
-                        "a tuple that isn't made of pairs, instead of a map",
-                    ));
-                }
-                Wanted::Map => pairs(parts),
+                Wanted::Map if parts.iter().all(is_pair) => pairs(parts),
                 Wanted::Struct if parts.iter().all(is_named) => pairs(parts),
                 _ => items(parts),
             },

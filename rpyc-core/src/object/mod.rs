@@ -24,7 +24,6 @@ mod raised;
 mod remote;
 mod restricted;
 mod stand_in;
-mod timed;
 mod typed;
 
 use std::any::Any as StdAny;
@@ -54,10 +53,9 @@ pub use self::operations::Comparison;
 pub use self::raised::Raised;
 pub use self::restricted::restricted;
 pub use self::stand_in::ClassStandIn;
-pub use self::timed::Timed;
-pub use self::typed::{AsyncCall, CallResult};
 #[doc(hidden)]
-pub use self::typed::{TypedRemote, TypedRequest};
+pub use self::typed::TypedRequest;
+pub use self::typed::{AsyncCall, CallResult, Timed};
 pub use crate::exception::ConversionError;
 use crate::exception::Exception;
 pub use crate::session::Context;

@@ -160,7 +160,7 @@ impl Netref {
 
     /// The object with a time limit of its own for each call, in place of the config's.
     pub fn timed(&self, limit: Duration) -> Timed {
-        Timed::new(self.clone(), limit)
+        Timed::new(self, Some(limit))
     }
 
     /// `repr(object)`

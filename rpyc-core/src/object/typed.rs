@@ -1,4 +1,4 @@
-//! What stands behind a typed client: [`TypedRemote`], [`AsyncCall`], [`CallResult`].
+//! What stands behind a typed client: [`Timed`], [`AsyncCall`], [`CallResult`].
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -58,10 +58,10 @@ impl<R> fmt::Debug for AsyncCall<R> {
     }
 }
 
-/// The remote object of a typed client, and the time limit of its calls.
-#[doc(hidden)]
+/// A remote object with a time limit for each call; made by [`Netref::timed`]. A typed client calls one, too,
+/// whose limit may be the config's.
 #[derive(Clone, Debug)]
-pub struct TypedRemote {
+pub struct Timed {
     netref: Netref,
     limit: Option<Duration>,
 }
@@ -76,28 +76,34 @@ pub enum TypedRequest {
     Set(&'static str, ObjectResult),
 }
 
-impl From<Netref> for TypedRemote {
-    fn from(netref: Netref) -> TypedRemote {
-        TypedRemote {
-            netref,
-            limit: None,
-        }
+impl Timed {
+    #[doc(hidden)]
+    pub fn new(netref: &Netref, limit: Option<Duration>) -> Timed {
+        let netref = netref.clone();
+        Timed { netref, limit }
     }
-}
 
-impl TypedRemote {
+    /// Calls the object.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when the limit has passed, whatever the config says; else as
+    /// [`Netref::call`].
+    pub fn call(&self, args: Args) -> Result<Any, Error> {
+        self.netref.async_called(None, args, self.limit)?.value()
+    }
+
+    /// Calls the method `name`.
+    ///
+    /// # Errors
+    /// As [`call`](Timed::call).
+    pub fn call_method(&self, name: &str, args: Args) -> Result<Any, Error> {
+        let called = self.netref.async_called(Some(name), args, self.limit);
+        called?.value()
+    }
+
     #[doc(hidden)]
     pub fn netref(&self) -> &Netref {
         &self.netref
-    }
-
-    #[doc(hidden)]
-    #[must_use]
-    pub fn timed(&self, limit: Duration) -> TypedRemote {
-        TypedRemote {
-            netref: self.netref.clone(),
-            limit: Some(limit),
-        }
     }
 
     #[doc(hidden)]
@@ -122,18 +128,15 @@ impl TypedRemote {
     }
 
     fn send(&self, request: TypedRequest) -> Result<AsyncResult, Error> {
-        let netref = &self.netref;
-        let result = match request {
-            TypedRequest::Call(name, args) => netref.async_call_method(name, args)?,
-            TypedRequest::Get(name) => netref.async_request(Handler::GetAttr, [Any::from(name)])?,
+        let (netref, limit) = (&self.netref, self.limit);
+        let (handler, args) = match request {
+            TypedRequest::Call(name, args) => return netref.async_called(Some(name), args, limit),
+            TypedRequest::Get(name) => (Handler::GetAttr, vec![Any::from(name)]),
             TypedRequest::Set(name, value) => {
                 let value = value.map_err(unsendable)?;
-                netref.async_request(Handler::SetAttr, [Any::from(name), value])?
+                (Handler::SetAttr, vec![Any::from(name), value])
             }
         };
-        if self.limit.is_some() {
-            result.set_expiry(self.limit);
-        }
-        Ok(result)
+        netref.async_request_within(handler, args, limit)
     }
 }

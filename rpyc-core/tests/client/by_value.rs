@@ -115,6 +115,49 @@ fn a_struct_crosses_as_pairs_and_is_read_from_its_fields_in_order_too() {
     assert_eq!(from_value(fields), Ok(row(1)));
 }
 
+#[derive(Debug, PartialEq, Deserialize)]
+enum Shape {
+    Empty,
+    Circle(f64),
+    Segment(i64, i64),
+    Named { name: String, sides: Option<u8> },
+}
+
+#[test]
+fn a_variant_is_its_name_or_a_pair_of_name_and_content() {
+    let named = || Shape::Named {
+        name: "x".to_owned(),
+        sides: Some(3),
+    };
+    for (value, shape) in [
+        (Value::from("Empty"), Shape::Empty),
+        (to_value(&("Empty", ())).expect("plain"), Shape::Empty),
+        (
+            to_value(&("Circle", 1.5)).expect("plain"),
+            Shape::Circle(1.5),
+        ),
+        (
+            to_value(&("Segment", (1, 2))).expect("plain"),
+            Shape::Segment(1, 2),
+        ),
+        (
+            to_value(&("Named", (("name", "x"), ("sides", 3)))).expect("plain"),
+            named(),
+        ),
+        (to_value(&("Named", ("x", 3))).expect("plain"), named()),
+    ] {
+        assert_eq!(from_value(value.clone()), Ok(shape), "{value}");
+    }
+    for value in ["Square", "Circle"] {
+        assert!(from_value::<Shape>(Value::from(value)).is_err(), "{value}");
+    }
+    let no_map = from_value::<HashMap<String, u8>>(Value::from(vec![1_u8]));
+    assert!(no_map.is_err());
+    let no_map = from_value::<HashMap<String, u8>>(Value::tuple([Value::from(1)]));
+    let error = no_map.expect_err("a tuple that isn't of pairs");
+    assert!(error.to_string().contains("expected a map"), "{error}");
+}
+
 /// Lists, dicts and sets of this crate, one within the other, and what else they may hold.
 fn collections(_: &Context<'_>, _: &str, args: Args) -> rpyc_core::object::ObjectResult {
     let row = Any::object(ByValue(row(2)));

@@ -41,18 +41,6 @@ pub struct Class<T> {
     pub(crate) hooks: Hooks<T>,
 }
 
-/// What a service does in its connections' lives.
-pub(crate) struct Hooks<T> {
-    pub(crate) configure: Configure<T>,
-    pub(crate) on_connect: OnConnect<T>,
-    pub(crate) before_closed: OfConnection<T>,
-    pub(crate) on_disconnect: OfConnection<T>,
-}
-
-type Configure<T> = Box<dyn Fn(&T, &mut Config, &mut PeerInfo) + Send + Sync>;
-type OnConnect<T> = Box<dyn Fn(&Exposed<T>, &Context<'_>) -> Result<(), Exception> + Send + Sync>;
-type OfConnection<T> = Box<dyn Fn(&T, &Connection) + Send + Sync>;
-
 pub(crate) enum Member<T> {
     Method(Arc<Method<T>>),
     Property(Property<T>),
@@ -98,12 +86,7 @@ impl<T: Send + Sync + 'static> Class<T> {
             dir: Vec::new(),
             is_service: false,
             aliases: Vec::new(),
-            hooks: Hooks {
-                configure: Box::new(|_, _, _| ()),
-                on_connect: Box::new(|_, _| Ok(())),
-                before_closed: Box::new(|_, _| ()),
-                on_disconnect: Box::new(|_, _| ()),
-            },
+            hooks: Hooks::default(),
         };
         ClassBuilder {
             class,
@@ -201,42 +184,6 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
         self
     }
 
-    /// What the service changes in the config of its connections, and in what is known of the peer.
-    pub fn configure(
-        mut self,
-        configure: impl Fn(&T, &mut Config, &mut PeerInfo) + Send + Sync + 'static,
-    ) -> ClassBuilder<T> {
-        self.class.hooks.configure = Box::new(configure);
-        self
-    }
-
-    /// What the service does when a connection has been made.
-    pub fn on_connect(
-        mut self,
-        on_connect: impl Fn(&Exposed<T>, &Context<'_>) -> Result<(), Exception> + Send + Sync + 'static,
-    ) -> ClassBuilder<T> {
-        self.class.hooks.on_connect = Box::new(on_connect);
-        self
-    }
-
-    /// What the service does before a connection is closed by this side.
-    pub fn before_closed(
-        mut self,
-        before_closed: impl Fn(&T, &Connection) + Send + Sync + 'static,
-    ) -> ClassBuilder<T> {
-        self.class.hooks.before_closed = Box::new(before_closed);
-        self
-    }
-
-    /// What the service does when a connection has ended.
-    pub fn on_disconnect(
-        mut self,
-        on_disconnect: impl Fn(&T, &Connection) + Send + Sync + 'static,
-    ) -> ClassBuilder<T> {
-        self.class.hooks.on_disconnect = Box::new(on_disconnect);
-        self
-    }
-
     /// The class.
     pub fn build(mut self) -> Class<T> {
         if self.class.is_service {
@@ -289,6 +236,47 @@ impl<T: Send + Sync + 'static> ClassBuilder<T> {
         }
         self
     }
+}
+
+/// What a service does in its connections' lives: what it is given, and what it does where nothing is said.
+macro_rules! hooks {
+    ($($what:literal $hook:ident($($given:ty),*) $(-> $answer:ty)?: $default:expr;)*) => {
+        pub(crate) struct Hooks<T> {
+            $(pub(crate) $hook: Box<dyn Fn($($given),*) $(-> $answer)? + Send + Sync>,)*
+        }
+
+        impl<T> Default for Hooks<T> {
+            fn default() -> Hooks<T> {
+                Hooks {
+                    $($hook: Box::new($default),)*
+                }
+            }
+        }
+
+        impl<T: Send + Sync + 'static> ClassBuilder<T> {
+            $(
+                #[doc = $what]
+                pub fn $hook(
+                    mut self,
+                    hook: impl Fn($($given),*) $(-> $answer)? + Send + Sync + 'static,
+                ) -> ClassBuilder<T> {
+                    self.class.hooks.$hook = Box::new(hook);
+                    self
+                }
+            )*
+        }
+    };
+}
+
+hooks! {
+    "What the service changes in the config of its connections, and in what is known of the peer."
+    configure(&T, &mut Config, &mut PeerInfo): |_, _, _| ();
+    "What the service does when a connection has been made."
+    on_connect(&Exposed<T>, &Context<'_>) -> Result<(), Exception>: |_, _| Ok(());
+    "What the service does before a connection is closed by this side."
+    before_closed(&T, &Connection): |_, _| ();
+    "What the service does when a connection has ended."
+    on_disconnect(&T, &Connection): |_, _| ();
 }
 
 impl<T> fmt::Debug for Class<T> {
