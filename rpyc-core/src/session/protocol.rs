@@ -2,16 +2,18 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::request::Request;
 use super::session::{Link, Session};
 use crate::dispatch::scheduler::ThreadPair;
+use crate::dispatch::slot::Slot;
 use crate::dispatch::{Arrival, Decoded, Protocol, Refusal, ReplyTo};
 use crate::error::CloseReason;
+use crate::exception::Exception;
 use crate::executor::Executor;
 use crate::object::Any;
-use crate::wire::{Handler, Payload};
+use crate::wire::{Boxed, Handler, Payload, Value};
 
 impl Protocol for Session {
     type Payload = Any;
@@ -40,7 +42,24 @@ impl Protocol for Session {
     }
 
     fn refuse(link: &Link, request: &Request, why: &Refusal) {
-        link.refuse_request(request, why);
+        let exception = match why {
+            Refusal::TooDeep => {
+                let limit = link.session.config().max_nested;
+                Exception::recursion_error(format!(
+                    "{limit} requests of this peer are nested, the most there may be (max_nested)"
+                ))
+            }
+            Refusal::QueueFull => Exception::runtime_error(
+                "too many requests are queued here, while this side waits for an answer (max_queued)",
+            ),
+            Refusal::NoThread(error) => {
+                Exception::runtime_error(format!("no thread can be had to run this: {error}"))
+            }
+        };
+        let what = request.handler.name();
+        let refused = format_args!("refused {what}: {exception}");
+        link.session.log(log::Level::Debug, refused);
+        link.reply_exception(&request.to, &exception);
     }
 
     fn answer_close(link: &Link, to: &ReplyTo) {
@@ -48,7 +67,14 @@ impl Protocol for Session {
     }
 
     fn queue_unattended(link: &Link, seq: u64, handler: Handler, from: ThreadPair) -> bool {
-        link.queue_unattended(seq, handler, from)
+        let slot = Some(Arc::new(Slot::new(handler)));
+        let registered = link.register_call(seq, handler.into(), Instant::now(), slot, usize::MAX);
+        let args: &[Boxed] = match handler {
+            Handler::Ping => &[Boxed::Value(Value::None)],
+            _ => &[],
+        };
+        let envelope = link.session.encoding.between(|| from);
+        registered.is_ok() && link.append_plain(seq, envelope, handler, args)
     }
 
     fn ended(link: &Arc<Link>) {

@@ -10,11 +10,11 @@ use super::handlers;
 use super::request::Request;
 use super::session::Link;
 use crate::config::Config;
-use crate::dispatch::{Protocol as _, Refusal, ReplyTo, panic_message};
+use crate::dispatch::{Protocol as _, ReplyTo, panic_message};
 use crate::error::CloseReason;
 use crate::exception::Exception;
 use crate::object::{Any, Context};
-use crate::wire::{self, Body, Boxed, EncodeError, Envelope, Message, Seq, boxed};
+use crate::wire::{self, Body, Boxed, EncodeError, Envelope, FrameBuf, Message, Seq, boxed};
 
 impl Link {
     /// Executes a request and queues the answer.
@@ -67,31 +67,6 @@ impl Link {
         drop(netrefs);
     }
 
-    /// Answers a request that isn't executed.
-    pub(super) fn refuse_request(&self, request: &Request, why: &Refusal) {
-        let exception = match why {
-            Refusal::TooDeep => {
-                let limit = self.session.config().max_nested;
-                Exception::recursion_error(format!(
-                    "{limit} requests of this peer are nested, the most there may be (max_nested)"
-                ))
-            }
-            Refusal::QueueFull => Exception::runtime_error(
-                "too many requests are queued here, while this side waits for an answer (max_queued)",
-            ),
-            Refusal::NoThread(error) => {
-                Exception::runtime_error(format!("no thread can be had to run this: {error}"))
-            }
-        };
-        let what = request.handler.name();
-        let session = &self.session;
-        session.log(
-            log::Level::Debug,
-            format_args!("refused {what}: {exception}"),
-        );
-        self.reply_exception(&request.to, &exception);
-    }
-
     fn raised(&self, config: &Config, to: &ReplyTo, exception: &Exception) {
         if config.log_exceptions && !exception.is("StopIteration") {
             let traceback = exception.traceback().map_or("", |text| text.trim_end());
@@ -125,7 +100,9 @@ impl Link {
             },
         };
         let envelope = self.session.encoding.answer(to);
-        let encoded = self.append(config, envelope, &to.seq, Body::Reply(&boxed));
+        let encoded = self
+            .outbox
+            .append(|frames| self.encode(frames, config, envelope, &to.seq, Body::Reply(&boxed)));
         if let Err(error) = encoded {
             self.unbox_refs(std::slice::from_ref(&boxed));
             boxed::dismantle(vec![boxed]);
@@ -151,7 +128,10 @@ impl Link {
                 exception: dumped.clone(),
             });
             let envelope = self.session.encoding.answer(to);
-            self.append(&config, envelope, &to.seq, Body::Exception(&dumped))
+            self.outbox.append(|frames| {
+                let body = Body::Exception(&dumped);
+                self.encode(frames, &config, envelope, &to.seq, body)
+            })
         };
         if let Err(error) = dump(exception) {
             let plain = Exception::new(exception.module().clone(), exception.class().clone());
@@ -167,18 +147,19 @@ impl Link {
         self.wake_watchdog();
     }
 
-    /// Appends a message to what is sent next, as a whole frame.
-    #[inline(always)] // as `wire::encode`
-    pub(super) fn append(
+    /// Writes a message, as a whole frame. Each kind has a closure of its own for the outbox, so that this knows which
+    /// it is, as `wire::encode` asks.
+    #[inline(always)]
+    pub(super) fn encode(
         &self,
+        frames: &mut FrameBuf,
         config: &Config,
         envelope: Envelope,
         seq: &Seq,
         body: Body<'_>,
     ) -> Result<(), EncodeError> {
         let limits = &self.session.encoding.limits;
-        self.outbox
-            .append(|frames| wire::encode(frames, envelope, limits, config.compress, seq, body))
+        wire::encode(frames, envelope, limits, config.compress, seq, body)
     }
 
     /// Logs that foreign code has panicked; gives what the panic says.

@@ -8,7 +8,7 @@ use super::session::Link;
 use crate::config::Config;
 use crate::dispatch::asked::Asked;
 use crate::dispatch::outbox::CONGESTED;
-use crate::dispatch::scheduler::{ThreadPair, WaiterId};
+use crate::dispatch::scheduler::WaiterId;
 use crate::dispatch::slot::{Reply, Slot};
 use crate::dispatch::waits::ForReply;
 use crate::dispatch::{NotRegistered, Protocol as _};
@@ -168,18 +168,6 @@ impl Link {
         Ok((seq, others))
     }
 
-    /// Queues a CLOSE or a PING between these threads, for whose answer nobody waits; says whether it can be sent.
-    pub(super) fn queue_unattended(&self, seq: u64, handler: Handler, pair: ThreadPair) -> bool {
-        let slot = Some(Arc::new(Slot::new(handler)));
-        let registered = self.register_call(seq, handler.into(), Instant::now(), slot, usize::MAX);
-        let args: &[Boxed] = match handler {
-            Handler::Ping => &[Boxed::Value(Value::None)],
-            _ => &[],
-        };
-        let envelope = self.session.encoding.between(|| pair);
-        registered.is_ok() && self.append_plain(seq, envelope, handler, args)
-    }
-
     /// Whether an asynchronous request may stay in the outbox for a moment, to share a write with
     /// those that follow.
     ///
@@ -205,7 +193,13 @@ impl Link {
     }
 
     /// Appends a request whose arguments need no boxing; says whether it can be sent.
-    fn append_plain(&self, seq: u64, envelope: Envelope, handler: Handler, args: &[Boxed]) -> bool {
+    pub(super) fn append_plain(
+        &self,
+        seq: u64,
+        envelope: Envelope,
+        handler: Handler,
+        args: &[Boxed],
+    ) -> bool {
         let config = self.session.config();
         let args = Arguments::Listed(args);
         let appended = self.append_request(&config, seq, envelope, handler, args);
@@ -229,7 +223,9 @@ impl Link {
     ) -> Result<(), EncodeError> {
         let seq = Seq::new(seq);
         self.count_request();
-        self.append(config, envelope, &seq, Body::Request(handler, args))
+        let body = Body::Request(handler, args);
+        self.outbox
+            .append(|frames| self.encode(frames, config, envelope, &seq, body))
             .inspect_err(|_| self.uncount_request())?;
         // Not before it is known to be no deeper than can be copied and printed.
         self.trace_outgoing(config, || Message::Request {

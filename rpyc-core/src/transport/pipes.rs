@@ -1,6 +1,5 @@
 //! A pair of pipes as one stream: child processes, stdin and stdout.
 
-use std::fmt;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::process::{Child, Command, Stdio};
@@ -18,6 +17,7 @@ use crate::sync::Mutex;
 ///
 /// Pipes can't be shut down as sockets can. So every read and write waits together for the pipe and
 /// for a wake-up pipe, whose other end is closed at the end of the stream.
+#[derive(Debug)]
 pub struct PipeStream {
     input: Mutex<Option<Arc<OwnedFd>>>,
     output: Mutex<Option<Arc<OwnedFd>>>,
@@ -179,14 +179,6 @@ fn see_off(mut child: Child) {
             return;
         }
         thread::sleep(LOOK); // std has no wait for a child with a limit
-    }
-}
-
-impl fmt::Debug for PipeStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PipeStream")
-            .field("label", &self.label)
-            .finish_non_exhaustive()
     }
 }
 

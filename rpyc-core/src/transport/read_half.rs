@@ -87,10 +87,12 @@ impl ReadHalf {
             return Input::Bytes;
         }
         let phase = self.phase();
-        if let Some(limit) = self.deadline.overdue(phase) {
+        let left = self.deadline.left(phase);
+        if left.is_some_and(|left| left.is_zero())
+            && let Some(limit) = self.deadline.overdue(phase)
+        {
             return Input::Overdue(phase, limit);
         }
-        let left = self.deadline.left(phase);
         if let Err(error) = self.bound_reads(match (limit, left) {
             (Some(limit), Some(left)) => Some(limit.min(left)),
             (limit, left) => limit.or(left),

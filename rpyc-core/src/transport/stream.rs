@@ -122,7 +122,7 @@ pub trait Stream: Send + Sync {
 }
 
 /// How long a stream of ours reads and writes at the most.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Timeouts {
     pub(super) read: Mutex<Option<Duration>>,
     pub(super) write: Mutex<Option<Duration>>,

@@ -147,6 +147,7 @@ pub(super) fn tuple_count(
 }
 
 /// Reads the head of a tuple of `count` items.
+#[inline]
 pub(super) fn tuple_of(
     reader: &mut Reader<'_>,
     count: usize,

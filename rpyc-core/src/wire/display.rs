@@ -76,26 +76,3 @@ fn write_str(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
     }
     f.write_char(quote)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_print_as_python_prints_them() {
-        let rows: [(Value, &str); 9] = [
-            (Value::None, "None"),
-            (Value::from(true), "True"),
-            (Value::from(-7), "-7"),
-            (Value::from(1.0), "1.0"),
-            (Value::from("it's\n"), "\"it's\\n\""),
-            (Value::from(vec![0u8, b'a']), "b'\\x00a'"),
-            (Value::Tuple(vec![Value::from(1)]), "(1,)"),
-            (Value::Tuple(vec![]), "()"),
-            (Value::FrozenSet(vec![Value::from("a")]), "frozenset({'a'})"),
-        ];
-        for (value, expected) in rows {
-            assert_eq!(value.to_string(), expected);
-        }
-    }
-}

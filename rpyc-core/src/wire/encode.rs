@@ -171,9 +171,7 @@ impl<'a> Writer<'a> {
             return Ok(());
         }
         if int.exceeds_digits(self.limits.max_int_digits) {
-            return Err(Box::new(EncodeError::IntTooLong {
-                limit: self.limits.max_int_digits,
-            }));
+            return Err(EncodeError::IntTooLong(self.limits.max_int_digits).into());
         }
         let text = int.to_string();
         match u8::try_from(text.len()) {
@@ -222,13 +220,11 @@ impl<'a> Writer<'a> {
 
     #[cold]
     fn too_many_items(&self) -> Box<EncodeError> {
-        let limit = self.limits.max_items;
-        Box::new(EncodeError::TooManyItems { limit })
+        EncodeError::TooManyItems(self.limits.max_items).into()
     }
 
     #[cold]
     fn too_deep(&self) -> Box<EncodeError> {
-        let limit = self.limits.depth();
-        Box::new(EncodeError::TooDeep { limit })
+        EncodeError::TooDeep(self.limits.depth()).into()
     }
 }

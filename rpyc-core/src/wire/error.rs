@@ -59,17 +59,11 @@ pub enum DecodeErrorKind {
         left: usize,
     },
     /// More items in one payload than [`max_items`](super::Limits#structfield.max_items).
-    #[error("more than {limit} items in one payload")]
-    TooManyItems {
-        /// The limit.
-        limit: usize,
-    },
+    #[error("more than {0} items in one payload")]
+    TooManyItems(usize),
     /// Deeper nesting than [`max_depth`](super::Limits#structfield.max_depth).
-    #[error("value nested deeper than {limit} levels")]
-    TooDeep {
-        /// The limit.
-        limit: usize,
-    },
+    #[error("value nested deeper than {0} levels")]
+    TooDeep(usize),
     /// An unknown tag byte.
     #[error("unknown tag {0:#04x}")]
     UnknownTag(u8),
@@ -132,23 +126,14 @@ pub enum DecodeErrorKind {
 #[non_exhaustive]
 pub enum EncodeError {
     /// Deeper nesting than [`max_depth`](super::Limits#structfield.max_depth).
-    #[error("value nested deeper than {limit} levels")]
-    TooDeep {
-        /// The limit.
-        limit: usize,
-    },
+    #[error("value nested deeper than {0} levels")]
+    TooDeep(usize),
     /// More items in one payload than [`max_items`](super::Limits#structfield.max_items).
-    #[error("more than {limit} items in one message")]
-    TooManyItems {
-        /// The limit.
-        limit: usize,
-    },
+    #[error("more than {0} items in one message")]
+    TooManyItems(usize),
     /// An int of more digits than [`max_int_digits`](super::Limits#structfield.max_int_digits).
-    #[error("int of more than {limit} digits")]
-    IntTooLong {
-        /// The limit.
-        limit: usize,
-    },
+    #[error("int of more than {0} digits")]
+    IntTooLong(usize),
     /// A payload longer than [`max_frame`](super::Limits#structfield.max_frame), or than a header can say.
     #[error("message of {length} bytes, more than {limit}")]
     TooLarge {

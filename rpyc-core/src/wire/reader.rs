@@ -211,14 +211,10 @@ impl<'a> Reader<'a> {
             return Err(self.error(DecodeErrorKind::CountExceedsInput { count, left: room }));
         }
         let Some(items) = self.items.checked_sub(count) else {
-            return Err(self.error(DecodeErrorKind::TooManyItems {
-                limit: self.limits.max_items,
-            }));
+            return Err(self.error(DecodeErrorKind::TooManyItems(self.limits.max_items)));
         };
         let Some(levels) = self.levels.checked_sub(1) else {
-            return Err(self.error(DecodeErrorKind::TooDeep {
-                limit: self.limits.depth(),
-            }));
+            return Err(self.error(DecodeErrorKind::TooDeep(self.limits.depth())));
         };
         self.levels = levels;
         self.items = items;

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rpyc_core::error::CloseReason;
-use rpyc_core::transport::{PipeStream, Stream};
+use rpyc_core::transport::{PeerAddr, PipeStream, Stream};
 use rpyc_core::*;
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -397,3 +397,12 @@ fn over_stdin_and_stdout_which_printing_does_not_disturb() {
 
 const CHILD: &str = "RPYC_CORE_TEST_CHILD";
 const READY: &str = "ready to talk";
+
+#[test]
+fn an_ipv4_client_of_an_ipv6_socket_is_an_ipv4_client() {
+    let peer = |text: &str| PeerAddr::Tcp(text.parse().expect("an address"));
+    assert_eq!(peer("[::ffff:10.1.2.3]:5").ip(), Some([10, 1, 2, 3].into()));
+    assert!(peer("[::ffff:127.0.0.1]:5").is_local());
+    assert!(peer("[::1]:5").is_local() && !peer("192.0.2.1:5").is_local());
+    assert!(PeerAddr::Unix(None).is_local());
+}

@@ -1,5 +1,6 @@
 //! Exceptions across a connection, and the options that concern them.
 
+use std::io;
 use std::sync::Arc;
 
 use rpyc_core::error::CloseReason;
@@ -249,3 +250,61 @@ fn options_of_old_are_accepted_and_change_nothing() {
     let imports = raised_with(|config| config.import_custom_exceptions = true);
     assert_eq!((&oldstyle, &imports), (&plain, &plain));
 }
+
+#[test]
+fn an_error_of_the_system_is_an_os_error_with_errno_and_filename() {
+    let error = std::fs::read("/no/such/file").expect_err("there is none");
+    let exception = Exception::from_io(&error, "/no/such/file");
+    assert!(exception.is("FileNotFoundError"), "{exception}");
+    assert_eq!(exception.attr("errno").and_then(Value::as_i64), Some(2));
+    assert_eq!(
+        exception.attr("strerror").and_then(Value::as_str),
+        Some("No such file or directory")
+    );
+    assert_eq!(
+        exception.attr("filename").and_then(Value::as_str),
+        Some("/no/such/file")
+    );
+    assert_eq!(exception.args().len(), 2);
+}
+
+#[test]
+fn an_error_of_a_connection_keeps_class_and_errno_of_the_system() {
+    let refused = Error::Io {
+        doing: "connecting".into(),
+        error: Arc::new(io::Error::from_raw_os_error(111)),
+    };
+    let exception = Exception::from(refused);
+    assert!(exception.is("ConnectionRefusedError"), "{exception}");
+    assert_eq!(exception.attr("errno").and_then(Value::as_i64), Some(111));
+    assert_eq!(
+        exception.to_string(),
+        "ConnectionRefusedError: [Errno 111] connecting: Connection refused"
+    );
+}
+
+#[test]
+fn an_exception_survives_being_boxed_and_being_an_io_error() {
+    let custom = Exception::new("shop", "OutOfStock").with_arg("tea");
+    let boxed: Box<dyn std::error::Error + Send + Sync> = Box::new(custom.clone());
+    assert_eq!(Exception::from(boxed), custom);
+    let through_io = io::Error::other(custom.clone());
+    assert_eq!(Exception::from(through_io), custom);
+}
+
+#[test]
+fn an_error_without_a_class_is_a_runtime_error_that_names_its_causes() {
+    let inner = "x".parse::<i64>().expect_err("no number");
+    let outer = io::Error::other(inner);
+    let exception = Exception::from_error("RuntimeError", &Outer(outer));
+    assert!(exception.is("RuntimeError"));
+    let traceback = exception.traceback().expect("it has causes");
+    assert!(
+        traceback.contains("Caused by: invalid digit"),
+        "{traceback}"
+    );
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the order failed")]
+struct Outer(#[source] io::Error);

@@ -227,7 +227,7 @@ fn a_bad_label_far_down_can_be_answered_too() {
 fn boxed_tuples_are_nested_no_deeper_than_values() {
     for level in ["11 52 10 ", "11 52 11 11 51 00 "] {
         let nested = format!("02 11 55 {}", level.repeat(100_000));
-        fatal(&nested, DecodeErrorKind::TooDeep { limit: 100 });
+        fatal(&nested, DecodeErrorKind::TooDeep(100));
     }
 }
 

@@ -47,18 +47,10 @@ fn deep_nesting_is_refused_before_it_hurts() {
     ] {
         let bytes = opening.repeat(500_000);
         let error = decode(&bytes, &limits()).unwrap_err();
-        assert_eq!(
-            error.kind,
-            DecodeErrorKind::TooDeep { limit: 100 },
-            "{opening:?}"
-        );
+        assert_eq!(error.kind, DecodeErrorKind::TooDeep(100), "{opening:?}");
         // However generous the limit, no stack overflows.
         let error = decode(&bytes, &limits().max_depth(usize::MAX)).unwrap_err();
-        assert_eq!(
-            error.kind,
-            DecodeErrorKind::TooDeep { limit: 250 },
-            "{opening:?}"
-        );
+        assert_eq!(error.kind, DecodeErrorKind::TooDeep(250), "{opening:?}");
     }
 }
 
@@ -104,11 +96,11 @@ fn what_is_sent_is_no_deeper_than_what_is_read() {
             } else {
                 assert_eq!(
                     encode_to_vec(&value, &limits),
-                    Err(EncodeError::TooDeep { limit: 10 })
+                    Err(EncodeError::TooDeep(10))
                 );
                 assert_eq!(
                     decode(&bytes, &limits).unwrap_err().kind,
-                    DecodeErrorKind::TooDeep { limit: 10 }
+                    DecodeErrorKind::TooDeep(10)
                 );
             }
         }
@@ -175,12 +167,12 @@ fn items_are_counted_over_the_whole_payload() {
     let eleven = Value::Tuple(vec![ten]);
     assert_eq!(
         encode_to_vec(&eleven, &limits),
-        Err(EncodeError::TooManyItems { limit: 10 })
+        Err(EncodeError::TooManyItems(10))
     );
     let bytes = encode_to_vec(&eleven, &Limits::default()).unwrap();
     assert_eq!(
         decode(&bytes, &limits).unwrap_err().kind,
-        DecodeErrorKind::TooManyItems { limit: 10 }
+        DecodeErrorKind::TooManyItems(10)
     );
 }
 
@@ -194,12 +186,12 @@ fn the_parts_of_a_slice_count_as_items() {
     let thirteen = Value::tuple([slice(), slice(), slice(), Value::None]);
     assert_eq!(
         encode_to_vec(&thirteen, &limits),
-        Err(EncodeError::TooManyItems { limit: 12 })
+        Err(EncodeError::TooManyItems(12))
     );
     let bytes = encode_to_vec(&thirteen, &Limits::default()).unwrap();
     assert_eq!(
         decode(&bytes, &limits).unwrap_err().kind,
-        DecodeErrorKind::TooManyItems { limit: 12 }
+        DecodeErrorKind::TooManyItems(12)
     );
 }
 
@@ -346,7 +338,7 @@ fn the_digits_of_an_int_are_counted_before_it_is_read() {
 fn an_int_too_long_for_a_python_peer_is_not_sent() {
     let ten = num_bigint::BigInt::from(10);
     let encode = |int| encode_to_vec(&Value::from(int), &limits());
-    let error = Err(EncodeError::IntTooLong { limit: 4_300 });
+    let error = Err(EncodeError::IntTooLong(4_300));
     assert!(encode(ten.pow(4_300) - 1).is_ok());
     assert!(encode(1 - ten.pow(4_300)).is_ok());
     assert_eq!(encode(ten.pow(4_300)), error);

@@ -96,7 +96,7 @@ fn a_frame_that_fails_leaves_no_trace() {
     let before = out.len();
     let large = Value::from(vec![0; 50_000]);
     let error = request(&mut out, Value::tuple([large.clone(), nested(200)]));
-    assert_eq!(error, Err(EncodeError::TooDeep { limit: 100 }));
+    assert_eq!(error, Err(EncodeError::TooDeep(100)));
     assert_eq!(out.len(), before);
     let small = limits().max_frame(10_000);
     let error = ping(large).encode(&mut out, Dialect::V6, &small, false);

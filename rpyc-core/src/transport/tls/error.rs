@@ -159,32 +159,16 @@ fn meaning(alert: AlertDescription) -> String {
 mod tests {
     use super::*;
 
+    // What else there is to be told is told by peers: tests/tls/refusals.rs.
     #[test]
-    fn each_failure_says_what_was_wrong_and_at_which_side() {
+    fn what_no_peer_of_the_tests_does_is_told_in_words_too() {
         let late = TlsError::TooSlow(Duration::from_nanos(2_999_886_111));
         assert_eq!(late.to_string(), "no TLS handshake within 3s");
-        let text = |error: rustls::Error| TlsError::from(error).to_string();
-        for (error, words) in [
-            (CertificateError::Expired.into(), "has expired"),
-            (CertificateError::UnknownIssuer.into(), "isn't signed by"),
-            (
-                rustls::Error::NoCertificatesPresented,
-                "showed no certificate",
-            ),
-            (
-                rustls::Error::AlertReceived(AlertDescription::UnknownCA),
-                "this side's certificate (alert unknown_ca)",
-            ),
-            (
-                rustls::Error::AlertReceived(AlertDescription::BadRecordMac),
-                "alert BadRecordMac",
-            ),
-            (
-                PeerIncompatible::Tls12NotOfferedOrEnabled.into(),
-                "no version of it from 1.2 on",
-            ),
-        ] {
-            assert!(text(error).contains(words), "{words}");
-        }
+        let alert = rustls::Error::AlertReceived(AlertDescription::BadRecordMac);
+        let text = TlsError::from(alert).to_string();
+        assert!(text.contains("alert BadRecordMac"), "{text}");
+        let old = PeerIncompatible::Tls12NotOfferedOrEnabled;
+        let text = TlsError::from(rustls::Error::from(old)).to_string();
+        assert!(text.contains("no version of it from 1.2 on"), "{text}");
     }
 }
