@@ -217,6 +217,27 @@ impl Drop for Place {
     }
 }
 
+/// Has the executor run this with the value, which is given back where there is no thread for it.
+pub(crate) fn hand_over<T: Send + 'static>(
+    executor: &dyn Executor,
+    value: T,
+    run: impl FnOnce(T) + Send + 'static,
+) -> Result<(), (T, io::Error)> {
+    // The job is dropped where it is refused.
+    let slot = Arc::new(crate::sync::Mutex::new(Some(value)));
+    let taken = slot.clone();
+    let job = move || {
+        // A statement of its own: it doesn't run under the lock.
+        let value = taken.lock().take();
+        if let Some(value) = value {
+            run(value);
+        }
+    };
+    let refused = executor.execute(Box::new(job)).err();
+    let left = refused.and_then(|error| Some((slot.lock().take()?, error)));
+    left.map_or(Ok(()), Err)
+}
+
 /// Has this thread of a [`ThreadPool`] end with the job that it runs, instead of running others:
 /// for a thread that isn't fit for them any more. On any other thread it does nothing.
 ///

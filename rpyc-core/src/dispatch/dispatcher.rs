@@ -28,8 +28,9 @@ use super::reply_to::ReplyTo;
 use super::scheduler::{Bounds, Job, Scheduler, ThreadPair, ThreadState, WaiterId};
 use super::sleepers::{Sleepers, TaskEnds};
 use super::slot::Reply;
+use super::watchdog::helpers;
 use crate::error::CloseReason;
-use crate::executor::Executor;
+use crate::executor::{Executor, hand_over};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::transport::{ReadHalf, Stream};
@@ -167,7 +168,7 @@ pub(crate) struct Dispatcher<P: Protocol> {
     pub(super) unanswered: AtomicU64,
     // The watchdog looks at this connection.
     pub(super) watched: AtomicBool,
-    this: Weak<Dispatcher<P>>,
+    pub(super) this: Weak<Dispatcher<P>>,
 }
 
 /// What the lock guards.
@@ -230,10 +231,6 @@ impl<P: Protocol> Dispatcher<P> {
         self.this.upgrade()
     }
 
-    pub(super) fn weak(&self) -> Weak<Dispatcher<P>> {
-        self.this.clone()
-    }
-
     /// A request of ours, or a release, is about to be queued.
     pub(crate) fn count_request(&self) {
         self.unanswered.fetch_add(1, Ordering::Relaxed);
@@ -281,19 +278,11 @@ impl<P: Protocol> Dispatcher<P> {
 
     #[cold]
     fn write_elsewhere(self: &Arc<Self>, rest: Rest) {
-        // The job holds it through a slot, so that it is still here if the job is refused.
-        let slot = Arc::new(Mutex::new(Some(rest)));
-        let write = {
-            let (link, slot) = (self.clone(), slot.clone());
-            move || {
-                let rest = slot.lock().take();
-                if let Some(rest) = rest {
-                    link.fail_if_unwritten(link.outbox.resume(&*link.stream, rest));
-                }
-            }
-        };
-        if !self.send_helper(write.clone()) {
-            write();
+        let link = self.clone();
+        let write = move |rest| link.fail_if_unwritten(link.outbox.resume(&*link.stream, rest));
+        if let Err((rest, error)) = hand_over(helpers(), rest, write.clone()) {
+            self.warn_of_no_helper(&error);
+            write(rest);
         }
     }
 

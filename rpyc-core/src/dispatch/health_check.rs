@@ -2,6 +2,7 @@
 //!
 //! What it finds neglected is done by helpers: threads that run no foreign code.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -46,7 +47,7 @@ impl<P: Protocol> Dispatcher<P> {
         if self.watched.load(Ordering::SeqCst) || self.watched.swap(true, Ordering::SeqCst) {
             return true;
         }
-        let looks = look_after(self.weak());
+        let looks = look_after(self.this.clone());
         if !looks {
             // Asked for again as soon as somebody needs it.
             self.watched.store(false, Ordering::SeqCst);
@@ -202,13 +203,13 @@ impl<P: Protocol> Dispatcher<P> {
 
     pub(super) fn send_helper(&self, job: impl FnOnce() + Send + 'static) -> bool {
         let sent = helpers().execute(Box::new(job));
-        if let Err(error) = &sent {
-            self.session.log(
-                log::Level::Warn,
-                format_args!("no helper thread can be had: {error}"),
-            );
-        }
-        sent.is_ok()
+        sent.inspect_err(|error| self.warn_of_no_helper(error))
+            .is_ok()
+    }
+
+    pub(super) fn warn_of_no_helper(&self, error: &io::Error) {
+        let what = format_args!("no helper thread can be had: {error}");
+        self.session.log(log::Level::Warn, what);
     }
 
     /// Has an executing thread drop what was released while none of them looked.

@@ -258,16 +258,11 @@ impl Lifecycle {
 
     /// Takes it on to tell the session of the end; says whether nobody else does or has.
     pub(super) fn begin_finishing(&mut self) -> bool {
-        match std::mem::take(&mut self.stage) {
-            Stage::Failed(reason) => {
-                self.stage = Stage::Finishing(reason);
-                true
-            }
-            other => {
-                self.stage = other;
-                false
-            }
+        let begins = matches!(self.stage, Stage::Failed(_));
+        if begins {
+            self.change_stage(Stage::Finishing);
         }
+        begins
     }
 
     /// There is no thread that could tell the session: somebody else may.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::dispatcher::{Core, Dispatcher, Protocol};
+use super::dispatcher::{Dispatcher, Protocol};
 use super::reading::{ReadMode, ReadOutcome, Reader};
 use super::scheduler::Requester;
 use super::waits::ForReady;
@@ -99,15 +99,6 @@ impl<P: Protocol> Dispatcher<P> {
         if self.outbox.needs_writer() {
             self.wake_watchdog();
         }
-    }
-
-    /// Tells the observer, if there is one, that nobody reads. Of an end it has been told, and
-    /// nothing that comes later may take that back.
-    pub(super) fn notify_unread(core: &mut Core<P>) {
-        if core.lifecycle.reason().is_some() {
-            return;
-        }
-        core.reading.notify_unread();
     }
 }
 

@@ -283,7 +283,10 @@ impl<P: Protocol> Dispatcher<P> {
             // Who waits at several connections sees to it that a helper reads.
             core.sleepers.wake_one_of_several();
         }
-        Self::notify_unread(core);
+        // Of an end it has been told, and nothing that comes later may take that back.
+        if core.lifecycle.reason().is_none() {
+            core.reading.notify_unread();
+        }
     }
 
     /// Sends a helper to read, which [`take_helper`](super::dispatcher::Core::take_helper) has said is needed.

@@ -11,7 +11,7 @@ use std::time::Instant;
 use super::blocked_threads::Running;
 use super::dispatcher::{Dispatcher, Garbage, Locked, Protocol, Refusal};
 use super::scheduler::{Job, Next, Requester, TaskId, ThreadPair};
-use crate::sync::Mutex;
+use crate::executor::hand_over;
 
 impl<P: Protocol> Dispatcher<P> {
     /// Gives out the requests whose turn has come: wakes the threads that are to run them and
@@ -112,23 +112,11 @@ impl<P: Protocol> Dispatcher<P> {
     }
 
     fn run_in_pool(self: &Arc<Self>, task: TaskId, request: P::Request) {
-        // The job holds the request through a slot, so that it is still here if the job is refused.
-        let slot = Arc::new(Mutex::new(Some(request)));
-        let job = {
-            let (link, slot) = (self.clone(), slot.clone());
-            move || {
-                // A statement of its own: the request doesn't run under the lock.
-                let request = slot.lock().take();
-                if let Some(request) = request {
-                    link.run_tasks(task, request);
-                }
-            }
-        };
-        if let Err(error) = self.session.executor().execute(Box::new(job)) {
-            let request = slot.lock().take();
-            if let Some(request) = request {
-                self.refuse(request, &Refusal::NoThread(error));
-            }
+        let link = self.clone();
+        let run = move |request| link.run_tasks(task, request);
+        let handed = hand_over(&*self.session.executor(), request, run);
+        if let Err((request, error)) = handed {
+            self.refuse(request, &Refusal::NoThread(error));
             drop(self.end_task(task));
         }
     }

@@ -25,7 +25,7 @@ use std::collections::VecDeque;
 
 pub(crate) use self::bounds::Bounds;
 pub use self::bounds::Nesting;
-use self::tasks::{Task, Tasks};
+use self::tasks::Tasks;
 use crate::wire::Handler;
 
 /// A request that has started.
@@ -99,7 +99,6 @@ pub(crate) struct Scheduler<J> {
     // How many more are queued at the places whose threads they name.
     thread_bound: usize,
     queued_bytes: usize,
-    running_bytes: usize,
     tasks: Tasks,
     // How many tasks stand in a wait.
     waiting_tasks: usize,
@@ -143,7 +142,6 @@ impl<J: Job> Scheduler<J> {
             queue: VecDeque::with_capacity(1),
             thread_bound: 0,
             queued_bytes: 0,
-            running_bytes: 0,
             tasks: Tasks::default(),
             waiting_tasks: 0,
             waiters: Vec::with_capacity(1),
@@ -197,7 +195,6 @@ impl<J: Job> Scheduler<J> {
         waiter.has_nested = true;
         let task = TaskId(self.number());
         self.progress += 1;
-        self.running_bytes += bytes;
         self.tasks.start(task, job.handler(), None, bytes);
         Ok((task, job))
     }
@@ -240,7 +237,7 @@ impl<J: Job> Scheduler<J> {
         let had_assigned = waiter.assigned.is_some();
         if let Some(assigned) = waiter.assigned {
             let (task, job) = *assigned;
-            let bytes = self.remove_task(task).map_or(0, |task| task.bytes);
+            let bytes = self.tasks.remove(task).map_or(0, |task| task.bytes);
             self.queued_bytes += bytes;
             self.queue.push_front((job, bytes));
         }
@@ -325,7 +322,7 @@ impl<J: Job> Scheduler<J> {
     /// The task has ended.
     pub(crate) fn end(&mut self, task: TaskId) {
         self.progress += 1;
-        if let Some(task) = self.remove_task(task)
+        if let Some(task) = self.tasks.remove(task)
             && task.waits_in.is_some()
         {
             // A wait outlives its task only when a panic tore through it.
@@ -357,8 +354,7 @@ impl<J: Job> Scheduler<J> {
         let mut jobs: Vec<J> = Vec::new();
         for assigned in assigned {
             let (task, job) = *assigned;
-            let bytes = self.tasks.remove(task).map_or(0, |task| task.bytes);
-            self.running_bytes = self.running_bytes.saturating_sub(bytes);
+            self.tasks.remove(task);
             jobs.push(job);
         }
         for waiter in &mut self.waiters {
@@ -480,7 +476,7 @@ impl<J: Job> Scheduler<J> {
         let limit = self.bounds.max_queued_bytes;
         self.queued() >= self.bounds.max_queued
             || self.queued_bytes >= limit
-            || self.queued_bytes.saturating_add(self.running_bytes) >= limit.saturating_mul(2)
+            || self.queued_bytes.saturating_add(self.tasks.bytes()) >= limit.saturating_mul(2)
     }
 
     /// A request for the requester's own thread, or else a sleeping thread for which there is one. They
@@ -512,16 +508,9 @@ impl<J: Job> Scheduler<J> {
         waiter.has_nested = true;
         self.progress += 1;
         let task = TaskId(self.number());
-        self.running_bytes += bytes;
         self.tasks
             .start(task, job.handler(), is_wait.then_some(id), bytes);
         Some(Next::Here(task, job))
-    }
-
-    fn remove_task(&mut self, task: TaskId) -> Option<Task> {
-        let task = self.tasks.remove(task)?;
-        self.running_bytes = self.running_bytes.saturating_sub(task.bytes);
-        Some(task)
     }
 
     fn start_next(&mut self, requester: Requester) -> Option<Next<J>> {
@@ -530,28 +519,23 @@ impl<J: Job> Scheduler<J> {
         if self.tasks.len() >= self.bounds.max_tasks {
             return Some(Next::TooDeep(job));
         }
-        let handler = job.handler();
         let spot = self.choose(requester, job.pair());
-        let task = TaskId(self.number());
         self.progress += 1;
-        self.running_bytes += bytes;
-        let spot = spot.and_then(|id| self.waiter_mut(id));
-        let is_wait = |waiter: &&mut Waiter<J>| matches!(waiter.kind, Kind::Wait { .. });
-        let Some(waiter) = spot else {
-            self.tasks.start(task, handler, None, bytes);
-            return Some(match requester {
-                Requester::PoolThread => Next::Here(task, job),
-                _ => Next::Pool(task, job),
-            });
-        };
-        let id = waiter.id;
-        let runs_on = is_wait(&waiter).then_some(id);
-        waiter.has_nested = true;
-        let next = if requester == Requester::Waiter(id) {
-            Next::Here(task, job)
-        } else {
-            waiter.assigned = Some(Box::new((task, job)));
-            Next::Wake(id)
+        let (task, handler) = (TaskId(self.number()), job.handler());
+        let mut runs_on = None;
+        let next = match spot.and_then(|id| self.waiter_mut(id)) {
+            None if requester == Requester::PoolThread => Next::Here(task, job),
+            None => Next::Pool(task, job),
+            Some(waiter) => {
+                runs_on = (waiter.kind != Kind::Serving).then_some(waiter.id);
+                waiter.has_nested = true;
+                if requester == Requester::Waiter(waiter.id) {
+                    Next::Here(task, job)
+                } else {
+                    waiter.assigned = Some(Box::new((task, job)));
+                    Next::Wake(waiter.id)
+                }
+            }
         };
         self.tasks.start(task, handler, runs_on, bytes);
         Some(next)

@@ -57,7 +57,8 @@ pub(crate) fn wait_for_one<P: Protocol>(
         let has_run = several.run_one(deadline);
         let limit = deadline.map(left);
         let is_over = limit.is_some_and(|left| left.is_zero()) || is_interrupted();
-        if is_over || (!has_run && several.are_closed()) {
+        let are_closed = || connections.iter().all(|link| link.has_ended());
+        if is_over || (!has_run && are_closed()) {
             return is_in();
         }
         if !has_run {
@@ -153,11 +154,6 @@ impl<P: Protocol> WaiterOfSeveral<'_, P> {
             link.flush_soon();
         }
         false
-    }
-
-    fn are_closed(&self) -> bool {
-        let is_closed = |link: &&Arc<Dispatcher<P>>| link.has_ended();
-        self.connections.iter().all(is_closed)
     }
 
     fn leave_all_but(&mut self, kept: Option<usize>) {

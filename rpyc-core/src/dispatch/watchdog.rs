@@ -30,14 +30,9 @@ struct Watchdog {
     connections: Mutex<Vec<Weak<dyn Watched>>>,
     asleep: AtomicBool,
     thread: OnceLock<Thread>,
-    // Only one is started, and a lack of threads is told once.
-    starting: Mutex<Starting>,
+    // Whether a start has failed, which is told once. Locked by who starts it: only one is started.
+    has_failed: Mutex<bool>,
     start: fn() -> io::Result<Thread>,
-}
-
-#[derive(Default)]
-struct Starting {
-    failed: bool,
 }
 
 impl Watchdog {
@@ -46,7 +41,7 @@ impl Watchdog {
             connections: Mutex::new(Vec::new()),
             asleep: AtomicBool::new(false),
             thread: OnceLock::new(),
-            starting: Mutex::new(Starting { failed: false }),
+            has_failed: Mutex::new(false),
             start,
         }
     }
@@ -66,14 +61,14 @@ impl Watchdog {
     /// Starts the thread; what has failed before is tried again.
     #[cold]
     fn start(&self) -> Option<&Thread> {
-        let mut starting = self.starting.lock();
+        let mut has_failed = self.has_failed.lock();
         if self.thread.get().is_none() {
             match (self.start)() {
                 Ok(thread) => {
                     let _ = self.thread.set(thread);
                 }
                 Err(error) => {
-                    if !std::mem::replace(&mut starting.failed, true) {
+                    if !std::mem::replace(&mut *has_failed, true) {
                         log::error!(target: "rpyc", "no watchdog thread can be had yet: {error}");
                     }
                 }

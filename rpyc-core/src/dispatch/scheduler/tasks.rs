@@ -5,7 +5,11 @@ use crate::wire::Handler;
 
 /// The tasks, oldest first. There are few, so that a vector is quicker than any other table.
 #[derive(Debug, Default)]
-pub(super) struct Tasks(Vec<(TaskId, Task)>);
+pub(super) struct Tasks {
+    all: Vec<(TaskId, Task)>,
+    // The memory that their requests hold.
+    bytes: usize,
+}
 
 #[derive(Debug)]
 pub(super) struct Task {
@@ -36,35 +40,42 @@ impl Tasks {
             awaits_end: false,
             bytes,
         };
-        self.0.push((id, task));
+        self.bytes += bytes;
+        self.all.push((id, task));
     }
 
     pub(super) fn get(&self, id: TaskId) -> Option<&Task> {
-        self.0.get(self.index(id)?).map(|(_, task)| task)
+        self.all.get(self.index(id)?).map(|(_, task)| task)
     }
 
     pub(super) fn get_mut(&mut self, id: TaskId) -> Option<&mut Task> {
         let index = self.index(id)?;
-        self.0.get_mut(index).map(|(_, task)| task)
+        self.all.get_mut(index).map(|(_, task)| task)
     }
 
     pub(super) fn remove(&mut self, id: TaskId) -> Option<Task> {
-        self.index(id).map(|index| self.0.remove(index).1)
+        let (_, task) = self.all.remove(self.index(id)?);
+        self.bytes -= task.bytes;
+        Some(task)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &(TaskId, Task)> {
-        self.0.iter()
+        self.all.iter()
     }
 
     pub(super) fn handlers(&self) -> impl Iterator<Item = Handler> {
-        self.0.iter().map(|(_, task)| task.handler)
+        self.all.iter().map(|(_, task)| task.handler)
     }
 
     fn index(&self, id: TaskId) -> Option<usize> {
-        self.0.binary_search_by_key(&id, |(id, _)| *id).ok()
+        self.all.binary_search_by_key(&id, |(id, _)| *id).ok()
     }
 }
