@@ -127,7 +127,8 @@ mod observer;
 pub mod pool;
 pub mod service;
 pub mod session;
-mod sync;
+#[doc(hidden)] // of this crate and those that stand on it: their locks are counted together
+pub mod sync;
 pub mod transport;
 pub mod wire;
 

@@ -17,22 +17,25 @@ use parking_lot as base;
 #[cfg(shuttle)]
 use shuttle::sync as base;
 
-pub(crate) use base::Condvar;
+pub use base::Condvar;
 #[cfg(shuttle)]
 pub(crate) use shuttle::sync::atomic;
 #[cfg(not(shuttle))]
 pub(crate) use std::sync::atomic;
 
+/// A lock that is counted: [`is_unlocked`](crate::executor::is_unlocked) knows of it.
 #[derive(Debug, Default)]
-pub(crate) struct Mutex<T>(base::Mutex<T>);
+pub struct Mutex<T>(base::Mutex<T>);
 
 impl<T> Mutex<T> {
-    pub(crate) const fn new(value: T) -> Mutex<T> {
+    /// A lock around the value.
+    pub const fn new(value: T) -> Mutex<T> {
         Mutex(base::Mutex::new(value))
     }
 
+    /// Waits until it is free, and takes it.
     #[inline]
-    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+    pub fn lock(&self) -> MutexGuard<'_, T> {
         #[cfg(not(shuttle))]
         let guard = self.0.lock();
         #[cfg(shuttle)]
@@ -46,7 +49,8 @@ impl<T> Mutex<T> {
 
 /// A lock that this thread holds.
 #[must_use]
-pub(crate) struct MutexGuard<'a, T> {
+#[derive(Debug)]
+pub struct MutexGuard<'a, T> {
     guard: base::MutexGuard<'a, T>,
     #[cfg_attr(not(shuttle), expect(dead_code))] // its drop counts
     held: Held,
@@ -72,6 +76,7 @@ pub(crate) fn holds_none() -> bool {
 }
 
 /// One of the locks that this thread holds.
+#[derive(Debug)]
 struct Held(());
 
 impl Held {
@@ -100,7 +105,7 @@ const IS_COUNTED: bool = cfg!(all(debug_assertions, not(shuttle)));
 
 /// Waits for a notification; `None` waits without a limit.
 #[cfg(not(shuttle))]
-pub(crate) fn wait<'a, T>(
+pub fn wait<'a, T>(
     condvar: &Condvar,
     guard: MutexGuard<'a, T>,
     limit: Option<Duration>,
@@ -125,7 +130,9 @@ pub(crate) fn left(deadline: Instant) -> Duration {
 }
 
 #[cfg(shuttle)]
-pub(crate) use self::model::{left, wait};
+pub(crate) use self::model::left;
+#[cfg(shuttle)]
+pub use self::model::wait;
 
 #[cfg(shuttle)]
 mod model {
@@ -140,7 +147,7 @@ mod model {
     }
 
     /// A wait with a limit may end at once, or go on until it is notified.
-    pub(crate) fn wait<'a, T>(
+    pub fn wait<'a, T>(
         condvar: &Condvar,
         guard: MutexGuard<'a, T>,
         limit: Option<Duration>,

@@ -9,9 +9,9 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
 use rpyc_core::Connection;
 use rpyc_core::error::{Error, Timeout};
+use rpyc_core::sync::{Condvar, Mutex, wait};
 
 use super::servers::{Job, Policy, Servers, Ticket};
 use super::status::PoolStatus;
@@ -100,7 +100,7 @@ impl Shared {
             if left.is_zero() {
                 return Err(self.why_none(&state));
             }
-            self.changed.wait_for(&mut state, left);
+            state = wait(&self.changed, state, Some(left));
         }
     }
 
@@ -202,7 +202,7 @@ impl Shared {
             let due = state.servers.next_due();
             let next = due.map_or(until, |due| due.min(until));
             let left = next.saturating_duration_since(now);
-            self.changed.wait_for(&mut state, left);
+            state = wait(&self.changed, state, Some(left));
         }
     }
 
@@ -247,4 +247,60 @@ impl fmt::Debug for Shared {
 /// Some number that nobody expects.
 fn chance() -> u64 {
     RandomState::new().hash_one(0_u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use rpyc_core::executor::is_unlocked;
+
+    use super::*;
+
+    /// An error's cause, which may be anybody's code.
+    #[derive(Debug, thiserror::Error)]
+    #[error("it looks for locks when it is dropped")]
+    struct Looks(Arc<AtomicUsize>);
+
+    impl Drop for Looks {
+        fn drop(&mut self) {
+            assert!(is_unlocked());
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn what_is_over_is_dropped_under_no_lock() {
+        let policy = Policy {
+            max_servers: 1,
+            max_connecting: 1,
+            first_pause: Duration::ZERO,
+            longest_pause: Duration::ZERO,
+            check_interval: Duration::from_secs(1),
+        };
+        let timing = Timing {
+            server_timeout: Duration::ZERO,
+            call_timeout: Duration::ZERO,
+        };
+        let connect: Connect = Arc::new(|_| unreachable!("the test connects"));
+        let shared = Shared::new("service".to_owned(), connect, policy, timing);
+        shared.list(Ok(vec![ServerAddress::new("host", 1)]));
+        let dropped = Arc::new(AtomicUsize::new(0));
+        for failures in 0..3 {
+            assert_eq!(dropped.load(Ordering::Relaxed), failures.max(1) - 1);
+            let jobs = shared.jobs(Duration::ZERO).expect("it goes on");
+            let Some(Job::Connect(ticket, _)) = jobs.first() else {
+                panic!("{} jobs", jobs.len());
+            };
+            let error = io::Error::other(Looks(dropped.clone()));
+            let error = Error::Io {
+                doing: "connecting".into(),
+                error: Arc::new(error),
+            };
+            shared.connected(*ticket, Err(error));
+        }
+        shared.end();
+        assert_eq!(dropped.load(Ordering::Relaxed), 3);
+    }
 }
