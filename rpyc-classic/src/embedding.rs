@@ -196,6 +196,7 @@ impl Imports {
 pub struct Init {
     name: String,
     source: String,
+    is_compiled_alone: bool,
 }
 
 impl Init {
@@ -204,17 +205,26 @@ impl Init {
         Init {
             name: name.into(),
             source: source.into(),
+            is_compiled_alone: false,
         }
     }
 
-    /// A script from a file.
+    /// A script from a file, which is called by its absolute path, as `__main__` of Python is.
     ///
     /// # Errors
     /// Where it can't be read, or isn't UTF-8.
     pub fn from_file(path: impl AsRef<Path>) -> std::io::Result<Init> {
         let path = path.as_ref();
         let source = std::fs::read_to_string(path)?;
-        Ok(Init::new(path.display().to_string(), source))
+        let name = std::path::absolute(path)?;
+        Ok(Init::new(name.display().to_string(), source))
+    }
+
+    /// The same, to be compiled and not run: whether it is Python at all.
+    #[must_use]
+    pub fn compiled_alone(mut self) -> Init {
+        self.is_compiled_alone = true;
+        self
     }
 
     /// How tracebacks call it.
@@ -227,6 +237,12 @@ impl Init {
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Whether it is compiled and not run.
+    #[must_use]
+    pub fn is_compiled_alone(&self) -> bool {
+        self.is_compiled_alone
     }
 }
 

@@ -10,6 +10,7 @@ mod limits;
 mod names;
 mod pages;
 mod shortage;
+mod starting;
 mod stopping;
 mod switches;
 mod systemd;

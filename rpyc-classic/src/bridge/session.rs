@@ -279,7 +279,11 @@ pub fn install<P: Runtime>(
         home.ask(|its| &its.add_module, args)?;
     }
     if let Some(init) = &options.init {
-        let script = [Any::from(init.name()), Any::from(init.source())];
+        let script = [
+            Any::from(init.name()),
+            Any::from(init.source()),
+            Any::from(init.is_compiled_alone()),
+        ];
         home.ask(|its| &its.run_init, script)?;
     }
     if !options.imports.is_all() {

@@ -19,11 +19,14 @@ def begin_with(names):
     beginning.update(names)
 
 
-def run_init(file, source):
+def run_init(file, source, is_compiled_alone):
     """Runs the script as `__main__`; its names are in each namespace."""
+    code = compile(source, file, "exec")
+    if is_compiled_alone:
+        return
     names = vars(sys.modules["__main__"])
     names["__file__"] = file
-    exec(compile(source, file, "exec"), names)
+    exec(code, names)
     begin_with({name: value for name, value in names.items() if not name.startswith("_")})
 
 

@@ -1,6 +1,5 @@
 //! `--check`: what it asks the system, and asking it in another process.
 
-use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -26,17 +25,14 @@ pub(crate) fn addresses(option: &str, addresses: &[SocketAddr]) -> Result<(), Fa
     refused.map_or(Ok(()), Err)
 }
 
-/// What `--check` says of these arguments in a process of its own.
-pub(crate) fn apart(
-    command: &mut Command,
-    arguments: &[OsString],
-    failed: impl Fn() -> Failure,
-) -> Result<String, Failure> {
-    let checked = command.args(arguments).arg("--check").stdin(Stdio::null());
-    let checked = checked.output().map_err(|error| failed().because(error))?;
+/// What this program says in a process of its own, which ends by itself.
+pub(crate) fn apart(mut command: Command, failed: impl Fn() -> Failure) -> Result<String, Failure> {
+    let checked = command.stdin(Stdio::null()).output();
+    let checked = checked.map_err(|error| failed().because(error))?;
     if checked.status.success() {
         return Ok(String::from_utf8_lossy(&checked.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&checked.stderr).trim().to_owned();
-    Err(Failure::told(&said).unwrap_or_else(|| failed().because(said)))
+    let code = checked.status.code().and_then(|code| code.try_into().ok());
+    Err(Failure::told(&said, code.unwrap_or(1)).unwrap_or_else(|| failed().because(said)))
 }

@@ -21,9 +21,27 @@ pub(crate) struct Running(Arc<dyn Evaluator>);
 
 impl Running {
     pub(crate) fn start(host: &Host, options: &ServeOptions) -> Result<Running, Failure> {
+        let init = init(options.python.init.as_deref())?;
+        Running::start_with(host, options, init)
+    }
+
+    /// Whether the script of --init is Python.
+    pub(crate) fn check_syntax(host: &Host, options: &ServeOptions) -> Result<(), Failure> {
+        if let Some(init) = init(options.python.init.as_deref())? {
+            Running::start_with(host, options, Some(init.compiled_alone()))?.stop();
+        }
+        Ok(())
+    }
+
+    fn start_with(
+        host: &Host,
+        options: &ServeOptions,
+        init: Option<Init>,
+    ) -> Result<Running, Failure> {
+        let file = init.as_ref().map(|init| init.name().to_owned());
         let mut evaluator = EvaluatorOptions::default();
         evaluator.search_path = search_path(&options.python.path)?;
-        evaluator.init = init(options.python.init.as_deref())?;
+        evaluator.init = init;
         evaluator.request_time_limit = options.limits.request_time_limit;
         if options.limits.max_memory.is_some() {
             // Stacks count as memory in full.
@@ -37,10 +55,12 @@ impl Running {
         (host.start)(evaluator)
             .map(Running)
             .map_err(|error| match error {
-                StartError::Init(exception) => Failure::new(format!(
-                    "--init: the script raised an exception\n{}",
-                    exception.traceback().map_or("", |text| text.trim_end())
-                )),
+                StartError::Init(exception) => {
+                    let file = file.unwrap_or_default();
+                    let what = format!("--init {file}: the script raised an exception");
+                    let traceback = exception.traceback().map(|text| text.trim_end().to_owned());
+                    Failure::new(what).details(traceback.unwrap_or_else(|| exception.to_string()))
+                }
                 error => Failure::new("the evaluator doesn't start").because(error),
             })
     }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 
 use crate::causes::with_causes;
-use crate::printable::on_one_line;
+use crate::printable::{on_one_line, printable};
 
 /// What went wrong, what it came from, what to do about it, and the exit code that says it.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +12,7 @@ use crate::printable::on_one_line;
 pub(crate) struct Failure {
     message: String,
     source: Option<Box<dyn Error>>,
+    details: Option<String>,
     hint: Option<String>,
     code: u8,
 }
@@ -22,6 +23,7 @@ impl Failure {
         Failure {
             message: message.into(),
             source: None,
+            details: None,
             hint: None,
             code: 1,
         }
@@ -43,12 +45,16 @@ impl Failure {
         }
     }
 
-    /// What another process of this program has said of its options.
-    pub(crate) fn told(report: &str) -> Option<Failure> {
+    /// What another process of this program has said of its options, and the exit code by which it has.
+    pub(crate) fn told(report: &str, code: u8) -> Option<Failure> {
         let report = report.strip_prefix("rpyc-server: ")?;
+        let failure = |message| Failure {
+            code,
+            ..Failure::new(message)
+        };
         Some(match report.split_once('\n') {
-            Some((message, hint)) => Failure::usage(message).hint(hint.trim()),
-            None => Failure::usage(report),
+            Some((message, hint)) => failure(message).hint(hint.trim()),
+            None => failure(report),
         })
     }
 
@@ -61,6 +67,13 @@ impl Failure {
     #[must_use]
     pub(crate) fn because(mut self, source: impl Into<Box<dyn Error>>) -> Failure {
         self.source = Some(source.into());
+        self
+    }
+
+    /// The same in more than one line: a traceback.
+    #[must_use]
+    pub(crate) fn details(mut self, details: impl Into<String>) -> Failure {
+        self.details = Some(details.into());
         self
     }
 
@@ -82,14 +95,21 @@ impl Failure {
         self.code
     }
 
-    /// The failure and what it came from, on one line.
+    /// The failure and what it came from, on one line, unless that has details.
     pub(crate) fn with_causes(&self) -> String {
-        with_causes(self)
+        let causes = with_causes(self);
+        match &self.details {
+            Some(details) => format!("{causes}\n{details}"),
+            None => causes,
+        }
     }
 
     /// The same for a terminal, the hint below. A peer has its say in some causes.
     pub(crate) fn report(&self) -> String {
-        let mut text = format!("rpyc-server: {}", on_one_line(&self.with_causes()));
+        let mut text = format!("rpyc-server: {}", on_one_line(&with_causes(self)));
+        for line in self.details.iter().flat_map(|details| details.lines()) {
+            text.push_str(&format!("\n  {}", printable(line)));
+        }
         if let Some(hint) = &self.hint {
             text.push_str(&format!("\n  {hint}"));
         }
@@ -110,6 +130,19 @@ mod tests {
             failure.report(),
             "rpyc-server: --port 1 can't be had: permission denied\n  Take another one."
         );
+    }
+
+    #[test]
+    fn details_have_their_lines_between_the_causes_and_the_way_out() {
+        let failure = Failure::new("it raised an exception")
+            .details("Traceback:\n  File\nOSError: \u{1b}[2J")
+            .hint("Mend it.");
+        assert_eq!(
+            failure.report(),
+            "rpyc-server: it raised an exception\n  Traceback:\n    File\n  OSError: \\u{1b}[2J\n  Mend it."
+        );
+        let told = Failure::told(&failure.report(), 1).map(|told| told.report());
+        assert_eq!(told, Some(failure.report()));
     }
 
     #[test]

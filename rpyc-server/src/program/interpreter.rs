@@ -6,7 +6,6 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
 use crate::ChildCommand;
-use crate::program::check;
 use crate::program::cli::ServeOptions;
 use crate::program::failure::Failure;
 use crate::program::host::Host;
@@ -51,23 +50,18 @@ impl Interpreter {
         };
         let mut command = program.command();
         let error = command.args(self.begin()).args(arguments).exec();
-        unusable(&self.executable).because(error)
-    }
-
-    /// Whether it can, found out by a process of its own: what that says.
-    ///
-    /// # Errors
-    /// What it says instead.
-    pub(crate) fn check(&self, arguments: &[OsString]) -> Result<String, Failure> {
-        let mut command = PythonProgram::of(&self.executable)?.command();
-        let failed = || unusable(&self.executable);
-        check::apart(command.args(self.begin()), arguments, failed)
+        self.unusable().because(error)
     }
 
     /// The command of a process of that Python which serves one client.
     pub(crate) fn child_command(&self) -> Result<ChildCommand, Failure> {
         let command = PythonProgram::of(&self.executable)?.child_command();
         Ok(self.begin().into_iter().fold(command, ChildCommand::arg))
+    }
+
+    /// That it can't be run.
+    pub(crate) fn unusable(&self) -> Failure {
+        unusable(&self.executable)
     }
 
     /// What stands before the program's own arguments.

@@ -1,14 +1,11 @@
 //! What clients get: classic mode, or a service that is written in Python.
 
-use std::ffi::OsString;
-use std::process::Command;
 use std::sync::Arc;
 
 use rpyc_classic::hosting::{HostError, HostOptions, HostPart, Hosted};
 use rpyc_classic::{Evaluator, SlaveOptions, SlaveService};
 use rpyc_core::service::ServiceFactory;
 
-use crate::program::check;
 use crate::program::cli::ServeOptions;
 use crate::program::failure::Failure;
 
@@ -84,14 +81,6 @@ pub(crate) fn names_in(report: &str, options: &ServeOptions) -> Vec<String> {
         Some(names) if !names_are_given(options) => names.split(", ").map(str::to_owned).collect(),
         _ => options.registering.names.clone(),
     }
-}
-
-/// What this program says of the same options with `--check`, in a process of its own: a server in
-/// process mode runs no Python itself.
-pub(crate) fn check_apart(arguments: &[OsString]) -> Result<String, Failure> {
-    let failed = || Failure::new("this program can't check its options");
-    let program = std::env::current_exe().map_err(|error| failed().because(error))?;
-    check::apart(&mut Command::new(program), arguments, failed)
 }
 
 const NAMES: &str = "service names: ";

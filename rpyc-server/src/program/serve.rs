@@ -9,7 +9,7 @@ use crate::metrics::{Metrics, MetricsEndpoint};
 use crate::{
     Address, Builder, ChildCommand, InheritedClient, ListenError, Listener, Mode, Server, Stopper,
 };
-use log::{info, warn};
+use log::{error, info, warn};
 use rpyc_classic::code_pages;
 use rpyc_core::service::VoidService;
 
@@ -47,7 +47,7 @@ pub(crate) fn run(
             return Err(other.exec(arguments));
         }
         for (options, checked) in servers.iter().zip(&mut checked) {
-            let told = other.check(&options.arguments);
+            let told = try_child(options, Some(other), host);
             *checked = Some(told.map_err(|failure| options.failed(failure))?);
         }
         python = checked
@@ -57,12 +57,10 @@ pub(crate) fn run(
     }
     let plans = Plan::of_all(servers)?;
     for (options, checked) in servers.iter().zip(&mut checked) {
-        let is_hosted = options.service.place.is_some();
-        if is_apart(options) && is_hosted && !is_check && checked.is_none() {
-            let told = match Interpreter::of(host) {
-                Some(python) => python.check(&options.arguments),
-                None => offer::check_apart(&options.arguments),
-            };
+        let runs_code = options.service.place.is_some() || options.python.init.is_some();
+        let may_fail = runs_code || options.limits.user.is_some();
+        if is_apart(options) && may_fail && !is_check && checked.is_none() {
+            let told = try_child(options, None, host);
             *checked = Some(told.map_err(|failure| options.failed(failure))?);
         }
     }
@@ -126,7 +124,17 @@ fn report(servers: &[ServeOptions], plans: &[Plan], host: &Host) -> Result<(), F
     for (options, plan) in servers.iter().zip(plans) {
         let can_listen = check::addresses("--host, --port", &plan.addresses);
         can_listen.map_err(|failure| options.failed(failure))?;
-        check::addresses("--metrics", options.operations.metrics.as_slice())?;
+        match (options.serving.mode, options.limits.user) {
+            // The server's own, which that user may not have.
+            (ServeMode::Child, _) => {}
+            (mode, user) => {
+                check::addresses("--metrics", options.operations.metrics.as_slice())?;
+                if mode == ServeMode::Process && user.is_some() {
+                    let can_start = can_start(options, host);
+                    can_start.map_err(|failure| options.failed(failure))?;
+                }
+            }
+        }
         for warning in &plan.warnings {
             // Nothing is left to do when nobody listens.
             let _ = writeln!(io::stderr(), "rpyc-server: {warning}");
@@ -135,10 +143,15 @@ fn report(servers: &[ServeOptions], plans: &[Plan], host: &Host) -> Result<(), F
     let python = host.python.as_ref();
     let python = python.map_or(String::new(), |python| format!("{}\n", python.description));
     let mut text = format!("configuration OK\n{python}");
-    let hosted = servers
-        .iter()
-        .find(|options| options.service.place.is_some());
-    let evaluator = hosted.map(|options| classic::Running::start(host, options));
+    let runs_code = |options: &&ServeOptions| {
+        options.service.place.is_some() || options.serving.mode == ServeMode::Child
+    };
+    let running = servers.iter().find(runs_code);
+    let with_init = servers.iter().find(|options| options.python.init.is_some());
+    if let (None, Some(options)) = (running, with_init) {
+        classic::Running::check_syntax(host, options)?;
+    }
+    let evaluator = running.map(|options| classic::Running::start(host, options));
     let evaluator = evaluator.transpose()?;
     for (options, plan) in servers.iter().zip(plans) {
         if !options.is_alone {
@@ -289,8 +302,17 @@ fn serve_client(
             }
         };
     }
-    let evaluator = classic::Running::start(host, options)?;
-    let offer = evaluator.offer(options)?;
+    let started = classic::Running::start(host, options);
+    let started = started.and_then(|evaluator| Ok((evaluator.offer(options)?, evaluator)));
+    let (offer, evaluator) = match started {
+        Ok(started) => started,
+        // Whoever looks for the reason looks into the log of its server.
+        Err(failure) if options.serving.mode == ServeMode::Child => {
+            error!("client {peer} isn't served: {}", failure.with_causes());
+            (host.exit)(failure.exit_code());
+        }
+        Err(failure) => return Err(failure),
+    };
     let builder = configure(Server::builder(offer.factory), options, plan);
     let server = builder
         .serve_client(client)
@@ -319,6 +341,19 @@ fn child_command(
     other: Option<&Interpreter>,
     host: &Host,
 ) -> Result<ChildCommand, Failure> {
+    let program = child_program(options, other, host)?;
+    let command = options.arguments.iter().fold(program, ChildCommand::arg);
+    // This program starts no others.
+    let command = command.arg(format!("--{SERVES_CLIENT}"));
+    Ok(command.adopt_orphans())
+}
+
+/// The same without arguments.
+fn child_program(
+    options: &ServeOptions,
+    other: Option<&Interpreter>,
+    host: &Host,
+) -> Result<ChildCommand, Failure> {
     let here = Interpreter::of(host);
     let program = match other.or(here.as_ref()) {
         Some(python) => python.child_command()?,
@@ -326,13 +361,48 @@ fn child_command(
             Failure::new("this program doesn't know its own path").because(error)
         })?,
     };
-    let command = options.arguments.iter().fold(program, ChildCommand::arg);
-    // This program starts no others.
-    let command = command.arg(format!("--{SERVES_CLIENT}")).adopt_orphans();
     Ok(match options.limits.user {
-        Some(User { user, group }) => command.user(user, group),
-        None => command,
+        Some(User { user, group }) => program.user(user, group),
+        None => program,
     })
+}
+
+/// Starts all that the process of a client starts, in such a process without one: what it says of that.
+fn try_child(
+    options: &ServeOptions,
+    other: Option<&Interpreter>,
+    host: &Host,
+) -> Result<String, Failure> {
+    let command = child_command(options, other, host)?.arg("--check");
+    run_apart(command, options, other)
+}
+
+/// Whether the processes of clients can be started.
+fn can_start(options: &ServeOptions, host: &Host) -> Result<(), Failure> {
+    let command = child_program(options, None, host)?.arg("--version");
+    run_apart(command, options, None).map(drop)
+}
+
+fn run_apart(
+    command: ChildCommand,
+    options: &ServeOptions,
+    other: Option<&Interpreter>,
+) -> Result<String, Failure> {
+    let (command, program) = command.program();
+    let Some(User { user, .. }) = options.limits.user else {
+        return check::apart(command, || match other {
+            Some(python) => python.unusable(),
+            None => Failure::new(format!("{}: can't be run", program.display())),
+        });
+    };
+    let failed = || {
+        let program = program.display();
+        Failure::usage(format!("{program} can't be run as user {user}")).hint(
+            "That user has to be able to run the program, and what it reads: keep that out of others' home \
+             folders, or give --user another one.",
+        )
+    };
+    check::apart(command, failed).map_err(|failure| failure.at("a client's process, of --user"))
 }
 
 fn configure(builder: Builder, options: &ServeOptions, plan: &Plan) -> Builder {

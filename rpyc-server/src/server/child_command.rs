@@ -4,11 +4,13 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::child::NAME;
 use super::process_tree::SERVER;
 use super::raw::RawStream;
+use crate::causes::none_left;
 
 /// The program that serves a client in [`Mode::Process`](super::Mode::Process). It is started
 /// with the client's socket as its standard input, takes it over with
@@ -82,20 +84,36 @@ impl ChildCommand {
         self
     }
 
-    pub(super) fn spawn(&self, stream: RawStream, name: &str) -> io::Result<Child> {
+    /// How its processes are started: the program, as that user.
+    #[cfg(feature = "program")]
+    pub(crate) fn program(&self) -> (Command, &Path) {
+        (self.command(), Path::new(&self.program))
+    }
+
+    fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments);
         if let Some(environment) = &self.environment {
             command.env_clear().envs(environment.iter().cloned());
         }
+        if let Some((user, group)) = self.user {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+
+    pub(super) fn spawn(&self, stream: RawStream, name: &str) -> io::Result<Child> {
+        let mut command = self.command();
         command.env(NAME, name);
         command.env(SERVER, std::process::id().to_string());
         // What it starts is in its group, unless it wants to be elsewhere.
         command.process_group(0);
-        if let Some((user, group)) = self.user {
-            command.uid(user).gid(group);
-        }
         command.stdin(Stdio::from(OwnedFd::from(stream)));
-        command.spawn()
+        let called = |error: io::Error| {
+            let program = Path::new(&self.program).display();
+            io::Error::new(error.kind(), format!("{program}: {error}"))
+        };
+        let spawned = command.spawn().map_err(none_left("processes"));
+        spawned.map_err(called)
     }
 }

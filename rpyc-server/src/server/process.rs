@@ -33,7 +33,7 @@ use super::raw::RawStream;
 use super::refusal::{Refusal, Refused};
 use super::shared::Shared;
 use super::spawn_queue::{SpawnQueue, Start};
-use crate::causes::{none_left, with_causes};
+use crate::causes::with_causes;
 use crate::source::Source;
 
 /// The threads that wait for the children's ends: no handler of SIGCHLD, which would reap the
@@ -166,14 +166,7 @@ impl Client {
         let marked = stream.set_nonblocking(true);
         let socket = marked.and_then(|()| stream.try_clone());
         let hang_ups = self.place.hang_ups();
-        match socket.and_then(|socket| {
-            Ok((
-                command
-                    .spawn(stream, &self.name)
-                    .map_err(none_left("processes"))?,
-                socket,
-            ))
-        }) {
+        match socket.and_then(|socket| Ok((command.spawn(stream, &self.name)?, socket))) {
             Ok((child, socket)) => {
                 self.see_through(child, socket, start, hang_ups, command.adopts_orphans);
             }
