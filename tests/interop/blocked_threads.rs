@@ -88,6 +88,28 @@ fn others_are_served_while_a_call_blocks_that_the_collector_knows_nothing_of() {
     );
 }
 
+#[test]
+fn what_a_collection_left_that_was_given_up_is_collected_when_the_call_has_ended() {
+    check(
+        &Server::start(),
+        r#"
+        blocking, answer = blocked(f"import _io; _io.FileIO({fifo!r}, 'wb').close()")
+        conn.execute(dedent("""
+            import weakref
+            class Kept: pass
+            kept = Kept()
+            kept.itself, gone = kept, weakref.ref(kept)
+            del kept
+            gc.collect()
+        """))
+        reading = reader()
+        answer.wait()
+        eventually(lambda: conn.eval('gone() is None'), 'nobody asks for it, and no client goes')
+        os.close(reading)
+        "#,
+    );
+}
+
 /// Calls that wait for a file, and how each is ended.
 #[test]
 fn garbage_is_collected_while_a_call_waits_for_a_file() {

@@ -443,7 +443,6 @@ const NO_TABLES: &[&str] = &[
     "Shared.object_space",
     "Shared.plain_types",
     "Shared.runtime",
-    "Shared.tidying",
     "interned.rs IS_TOLD",
     "interrupt.rs IS_TIMED",
     "interrupt.rs IS_TRACED",

@@ -7,14 +7,12 @@ use rpyc_classic::bridge::PySession;
 use rpyc_classic::peer::Current;
 
 use super::classes::Classes;
-use super::memory::Tidying;
 use super::thread::Source;
 
 /// The interpreter.
 pub(crate) struct Here {
     pub(crate) source: Arc<Source>,
     pub(crate) classes: Classes,
-    pub(crate) tidying: Tidying,
 }
 
 /// What one connection owns inside it.
@@ -25,7 +23,6 @@ impl Here {
         Here {
             source,
             classes: Classes::default(),
-            tidying: Tidying::default(),
         }
     }
 }

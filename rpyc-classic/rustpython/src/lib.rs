@@ -231,11 +231,11 @@ fn live(options: &EvaluatorOptions, started: &Started, stopping: &Receiver<()>) 
         Ok(Err(message)) => return drop(started.send(Err(message))),
         Err(_) => return drop(started.send(Err("it panicked".to_owned()))),
     };
-    let limiter = match Limiter::start() {
+    let source = Source::new(interpreter.enter(|vm| vm.new_thread()));
+    let limiter = match Limiter::start(&source) {
         Ok(limiter) => limiter,
         Err(error) => return drop(started.send(Err(error.to_string()))),
     };
-    let source = Source::new(interpreter.enter(|vm| vm.new_thread()));
     if started.send(Ok(source.clone())).is_err() {
         return;
     }

@@ -62,7 +62,7 @@ impl Last {
 }
 
 impl Tidying {
-    /// A client has gone.
+    /// A client has gone, or a collection has been given up.
     pub(super) fn request(&self, source: &Arc<Source>) {
         let mut due = lock(&self.0);
         due.is_due = true;

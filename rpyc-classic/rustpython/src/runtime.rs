@@ -65,7 +65,7 @@ impl Runtime for Here {
 
     fn session_dropped(&self) {
         memory::give_back();
-        self.tidying.request(&self.source);
+        self.source.tidy();
     }
 
     fn hold(&self, object: PyObjectRef) -> DeferredDrop {

@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,7 @@ use rustpython_vm::vm::thread::{CurrentFrameSlot, ThreadSlot, ThreadState};
 use rustpython_vm::{PyResult, VirtualMachine};
 
 use super::blocking::replace;
+use super::thread::Source;
 
 /// Looks after the stops while it lives.
 pub(super) struct Limiter {
@@ -34,10 +35,16 @@ pub(super) struct Limiter {
 impl Limiter {
     /// # Errors
     /// When the system refuses a thread.
-    pub(super) fn start() -> std::io::Result<Limiter> {
+    pub(super) fn start(source: &Arc<Source>) -> std::io::Result<Limiter> {
+        let looks = Looks {
+            source: Arc::downgrade(source),
+            stop: None,
+            thresholds: HashMap::new(),
+            has_warned: false,
+        };
         let (end, ended) = channel();
         let thread = thread::Builder::new().name("rpyc-stops".to_owned());
-        let thread = thread.spawn(move || Looks::default().run(&ended))?;
+        let thread = thread.spawn(move || looks.run(&ended))?;
         Ok(Limiter {
             end: Some(end),
             thread: Some(thread),
@@ -70,8 +77,8 @@ pub(super) fn are_held_off() -> bool {
 }
 
 /// What has been seen so far.
-#[derive(Default)]
 struct Looks {
+    source: Weak<Source>,
     stop: Option<Stop>,
     // Thresholds of automatic collections, to be set again.
     thresholds: HashMap<i64, u32>,
@@ -161,6 +168,10 @@ impl Looks {
         let took = since.elapsed();
         *lock(&HELD_OFF) = Some(Instant::now() + took.saturating_mul(PART));
         drop(turn);
+        // What was young has grown old, and isn't looked at by collections by themselves.
+        if let Some(source) = self.source.upgrade() {
+            source.tidy();
+        }
         let text = "a thread that runs Python doesn't answer, and all others waited for it: \
                     garbage isn't collected for a while";
         match std::mem::replace(&mut self.has_warned, true) {

@@ -23,6 +23,7 @@ use rustpython_vm::vm::thread::{
 use rustpython_vm::{PyObjectRef, VirtualMachine};
 
 use super::local;
+use super::memory::Tidying;
 
 /// Where threads of the interpreter come from.
 pub(super) struct Source {
@@ -33,6 +34,7 @@ pub(super) struct Source {
     pending_drops: Mutex<Option<Vec<PyObjectRef>>>,
     is_burial_due: AtomicBool,
     executor: OnceLock<Weak<dyn Executor>>,
+    tidying: Tidying,
     // What a new thread has.
     recursion_limit: usize,
     signal_mask: SignalMask,
@@ -49,6 +51,7 @@ impl Source {
             pending_drops: Mutex::new(Some(Vec::new())),
             is_burial_due: AtomicBool::new(false),
             executor: OnceLock::new(),
+            tidying: Tidying::default(),
         })
     }
 
@@ -81,6 +84,11 @@ impl Source {
         drop(template);
         let dead = lock(&self.pending_drops).take();
         drop(dead);
+    }
+
+    /// Has garbage that refers to itself collected when it is quiet; returns at once.
+    pub(super) fn tidy(self: &Arc<Source>) {
+        self.tidying.request(self);
     }
 
     /// Whether [`stop`](Source::stop) has been called.
