@@ -127,7 +127,7 @@ impl Looks {
         stop.looks += 1;
         // Looks are counted, too: where nobody gets on, these are late as well.
         if stop.looks > LOOKS {
-            self.give_up(state, &states, stop.since);
+            self.give_up(state, &states, &stop);
         } else {
             self.stop = Some(stop);
         }
@@ -135,17 +135,20 @@ impl Looks {
     }
 
     /// Ends the stop that waits for threads of `state`.
-    fn give_up(&mut self, state: &PyGlobalState, states: &[PyRc<PyGlobalState>], since: Instant) {
+    fn give_up(&mut self, state: &PyGlobalState, states: &[PyRc<PyGlobalState>], known: &Stop) {
         // One after the other, where there are several interpreters.
         static TURN: Mutex<()> = Mutex::new(());
         let turn = lock(&TURN);
         let mut threads = state.thread_frames.lock();
+        // It can't be complete while the table is locked, if it waits for somebody.
+        let stop = Incomplete::now(state);
+        if stop.number != known.number {
+            return;
+        }
         let mut silent = take_silent(&mut threads);
         if silent.is_empty() {
             return;
         }
-        // It can't be complete while the table is locked.
-        let stop = Incomplete::now(state);
         let enabled = states.iter().filter(|state| state.gc.is_enabled());
         let enabled: Vec<_> = enabled.collect();
         for state in states {
@@ -165,7 +168,7 @@ impl Looks {
         for state in enabled {
             state.gc.enable();
         }
-        let took = since.elapsed();
+        let took = known.since.elapsed();
         *lock(&HELD_OFF) = Some(Instant::now() + took.saturating_mul(PART));
         drop(turn);
         // What was young has grown old, and isn't looked at by collections by themselves.
