@@ -130,12 +130,13 @@ pub(crate) fn left(deadline: Instant) -> Duration {
 }
 
 #[cfg(shuttle)]
-pub(crate) use self::model::left;
-#[cfg(shuttle)]
 pub use self::model::wait;
+#[cfg(shuttle)]
+pub(crate) use self::model::{left, stop_time};
 
 #[cfg(shuttle)]
 mod model {
+    use std::cell::Cell;
     use std::sync::{LockResult, PoisonError};
 
     use super::{Condvar, Duration, Instant, MutexGuard};
@@ -152,7 +153,7 @@ mod model {
         guard: MutexGuard<'a, T>,
         limit: Option<Duration>,
     ) -> MutexGuard<'a, T> {
-        if limit.is_some() && thread_rng().r#gen::<bool>() {
+        if limit.is_some() && passes() {
             return guard;
         }
         let MutexGuard { guard, held } = guard;
@@ -162,9 +163,35 @@ mod model {
 
     /// A deadline may pass whenever somebody looks.
     pub(crate) fn left(_: Instant) -> Duration {
-        match thread_rng().r#gen::<bool>() {
+        match passes() {
             true => Duration::ZERO,
             false => Duration::from_secs(1),
+        }
+    }
+
+    fn passes() -> bool {
+        !STOPPED.get() && thread_rng().r#gen::<bool>()
+    }
+
+    // A model's threads are one thread.
+    thread_local! {
+        static STOPPED: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// No limit passes in the schedules that this thread runs.
+    #[must_use]
+    pub(crate) struct StoppedTime(());
+
+    /// From now on, until the guard is dropped.
+    #[cfg_attr(not(test), expect(dead_code))] // for scenarios
+    pub(crate) fn stop_time() -> StoppedTime {
+        STOPPED.set(true);
+        StoppedTime(())
+    }
+
+    impl Drop for StoppedTime {
+        fn drop(&mut self) {
+            STOPPED.set(false);
         }
     }
 }

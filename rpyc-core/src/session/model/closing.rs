@@ -157,7 +157,7 @@ fn a_side_that_shuts_down_does_not_wait_for_a_request_that_closes() {
 }
 
 /// A function of the client's that closes its connection, or opens a gate when another thread may be closing it.
-struct Closes(Option<Gate>);
+pub(super) struct Closes(pub(super) Option<Gate>);
 
 impl Object for Closes {
     fn id_parts(&self) -> IdParts {

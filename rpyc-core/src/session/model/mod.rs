@@ -10,6 +10,7 @@ mod readiness;
 mod sending;
 mod serving;
 mod several;
+mod standing;
 mod waiting;
 
 use std::sync::Arc;
