@@ -25,7 +25,8 @@ struct OutOfRange {
     volts: f64,
 }
 
-pub(crate) fn run(address: &str) -> std::result::Result<(), Box<dyn error::Error>> {
+/// Tells what each of the failing calls at its end failed with.
+pub(crate) fn run(address: &str) -> std::result::Result<Vec<String>, Box<dyn error::Error>> {
     let config = Config::new()
         .known_exception::<OutOfRange>()
         .sync_request_timeout(Duration::from_secs(10));
@@ -52,20 +53,15 @@ pub(crate) fn run(address: &str) -> std::result::Result<(), Box<dyn error::Error
         println!("{} V", call.value()?);
     }
 
-    for error in [
+    let failed = [
         lab.set(1, 99.0).err(),
         lab.measure(77, None).err(),
         lab.timed(Duration::ZERO).measure(1, None).err(),
         conn.root()?.extract::<i64>().err(),
         rpyc_core::connect("127.0.0.1:1").err(),
         conn.close().and_then(|()| lab.measure(1, None)).err(),
-    ] {
-        println!(
-            "{}",
-            error.map_or("no error".to_owned(), |error| explain(&error))
-        );
-    }
-    Ok(())
+    ];
+    Ok(failed.iter().flatten().map(explain).collect())
 }
 
 /// What a program can tell its user, and what it can do about it.
@@ -88,8 +84,9 @@ fn explain(error: &Error) -> String {
 
 #[allow(dead_code)] // a test calls `run` itself
 fn main() -> std::result::Result<(), Box<dyn error::Error>> {
-    run(std::env::args()
-        .nth(1)
-        .as_deref()
-        .unwrap_or("127.0.0.1:18861"))
+    let address = std::env::args().nth(1);
+    for failure in run(address.as_deref().unwrap_or("127.0.0.1:18861"))? {
+        println!("{failure}");
+    }
+    Ok(())
 }

@@ -18,7 +18,19 @@ fn address(server: &Running) -> String {
 #[test]
 fn a_client_of_the_lab_meets_every_kind_of_error() {
     let [public, keepers] = lab::serve("127.0.0.1:0", "127.0.0.1:0").expect("two ports");
-    lab_client::run(&address(&public)).expect("it runs to its end");
+    let failures = lab_client::run(&address(&public)).expect("it runs to its end");
+    let kinds = [
+        "our mistake: 99 V are too much for channel 1",
+        "no such channel: ",
+        "too slow, perhaps later: ",
+        "another version of the service? ",
+        "the network, while ",
+        "connect again: ",
+    ];
+    assert_eq!(failures.len(), kinds.len(), "{failures:#?}");
+    for (failure, kind) in failures.iter().zip(kinds) {
+        assert!(failure.starts_with(kind), "{failures:#?}");
+    }
     // Both ports show the same instrument.
     let conn = connect(address(&keepers)).expect("the keepers' port");
     let status = || -> rpyc_core::Result<(u32, Option<f64>)> {

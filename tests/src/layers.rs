@@ -1,6 +1,6 @@
 //! docs/architecture.md has a table of layers: what each may name. Here, that the code keeps to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -21,6 +21,8 @@ const CRATES: [(&str, &str); 6] = [
 struct Layers {
     of_module: BTreeMap<String, String>,
     may_name: BTreeMap<String, Vec<String>>,
+    /// What a crate's root names of its own modules: `rpyc_core::Any` is `rpyc_core::object::Any`.
+    reexports: BTreeMap<String, String>,
 }
 
 impl Layers {
@@ -29,6 +31,7 @@ impl Layers {
         let mut layers = Layers {
             of_module: BTreeMap::new(),
             may_name: BTreeMap::new(),
+            reexports: BTreeMap::new(),
         };
         let rows = table.lines().skip(2).take_while(|row| row.starts_with('|'));
         for row in rows {
@@ -51,14 +54,62 @@ impl Layers {
         self.may_name.contains_key(name)
     }
 
-    /// The layer of a module or of what is in it.
-    fn layer(&self, mut path: &str) -> Option<&String> {
-        loop {
-            if let Some(layer) = self.of_module.get(path) {
-                return Some(layer);
+    /// Takes up what a folder's module re-exports.
+    fn read_module(&mut self, module: &str, source: &str) {
+        let root = module.split("::").next().unwrap_or_default();
+        for statement in reexporting(source) {
+            let words = words(statement);
+            let start = match words.first().copied() {
+                Some("crate") => root.to_owned(),
+                Some("self") => module.to_owned(),
+                Some("super") => parent(module).to_owned(),
+                Some(name) if CRATES.iter().any(|(_, known)| *known == name) => name.to_owned(),
+                Some(name) if source.contains(&format!("mod {name};")) => {
+                    format!("{module}::{name}")
+                }
+                _ => continue,
+            };
+            let mut found = Vec::new();
+            tree(&words, 1, start, &mut found);
+            for path in found {
+                let name = path.rsplit("::").next().unwrap_or_default();
+                self.reexports.insert(format!("{module}::{name}"), path);
             }
-            path = path.rsplit_once("::")?.0;
         }
+    }
+
+    /// The path of what it names where it is defined.
+    fn definition(&self, path: &str) -> String {
+        let reexported = |head: &&str| {
+            let known = self.reexports.get(*head);
+            // A function may be called like its module.
+            known.is_some_and(|known| !known.starts_with(&format!("{head}::")))
+        };
+        match heads(path).into_iter().find(reexported) {
+            Some(head) => {
+                let known = &self.reexports[head];
+                self.definition(&format!("{known}{}", &path[head.len()..]))
+            }
+            None => path.to_owned(),
+        }
+    }
+
+    /// The layers that may be named, and those that these may name, and so on.
+    fn below<'a>(&'a self, layer: &'a str) -> BTreeSet<&'a str> {
+        let mut found = BTreeSet::new();
+        let mut left = vec![layer];
+        while let Some(layer) = left.pop() {
+            let named = self.may_name[layer].iter().map(String::as_str);
+            left.extend(named.filter(|name| found.insert(*name)));
+        }
+        found
+    }
+
+    /// The layer of a module or of what is in it.
+    fn layer(&self, path: &str) -> Option<&String> {
+        let path = self.definition(path);
+        let mut heads = heads(&path).into_iter().rev();
+        heads.find_map(|head| self.of_module.get(head))
     }
 
     /// What a file names and may not.
@@ -68,11 +119,7 @@ impl Layers {
             return vec![format!("{file} is in no layer")];
         };
         let mut complaints = Vec::new();
-        for path in paths(
-            source,
-            &module,
-            file.ends_with("/mod.rs") || file.ends_with("/lib.rs"),
-        ) {
+        for path in paths(source, &module, is_folder(file)) {
             let named = self.layer(&path);
             let allowed =
                 named.is_none_or(|named| named == layer || self.may_name[layer].contains(named));
@@ -87,6 +134,28 @@ impl Layers {
         complaints.dedup();
         complaints
     }
+}
+
+/// The path, its parents first.
+fn heads(path: &str) -> Vec<&str> {
+    let ends = path.match_indices("::").map(|(at, _)| at);
+    let heads = ends.chain([path.len()]).map(|end| &path[..end]);
+    heads.collect()
+}
+
+fn parent(module: &str) -> &str {
+    module
+        .rsplit_once("::")
+        .map_or(module, |(parent, _)| parent)
+}
+
+/// What stands behind `pub use`, `pub(super) use` and their like.
+fn reexporting(source: &str) -> impl Iterator<Item = &str> {
+    source.split("\npub").skip(1).filter_map(|statement| {
+        let (visible, what) = statement.split_once("use ")?;
+        let is_one = visible == " " || (visible.starts_with('(') && visible.ends_with(") "));
+        is_one.then(|| what.split(';').next().unwrap_or_default())
+    })
 }
 
 /// What a table's cell has in backticks.
@@ -113,12 +182,9 @@ fn module_of(file: &str) -> String {
 
 /// The whole paths of what a source names of these crates, outside of its tests.
 fn paths(source: &str, module: &str, is_folder: bool) -> Vec<String> {
-    let source = source
-        .split("#[cfg(test)]\nmod ")
-        .next()
-        .unwrap_or_default();
-    let source = source.split("#[cfg(all(test").next().unwrap_or_default();
-    let words = words(source);
+    // Tests stand last; `mod tests;` has a file of its own, which isn't read.
+    let tests = source.find("#[cfg(test)]\nmod tests {");
+    let words = words(&source[..tests.unwrap_or(source.len())]);
     let mut found = Vec::new();
     let mut at = 0;
     // Modules within the file, each with the depth of its braces.
@@ -133,17 +199,12 @@ fn paths(source: &str, module: &str, is_folder: bool) -> Vec<String> {
             "mod" if words.get(at + 2) == Some(&"{") => inner.push(depth),
             _ => {}
         }
-        let parent = || {
-            module
-                .rsplit_once("::")
-                .map_or(module, |(parent, _)| parent)
-        };
         let root = module.split("::").next().unwrap_or_default();
-        let own = if is_folder { module } else { parent() };
+        let own = if is_folder { module } else { parent(module) };
         let start = match words[at] {
             "crate" => Some(root),
             "super" if !inner.is_empty() => None,
-            "super" if is_folder => Some(parent()),
+            "super" if is_folder => Some(parent(module)),
             "super" => Some(own),
             name if CRATES.iter().any(|(_, known)| *known == name) => Some(name),
             _ => None,
@@ -233,23 +294,119 @@ fn sources(folder: &Path, into: &mut Vec<String>) {
     }
 }
 
-#[test]
-fn no_file_names_what_its_layer_may_not() {
+/// All sources of all crates, by their places in the repository.
+fn all_sources() -> BTreeMap<String, String> {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let document = fs::read_to_string(repository.join("docs/architecture.md"));
-    let layers = Layers::read(&document.expect("docs/architecture.md"));
     let mut files = Vec::new();
     for (folder, _) in CRATES {
         sources(&repository.join(folder).join("src"), &mut files);
     }
-    let complaints: Vec<String> = files
-        .iter()
-        .flat_map(|file| {
-            let source = fs::read_to_string(file).expect("a source");
-            let file = Path::new(file).strip_prefix(&repository).expect("within");
-            layers.complaints(file.to_str().expect("UTF-8"), &source)
-        })
+    let read = files.iter().map(|file| {
+        let source = fs::read_to_string(file).unwrap_or_else(|e| panic!("{file}: {e}"));
+        let file = Path::new(file).strip_prefix(&repository).expect("within");
+        (file.to_str().expect("UTF-8").to_owned(), source)
+    });
+    read.collect()
+}
+
+fn is_folder(file: &str) -> bool {
+    file.ends_with("/mod.rs") || file.ends_with("/lib.rs")
+}
+
+/// The table of docs/architecture.md.
+fn documented(sources: &BTreeMap<String, String>) -> Layers {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let document = fs::read_to_string(repository.join("docs/architecture.md"));
+    let mut layers = Layers::read(&document.expect("docs/architecture.md"));
+    for (file, source) in sources.iter().filter(|(file, _)| is_folder(file)) {
+        layers.read_module(&module_of(file), source);
+    }
+    layers
+}
+
+/// For each file, those that it names; what a folder's module re-exports is its definition's.
+fn names(
+    layers: &Layers,
+    sources: &BTreeMap<String, String>,
+) -> BTreeMap<String, BTreeSet<String>> {
+    let modules: BTreeSet<String> = sources.keys().map(|file| module_of(file)).collect();
+    let named = sources.iter().map(|(file, source)| {
+        let module = module_of(file);
+        let own = reexporting(source).fold(source.clone(), |all, one| all.replace(one, ""));
+        let found = paths(&own, &module, is_folder(file)).into_iter();
+        let found = found.filter_map(|path| {
+            let path = layers.definition(&path);
+            let mut heads = heads(&path).into_iter().rev();
+            let file = heads.find(|head| modules.contains(*head))?;
+            (file != module).then(|| file.to_owned())
+        });
+        let found = found.collect();
+        (module, found)
+    });
+    named.collect()
+}
+
+/// The files that name one another, directly or by others, of each circle.
+fn circles(names: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<BTreeSet<String>> {
+    let reached = |from: &String| {
+        let mut found = BTreeSet::new();
+        let mut left = vec![from];
+        while let Some(module) = left.pop() {
+            left.extend(
+                names[module]
+                    .iter()
+                    .filter(|name| found.insert((*name).clone())),
+            );
+        }
+        found
+    };
+    let reached: BTreeMap<&String, BTreeSet<String>> = names
+        .keys()
+        .map(|module| (module, reached(module)))
         .collect();
+    let circle = |module: &String| {
+        let others = reached[module].iter();
+        let others = others.filter(|other| reached[other].contains(module));
+        others.cloned().collect::<BTreeSet<_>>()
+    };
+    let all = names.keys().map(circle);
+    all.filter(|circle| circle.len() > 1).collect()
+}
+
+/// The largest circle of files that a stranger has to understand at once.
+const LARGEST_CIRCLE: usize = 12;
+
+#[test]
+fn no_circle_of_files_is_large_or_crosses_layers() {
+    let sources = all_sources();
+    let layers = documented(&sources);
+    for circle in circles(&names(&layers, &sources)) {
+        let of: BTreeSet<_> = circle.iter().map(|module| layers.layer(module)).collect();
+        assert_eq!(of.len(), 1, "{circle:#?}");
+        assert!(
+            circle.len() <= LARGEST_CIRCLE,
+            "{}: {circle:#?}",
+            circle.len()
+        );
+    }
+}
+
+#[test]
+fn no_layer_stands_on_itself() {
+    let layers = documented(&all_sources());
+    for layer in layers.may_name.keys() {
+        assert!(!layers.below(layer).contains(&**layer), "{layer}");
+    }
+}
+
+#[test]
+fn no_file_names_what_its_layer_may_not() {
+    let sources = all_sources();
+    let layers = documented(&sources);
+    let complaints = sources
+        .iter()
+        .flat_map(|(file, source)| layers.complaints(file, source));
+    let complaints: Vec<String> = complaints.collect();
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
@@ -257,17 +414,11 @@ fn no_file_names_what_its_layer_may_not() {
 /// the wire would have to be looked for in all of the code. The config alone names the one to begin with.
 #[test]
 fn nothing_above_the_wire_asks_for_a_version() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut files = Vec::new();
-    for (folder, _) in CRATES {
-        sources(&root.join(folder).join("src"), &mut files);
-    }
     let mut asking = Vec::new();
-    for file in files {
+    for (file, source) in all_sources() {
         if file.contains("rpyc-core/src/wire/") || file.ends_with("_tests.rs") {
             continue;
         }
-        let source = fs::read_to_string(&file).unwrap_or_else(|e| panic!("{file}: {e}"));
         let versions = versions_named(&source);
         let is_allowed = file.ends_with("rpyc-core/src/config.rs") && versions == ["CURRENT"];
         if !versions.is_empty() && !is_allowed {
