@@ -3,30 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::dispatcher::{Core, Dispatcher, Garbage, Locked, Protocol};
+use super::dispatcher::{Core, Dispatcher, Locked, Protocol};
 use super::lifecycle::{GRACE, Probe};
-use super::reply_to::ReplyTo;
 use super::running::Current;
 use crate::error::{CloseReason, Error};
 use crate::sync::atomic::Ordering;
 use crate::sync::{passed, wait};
-use crate::wire::{Handler, Seq};
+use crate::wire::Handler;
 
 impl<P: Protocol> Dispatcher<P> {
-    /// The peer's CLOSE has come; its turn is when the requests ahead of it have ended.
-    pub(super) fn request_close(core: &mut Core<P>, to: ReplyTo) {
-        core.lifecycle.request_close(to, Instant::now() + GRACE);
-    }
-
-    /// The peer has ended the stream behind its CLOSE: what it hasn't answered it never will.
-    pub(super) fn half_close(core: &mut Core<P>) {
-        core.lifecycle.half_close();
-        core.reading.end();
-        let calls = core.calls.fail_all(&Error::Closed(CloseReason::Peer));
-        core.garbage.extend(calls.into_iter().map(Garbage::Call));
-        core.sleepers.wake_all();
-    }
-
     /// Asks a peer that has said CLOSE whether the answers will come without which nothing moves here.
     fn probe<'a>(self: &'a Arc<Self>, mut core: Locked<'a, P>) -> Locked<'a, P> {
         let Some((waiter, pair)) = core.may_probe() else {
@@ -44,25 +29,6 @@ impl<P: Protocol> Dispatcher<P> {
         P::queue_unattended(self, seq, Handler::Ping, pair);
         self.flush_soon();
         self.core.lock()
-    }
-
-    /// That was answered: if it was the probe, what it is about never will be.
-    pub(super) fn end_probe(core: &mut Core<P>, answered: &Seq) {
-        let progress = core.scheduler.progress();
-        let waiter = answered
-            .as_u64()
-            .and_then(|seq| core.lifecycle.end_probe(seq, progress));
-        if let Some(waiter) = waiter {
-            if core.calls.awaited_at(waiter).is_none() {
-                // It has yet to say what it waits for.
-                return;
-            }
-            let error = Error::Closed(CloseReason::Peer);
-            let calls = core.calls.fail_awaited(waiter, &error);
-            core.garbage.extend(calls.into_iter().map(Garbage::Call));
-            core.scheduler.answered(waiter);
-            core.sleepers.wake_all();
-        }
     }
 
     /// Answers the peer's CLOSE if its turn has come, and ends the connection.
@@ -118,7 +84,7 @@ impl<P: Protocol> Dispatcher<P> {
         };
         core.kept = self.handle();
         let calls = core.calls.fail_all(&Error::Closed(reason));
-        core.garbage.extend(calls.into_iter().map(Garbage::Call));
+        core.call_later(calls);
         for request in core.scheduler.clear_queue() {
             core.discard(P::foreign_parts(request));
         }
@@ -198,7 +164,7 @@ impl<P: Protocol> Dispatcher<P> {
             return;
         }
         core.kept = Some(self.clone());
-        let is_due = self.begin_queueing_close(&mut core);
+        let is_due = self.is_to_send_close(&mut core);
         drop(core);
         if !self.wake_watchdog() {
             // Nobody else would.
@@ -211,7 +177,7 @@ impl<P: Protocol> Dispatcher<P> {
 
     /// Whether a side that leaves is to send its CLOSE now: all that it has sent is answered, and
     /// nothing of the peer's runs. True once.
-    pub(super) fn begin_queueing_close(&self, core: &mut Core<P>) -> bool {
+    pub(super) fn is_to_send_close(&self, core: &mut Core<P>) -> bool {
         let is_answered = self.unanswered.load(Ordering::Relaxed) == 0;
         let is_quiet = is_answered && core.is_idle();
         core.lifecycle.begin_queueing_close(is_quiet)
@@ -223,14 +189,10 @@ impl<P: Protocol> Dispatcher<P> {
         let seq = self.session.take_seq();
         let queued = P::queue_unattended(self, seq, Handler::Close, Current::pair(self.number));
         let mut core = self.core.lock();
-        let Some(reason) = core.lifecycle.closing_reason() else {
+        let Some((reason, awaits_answer)) = core.lifecycle.close_queued(seq) else {
             return;
         };
-        if queued {
-            core.lifecycle.close_queued(seq);
-        }
         let is_over = !queued || !core.calls.is_unanswered(seq);
-        let awaits_answer = core.lifecycle.awaits_answer();
         drop(core);
         if is_over {
             return self.end(reason);
@@ -243,16 +205,6 @@ impl<P: Protocol> Dispatcher<P> {
                 link.end_when_written(reason);
             }
         });
-    }
-
-    /// Ends the connection if that was the answer to this side's CLOSE.
-    pub(super) fn end_if_left(&self, core: &mut Core<P>, answered: &Seq) {
-        let reason = answered
-            .as_u64()
-            .and_then(|seq| core.lifecycle.left_by_answer(seq));
-        if let Some(reason) = reason {
-            self.fail(core, reason);
-        }
     }
 
     /// Waits for the running requests to end, `grace` at the most, and tells the session, unless
@@ -318,14 +270,51 @@ impl<P: Protocol> Dispatcher<P> {
         self.core.lock().lifecycle.reason().is_some()
     }
 
-    /// Whether this side closes, and nobody waits for that.
-    pub(crate) fn is_leaving(&self) -> bool {
-        self.core.lock().lifecycle.is_leaving()
+    /// This thread is to close, and to wait for the peer's consent; says whether it does so. Where this side leaves
+    /// already, it waits for that instead.
+    pub(crate) fn begin_close(self: &Arc<Self>) -> bool {
+        let mut core = self.core.lock();
+        let begins = core.lifecycle.begin_close();
+        let leaves = core.lifecycle.is_leaving();
+        drop(core);
+        if leaves {
+            self.finish_within(GRACE);
+        }
+        begins
     }
 
     /// Why the connection has ended, or is about to by this side.
     pub(crate) fn closing_reason(&self) -> Option<CloseReason> {
         self.core.lock().lifecycle.closing_reason()
+    }
+}
+
+impl<P: Protocol> Core<P> {
+    /// The peer has ended the stream behind its CLOSE: what it hasn't answered it never will.
+    pub(super) fn end_input(&mut self) {
+        self.reading.end();
+        let calls = self.calls.fail_all(&Error::Closed(CloseReason::Peer));
+        self.call_later(calls);
+        self.sleepers.wake_all();
+    }
+
+    /// That was answered. If it is the probe, the reply that it asked about will never come: that wait fails.
+    pub(super) fn settle_probe(&mut self, answered: u64) {
+        let Some(waiter) = self
+            .lifecycle
+            .end_probe(answered, self.scheduler.progress())
+        else {
+            return;
+        };
+        if self.calls.awaited_at(waiter).is_none() {
+            // It has yet to say what it waits for.
+            return;
+        }
+        let error = Error::Closed(CloseReason::Peer);
+        let calls = self.calls.fail_awaited(waiter, &error);
+        self.call_later(calls);
+        self.scheduler.answered(waiter);
+        self.sleepers.wake_all();
     }
 }
 

@@ -346,6 +346,11 @@ impl<P: Protocol> Core<P> {
         }
     }
 
+    /// Puts them aside, for an executing thread to call.
+    pub(super) fn call_later(&mut self, calls: Vec<Call>) {
+        self.garbage.extend(calls.into_iter().map(Garbage::Call));
+    }
+
     /// Puts it aside, for an executing thread to drop.
     pub(super) fn discard(&mut self, payloads: impl IntoIterator<Item = P::Payload>) {
         self.garbage.extend(payloads.into_iter().map(Garbage::Drop));

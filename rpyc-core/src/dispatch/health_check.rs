@@ -87,7 +87,7 @@ impl<P: Protocol> Dispatcher<P> {
             self.fail(core, reason);
             return true;
         }
-        if self.begin_queueing_close(core) {
+        if self.is_to_send_close(core) {
             actions.push(Action::SendClose);
         }
         let moved = core.health.note_progress(core.scheduler.progress());

@@ -1,7 +1,7 @@
 //! What has arrived is put where it belongs: requests into the queue, replies to who waits for them.
 
 use super::calls::Effects;
-use super::dispatcher::{Arrival, Core, Dispatcher, Garbage, Locked, Protocol, Refusal};
+use super::dispatcher::{Arrival, Core, Dispatcher, Locked, Protocol, Refusal};
 use super::reading::{Arrivals, Server};
 use super::slot::Reply;
 use crate::error::CloseReason;
@@ -53,9 +53,7 @@ impl<P: Protocol> Dispatcher<P> {
         match arrivals.end {
             None => {}
             // The requests ahead of the CLOSE run all the same.
-            Some(CloseReason::Eof) if core.lifecycle.is_close_requested() => {
-                Self::half_close(&mut core);
-            }
+            Some(CloseReason::Eof) if core.lifecycle.half_close() => core.end_input(),
             Some(reason) => self.fail(&mut core, reason),
         }
         if !core.garbage.is_empty() {
@@ -78,7 +76,7 @@ impl<P: Protocol> Dispatcher<P> {
             Arrival::Request { request, bytes } => {
                 refused.extend(Self::take_in_request(core, request, bytes));
             }
-            Arrival::Close(to) => Self::request_close(core, to),
+            Arrival::Close(to) => core.lifecycle.request_close(to),
             Arrival::Reply { seq, reply, bytes } => self.take_in_reply(core, &seq, reply, bytes),
             Arrival::Garbage(payload) => core.discard([payload]),
         }
@@ -110,11 +108,11 @@ impl<P: Protocol> Dispatcher<P> {
     fn take_in_reply(&self, core: &mut Core<P>, seq: &Seq, reply: Reply<P::Payload>, bytes: usize) {
         self.uncount_request();
         let answered = match seq.as_u64() {
-            Some(seq) => core.calls.answer(seq, reply, bytes),
+            Some(seq) => core.calls.answer(seq, reply, bytes).map(|more| (seq, more)),
             None => Err(reply),
         };
         match answered {
-            Ok(answered) => {
+            Ok((seq, answered)) => {
                 let tell = |core: &mut Core<P>, waiter| {
                     core.scheduler.answered(waiter);
                     core.wake(waiter);
@@ -128,12 +126,14 @@ impl<P: Protocol> Dispatcher<P> {
                         calls,
                         late,
                     } = *effects;
-                    core.garbage.extend(calls.into_iter().map(Garbage::Call));
+                    core.call_later(calls);
                     core.discard(late.and_then(Result::ok));
                     waiters.into_iter().for_each(|waiter| tell(core, waiter));
                 }
-                self.end_if_left(core, seq);
-                Self::end_probe(core, seq);
+                if let Some(reason) = core.lifecycle.left_by_answer(seq) {
+                    self.fail(core, reason);
+                }
+                core.settle_probe(seq);
             }
             // Late, or a release's, or nobody asked: there is nothing to be told.
             Err(Ok(result)) if !P::is_plain(&result) => core.discard([result]),

@@ -7,18 +7,13 @@ use super::connection::Connection;
 use super::session::Link;
 use crate::dispatch::GRACE;
 use crate::error::{CloseReason, Error};
-use crate::sync::atomic::Ordering;
 use crate::wire::Handler;
 
 impl Link {
     /// Closes by this side: tells the peer, waits a little for its consent, cleans up.
     pub(super) fn close(self: &Arc<Self>) -> Result<(), Error> {
         let session = &self.session;
-        if session.closes.swap(true, Ordering::SeqCst) || self.has_ended() {
-            return Ok(());
-        }
-        if self.is_leaving() {
-            self.finish_within(GRACE);
+        if !self.begin_close() {
             return Ok(());
         }
         self.tell_service("before_closed", |connection| {

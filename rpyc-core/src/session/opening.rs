@@ -14,7 +14,6 @@ use crate::exception::Exception;
 use crate::object::{Context, Space};
 use crate::service::{PeerInfo, Service};
 use crate::sync::Mutex;
-use crate::sync::atomic::AtomicBool;
 use crate::transport::{ReadHalf, ReadTimeouts, Stream};
 
 impl Link {
@@ -63,7 +62,6 @@ impl Link {
             peers_root: Mutex::default(),
             encoding,
             counts: Counts::default(),
-            closes: AtomicBool::new(false),
         };
         Ok(Dispatcher::new(number, stream, read_half, bounds, session))
     }

@@ -12,7 +12,7 @@ use crate::dispatch::scheduler::Bounds;
 use crate::object::{Any, ObjectRef};
 use crate::service::{PeerInfo, Service};
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// A connection: its threads, and its session.
 pub(crate) type Link = Dispatcher<Session>;
@@ -31,8 +31,6 @@ pub(crate) struct Session {
     pub(super) peers_root: Mutex<Option<Any>>,
     pub(super) encoding: Encoding,
     pub(super) counts: Counts,
-    // `close` has been called here.
-    pub(super) closes: AtomicBool,
 }
 
 /// What is counted of the requests, in both directions.
