@@ -20,6 +20,11 @@ impl Asked {
         self.handler
     }
 
+    /// Whether the end of the connection.
+    pub(super) fn is_close(&self) -> bool {
+        self.handler == Handler::Close
+    }
+
     /// The request of this seq: `measure (CALLATTR, seq 52)`.
     pub(crate) fn at(&self, seq: u64) -> impl fmt::Display {
         fmt::from_fn(move |f| match &self.name {

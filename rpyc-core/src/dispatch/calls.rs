@@ -12,16 +12,15 @@ use super::scheduler::WaiterId;
 use super::slot::{Reply, Slot};
 use crate::counter_hash::CounterState;
 use crate::error::Error;
-use crate::wire::Handler;
 
 /// What runs when the answer to an asynchronous request is in.
-pub(crate) type Callback<T> = Box<dyn FnOnce(Reply<T>) + Send>;
+pub(crate) type OnReply<T> = Box<dyn FnOnce(Reply<T>) + Send>;
 
 /// A callback with the answer that it is to be called with.
 pub(crate) type Call = Box<dyn FnOnce() + Send>;
 
 /// What is left of a request that is over.
-pub(crate) type Leftover<T> = (Asked, Option<Reply<T>>, Vec<Callback<T>>);
+pub(crate) type Leftover<T> = (Asked, Option<Reply<T>>, Vec<OnReply<T>>);
 
 /// The table of unanswered requests, by seq; `T` is what they are answered with.
 ///
@@ -54,7 +53,7 @@ struct Entry<T> {
 /// Who else is told of an answer.
 struct More<T> {
     waiters: Vec<WaiterId>,
-    callbacks: Vec<Callback<T>>,
+    callbacks: Vec<OnReply<T>>,
 }
 
 impl<T> Default for Effects<T> {
@@ -94,14 +93,14 @@ pub(crate) struct Effects<T> {
 }
 
 impl<T: Clone + Send + 'static> Calls<T> {
-    /// Answers that nobody has taken may need `max_held` bytes.
-    pub(crate) fn new(max_held: usize) -> Calls<T> {
+    /// Answers that nobody has taken may need `max_held` bytes, which the config calls so.
+    pub(crate) fn new(max_held: usize, as_configured: &'static str) -> Calls<T> {
         Calls {
             entries: HashMap::default(),
             detached: 0,
             answered: 0,
             waits: 0,
-            held: HeldAnswers::new(max_held),
+            held: HeldAnswers::new(max_held, as_configured),
         }
     }
 
@@ -214,7 +213,7 @@ impl<T: Clone + Send + 'static> Calls<T> {
     }
 
     /// Adds a callback to an unanswered request; gives it back if it is answered already.
-    pub(crate) fn add_callback(&mut self, seq: u64, callback: Callback<T>) -> Option<Callback<T>> {
+    pub(crate) fn add_callback(&mut self, seq: u64, callback: OnReply<T>) -> Option<OnReply<T>> {
         match self.entries.get_mut(&seq) {
             Some(entry) => {
                 entry.more_mut().callbacks.push(callback);
@@ -334,7 +333,7 @@ impl<T: Clone + Send + 'static> Entry<T> {
                 more: None,
             };
         }
-        let bind = |callback: Callback<T>| {
+        let bind = |callback: OnReply<T>| {
             let (outcome, charge) = (outcome.clone(), self.charge.clone());
             let call = move || {
                 let _held = charge;
@@ -380,8 +379,7 @@ impl<P: Protocol> Dispatcher<P> {
         let mut core = self.core.lock();
         if let Some(error) = core.lifecycle.refuses_request(|is_waiting| {
             // What the peer asks for in order to answer may still ask the peer.
-            asked.handler() == Handler::Close
-                || (is_waiting && Current::task(self.number).is_some())
+            asked.is_close() || (is_waiting && Current::task(self.number).is_some())
         }) {
             return Err(NotRegistered::Closed(error));
         }
@@ -410,8 +408,8 @@ impl<P: Protocol> Dispatcher<P> {
     pub(crate) fn add_callback(
         &self,
         seq: u64,
-        callback: Callback<P::Payload>,
-    ) -> Option<Callback<P::Payload>> {
+        callback: OnReply<P::Payload>,
+    ) -> Option<OnReply<P::Payload>> {
         self.core.lock().calls.add_callback(seq, callback)
     }
 
@@ -435,6 +433,7 @@ impl<P: Protocol> Dispatcher<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Handler;
 
     fn register(calls: &mut Calls<()>, seq: u64, slot: Option<Arc<Slot<()>>>) {
         calls.register(seq, Handler::Ping.into(), Instant::now(), slot);
@@ -442,7 +441,7 @@ mod tests {
 
     #[test]
     fn a_reply_nobody_expects_and_a_second_reply_are_given_back() {
-        let mut calls = Calls::new(1000);
+        let mut calls = Calls::new(1000, "");
         assert!(calls.answer(7, Ok(()), 0).is_err());
         register(&mut calls, 7, None);
         assert!(calls.answer(7, Ok(()), 0).is_ok());
@@ -454,7 +453,7 @@ mod tests {
 
     #[test]
     fn asynchronous_requests_leave_the_table_with_their_answer() {
-        let mut calls = Calls::new(1000);
+        let mut calls = Calls::new(1000, "");
         let slots: Vec<_> = (0..4).map(|_| Arc::new(Slot::new(Handler::Ping))).collect();
         for (seq, slot) in (0..).zip(&slots) {
             register(&mut calls, seq, Some(slot.clone()));
@@ -471,7 +470,7 @@ mod tests {
 
     #[test]
     fn a_late_reply_is_given_back_and_leaves_nothing() {
-        let mut calls = Calls::new(1000);
+        let mut calls = Calls::new(1000, "");
         let slot = Arc::new(Slot::new(Handler::Ping));
         slot.set_expiry(Some(std::time::Duration::ZERO));
         register(&mut calls, 1, Some(slot.clone()));
@@ -485,7 +484,7 @@ mod tests {
 
     #[test]
     fn callbacks_are_given_out_once_with_the_answer() {
-        let mut calls = Calls::new(1000);
+        let mut calls = Calls::new(1000, "");
         register(&mut calls, 1, Some(Arc::new(Slot::new(Handler::Ping))));
         assert!(calls.add_callback(1, Box::new(|_| ())).is_none());
         // Nobody waits, but the callback does.
@@ -499,7 +498,7 @@ mod tests {
 
     #[test]
     fn answers_are_held_up_to_a_limit_and_charged_until_nobody_has_them() {
-        let mut calls = Calls::new(1000);
+        let mut calls = Calls::new(1000, "");
         let slots: Vec<_> = (0..4).map(|_| Arc::new(Slot::new(Handler::Ping))).collect();
         for (seq, slot) in (0..).zip(&slots) {
             register(&mut calls, seq, Some(slot.clone()));

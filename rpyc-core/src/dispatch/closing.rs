@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::dispatcher::{Core, Dispatcher, Locked, Protocol};
+use super::dispatcher::{Core, Dispatcher, Locked, Posted, Protocol};
 use super::lifecycle::{GRACE, Probe};
 use super::running::Current;
 use crate::error::{CloseReason, Error};
 use crate::sync::atomic::Ordering;
 use crate::sync::{passed, wait};
-use crate::wire::Handler;
 
 impl<P: Protocol> Dispatcher<P> {
     /// Asks a peer that has said CLOSE whether the answers will come without which nothing moves here.
@@ -26,7 +25,7 @@ impl<P: Protocol> Dispatcher<P> {
         });
         drop(core);
         // Where it can't be sent, the CLOSE is answered when its time is over.
-        P::queue_unattended(self, seq, Handler::Ping, pair);
+        P::queue_posted(self, seq, Posted::Probe, pair);
         self.flush_soon();
         self.core.lock()
     }
@@ -120,8 +119,8 @@ impl<P: Protocol> Dispatcher<P> {
     }
 
     /// This side's CLOSE goes out.
-    pub(crate) fn hold_pings(&self) {
-        self.core.lock().scheduler.hold_pings();
+    pub(crate) fn hold_probes(&self) {
+        self.core.lock().scheduler.hold_probes();
     }
 
     /// Closes by this side without asking for consent: lets the requests that run or are queued
@@ -185,9 +184,9 @@ impl<P: Protocol> Dispatcher<P> {
 
     /// Queues the CLOSE of a side that leaves, and has it sent.
     pub(super) fn send_close(self: &Arc<Self>) {
-        self.hold_pings();
+        self.hold_probes();
         let seq = self.session.take_seq();
-        let queued = P::queue_unattended(self, seq, Handler::Close, Current::pair(self.number));
+        let queued = P::queue_posted(self, seq, Posted::Close, Current::pair(self.number));
         let mut core = self.core.lock();
         let Some((reason, awaits_answer)) = core.lifecycle.close_queued(seq) else {
             return;

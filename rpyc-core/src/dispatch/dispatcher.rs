@@ -34,7 +34,7 @@ use crate::executor::{Executor, hand_over};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::transport::{ReadHalf, Stream};
-use crate::wire::{Handler, Payload, Seq};
+use crate::wire::{Payload, Seq};
 
 /// What the messages of a connection mean. The dispatcher calls none of these under a lock.
 pub(crate) trait Protocol: Sized + Send + Sync + 'static {
@@ -71,14 +71,8 @@ pub(crate) trait Protocol: Sized + Send + Sync + 'static {
     /// Queues the answer to the peer's CLOSE.
     fn answer_close(link: &Dispatcher<Self>, to: &ReplyTo);
 
-    /// Queues a CLOSE or a PING between these threads, for whose answer no thread waits; says whether it can
-    /// be sent.
-    fn queue_unattended(
-        link: &Dispatcher<Self>,
-        seq: u64,
-        handler: Handler,
-        pair: ThreadPair,
-    ) -> bool;
+    /// Queues a request between these threads, for whose answer no thread waits; says whether it can be sent.
+    fn queue_posted(link: &Dispatcher<Self>, seq: u64, what: Posted, pair: ThreadPair) -> bool;
 
     /// The number of the next request.
     fn take_seq(&self) -> u64;
@@ -98,8 +92,9 @@ pub(crate) trait Protocol: Sized + Send + Sync + 'static {
     /// How many bytes of answers the requests that run may add to those that are unread.
     fn max_answers(&self) -> usize;
 
-    /// How many bytes the answers may take that have come and that nobody has taken.
-    fn max_held(&self) -> usize;
+    /// How many bytes the answers may take that have come and that nobody has taken; and what that is in words of
+    /// the config's.
+    fn max_held(&self) -> (usize, &'static str);
 
     /// How long a peer may leave unread what is sent to it.
     fn write_timeout(&self) -> Option<Duration>;
@@ -112,6 +107,15 @@ pub(crate) trait Protocol: Sized + Send + Sync + 'static {
 
     /// Writes to the log.
     fn log(&self, level: log::Level, text: fmt::Arguments<'_>);
+}
+
+/// What this side asks of the peer by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Posted {
+    /// That it consents to the end of the connection.
+    Close,
+    /// Nothing but to answer.
+    Probe,
 }
 
 /// Why a request isn't executed.
@@ -196,7 +200,8 @@ impl<P: Protocol> Dispatcher<P> {
         bounds: Bounds,
         session: P,
     ) -> Arc<Dispatcher<P>> {
-        let calls = Calls::new(session.max_held());
+        let (max_held, as_configured) = session.max_held();
+        let calls = Calls::new(max_held, as_configured);
         let outbox = Outbox::new(stream.bound_writes(PATIENCE));
         Arc::new_cyclic(|this| Dispatcher {
             number,

@@ -10,6 +10,8 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) struct HeldAnswers {
     bytes: Arc<AtomicUsize>,
     limit: usize,
+    // What the limit follows from, in the words of the config.
+    limit_is: &'static str,
 }
 
 /// What one answer takes, until it is dropped.
@@ -20,10 +22,11 @@ pub(crate) struct Charge {
 }
 
 impl HeldAnswers {
-    pub(crate) fn new(limit: usize) -> HeldAnswers {
+    pub(crate) fn new(limit: usize, limit_is: &'static str) -> HeldAnswers {
         HeldAnswers {
             bytes: Arc::default(),
             limit,
+            limit_is,
         }
     }
 
@@ -43,8 +46,8 @@ impl HeldAnswers {
         if held > 0 && held.saturating_add(bytes) > self.limit {
             return Err(Error::Misuse(format!(
                 "the answers that are in and that nobody has taken need more than {} bytes \
-                 (four times limits.max_frame): take results, or ask for less at a time",
-                self.limit
+                 ({}): take results, or ask for less at a time",
+                self.limit, self.limit_is
             )));
         }
         Ok(Some(Arc::new(charge)))

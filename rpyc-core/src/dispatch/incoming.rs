@@ -10,7 +10,7 @@ use crate::wire::Seq;
 impl<P: Protocol> Dispatcher<P> {
     /// Puts what arrived where it belongs, and ends the connection where the input ended. A `server` is told what
     /// it is to run at once.
-    pub(super) fn take_in<'a>(
+    pub(super) fn deliver<'a>(
         &'a self,
         mut core: Locked<'a, P>,
         mut arrivals: Arrivals<P>,
@@ -35,14 +35,14 @@ impl<P: Protocol> Dispatcher<P> {
                 (arrival, _) => arrival,
             };
             if let Some(arrival) = arrival {
-                self.take_in_one(&mut core, arrival, &mut refused);
+                self.deliver_one(&mut core, arrival, &mut refused);
             }
         } else {
             for arrival in arrivals.items.drain(..) {
-                self.take_in_one(&mut core, arrival, &mut refused);
+                self.deliver_one(&mut core, arrival, &mut refused);
             }
         }
-        core.reading.taken_in(count, arrivals.items);
+        core.reading.delivered(count, arrivals.items);
         if let Some(limit) = arrivals.idle {
             let is_unused = core.is_unused() && core.calls.len() == 0;
             arrivals.end = arrivals.end.or_else(|| {
@@ -71,13 +71,13 @@ impl<P: Protocol> Dispatcher<P> {
         self.core.lock()
     }
 
-    fn take_in_one(&self, core: &mut Core<P>, arrival: Arrival<P>, refused: &mut Vec<P::Request>) {
+    fn deliver_one(&self, core: &mut Core<P>, arrival: Arrival<P>, refused: &mut Vec<P::Request>) {
         match arrival {
             Arrival::Request { request, bytes } => {
-                refused.extend(Self::take_in_request(core, request, bytes));
+                refused.extend(Self::deliver_request(core, request, bytes));
             }
             Arrival::Close(to) => core.lifecycle.request_close(to),
-            Arrival::Reply { seq, reply, bytes } => self.take_in_reply(core, &seq, reply, bytes),
+            Arrival::Reply { seq, reply, bytes } => self.deliver_reply(core, &seq, reply, bytes),
             Arrival::Garbage(payload) => core.discard([payload]),
         }
     }
@@ -92,7 +92,7 @@ impl<P: Protocol> Dispatcher<P> {
     }
 
     /// Queues a request; gives it back where it is refused.
-    fn take_in_request(
+    fn deliver_request(
         core: &mut Core<P>,
         request: P::Request,
         bytes: usize,
@@ -105,7 +105,7 @@ impl<P: Protocol> Dispatcher<P> {
         core.scheduler.arrive(request, bytes).err()
     }
 
-    fn take_in_reply(&self, core: &mut Core<P>, seq: &Seq, reply: Reply<P::Payload>, bytes: usize) {
+    fn deliver_reply(&self, core: &mut Core<P>, seq: &Seq, reply: Reply<P::Payload>, bytes: usize) {
         self.uncount_request();
         let answered = match seq.as_u64() {
             Some(seq) => core.calls.answer(seq, reply, bytes).map(|more| (seq, more)),

@@ -1,7 +1,7 @@
 //! Who reads, what runs where, and when bytes go out: the threads of a connection.
 //!
-//! It knows frames and the numbers of requests, and nothing of what they mean: that is a
-//! [`Protocol`]'s. [`scheduler`] decides whose turn it is, [`lifecycle`] how far the end has come; both
+//! It knows frames and the numbers of requests. What they mean is a [`Protocol`]'s: here a request is a label for
+//! people ([`asked`]), and it is known whether it is a CLOSE or a probe. [`scheduler`] decides whose turn it is, [`lifecycle`] how far the end has come; both
 //! are pure, and the rest does what they say.
 
 pub(crate) mod asked;
@@ -32,7 +32,7 @@ pub(crate) mod waits;
 pub(crate) mod watchdog;
 
 pub(crate) use self::calls::NotRegistered;
-pub(crate) use self::dispatcher::{Arrival, Decoded, Dispatcher, Protocol, Refusal};
+pub(crate) use self::dispatcher::{Arrival, Decoded, Dispatcher, Posted, Protocol, Refusal};
 pub(crate) use self::lifecycle::GRACE;
 pub(crate) use self::reply_to::ReplyTo;
 pub(crate) use self::running::{Current, panic_message};

@@ -141,8 +141,8 @@ impl<P: Protocol> Reading<P> {
         self.reader = None;
     }
 
-    /// What a read had brought has been taken in: so many messages.
-    pub(super) fn taken_in(&mut self, messages: usize, room: Vec<Arrival<P>>) {
+    /// What a read had brought is where it belongs: so many messages.
+    pub(super) fn delivered(&mut self, messages: usize, room: Vec<Arrival<P>>) {
         self.messages += messages as u64;
         if room.capacity() <= MAX_ROOM {
             self.room = room;
@@ -188,7 +188,7 @@ impl<P: Protocol> Dispatcher<P> {
             true => ReadOutcome::Quiet,
             false => ReadOutcome::Came { more },
         };
-        (self.take_in(core, arrivals, server), outcome)
+        (self.deliver(core, arrivals, server), outcome)
     }
 
     /// Decodes and resolves what the input has completed, up to so much that it can be taken in;

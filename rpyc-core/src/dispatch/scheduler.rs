@@ -50,6 +50,9 @@ pub(crate) trait Job {
 
     /// The threads that it is between, where the peer binds them.
     fn pair(&self) -> ThreadPair;
+
+    /// Whether it only asks whether it is answered.
+    fn is_probe(&self) -> bool;
 }
 
 /// Who asks what may start, and so who could run it.
@@ -106,7 +109,7 @@ pub(crate) struct Scheduler<J> {
     waiters: Vec<Waiter<J>>,
     next_number: u64,
     // This side has said CLOSE: a PING waits for whatever moves.
-    holds_pings: bool,
+    holds_probes: bool,
     // Counts starts, ends and answers: that it stands still for a while is how a stall shows.
     progress: u64,
 }
@@ -146,7 +149,7 @@ impl<J: Job> Scheduler<J> {
             waiting_tasks: 0,
             waiters: Vec::with_capacity(1),
             next_number: 0,
-            holds_pings: false,
+            holds_probes: false,
             progress: 0,
         }
     }
@@ -482,9 +485,9 @@ impl<J: Job> Scheduler<J> {
     /// A request for the requester's own thread, or else a sleeping thread for which there is one. They
     /// need no room: their thread is there, and does nothing.
     fn next_thread_bound(&mut self, requester: Requester) -> Option<Next<J>> {
-        let holds_pings = self.holds_pings();
+        let holds_probes = self.holds_probes();
         let has_one = |waiter: &Waiter<J>| {
-            let is_left = |(job, _): &(J, usize)| holds_pings && job.handler() == Handler::Ping;
+            let is_left = |(job, _): &(J, usize)| holds_probes && job.is_probe();
             let next = waiter.thread_bound.front();
             !waiter.has_nested && next.is_some_and(|next| !is_left(next))
         };

@@ -22,7 +22,7 @@ impl Link {
         let config = session.config();
         self.await_end_here();
         let timeout = config.sync_request_timeout.unwrap_or(GRACE).min(GRACE);
-        self.hold_pings();
+        self.hold_probes();
         let answer = self.request_within(Handler::Close, Vec::new(), Some(timeout));
         self.end(CloseReason::Local);
         self.finish_within(GRACE);

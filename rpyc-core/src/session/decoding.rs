@@ -54,7 +54,7 @@ impl Link {
         match Message::read(&payload, dialect, &encoding.limits, &mut resolving) {
             Ok(message) => {
                 is_valid = true;
-                memory = resolving.take_in(message, threads);
+                memory = resolving.add(message, threads);
             }
             Err(MessageError::Fatal(error)) => return Err(CloseReason::Wire(error)),
             Err(MessageError::BadRequest { seq, class, reason }) => {
@@ -137,7 +137,7 @@ struct Resolving<'a> {
 
 impl Resolving<'_> {
     /// Adds what the message is to the arrivals; says how much memory it takes.
-    fn take_in(mut self, message: Message<Any>, threads: Threads) -> usize {
+    fn add(mut self, message: Message<Any>, threads: Threads) -> usize {
         let mut memory = 0;
         match message {
             Message::Request {

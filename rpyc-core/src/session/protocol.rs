@@ -8,7 +8,7 @@ use super::request::Request;
 use super::session::{Link, Session};
 use crate::dispatch::scheduler::ThreadPair;
 use crate::dispatch::slot::Slot;
-use crate::dispatch::{Arrival, Decoded, Protocol, Refusal, ReplyTo};
+use crate::dispatch::{Arrival, Decoded, Posted, Protocol, Refusal, ReplyTo};
 use crate::error::CloseReason;
 use crate::exception::Exception;
 use crate::executor::Executor;
@@ -66,14 +66,14 @@ impl Protocol for Session {
         link.reply(to, Any::NONE);
     }
 
-    fn queue_unattended(link: &Link, seq: u64, handler: Handler, from: ThreadPair) -> bool {
+    fn queue_posted(link: &Link, seq: u64, what: Posted, pair: ThreadPair) -> bool {
+        let (handler, args): (_, &[Boxed]) = match what {
+            Posted::Close => (Handler::Close, &[]),
+            Posted::Probe => (Handler::Ping, &[Boxed::Value(Value::None)]),
+        };
         let slot = Some(Arc::new(Slot::new(handler)));
         let registered = link.register_call(seq, handler.into(), Instant::now(), slot, usize::MAX);
-        let args: &[Boxed] = match handler {
-            Handler::Ping => &[Boxed::Value(Value::None)],
-            _ => &[],
-        };
-        let envelope = link.session.encoding.between(|| from);
+        let envelope = link.session.encoding.between(|| pair);
         registered.is_ok() && link.append_plain(seq, envelope, handler, args)
     }
 
@@ -112,8 +112,9 @@ impl Protocol for Session {
         self.encoding.limits.max_frame.saturating_mul(answers)
     }
 
-    fn max_held(&self) -> usize {
-        self.encoding.limits.max_frame.saturating_mul(4)
+    fn max_held(&self) -> (usize, &'static str) {
+        let four_frames = self.encoding.limits.max_frame.saturating_mul(4);
+        (four_frames, "four times limits.max_frame")
     }
 
     fn write_timeout(&self) -> Option<Duration> {

@@ -35,6 +35,10 @@ impl Job for Request {
         self.handler
     }
 
+    fn is_probe(&self) -> bool {
+        self.handler == Handler::Ping
+    }
+
     fn pair(&self) -> ThreadPair {
         ThreadPair {
             peers: self.to.threads.sender,

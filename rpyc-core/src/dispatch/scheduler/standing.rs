@@ -2,7 +2,6 @@
 
 use super::tasks::Task;
 use super::{Job, Kind, Scheduler, TaskId, ThreadPair, Waiter, WaiterId};
-use crate::wire::Handler;
 
 impl<J: Job> Scheduler<J> {
     /// How many tasks there are that the end of the connection may wait for. Of those whose threads
@@ -55,19 +54,19 @@ impl<J: Job> Scheduler<J> {
 
     /// This side's CLOSE goes out. By a PING behind it the peer learns which of its answers won't come
     /// ([`stuck_wait`](Scheduler::stuck_wait)): from now on each is left until all tasks stand.
-    pub(crate) fn hold_pings(&mut self) {
-        self.holds_pings = true;
+    pub(crate) fn hold_probes(&mut self) {
+        self.holds_probes = true;
     }
 
     /// Whether the next request is a PING that is left until all tasks stand.
     pub(super) fn is_held(&self) -> bool {
         let next = self.queue.front();
-        next.is_some_and(|(job, _)| job.handler() == Handler::Ping) && self.holds_pings()
+        next.is_some_and(|(job, _)| job.is_probe()) && self.holds_probes()
     }
 
     /// Whether PINGs are left until all tasks stand, and one doesn't.
-    pub(super) fn holds_pings(&self) -> bool {
-        self.holds_pings && !self.tasks.iter().all(|(_, task)| self.stands(task))
+    pub(super) fn holds_probes(&self) -> bool {
+        self.holds_probes && !self.tasks.iter().all(|(_, task)| self.stands(task))
     }
 }
 
@@ -174,7 +173,7 @@ mod tests {
     #[test]
     fn a_ping_behind_a_close_is_left_until_all_tasks_stand() {
         let (mut scheduler, [_, second], waits) = nested();
-        scheduler.hold_pings();
+        scheduler.hold_probes();
         arrive(&mut scheduler, [3]);
         scheduler.answered(waits[0]);
         let ping = in_pool(&mut scheduler, Requester::Waiter(waits[1]), 3);
@@ -196,7 +195,7 @@ mod tests {
         arrive(&mut scheduler, [1]);
         let task = here(&mut scheduler, Requester::Waiter(server), 1);
         let closing = scheduler.begin_wait(None, between(0, 1));
-        scheduler.hold_pings();
+        scheduler.hold_probes();
         arrive(&mut scheduler, [3105]);
         let closer = Requester::Waiter(closing);
         assert_eq!(scheduler.next(closer), None);
