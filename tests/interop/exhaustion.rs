@@ -417,6 +417,7 @@ const NO_TABLES_BELOW: &[&str] = &[
     "rpyc-core/src/object/identity.rs NEXT",
     "rpyc-core/src/session/opening.rs NEXT",
     "rpyc-core/src/sync.rs HELD",
+    "rpyc-core/src/sync.rs STOPPED",
     "rpyc-server/src/server/client.rs LAST",
 ];
 
