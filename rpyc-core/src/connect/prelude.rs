@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{CloseReason, Error, Timeout};
+use crate::sync::left;
 use crate::transport::Stream;
 
 /// See [`Connector::prelude`](super::Connector::prelude).
@@ -41,7 +42,7 @@ impl Stream for Within<'_> {
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             if let Some(end) = self.end {
-                let left = end.saturating_duration_since(Instant::now());
+                let left = left(end);
                 if left.is_zero() {
                     return Err(io::ErrorKind::TimedOut.into());
                 }
@@ -67,11 +68,10 @@ impl Stream for Within<'_> {
         let Some(end) = self.end else {
             return self.stream.write_vectored(slices);
         };
-        let left = end.saturating_duration_since(Instant::now());
         let first = slices.iter().find(|slice| !slice.is_empty());
         let first: &[u8] = first.map_or(&[], |slice| slice);
         self.stream
-            .try_write(first, left)
+            .try_write(first, left(end))
             .or_else(|error| match error.kind() {
                 io::ErrorKind::WouldBlock => Err(io::ErrorKind::TimedOut.into()),
                 io::ErrorKind::Unsupported => self.stream.write_vectored(slices),

@@ -9,6 +9,7 @@ use crate::dispatch::waits::{ForEnd, ForMessage};
 use crate::dispatch::{GRACE, Protocol as _};
 use crate::error::{CloseReason, Error};
 use crate::executor::spawn;
+use crate::sync::{left, passed};
 
 impl Connection {
     /// Serves until one message has come and, if it is a request, has been answered; `None` waits
@@ -50,16 +51,15 @@ impl Connection {
     pub fn poll_all(&self, timeout: Duration) -> Result<bool, Error> {
         // One that can't be counted never comes.
         let deadline = Instant::now().checked_add(timeout);
-        let left = || deadline.map(|end| end.saturating_duration_since(Instant::now()));
         let mut served = false;
         loop {
-            match self.serve(left()) {
+            match self.serve(deadline.map(left)) {
                 Ok(true) => served = true,
                 Ok(false) => return Ok(served),
                 Err(_) if served => return Ok(true),
                 Err(error) => return Err(error),
             }
-            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            if deadline.is_some_and(passed) {
                 return Ok(served);
             }
         }

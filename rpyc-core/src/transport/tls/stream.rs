@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use rustls::Connection as Session;
 
 use super::TlsError;
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, left};
 use crate::transport::{Stream, WriteBudget};
 
 /// A stream within a TLS session over another stream.
@@ -246,12 +246,7 @@ impl Stream for TlsStream {
 
     fn try_write(&self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
         let end = Instant::now().checked_add(patience);
-        let left = || {
-            end.map_or(patience, |end| {
-                end.saturating_duration_since(Instant::now())
-            })
-        };
-        let write = |records: &[u8]| self.inner.try_write(records, left());
+        let write = |records: &[u8]| self.inner.try_write(records, end.map_or(patience, left));
         self.write_with(&[IoSlice::new(bytes)], write)
     }
 
