@@ -59,11 +59,13 @@ fn a_look_for_signals_waits_for_what_another_thread_is_answered() {
     check(|| {
         let world = World::new(Nesting::Pool);
         let (root, answered) = (world.root(), Gate::default());
+        // Its answer is nobody's: who reads it looks for signals next.
+        let result = root.async_call(args!["echo", 3]).expect("sent");
         let caller = caller(&root, &answered);
         ANSWERED.with(|here| here.replace(answered));
         interruptible(handle_signal, || echo(&root, 2));
         caller.join().expect("it is answered");
-        drop(root);
+        drop((root, result));
         world.end();
     });
 }
