@@ -26,6 +26,18 @@ def show(what, function, *args):
         print(what, type(error).__module__, type(error).__name__, repr(error.args)[:40])
 
 
+def closed(root):
+    """Has the service close the connection; says whether the client answered it before that."""
+    try:
+        root.close()
+    except EOFError:
+        print("closed")
+    root = connect().root
+    while "disconnected True" not in root.told():
+        pass
+    print("answer" in root.told())
+
+
 def tried(what, function, *args):
     """Writes whether the function may be called."""
     try:

@@ -315,19 +315,7 @@ fn before_closed_is_called_with_the_peers_root_when_this_side_closes() {
     for python in pythons() {
         let options = ["--protocol-config", "lab:closes"];
         let server = hosted(python.as_deref(), "MagnetService", &options);
-        let written = client(
-            &server,
-            r#"
-            try:
-                connect().root.close()
-            except EOFError:
-                print("closed")
-            root = connect().root
-            while "disconnected True" not in root.told():
-                pass
-            print("answer" in root.told())
-            "#,
-        );
+        let written = client(&server, "closed(connect().root)");
         assert_eq!(written, "closed\nTrue");
     }
 }
@@ -337,14 +325,7 @@ fn a_service_says_who_its_client_is_and_what_is_called_before_it_closes() {
     let code = r#"
         root = connect().root
         print(root.decided())
-        try:
-            root.close()
-        except EOFError:
-            print("closed")
-        root = connect().root
-        while "disconnected True" not in root.told():
-            pass
-        print("answer" in root.told())
+        closed(root)
         "#;
     same_as_stock("Decides", &[], code);
 }

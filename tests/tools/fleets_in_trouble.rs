@@ -111,14 +111,20 @@ while True:
     );
 }
 
+/// In it `file`, of 4 GiB of holes.
+fn folder_with_a_large_file() -> tempfile::TempDir {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let file = fs::File::create(folder.path().join("file")).expect("a file");
+    file.set_len(4 << 30).expect("a file full of holes");
+    folder
+}
+
 #[test]
 fn killed_in_the_middle_of_downloads_it_leaves_no_half_file_under_its_name() {
     let peers = [Peer::python(), Peer::ours()];
     let servers = addresses(&peers);
-    let folder = tempfile::TempDir::new().expect("a folder");
+    let folder = folder_with_a_large_file();
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let file = fs::File::create(path("file")).expect("a file");
-    file.set_len(4 << 30).expect("a file full of holes");
     // What was there stays until there is something better.
     let own = |server: &str, name: &str| path(&format!("back/{}/{name}", server.replace(':', "_")));
     fs::create_dir_all(own(servers[0], "")).expect("a folder");
@@ -168,10 +174,8 @@ fn killed_in_the_middle_of_downloads_it_leaves_no_half_file_under_its_name() {
 fn killed_in_the_middle_of_uploads_it_leaves_the_file_of_before_and_one_part() {
     let peers = [Peer::python(), Peer::ours()];
     let servers = addresses(&peers);
-    let folder = tempfile::TempDir::new().expect("a folder");
+    let folder = folder_with_a_large_file();
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let file = fs::File::create(path("file")).expect("a file");
-    file.set_len(4 << 30).expect("a file full of holes");
     // One folder for both servers, as a network's.
     fs::create_dir(path("there")).expect("a folder");
     fs::write(path("there/file"), "the one of before").expect("written");
