@@ -13,7 +13,6 @@
 //! Python's pickles are read as data: nothing in them names a class that would be made or a
 //! function that would be called.
 
-mod as_dict;
 mod pickle_read;
 mod pickle_write;
 mod serde_type;
@@ -23,8 +22,7 @@ mod tuple_read;
 mod value_read;
 mod value_write;
 
-pub use self::as_dict::AsDict;
-pub use self::serde_type::Serde;
+pub use self::serde_type::{AsDict, Serde};
 pub use self::transfer::{ByValue, deliver};
 pub use self::value_read::from_value;
 pub use self::value_write::to_value;

@@ -131,13 +131,14 @@ impl<'a> Machine<'a> {
                 let mut line = || lines.next().map(text).unwrap_or_default();
                 Some(format!("{}.{}", line(), line()))
             }
-            0x93 => match self.stack.as_slice() {
-                [.., module, name] => match (self.node(*module), self.node(*name)) {
-                    (Some(Node::Str(module)), Some(Node::Str(name))) => {
-                        Some(format!("{module}.{name}"))
-                    }
-                    _ => None,
-                },
+            0x93 => match self
+                .stack
+                .last_chunk()
+                .map(|names| names.map(|id| self.node(id)))
+            {
+                Some([Some(Node::Str(module)), Some(Node::Str(name))]) => {
+                    Some(format!("{module}.{name}"))
+                }
                 _ => None,
             },
             _ => None,
@@ -173,11 +174,7 @@ impl<'a> Machine<'a> {
     }
 
     fn pop(&mut self) -> Outcome<Id> {
-        if self
-            .marks
-            .last()
-            .is_some_and(|mark| *mark == self.stack.len())
-        {
+        if self.marks.last() == Some(&self.stack.len()) {
             return Err(malformed());
         }
         self.stack.pop().ok_or_else(malformed)
@@ -197,25 +194,21 @@ impl<'a> Machine<'a> {
 
     fn extend_items(&mut self, more: impl IntoIterator<Item = Id>) -> Outcome<()> {
         let top = self.top()?;
-        match self.nodes.get_mut(top as usize) {
-            Some(Node::Items(items)) => {
-                items.extend(more);
-                Ok(())
-            }
-            _ => Err(malformed()),
-        }
+        let Some(Node::Items(items)) = self.nodes.get_mut(top as usize) else {
+            return Err(malformed());
+        };
+        items.extend(more);
+        Ok(())
     }
 
     fn extend_dict(&mut self, more: &[Id]) -> Outcome<()> {
         let more = pairs(more)?;
         let top = self.top()?;
-        match self.nodes.get_mut(top as usize) {
-            Some(Node::Dict(items)) => {
-                items.extend(more);
-                Ok(())
-            }
-            _ => Err(malformed()),
-        }
+        let Some(Node::Dict(items)) = self.nodes.get_mut(top as usize) else {
+            return Err(malformed());
+        };
+        items.extend(more);
+        Ok(())
     }
 
     fn remember(&mut self, index: usize) -> Outcome<()> {

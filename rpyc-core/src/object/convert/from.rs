@@ -73,6 +73,16 @@ from_other! {
     // Rounded to the nearest, as any literal would be.
     f32: |any| f64::from_any(any).map(|double| double as f32);
     PathBuf: |any| String::from_any(any).map(PathBuf::from);
+    char: |any| {
+        let text = Str::from_any(any)?;
+        let mut chars = text.chars();
+        match (chars.next(), chars.next()) {
+            (Some(one), None) => Ok(one),
+            _ => Err(ConversionError::invalid("be a single character")),
+        }
+    };
+    [T; N] where [T: FromAny, const N: usize]: |any| <[T; N]>::try_from(T::vec_from_any(any)?)
+        .map_err(|items| ConversionError::invalid(format!("have {N} items, not {}", items.len())));
     Option<T> where [T: FromAny]: |any| match any {
         Any::Value(Value::None) => Ok(None),
         any => T::from_any(any).map(Some),
@@ -130,25 +140,6 @@ impl<T: Send + Sync + 'static> FromAny for Exposed<T> {
         let name = std::any::type_name::<T>();
         let short = name.rsplit("::").next().unwrap_or(name);
         Err(ConversionError::mismatch(short, any.type_name()))
-    }
-}
-
-impl FromAny for char {
-    fn from_any(any: Any) -> Result<char, ConversionError> {
-        let text = Str::from_any(any)?;
-        let mut chars = text.chars();
-        match (chars.next(), chars.next()) {
-            (Some(one), None) => Ok(one),
-            _ => Err(ConversionError::invalid("be a single character")),
-        }
-    }
-}
-
-impl<T: FromAny, const N: usize> FromAny for [T; N] {
-    fn from_any(any: Any) -> Result<[T; N], ConversionError> {
-        <[T; N]>::try_from(T::vec_from_any(any)?).map_err(|items| {
-            ConversionError::invalid(format!("have {N} items, not {}", items.len()))
-        })
     }
 }
 
