@@ -176,8 +176,14 @@ fn a_clients_process_is_that_python_started_anew_by_the_program_itself() {
 
 #[test]
 fn a_process_of_one_client_runs_its_code_on_pythons_main_thread() {
+    for mode in ["process", "oneshot"] {
+        on_the_main_thread(mode);
+    }
+}
+
+fn on_the_main_thread(mode: &str) {
     with_cpython(
-        &["--mode", "process"],
+        &["--mode", mode],
         r#"
         same(conn.eval("(t := __import__('threading')).current_thread() is t.main_thread()"), True)
         conn.execute('import signal')
@@ -187,6 +193,23 @@ fn a_process_of_one_client_runs_its_code_on_pythons_main_thread() {
         same(conn.eval("(a := __import__('asyncio')).run(a.sleep(0, 5))"), 5)
         "#,
     );
+}
+
+#[test]
+fn the_recursion_limit_is_what_the_stack_of_that_version_holds() {
+    let code = "
+        there = conn.modules.sys
+        there.setrecursionlimit(1_000_000)
+        soft, _ = conn.modules.resource.getrlimit(conn.modules.resource.RLIMIT_STACK)
+        main = soft if 0 < soft < 1 << 30 else 8 << 20
+        is_old = tuple(there.version_info)[:2] < (3, 12)
+        same(there.getrecursionlimit(), (OLD if is_old else NEW))
+    ";
+    let code = |old, new| code.replace("OLD", old).replace("NEW", new);
+    with_cpython(&["--mode", "threaded"], &code("21_845", "100_000"));
+    for mode in ["process", "oneshot"] {
+        with_cpython(&["--mode", mode], &code("main // 3072", "1_000_000"));
+    }
 }
 
 #[test]
@@ -230,7 +253,7 @@ fn the_logs_first_line_and_a_check_name_the_python_in_every_mode() {
     if !only_on(Evaluator::CPython, "RustPython comes with the program") {
         return;
     }
-    for mode in ["threaded", "pool", "process"] {
+    for mode in ["threaded", "pool", "process", "oneshot"] {
         let server = Server::with_options(&["--mode", mode]);
         let log = server.log();
         let first = log.lines().next().unwrap_or_default();
