@@ -257,3 +257,16 @@ fn a_signal_to_all_its_processes_is_one_order_to_stop() {
         assert_eq!(status.code(), Some(0), "{mode}: {}", server.log());
     }
 }
+
+#[test]
+fn a_server_says_last_of_all_that_it_is_stopped_in_every_mode() {
+    for mode in ["threaded", "pool", "process"] {
+        let mut server = Server::with_options(&["--mode", mode]);
+        let status = server.stop(Signal::TERM, PATIENCE);
+        assert!(status.success(), "{mode}: {status}");
+        let is_last = |line: &String| line.ends_with("stopped");
+        server.wait_for_log("its last line", |lines| {
+            lines.last().filter(|line| is_last(line)).map(drop)
+        });
+    }
+}

@@ -114,8 +114,8 @@ pub(crate) fn run(
     serve(servers, &plans, offers, python.as_deref(), signals)?;
     if let Some(evaluator) = evaluator {
         evaluator.stop();
-        info!("stopped");
     }
+    info!("stopped");
     Ok(())
 }
 
