@@ -128,9 +128,9 @@ impl<S> Current<S> {
 
     /// While the result lives, this thread runs code of that session.
     #[must_use]
-    pub fn enter(current: &'static LocalKey<Current<S>>, session: &Arc<S>) -> Entered<S> {
+    pub fn enter(current: &'static LocalKey<Current<S>>, session: &Arc<S>) -> SessionGuard<S> {
         current.with(|current| current.0.borrow_mut().push(session.clone()));
-        Entered(current)
+        SessionGuard(current)
     }
 
     /// Whether it is the innermost session.
@@ -164,9 +164,9 @@ impl<S> Current<S> {
 
 /// A thread runs code of a session.
 #[derive(Debug)]
-pub struct Entered<S: 'static>(&'static LocalKey<Current<S>>);
+pub struct SessionGuard<S: 'static>(&'static LocalKey<Current<S>>);
 
-impl<S> Drop for Entered<S> {
+impl<S> Drop for SessionGuard<S> {
     fn drop(&mut self) {
         // Not let go of within the borrow: it may be the last of its session.
         let left = self.0.with(|current| current.0.borrow_mut().pop());

@@ -152,7 +152,7 @@ impl Executor for ThreadPool {
         };
         let inner = self.inner.clone();
         let before = inner.threads.fetch_add(1, Ordering::Relaxed);
-        let place = Place(inner.clone());
+        let place = ThreadSlot(inner.clone());
         if before >= inner.max_threads {
             return Err(io::Error::new(
                 io::ErrorKind::WouldBlock,
@@ -209,9 +209,9 @@ fn without_nul(name: &str) -> String {
 }
 
 /// A thread's place in the count, given back however the thread ends.
-struct Place(Arc<Inner>);
+struct ThreadSlot(Arc<Inner>);
 
-impl Drop for Place {
+impl Drop for ThreadSlot {
     fn drop(&mut self) {
         self.0.threads.fetch_sub(1, Ordering::Relaxed);
     }

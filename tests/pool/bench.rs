@@ -112,12 +112,12 @@ impl Watch for Watching {
 
 /// A folder in which servers write down what they do.
 #[derive(Debug)]
-pub(crate) struct Journal(tempfile::TempDir);
+pub(crate) struct CallLog(tempfile::TempDir);
 
-impl Journal {
-    pub(crate) fn new() -> Journal {
+impl CallLog {
+    pub(crate) fn new() -> CallLog {
         let folder = tempfile::TempDir::new().expect("a folder");
-        Journal(folder)
+        CallLog(folder)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -183,7 +183,7 @@ impl Journal {
 }
 
 /// A service in Rust, of this process, that does the same.
-struct Counter(Arc<Journal>);
+struct Counter(Arc<CallLog>);
 
 #[service]
 impl Counter {
@@ -203,21 +203,21 @@ pub(crate) struct Here {
 }
 
 impl Here {
-    pub(crate) fn start(journal: &Arc<Journal>) -> Here {
+    pub(crate) fn start(calls: &Arc<CallLog>) -> Here {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let here = Here {
             address: listener.local_addr().expect("an address"),
             turns_away: Arc::default(),
             connections: Arc::default(),
         };
-        let (journal, turns_away) = (journal.clone(), here.turns_away.clone());
+        let (calls, turns_away) = (calls.clone(), here.turns_away.clone());
         let connections = here.connections.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if turns_away.load(Ordering::SeqCst) {
                     continue;
                 }
-                let opened = Connection::open(stream, Counter(journal.clone()), Config::new());
+                let opened = Connection::open(stream, Counter(calls.clone()), Config::new());
                 let connection = opened.expect("a connection");
                 connections
                     .lock()

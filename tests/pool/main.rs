@@ -15,7 +15,7 @@ use rpyc_tests::deadline::{PATIENCE, within};
 use rpyc_tests::registry::Registry;
 use rpyc_tests::server::{Server, Signal};
 
-use self::bench::{Here, Journal, Told, brisk, connected, of, wait_until};
+use self::bench::{CallLog, Here, Told, brisk, connected, of, wait_until};
 
 fn count(pool: &ServicePool, number: u64, pause: f64) -> Result<i64, Error> {
     pool.call("count", args![number, pause])?.extract()
@@ -23,10 +23,10 @@ fn count(pool: &ServicePool, number: u64, pause: f64) -> Result<i64, Error> {
 
 #[test]
 fn a_call_is_done_once_whatever_becomes_of_its_server() {
-    let journal = Arc::new(Journal::new());
-    let mut killed = journal.hosted();
-    let (stopped, stays) = (journal.stock(), journal.stock());
-    let leaves = Here::start(&journal);
+    let calls = Arc::new(CallLog::new());
+    let mut killed = calls.hosted();
+    let (stopped, stays) = (calls.stock(), calls.stock());
+    let leaves = Here::start(&calls);
     let servers = [
         killed.address(),
         stopped.address(),
@@ -75,7 +75,7 @@ fn a_call_is_done_once_whatever_becomes_of_its_server() {
             // They come back: by themselves, and in another place.
             stopped.signal(Signal::CONT);
             leaves.come_back();
-            let anew = journal.stock();
+            let anew = calls.stock();
             let mut servers = servers.to_vec();
             servers[0] = anew.address();
             directory.tell(&servers);
@@ -95,7 +95,7 @@ fn a_call_is_done_once_whatever_becomes_of_its_server() {
             std::panic::resume_unwind(panic);
         }
     });
-    let done = journal.done();
+    let done = calls.done();
     let twice: Vec<_> = done.iter().filter(|(_, times)| **times != 1).collect();
     assert!(twice.is_empty(), "{twice:?}");
     let answered = answered.into_inner().expect("no panic");
@@ -114,8 +114,8 @@ fn a_call_is_done_once_whatever_becomes_of_its_server() {
 #[test]
 fn a_call_that_may_be_done_twice_is_given_to_another_server() {
     for retried in [false, true] {
-        let journal = Journal::new();
-        let servers = [journal.stock(), journal.stock()];
+        let calls = CallLog::new();
+        let servers = [calls.stock(), calls.stock()];
         let directory = Told::of(&[servers[0].address(), servers[1].address()]);
         let pool = brisk().start(&directory, "counter").expect("a pool");
         wait_until(&pool, connected(2));
@@ -123,7 +123,7 @@ fn a_call_that_may_be_done_twice_is_given_to_another_server() {
             true => pool.retryable().call("crash_once", args![7]),
             false => pool.call("crash_once", args![7]),
         };
-        assert_eq!(journal.done().get(&7), Some(&(1 + usize::from(retried))));
+        assert_eq!(calls.done().get(&7), Some(&(1 + usize::from(retried))));
         match (retried, outcome) {
             (true, Ok(_)) => {}
             (false, Err(error)) => assert!(error.is_closed(), "{error}"),
@@ -134,8 +134,8 @@ fn a_call_that_may_be_done_twice_is_given_to_another_server() {
 
 #[test]
 fn what_a_server_raises_is_its_answer() {
-    let journal = Journal::new();
-    let server = journal.stock();
+    let calls = CallLog::new();
+    let server = calls.stock();
     let directory = Told::of(&[server.address()]);
     let pool = brisk().start(&directory, "counter").expect("a pool");
     for _ in 0..3 {
@@ -153,8 +153,8 @@ fn what_a_server_raises_is_its_answer() {
 
 #[test]
 fn calls_and_leases_go_where_the_fewest_are() {
-    let journal = Arc::new(Journal::new());
-    let servers = [Here::start(&journal), Here::start(&journal)];
+    let calls = Arc::new(CallLog::new());
+    let servers = [Here::start(&calls), Here::start(&calls)];
     let directory = Told::of(&[servers[0].address, servers[1].address]);
     let pool = brisk().start(&directory, "counter").expect("a pool");
     wait_until(&pool, connected(2));
@@ -235,7 +235,7 @@ fn without_a_server_a_call_says_why_and_doesnt_wait_for_ever() {
 
 #[test]
 fn a_registry_that_goes_away_takes_no_server_with_it() {
-    let journal = Journal::new();
+    let calls = CallLog::new();
     let registry = Registry::start(&["--host", "127.0.0.1"]);
     let port = registry.address().port();
     let register = |server: &Server| {
@@ -244,8 +244,8 @@ fn a_registry_that_goes_away_takes_no_server_with_it() {
         let told = rpyc_registry::Directory::register(&directory, &offer.expect("good"));
         told.expect("the registry takes it");
     };
-    let mut killed = journal.stock();
-    let stays = journal.stock();
+    let mut killed = calls.stock();
+    let stays = calls.stock();
     register(&killed);
     let directory = RegistryClient::udp("127.0.0.1")
         .port(port)
@@ -263,13 +263,13 @@ fn a_registry_that_goes_away_takes_no_server_with_it() {
     for number in 0..4 {
         count(&pool, number, 0.0).expect("the other one is there");
     }
-    assert_eq!(journal.done().len(), 4);
+    assert_eq!(calls.done().len(), 4);
 }
 
 #[test]
 fn an_idle_server_that_stands_still_is_noticed_without_a_call() {
-    let journal = Journal::new();
-    let server = journal.stock();
+    let calls = CallLog::new();
+    let server = calls.stock();
     let directory = Told::of(&[server.address()]);
     let builder = brisk().check_interval(Duration::from_millis(100));
     let pool = builder.start(&directory, "counter").expect("a pool");
@@ -285,8 +285,8 @@ fn an_idle_server_that_stands_still_is_noticed_without_a_call() {
 
 #[test]
 fn a_server_that_takes_calls_and_answers_none_is_left_out() {
-    let journal = Arc::new(Journal::new());
-    let (answers, never) = (Here::start(&journal), bench::black_hole());
+    let calls = Arc::new(CallLog::new());
+    let (answers, never) = (Here::start(&calls), bench::black_hole());
     let directory = Told::of(&[never, answers.address]);
     let builder = brisk().call_timeout(Duration::from_secs(2));
     let pool = builder.start(&directory, "counter").expect("a pool");
@@ -303,7 +303,7 @@ fn a_server_that_takes_calls_and_answers_none_is_left_out() {
     });
     let server = of(&status, never).expect("it is known");
     assert!(server.last_error.is_some(), "{server:?}");
-    let done = journal.done();
+    let done = calls.done();
     assert!(
         (1..20).all(|number| done.get(&number) == Some(&1)),
         "{done:?}"

@@ -19,7 +19,7 @@ use pyo3::ffi::PyThreadState_GetDict;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule, PyTuple};
-use rpyc_classic::bridge::Kept;
+use rpyc_classic::bridge::SavedState;
 use rpyc_classic::peer::Current;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use rpyc_classic::threads::locale::Locale;
@@ -78,9 +78,9 @@ pub(crate) fn in_place<R>(
         is_spare: false,
     };
     let (state, context) = match session.take_state() {
-        Kept::Parked(parked) => parked.unpark(py)?,
+        SavedState::Parked(parked) => parked.unpark(py)?,
         kept => {
-            in_place.is_spare = matches!(kept, Kept::Taken);
+            in_place.is_spare = matches!(kept, SavedState::Taken);
             (ThreadState::default(), policy().context.bind(py).call0()?)
         }
     };
@@ -236,8 +236,8 @@ impl InPlace<'_, '_> {
         if let (Some(context), false) = (&self.context, self.is_spare) {
             let is_empty = context.len()? == 0;
             let kept = match state.is_empty() && is_empty {
-                true => Kept::None,
-                false => Kept::Parked(Parked::new(self.py, state, context)?),
+                true => SavedState::None,
+                false => SavedState::Parked(Parked::new(self.py, state, context)?),
             };
             self.session.park_state(kept);
         }

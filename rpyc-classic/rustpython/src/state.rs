@@ -11,7 +11,7 @@
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
-use rpyc_classic::bridge::Kept;
+use rpyc_classic::bridge::SavedState;
 use rpyc_classic::peer::Current;
 use rpyc_classic::threads::SignalMask;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -210,10 +210,10 @@ impl<'a> InPlace<'a> {
             return None;
         }
         let kept = session.take_state();
-        let is_spare = matches!(kept, Kept::Taken);
+        let is_spare = matches!(kept, SavedState::Taken);
         let state = match kept {
-            Kept::Parked(parked) => parked.take(),
-            Kept::None | Kept::Taken => None,
+            SavedState::Parked(parked) => parked.take(),
+            SavedState::None | SavedState::Taken => None,
         };
         let state = state.unwrap_or_else(|| ThreadState::new(vm, &session.shared().runtime.source));
         Some(InPlace {
@@ -235,7 +235,7 @@ impl Drop for InPlace<'_> {
             }
             if !self.is_spare {
                 let parked = Box::new(Parked::new(state, source));
-                self.session.park_state(Kept::Parked(parked));
+                self.session.park_state(SavedState::Parked(parked));
             }
         }
     }

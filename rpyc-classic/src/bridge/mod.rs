@@ -25,7 +25,7 @@ use rpyc_core::wire::{Int, Str, Value};
 pub use self::answer::Answer;
 pub use self::handle::Handle;
 pub use self::native::{connect, current_connection, default_options, dump, dumpable, load};
-pub use self::session::{Kept, OpenSession, PySession, install};
+pub use self::session::{OpenSession, PySession, SavedState, install};
 pub use self::shared::Shared;
 pub use self::target::Target;
 use crate::interrupt::Work;

@@ -22,7 +22,7 @@ pub struct PySession<P: Runtime> {
     shared: Arc<Shared<P>>,
     // The object of the sources' class Session, made at its first use.
     object: OnceLock<P::Held>,
-    state: Mutex<Kept<P::State>>,
+    state: Mutex<SavedState<P::State>>,
     peer: Peer,
     work: Arc<Work>,
     // Whether it belongs to no client.
@@ -31,7 +31,7 @@ pub struct PySession<P: Runtime> {
 
 /// Where is what a session's code has set for its thread.
 #[derive(Debug, Default)]
-pub enum Kept<S> {
+pub enum SavedState<S> {
     /// Nothing is set.
     #[default]
     None,
@@ -130,12 +130,12 @@ impl<P: Runtime> PySession<P> {
     }
 
     /// What code has set for its thread.
-    pub fn take_state(&self) -> Kept<P::State> {
-        std::mem::replace(&mut *lock(&self.state), Kept::Taken)
+    pub fn take_state(&self) -> SavedState<P::State> {
+        std::mem::replace(&mut *lock(&self.state), SavedState::Taken)
     }
 
     /// Keeps what a thread leaves behind for the next one.
-    pub fn park_state(&self, kept: Kept<P::State>) {
+    pub fn park_state(&self, kept: SavedState<P::State>) {
         let before = match self.peer.is_over() {
             false => std::mem::replace(&mut *lock(&self.state), kept),
             true => kept,

@@ -12,10 +12,10 @@ pub(super) struct Datagrams<'a> {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) use self::linux::Place;
+pub(super) use self::linux::QueueSlot;
 /// Nothing is known of where a datagram came to.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) type Place = ();
+pub(super) type QueueSlot = ();
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux {
@@ -33,7 +33,7 @@ mod linux {
 
     /// The address of this machine that a datagram came to.
     #[derive(Clone, Copy)]
-    pub(in super::super) enum Place {
+    pub(in super::super) enum QueueSlot {
         V4(in_addr),
         V6(in6_addr),
     }
@@ -53,7 +53,7 @@ mod linux {
         pub(in super::super) fn receive(
             &mut self,
             buffer: &mut [u8],
-        ) -> io::Result<(usize, SocketAddr, Option<Place>)> {
+        ) -> io::Result<(usize, SocketAddr, Option<QueueSlot>)> {
             let mut slices = [IoSliceMut::new(buffer)];
             let received = recvmsg::<SockaddrStorage>(
                 self.socket.as_raw_fd(),
@@ -62,8 +62,8 @@ mod linux {
                 MsgFlags::empty(),
             )?;
             let place = received.cmsgs()?.find_map(|message| match message {
-                ControlMessageOwned::Ipv4PacketInfo(info) => Some(Place::V4(info.ipi_spec_dst)),
-                ControlMessageOwned::Ipv6PacketInfo(info) => Some(Place::V6(info.ipi6_addr)),
+                ControlMessageOwned::Ipv4PacketInfo(info) => Some(QueueSlot::V4(info.ipi_spec_dst)),
+                ControlMessageOwned::Ipv6PacketInfo(info) => Some(QueueSlot::V6(info.ipi6_addr)),
                 _ => None,
             });
             let source = received.address.as_ref().and_then(address);
@@ -76,7 +76,7 @@ mod linux {
             &self,
             answer: &[u8],
             source: SocketAddr,
-            place: Option<Place>,
+            place: Option<QueueSlot>,
         ) -> io::Result<()> {
             let send = |message: ControlMessage<'_>| {
                 sendmsg(
@@ -88,12 +88,12 @@ mod linux {
                 )
             };
             let sent = place.map(|place| match place {
-                Place::V4(address) => send(ControlMessage::Ipv4PacketInfo(&in_pktinfo {
+                QueueSlot::V4(address) => send(ControlMessage::Ipv4PacketInfo(&in_pktinfo {
                     ipi_ifindex: 0,
                     ipi_spec_dst: address,
                     ipi_addr: in_addr { s_addr: 0 },
                 })),
-                Place::V6(address) => send(ControlMessage::Ipv6PacketInfo(&in6_pktinfo {
+                QueueSlot::V6(address) => send(ControlMessage::Ipv6PacketInfo(&in6_pktinfo {
                     ipi6_addr: address,
                     ipi6_ifindex: 0,
                 })),

@@ -30,7 +30,7 @@ struct Places {
 }
 
 /// Given back when it is dropped.
-struct Place<'p>(&'p Places);
+struct QueueSlot<'p>(&'p Places);
 
 impl Store {
     pub(super) fn new(
@@ -47,16 +47,16 @@ impl Store {
 }
 
 impl Places {
-    fn take(&self) -> Option<Place<'_>> {
+    fn take(&self) -> Option<QueueSlot<'_>> {
         let mut free = self.free.lock();
         let is_none = |free: &mut usize| *free == 0;
         self.freed.wait_while_for(&mut free, is_none, PATIENCE);
         *free = free.checked_sub(1)?;
-        Some(Place(self))
+        Some(QueueSlot(self))
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueSlot<'_> {
     fn drop(&mut self) {
         *self.0.free.lock() += 1;
         self.0.freed.notify_one();
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn so_many_places_there_are_and_one_that_is_given_back_is_taken_again() {
         let store = Store::new(|_, _| unreachable!("nobody is asked"));
-        let mut taken: Vec<Option<Place<'_>>> =
+        let mut taken: Vec<Option<QueueSlot<'_>>> =
             (0..=AT_A_TIME).map(|_| store.places.take()).collect();
         assert!(taken.pop().is_some_and(|last| last.is_none()));
         assert!(taken.iter().all(Option::is_some));

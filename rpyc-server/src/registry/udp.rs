@@ -12,7 +12,7 @@ use log::debug;
 use rpyc_registry::message::MAX_DATAGRAM;
 
 use super::answers::{Answers, Taken};
-use super::datagrams::{Datagrams, Place};
+use super::datagrams::{Datagrams, QueueSlot};
 use super::desk::{Desk, PAUSE, PRUNE};
 use super::listening::{Transport, wait};
 use super::store::{AT_A_TIME, Question, TOO_MANY};
@@ -33,9 +33,9 @@ struct Shared<'s> {
 }
 
 /// A question for the store, and who waits for the answer.
-type Waiting = (Question, SocketAddr, Option<Place>);
+type Waiting = (Question, SocketAddr, Option<QueueSlot>);
 /// A thread that asks the store: its queue, from both ends.
-type Asker = (Sender<Waiting>, Receiver<Waiting>);
+type Worker = (Sender<Waiting>, Receiver<Waiting>);
 
 impl Shared<'_> {
     fn run<'scope>(
@@ -43,10 +43,10 @@ impl Shared<'_> {
         scope: &'scope Scope<'scope, '_>,
         wake: &impl AsFd,
     ) -> io::Result<()> {
-        let mut askers: Vec<Option<Asker>> = (0..ASKERS).map(|_| None).collect();
-        let ended = self.answer(scope, wake, &mut askers);
+        let mut workers: Vec<Option<Worker>> = (0..WORKERS).map(|_| None).collect();
+        let ended = self.answer(scope, wake, &mut workers);
         // Nobody waits for what is still queued.
-        for (_, questions) in askers.iter().flatten() {
+        for (_, questions) in workers.iter().flatten() {
             while questions.try_recv().is_ok() {}
         }
         ended
@@ -56,7 +56,7 @@ impl Shared<'_> {
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
         wake: &impl AsFd,
-        askers: &mut [Option<Asker>],
+        workers: &mut [Option<Worker>],
     ) -> io::Result<()> {
         // One more, which tells a longer datagram from one that fits.
         let mut buffer = [0; MAX_DATAGRAM + 1];
@@ -83,8 +83,8 @@ impl Shared<'_> {
                         }
                         Some(Taken::Asks(question)) => {
                             // What one source asks is done in the order in which it asks.
-                            let own = hasher.hash_one(question.source) as usize % ASKERS;
-                            if let Some(own) = askers.get_mut(own) {
+                            let own = hasher.hash_one(question.source) as usize % WORKERS;
+                            if let Some(own) = workers.get_mut(own) {
                                 self.hand_over(scope, own, (question, source, place));
                             }
                         }
@@ -107,12 +107,12 @@ impl Shared<'_> {
     fn hand_over<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
-        asker: &mut Option<Asker>,
+        worker: &mut Option<Worker>,
         waiting: Waiting,
     ) {
-        if asker.is_none() {
+        if worker.is_none() {
             match self.start(scope) {
-                Ok(started) => *asker = Some(started),
+                Ok(started) => *worker = Some(started),
                 Err(error) => {
                     return self
                         .desk
@@ -120,7 +120,7 @@ impl Shared<'_> {
                 }
             }
         }
-        if let Some((queue, _)) = asker
+        if let Some((queue, _)) = worker
             && queue.try_send(waiting).is_err()
         {
             // Who asks will ask again, or another copy.
@@ -129,7 +129,7 @@ impl Shared<'_> {
     }
 
     /// Starts a thread that asks the store, which may take its time.
-    fn start<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> io::Result<Asker> {
+    fn start<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> io::Result<Worker> {
         let (queue, questions) = bounded::<Waiting>(QUEUE);
         let taken = questions.clone();
         thread::Builder::new()
@@ -150,13 +150,13 @@ impl Shared<'_> {
     }
 }
 
-fn send(datagrams: &Datagrams<'_>, answer: &[u8], source: SocketAddr, place: Option<Place>) {
+fn send(datagrams: &Datagrams<'_>, answer: &[u8], source: SocketAddr, place: Option<QueueSlot>) {
     if let Err(error) = datagrams.answer(answer, source, place) {
         debug!("{source}: the answer can't be sent: {error}");
     }
 }
 
 /// Threads that ask the store.
-const ASKERS: usize = AT_A_TIME;
+const WORKERS: usize = AT_A_TIME;
 /// Questions that wait for each of them. Stops a flood while the store is slow.
 const QUEUE: usize = 32;

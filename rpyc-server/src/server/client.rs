@@ -13,7 +13,7 @@ use rpyc_core::transport::PeerAddr;
 use rpyc_core::{Config, Connection};
 
 use super::client_log::ClientLog;
-use super::clients::Place;
+use super::clients::ClientSlot;
 use super::keepalive::set_options;
 use super::raw::{Incoming, RawStream, Socket};
 use super::refusal::Refused;
@@ -28,7 +28,7 @@ pub(super) struct Admitted {
     info: PeerInfo,
     config: Config,
     service: Arc<dyn Service>,
-    place: Place,
+    place: ClientSlot,
     /// Which threads its service wants its connections served on.
     pub(super) executor: Arc<dyn Executor>,
 }
@@ -39,7 +39,7 @@ pub(super) struct Served {
     client_log: Arc<ClientLog>,
     peer: PeerAddr,
     start: Instant,
-    place: Place,
+    place: ClientSlot,
 }
 
 impl Admitted {

@@ -135,13 +135,13 @@ impl Clients {
         served.collect()
     }
 
-    /// Takes up a client; it is in the set until its [`Place`] is dropped. Says who has lost a place
+    /// Takes up a client; it is in the set until its [`ClientSlot`] is dropped. Says who has lost a place
     /// to it.
     pub(super) fn admit(
         &self,
         name: &str,
         peer: &PeerAddr,
-    ) -> Result<(Place, Option<Client>), Refusal> {
+    ) -> Result<(ClientSlot, Option<Client>), Refusal> {
         let caps = self.inner.caps;
         let mut set = self.inner.set.lock();
         if set.closing {
@@ -161,7 +161,7 @@ impl Clients {
             Shortage::All => Refusal::Full(caps.all),
             Shortage::OfSource => Refusal::FullForAddress(caps.per_source),
         })?;
-        let place = Place {
+        let place = ClientSlot {
             clients: self.clone(),
             number,
         };
@@ -381,12 +381,12 @@ fn end_elsewhere(threads: &dyn Executor, connection: Connection, grace: Duration
 
 /// A client's place in the set.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ClientSlot {
     clients: Clients,
     number: u64,
 }
 
-impl Place {
+impl ClientSlot {
     /// The client is being authenticated over this socket, until the deadline at the latest.
     /// Only the accept loop, which ends overdue handshakes, may say so.
     pub(super) fn authenticating(&self, socket: RawStream, deadline: Option<Instant>) {
@@ -493,7 +493,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ClientSlot {
     fn drop(&mut self) {
         let mut set = self.clients.inner.set.lock();
         let removed = set.present.free(self.number);

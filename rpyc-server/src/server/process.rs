@@ -26,7 +26,7 @@ use socket2::SockRef;
 
 use super::child_command::ChildCommand;
 use super::client::next_name;
-use super::clients::Place;
+use super::clients::ClientSlot;
 use super::keepalive::set_options;
 use super::process_tree::{adopt_orphans, kill_orphans};
 use super::raw::RawStream;
@@ -113,7 +113,7 @@ impl ProcessSpawner {
 struct Client {
     name: String,
     peer: PeerAddr,
-    place: Place,
+    place: ClientSlot,
     server: Arc<Shared>,
 }
 

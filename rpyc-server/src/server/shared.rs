@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use rpyc_core::transport::PeerAddr;
 
 use super::client_log::ClientLog;
-use super::clients::{Clients, Cut, Place};
+use super::clients::{ClientSlot, Clients, Cut};
 use super::options::{Factory, Options};
 use super::refusal::{Refusal, Refused};
 
@@ -25,7 +25,7 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Lets a client in, at the cost of a silent one where there is no room.
-    pub(super) fn admit(&self, name: &str, peer: &PeerAddr) -> Result<Place, Refusal> {
+    pub(super) fn admit(&self, name: &str, peer: &PeerAddr) -> Result<ClientSlot, Refusal> {
         let (place, displaced) = self.clients.admit(name, peer)?;
         if let Some(displaced) = displaced {
             let reason = "it had sent nothing when its place was needed for somebody else";
