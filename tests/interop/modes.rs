@@ -11,7 +11,7 @@ use rpyc_tests::certs::Authority;
 use rpyc_tests::child;
 use rpyc_tests::deadline::{PATIENCE, within};
 use rpyc_tests::python::Script;
-use rpyc_tests::server::{binary, is_stock};
+use rpyc_tests::server::{Evaluator, binary, is_stock, only_on};
 
 #[track_caller]
 fn runs(mode: &str, scenarios: &[&str]) {
@@ -81,6 +81,28 @@ fn over_stdio(code: &str) -> Script {
     let code = rpyc_tests::python::dedent(code);
     Script::new(&format!("{start}{code}"))
         .variable("SERVER", binary().to_str().expect("a plain path"))
+}
+
+#[test]
+fn a_server_over_standard_streams_names_its_python_first_and_runs_code_on_its_main_thread() {
+    if !only_on(Evaluator::CPython, "RustPython comes with the program") {
+        return;
+    }
+    let script = over_stdio(
+        "
+        conn.execute('import threading, signal')
+        same(conn.eval('threading.current_thread() is threading.main_thread()'), True)
+        conn.execute('signal.signal(signal.SIGUSR1, signal.SIG_IGN)')
+        conn.close()
+        same(conn.proc.wait(PATIENCE), 0)
+        first = open(sys.argv[2]).readline()
+        assert 'CPython 3.' in first and 'packages in ' in first, first
+        ",
+    );
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let log = folder.path().join("log");
+    let script = script.argument("--logfile").argument(log.to_string_lossy());
+    script.outcome().unwrap_or_else(|reason| panic!("{reason}"));
 }
 
 #[test]
