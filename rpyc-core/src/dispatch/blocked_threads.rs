@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_counts_once_however_many_waits_stand_on_each_other_and_not_while_it_runs() {
+    fn a_thread_counts_once_however_many_waits_are_nested_and_not_while_it_runs() {
         let blocked = BlockedThreads::new();
         drop(Waiting::begin());
         let registered = blocked.register();

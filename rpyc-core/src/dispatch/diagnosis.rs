@@ -20,7 +20,7 @@ impl<P: Protocol> Dispatcher<P> {
         let ran = names(core.scheduler.running());
         let queued = names(core.scheduler.waiting());
         let detail = format!(
-            " ({}: {reader} was reading, {ran} of the peer ran here, {queued} were queued, {} of ours were unanswered{})",
+            " ({}: {reader} was reading, {ran} of the peer ran here, {queued} were queued, unanswered of ours: {}{})",
             self.session.name(),
             core.calls.len(),
             match core.calls.oldest() {

@@ -6,10 +6,11 @@
 //! 1. `core` comes first. The locks of the session's tables, of slots, of the notes and of the outbox are
 //!    leaves: nothing is locked under them.
 //! 2. No foreign code runs under any of them: no handler, no callback, no destructor of an object. What
-//!    must be dropped goes into `Core::garbage` and is dropped by an executing thread.
+//!    must be dropped goes into `Core::garbage` and is dropped by an executing thread. `ReadinessObserver::on_unread`
+//!    alone is called under `core`: its contract is to do next to nothing.
 //! 3. No read, no write and no wait happens under a lock, but for the condition variables' own. Ending
 //!    the stream is a write: who fails the connection calls `Dispatcher::cut_off` once the lock is given
-//!    back. Nor is anything logged.
+//!    back. Nor is anything logged: [`Notes`] keep it for later.
 //! 4. A thread that stops waiting, or goes off to run a request, passes the reading on:
 //!    `Dispatcher::pass_on_reading`. So a free read half always has somebody who was told of it, or
 //!    nobody who could take it; then the watchdog finds a helper.
@@ -22,7 +23,7 @@ use super::calls::{Call, Calls};
 use super::health::HealthCheck;
 use super::lifecycle::Lifecycle;
 use super::notes::Notes;
-use super::outbox::{CONGESTED, Outbox, PATIENCE, Rest};
+use super::outbox::{CONGESTED, Outbox, Rest, WRITE_TIME};
 use super::reading::Reading;
 use super::reply_to::ReplyTo;
 use super::scheduler::{Bounds, Job, Scheduler, ThreadPair, ThreadState, WaiterId};
@@ -36,7 +37,10 @@ use crate::sync::{Mutex, MutexGuard};
 use crate::transport::{ReadHalf, Stream};
 use crate::wire::{Payload, Seq};
 
-/// What the messages of a connection mean. The dispatcher calls none of these under a lock.
+/// What the messages of a connection mean. Under `core` the dispatcher calls [`foreign_parts`](Protocol::foreign_parts),
+/// [`is_plain`](Protocol::is_plain), [`take_seq`](Protocol::take_seq), [`write_timeout`](Protocol::write_timeout),
+/// [`name`](Protocol::name) and [`is_debug`](Protocol::is_debug): they run nothing foreign, and lock the config at the
+/// most, which is a leaf. It calls nothing else of it under a lock.
 pub(crate) trait Protocol: Sized + Send + Sync + 'static {
     /// Whatever crosses the connection: what a request of ours is answered with.
     type Payload: Clone + fmt::Debug + Send;
@@ -202,7 +206,7 @@ impl<P: Protocol> Dispatcher<P> {
     ) -> Arc<Dispatcher<P>> {
         let (max_held, as_configured) = session.max_held();
         let calls = Calls::new(max_held, as_configured);
-        let outbox = Outbox::new(stream.bound_writes(PATIENCE));
+        let outbox = Outbox::new(stream.bound_writes(WRITE_TIME));
         Arc::new_cyclic(|this| Dispatcher {
             number,
             stream,

@@ -1,6 +1,7 @@
 //! What the watchdog looks for at a connection, and what it does about it.
 //!
-//! What it finds neglected is done by helpers: threads that run no foreign code.
+//! What it finds neglected is done by helpers; what is foreign, by threads of the executor's. A helper runs foreign code
+//! only where the executor has no thread to tell the session of the end, or where a connection goes that nobody holds.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -47,12 +48,16 @@ impl<P: Protocol> Dispatcher<P> {
         if self.watched.load(Ordering::SeqCst) || self.watched.swap(true, Ordering::SeqCst) {
             return true;
         }
-        let looks = look_after(self.this.clone());
-        if !looks {
-            // Asked for again as soon as somebody needs it.
-            self.watched.store(false, Ordering::SeqCst);
+        let Err(none) = look_after(self.this.clone()) else {
+            return true;
+        };
+        // Asked for again as soon as somebody needs it.
+        self.watched.store(false, Ordering::SeqCst);
+        if let Some(error) = none.untold {
+            let line = format!("no watchdog thread can be had yet: {error}");
+            self.notes.add(log::Level::Error, line);
         }
-        looks
+        false
     }
 
     /// Whether a helper should read: requests run, a write doesn't get on, answers are to come

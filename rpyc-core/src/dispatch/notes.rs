@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use log::Level;
+
 use super::dispatcher::{Core, Dispatcher, Protocol};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -11,12 +13,13 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 pub(crate) struct Notes {
     // Asked first, because it takes no lock.
     any: AtomicBool,
-    lines: Mutex<Vec<String>>,
+    lines: Mutex<Vec<(Level, String)>>,
 }
 
 impl Notes {
-    fn add(&self, line: String) {
-        self.lines.lock().push(line);
+    /// Keeps a line for the log. Locks a leaf.
+    pub(super) fn add(&self, level: Level, line: String) {
+        self.lines.lock().push((level, line));
         self.any.store(true, Ordering::Relaxed);
     }
 
@@ -24,7 +27,7 @@ impl Notes {
         self.any.load(Ordering::Relaxed)
     }
 
-    fn take(&self) -> Vec<String> {
+    fn take(&self) -> Vec<(Level, String)> {
         self.any.store(false, Ordering::Relaxed);
         std::mem::take(&mut *self.lines.lock())
     }
@@ -33,8 +36,8 @@ impl Notes {
 impl<P: Protocol> Dispatcher<P> {
     /// Notes what is to be logged where everything is.
     pub(super) fn note(&self, core: &Core<P>, what: impl FnOnce(&Core<P>) -> String) {
-        if log::max_level() >= log::Level::Debug && self.session.is_debug() {
-            self.notes.add(what(core));
+        if log::max_level() >= Level::Debug && self.session.is_debug() {
+            self.notes.add(Level::Debug, what(core));
         }
     }
 
@@ -48,8 +51,8 @@ impl<P: Protocol> Dispatcher<P> {
 
     #[cold]
     fn log_those_there(&self) {
-        for note in self.notes.take() {
-            self.session.log(log::Level::Debug, format_args!("{note}"));
+        for (level, note) in self.notes.take() {
+            self.session.log(level, format_args!("{note}"));
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::wire::{EncodeError, FrameBuf};
 pub(crate) struct Outbox {
     state: Mutex<State>,
     drained: Condvar,
-    // The stream's writes are bounded by `PATIENCE`.
+    // The stream's writes are bounded by `WRITE_TIME`.
     bounded: bool,
     // Changed under the lock only, so that they need no order of their own: who has appended a
     // frame, or looked at the state, sees at least what was true then.
@@ -24,7 +24,7 @@ pub(crate) struct Outbox {
     writing: AtomicBool,
     // More waits than a peer that reads lets pile up.
     congested: AtomicBool,
-    // Grows with every write that returns: a write that blocks shows by its standing still.
+    // Grows with every write that returns: a write that blocks shows by its not growing.
     writes: AtomicU64,
 }
 
@@ -63,7 +63,7 @@ impl State {
 }
 
 impl Outbox {
-    /// `bounded` says whether the stream's writes are by [`PATIENCE`].
+    /// `bounded` says whether the stream's writes are by [`WRITE_TIME`].
     pub(crate) fn new(bounded: bool) -> Outbox {
         Outbox {
             state: Mutex::new(State {
@@ -155,7 +155,7 @@ impl Outbox {
             .map(drop)
     }
 
-    /// The same, but gives back what can't be written within [`PATIENCE`]; all of it, where the
+    /// The same, but gives back what can't be written within [`WRITE_TIME`]; all of it, where the
     /// stream's writes aren't bounded. Until that is given to [`resume`](Outbox::resume) nobody else
     /// writes.
     ///
@@ -163,7 +163,7 @@ impl Outbox {
     /// As [`flush`](Outbox::flush).
     pub(crate) fn flush_unless_stalled(&self, stream: &dyn Stream) -> io::Result<Option<Rest>> {
         if self.bounded {
-            return self.write_queued(stream, None, WriteBudget::new(Some(PATIENCE)));
+            return self.write_queued(stream, None, WriteBudget::new(Some(WRITE_TIME)));
         }
         let mut state = self.state.lock();
         if self.is_writing() {
@@ -357,7 +357,7 @@ fn write_part(
 pub(crate) const CONGESTED: usize = 1 << 20;
 
 /// How long a thread that has a deadline tries to write itself.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(20);
+pub(crate) const WRITE_TIME: Duration = Duration::from_millis(20);
 
 /// The system takes 1,024 at the most.
 const MAX_SLICES: usize = 64;

@@ -98,7 +98,7 @@ impl<P: Protocol> Reading<P> {
         self.messages
     }
 
-    /// From now on this one is told when nobody reads, or none; gives the one before.
+    /// Replaces the observer; returns the previous one.
     pub(super) fn set_observer(
         &mut self,
         observer: Option<Arc<dyn ReadinessObserver>>,

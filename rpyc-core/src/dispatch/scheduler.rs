@@ -32,7 +32,7 @@ use crate::wire::Handler;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct TaskId(u64);
 
-/// A thread that stands in a wait, or serves.
+/// A thread that waits for a reply, or serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct WaiterId(u64);
 
@@ -99,18 +99,18 @@ pub(crate) enum ThreadState {
 pub(crate) struct Scheduler<J> {
     bounds: Bounds,
     queue: VecDeque<(J, usize)>,
-    // How many more are queued at the places whose threads they name.
+    // How many more are queued at waiters, because they name a thread.
     thread_bound: usize,
     queued_bytes: usize,
     tasks: Tasks,
-    // How many tasks stand in a wait.
+    // How many tasks wait.
     waiting_tasks: usize,
     // Oldest first; there are few.
     waiters: Vec<Waiter<J>>,
     next_number: u64,
     // This side has said CLOSE: a PING waits for whatever moves.
     holds_probes: bool,
-    // Counts starts, ends and answers: that it stands still for a while is how a stall shows.
+    // Counts starts, ends and answers: a stall shows by its not growing for a while.
     progress: u64,
 }
 
@@ -118,9 +118,9 @@ pub(crate) struct Scheduler<J> {
 struct Waiter<J> {
     id: WaiterId,
     kind: Kind,
-    /// The task whose thread stands here.
+    /// The task whose thread this is.
     task: Option<TaskId>,
-    /// The thread that stands here, and the peer's thread that it runs a request of.
+    /// The thread, and the peer's thread that it runs a request of.
     pair: ThreadPair,
     state: ThreadState,
     /// Requests that name the thread.
@@ -203,7 +203,7 @@ impl<J: Job> Scheduler<J> {
     }
 
     /// Whether reading may go on: it stops at a full queue, so that the peer is slowed down by
-    /// the stream, unless somebody here waits for a reply that stands behind the requests.
+    /// the stream, unless somebody here waits for a reply that comes behind the requests.
     pub(crate) fn wants_input(&self) -> bool {
         !self.is_full() || self.somebody_waits()
     }
@@ -428,7 +428,7 @@ impl<J: Job> Scheduler<J> {
 
     fn add_waiter(&mut self, kind: Kind, task: Option<TaskId>, pair: ThreadPair) -> WaiterId {
         let id = WaiterId(self.number());
-        // What names this thread is run wherever it stands now.
+        // Requests bound to this thread move to its newest wait.
         let outer = (self.thread_bound > 0)
             .then(|| self.youngest_of(pair.ours))
             .flatten();
@@ -463,15 +463,15 @@ impl<J: Job> Scheduler<J> {
         waiters.find(|waiter| waiter.pair.ours == ours)
     }
 
-    /// Where the thread stands that a request names, if it stands for the peer's thread that sent
-    /// it, or for none yet. A thread that just serves is nobody's.
+    /// The wait of the thread that a request names, if that wait is for the same peer thread or for none. A thread that
+    /// just serves is nobody's.
     fn waiter_for(&mut self, pair: ThreadPair) -> Option<&mut Waiter<J>> {
         if pair.ours == 0 {
             return None;
         }
         self.youngest_of(pair.ours).filter(|waiter| {
-            let stands = waiter.task.is_some() || waiter.kind != Kind::Serving;
-            stands && (waiter.pair.peers == 0 || waiter.pair.peers == pair.peers)
+            let waits = waiter.task.is_some() || waiter.kind != Kind::Serving;
+            waits && (waiter.pair.peers == 0 || waiter.pair.peers == pair.peers)
         })
     }
 

@@ -1,4 +1,4 @@
-//! The watchdog: one thread of the process that sees to it that nothing stands still.
+//! The watchdog: one thread of the process that sees to it that everything gets on.
 //!
 //! It looks at a connection every 10 ms, and only while requests run there, writes block or
 //! asynchronous replies are outstanding.
@@ -26,6 +26,12 @@ pub(crate) trait Watched: Send + Sync {
     fn look(self: Arc<Self>) -> bool;
 }
 
+/// There is no thread that would look at a connection.
+pub(crate) struct NoWatchdog {
+    /// Why, where nobody has been told before.
+    pub(crate) untold: Option<io::Error>,
+}
+
 struct Watchdog {
     connections: Mutex<Vec<Weak<dyn Watched>>>,
     asleep: AtomicBool,
@@ -46,35 +52,27 @@ impl Watchdog {
         }
     }
 
-    /// Says whether there is a thread that will look at the connection.
-    fn add(&self, connection: Weak<dyn Watched>) -> bool {
-        let Some(thread) = self.thread.get().or_else(|| self.start()) else {
-            return false;
-        };
+    /// Has the thread look at the connection.
+    fn add(&self, connection: Weak<dyn Watched>) -> Result<(), NoWatchdog> {
+        let thread = self.thread.get().map_or_else(|| self.start(), Ok)?;
         self.connections.lock().push(connection);
         if self.asleep.swap(false, Ordering::SeqCst) {
             thread.unpark();
         }
-        true
+        Ok(())
     }
 
     /// Starts the thread; what has failed before is tried again.
     #[cold]
-    fn start(&self) -> Option<&Thread> {
+    fn start(&self) -> Result<&Thread, NoWatchdog> {
         let mut has_failed = self.has_failed.lock();
         if self.thread.get().is_none() {
-            match (self.start)() {
-                Ok(thread) => {
-                    let _ = self.thread.set(thread);
-                }
-                Err(error) => {
-                    if !std::mem::replace(&mut *has_failed, true) {
-                        log::error!(target: "rpyc", "no watchdog thread can be had yet: {error}");
-                    }
-                }
-            }
+            let thread = (self.start)().map_err(|error| NoWatchdog {
+                untold: (!std::mem::replace(&mut *has_failed, true)).then_some(error),
+            })?;
+            let _ = self.thread.set(thread);
         }
-        self.thread.get()
+        self.thread.get().ok_or(NoWatchdog { untold: None })
     }
 
     fn run(watchdog: &Watchdog) {
@@ -110,8 +108,8 @@ static WATCHDOG: Watchdog = Watchdog::new(|| {
     Ok(spawned?.thread().clone())
 });
 
-/// Has the watchdog look at the connection from now on; says whether it will.
-pub(crate) fn look_after(connection: Weak<dyn Watched>) -> bool {
+/// Has the watchdog look at the connection from now on. Locks leaves, and logs nothing.
+pub(crate) fn look_after(connection: Weak<dyn Watched>) -> Result<(), NoWatchdog> {
     WATCHDOG.add(connection)
 }
 
@@ -142,12 +140,15 @@ mod tests {
                 _ => Ok(thread::current()),
             }
         });
-        assert!(!watchdog.add(Weak::<Nothing>::new()));
-        assert!(!watchdog.add(Weak::<Nothing>::new()));
+        let untold = [(); 2].map(|()| {
+            let refused = watchdog.add(Weak::<Nothing>::new());
+            refused.is_err_and(|why| why.untold.is_some())
+        });
+        assert_eq!(untold, [true, false]);
         // They are added again by who needs them looked at.
         assert!(watchdog.connections.lock().is_empty());
-        assert!(watchdog.add(Weak::<Nothing>::new()));
-        assert!(watchdog.add(Weak::<Nothing>::new()));
+        assert!(watchdog.add(Weak::<Nothing>::new()).is_ok());
+        assert!(watchdog.add(Weak::<Nothing>::new()).is_ok());
         assert_eq!(*ATTEMPTS.lock(), 3);
         assert_eq!(watchdog.connections.lock().len(), 2);
     }

@@ -28,8 +28,13 @@ pub(crate) fn helpers() -> &'static ModelThreads {
     &ModelThreads
 }
 
-pub(crate) fn look_after(_: Weak<dyn Watched>) -> bool {
-    true
+pub(crate) struct NoWatchdog {
+    pub(crate) untold: Option<io::Error>,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as the other one")]
+pub(crate) fn look_after(_: Weak<dyn Watched>) -> Result<(), NoWatchdog> {
+    Ok(())
 }
 
 pub(crate) const TICK: Duration = Duration::from_millis(10);

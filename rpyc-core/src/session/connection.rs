@@ -19,7 +19,8 @@ use crate::wire::{Dialect, Handler, Value};
 ///
 /// Requests of the peer are served while a thread waits for an answer of its, and by
 /// [`serve`](Connection::serve), [`serve_all`](Connection::serve_all) and
-/// [`poll`](Connection::poll).
+/// [`poll`](Connection::poll). While requests run or asynchronous results are outstanding, threads of the config's
+/// executor serve them, too, unless it says [`Nesting::Waiting`](crate::config::Nesting::Waiting).
 ///
 /// When the last clone that a program holds is dropped, the connection closes: requests that were sent
 /// before take effect, and asynchronous results get their answers, if the peer gets to it within 5 s; nobody

@@ -65,7 +65,7 @@ impl Counts {
         self.next_seq.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Whether this side has sent anything that the peer needn't answer to know of.
+    /// Whether this side has sent a request: the peer may already have judged our dialect by it.
     pub(super) fn has_spoken(&self) -> bool {
         self.next_seq.load(Ordering::Relaxed) > 0
     }

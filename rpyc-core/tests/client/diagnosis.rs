@@ -51,7 +51,7 @@ fn a_wait_that_stalls_says_what_it_waited_for_who_read_and_what_is_unanswered() 
         "other (CALLATTR, seq ",
         " wasn't answered within 20ms (the-stalled: ",
         "no requests of the peer ran here, no requests were queued",
-        "2 of ours were unanswered, hold (CALLATTR, seq 1) for ",
+        "unanswered of ours: 2, hold (CALLATTR, seq 1) for ",
     ] {
         assert!(text.contains(part), "{part:?} isn't in {text:?}");
     }

@@ -6,7 +6,7 @@
 pub enum Nesting {
     /// On a thread of its own: what it waits for can still happen on the waiting thread.
     Pool,
-    /// On top of the innermost waiting request, on its thread, as Python's rpyc does: code that
+    /// Nested on the innermost waiting request, on its thread, as Python's rpyc does: code that
     /// counts on thread identity (re-entrant locks, a half-done import) works.
     Stack,
     /// On the innermost wait, be it that of a request or of a thread of the program's own, and on no thread that

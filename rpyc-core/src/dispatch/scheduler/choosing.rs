@@ -80,25 +80,25 @@ impl<J: Job> Scheduler<J> {
         free(&innermost).then_some(innermost.id)
     }
 
-    /// The youngest wait of a task with nothing nested on it, unless its reply or that to a wait
-    /// below it on the same thread is in: that thread is wanted elsewhere.
+    /// The youngest wait of a task with nothing nested on it, unless its reply is in, or that to a wait
+    /// that it is nested on: that thread is wanted elsewhere.
     fn innermost_wait(&self) -> Option<&Waiter<J>> {
         let is_wait = |waiter: &&Waiter<J>| {
             !waiter.has_nested && waiter.kind != Kind::Serving && waiter.task.is_some()
         };
         let innermost = self.waiters.iter().rev().find(is_wait)?;
-        let mut below = Some(innermost);
+        let mut outer = Some(innermost);
         while let Some(Waiter {
             kind: Kind::Wait { answered },
             task,
             ..
-        }) = below
+        }) = outer
         {
             if *answered {
                 return None;
             }
             let task = task.and_then(|task| self.tasks.get(task));
-            below = task
+            outer = task
                 .and_then(|task| task.runs_on)
                 .and_then(|id| self.waiter(id));
         }

@@ -1,4 +1,4 @@
-//! Which tasks move, and which stand until the peer answers: what the end of the connection has to know.
+//! Which tasks move, and which do nothing until the peer answers: what the end of the connection has to know.
 
 use super::tasks::Task;
 use super::{Job, Kind, Scheduler, TaskId, ThreadPair, Waiter, WaiterId};
@@ -25,7 +25,7 @@ impl<J: Job> Scheduler<J> {
 
     /// Whether the task does nothing until the peer sends something. Beneath a nested task its thread can't go on,
     /// whether its own wait is answered or not: what counts is whether the nested one moves.
-    fn stands(&self, task: &Task) -> bool {
+    fn is_still(&self, task: &Task) -> bool {
         let waiter = task.waits_in.and_then(|id| self.waiter(id));
         waiter
             .is_some_and(|waiter| waiter.has_nested || waiter.kind != Kind::Wait { answered: true })
@@ -36,7 +36,7 @@ impl<J: Job> Scheduler<J> {
     /// don't matter that started before it: they may be waiting for just that thread.
     pub(crate) fn stuck_wait(&self) -> Option<(WaiterId, ThreadPair)> {
         let at_work = |(_, task): &&(TaskId, Task)| self.is_at_work(task);
-        let moves = |(_, task): &&(TaskId, Task)| !self.stands(task);
+        let moves = |(_, task): &&(TaskId, Task)| !self.is_still(task);
         let youngest_mover = self.tasks.iter().filter(at_work).filter(moves).last();
         let is_stuck = |waiter: &&Waiter<J>| {
             let holds = match waiter.task.map(|id| self.tasks.get(id)) {
@@ -53,20 +53,20 @@ impl<J: Job> Scheduler<J> {
     }
 
     /// This side's CLOSE goes out. By a PING behind it the peer learns which of its answers won't come
-    /// ([`stuck_wait`](Scheduler::stuck_wait)): from now on each is left until all tasks stand.
+    /// ([`stuck_wait`](Scheduler::stuck_wait)): from now on each is left until no task moves.
     pub(crate) fn hold_probes(&mut self) {
         self.holds_probes = true;
     }
 
-    /// Whether the next request is a PING that is left until all tasks stand.
+    /// Whether the next request is a PING that is left until no task moves.
     pub(super) fn is_held(&self) -> bool {
         let next = self.queue.front();
         next.is_some_and(|(job, _)| job.is_probe()) && self.holds_probes()
     }
 
-    /// Whether PINGs are left until all tasks stand, and one doesn't.
+    /// Whether PINGs are left until no task moves, and one does.
     pub(super) fn holds_probes(&self) -> bool {
-        self.holds_probes && !self.tasks.iter().all(|(_, task)| self.stands(task))
+        self.holds_probes && !self.tasks.iter().all(|(_, task)| self.is_still(task))
     }
 }
 
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ping_behind_a_close_is_left_until_all_tasks_stand() {
+    fn a_ping_behind_a_close_is_left_until_no_task_moves() {
         let (mut scheduler, [_, second], waits) = nested();
         scheduler.hold_probes();
         arrive(&mut scheduler, [3]);
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ping_behind_a_close_that_names_a_thread_is_left_until_all_tasks_stand() {
+    fn a_ping_behind_a_close_that_names_a_thread_is_left_until_no_task_moves() {
         let mut scheduler = scheduler(Nesting::Pool);
         let server = scheduler.begin_serving(None, NOBODY);
         arrive(&mut scheduler, [1]);

@@ -14,7 +14,7 @@ pub(super) struct Tasks {
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) handler: Handler,
-    /// The wait in which its thread stands.
+    /// The wait that its thread is in.
     pub(super) waits_in: Option<WaiterId>,
     /// The wait that it is nested on.
     pub(super) runs_on: Option<WaiterId>,
