@@ -393,7 +393,7 @@ const TABLES_BELOW: &[(&str, &str)] = &[
     ),
     // Of its threads.
     (
-        "rpyc-core/src/dispatch/running.rs RUNNING",
+        "rpyc-core/src/dispatch/current.rs RUNNING",
         "requests that are nested on the thread: max_nested",
     ),
     (
@@ -407,8 +407,8 @@ const NO_TABLES_BELOW: &[&str] = &[
     "rpyc-core/macros/src/expand.rs CLASS",
     "rpyc-core/src/config.rs BIND_THREADS",
     "rpyc-core/src/config.rs SAFE_ATTRS",
-    "rpyc-core/src/dispatch/running.rs LAST",
-    "rpyc-core/src/dispatch/running.rs NUMBER",
+    "rpyc-core/src/dispatch/current.rs LAST",
+    "rpyc-core/src/dispatch/current.rs NUMBER",
     "rpyc-core/src/executor.rs INTERRUPTION",
     "rpyc-core/src/executor.rs IS_RETIRED",
     "rpyc-core/src/object/builtins/mod.rs DEPTH",

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::asked::Asked;
+use super::current::Current;
 use super::dispatcher::{Dispatcher, Protocol};
 use super::held_answers::{Charge, HeldAnswers};
-use super::running::Current;
 use super::scheduler::WaiterId;
 use super::slot::{Reply, Slot};
 use crate::counter_hash::CounterState;

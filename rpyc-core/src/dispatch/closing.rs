@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::current::Current;
 use super::dispatcher::{Core, Dispatcher, Locked, Posted, Protocol};
 use super::lifecycle::{GRACE, Probe};
-use super::running::Current;
 use crate::error::{CloseReason, Error};
 use crate::sync::atomic::Ordering;
 use crate::sync::{passed, wait};
@@ -83,9 +83,9 @@ impl<P: Protocol> Dispatcher<P> {
         };
         core.kept = self.handle();
         let calls = core.calls.fail_all(&Error::Closed(reason));
-        core.call_later(calls);
+        core.garbage.call_later(calls);
         for request in core.scheduler.clear_queue() {
-            core.discard(P::foreign_parts(request));
+            core.garbage.drop_later(P::foreign_parts(request));
         }
         core.sleepers.wake_all();
         core.task_ends.notify();
@@ -254,7 +254,7 @@ impl<P: Protocol> Dispatcher<P> {
     /// Drops everything that the connection holds: what it handed out and what it was given.
     fn release_all(&self) {
         let held = self.session.release_all();
-        self.core.lock().discard(held);
+        self.core.lock().garbage.drop_later(held);
         self.drop_garbage();
     }
 
@@ -293,7 +293,7 @@ impl<P: Protocol> Core<P> {
     pub(super) fn end_input(&mut self) {
         self.reading.end();
         let calls = self.calls.fail_all(&Error::Closed(CloseReason::Peer));
-        self.call_later(calls);
+        self.garbage.call_later(calls);
         self.sleepers.wake_all();
     }
 
@@ -311,7 +311,7 @@ impl<P: Protocol> Core<P> {
         }
         let error = Error::Closed(CloseReason::Peer);
         let calls = self.calls.fail_awaited(waiter, &error);
-        self.call_later(calls);
+        self.garbage.call_later(calls);
         self.scheduler.answered(waiter);
         self.sleepers.wake_all();
     }

@@ -19,7 +19,8 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use super::calls::{Call, Calls};
+use super::calls::Calls;
+use super::garbage::Garbage;
 use super::health::HealthCheck;
 use super::lifecycle::Lifecycle;
 use super::notes::Notes;
@@ -157,12 +158,6 @@ pub(crate) enum Arrival<P: Protocol> {
     Garbage(P::Payload),
 }
 
-/// What an executing thread is to drop or to call.
-pub(crate) enum Garbage<P: Protocol> {
-    Drop(P::Payload),
-    Call(Call),
-}
-
 /// What the threads of one connection share: who reads, what runs where, when bytes go out.
 pub(crate) struct Dispatcher<P: Protocol> {
     /// A number that no other connection of the process has.
@@ -187,7 +182,7 @@ pub(crate) struct Core<P: Protocol> {
     pub(super) sleepers: Sleepers,
     pub(super) lifecycle: Lifecycle,
     pub(super) health: HealthCheck,
-    pub(super) garbage: Vec<Garbage<P>>,
+    pub(super) garbage: Garbage<P::Payload>,
     pub(super) task_ends: TaskEnds,
     /// Keeps the connection in memory until the session has been told of its end.
     pub(super) kept: Option<Arc<Dispatcher<P>>>,
@@ -219,7 +214,7 @@ impl<P: Protocol> Dispatcher<P> {
                 sleepers: Sleepers::default(),
                 lifecycle: Lifecycle::default(),
                 health: HealthCheck::default(),
-                garbage: Vec::new(),
+                garbage: Garbage::new(),
                 task_ends: TaskEnds::default(),
                 kept: None,
             }),
@@ -353,16 +348,6 @@ impl<P: Protocol> Core<P> {
         if self.sleepers.wake(waiter) {
             self.scheduler.set_state(waiter, ThreadState::Awake);
         }
-    }
-
-    /// Puts them aside, for an executing thread to call.
-    pub(super) fn call_later(&mut self, calls: Vec<Call>) {
-        self.garbage.extend(calls.into_iter().map(Garbage::Call));
-    }
-
-    /// Puts it aside, for an executing thread to drop.
-    pub(super) fn discard(&mut self, payloads: impl IntoIterator<Item = P::Payload>) {
-        self.garbage.extend(payloads.into_iter().map(Garbage::Drop));
     }
 }
 

@@ -216,21 +216,6 @@ impl<P: Protocol> Dispatcher<P> {
         let what = format_args!("no helper thread can be had: {error}");
         self.session.log(log::Level::Warn, what);
     }
-
-    /// Has an executing thread drop what was released while none of them looked.
-    fn have_garbage_dropped(self: &Arc<Self>) {
-        let link = self.clone();
-        let sent = self
-            .session
-            .executor()
-            .execute(Box::new(move || link.drop_garbage()));
-        if let Err(error) = sent {
-            self.session.log(
-                log::Level::Debug,
-                format_args!("no thread to drop objects on: {error}"),
-            );
-        }
-    }
 }
 
 /// From here on it is dropped at once, also where an executing thread may soon see to it.

@@ -78,7 +78,7 @@ impl<P: Protocol> Dispatcher<P> {
             }
             Arrival::Close(to) => core.lifecycle.request_close(to),
             Arrival::Reply { seq, reply, bytes } => self.deliver_reply(core, &seq, reply, bytes),
-            Arrival::Garbage(payload) => core.discard([payload]),
+            Arrival::Garbage(payload) => core.garbage.drop_later([payload]),
         }
     }
 
@@ -87,7 +87,7 @@ impl<P: Protocol> Dispatcher<P> {
         P::refuse(self, &request, why);
         let mut foreign = P::foreign_parts(request).peekable();
         if foreign.peek().is_some() {
-            self.core.lock().discard(foreign);
+            self.core.lock().garbage.drop_later(foreign);
         }
     }
 
@@ -99,7 +99,7 @@ impl<P: Protocol> Dispatcher<P> {
     ) -> Option<P::Request> {
         if !core.lifecycle.takes_requests() {
             // Nothing behind a CLOSE is executed.
-            core.discard(P::foreign_parts(request));
+            core.garbage.drop_later(P::foreign_parts(request));
             return None;
         }
         core.scheduler.arrive(request, bytes).err()
@@ -126,8 +126,8 @@ impl<P: Protocol> Dispatcher<P> {
                         calls,
                         late,
                     } = *effects;
-                    core.call_later(calls);
-                    core.discard(late.and_then(Result::ok));
+                    core.garbage.call_later(calls);
+                    core.garbage.drop_later(late.and_then(Result::ok));
                     waiters.into_iter().for_each(|waiter| tell(core, waiter));
                 }
                 if let Some(reason) = core.lifecycle.left_by_answer(seq) {
@@ -136,7 +136,7 @@ impl<P: Protocol> Dispatcher<P> {
                 core.settle_probe(seq);
             }
             // Late, or a release's, or nobody asked: there is nothing to be told.
-            Err(Ok(result)) if !P::is_plain(&result) => core.discard([result]),
+            Err(Ok(result)) if !P::is_plain(&result) => core.garbage.drop_later([result]),
             Err(_) => {}
         }
     }

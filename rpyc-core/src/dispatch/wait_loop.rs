@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::blocked_threads::Waiting;
+use super::current::Current;
 use super::dispatcher::{Core, Dispatcher, Locked, Protocol};
 use super::reading::{ReadMode, ReadOutcome, Reader, Server};
-use super::running::Current;
 use super::scheduler::{Requester, TaskId, ThreadState, WaiterId};
 use super::sleepers::Sleeper;
 use crate::error::CloseReason;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::blocked_threads::Waiting;
+use super::current::Current;
 use super::dispatcher::{Core, Dispatcher, Protocol};
-use super::running::Current;
 use super::scheduler::{ThreadState, WaiterId};
 use super::sleepers::{Bell, Sleeper};
 use super::slot::Slot;
