@@ -86,7 +86,7 @@ impl Target {
             };
         };
         let before = fs::metadata(whole).ok();
-        let part = open_part(&self.written, kept == 0, before.is_some())?;
+        let part = open_part(&self.written, kept == 0, before.as_ref())?;
         if let Some(before) = before {
             let kept = keep_owner(&part, &before);
             kept.inspect_err(|_| drop(fs::remove_file(&self.written)))?;
@@ -109,14 +109,14 @@ impl Target {
 }
 
 /// Opens a part, which is nobody else's until it is closed. Neither is a link followed, which
-/// somebody may have put there, nor a pipe waited for. One that `replaces` a file is its owner's alone.
+/// somebody may have put there, nor a pipe waited for. One that replaces a file is its owner's alone.
 #[cfg(unix)]
-fn open_part(path: &Path, may_create: bool, replaces: bool) -> io::Result<File> {
+fn open_part(path: &Path, may_create: bool, before: Option<&Metadata>) -> io::Result<File> {
     use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
     let mut options = OpenOptions::new();
     options.write(true).create(may_create).truncate(false);
     options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-    options.mode(if replaces { 0o600 } else { 0o666 });
+    options.mode(before.map_or(0o666, |_| 0o600));
     for _ in 0..TRIES {
         if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
             return Err(io::Error::other(NO_FILE));
@@ -126,7 +126,10 @@ fn open_part(path: &Path, may_create: bool, replaces: bool) -> io::Result<File> 
         if !opened.is_file() {
             return Err(io::Error::other(NO_FILE));
         }
-        if opened.nlink() > 1 {
+        let is_own = opened.uid() == rustix::process::geteuid().as_raw();
+        // An earlier copy may have given it to the owner of the file, who will have what it gets.
+        let is_owners = before.is_some_and(|before| before.uid() == opened.uid());
+        if opened.nlink() > 1 || !(is_own || is_owners) {
             return Err(io::Error::other(OTHERS));
         }
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
@@ -142,7 +145,7 @@ fn open_part(path: &Path, may_create: bool, replaces: bool) -> io::Result<File> 
 }
 
 #[cfg(not(unix))]
-fn open_part(path: &Path, may_create: bool, _: bool) -> io::Result<File> {
+fn open_part(path: &Path, may_create: bool, _: Option<&Metadata>) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let options = options.write(true).create(may_create);
     options.truncate(false).open(path)
