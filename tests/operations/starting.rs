@@ -61,6 +61,28 @@ fn a_script_that_raises_keeps_the_server_from_starting_and_its_traceback_has_lin
     }
 }
 
+/// It holds the outputs of the process in which the script was tried.
+#[test]
+fn what_a_script_leaves_running_keeps_no_server_from_starting() {
+    let folder = TempDir::new().expect("a folder");
+    let pids = folder.path().join("pids");
+    let text = format!(
+        "import subprocess
+left = subprocess.Popen(['sleep', '1000'])
+with open({:?}, 'a') as pids: print(left.pid, file=pids)
+",
+        pids.to_string_lossy()
+    );
+    let script = script(&folder, &text);
+    let server = Server::with_options(&["--mode", "process", "--init", &script.to_string_lossy()]);
+    server.check("same(conn.eval('1 + 1'), 2)");
+    drop(server);
+    for pid in fs::read_to_string(pids).expect("it has run").lines() {
+        // That of a client has been killed with it.
+        let _ = Command::new("kill").arg(pid).output();
+    }
+}
+
 #[test]
 fn a_check_compiles_the_script_and_does_not_run_it() {
     let folder = TempDir::new().expect("a folder");
