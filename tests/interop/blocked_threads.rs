@@ -240,6 +240,28 @@ fn others_are_served_while_a_call_computes_without_end() {
 }
 
 #[test]
+fn others_are_served_while_calls_of_two_interpreters_compute_without_end() {
+    if !only_on(
+        Evaluator::RustPython,
+        "such a call holds the lock of CPython's interpreter",
+    ) {
+        return;
+    }
+    check(
+        &Server::start(),
+        r#"
+        endless = 'import itertools; sum(itertools.repeat(1))'
+        apart = f'import _interpreters; _interpreters.exec(_interpreters.create(), {endless!r})'
+        stuck = [blocked(endless), blocked(apart)]
+        for _ in range(2):
+            others_are_served()
+            while not conn.eval('gc.get_threshold()')[0]:
+                time.sleep(0.05)
+        "#,
+    );
+}
+
+#[test]
 fn a_server_ends_while_a_call_blocks_and_a_collection_has_been_given_up() {
     let mut server = Server::with_options(&["--grace", "0"]);
     check(

@@ -7,7 +7,7 @@
 //! stop seems to be complete, and puts them back when it is over. A collection finds nothing
 //! meanwhile: all objects count as permanent for so long. It is never needed, and made up for later.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, Weak};
@@ -145,8 +145,8 @@ impl Looks {
         if stop.number != known.number {
             return;
         }
-        let mut silent = take_silent(&mut threads);
-        if silent.is_empty() {
+        let first = take_silent(&mut threads, |_| true);
+        if first.is_empty() {
             return;
         }
         let enabled = states.iter().filter(|state| state.gc.is_enabled());
@@ -156,12 +156,30 @@ impl Looks {
             state.gc.freeze();
         }
         drop(threads);
-        // It passes within milliseconds, and nobody tells when it has ended.
-        while stop.goes_on(state) {
-            thread::sleep(Duration::from_millis(1));
-            silent.extend(take_silent(&mut state.thread_frames.lock()));
+        let mut taken = Taken {
+            of: states.iter().map(|_| Threads::new()).collect(),
+            silent: HashSet::new(),
+        };
+        let place = states
+            .iter()
+            .position(|other| other.interpreter_id == state.interpreter_id);
+        if let Some(threads) = place.and_then(|place| taken.of.get_mut(place)) {
+            *threads = first;
         }
-        put_back(&mut state.thread_frames.lock(), silent);
+        // It passes within milliseconds, and nobody tells when it has ended. Another interpreter's threads are
+        // waited for next. Two looks: between two steps of a stop nothing shows it.
+        let mut quiet = 0;
+        while quiet < 2 {
+            thread::sleep(Duration::from_millis(2));
+            taken.look(states);
+            quiet = match stop.goes_on(state) || states.iter().any(|state| is_stopped(state)) {
+                true => 0,
+                false => quiet + 1,
+            };
+        }
+        for (state, threads) in states.iter().zip(taken.of) {
+            put_back(state, threads);
+        }
         for state in states {
             state.gc.unfreeze();
         }
@@ -232,10 +250,41 @@ fn is_any(state: &PyGlobalState, of: ThreadState) -> bool {
 type Table = HashMap<u64, CurrentFrameSlot>;
 type Threads = Vec<(u64, CurrentFrameSlot)>;
 
-/// Takes out the threads that a stop waits for.
-fn take_silent(threads: &mut Table) -> Threads {
-    let silent = threads.extract_if(|_, thread| is_silent(thread));
+/// Takes out the threads that a stop waits for, of those that are meant.
+fn take_silent(threads: &mut Table, is_meant: impl Fn(u64) -> bool) -> Threads {
+    let silent = threads.extract_if(|number, thread| is_meant(*number) && is_silent(thread));
     silent.collect()
+}
+
+/// The threads that have been taken out, of each interpreter.
+struct Taken {
+    of: Vec<Threads>,
+    /// Those that didn't answer at the last look: whoever has only just been asked has time to.
+    silent: HashSet<(usize, u64)>,
+}
+
+impl Taken {
+    fn look(&mut self, states: &[PyRc<PyGlobalState>]) {
+        let mut silent = HashSet::new();
+        for (place, (state, taken)) in states.iter().zip(&mut self.of).enumerate() {
+            let mut threads = state.thread_frames.lock();
+            taken.extend(take_silent(&mut threads, |number| {
+                self.silent.contains(&(place, number))
+            }));
+            let left = threads.iter().filter(|(_, thread)| is_silent(thread));
+            silent.extend(left.map(|(number, _)| (place, *number)));
+        }
+        self.silent = silent;
+    }
+}
+
+/// Whether the threads of that interpreter are being stopped, or are.
+fn is_stopped(state: &PyGlobalState) -> bool {
+    let threads = state.thread_frames.lock();
+    threads
+        .values()
+        .any(|thread| is_silent(thread) || is(thread, ThreadState::Suspended))
+        || state.stop_the_world.stats_snapshot().world_stopped
 }
 
 /// What was known of a stop before it was complete.
@@ -262,7 +311,8 @@ impl Incomplete {
     }
 }
 
-fn put_back(threads: &mut Table, taken: Threads) {
+fn put_back(state: &PyGlobalState, taken: Threads) {
+    let mut threads = state.thread_frames.lock();
     let is_stopped = threads
         .values()
         .any(|thread| is(thread, ThreadState::Suspended));
